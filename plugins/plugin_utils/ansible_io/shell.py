@@ -1,0 +1,80 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A machine's shell, over the connection that Ansible has to it."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import typing as t
+
+from ..errors import NixError
+from ..process import Completed
+from ..transport.shell import NIX_PATH
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class ConnectionShell:
+    """Runs a script in one round trip: the script on standard input of ``sh -s``, no file left behind.
+
+    ``execute`` is Ansible's low-level execution of a command line with data for its standard input; privilege
+    escalation, passwords and the connection's own options are its affair.
+    """
+
+    def __init__(self, host: str, execute: Callable[[str, bytes], dict[str, t.Any]], environment: str = "") -> None:
+        self.host = host
+        self._execute = execute
+        self._environment = environment
+
+    def run(self, script: str, *arguments: str) -> Completed:
+        """See ``Shell.run``."""
+        argv = ("sh", "-s", "--", *arguments)
+        marker = f"nix.fleet-{secrets.token_hex(8)}"
+        command = " ".join(filter(None, [self._environment, shlex.join(argv)]))
+        answer = self._execute(command, framed(script, marker).encode())
+        stdout = str(answer.get("stdout") or "")
+        stderr = str(answer.get("stderr") or "")
+        output = unframed(stdout, marker)
+        if output is None:
+            raise NixError(
+                "the machine did not run the script it was sent",
+                host=self.host,
+                command=argv[:2],
+                log="\n".join(filter(None, [stdout, stderr])),
+                advice="check that the login and its privilege escalation can run a POSIX sh: ansible HOST -m raw -a id",
+                rc=answer.get("rc"),
+            )
+        return Completed(argv, output.rc, output.text, stderr)
+
+
+class Framed(t.NamedTuple):
+    """What a framed script printed and how it ended."""
+
+    text: str
+    rc: int
+
+
+def framed(script: str, marker: str) -> str:
+    """Return ``script`` such that its output can be told from what login shells and banners print around it."""
+    return (
+        f"{NIX_PATH}printf '\\n%s begin\\n' {marker}\n"
+        # A subshell, so that `exit` in the script still leads to the closing mark; its standard input is empty,
+        # since what follows in ours is the rest of the script.
+        f"(\n{script}\n) </dev/null\n"
+        f"printf '\\n%s end %s\\n' {marker} $?\n"
+    )
+
+
+def unframed(stdout: str, marker: str) -> Framed | None:
+    """Return what the script printed between its marks, or None when it did not run to its end."""
+    _before, begin, rest = stdout.partition(f"\n{marker} begin\n")
+    if not begin and stdout.startswith(f"{marker} begin\n"):
+        rest = stdout.partition("\n")[2]
+        begin = marker
+    text, end, tail = rest.rpartition(f"\n{marker} end ")
+    if not begin or not end:
+        return None
+    return Framed(text, int(tail.split()[0]))

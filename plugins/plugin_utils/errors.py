@@ -1,0 +1,100 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can go wrong with a host, told so that a person can act on it."""
+
+from __future__ import annotations
+
+import shlex
+import typing as t
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LOG_LINES = 25
+
+
+class NixError(Exception):
+    """A stage failed for one host.
+
+    ``cause`` is one sentence. ``command`` is what was run, ``log`` what it printed (its last lines are kept), and
+    ``advice`` the next step for the operator. The host is filled in at the border to Ansible when it is not known here.
+    """
+
+    stage: t.ClassVar[str] = "nix"
+
+    def __init__(
+        self,
+        cause: str,
+        *,
+        host: str | None = None,
+        command: Sequence[str] | None = None,
+        log: str = "",
+        advice: str | None = None,
+        **details: t.Any,
+    ) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.host = host
+        self.command = tuple(command or ())
+        self.log = last_lines(log)
+        self.advice = advice
+        self.details = details
+
+    def __str__(self) -> str:
+        prefix = f"{self.host}: " if self.host else ""
+        lines = [f"{prefix}{self.stage}: {self.cause}"]
+        if self.log:
+            lines.append(self.log)
+        if self.command:
+            lines.append(f"command: {shlex.join(self.command)}")
+        if self.advice:
+            lines.append(f"next: {self.advice}")
+        return "\n".join(lines)
+
+    def to_result(self) -> dict[str, t.Any]:
+        """Return the failure as the fields of an Ansible result; ``msg`` is added at the border."""
+        return {
+            "host": self.host,
+            "stage": self.stage,
+            "cause": self.cause,
+            "command": shlex.join(self.command),
+            "log": self.log,
+            "advice": self.advice,
+            **self.details,
+        }
+
+
+class EvaluationError(NixError):
+    """The configuration could not be evaluated."""
+
+    stage = "evaluation"
+
+
+class BuildError(NixError):
+    """A derivation could not be built."""
+
+    stage = "build"
+
+
+class CopyError(NixError):
+    """A closure did not arrive whole on the target."""
+
+    stage = "copy"
+
+
+class ActivationError(NixError):
+    """The target does not run what it was meant to run."""
+
+    stage = "activation"
+
+
+class InventoryError(NixError):
+    """The inventory's data cannot be used."""
+
+    stage = "inventory"
+
+
+def last_lines(log: str, count: int = LOG_LINES) -> str:
+    """Return the last ``count`` lines of ``log`` without trailing white space."""
+    return "\n".join(line.rstrip() for line in log.rstrip().splitlines()[-count:])
