@@ -1,0 +1,45 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+# The options that several modules hand to Nix itself.
+# PRIVATE to the collection: it may change at any time.
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    # For every module that runs Nix.
+    DOCUMENTATION = r"""
+options:
+  nix_options:
+    description:
+      - Settings of C(nix.conf) for this run only, each given to Nix as C(--option NAME VALUE).
+      - A list becomes its elements separated by spaces, as C(nix.conf) writes it.
+    type: dict
+    default: {}
+requirements:
+  - Nix 2.24 or newer where the module runs it
+"""
+
+    # For modules that evaluate a flake.
+    FLAKE = r"""
+options:
+  flake:
+    description:
+      - The flake to evaluate, a path or any flake reference.
+      - A path is taken on the machine where the module runs.
+    type: str
+  override_inputs:
+    description:
+      - Inputs of the flake to replace for this run, by name, each with a flake reference.
+      - The lock file is neither read for these inputs nor written.
+    type: dict
+    default: {}
+  impure:
+    description:
+      - Let the evaluation read environment variables, the current system and paths outside the flake.
+      - Configurations of nix-on-droid need this.
+    type: bool
+    default: false
+"""
