@@ -1,0 +1,28 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A role's argument specification says exactly which variables it has and what they are when nobody sets them."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from .collection import ROOT
+
+ROLES = sorted(path.name for path in (ROOT / "roles").glob("*") if path.is_dir())
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_documented_defaults_of_a_role_are_its_defaults(role: str) -> None:
+    specification = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text())
+    documented = specification["argument_specs"]["main"]["options"]
+    file = ROOT / "roles" / role / "defaults" / "main.yml"
+    defaults = yaml.safe_load(file.read_text()) or {}
+    assert {name: option["default"] for name, option in documented.items() if "default" in option} == defaults
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_variables_of_a_role_begin_with_its_name(role: str) -> None:
+    specification = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text())
+    options = {name for entry in specification["argument_specs"].values() for name in entry["options"]}
+    assert {name for name in options if not name.startswith(f"{role}_")} == set()
