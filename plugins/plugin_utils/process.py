@@ -34,7 +34,7 @@ class Completed:
         return self.rc == 0
 
 
-class CommandTimeout(Exception):
+class CommandTimeoutError(Exception):
     """A command took longer than it was given and was ended."""
 
     def __init__(self, argv: Sequence[str], seconds: float) -> None:
@@ -57,7 +57,7 @@ def run(
     The command is the leader of a process group of its own, and the whole group ends when the caller is
     interrupted, terminated, or out of time: an evaluation must not outlive the run that asked for it.
     ``environment`` is added to the caller's. Raises ``FileNotFoundError`` when there is no such program and
-    ``CommandTimeout`` after ``timeout`` seconds.
+    ``CommandTimeoutError`` after ``timeout`` seconds.
     """
     process = subprocess.Popen(
         list(argv),
@@ -82,13 +82,11 @@ def run(
         reader.join()
         if watchdog.fired:
             assert timeout is not None
-            raise CommandTimeout(argv, timeout)
+            raise CommandTimeoutError(argv, timeout)
     return Completed(tuple(argv), process.returncode, stdout.decode(errors="replace"), "".join(stderr))
 
 
-def _read_lines(
-    process: subprocess.Popen[bytes], lines: list[str], on_line: Callable[[str], None] | None
-) -> None:
+def _read_lines(process: subprocess.Popen[bytes], lines: list[str], on_line: Callable[[str], None] | None) -> None:
     assert process.stderr is not None
     for raw in process.stderr:
         line = raw.decode(errors="replace")
@@ -153,10 +151,8 @@ def end_group(process: subprocess.Popen[bytes], grace: float = GRACE_SECONDS) ->
     """Terminate the process group led by ``process``, and kill what is left of it after ``grace`` seconds."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(grace)
-    except subprocess.TimeoutExpired:
-        pass
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

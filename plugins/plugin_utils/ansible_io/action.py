@@ -76,9 +76,11 @@ class NixAction(ActionBase):
     @property
     def shell(self) -> ConnectionShell:
         """The shell of the machine that the task runs on, as the user that it escalates to."""
-        if self._escalates and not self._connection.become.pipelining:
+        become = self._connection.become
+        # Absent before ansible-core 2.17, where every method but su could.
+        if become is not None and not getattr(become, "pipelining", become.name != "su"):
             raise NixError(
-                f"become method {self._connection.become.name} cannot hand a script to the user it becomes",
+                f"become method {become.name} cannot hand a script to the user it becomes",
                 host=self.host,
                 advice="use a method that supports pipelining, such as sudo, doas or run0 (ansible_become_method)",
             )

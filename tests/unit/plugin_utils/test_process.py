@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Commands on the controller end with their caller, and say how they ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.process import CommandTimeoutError, run
+
+
+def test_a_failing_command_is_a_result_and_not_an_exception() -> None:
+    completed = run(["sh", "-c", "echo out; echo err >&2; exit 7"])
+    assert (completed.rc, completed.stdout, completed.stderr, completed.ok) == (7, "out\n", "err\n", False)
+
+
+def test_standard_input_is_empty_unless_given() -> None:
+    assert run(["cat"]).stdout == ""
+    assert run(["cat"], stdin=b"data").stdout == "data"
+
+
+def test_a_command_that_does_not_read_its_input_is_not_an_error() -> None:
+    assert run(["true"], stdin=b"x" * 1_000_000).ok
+
+
+def test_lines_of_standard_error_arrive_while_the_command_runs() -> None:
+    seen: list[tuple[str, float]] = []
+    run(["sh", "-c", "echo one >&2; sleep 0.3; echo two >&2"], on_stderr_line=lambda s: seen.append((s, time.time())))
+    assert [line for line, _when in seen] == ["one", "two"]
+    assert seen[1][1] - seen[0][1] > 0.2
+
+
+def test_the_environment_is_added_to_the_callers() -> None:
+    completed = run(["sh", "-c", "echo $GREETING $HOME"], environment={"GREETING": "hello"})
+    assert completed.stdout == f"hello {os.environ['HOME']}\n"
+
+
+def test_bytes_that_are_not_text_are_replaced() -> None:
+    assert run(["printf", "\\377"]).stdout == "\ufffd"
+
+
+def test_a_missing_program_raises_file_not_found() -> None:
+    with pytest.raises(FileNotFoundError):
+        run(["/nonexistent/nix"])
+
+
+def test_a_command_out_of_time_ends_with_everything_it_started(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    with pytest.raises(CommandTimeoutError):
+        run(["sh", "-c", f"sleep 60 & echo $! > {pid_file}; wait"], timeout=0.5)
+    assert not is_running(int(pid_file.read_text()))
+
+
+def test_terminating_the_caller_ends_the_command(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    program = (
+        "from ansible_collections.nix.fleet.plugins.plugin_utils.process import run\n"
+        f"run(['sh', '-c', 'echo $$ > {pid_file}; exec sleep 60'])\n"
+    )
+    caller = subprocess.Popen([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": ":".join(sys.path)})
+    wait_until(lambda: pid_file.exists() and pid_file.read_text().strip() != "")
+    caller.send_signal(signal.SIGTERM)
+    assert caller.wait(10) != 0
+    assert not is_running(int(pid_file.read_text()))
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until(condition: t.Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
