@@ -1,0 +1,55 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lines of text for a terminal, with what colour says about them kept apart."""
+
+from __future__ import annotations
+
+import dataclasses
+import textwrap
+import typing as t
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Meaning = t.Literal["plain", "ok", "changed", "failed", "unreachable", "aside"]
+
+GAP = "  "
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """A line, and what it means."""
+
+    text: str
+    meaning: Meaning = "plain"
+
+
+def aligned(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Lay ``rows`` of equal length out in columns, at most ``width`` wide.
+
+    A column is as wide as its widest cell. Where that is too much, the first column gives way: it has the names.
+    """
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    rest = sum(widths[1:]) + len(GAP) * (len(widths) - 1)
+    widths[0] = min(widths[0], max(8, width - rest))
+    return [
+        GAP.join(cut(cell, wide).ljust(wide) for cell, wide in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+
+
+def cut(text: str, width: int) -> str:
+    """Return ``text`` in at most ``width`` characters, the last of them saying when something is missing."""
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def indented(text: str, width: int, *, first: str, rest: str) -> list[str]:
+    """Return ``text`` broken into lines of at most ``width``, each behind an indent; a long word stays whole."""
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,113 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the closing report reads."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.quantities import duration, size
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import Failure, HostRecord
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import closing, summary
+
+WIDTH = 80
+
+
+def host(name: str, outcome: str | None = "activated", **fields: t.Any) -> HostRecord:
+    return HostRecord(name, started=0.0, ended=fields.pop("seconds", 1.0), outcome=outcome, **fields)
+
+
+def text(*hosts: HostRecord, width: int = WIDTH) -> str:
+    return "\n".join(line.text for line in summary(hosts, width, 45.0))
+
+
+def test_a_run_without_our_hosts_says_nothing() -> None:
+    assert summary([], WIDTH, 1.0) == []
+
+
+def test_columns_are_aligned() -> None:
+    report = text(
+        host("homelab", generation_before=3, generation_after=4, copied_bytes=1_258_291, seconds=12.0),
+        host("vps-sg-1", "unchanged", generation_before=7, generation_after=7, copied_bytes=0, seconds=0.9),
+    )
+    assert report == (
+        "host      outcome    generation  copied   time\n"
+        "homelab   activated  3 → 4       1.2 MiB  12 s\n"
+        "vps-sg-1  unchanged  7           0 B      0.9 s\n"
+        "\n"
+        "2 hosts: 1 activated, 1 unchanged (45 s)"
+    )
+
+
+def test_a_first_deployment_shows_that_there_was_nothing_before() -> None:
+    assert "- → 1" in text(host("new", generation_after=1))
+
+
+def test_under_a_failed_host_is_why_and_what_next() -> None:
+    failure = Failure("build of page failed with exit code 1", "build", log="one\ntwo", advice="fix the builder")
+    assert text(host("web", "failed", failure=failure)).splitlines()[2:6] == [
+        "    build: build of page failed with exit code 1",
+        "      one",
+        "      two",
+        "    next: fix the builder",
+    ]
+
+
+def test_only_the_end_of_a_long_log_is_repeated() -> None:
+    log = "\n".join(f"line {number}" for number in range(40))
+    report = text(host("web", "failed", failure=Failure("no", log=log)))
+    assert "line 39" in report
+    assert "line 33" not in report
+
+
+def test_a_foreign_message_of_many_lines_is_cause_and_log() -> None:
+    lines = text(host("web", "failed", failure=Failure("it broke\ndetail"))).splitlines()
+    assert lines[2:4] == ["    it broke", "      detail"]
+
+
+def test_failed_units_and_a_needed_reboot_are_told() -> None:
+    report = text(host("web", units_failed=("page.service",), reboot_required=True))
+    assert "failed units: page.service" in report
+    assert "reboot" in report
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    failure = Failure("cause " * 40, "build", log="x" * 300, advice="advice " * 40)
+    lines = text(host("h" * 90, "failed", failure=failure), host("short"), width=width).splitlines()
+    assert max(map(len, lines)) <= width
+
+
+def test_a_path_in_a_cause_is_never_broken() -> None:
+    path = "/nix/store/" + "a" * 90
+    assert path in text(host("web", "failed", failure=Failure(f"{path} is not valid")))
+
+
+def test_one_line_counts_the_outcomes() -> None:
+    hosts = [host("a"), host("b"), host("c", "unchanged"), host("d", "unreachable", failure=Failure("no route"))]
+    assert closing(hosts, 12.0) == "4 hosts: 2 activated, 1 unchanged, 1 unreachable (12 s)"
+    assert closing(hosts[:1], 0.3) == "1 host: 1 activated (0.3 s)"
+
+
+def test_failures_and_unreachable_hosts_are_told_apart() -> None:
+    lines = summary([host("a", "failed", failure=Failure("x")), host("b", "unreachable", failure=Failure("y"))], 80, 1)
+    meanings = [line.meaning for line in lines if line.text[:1] in ("a", "b")]
+    assert meanings == ["failed", "unreachable"]
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (200 * 1024, "200 KiB"), (3 * 2**40, "3.0 TiB")],
+)
+def test_sizes_read_well(count: int, words: str) -> None:
+    assert size(count) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.7, "1 min 00 s"), (185, "3 min 05 s"), (7620, "2 h 07 min")],
+)
+def test_times_read_well(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
