@@ -1,25 +1,78 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The project's one door. `make` says what it opens. Needs python3 (3.10 or newer), git and, for the fleet, root.
+# The project's one door. `make` says what it opens. It needs python3 (3.10 or newer), git and, for the fleet, root.
+# ARGS reaches the tool behind a target: `make unit ARGS='-k journal'`.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Named, since Ansible overlooks an ansible.cfg in a directory that everyone may write to.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 # Ansible refuses to start in a locale that is not UTF-8.
 export LC_ALL := C.UTF-8
 
-COLLECTION := .venv/collections/ansible_collections/nix/fleet
 TOOLS := .venv/.installed
+COLLECTION := .venv/collections/ansible_collections/nix/fleet
+LAB := tests/lab/lab
+PARTS := lint unit unit-all sanity build integration molecule
 
 .PHONY: help
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
+.PHONY: demo
+demo: lab ## deploy a whole fleet of seven machines, made for it here, from one Nix inventory
+	ansible-playbook deploy.yml
+	@cat tests/run/demo.txt
+
+.PHONY: test
+test: $(TOOLS) ## every check there is; all of them run, and a table closes
+	@tests/run/everything $(PARTS)
+
+.PHONY: unit
+unit: $(TOOLS) ## the unit tests: the inner loop
+	@tests/run/unit .venv $(ARGS)
+
+.PHONY: unit-all
+unit-all: $(TOOLS) ## the unit tests on the oldest and the newest ansible-core, where their Pythons are here
+	@tests/run/versions tests/run/unit
+
+.PHONY: lint
+lint: $(TOOLS) ## everything that reads the source and runs none of it
+	@tests/run/lint
+
+.PHONY: sanity
+sanity: $(TOOLS) ## ansible-test sanity
+	@tests/run/sanity .venv $(ARGS)
+
+.PHONY: sanity-all
+sanity-all: sanity ## ansible-test sanity on the oldest and the newest ansible-core as well
+	@tests/run/versions tests/run/sanity
+
+.PHONY: build
+build: $(TOOLS) ## the collection's tarball, installed elsewhere and used from there
+	@tests/run/package
+
+.PHONY: lab
+lab: $(TOOLS) ## bring the rehearsal fleet up (seconds, but minutes the first time)
+	@$(LAB) up
+
+.PHONY: lab-down
+lab-down: ## take the rehearsal fleet down, without a trace
+	@$(LAB) down
+
+.PHONY: integration
+integration: lab ## what the collection does to the rehearsal fleet
+	@PYTHONPATH=.venv/collections pytest $(ARGS) tests/integration
+
+.PHONY: molecule
+molecule: lab ## the roles' Molecule scenarios, on the rehearsal fleet
+	@molecule test --all --report
+
 .PHONY: venv
-venv: $(TOOLS) ## the tools, in .venv (every other target makes them too)
+venv: $(TOOLS) ## the tools, in .venv (every target that needs them makes them)
 
 $(TOOLS): requirements-dev.txt
 	@echo "making .venv (once; about a minute)"
@@ -27,3 +80,8 @@ $(TOOLS): requirements-dev.txt
 	@mkdir -p $(dir $(COLLECTION))
 	@ln -sfn ../../../.. $(COLLECTION)
 	@touch $@
+
+.PHONY: clean
+clean: ## remove what was made here, the rehearsal fleet first
+	@if [ -d .lab ]; then $(LAB) down; fi
+	rm -rf .venv .lab .nox .ansible .mypy_cache .pytest_cache .ruff_cache tests/output nix-fleet-*.tar.gz
