@@ -1,0 +1,209 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What changes for the people who use a machine when one closure takes another's place."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import itertools
+import re
+import typing as t
+
+from .store import StorePathInfo, total_size
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+# Names of outputs, which follow the version in a store path's name.
+OUTPUTS = frozenset(
+    ("bin", "data", "debug", "dev", "devdoc", "devman", "dist", "doc", "info")
+    + ("lib", "lib32", "lib64", "man", "out", "static", "terminfo")
+)
+VERSION = re.compile(r"-(?=[0-9])")
+COMPONENT = re.compile(r"\d+|[^\d.\-+_]+")
+# Smaller changes of size without a change of version are noise: a path, a date, a hash inside.
+NOTICED_BYTES = 8 * 1024
+NAMED_REBUILDS = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class PackageChange:
+    """One package in both closures, by the versions that each has of it."""
+
+    name: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    bytes: int
+    paths_before: int
+    paths_after: int
+
+    @property
+    def kind(self) -> str:
+        """One of ``added``, ``removed``, ``upgraded``, ``downgraded`` and ``resized``."""
+        if not self.paths_before:
+            return "added"
+        if not self.paths_after:
+            return "removed"
+        if self.before == self.after:
+            return "resized"
+        return "upgraded" if _order(self.after[-1:]) >= _order(self.before[-1:]) else "downgraded"
+
+    @property
+    def text(self) -> str:
+        """The change in one line."""
+        size = signed_size(self.bytes)
+        if self.kind == "added":
+            return _words(f"{self.name}:", _versions(self.after), "added,", size)
+        if self.kind == "removed":
+            return _words(f"{self.name}:", _versions(self.before), "removed,", size)
+        if self.kind == "resized":
+            return f"{self.name}: {size}"
+        return f"{self.name}: {_versions(self.before) or '(none)'} → {_versions(self.after) or '(none)'}, {size}"
+
+    def to_result(self) -> dict[str, t.Any]:
+        """Return the change as the value of a module's result."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "before": list(self.before),
+            "after": list(self.after),
+            "bytes": self.bytes,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class ClosureDiff:
+    """The difference of two closures, by package.
+
+    ``rebuilt`` names what has other content under the same name and version: the configuration itself, mostly.
+    """
+
+    packages: tuple[PackageChange, ...]
+    rebuilt: tuple[str, ...]
+    paths_before: int
+    paths_after: int
+    bytes_before: int
+    bytes_after: int
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes the new closure is larger by."""
+        return self.bytes_after - self.bytes_before
+
+    @property
+    def text(self) -> str:
+        """The difference for a person to read, one line a package; empty when nothing differs."""
+        if not self.packages and not self.rebuilt and self.paths_before == self.paths_after and not self.bytes:
+            return ""
+        lines = [change.text for change in self.packages]
+        if self.rebuilt:
+            lines.append(f"rebuilt: {_listed(self.rebuilt)}")
+        lines.append(
+            f"closure: {self.paths_before} → {self.paths_after} paths, "
+            f"{size(self.bytes_before)} → {size(self.bytes_after)} ({signed_size(self.bytes)})"
+        )
+        return "\n".join(lines) + "\n"
+
+    def to_result(self) -> dict[str, t.Any]:
+        """Return the difference as the value of a module's result."""
+        return {
+            "packages": [change.to_result() for change in self.packages],
+            "rebuilt": list(self.rebuilt),
+            "bytes": self.bytes,
+            "bytes_before": self.bytes_before,
+            "bytes_after": self.bytes_after,
+            "paths_before": self.paths_before,
+            "paths_after": self.paths_after,
+        }
+
+
+def closure_diff(before: Iterable[StorePathInfo], after: Iterable[StorePathInfo]) -> ClosureDiff:
+    """Compare two closures, each given as all of its paths."""
+    old, new = list(before), list(after)
+    was, now = _by_package(old), _by_package(new)
+    changes, rebuilt = [], []
+    for name in sorted(was.keys() | now.keys()):
+        change = _change(name, was.get(name, ()), now.get(name, ()))
+        if change.kind != "resized" or abs(change.bytes) >= NOTICED_BYTES:
+            changes.append(change)
+        elif {path.path for path in was[name]} != {path.path for path in now[name]}:
+            rebuilt.append(name)
+    return ClosureDiff(tuple(changes), tuple(rebuilt), len(old), len(new), total_size(old), total_size(new))
+
+
+def package_name_and_version(name: str) -> tuple[str, str]:
+    """Split the name of a store path; the name of an output is part of neither.
+
+    >>> package_name_and_version("glibc-2.40-66-bin"), package_name_and_version("unit-sshd.service")
+    (('glibc', '2.40-66'), ('unit-sshd.service', ''))
+    """
+    stem, _, output = name.rpartition("-")
+    if stem and output in OUTPUTS:
+        name = stem
+    package, *version = VERSION.split(name, maxsplit=1)
+    return (package, version[0]) if package and version else (name, "")
+
+
+def size(count: int) -> str:
+    """Return ``count`` bytes in the unit that a person would use.
+
+    >>> size(0), size(1536), size(5 * 1024**3)
+    ('0 B', '1.5 KiB', '5.0 GiB')
+    """
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(amount) < 1024:
+            return f"{amount:.0f} B" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} TiB"
+
+
+def signed_size(count: int) -> str:
+    """Return a difference of ``count`` bytes, with its sign."""
+    return f"+{size(count)}" if count >= 0 else f"-{size(-count)}"
+
+
+def _by_package(paths: Sequence[StorePathInfo]) -> dict[str, list[StorePathInfo]]:
+    packages: dict[str, list[StorePathInfo]] = collections.defaultdict(list)
+    for path in paths:
+        packages[package_name_and_version(path.name)[0]].append(path)
+    return packages
+
+
+def _change(name: str, before: Sequence[StorePathInfo], after: Sequence[StorePathInfo]) -> PackageChange:
+    return PackageChange(
+        name=name,
+        before=_version_list(before),
+        after=_version_list(after),
+        bytes=total_size(after) - total_size(before),
+        paths_before=len(before),
+        paths_after=len(after),
+    )
+
+
+def _version_list(paths: Sequence[StorePathInfo]) -> tuple[str, ...]:
+    versions = {package_name_and_version(path.name)[1] for path in paths}
+    return tuple(sorted(versions - {""}, key=lambda version: _order([version])))
+
+
+def _order(versions: Sequence[str]) -> list[tuple[int, int, str]]:
+    """Return what sorts versions as people count them: 2.9 before 2.10, 1.0pre before 1.0."""
+    components = itertools.chain.from_iterable(COMPONENT.findall(version) for version in versions)
+    ranked = [(2, int(word), "") if word.isdigit() else (0, 0, word) for word in components]
+    return [*ranked, (1, 0, "")]
+
+
+def _versions(versions: Sequence[str]) -> str:
+    return ", ".join(versions)
+
+
+def _words(*words: str) -> str:
+    return " ".join(word for word in words if word)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:NAMED_REBUILDS])
+    more = len(names) - NAMED_REBUILDS
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -1,0 +1,106 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Questions to a Nix store: the command lines, and what their answers mean.
+
+Sizes are read from the plain output of ``nix path-info``, which is the same in every version of Nix; its JSON
+is not (a list, then an object, then an object with a version of its own).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .command import nix
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable
+
+STORE_DIRECTORY = "/nix/store"
+HASH_LENGTH = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class StorePathInfo:
+    """A valid path of a store and the size of its archive in bytes."""
+
+    path: str
+    nar_size: int
+
+    @property
+    def name(self) -> str:
+        """The path's name without its hash: ``bash-5.2`` of ``/nix/store/…-bash-5.2``."""
+        return store_path_name(self.path)
+
+
+def store_path_name(path: str) -> str:
+    """Return what follows the hash in a store path.
+
+    >>> store_path_name("/nix/store/00000000000000000000000000000000-bash-5.2")
+    'bash-5.2'
+    """
+    return path.rpartition("/")[2][HASH_LENGTH + 1 :]
+
+
+def is_store_path(text: str) -> bool:
+    """Whether ``text`` is the path of a store object, and not of something in one."""
+    directory, _, base = text.rpartition("/")
+    return directory == STORE_DIRECTORY and len(base) > HASH_LENGTH + 1 and base[HASH_LENGTH] == "-"
+
+
+def path_sizes(*paths: str, closure: bool = False, store: str | None = None) -> list[str]:
+    """Return the command that prints the size of each path, or of every path in their closure.
+
+    It fails when a path is not valid; its output is for ``parse_path_sizes``.
+    """
+    return nix("path-info", "--size", *_closure(closure), *_store(store), *paths)
+
+
+def parse_path_sizes(output: str) -> list[StorePathInfo]:
+    """Read the answer to ``path_sizes``."""
+    rows = (line.split() for line in output.splitlines() if line.strip())
+    return [StorePathInfo(path, int(size)) for path, size in rows]
+
+
+def closure(*paths: str) -> list[str]:
+    """Return the command that prints the paths in the closure of ``paths``, references first."""
+    return ["nix-store", "--query", "--requisites", *paths]
+
+
+def references(*paths: str) -> list[str]:
+    """Return the command that prints what ``paths`` refer to directly."""
+    return ["nix-store", "--query", "--references", *paths]
+
+
+def outputs(derivation: str) -> list[str]:
+    """Return the command that prints the output paths of ``derivation``, built or not."""
+    return ["nix-store", "--query", "--outputs", derivation]
+
+
+def invalid_paths(*paths: str) -> list[str]:
+    """Return the command that prints those of ``paths`` that the store does not have."""
+    return ["nix-store", "--check-validity", "--print-invalid", *paths]
+
+
+def protect(path: str, root: str) -> list[str]:
+    """Return the command that keeps ``path`` from the garbage collector for as long as the link ``root`` exists."""
+    return ["nix-store", "--realise", path, "--add-root", root]
+
+
+def parse_paths(output: str) -> list[str]:
+    """Read an answer of one store path a line."""
+    return [line for line in output.splitlines() if line.startswith("/")]
+
+
+def total_size(paths: Iterable[StorePathInfo]) -> int:
+    """Return the size of all ``paths`` together in bytes."""
+    return sum(path.nar_size for path in paths)
+
+
+def _closure(wanted: bool) -> list[str]:
+    return ["--recursive"] if wanted else []
+
+
+def _store(url: str | None) -> list[str]:
+    return ["--store", url] if url else []

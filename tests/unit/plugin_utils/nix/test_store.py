@@ -1,0 +1,50 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The questions that are put to a store, word for word."""
+
+from __future__ import annotations
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix import store
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import StorePathInfo
+
+BASH = "/nix/store/" + "0" * 32 + "-bash-5.2"
+
+
+def test_sizes_of_a_closure_in_another_store() -> None:
+    assert store.path_sizes(BASH, closure=True, store="unix:///run/nix.sock") == [
+        "nix", "--extra-experimental-features", "nix-command flakes",
+        "path-info", "--size", "--recursive", "--store", "unix:///run/nix.sock", BASH,
+    ]  # fmt: skip
+
+
+def test_sizes_are_read_whatever_the_column_width() -> None:
+    output = f"{BASH}\t        120\n/nix/store/{'1' * 32}-glibc-2.40-66 \t   31000000\n"
+    assert store.parse_path_sizes(output) == [
+        StorePathInfo(BASH, 120),
+        StorePathInfo(f"/nix/store/{'1' * 32}-glibc-2.40-66", 31000000),
+    ]
+    assert store.total_size(store.parse_path_sizes(output)) == 31000120
+
+
+def test_nothing_is_read_from_an_empty_answer() -> None:
+    assert store.parse_path_sizes("\n") == []
+    assert store.parse_paths("\n") == []
+
+
+def test_queries_are_plain_argument_lists() -> None:
+    assert store.closure(BASH) == ["nix-store", "--query", "--requisites", BASH]
+    assert store.references(BASH) == ["nix-store", "--query", "--references", BASH]
+    assert store.outputs(f"{BASH}.drv") == ["nix-store", "--query", "--outputs", f"{BASH}.drv"]
+    assert store.invalid_paths(BASH) == ["nix-store", "--check-validity", "--print-invalid", BASH]
+    assert store.protect(BASH, "/r") == ["nix-store", "--realise", BASH, "--add-root", "/r"]
+
+
+def test_name_is_what_follows_the_hash() -> None:
+    assert StorePathInfo(BASH, 1).name == "bash-5.2"
+
+
+def test_only_a_store_object_is_a_store_path() -> None:
+    assert store.is_store_path(BASH)
+    assert not store.is_store_path(f"{BASH}/bin/bash")
+    assert not store.is_store_path("/nix/store")
+    assert not store.is_store_path("bash-5.2")
