@@ -24,8 +24,7 @@ help: ## this list
 
 .PHONY: demo
 demo: lab ## deploy a whole fleet of seven machines, made for it here, from one Nix inventory
-	ansible-playbook deploy.yml
-	@cat tests/run/demo.txt
+	@tests/run/demo
 
 .PHONY: test
 test: $(TOOLS) ## every check there is; all of them run, and a table closes

@@ -30,7 +30,9 @@ def described(options: dict[str, dict[str, t.Any]], nested: str) -> dict[str, t.
 def tasks_of(example: list[dict[str, t.Any]]) -> Iterator[dict[str, t.Any]]:
     """Return the tasks of an example, which is a list of tasks or of plays."""
     for entry in example:
-        blocks = [entry[key] for key in ("tasks", "pre_tasks", "post_tasks", "block", "rescue", "always") if key in entry]
+        blocks = [
+            entry[key] for key in ("tasks", "pre_tasks", "post_tasks", "block", "rescue", "always") if key in entry
+        ]
         if blocks:
             for block in blocks:
                 yield from tasks_of(block)
