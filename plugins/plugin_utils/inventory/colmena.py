@@ -1,0 +1,136 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A colmena hive: the output `colmenaHive`, the raw hive in `colmena`, or a `hive.nix`."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..errors import InventoryError
+from .attribute import attribute_path, built_attribute
+from .fields import Check, shown
+from .node import Node, become_user_of
+from .source import Origin, Source
+from .ssh_options import ssh_variables
+
+OUTPUT = ("colmenaHive",)
+
+
+def nodes_of(data: t.Any, origin: Origin) -> tuple[Node, ...]:
+    """Return the nodes of a hive that can be reached; colmena keeps the others for `apply-local`."""
+    evaluated = data["evaluated"]
+    output = origin.attribute or OUTPUT
+    return tuple(
+        _node(name, deployment, attribute_path((*output, "nodes", name, *_TOPLEVEL)) if evaluated else None, origin)
+        for name, deployment in data["nodes"].items()
+        if deployment.get("targetHost") is not None
+    )
+
+
+_TOPLEVEL = ("config", "system", "build", "toplevel")
+
+
+def _node(name: str, deployment: t.Any, attr: str | None, origin: Origin) -> Node:
+    check = Check(f"node {shown(name)}")
+    check.whole(deployment)
+    user = check.text("deployment.targetUser", deployment.get("targetUser"))
+    port = check.port("deployment.targetPort", deployment.get("targetPort"))
+    variables = ssh_variables(check.texts("deployment.sshOptions", deployment.get("sshOptions")))
+    # colmena, too, gives the port that it knows by name after its options, and the last one counts.
+    port = port or variables.pop("ansible_port", None)
+    if check.flag("deployment.buildOnTarget", deployment.get("buildOnTarget")):
+        variables["deploy_build_on"] = "target"
+    address = check.text("deployment.targetHost", deployment["targetHost"])
+    if address is None:
+        raise InventoryError(f"node {shown(name)}: has no address")
+    return Node(
+        name=name,
+        platform="nixos",
+        address=address,
+        port=port,
+        user=user,
+        become_user=become_user_of("nixos", user),
+        tags=tuple(dict.fromkeys(check.texts("deployment.tags", deployment.get("tags")))),
+        configuration=name,
+        flake=origin.flake,
+        # What a raw hive makes of its nodes only colmena can say: the flake must have the configuration, too.
+        attr=attr or built_attribute("nixos", name),
+        variables=variables,
+        data={"name": name, "platform": "nixos", "deployment": deployment},
+    )
+
+
+# The deployment options of every node. An evaluated hive has them; a raw one is evaluated as colmena does it, with all
+# of its modules, since any of them may set a deployment option. Keys are left out: their texts are secrets.
+_EXPRESSION = r"""
+  { outputs, value }:
+  let
+    hive = if value != null then value else outputs.colmenaHive or (outputs.colmena or null);
+    evaluated = isAttrs hive && hive ? deploymentConfig;
+    facts = name: deployment:
+      let where = "node ${name}"; in at where (plain where (removeAttrs deployment [ "keys" ]));
+
+    raw = if isFunction hive || hive ? __functor then hive { } else hive;
+    meta = raw.meta or (raw.network or { });
+    packagesOf = given:
+      if isFunction given then given { }
+      else if typeOf given == "path" || given ? outPath then packagesOf (import given)
+      else given;
+    packages = packagesOf (if meta.nixpkgs or null != null then meta.nixpkgs else <nixpkgs>);
+    packagesFor = name: if meta ? nodeNixpkgs.${name} then packagesOf meta.nodeNixpkgs.${name} else packages;
+
+    options = { lib, name, ... }:
+      let
+        inherit (lib) mkOption types;
+        option = type: default: mkOption { inherit type default; };
+        key = types.submodule ({ name, config, ... }: {
+          freeformType = types.attrsOf types.unspecified;
+          options = {
+            name = option types.str name;
+            destDir = option types.str "/run/keys";
+            path = option types.str "${config.destDir}/${config.name}";
+          };
+        });
+      in
+      {
+        options.deployment = mkOption {
+          default = { };
+          type = types.submodule {
+            freeformType = types.attrsOf types.unspecified;
+            options = {
+              targetHost = option (types.nullOr types.str) name;
+              targetPort = option (types.nullOr types.int) null;
+              targetUser = option (types.nullOr types.str) "root";
+              buildOnTarget = option types.bool false;
+              tags = option (types.listOf types.str) [ ];
+              sshOptions = option (types.listOf types.str) [ ];
+              keys = option (types.attrsOf key) { };
+            };
+          };
+        };
+      };
+    members = removeAttrs raw [ "meta" "network" "defaults" ];
+    nodes = mapAttrs (name: module:
+      let own = packagesFor name; in
+      import (own.path + "/nixos/lib/eval-config.nix") {
+        inherit (own.stdenv.hostPlatform) system;
+        modules = [ options (raw.defaults or { }) ] ++ (if isList module then module else [ module ]);
+        specialArgs = { inherit name nodes; } // meta.specialArgs or { } // meta.nodeSpecialArgs.${name} or { };
+      }) members;
+  in
+  if hive == null then null
+  else {
+    inherit evaluated;
+    nodes = if evaluated then mapAttrs facts hive.deploymentConfig
+      else mapAttrs (name: node: facts name node.config.deployment) nodes;
+  }
+"""
+
+SOURCE = Source(
+    name="colmena",
+    looks_for="output colmenaHive or colmena",
+    expression=_EXPRESSION,
+    nodes=nodes_of,
+    files=("hive.nix",),
+)

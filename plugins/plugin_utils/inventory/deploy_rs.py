@@ -1,0 +1,124 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""deploy-rs: the output `deploy`, each profile of each node as a host."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .attribute import attribute_path, built_attribute
+from .fields import Check, shown
+from .node import Node
+from .source import Origin, Source
+from .ssh_options import ssh_variables
+
+OUTPUT = ("deploy",)
+SYSTEM = "system"
+# The program that deploy-rs puts into each profile that it activates.
+ACTIVATE = "deploy-rs-activate"
+
+
+def nodes_of(data: t.Any, origin: Origin) -> tuple[Node, ...]:
+    """Return a host for each profile: the node's own name for its system, PROFILE@NODE for all else."""
+    hosts: list[Node] = []
+    for name, node in data["nodes"].items():
+        profiles = Check(f"node {shown(name)}").set("profiles", node["profiles"])
+        for profile_name, profile in profiles.items():
+            settings = _merged(data["settings"], node["settings"], profile)
+            hosts.append(_host(name, profile_name, settings, data["configurations"].get(name), origin))
+    return tuple(hosts)
+
+
+def _merged(*levels: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Merge settings as deploy-rs does: a profile's go before its node's, those before the deployment's.
+
+    Arguments of ssh are joined, the profile's first.
+    """
+    merged = {field: value for level in levels for field, value in level.items() if value is not None}
+    options = [
+        option for level in reversed(levels) for option in Check("deploy").texts("sshOpts", level.get("sshOpts"))
+    ]
+    return {**merged, "sshOpts": options}
+
+
+def _host(node: str, profile: str, settings: dict[str, t.Any], platform: str | None, origin: Origin) -> Node:
+    check = Check(f"node {shown(node)}, profile {shown(profile)}")
+    login = check.text("sshUser", settings.get("sshUser"))
+    user = check.text("user", settings.get("user")) or login
+    address = check.text("hostname", settings.get("hostname"))
+    if address is None:
+        raise check.failure("has no address; deploy-rs wants a hostname for each node")
+    variables = {**ssh_variables(settings["sshOpts"]), **_policy(check, settings)}
+    # A profile is known for a system by its name, its user, and a configuration of the node's name: only an evaluation
+    # of all of its modules could tell more.
+    is_system = profile == SYSTEM and user in (None, "root") and platform is not None
+    output = origin.attribute or OUTPUT
+    path = check.text("profilePath", settings.get("profilePath"))
+    return Node(
+        name=node if profile == SYSTEM else f"{profile}@{node}",
+        platform=platform if is_system and platform is not None else "custom",
+        address=address,
+        port=variables.pop("ansible_port", None),
+        user=login,
+        become_user=user if user != login else None,
+        configuration=node if is_system else None,
+        flake=origin.flake,
+        attr=built_attribute(platform, node)
+        if is_system and platform is not None
+        else attribute_path((*output, "nodes", node, "profiles", profile, "path")),
+        profile=path if is_system else path or _profile_path(user, profile),
+        activate=None if is_system else ACTIVATE,
+        variables=variables,
+        data={"name": node, "profile": profile, **settings},
+    )
+
+
+def _policy(check: Check, settings: dict[str, t.Any]) -> dict[str, t.Any]:
+    variables: dict[str, t.Any] = {}
+    if check.flag("remoteBuild", settings.get("remoteBuild")):
+        variables["deploy_build_on"] = "target"
+    fast = check.flag("fastConnection", settings.get("fastConnection"))
+    if fast is not None:
+        variables["deploy_substitute_on_destination"] = not fast
+    rollback = check.flag("autoRollback", settings.get("autoRollback"))
+    if rollback is not None:
+        variables["deploy_rollback_on_failure"] = rollback
+    return variables
+
+
+def _profile_path(user: str | None, profile: str) -> str:
+    if user != "root":
+        return f"~/.local/state/nix/profiles/{profile}"
+    return "/nix/var/nix/profiles/" + (SYSTEM if profile == SYSTEM else f"per-user/root/{profile}")
+
+
+# All but the profiles' paths, which are whole systems: their evaluation is left to the stage of that name.
+_EXPRESSION = r"""
+  { outputs, value }:
+  let
+    deploy = if value != null then value else outputs.deploy or null;
+    configurations = output: platform: mapAttrs (name: _: platform) (outputs.${output} or { });
+    node = name: given:
+      let where = "node ${name}"; in
+      {
+        settings = at where (plain where (removeAttrs given [ "profiles" ]));
+        profiles = at where (mapAttrs (profile: settings:
+          let here = "${where}, profile ${profile}"; in at here (plain here (removeAttrs settings [ "path" ])))
+          (given.profiles or { }));
+      };
+  in
+  if !(isAttrs deploy && deploy ? nodes) then null
+  else {
+    settings = plain "deploy" (removeAttrs deploy [ "nodes" ]);
+    nodes = mapAttrs node deploy.nodes;
+    configurations = configurations "darwinConfigurations" "darwin" // configurations "nixosConfigurations" "nixos";
+  }
+"""
+
+SOURCE = Source(
+    name="deploy-rs",
+    looks_for="output deploy.nodes",
+    expression=_EXPRESSION,
+    nodes=nodes_of,
+)

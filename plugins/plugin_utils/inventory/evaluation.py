@@ -1,0 +1,236 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one evaluation that loading an inventory takes, whatever the size of the fleet."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import re
+import types
+import typing as t
+
+from ..errors import InventoryError
+from ..nix.command import nix, option_arguments
+from ..process import CommandTimeoutError, run
+from .fields import quoted, shown
+from .place import FlakeOutput, NixFile
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..process import Completed
+    from .source import Source
+
+# `at` names a place in the messages of what goes wrong there; `plain` gives a value back as data and nothing else.
+_PRELUDE = r"""
+let
+  inherit (builtins) addErrorContext attrNames elemAt foldl' genList isAttrs isFunction isList length mapAttrs
+    removeAttrs toJSON typeOf;
+  at = where: addErrorContext "while reading the inventory at ${where}";
+  plain = where: value:
+    if typeOf value == "lambda" then throw "is a function; an inventory is data"
+    else if typeOf value == "path" then toString value
+    else if isList value then
+      genList (index: let here = "${where}[${toString index}]"; in at here (plain here (elemAt value index)))
+        (length value)
+    else if isAttrs value && (value ? outPath || value.type or null == "derivation") then
+      throw "is a derivation or a flake; an inventory is data"
+    else if isAttrs value then
+      mapAttrs (name: item: let here = if where == "" then name else "${where}.${name}"; in at here (plain here item))
+        value
+    else value;
+  select = foldl' (set: step:
+    if isAttrs set && set ? ${step} then set.${step} else throw "there is no attribute ${toJSON step}");
+  first = foldl' (found: { source, read }: given:
+    let earlier = found given; data = read given; in
+    if earlier != null then earlier else if data != null then { inherit source data; } else null) (given: null);
+in
+"""
+_CONTEXT = re.compile(r"^\s*… while reading the inventory at (.*)$")
+_ERROR = re.compile(r"^\s*error: (.*)$")
+_POSITION = re.compile(r"^\s*at (?P<file>/.*):(?P<line>\d+):(?P<column>\d+):$")
+_EVALUATED = re.compile(r"^evaluating file '(/.*)'$")
+_STORE_SOURCE = re.compile(r"/nix/store/[a-z0-9]{32}-source(?=/)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How Nix is called."""
+
+    executable: str = "nix"
+    override_inputs: Mapping[str, str] = types.MappingProxyType({})
+    impure: bool = False
+    nix_options: Mapping[str, t.Any] = types.MappingProxyType({})
+    timeout: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluated:
+    """What an evaluation found: plain data, of which source, and the files on this machine that it is made of."""
+
+    source: str
+    data: t.Any
+    files: tuple[str, ...] = ()
+
+
+def expression(sources: Sequence[Source], place: NixFile | FlakeOutput) -> str:
+    """Return the function that Nix applies to the flake's outputs or to the file's value."""
+    readers = "\n".join(
+        f"    {{ source = {nix_string(source.name)}; read = {source.expression.strip()}; }}" for source in sources
+    )
+    if isinstance(place, NixFile):
+        given = "{ outputs = { }; inherit value; }"
+        argument = "value"
+    elif place.attribute is None:
+        given = "{ inherit outputs; value = null; }"
+        argument = "outputs"
+    else:
+        steps = " ".join(nix_string(step) for step in place.attribute)
+        given = f"{{ inherit outputs; value = select outputs [ {steps} ]; }}"
+        argument = "outputs"
+    return f"{_PRELUDE}{argument}: first [\n{readers}\n] {given}\n"
+
+
+def nix_string(text: str) -> str:
+    """Return ``text`` as a string of the Nix language."""
+    return json.dumps(text, ensure_ascii=False).replace("$", "\\$")
+
+
+def evaluation_command(place: NixFile | FlakeOutput, function: str, settings: Settings, *, report: bool) -> list[str]:
+    """Return the command line of the evaluation; with ``report`` Nix also says which files it evaluates."""
+    where = ["--file", str(place.path)] if isinstance(place, NixFile) else [*flake_arguments(place, settings)]
+    return nix(
+        "eval",
+        "--json",
+        "--show-trace",
+        *(["--verbose"] if report else []),
+        *option_arguments(settings.nix_options),
+        *where,
+        "--apply",
+        function,
+        executable=settings.executable,
+    )
+
+
+def flake_arguments(place: FlakeOutput, settings: Settings, suffix: str = "#.") -> list[str]:
+    """Return the arguments that name a flake to Nix; by default all of its outputs, as the attribute path ``.``."""
+    overrides = [word for name, flake in settings.override_inputs.items() for word in ("--override-input", name, flake)]
+    # A path is told as the working directory: some characters of it would mean something else in a flake reference.
+    reference = "." if is_local(place) else place.flake
+    return [
+        "--no-write-lock-file",
+        *overrides,
+        *(["--impure"] if settings.impure else []),
+        f"{reference}{suffix}",
+    ]
+
+
+def is_local(place: FlakeOutput) -> bool:
+    """Whether the flake is named by a path on this machine."""
+    return place.flake.startswith("/")
+
+
+def evaluate(
+    sources: Sequence[Source], place: NixFile | FlakeOutput, settings: Settings, *, report: bool = False
+) -> Evaluated:
+    """Return what the first of ``sources`` that finds its kind of data at ``place`` reads there."""
+    command = evaluation_command(place, expression(sources, place), settings, report=report)
+    completed = run_nix(command, place, settings)
+    if not completed.ok:
+        raise failure(place, completed)
+    found = json.loads(completed.stdout)
+    if found is None:
+        raise InventoryError(
+            f"{place}: there is nothing to make an inventory of: no {', no '.join(s.looks_for for s in sources)}",
+            advice="see the option source for what can be read, and nodes for how to say where it is",
+        )
+    return Evaluated(found["source"], found["data"], evaluated_files(completed.stderr))
+
+
+def run_nix(command: list[str], place: NixFile | FlakeOutput, settings: Settings) -> Completed:
+    """Run ``command`` where its relative names are right; raises ``InventoryError`` when it does not end by itself."""
+    cwd = place.flake if isinstance(place, FlakeOutput) and is_local(place) else None
+    if cwd is not None and not pathlib.Path(cwd).is_dir():
+        raise InventoryError(f"{place}: there is no such directory", advice="correct the option flake")
+    try:
+        return run(command, cwd=cwd, timeout=settings.timeout)
+    except FileNotFoundError:
+        raise InventoryError(
+            f"{place}: reading it needs Nix, and there is no program {quoted(settings.executable)} on this machine",
+            advice="install Nix, say where it is with nix_executable, or keep the nodes in JSON or YAML, "
+            "which are read without Nix",
+        ) from None
+    except PermissionError:
+        raise InventoryError(f"{place}: {quoted(settings.executable)} cannot be run, permission denied") from None
+    except CommandTimeoutError:
+        raise InventoryError(
+            f"{place}: the evaluation took longer than {settings.timeout:g} seconds and was ended",
+            command=brief(command),
+            advice="raise timeout, or keep the nodes' data apart from what is expensive to evaluate",
+        ) from None
+
+
+def failure(place: NixFile | FlakeOutput, completed: Completed) -> InventoryError:
+    """Return the error that a failed evaluation is: what Nix says last, where in the data, and where in which file."""
+    where, message, position = _reading(completed.stderr)
+    parts = [str(place), *([f"at {shown(where)}"] if where else []), message]
+    if position:
+        parts[-1] += f" ({_known_path(place, position)})"
+    return InventoryError(
+        ": ".join(parts),
+        command=brief(completed.argv),
+        advice="correct the inventory's data; -vvv shows Nix's whole trace",
+        trace=completed.stderr,
+    )
+
+
+def brief(command: Sequence[str]) -> list[str]:
+    """Return ``command`` as it is shown: without the function that is applied, which is a page long."""
+    if "--apply" not in command:
+        return list(command)
+    function = list(command).index("--apply") + 1
+    return [*command[:function], "…", *command[function + 1 :]]
+
+
+def evaluated_files(stderr: str) -> tuple[str, ...]:
+    """Return the files outside of the store that Nix said it evaluated."""
+    found = (_EVALUATED.match(line) for line in stderr.splitlines())
+    return tuple(sorted({match[1] for match in found if match and not match[1].startswith("/nix/store/")}))
+
+
+def _reading(stderr: str) -> tuple[str, str, str]:
+    lines = stderr.splitlines()
+    errors = [number for number, line in enumerate(lines) if _ERROR.match(line)]
+    if not errors:
+        return "", stderr.strip() or "Nix failed and said nothing", ""
+    last = errors[-1]
+    contexts = [match[1] for match in map(_CONTEXT.match, lines[:last]) if match]
+    message: list[str] = []
+    for line in lines[last:]:
+        position = _POSITION.match(line)
+        if position:
+            return _deepest(contexts), _joined(message), f"{position['file']}:{position['line']}:{position['column']}"
+        if line.lstrip().startswith("at «"):
+            break
+        message.append(line)
+    return _deepest(contexts), _joined(message), ""
+
+
+def _deepest(contexts: list[str]) -> str:
+    return contexts[-1] if contexts else ""
+
+
+def _joined(message: list[str]) -> str:
+    return " ".join(line.strip() for line in message if line.strip()).removeprefix("error: ")
+
+
+def _known_path(place: NixFile | FlakeOutput, position: str) -> str:
+    # Nix evaluates a copy of a flake; its user knows the original.
+    if isinstance(place, FlakeOutput) and is_local(place):
+        original = _STORE_SOURCE.sub(lambda _match: place.flake, position, count=1)
+        if pathlib.Path(original.rsplit(":", 2)[0]).is_file():
+            return original
+    return position

@@ -1,0 +1,86 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The inventory of nix.fleet's own: nodes, or roles that fan out to nodes, in Nix, JSON or YAML."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .attribute import built_attribute
+from .node import Node, become_user_of
+from .normalise import normalise
+from .source import Origin, Source
+
+# What nix.fleet takes out of a node; all else is the user's.
+KNOWN = frozenset("name address role platform system configuration hostName ips primaryIp ssh tags profiles".split())
+# A node or profile of the custom platform says these, too. On other platforms they are fields like any other.
+CUSTOM = frozenset(("attr", "activate", "profile"))
+
+
+def nodes_of(data: t.Any, origin: Origin) -> tuple[Node, ...]:
+    """Return the hosts of an inventory: each node, and each further profile of it as a host of its own."""
+    hosts: list[Node] = []
+    for given in normalise(data).values():
+        node = _node(given, origin)
+        hosts += [node, *(_profile(node, profile) for profile in given["profiles"].values())]
+    return tuple(hosts)
+
+
+def _node(given: dict[str, t.Any], origin: Origin) -> Node:
+    platform = given["platform"]
+    custom = platform == "custom"
+    known = KNOWN | CUSTOM if custom else KNOWN
+    return Node(
+        name=given["name"],
+        platform=platform,
+        address=given["address"],
+        port=given["ssh"]["port"],
+        user=given["ssh"]["user"],
+        become_user=become_user_of(platform, given["ssh"]["user"]),
+        system=given["system"],
+        role=given["role"],
+        tags=tuple(given["tags"]),
+        ips=tuple(given["ips"]),
+        configuration=given["configuration"],
+        flake=origin.flake,
+        attr=given["attr"] if custom else built_attribute(platform, given["configuration"]),
+        profile=given.get("profile") if custom else None,
+        activate=given["activate"] if custom else None,
+        fields={field: value for field, value in given.items() if field not in known},
+        data=given,
+    )
+
+
+def _profile(node: Node, given: dict[str, t.Any]) -> Node:
+    platform, user = given["platform"], given["user"]
+    own_user = user is not None and user != node.user
+    fields = {field: value for field, value in given.items() if field not in KNOWN | CUSTOM | {"user"}}
+    return dataclasses.replace(
+        node,
+        name=f"{given['name']}@{node.name}",
+        platform=platform,
+        become_user=user if own_user else become_user_of(platform, node.user),
+        configuration=given["configuration"],
+        attr=given["attr"] or built_attribute(platform, given["configuration"]),
+        profile=given["profile"],
+        activate=given["activate"],
+        # The machine's own facts hold for everything on it.
+        fields={**node.fields, **fields},
+        data=given,
+    )
+
+
+SOURCE = Source(
+    name="nodes",
+    looks_for="output fleet.nodes",
+    expression="""
+      { outputs, value }:
+        if value != null then plain "" value
+        else if outputs ? fleet.nodes then plain "" outputs.fleet.nodes
+        else null
+    """,
+    nodes=nodes_of,
+    files=("nodes.nix", "nodes.json", "nodes.yml", "nodes.yaml"),
+)
