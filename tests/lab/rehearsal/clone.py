@@ -1,0 +1,70 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that must differ between two clones of the project on one machine, derived from the clone's path."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Clone:
+    """One checkout of the project and the names it may use on this machine."""
+
+    root: Path
+
+    @property
+    def identity(self) -> str:
+        """Eight hexadecimal digits that stay the same as long as the clone stays where it is."""
+        return hashlib.sha256(os.fsencode(self.root)).hexdigest()[:8]
+
+    @property
+    def cgroup_name(self) -> str:
+        return f"nix-fleet-lab-{self.identity}"
+
+    def loopback_address(self, number: int) -> str:
+        """The address on this machine behind which host `number` of this clone listens."""
+        if not 1 <= number <= 254:
+            raise ValueError(f"host number {number} is outside 1..254")
+        digits = int(self.identity, 16)
+        # 127.0.x.x and 127.1.x.x are where other software likes to listen.
+        second = 2 + digits % 253
+        third = (digits // 253) % 256
+        return f"127.{second}.{third}.{number}"
+
+    @property
+    def state(self) -> Path:
+        return self.root / ".lab"
+
+    @property
+    def bin(self) -> Path:
+        return self.state / "bin"
+
+    @property
+    def ssh_config(self) -> Path:
+        return self.state / "ssh_config"
+
+    @property
+    def control_socket(self) -> Path:
+        return self.state / "links.sock"
+
+    @property
+    def standins(self) -> Path:
+        return self.root / "tests" / "lab" / "standins"
+
+    def host_state(self, name: str) -> Path:
+        return self.state / "hosts" / name
+
+
+def this_clone() -> Clone:
+    """The clone that this file belongs to."""
+    return Clone(Path(__file__).resolve().parents[3])
+
+
+def cache_directory() -> Path:
+    """Where root file systems are kept between fleets and between clones."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.environ.get("HOME") or "/root", ".cache")
+    return Path(base) / "nix-fleet-lab"

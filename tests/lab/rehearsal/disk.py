@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host's disk: a size-limited tmpfs that an overlay over the shared root file system writes to.
+
+It is mounted in the mount namespace of the host's supervisor, outside the host, so that it survives the host's
+reboots and disappears with the supervisor, whatever happens to either.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import LabError
+from .hosts import MEBIBYTE
+from .kernel import MS_NODEV, MS_NOSUID, mount
+
+FILLING = "var/tmp/lab-fill-disk"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """How full a disk is, in bytes."""
+
+    used: int
+    size: int
+
+
+def mount_disk(root_file_system: Path, state: Path, size: int) -> Path:
+    """Mount an empty disk and return the host's root directory."""
+    disk, root = state / "disk", state / "root"
+    for directory in (disk, root):
+        directory.mkdir(exist_ok=True)
+    mount("lab-disk", disk, "tmpfs", MS_NOSUID | MS_NODEV, f"size={size},mode=0755")
+    upper, work = disk / "upper", disk / "work"
+    upper.mkdir(mode=0o755)
+    work.mkdir(mode=0o755)
+    for directory in (root_file_system, upper, work):
+        if set(",:\\") & set(str(directory)):
+            raise LabError(f"{directory}: overlay mounts do not take a comma, colon or backslash in a path")
+    mount("lab-overlay", root, "overlay", 0, f"lowerdir={root_file_system},upperdir={upper},workdir={work}")
+    return root
+
+
+def usage(root: Path) -> Usage:
+    facts = os.statvfs(root)
+    return Usage(used=(facts.f_blocks - facts.f_bfree) * facts.f_frsize, size=facts.f_blocks * facts.f_frsize)
+
+
+def fill(root: Path, leave: int = 0) -> Usage:
+    """Leave no more than that many bytes free on the disk that `root` is on."""
+    filling = root / FILLING
+    with open(filling, "ab") as file:
+        step = 64 * MEBIBYTE
+        while step >= 4096:
+            free = os.statvfs(root).f_bavail * os.statvfs(root).f_frsize - leave
+            wanted = min(step, free)
+            end = os.fstat(file.fileno()).st_size
+            try:
+                if wanted <= 0:
+                    break
+                os.posix_fallocate(file.fileno(), end, wanted)
+            except OSError:
+                step //= 2
+    return usage(root)
+
+
+def free(root: Path) -> Usage:
+    """Remove what `fill` wrote."""
+    (root / FILLING).unlink(missing_ok=True)
+    return usage(root)

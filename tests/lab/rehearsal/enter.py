@@ -1,0 +1,42 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Running a command as root inside a host, without its sshd: straight into its namespaces."""
+
+from __future__ import annotations
+
+import os
+from typing import NoReturn, Sequence
+
+from .errors import LabError
+from .fleet import Fleet
+from .hosts import Host
+
+_ENVIRONMENT = {
+    "HOME": "/root",
+    "USER": "root",
+    "PATH": "/run/current-system/sw/bin:/opt/nix/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+}
+
+
+def entering(fleet: Fleet, host: Host, command: Sequence[str]) -> list[str]:
+    """The command line, on this machine, that runs a command in the host."""
+    init = fleet.running_state(host).init
+    return ["nsenter", f"--target={init}", "--all", "--wdns=/", "--", *command]
+
+
+def enter(fleet: Fleet, host: Host, command: Sequence[str]) -> NoReturn:
+    """Become that command."""
+    join_host(fleet, host)
+    arguments = entering(fleet, host, command)
+    environment = dict(_ENVIRONMENT)
+    if "TERM" in os.environ:
+        environment["TERM"] = os.environ["TERM"]
+    try:
+        os.execvpe(arguments[0], arguments, environment)
+    except OSError as error:
+        raise LabError(f"{arguments[0]}: {error.strerror}; it is part of util-linux") from None
+
+
+def join_host(fleet: Fleet, host: Host) -> None:
+    """Have the calling process and its children frozen and killed with the host."""
+    (fleet.host_cgroup(host) / "lab-exec").create().join()

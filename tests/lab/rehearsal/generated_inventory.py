@@ -1,0 +1,88 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The two git-ignored inventory files that are the only difference between the rehearsal fleet and a real one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from shlex import quote
+from typing import Sequence
+
+from .clone import Clone
+from .hosts import Host, Kind
+
+STAND_INS = ("nixpkgs", "nix-darwin", "home-manager", "nix-on-droid")
+_HEADER = "# Written by the rehearsal fleet (tests/lab); removed by `lab down`. Not for version control.\n"
+
+
+def _all_hosts_file(clone: Clone) -> Path:
+    return clone.root / "inventory" / "group_vars" / "all" / "lab.yml"
+
+
+def _become_password_file(clone: Clone, host: Host) -> Path:
+    return clone.root / "inventory" / "host_vars" / host.name / "lab.yml"
+
+
+def ssh_arguments(clone: Clone) -> str:
+    return f"-F {quote(str(clone.ssh_config))}"
+
+
+def write_inventory(clone: Clone, hosts: Sequence[Host], become_password: str) -> None:
+    """Write what points the example inventory at the lab."""
+    lines = [_HEADER, f"ansible_ssh_common_args: {json.dumps(ssh_arguments(clone))}\n", "deploy_override_inputs:\n"]
+    lines += [f"  {name}: {json.dumps(f'path:{clone.standins / name}')}\n" for name in STAND_INS]
+    _write(_all_hosts_file(clone), "".join(lines), 0o644)
+    for host in hosts:
+        if host.kind is Kind.DARWIN:
+            text = f"{_HEADER}ansible_become_password: {json.dumps(become_password)}\n"
+            _write(_become_password_file(clone, host), text, 0o600)
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=mode)
+    unfinished.write_text(text)
+    unfinished.replace(path)
+
+
+def remove_inventory(clone: Clone, hosts: Sequence[Host]) -> None:
+    """Remove the generated files, and the directories that only they were in."""
+    for path in (_all_hosts_file(clone), *(_become_password_file(clone, host) for host in hosts)):
+        path.unlink(missing_ok=True)
+        for directory in list(path.parents)[:2]:
+            if directory.name in ("group_vars", "host_vars") or directory.parent.name in ("group_vars", "host_vars"):
+                try:
+                    directory.rmdir()
+                except OSError:
+                    break
+
+
+def ansible_inventory(clone: Clone, hosts: Sequence[Host], form: str) -> str:
+    """The given hosts as an Ansible inventory of their own, for what is tested without a Nix inventory."""
+    variables = {
+        host.name: {"ansible_host": host.address, "ansible_port": host.port, "ansible_user": host.login}
+        for host in hosts
+    }
+    common = ssh_arguments(clone)
+    if form == "json":
+        return json.dumps(
+            {
+                "_meta": {"hostvars": variables},
+                "lab": {"hosts": list(variables), "vars": {"ansible_ssh_common_args": common}},
+            },
+            indent=2,
+        )
+    if form == "ini":
+        lines = ["[lab]"]
+        lines += [
+            " ".join([name, *(f"{key}={value}" for key, value in own.items())]) for name, own in variables.items()
+        ]
+        return "\n".join([*lines, "", "[lab:vars]", f"ansible_ssh_common_args={json.dumps(common)}"])
+    lines = ["lab:", "  vars:", f"    ansible_ssh_common_args: {json.dumps(common)}", "  hosts:"]
+    for name, own in variables.items():
+        lines.append(f"    {name}:")
+        lines += [f"      {key}: {value}" for key, value in own.items()]
+    return "\n".join(lines)
