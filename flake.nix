@@ -1,0 +1,48 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The Nix side of nix.fleet: `lib`, which makes flake outputs of an inventory, and as its example a whole fleet.
+{
+  description = "nix.fleet: one Nix inventory, one playbook, any machine that runs Nix";
+
+  inputs = {
+    nixpkgs.url = "github:NixOS/nixpkgs/nixos-unstable";
+    nix-darwin = {
+      url = "github:nix-darwin/nix-darwin/master";
+      inputs.nixpkgs.follows = "nixpkgs";
+    };
+    home-manager = {
+      url = "github:nix-community/home-manager/master";
+      inputs.nixpkgs.follows = "nixpkgs";
+    };
+    nix-on-droid = {
+      url = "github:nix-community/nix-on-droid/master";
+      inputs.nixpkgs.follows = "nixpkgs";
+      inputs.home-manager.follows = "home-manager";
+    };
+  };
+
+  outputs =
+    inputs:
+    let
+      lib = import ./inventory/lib;
+
+      fleet = {
+        inherit inputs;
+        nodes = ./inventory/nodes.nix;
+        modules =
+          node:
+          [ ./nix/platforms/${node.platform}.nix ]
+          ++ (if node.role == null then [ ] else [ ./nix/roles/${node.role}.nix ]);
+      };
+    in
+    lib.mkFleet fleet
+    // {
+      inherit lib;
+
+      # The same fleet for other tools. With their flake inputs in `inputs`, they are used.
+      colmena = lib.toColmena fleet;
+      colmenaHive = lib.toColmenaHive (fleet // { colmena = inputs.colmena or null; });
+      deploy = lib.toDeployRs (fleet // { deploy-rs = inputs.deploy-rs or null; });
+    };
+}

@@ -1,0 +1,24 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# What all NixOS machines of the example fleet have in common. Disks and boot loader are those of a plain virtual machine.
+{ node, pkgs, ... }:
+{
+  networking.hostName = node.name;
+  time.timeZone = "UTC";
+
+  services.openssh.enable = true;
+  security.sudo.wheelNeedsPassword = false;
+  environment.systemPackages = [
+    pkgs.curl
+    pkgs.htop
+  ];
+
+  boot.loader.grub.device = "/dev/vda";
+  fileSystems."/" = {
+    device = "/dev/disk/by-label/nixos";
+    fsType = "ext4";
+  };
+
+  system.stateVersion = "25.11";
+}
