@@ -61,7 +61,7 @@ class NixAction(ActionBase):
     @property
     def on_controller(self) -> bool:
         """Whether the task runs on the controller as the user who runs Ansible."""
-        return self._connection.transport == "local" and not self._escalates
+        return self._connection.transport == "local" and not self.escalates
 
     @property
     def check_mode(self) -> bool:
@@ -96,7 +96,8 @@ class NixAction(ActionBase):
         display.display(f"{self.play_host}: {text}")
 
     @property
-    def _escalates(self) -> bool:
+    def escalates(self) -> bool:
+        """Whether the task runs as another user than the one who logs in."""
         return bool(self._connection.become)
 
     def _shell(self, *, escalate: bool) -> ConnectionShell:

@@ -1,0 +1,163 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes a closure present on the machine that the task runs on; see the module's documentation."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import typing as t
+from urllib.parse import quote
+
+from ansible import constants
+from ansible.errors import AnsibleConnectionFailure
+
+from ..plugin_utils.ansible_io.action import NixAction, display
+from ..plugin_utils.ansible_io.connections import connection_to, link, opened_store, shell_of, temporary_directory
+from ..plugin_utils.errors import CopyError
+from ..plugin_utils.nix.store import is_store_path
+from ..plugin_utils.report.quantities import size
+from ..plugin_utils.transport.copying import Copy, CopyLog, verify
+from ..plugin_utils.transport.link import LinkLostError
+from ..plugin_utils.transport.presence import missing_of_many, missing_paths
+from ..plugin_utils.transport.retry import retried
+from ..plugin_utils.transport.source import ControllerSource, HostSource, Source, closure_sizes
+
+if t.TYPE_CHECKING:
+    import pathlib
+    from collections.abc import Iterator
+
+PROGRESS_SECONDS = 10.0
+
+
+class ActionModule(NixAction):
+    """The action behind ``nix.fleet.nix_copy_closure``."""
+
+    argument_spec = {
+        "paths": {"type": "list", "elements": "str", "required": True, "aliases": ["path"]},
+        "source_host": {"type": "str", "default": "localhost"},
+        "substitute_on_destination": {"type": "bool", "default": False},
+        "check_signatures": {"type": "bool", "default": False},
+        "compression": {"type": "bool"},
+        "nix_options": {"type": "dict", "default": {}},
+        "retries": {"type": "int", "default": 3},
+        "delay": {"type": "float", "default": 5.0},
+        "timeout": {"type": "float", "default": 60.0},
+    }
+
+    def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Ask the target what it lacks, and send that."""
+        paths = _store_paths(options["paths"])
+        protect_as = None if self.check_mode else quote(self.play_host, safe="@").replace(".", "%2E")
+        if not missing_paths(self.shell, paths, protect_as=protect_as):
+            return self._report({}, msg="everything is there already")
+        with self._source(options) as source:
+            sizes = closure_sizes(source, paths)
+            if self.check_mode:
+                missing = missing_of_many(self.shell, list(sizes))
+                return self._report({path: sizes[path] for path in missing}, msg="would be copied")
+            copy = Copy(
+                paths, options["check_signatures"], options["substitute_on_destination"], options["nix_options"]
+            )
+            sent: dict[str, int] = {}
+            substituted: list[str] = []
+
+            def attempt() -> None:
+                log = CopyLog()
+                with self._target(options) as socket, source.reaching(socket) as store:
+                    answer = source.run(copy.command(store), self._progress(log, sizes))
+                    sent.update((path, sizes.get(path, 0)) for path in log.sent)
+                    substituted.extend(log.fetched)
+                    verify(answer, log, host=self.host)
+                    if missing_paths(self.shell, paths, protect_as=protect_as):
+                        raise CopyError("the closure is not there, although Nix says that it was copied")
+
+            try:
+                retried(
+                    attempt,
+                    on=(LinkLostError, AnsibleConnectionFailure),
+                    retries=options["retries"],
+                    delay=options["delay"],
+                    announce=self.announce,
+                )
+            except LinkLostError as error:
+                raise CopyError(
+                    f"the connection broke: {error}",
+                    advice="run again once the machine can be reached: what has arrived is not sent a second time",
+                ) from error
+        return self._report(sent, changed=True, substituted=substituted)
+
+    @contextlib.contextmanager
+    def _target(self, options: dict[str, t.Any]) -> Iterator[pathlib.Path]:
+        with opened_store(self, trusted=True, timeout=options["timeout"], compression=options["compression"]) as socket:
+            yield socket
+
+    @contextlib.contextmanager
+    def _source(self, options: dict[str, t.Any]) -> Iterator[Source]:
+        """Yield where the closure is to come from."""
+        host = options["source_host"]
+        if host == self.host:
+            raise CopyError("the paths are not in this machine's own store", advice="build them here first")
+        if host in constants.LOCALHOST and host not in self.variables.get("hostvars", {}):
+            yield ControllerSource()
+            return
+        connection = connection_to(self, host)
+        if connection.transport == "local":
+            yield ControllerSource()
+            return
+        shell = shell_of(connection, host)
+        with temporary_directory() as directory, link(connection, host, directory) as way:
+            yield HostSource(shell, way, options["timeout"])
+
+    def _progress(self, log: CopyLog, sizes: dict[str, int]) -> t.Callable[[str], None]:
+        """Return what follows the lines of a copy and says now and then how far it is."""
+        last = time.monotonic()
+
+        def follow(line: str) -> None:
+            nonlocal last
+            path = log.read(line)
+            if path is None:
+                return
+            display.vv(f"copying {path} ({size(sizes.get(path, 0))})", host=self.host)
+            if time.monotonic() - last > PROGRESS_SECONDS:
+                last = time.monotonic()
+                sent = sum(sizes.get(each, 0) for each in log.sent)
+                self.announce(f"copying: {len(log.sent)} paths, {size(sent)}")
+
+        return follow
+
+    def _report(
+        self,
+        copied: dict[str, int],
+        *,
+        msg: str | None = None,
+        changed: bool | None = None,
+        substituted: t.Sequence[str] = (),
+    ) -> dict[str, t.Any]:
+        """Return the result: what was copied, or would be."""
+        amount = f"{len(copied)} path{'' if len(copied) == 1 else 's'}, {size(sum(copied.values()))}"
+        changed = bool(copied) if changed is None else changed
+        result: dict[str, t.Any] = {
+            "changed": changed,
+            "copied_paths": list(copied),
+            "copied_count": len(copied),
+            "copied_bytes": sum(copied.values()),
+            "substituted_paths": list(substituted),
+            "msg": f"{amount} {msg or 'copied'}" if changed else msg,
+        }
+        if self.diff_mode:
+            lines = [f"{path}  {size(length)}\n" for path, length in copied.items()]
+            result["diff"] = {"before": "", "after": "".join(lines), "after_header": f"store of {self.host}"}
+        return result
+
+
+def _store_paths(paths: list[str]) -> list[str]:
+    """Return ``paths`` if each is a store path."""
+    for path in paths:
+        if not is_store_path(path):
+            raise CopyError(
+                f"not a store path: {path!r}",
+                advice="give paths such as /nix/store/<hash>-<name>, for example what nix_build returns",
+            )
+    return paths

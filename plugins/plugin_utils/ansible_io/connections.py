@@ -1,0 +1,188 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible's connections, as links that carry sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import shutil
+import tempfile
+import typing as t
+
+from ansible import constants
+from ansible.errors import AnsibleError
+from ansible.plugins.loader import connection_loader
+
+from ..errors import CopyError
+from ..transport.door import Login, open_door
+from ..transport.heartbeat import Heartbeat
+from ..transport.link import LinkLostError
+from ..transport.local_link import LocalLink
+from ..transport.ssh_link import SshLink
+from ..transport.ssh_session import SshSession
+from .shell import ConnectionShell
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ansible.plugins.connection import ConnectionBase
+
+    from ..transport.link import Link
+    from .action import NixAction
+
+# Seconds without a sign of life after which a machine is given up, and after which it gives us up.
+TIMEOUT = 60.0
+
+# The length of a socket's path is limited to that of `sun_path`: 104 on macOS, less what ssh appends while it binds.
+SOCKET_PATH_LENGTH = 104 - 20
+
+
+@contextlib.contextmanager
+def store_of_connection(action: NixAction, *, trusted: bool, timeout: float = TIMEOUT) -> Iterator[str]:
+    """Yield the URL at which Nix on the controller reaches the store of the machine that the task runs on.
+
+    ``trusted``: the user may import paths without signatures wherever escalation or the login allows it at all.
+    Otherwise the machine's own daemon is preferred, which knows its proxies and limits: right for building.
+    Raises ``LinkLostError`` when the machine went away during the block, whatever the block raised for it.
+    """
+    with opened_store(action, trusted=trusted, timeout=timeout) as socket:
+        yield f"unix://{socket}"
+
+
+@contextlib.contextmanager
+def opened_store(
+    action: NixAction, *, trusted: bool, timeout: float = TIMEOUT, compression: bool | None = None
+) -> Iterator[pathlib.Path]:
+    """Yield the controller's socket of ``store_of_connection``."""
+    login = Login.of(action.login_shell) if action.escalates else None
+    door = open_door(action.shell, private=trusted, login=login, quiet=timeout)
+    with (
+        temporary_directory() as directory,
+        link(action._connection, action.host, directory, compression=compression) as way,
+    ):
+        try:
+            with (
+                way.bring(door.socket, directory / "store") as socket,
+                Heartbeat(way, door.sign_of_life, timeout) as heart,
+            ):
+                try:
+                    yield socket
+                except Exception as error:
+                    if heart.lost:
+                        raise heart.lost from error
+                    raise
+                if heart.lost:
+                    raise heart.lost
+        finally:
+            if door.closing:
+                # The machine does it by itself when it cannot be told to.
+                with contextlib.suppress(LinkLostError):
+                    way.run(door.closing, timeout)
+
+
+@contextlib.contextmanager
+def link(
+    connection: ConnectionBase, host: str, directory: pathlib.Path, *, compression: bool | None = None
+) -> Iterator[Link]:
+    """Yield the link that ``connection`` makes to ``host``; ``directory`` is where its sockets may be."""
+    if connection.transport == "local":
+        yield LocalLink(host)
+        return
+    if connection.transport != "ssh" or not hasattr(connection, "_build_command"):
+        raise CopyError(
+            f"closures cannot be copied over the connection plugin {connection.transport}",
+            host=host,
+            advice="use ansible.builtin.ssh or local (ansible_connection)",
+        )
+    ssh, destination = ssh_command(connection)
+    if compression is None:
+        shared = SshLink(host, ssh, destination)
+        if shared.is_open:
+            yield shared
+            return
+    # Ansible keeps no session (ControlPersist is off), or not one of the kind that was asked for.
+    password = connection.get_option("password") or connection._play_context.password
+    with SshSession(
+        host, ssh, destination, directory, password=str(password) if password else None, compression=compression
+    ) as own:
+        yield own
+
+
+def ssh_command(connection: t.Any) -> tuple[list[str], str]:
+    """Return the ssh command line of ``connection`` up to the host, and the host as ssh is to know it."""
+    executable = str(connection.get_option("ssh_executable"))
+    connection.host = connection.get_option("host") or connection._play_context.remote_addr
+    # What ansible-core itself uses for `-O check` and `-O stop`, the same since 2.3: every option of the plugin, and
+    # the path of the control socket, which is not to be had otherwise.
+    words = [os.fsdecode(word) for word in connection._build_command(executable, "ssh")]
+    # Up to 2.18 the command starts with sshpass and the pipe it reads from. No password goes that way here.
+    pipe = getattr(connection, "sshpass_pipe", None)
+    if pipe and words[0] == "sshpass":
+        for descriptor in pipe:
+            os.close(descriptor)
+    return words[words.index(executable) :], str(connection.host)
+
+
+def connection_to(action: NixAction, host: str) -> ConnectionBase:
+    """Return a connection to another inventory host, as its login, set up from its variables as a task's would be."""
+    hostvars = action.variables.get("hostvars", {})
+    if host not in hostvars:
+        raise CopyError(
+            f"there is no host {host!r} in the inventory",
+            host=action.host,
+            advice="name an inventory host, or localhost for the controller",
+        )
+    variables = hostvars[host]
+    context = action._play_context.copy()
+    context.remote_addr = str(variables.get("ansible_host", host))
+    context.port = None
+    context.remote_user = None
+    context.become = False
+    name = str(variables.get("ansible_connection", action._task.connection or "ssh"))
+    name = "ssh" if name == "smart" else name
+    connection = connection_loader.get(name, context, new_stdin=None, task_uuid=action._task._uuid)
+    if connection is None:
+        raise CopyError(f"the connection plugin {name} of {host} was not found", host=action.host)
+    keywords = action._task.dump_attrs()
+    # A task's own timeout and retries are not the connection's, though they share their names.
+    keywords["timeout"] = context.timeout
+    keywords.pop("retries", None)
+    if context.password:
+        keywords["password"] = context.password
+    names = constants.config.get_plugin_vars("connection", connection._load_name)
+    options = {name: variables[name] for name in names if name in variables}
+    connection.set_options(task_keys=keywords, var_options={"_extras": {}, **options})
+    connection.set_become_plugin(None)
+    return connection
+
+
+def shell_of(connection: ConnectionBase, host: str) -> ConnectionShell:
+    """Return the shell of ``connection`` as the user who logs in."""
+
+    def execute(command: str, data: bytes) -> dict[str, t.Any]:
+        try:
+            rc, stdout, stderr = connection.exec_command(command, in_data=data, sudoable=False)
+        except AnsibleError as error:
+            # Not this task's machine: Ansible would take its own host for unreachable.
+            raise CopyError(
+                f"{host} cannot be reached: {error.message}", advice=f"ansible {host} -m raw -a id"
+            ) from error
+        return {"rc": rc, "stdout": os.fsdecode(stdout), "stderr": os.fsdecode(stderr)}
+
+    return ConnectionShell(host, execute)
+
+
+@contextlib.contextmanager
+def temporary_directory() -> Iterator[pathlib.Path]:
+    """Yield a directory for sockets, which ends with the block or, at the latest, with Ansible's own temporary one."""
+    parent = pathlib.Path(constants.DEFAULT_LOCAL_TMP)
+    if len(str(parent)) + len("/fleet-12345678/session") > SOCKET_PATH_LENGTH:
+        parent = pathlib.Path("/tmp")
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="fleet-", dir=parent))
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)

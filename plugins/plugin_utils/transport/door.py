@@ -1,0 +1,105 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A socket at which a machine's Nix store is served, and how one is opened there."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..errors import CopyError
+from .scripts import script_with
+
+if t.TYPE_CHECKING:
+    from ..process import Completed
+    from .shell import Shell
+
+NO_NIX = 127
+NO_STORE = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Login:
+    """The user that a connection logs in as, before any escalation."""
+
+    uid: str
+    name: str
+
+    @classmethod
+    def of(cls, shell: Shell) -> Login:
+        """Ask the machine who logs in."""
+        answer = shell.run("id -u && { id -un 2>/dev/null || id -u; }\n")
+        uid, name = answer.stdout.split()
+        return cls(uid, name)
+
+
+@dataclasses.dataclass(frozen=True)
+class Door:
+    """A socket of Nix's daemon protocol on a machine.
+
+    ``directory`` belongs to a private daemon: ``sign_of_life`` must be run there from time to time, and ``closing``
+    at the end. The system's own daemon has none.
+    """
+
+    socket: str
+    directory: str | None = None
+
+    @property
+    def sign_of_life(self) -> tuple[str, ...]:
+        """The command that shows the machine that somebody is still there, and us that the machine is."""
+        return ("touch", f"{self.directory}/beat") if self.directory else ("true",)
+
+    @property
+    def closing(self) -> tuple[str, ...] | None:
+        """The command that ends the private daemon."""
+        return ("touch", f"{self.directory}/end") if self.directory else None
+
+
+def open_door(shell: Shell, *, private: bool, login: Login | None, quiet: float) -> Door:
+    """Have ``shell``'s machine serve its store to the user who logs in.
+
+    ``private`` prefers a daemon of our own, run by the user of ``shell``, to which the login is a trusted user; the
+    system's daemon is taken otherwise, and where the user may not write the store. ``login`` is that of the
+    connection when it is not the user of ``shell``. A private daemon ends ``quiet`` seconds after the last sign of
+    life.
+    """
+    answer = shell.run(
+        script_with("door", "guard"),
+        "private" if private else "system",
+        login.name if login else "",
+        login.uid if login else "",
+        str(max(1, round(quiet))),
+    )
+    if not answer.ok:
+        raise _refusal(shell.host, answer)
+    fields = dict(line.split(" ", 1) for line in answer.stdout.splitlines() if " " in line)
+    return Door(fields["socket"], fields.get("directory"))
+
+
+def _refusal(host: str, answer: Completed) -> CopyError:
+    if answer.rc == NO_NIX:
+        return no_nix(host, answer)
+    if answer.rc == NO_STORE:
+        return CopyError(
+            "the login may neither write the Nix store nor ask a Nix daemon to",
+            host=host,
+            log=answer.stderr,
+            advice="log in as root or escalate (ansible_become), or run the Nix daemon on this machine",
+        )
+    return CopyError(
+        "no Nix daemon could be started for the copy",
+        host=host,
+        log=answer.stderr,
+        advice="read the messages above; `nix-daemon` must be able to run there as the user who owns the store",
+    )
+
+
+def no_nix(host: str, answer: Completed) -> CopyError:
+    """Return the error for a machine without Nix."""
+    return CopyError(
+        "there is no Nix on this machine",
+        host=host,
+        log=answer.stderr,
+        advice="install Nix there, or add the directory of its programs to PATH with `environment:`",
+    )

@@ -1,0 +1,63 @@
+# shellcheck shell=sh
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Opens a socket at which this machine's Nix store is served to the user who logs in, and prints where it is.
+#   door.sh PREFER PEER UID QUIET    PREFER: "private" or "system", which daemon to prefer when both can serve;
+#                                    PEER, UID: the user who logs in, empty when that is the user running this;
+#                                    QUIET: seconds without a sign of life after which a private daemon ends
+# Preceded by a function `guard` that prints guard.sh, which runs the private daemon.
+prefer=$1
+quiet=$4
+me=$(id -u)
+peer_uid=${3:-$me}
+peer=${2:-$(id -un 2>/dev/null || id -u)}
+system=${NIX_DAEMON_SOCKET_PATH:-/nix/var/nix/daemon-socket/socket}
+
+fail() {
+  echo "$1" >&2
+  exit "$2"
+}
+
+owns_store() {
+  [ "$me" = 0 ] || { [ -w /nix/store ] && [ -w /nix/var/nix/db ]; }
+}
+
+use_system() {
+  printf 'socket %s\n' "$system"
+  exit 0
+}
+
+command -v nix-store >/dev/null 2>&1 || fail "no nix-store on PATH: $PATH" 127
+[ "$prefer" = system ] && [ -S "$system" ] && use_system
+if ! owns_store; then
+  [ -S "$system" ] && use_system
+  fail "no Nix daemon listens at $system, and $(id -un 2>/dev/null || id -u) may not write /nix/store" 3
+fi
+command -v nix-daemon >/dev/null 2>&1 || fail "no nix-daemon on PATH: $PATH" 127
+
+# /run is in memory: the error of a full disk is then Nix's own, about the store.
+umask 077
+if [ "$me" = 0 ] && [ -d /run ] && [ -w /run ]; then place=/run; else place=/tmp; fi
+directory=$(mktemp -d "$place/nix.fleet.XXXXXX") || exit 1
+trap 'rm -rf "$directory"' EXIT
+guard >"$directory/guard" || exit 1
+if [ "$peer_uid" != "$me" ] && [ "$peer_uid" != 0 ]; then
+  chown -R "$peer_uid" "$directory" || exit 1
+fi
+
+# In a session of its own where there is one to be had: sudo and login managers end what is left of theirs.
+if command -v setsid >/dev/null 2>&1; then new_session=setsid; else new_session=; fi
+$new_session sh "$directory/guard" "$directory" "$peer" "$quiet" </dev/null >>"$directory/log" 2>&1 &
+
+tries=0
+until [ -S "$directory/socket" ]; do
+  tries=$((tries + 1))
+  if [ "$tries" -gt 100 ] || [ -e "$directory/ended" ]; then
+    cat "$directory/log" >&2
+    fail "nix-daemon did not start" 4
+  fi
+  sleep 0.1 2>/dev/null || sleep 1
+done
+trap - EXIT
+printf 'socket %s\ndirectory %s\n' "$directory/socket" "$directory"

@@ -1,0 +1,50 @@
+# shellcheck shell=sh
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Runs a private nix-daemon for one user, until it is told to end or nobody has given a sign of life for a while.
+#   guard.sh DIRECTORY PEER QUIET
+# A sign of life is a file `beat` in the directory, the order to end a file `end`. Neither a lost connection nor a
+# killed controller leaves a daemon, a lock on a store path, or the directory behind.
+directory=$1
+peer=$2
+quiet=$3
+trap '' HUP INT
+trap ': >"$directory/end"' TERM
+rm -f "$directory/guard"
+
+# The daemon must open the store itself: left to choose, it may take the socket it listens at for the store's,
+# and connects to itself without end.
+NIX_DAEMON_SOCKET_PATH=$directory/socket NIX_REMOTE=local OBJC_DISABLE_INITIALIZE_FORK_SAFETY=YES \
+  nix-daemon --option store local --option trusted-users "$peer" --option allowed-users "$peer" &
+daemon=$!
+
+# The daemon serves each client in a child with a session of its own, which outlives it.
+clients() {
+  if [ -r /proc/self/stat ]; then
+    for stat in /proc/[0-9]*/stat; do
+      { read -r pid _ _ parent _ <"$stat"; } 2>/dev/null && [ "$parent" = "$daemon" ] && echo "$pid"
+    done
+  else
+    ps -A -o pid,ppid | while read -r pid parent; do
+      [ "$parent" = "$daemon" ] && echo "$pid"
+    done
+  fi
+}
+
+silence=0
+while kill -0 "$daemon" 2>/dev/null && [ ! -e "$directory/end" ] && [ "$silence" -lt "$quiet" ]; do
+  silence=$((silence + 1))
+  [ -e "$directory/beat" ] && rm -f "$directory/beat" && silence=0
+  sleep 1
+done
+
+# The list is made while the daemon still is their parent.
+left=$(clients)
+: >"$directory/ended"
+# shellcheck disable=SC2086  # a list of process numbers
+kill -TERM $daemon $left 2>/dev/null
+sleep 1
+# shellcheck disable=SC2086
+kill -KILL $daemon $left 2>/dev/null
+rm -rf "$directory"

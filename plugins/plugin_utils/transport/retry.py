@@ -1,0 +1,32 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Doing again what a broken connection cut short."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+Result = t.TypeVar("Result")
+
+
+def retried(
+    attempt: Callable[[], Result],
+    *,
+    on: tuple[type[Exception], ...],
+    retries: int,
+    delay: float,
+    announce: Callable[[str], None],
+) -> Result:
+    """Return what ``attempt`` returns, tried up to ``retries`` more times while it raises one of ``on``."""
+    for left in range(retries, 0, -1):
+        try:
+            return attempt()
+        except on as error:
+            announce(f"{error}; trying again in {delay:g} s ({left} left)")
+            time.sleep(delay)
+    return attempt()

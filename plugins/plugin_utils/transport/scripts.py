@@ -1,0 +1,20 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The POSIX sh scripts of this directory, as text to be run on another machine."""
+
+from __future__ import annotations
+
+import pathlib
+
+_END = "nix.fleet end of file"
+
+
+def script(name: str) -> str:
+    """Return the text of ``<name>.sh``."""
+    return pathlib.Path(__file__).with_name(f"{name}.sh").read_text(encoding="utf-8")
+
+
+def script_with(name: str, attached: str) -> str:
+    """Return ``<name>.sh`` with ``<attached>.sh`` at hand as the output of a function named ``<attached>``."""
+    return f"{attached}() {{\ncat <<'{_END}'\n{script(attached)}{_END}\n}}\n{script(name)}"

@@ -1,0 +1,105 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stores that a closure can come from: the controller's, or another machine's."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from .. import process
+from ..errors import CopyError
+from ..nix.store import parse_path_sizes, path_sizes
+from .heartbeat import Heartbeat
+from .shell import run_command
+
+if t.TYPE_CHECKING:
+    import pathlib
+    from collections.abc import Callable, Iterator, Sequence
+
+    from .link import Link
+    from .shell import Shell
+
+
+class Source(t.Protocol):
+    """A machine with a store, whose Nix copies from there."""
+
+    @property
+    def name(self) -> str:
+        """The machine, for messages."""
+
+    def run(self, argv: Sequence[str], on_line: Callable[[str], None]) -> process.Completed:
+        """Run a command on the machine; ``on_line`` is handed each line of its standard error."""
+
+    def reaching(self, socket: pathlib.Path) -> t.ContextManager[str]:
+        """Make the controller's ``socket`` reachable there, and yield the URL of the store behind it."""
+
+
+class ControllerSource:
+    """The controller's own store; see ``Source``."""
+
+    name = "the controller"
+
+    def run(self, argv: Sequence[str], on_line: Callable[[str], None]) -> process.Completed:
+        """See ``Source.run``."""
+        try:
+            return process.run(argv, on_stderr_line=on_line)
+        except FileNotFoundError as error:
+            raise CopyError(
+                "there is no Nix on the controller to copy with",
+                command=argv,
+                advice="install Nix on the controller, or name a machine that has the closure as `source_host`",
+            ) from error
+
+    @contextlib.contextmanager
+    def reaching(self, socket: pathlib.Path) -> Iterator[str]:
+        """See ``Source.reaching``."""
+        yield f"unix://{socket}"
+
+
+class HostSource:
+    """The store of an inventory host; see ``Source``. What is copied passes through the controller and is not kept."""
+
+    def __init__(self, shell: Shell, link: Link, timeout: float) -> None:
+        self.name = shell.host
+        self._shell = shell
+        self._link = link
+        self._timeout = timeout
+
+    def run(self, argv: Sequence[str], on_line: Callable[[str], None]) -> process.Completed:
+        """See ``Source.run``; the lines come together at the end."""
+        answer = run_command(self._shell, *argv)
+        for line in answer.stderr.splitlines():
+            on_line(line)
+        return process.Completed(tuple(argv), answer.rc, answer.stdout, answer.stderr)
+
+    @contextlib.contextmanager
+    def reaching(self, socket: pathlib.Path) -> Iterator[str]:
+        """See ``Source.reaching``."""
+        made = self._shell.run("mktemp -d /tmp/nix.fleet.XXXXXX\n")
+        if not made.ok:
+            raise CopyError("no directory could be made for the copy", host=self.name, log=made.stderr)
+        directory = made.stdout.strip()
+        try:
+            with (
+                self._link.offer(socket, f"{directory}/store") as offered,
+                Heartbeat(self._link, ("true",), self._timeout),
+            ):
+                yield f"unix://{offered}"
+        finally:
+            self._shell.run('rm -rf "$1"\n', directory)
+
+
+def closure_sizes(source: Source, paths: Sequence[str]) -> dict[str, int]:
+    """Return the size of each path in the closure of ``paths``, which ``source`` must have."""
+    log: list[str] = []
+    answer = source.run(path_sizes(*paths, closure=True), log.append)
+    if not answer.ok:
+        raise CopyError(
+            f"{source.name} does not have what is to be copied",
+            command=answer.argv,
+            log="\n".join(log),
+            advice="build it there first, or name the machine that has it as `source_host`",
+        )
+    return {info.path: info.nar_size for info in parse_path_sizes(answer.stdout)}

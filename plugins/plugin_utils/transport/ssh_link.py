@@ -1,0 +1,93 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The link through an ssh session that is open already."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import typing as t
+
+from .. import process
+from ..errors import CopyError
+from .link import LinkLostError
+
+if t.TYPE_CHECKING:
+    import pathlib
+    from collections.abc import Iterator, Sequence
+
+# To answer a request of the local control socket, ssh asks nobody on the network.
+CONTROL_SECONDS = 10.0
+
+# First on the command line, since ssh keeps the first value it reads. Should the session be gone, ssh would otherwise
+# log in anew, to no purpose: what was forwarded went with the session.
+SESSION_ONLY = ("-o", "ControlMaster=no", "-o", "ProxyCommand=false", "-o", "BatchMode=yes")
+
+
+class SshLink:
+    """A machine behind the control socket of an ssh session; see ``Link``.
+
+    ``ssh`` is the command line that finds the session, ``destination`` the host as it is named there.
+    """
+
+    def __init__(self, host: str, ssh: Sequence[str], destination: str) -> None:
+        self.host = host
+        self._ssh = tuple(ssh)
+        self._destination = destination
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a session."""
+        return self._control("check").ok
+
+    @contextlib.contextmanager
+    def bring(self, remote: str, local: pathlib.Path) -> Iterator[pathlib.Path]:
+        """See ``Link.bring``."""
+        with self._forwarded("-L", f"{local}:{remote}"):
+            yield local
+
+    @contextlib.contextmanager
+    def offer(self, local: pathlib.Path, remote: str) -> Iterator[str]:
+        """See ``Link.offer``."""
+        with self._forwarded("-R", f"{remote}:{local}"):
+            yield remote
+
+    @contextlib.contextmanager
+    def _forwarded(self, direction: str, sockets: str) -> Iterator[None]:
+        answer = self._control("forward", direction, sockets)
+        if not answer.ok:
+            if not self.is_open:
+                raise LinkLostError(f"{self.host}: the ssh session has ended")
+            raise CopyError(
+                "the ssh session does not forward a socket",
+                host=self.host,
+                command=answer.argv,
+                log=answer.stderr,
+                advice="sshd there must allow it (AllowStreamLocalForwarding, DisableForwarding), and it must be OpenSSH",
+            )
+        try:
+            yield
+        finally:
+            # Gone with the session, or cancelled: both are what is wanted.
+            with contextlib.suppress(process.CommandTimeoutError):
+                self._control("cancel", direction, sockets)
+
+    def run(self, argv: Sequence[str], timeout: float) -> None:
+        """See ``Link.run``."""
+        command = [self._ssh[0], *SESSION_ONLY, *self._ssh[1:], self._destination, shlex.join(argv)]
+        try:
+            answer = process.run(command, timeout=timeout)
+        except process.CommandTimeoutError as error:
+            raise LinkLostError(f"{self.host}: no sign of life for {timeout:g} s") from error
+        if not answer.ok:
+            raise LinkLostError(f"{self.host}: {answer.stderr.strip() or f'exit code {answer.rc}'}")
+
+    def drop(self) -> None:
+        """See ``Link.drop``."""
+        with contextlib.suppress(process.CommandTimeoutError):
+            self._control("exit")
+
+    def _control(self, request: str, *arguments: str) -> process.Completed:
+        command = [self._ssh[0], *self._ssh[1:], "-O", request, *arguments, self._destination]
+        return process.run(command, timeout=CONTROL_SECONDS)
