@@ -1,0 +1,191 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Nix prints with ``--log-format internal-json``: activities, messages, and the logs of builders."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import typing as t
+
+from .store import store_path_name
+
+PREFIX = "@nix "
+LOG_FORMAT = ("--log-format", "internal-json")
+
+# Numbers of Nix's `ActivityType` and `ResultType`.
+BUILD = 105
+SUBSTITUTE = 108
+BUILD_LOG_LINE = 101
+POST_BUILD_LOG_LINE = 107
+
+ERROR_LEVEL = 0
+# Beyond this level, messages tell of the course of things and not of anything to act on.
+NOTICE_LEVEL = 2
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+DERIVATION = re.compile(r"'(/nix/store/[^']+\.drv)'")
+# The same event in the words of Nix up to 2.29, and from 2.30 on.
+FAILED = re.compile(
+    r"builder for '(?P<old>/nix/store/[^']+\.drv)' failed|Cannot build '(?P<new>/nix/store/[^']+\.drv)'"
+)
+DEPENDENCY_FAILED = re.compile(r"dependenc(y|ies)( of derivation '[^']+')? failed")
+PLAN = re.compile(r"^(?:this|these) .*will be (built|fetched)")
+LOG_EXCERPT = re.compile(r"^\s*> ?(?P<line>.*)$", re.MULTILINE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Message:
+    """Something Nix had to say: ``text`` in full, ``cause`` without the way that led there."""
+
+    level: int
+    text: str
+    cause: str
+
+
+@dataclasses.dataclass(frozen=True)
+class FailedBuild:
+    """A derivation that its builder could not build, why, and what the builder printed."""
+
+    derivation: str
+    cause: str
+    log: str
+
+    @property
+    def name(self) -> str:
+        """The derivation's name without hash and suffix."""
+        return derivation_name(self.derivation)
+
+
+class NixLog:
+    """Follows the log of one Nix command, line by line as it comes."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.other: list[str] = []
+        self.built: list[str] = []
+        self.fetched: list[str] = []
+        self.to_build: list[str] = []
+        self.to_fetch: list[str] = []
+        self._planned: list[str] | None = None
+        self._derivations: dict[int, str] = {}
+        self._logs: dict[str, list[str]] = {}
+
+    def read(self, line: str) -> str | None:
+        """Take one line; return the derivation that starts to be built with it, if any."""
+        if not line.startswith(PREFIX):
+            self.other.append(line)
+            return None
+        try:
+            event = json.loads(line[len(PREFIX) :])
+        except ValueError:
+            self.other.append(line)
+            return None
+        action = event.get("action")
+        if action == "msg":
+            self._message(event)
+        elif action == "result":
+            self._result(event)
+        elif action == "start":
+            return self._start(event)
+        return None
+
+    def read_all(self, text: str) -> NixLog:
+        """Take a whole log."""
+        for line in text.splitlines():
+            self.read(line)
+        return self
+
+    @property
+    def errors(self) -> list[Message]:
+        """The messages that say why the command failed."""
+        return [message for message in self.messages if message.level == ERROR_LEVEL and is_error(message.text)]
+
+    @property
+    def cause(self) -> str | None:
+        """Why the command failed, in Nix's own words."""
+        return self.errors[-1].cause if self.errors else None
+
+    @property
+    def text(self) -> str:
+        """The log as a person would have seen it, without what the builders printed."""
+        told = (message.text for message in self.messages if message.level <= NOTICE_LEVEL)
+        return "\n".join([*self.other, *told])
+
+    @property
+    def failed(self) -> tuple[FailedBuild, ...]:
+        """The derivations whose own builders failed; not those that only needed one of them."""
+        found: dict[str, FailedBuild] = {}
+        for message in self.errors:
+            derivation = failed_derivation(message.text)
+            if derivation and derivation not in found:
+                found[derivation] = FailedBuild(derivation, message.cause, self._log(derivation, message.text))
+        return tuple(found.values())
+
+    def _log(self, derivation: str, message: str) -> str:
+        lines = self._logs.get(derivation) or [match["line"] for match in LOG_EXCERPT.finditer(message)]
+        return "\n".join(lines)
+
+    def _message(self, event: dict[str, t.Any]) -> None:
+        text = without_colour(str(event.get("msg", "")))
+        if self._plans(text):
+            return
+        cause = without_colour(str(event.get("raw_msg") or "")) or text
+        self.messages.append(Message(int(event.get("level", ERROR_LEVEL)), text, cause.strip()))
+
+    def _plans(self, text: str) -> bool:
+        """Whether ``text`` belongs to the list of what is about to be built and fetched."""
+        heading = PLAN.match(text)
+        if heading:
+            self._planned = self.to_build if heading[1] == "built" else self.to_fetch
+        elif self._planned is not None and text.startswith("  /"):
+            self._planned.append(text.strip())
+        else:
+            self._planned = None
+        return self._planned is not None
+
+    def _start(self, event: dict[str, t.Any]) -> str | None:
+        fields = event.get("fields") or []
+        if event.get("type") == SUBSTITUTE and fields:
+            self.fetched.append(str(fields[0]))
+        elif event.get("type") == BUILD and fields:
+            derivation = str(fields[0])
+            self._derivations[event["id"]] = derivation
+            self.built.append(derivation)
+            return derivation
+        return None
+
+    def _result(self, event: dict[str, t.Any]) -> None:
+        fields = event.get("fields") or []
+        if event.get("type") in (BUILD_LOG_LINE, POST_BUILD_LOG_LINE):
+            derivation = self._derivations.get(event.get("id", 0))
+            if derivation and fields:
+                self._logs.setdefault(derivation, []).append(without_colour(str(fields[0])))
+
+
+def failed_derivation(message: str) -> str | None:
+    """Return the derivation whose builder failed, when that is what ``message`` says."""
+    if DEPENDENCY_FAILED.search(message):
+        return None
+    match = FAILED.search(message)
+    if match:
+        return match["old"] or match["new"]
+    # A fixed-output derivation with other content, an unsupported system, a missing feature.
+    named = DERIVATION.search(message)
+    return named[1] if named else None
+
+
+def derivation_name(path: str) -> str:
+    """Return the name of a derivation without its hash and suffix."""
+    return store_path_name(path).removesuffix(".drv")
+
+
+def without_colour(text: str) -> str:
+    """Return ``text`` without terminal colours."""
+    return ANSI.sub("", text)
+
+
+def is_error(text: str) -> bool:
+    """Whether a message is an error, and not a trace that a configuration prints at the same level."""
+    return text.lstrip().startswith("error:")

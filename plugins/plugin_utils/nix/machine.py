@@ -1,0 +1,94 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The machine that Nix runs on: the controller, or any other by its shell."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+from .. import process
+from ..errors import NixError
+from ..transport.shell import run_command
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..process import Completed
+    from ..transport.shell import Shell
+
+COMMAND_NOT_FOUND = 127
+EXISTING = 'for path; do if [ -e "$path" ]; then printf "%s\\n" "$path"; fi; done\n'
+
+
+class Machine(t.Protocol):
+    """Somewhere with Nix and a store."""
+
+    @property
+    def name(self) -> str:
+        """Which machine this is, for messages and to tell it from another."""
+
+    def run(
+        self, argv: Sequence[str], *, timeout: float | None = None, on_stderr_line: Callable[[str], None] | None = None
+    ) -> Completed:
+        """Run ``argv``; a failure of the command is not an exception, a missing command is a ``NixError``.
+
+        Raises ``CommandTimeoutError`` after ``timeout`` seconds.
+        """
+
+    def existing(self, paths: Sequence[str]) -> set[str]:
+        """Return those of ``paths`` that exist."""
+
+
+class Controller:
+    """The machine that Ansible runs on, as the user who runs it."""
+
+    name = "controller"
+
+    def run(
+        self, argv: Sequence[str], *, timeout: float | None = None, on_stderr_line: Callable[[str], None] | None = None
+    ) -> Completed:
+        """See ``Machine.run``; lines of standard error are handed on as they come."""
+        try:
+            return process.run(argv, timeout=timeout, on_stderr_line=on_stderr_line)
+        except FileNotFoundError as missing:
+            raise NixError(
+                f"there is no {argv[0]} on the controller",
+                command=argv,
+                advice="install Nix there, or evaluate and build on a machine that has it (delegate_to, deploy_build_on)",
+            ) from missing
+
+    def existing(self, paths: Sequence[str]) -> set[str]:
+        """See ``Machine.existing``."""
+        return {path for path in paths if Path(path).exists()}
+
+
+class Remote:
+    """Any other machine, by a shell on it."""
+
+    def __init__(self, shell: Shell) -> None:
+        self.name = shell.host
+        self._shell = shell
+
+    def run(
+        self, argv: Sequence[str], *, timeout: float | None = None, on_stderr_line: Callable[[str], None] | None = None
+    ) -> Completed:
+        """See ``Machine.run``; what came on standard error is handed on when the command has ended."""
+        del timeout  # The connection's, or the task's own.
+        completed = run_command(self._shell, *argv)
+        if completed.rc == COMMAND_NOT_FOUND:
+            raise NixError(
+                f"there is no {argv[0]} on {self.name}",
+                command=argv,
+                log=completed.stderr,
+                advice="install Nix there, or name the program in nix_executable",
+            )
+        if on_stderr_line is not None:
+            for line in completed.stderr.splitlines():
+                on_stderr_line(line)
+        return completed
+
+    def existing(self, paths: Sequence[str]) -> set[str]:
+        """See ``Machine.existing``."""
+        return set(self._shell.run(EXISTING, *paths).stdout.splitlines()) if paths else set()

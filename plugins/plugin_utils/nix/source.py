@@ -1,0 +1,131 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a configuration comes from (a flake, a Nix file, an expression), and how Nix is told to read it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+
+from ..errors import EvaluationError
+from .command import nix, option_arguments
+from .language import attribute_path, value_literal
+from .log import LOG_FORMAT
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# Several evaluations at a time would wait for each other at the database of Nix's own cache.
+NO_EVALUATION_CACHE = ("--option", "eval-cache", "false")
+# A deployment reads the user's files and writes none.
+NO_LOCK_FILE = "--no-write-lock-file"
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A flake, a Nix file or an expression, with everything that decides what its attributes evaluate to."""
+
+    flake: str | None = None
+    file: str | None = None
+    expression: str | None = None
+    override_inputs: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    arguments: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    impure: bool = False
+    options: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    executable: str = "nix"
+
+    def __post_init__(self) -> None:
+        if self.flake is not None and "#" in self.flake:
+            raise EvaluationError(
+                f"a flake reference without an attribute is expected, not {self.flake!r}",
+                advice="give what follows the # in attr",
+            )
+
+    @property
+    def name(self) -> str:
+        """What a person would call it."""
+        if self.flake is not None:
+            return f"flake {self.flake}"
+        return f"file {self.file}" if self.file is not None else "the expression"
+
+    @property
+    def reproducible(self) -> bool:
+        """Whether the same revision always evaluates to the same result."""
+        return self.flake is not None and not self.impure
+
+    def evaluate_all(self, function: str) -> list[str]:
+        """Return the command that applies ``function`` to the whole of the source."""
+        return [*self._eval("--json", *LOG_FORMAT), *self._settings(), "--apply", function, *self._at("")]
+
+    def evaluate_one(self, steps: Sequence[str], apply: str | None = None) -> list[str]:
+        """Return the command that evaluates one attribute alone, for a person to repeat."""
+        path = attribute_path(steps if apply is not None else [*steps, "drvPath"])
+        form = ["--raw"] if apply is None else ["--json", "--apply", apply]
+        arguments = [
+            word for name, value in self.arguments.items() for word in ("--arg", str(name), value_literal(value))
+        ]
+        return [*self._eval(*form), *self._settings(), *arguments, *self._at(path)]
+
+    def evaluate_root(self) -> list[str]:
+        """Return the command that evaluates no more than the names in the source, for a person to repeat."""
+        return [*self._eval("--json"), *self._settings(), "--apply", "builtins.attrNames", *self._at("")]
+
+    def metadata(self) -> list[str]:
+        """Return the command that says which revision the flake is at."""
+        reference = self.flake or ""
+        return [
+            *nix("flake", "metadata", "--json", *LOG_FORMAT, executable=self.executable),
+            *self._overrides(),
+            *option_arguments(self.options),
+            "--",
+            reference,
+        ]
+
+    def identity(self) -> dict[str, t.Any]:
+        """Return all that distinguishes this source from another, as plain data."""
+        return dataclasses.asdict(self)
+
+    def _eval(self, *arguments: str) -> list[str]:
+        return nix("eval", *arguments, *NO_EVALUATION_CACHE, executable=self.executable)
+
+    def _settings(self) -> list[str]:
+        impure = ["--impure"] if self.impure else []
+        return [*option_arguments(self.options), *impure, *self._overrides()]
+
+    def _overrides(self) -> list[str]:
+        if self.flake is None:
+            return []
+        overrides = [word for name, flake in self.override_inputs.items() for word in ("--override-input", name, flake)]
+        return [*overrides, NO_LOCK_FILE]
+
+    def _at(self, path: str) -> list[str]:
+        """Return the words that name an attribute of the source; no path is the source itself."""
+        if self.flake is not None:
+            # The dot keeps Nix from looking below `packages` and the like.
+            return ["--", f"{self.flake}#.{path}"]
+        given = ["--file", self.file] if self.file is not None else ["--expr", str(self.expression)]
+        return [*given, "--", path or "."]
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """The revision that a flake is at, with all its inputs."""
+
+    locked_url: str | None = None
+    revision: str | None = None
+    dirty: bool = False
+    content: t.Any = None
+
+    @classmethod
+    def from_json(cls, text: str) -> Snapshot:
+        """Read the answer of ``nix flake metadata --json``."""
+        data = json.loads(text)
+        dirty_revision = data.get("dirtyRevision")
+        return cls(
+            locked_url=data.get("url") or data.get("lockedUrl"),
+            revision=data.get("revision") or dirty_revision,
+            dirty=dirty_revision is not None,
+            content=data,
+        )
