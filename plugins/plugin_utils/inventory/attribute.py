@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ..errors import InventoryError
-from .fields import quoted
+from .fields import Check, quoted
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +17,8 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_'-]*")
 _STEP = re.compile(r'"(?P<quoted>[^"]*)"|(?P<plain>[^."]+)')
 # What ends a quoted step, or would mean something else where the path is read as an expression.
 _UNSPEAKABLE = re.compile(r'["\\\x00-\x1f\x7f]|\$\{')
+
+_ANYWHERE = Check("attribute path")
 
 _BUILT: dict[str, tuple[str, tuple[str, ...]]] = {
     "nixos": ("nixosConfigurations", ("config", "system", "build", "toplevel")),
@@ -28,13 +29,13 @@ _BUILT: dict[str, tuple[str, tuple[str, ...]]] = {
 CONFIGURATIONS = {output: platform for platform, (output, _rest) in _BUILT.items()}
 
 
-def attribute_path(steps: Sequence[str]) -> str:
+def attribute_path(steps: Sequence[str], check: Check = _ANYWHERE) -> str:
     """Return ``steps`` as an attribute path, each quoted where Nix needs that."""
     for step in steps:
         if not step or _UNSPEAKABLE.search(step):
-            raise InventoryError(
-                f"{quoted(step)} cannot be named in an attribute path",
-                advice="choose a name without double quotes, backslashes, ${ and control characters",
+            raise check.failure(
+                f"{quoted(step)} cannot be named in an attribute path; choose a name without double quotes, backslashes, "
+                "${ and control characters"
             )
     return ".".join(step if _PLAIN.fullmatch(step) else f'"{step}"' for step in steps)
 
@@ -43,21 +44,17 @@ def steps_of(path: str) -> tuple[str, ...]:
     """Return the steps of an attribute path as a user writes it behind ``#``."""
     steps: list[str] = []
     position = 0
-    while True:
+    while position <= len(path):
         step = _STEP.match(path, position)
-        if step is None:
-            raise InventoryError(f"{quoted(path)} is not an attribute path")
+        if step is None or path[step.end() : step.end() + 1] not in ("", "."):
+            raise _ANYWHERE.failure(f"{quoted(path)} cannot be read; write it as NAME.NAME")
         steps.append(step["quoted"] if step["quoted"] is not None else step["plain"])
-        position = step.end()
-        if position == len(path):
-            attribute_path(steps)
-            return tuple(steps)
-        if path[position] != ".":
-            raise InventoryError(f"{quoted(path)} is not an attribute path")
-        position += 1
+        position = step.end() + 1
+    attribute_path(steps)
+    return tuple(steps)
 
 
-def built_attribute(platform: str, configuration: str) -> str:
+def built_attribute(platform: str, configuration: str, check: Check) -> str:
     """Return what is built for a ``configuration`` among the flake's standard outputs."""
     output, rest = _BUILT[platform]
-    return attribute_path((output, configuration, *rest))
+    return attribute_path((output, configuration, *rest), check)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ..errors import InventoryError
 from .attribute import attribute_path, built_attribute
 from .fields import Check, shown
 from .node import Node, become_user_of
@@ -15,25 +14,20 @@ from .source import Origin, Source
 from .ssh_options import ssh_variables
 
 OUTPUT = ("colmenaHive",)
+TOPLEVEL = ("config", "system", "build", "toplevel")
 
 
 def nodes_of(data: t.Any, origin: Origin) -> tuple[Node, ...]:
     """Return the nodes of a hive that can be reached; colmena keeps the others for `apply-local`."""
-    evaluated = data["evaluated"]
-    output = origin.attribute or OUTPUT
     return tuple(
-        _node(name, deployment, attribute_path((*output, "nodes", name, *_TOPLEVEL)) if evaluated else None, origin)
+        _node(name, deployment, data["evaluated"], origin)
         for name, deployment in data["nodes"].items()
         if deployment.get("targetHost") is not None
     )
 
 
-_TOPLEVEL = ("config", "system", "build", "toplevel")
-
-
-def _node(name: str, deployment: t.Any, attr: str | None, origin: Origin) -> Node:
+def _node(name: str, deployment: dict[str, t.Any], evaluated: bool, origin: Origin) -> Node:
     check = Check(f"node {shown(name)}")
-    check.whole(deployment)
     user = check.text("deployment.targetUser", deployment.get("targetUser"))
     port = check.port("deployment.targetPort", deployment.get("targetPort"))
     variables = ssh_variables(check.texts("deployment.sshOptions", deployment.get("sshOptions")))
@@ -42,8 +36,7 @@ def _node(name: str, deployment: t.Any, attr: str | None, origin: Origin) -> Nod
     if check.flag("deployment.buildOnTarget", deployment.get("buildOnTarget")):
         variables["deploy_build_on"] = "target"
     address = check.text("deployment.targetHost", deployment["targetHost"])
-    if address is None:
-        raise InventoryError(f"node {shown(name)}: has no address")
+    assert address is not None
     return Node(
         name=name,
         platform="nixos",
@@ -55,7 +48,9 @@ def _node(name: str, deployment: t.Any, attr: str | None, origin: Origin) -> Nod
         configuration=name,
         flake=origin.flake,
         # What a raw hive makes of its nodes only colmena can say: the flake must have the configuration, too.
-        attr=attr or built_attribute("nixos", name),
+        attr=attribute_path((*(origin.attribute or OUTPUT), "nodes", name, *TOPLEVEL), check)
+        if evaluated
+        else built_attribute("nixos", name, check),
         variables=variables,
         data={"name": name, "platform": "nixos", "deployment": deployment},
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from .attribute import CONFIGURATIONS, built_attribute
+from .fields import Check, shown
 from .node import Node
 from .source import Origin, Source
 
@@ -39,7 +40,7 @@ def _node(platform: str, output: str, name: str, origin: Origin) -> Node | None:
         user=user or None,
         configuration=name,
         flake=origin.flake,
-        attr=built_attribute(platform, name),
+        attr=built_attribute(platform, name, Check(f"{output}.{shown(name)}")),
         data={"name": name, "platform": platform, "configuration": name, "output": output},
     )
 

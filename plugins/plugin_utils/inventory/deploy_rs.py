@@ -64,9 +64,9 @@ def _host(node: str, profile: str, settings: dict[str, t.Any], platform: str | N
         become_user=user if user != login else None,
         configuration=node if is_system else None,
         flake=origin.flake,
-        attr=built_attribute(platform, node)
+        attr=built_attribute(platform, node, check)
         if is_system and platform is not None
-        else attribute_path((*output, "nodes", node, "profiles", profile, "path")),
+        else attribute_path((*output, "nodes", node, "profiles", profile, "path"), check),
         profile=path if is_system else path or _profile_path(user, profile),
         activate=None if is_system else ACTIVATE,
         variables=variables,

@@ -9,7 +9,6 @@ import dataclasses
 import json
 import pathlib
 import re
-import types
 import typing as t
 
 from ..errors import InventoryError
@@ -61,9 +60,9 @@ class Settings:
     """How Nix is called."""
 
     executable: str = "nix"
-    override_inputs: Mapping[str, str] = types.MappingProxyType({})
+    override_inputs: Mapping[str, str] = dataclasses.field(default_factory=dict)
     impure: bool = False
-    nix_options: Mapping[str, t.Any] = types.MappingProxyType({})
+    nix_options: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     timeout: float | None = None
 
 
@@ -210,17 +209,13 @@ def _reading(stderr: str) -> tuple[str, str, str]:
     contexts = [match[1] for match in map(_CONTEXT.match, lines[:last]) if match]
     message: list[str] = []
     for line in lines[last:]:
-        position = _POSITION.match(line)
-        if position:
-            return _deepest(contexts), _joined(message), f"{position['file']}:{position['line']}:{position['column']}"
-        if line.lstrip().startswith("at «"):
+        if _POSITION.match(line) or line.lstrip().startswith("at «"):
             break
         message.append(line)
-    return _deepest(contexts), _joined(message), ""
-
-
-def _deepest(contexts: list[str]) -> str:
-    return contexts[-1] if contexts else ""
+    # What is thrown has no position of its own; that of the innermost frame tells where the throw is.
+    positions = [match for match in map(_POSITION.match, lines) if match]
+    position = f"{positions[-1]['file']}:{positions[-1]['line']}:{positions[-1]['column']}" if positions else ""
+    return (contexts[-1] if contexts else ""), _joined(message), position
 
 
 def _joined(message: list[str]) -> str:

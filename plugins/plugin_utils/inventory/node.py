@@ -6,13 +6,10 @@
 from __future__ import annotations
 
 import dataclasses
-import types
 import typing as t
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
-
-_NOTHING: Mapping[str, t.Any] = types.MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,11 +36,11 @@ class Node:
     # Which program of it is run; the custom platform only.
     activate: str | None = None
     # What the source says to Ansible and nix.fleet beyond all this, as the variables that say it.
-    variables: Mapping[str, t.Any] = _NOTHING
+    variables: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     # The user's own fields.
-    fields: Mapping[str, t.Any] = _NOTHING
+    fields: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     # Everything that the source said, normalised.
-    data: Mapping[str, t.Any] = _NOTHING
+    data: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
 
 
 def become_user_of(platform: str, user: str | None) -> str | None:

@@ -9,6 +9,7 @@ import dataclasses
 import typing as t
 
 from .attribute import built_attribute
+from .fields import Check, shown
 from .node import Node, become_user_of
 from .normalise import normalise
 from .source import Origin, Source
@@ -32,6 +33,7 @@ def _node(given: dict[str, t.Any], origin: Origin) -> Node:
     platform = given["platform"]
     custom = platform == "custom"
     known = KNOWN | CUSTOM if custom else KNOWN
+    check = Check(f"node {shown(given['name'])}")
     return Node(
         name=given["name"],
         platform=platform,
@@ -45,7 +47,7 @@ def _node(given: dict[str, t.Any], origin: Origin) -> Node:
         ips=tuple(given["ips"]),
         configuration=given["configuration"],
         flake=origin.flake,
-        attr=given["attr"] if custom else built_attribute(platform, given["configuration"]),
+        attr=given["attr"] if custom else built_attribute(platform, given["configuration"], check),
         profile=given.get("profile") if custom else None,
         activate=given["activate"] if custom else None,
         fields={field: value for field, value in given.items() if field not in known},
@@ -57,13 +59,14 @@ def _profile(node: Node, given: dict[str, t.Any]) -> Node:
     platform, user = given["platform"], given["user"]
     own_user = user is not None and user != node.user
     fields = {field: value for field, value in given.items() if field not in KNOWN | CUSTOM | {"user"}}
+    check = Check(f"node {shown(node.name)}, profile {shown(given['name'])}")
     return dataclasses.replace(
         node,
         name=f"{given['name']}@{node.name}",
         platform=platform,
         become_user=user if own_user else become_user_of(platform, node.user),
         configuration=given["configuration"],
-        attr=given["attr"] or built_attribute(platform, given["configuration"]),
+        attr=given["attr"] or built_attribute(platform, given["configuration"], check),
         profile=given["profile"],
         activate=given["activate"],
         # The machine's own facts hold for everything on it.
