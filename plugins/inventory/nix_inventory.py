@@ -150,7 +150,6 @@ import typing as t
 
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
-from ansible.utils.unsafe_proxy import wrap_var
 
 from ..plugin_utils.ansible_io.plain import plain
 from ..plugin_utils.errors import InventoryError
@@ -159,19 +158,25 @@ from ..plugin_utils.inventory.evaluation import Settings
 from ..plugin_utils.inventory.place import absolute_override
 from ..plugin_utils.inventory.remembering import Memory
 
-try:
-    from ansible.template import trust_as_template  # noqa: F401
-
-    STRINGS_ARE_TEMPLATES = False
-except ImportError:
-    # Before ansible-core 2.19 every string was a template unless it was marked otherwise; since then none is.
-    STRINGS_ARE_TEMPLATES = True
-
 if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ansible.inventory.data import InventoryData
     from ansible.parsing.dataloader import DataLoader
 
     from ..plugin_utils.inventory.fleet import Fleet
+
+# Until ansible-core 2.18 every string is a template unless it is marked otherwise; since 2.19 none is unless it is marked.
+_never_a_template: Callable[[str], t.Any]
+_plain_text: Callable[[str], t.Any]
+try:
+    from ansible.template import trust_as_template
+except ImportError:
+    from ansible.utils.unsafe_proxy import wrap_var
+
+    _never_a_template, _plain_text = wrap_var, str
+else:
+    _never_a_template, _plain_text = str, trust_as_template
 
 FILE_ENDINGS = (".nix.yml", ".nix.yaml")
 TEMPLATE_MARKS = ("{{", "{%", "{#")
@@ -270,7 +275,8 @@ def _check_names(fleet: Fleet, hosts: set[str], groups: set[str]) -> None:
 def as_data(value: t.Any) -> t.Any:
     """Return ``value`` so that Ansible never takes text in it for a template."""
     if isinstance(value, str):
-        return wrap_var(value) if STRINGS_ARE_TEMPLATES and any(mark in value for mark in TEMPLATE_MARKS) else value
+        # What has none of the marks is what it is either way. Said to be, it needs no marking in `ansible-inventory`.
+        return _never_a_template(value) if any(mark in value for mark in TEMPLATE_MARKS) else _plain_text(value)
     if isinstance(value, list):
         return [as_data(item) for item in value]
     if isinstance(value, dict):

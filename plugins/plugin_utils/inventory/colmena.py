@@ -31,8 +31,7 @@ def _node(name: str, deployment: dict[str, t.Any], evaluated: bool, origin: Orig
     user = check.text("deployment.targetUser", deployment.get("targetUser"))
     port = check.port("deployment.targetPort", deployment.get("targetPort"))
     variables = ssh_variables(check.texts("deployment.sshOptions", deployment.get("sshOptions")))
-    # colmena, too, gives the port that it knows by name after its options, and the last one counts.
-    port = port or variables.pop("ansible_port", None)
+    port_option = variables.pop("ansible_port", None)
     if check.flag("deployment.buildOnTarget", deployment.get("buildOnTarget")):
         variables["deploy_build_on"] = "target"
     address = check.text("deployment.targetHost", deployment["targetHost"])
@@ -41,7 +40,8 @@ def _node(name: str, deployment: dict[str, t.Any], evaluated: bool, origin: Orig
         name=name,
         platform="nixos",
         address=address,
-        port=port,
+        # colmena tells ssh its options first, and ssh takes the first port that it is told.
+        port=port_option or port,
         user=user,
         become_user=become_user_of("nixos", user),
         tags=tuple(dict.fromkeys(check.texts("deployment.tags", deployment.get("tags")))),

@@ -20,7 +20,8 @@ def ssh_variables(arguments: list[str]) -> dict[str, t.Any]:
     for word in words:
         port = next(words, "") if word == "-p" else word[2:] if word.startswith("-p") else None
         if port is not None and port.isdecimal():
-            variables["ansible_port"] = int(port)
+            # ssh, too, keeps the first.
+            variables.setdefault("ansible_port", int(port))
         else:
             rest += [word] if port is None or word != "-p" else [word, port]
     if rest:
