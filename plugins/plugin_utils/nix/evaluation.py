@@ -91,9 +91,9 @@ class Failed:
     log: str = ""
     advice: str | None = None
 
-    def error(self) -> EvaluationError:
+    def error(self, host: str | None = None) -> EvaluationError:
         """Return the failure as an exception."""
-        return EvaluationError(self.cause, command=self.command, log=self.log, advice=self.advice)
+        return EvaluationError(self.cause, host=host, command=self.command, log=self.log, advice=self.advice)
 
 
 Result = Evaluated | Failed

@@ -91,17 +91,22 @@ class SharedEvaluation:
         known = self._known(revision)
         self._record.add(known, cached=True)
         if attribute not in self._record.results:
-            self._evaluate(attribute, others, timeout)
+            results = self._evaluate(attribute, others, timeout)
             # What changed while it was evaluated is of no certain revision.
             if self._source.reproducible and self._look(timeout) == snapshot:
-                self._cache.revisions.write(revision, to_json(self._record.evaluated))
+                evaluated = {name: result for name, result in results.items() if isinstance(result, Evaluated)}
+                self._cache.revisions.write(revision, to_json({**known, **evaluated}))
                 self._cache.prune()
         self._write_down()
 
-    def _evaluate(self, attribute: str, others: Callable[[], Iterable[str]], timeout: float | None) -> None:
+    def _evaluate(
+        self, attribute: str, others: Callable[[], Iterable[str]], timeout: float | None
+    ) -> dict[str, Result]:
         # The one who asks comes last: its worker is busy until all are done, and others could go on meanwhile.
         wanted = [name for name in [*others(), attribute] if name not in self._record.results]
-        evaluate(self._source, wanted, self._machine, apply=self._apply, timeout=timeout, on_result=self._publish)
+        return evaluate(
+            self._source, wanted, self._machine, apply=self._apply, timeout=timeout, on_result=self._publish
+        )
 
     def _known(self, revision: str) -> dict[str, Result]:
         """Return what is known of a revision and still has its derivation in the store."""
@@ -178,10 +183,6 @@ class _Record:
             "results": to_json(self.results),
             "cached": self.cached,
         }
-
-    @property
-    def evaluated(self) -> dict[str, Result]:
-        return {name: result for name, result in self.results.items() if isinstance(result, Evaluated)}
 
     def add(self, results: dict[str, Result], *, cached: bool) -> None:
         self.results.update(results)

@@ -1,0 +1,89 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""nix_eval: what is to be built for a host, or any other value of a flake, file or expression."""
+
+from __future__ import annotations
+
+import os
+import time
+import typing as t
+
+from ..plugin_utils.ansible_io.action import NixAction
+from ..plugin_utils.ansible_io.plain import plain
+from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, machine_of, source_of
+from ..plugin_utils.errors import EvaluationError
+from ..plugin_utils.nix.evaluation import Failed
+from ..plugin_utils.nix.evaluation_cache import EvaluationCache
+from ..plugin_utils.nix.shared_evaluation import SharedEvaluation
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+THE_VALUE_ITSELF = "value: value"
+# Hosts that differ in none of these are of one evaluation.
+SHARED_VARIABLES = ("nix_flake", "nix_impure")
+
+
+class ActionModule(NixAction):
+    """See plugins/modules/nix_eval.py."""
+
+    argument_spec: t.ClassVar[dict[str, t.Any]] = {
+        **SOURCE_OPTIONS,
+        "expr": {"type": "str"},
+        "attr": {"type": "str"},
+        "apply": {"type": "str"},
+        "hosts": {"type": "list", "elements": "str", "default": []},
+        "timeout": {"type": "int"},
+    }
+    constraints: t.ClassVar[dict[str, t.Any]] = {
+        "mutually_exclusive": [["flake", "file", "expr"]],
+        "required_one_of": [["flake", "file", "expr"]],
+    }
+
+    def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Evaluate, together with the other hosts of the task where that can be."""
+        begin = time.monotonic()
+        apply = options["apply"] or (THE_VALUE_ITSELF if options["expr"] is not None else None)
+        if options["attr"] is None and apply is None:
+            raise EvaluationError("neither attr nor apply says what to evaluate", host=self.play_host)
+        attribute = options["attr"] or ""
+        shared = SharedEvaluation(
+            source_of(self, options),
+            machine_of(self),
+            EvaluationCache.of_user(),
+            task=f"{os.getppid()} {self._task._uuid}",
+            apply=apply,
+        )
+        answer = shared.ask(attribute, lambda: self._others(options["hosts"]), timeout=options["timeout"])
+        result, snapshot = answer.result, answer.snapshot
+        if isinstance(result, Failed):
+            raise result.error(host=self.play_host)
+        found = {"value": result.value} if apply else {"drv_path": result.drv_path, "out_path": result.out_path}
+        return {
+            **found,
+            "attr": attribute,
+            "flake_revision": snapshot.revision,
+            "flake_dirty": snapshot.dirty,
+            "flake_locked_url": snapshot.locked_url,
+            "cached": answer.cached,
+            "seconds": round(time.monotonic() - begin, 2),
+            "changed": False,
+        }
+
+    def _others(self, hosts: list[str]) -> Iterator[str]:
+        """Yield the attributes of the hosts that can be evaluated along with this one."""
+        every = self.variables.get("hostvars") or {}
+        mine = [self.variables.get(name) for name in SHARED_VARIABLES]
+        for host in hosts:
+            if host == self.play_host:
+                continue
+            if host not in every:
+                raise EvaluationError(
+                    f"hosts names {host}, which is not in the inventory",
+                    host=self.play_host,
+                    advice="give names of inventory hosts, such as ansible_play_hosts_all",
+                )
+            its = every[host]
+            if its.get("nix_attr") and [its.get(name) for name in SHARED_VARIABLES] == mine:
+                yield plain(its["nix_attr"])

@@ -1,0 +1,69 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options that say what to evaluate and where, turned into the program's terms."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+from ..nix.machine import Controller, Machine, Remote
+from ..nix.source import Source
+
+if t.TYPE_CHECKING:
+    from .action import NixAction
+
+SOURCE_OPTIONS: dict[str, t.Any] = {
+    "flake": {"type": "str"},
+    "file": {"type": "str"},
+    "args": {"type": "dict", "default": {}},
+    "override_inputs": {"type": "dict", "default": {}},
+    "impure": {"type": "bool", "default": False},
+    "nix_options": {"type": "dict", "default": {}},
+    "nix_executable": {"type": "str", "default": "nix"},
+}
+
+
+def machine_of(action: NixAction) -> Machine:
+    """Return the machine that the task runs on."""
+    return Controller() if action.on_controller else Remote(action.shell)
+
+
+def source_of(action: NixAction, options: dict[str, t.Any]) -> Source:
+    """Return the source that the options name; on the controller, relative paths start at the playbook."""
+
+    base = action._loader.get_basedir()
+    flake, file = options["flake"], options["file"]
+    overrides = {name: str(reference) for name, reference in options["override_inputs"].items()}
+    if action.on_controller:
+        flake = absolute_flake(flake, base) if flake is not None else None
+        file = absolute_path(file, base) if file is not None else None
+        overrides = {name: absolute_flake(reference, base) for name, reference in overrides.items()}
+    return Source(
+        flake=flake,
+        file=file,
+        expression=options.get("expr"),
+        override_inputs=overrides,
+        arguments=options["args"],
+        impure=options["impure"],
+        options=options["nix_options"],
+        executable=options["nix_executable"],
+    )
+
+
+def absolute_flake(reference: str, base: str) -> str:
+    """Return a path as an absolute one, and any other flake reference as it is.
+
+    >>> absolute_flake("./fleet", "/srv/deploy"), absolute_flake("github:o/r", "/srv/deploy")
+    ('/srv/deploy/fleet', 'github:o/r')
+    """
+    return absolute_path(reference, base) if reference.startswith((".", "~")) else reference
+
+
+def absolute_path(path: str, base: str) -> str:
+    """Return ``path`` as an absolute one.
+
+    Links are not resolved: what a link points to may lie outside the Git repository that the link is in.
+    """
+    return str(Path(base, Path(path).expanduser()))
