@@ -67,6 +67,6 @@
     ips = [ "192.0.2.50" ];
     ssh.port = 8022;
     ssh.user = "nix-on-droid";
-    uid = 10321;
+    uid = 10180;
   };
 }

@@ -26,11 +26,11 @@ in
     description = "The page of ${node.name}";
     wantedBy = [ "multi-user.target" ];
     after = [ "network.target" ];
-    serviceConfig.ExecStart = "${pkgs.busybox}/bin/httpd -f -p 8080 -h ${site}";
+    serviceConfig.ExecStart = "${pkgs.busybox}/bin/httpd -f -p 80 -h ${site}";
     serviceConfig.Restart = "on-failure";
     # The old page is served until the new one is there.
     stopIfChanged = false;
   };
 
-  networking.firewall.allowedTCPPorts = [ 8080 ];
+  networking.firewall.allowedTCPPorts = [ 80 ];
 }

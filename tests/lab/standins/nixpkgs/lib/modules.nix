@@ -291,9 +291,8 @@ let
   optionValue =
     path: option: definitions:
     let
-      found = strongest (
-        definitions ++ (if option ? default then [ (mkOverride 1500 option.default) ] else [ ])
-      );
+      defined = strongest definitions;
+      found = if defined == [ ] && option ? default then strongest [ option.default ] else defined;
       type = option.type or types.anything;
       value =
         if found == [ ] then
