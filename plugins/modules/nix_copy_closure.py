@@ -1,0 +1,182 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The documentation of nix.fleet.nix_copy_closure; what it does is in plugins/action.
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nix_copy_closure
+short_description: Make store paths and all that they need present on a target
+version_added: 0.1.0
+author:
+  - nix.fleet contributors
+description:
+  - Copies store paths with their closures into the Nix store of the machine that the task runs on, from the
+    controller's store or from that of another inventory host.
+  - Nix's own protocol runs through the ssh session that Ansible has open already, so that port, key, password,
+    jump hosts and every other ssh setting are those of the connection, and nobody is asked twice.
+  - Where the task escalates (C(become)), paths without signatures are taken from a login that is not a trusted user of
+    the target's Nix, without making it one. A daemon that runs for the length of the copy only sees to that.
+  - From another host, the paths pass through the controller and are not stored there. The two hosts need not know
+    each other, nor be able to reach each other.
+options:
+  paths:
+    description:
+      - The store paths to copy, such as RV(nix.fleet.nix_build#module:toplevel). Their closures come with them.
+    type: list
+    elements: str
+    required: true
+    aliases: [path]
+  source_host:
+    description:
+      - The inventory host whose store has the paths. V(localhost) is the controller, unless the inventory says otherwise.
+      - The paths are read there by the user who logs in.
+    type: str
+    default: localhost
+  substitute_on_destination:
+    description:
+      - Let the target fetch what it can from its own substituters first. Right for a target whose line to a binary
+        cache is better than the one to the source.
+    type: bool
+    default: false
+  check_signatures:
+    description:
+      - Take only paths that a key has signed which the target trusts (C(trusted-public-keys)).
+      - Where the login is not a trusted user of the target's Nix and the task does not escalate, the target insists on
+        this by itself.
+    type: bool
+    default: false
+  compression:
+    description:
+      - Whether ssh compresses what is sent to the target. Useful on slow lines only; on fast ones it is slower.
+      - When not set, Ansible's ssh session is used as it is, compressed or not (C(-C) in O(ansible.builtin.ssh#connection:ssh_args)).
+      - When set, one more ssh session is opened for the copy, since an open one cannot be changed.
+    type: bool
+  nix_options:
+    description:
+      - Settings of Nix for the copying side, by name as in C(nix.conf).
+    type: dict
+    default: {}
+  retries:
+    description:
+      - How many more times to try after the connection broke during the copy. What has arrived is not sent again.
+    type: int
+    default: 3
+  delay:
+    description:
+      - Seconds to wait before each of these.
+    type: float
+    default: 5
+  timeout:
+    description:
+      - Seconds without a sign of life from the target after which the connection is taken to be broken.
+      - The target ends its part of the copy by itself after as many seconds without a sign of life from the controller.
+    type: float
+    default: 60
+extends_documentation_fragment:
+  - nix.fleet._attributes
+  - nix.fleet._attributes.actiongroup_nix
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - Lists each path that is copied, with its size.
+  idempotent:
+    support: full
+    details:
+      - A target that has the paths answers in one round trip, and nothing else is started.
+requirements:
+  - Nix 2.24 or newer on both sides.
+  - With ssh, OpenSSH's sshd on the target, which must be allowed to forward sockets (C(AllowStreamLocalForwarding),
+    on by default).
+notes:
+  - Works with the connection plugins P(ansible.builtin.ssh#connection) and P(ansible.builtin.local#connection).
+  - The paths that were copied last for an inventory host are kept from the garbage collector of the target, by a link
+    below C(/var/lib/nix.fleet/gcroots), or C($XDG_STATE_HOME/nix.fleet/gcroots) of an unprivileged user.
+seealso:
+  - module: nix.fleet.nix_build
+  - module: nix.fleet.nix_activate
+"""
+
+EXAMPLES = r"""
+- name: Push what was built on the controller
+  nix.fleet.nix_copy_closure:
+    paths: "{{ built.toplevel }}"
+
+- name: Push what homelab has built to a host that only the controller can reach
+  nix.fleet.nix_copy_closure:
+    paths: "{{ built.toplevel }}"
+    source_host: homelab
+
+- name: Copy to a login with sudo over a slow line, and let the target fetch from its binary caches what they have
+  nix.fleet.nix_copy_closure:
+    paths:
+      - "{{ built.toplevel }}"
+    substitute_on_destination: true
+    compression: true
+  become: true
+
+- name: Take signed paths only
+  nix.fleet.nix_copy_closure:
+    paths: "{{ built.toplevel }}"
+    check_signatures: true
+
+- name: See what would be copied
+  nix.fleet.nix_copy_closure:
+    paths: "{{ built.toplevel }}"
+  check_mode: true
+  diff: true
+"""
+
+RETURN = r"""
+copied_paths:
+  description: The store paths that were sent, or in check mode those that the target lacks.
+  type: list
+  elements: str
+  returned: success
+  sample: ["/nix/store/w5pa9fkvm8yhpjcyb3gaw1pmdks51z4h-bash-5.2"]
+copied_count:
+  description: The number of RV(copied_paths).
+  type: int
+  returned: success
+  sample: 1
+copied_bytes:
+  description: The size of RV(copied_paths) in bytes, as archives before compression.
+  type: int
+  returned: success
+  sample: 1654320
+substituted_paths:
+  description: The store paths that the target fetched from its substituters.
+  type: list
+  elements: str
+  returned: success
+  sample: []
+msg:
+  description: What happened, in a few words.
+  type: str
+  returned: success
+  sample: 12 paths, 4.1 MiB copied
+cause:
+  description: Why it failed, in one sentence.
+  type: str
+  returned: failure
+  sample: a disk is full
+command:
+  description: The command that failed.
+  type: str
+  returned: failure
+  sample: nix copy --to unix:///tmp/fleet-a1b2c3d4/store /nix/store/w5pa9fkvm8yhpjcyb3gaw1pmdks51z4h-bash-5.2
+log:
+  description: The last lines that it printed.
+  type: str
+  returned: failure
+  sample: "error: writing to file: No space left on device"
+advice:
+  description: What to do next.
+  type: str
+  returned: failure
+  sample: make room and run again
+"""
