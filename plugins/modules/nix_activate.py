@@ -1,0 +1,250 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nix_activate
+short_description: Make a closure what a machine runs, or return to an earlier one
+version_added: 0.1.0
+author:
+  - nix.fleet contributors (@nix-fleet)
+description:
+  - Activates a NixOS, nix-darwin, nix-on-droid or home-manager closure that is in the store of the target, or any profile
+    whose closure has a program that activates it.
+  - The work is done on the target by a supervisor that outlives the connection. A restart of the network in the middle, a
+    lost link or the end of the controller cannot leave the machine half switched; the module connects again and learns how
+    it ended.
+  - When activation fails or hangs, the machine returns to exactly the generation and the running system that were recorded
+    before it, and the task fails.
+  - What already runs and is already the default is left alone, in one round trip.
+  - Each activation is written to a journal on the target, which M(nix.fleet.nix_info) shows.
+options:
+  closure:
+    description:
+      - The store path to activate.
+      - Exactly one of O(closure) and O(rollback) must be given.
+    type: str
+  platform:
+    description:
+      - What kind of closure it is. V(nix-darwin) is another name of V(darwin).
+    type: str
+    choices: [custom, darwin, nix-darwin, home-manager, nix-on-droid, nixos]
+    default: nixos
+  profile:
+    description:
+      - The profile whose generations the closure joins, an absolute path. A path that begins with V(~/) is in the home
+        directory of the user who activates.
+      - The default is the one that the platform's own tools use. O(platform=custom) has none.
+    type: str
+  activate:
+    description:
+      - For O(platform=custom), the program that activates the closure, as a path inside it.
+      - It runs after the profile has been set, and finds the profile's path in the environment variable E(PROFILE).
+    type: str
+  goal:
+    description:
+      - V(switch) activates the closure now and makes it the default for the next boot.
+      - V(boot) only makes it the default, V(test) only activates it, and V(dry-activate) only says what activation would do.
+      - V(boot) exists for O(platform=nixos), and V(test) for V(nixos) and V(home-manager). O(platform=custom) has V(switch) only.
+    type: str
+    choices: [switch, boot, test, dry-activate]
+    default: switch
+  rollback:
+    description:
+      - Instead of a closure, the generation of the profile to return to, a number or V(previous).
+      - It needs nothing but the target. V(previous) is the newest generation that is older than the profile's current one, so
+        that a second rollback goes back one more.
+    type: str
+  rollback_on_failure:
+    description:
+      - Whether a failed activation returns to the recorded generation and system.
+    type: bool
+    default: true
+  failed_units:
+    description:
+      - What to do when NixOS is activated but some units fail to start (exit code 4).
+      - With V(fail) the new system stays, and the task fails and names the units. With V(ignore) it warns. With V(rollback)
+        the machine returns to the recorded system and the task fails.
+    type: str
+    choices: [fail, ignore, rollback]
+    default: fail
+  activation_timeout:
+    description:
+      - Seconds after which an activation that has not ended is ended and counts as failed. Returning may take as long again.
+    type: int
+    default: 600
+  install_bootloader:
+    description:
+      - Install the boot loader itself again, with O(platform=nixos). Nothing is "unchanged" then.
+    type: bool
+    default: false
+  specialisation:
+    description:
+      - The specialisation of the closure to activate, with O(platform=nixos) or O(platform=home-manager). The default for the
+        next boot is the closure itself.
+    type: str
+  backup_extension:
+    description:
+      - With O(platform=home-manager), the ending by which files that are in the way are renamed.
+    type: str
+  description:
+    description:
+      - A line about this deployment for the journal.
+    type: str
+  flake_revision:
+    description:
+      - The revision that the closure was built from, for the journal.
+    type: str
+  flake_dirty:
+    description:
+      - Whether there were uncommitted changes, for the journal.
+    type: bool
+  source_host:
+    description:
+      - Where the closure can be looked at for C(--diff) while the target does not have it, which is the case in check mode.
+      - Only V(localhost), the controller, can be asked. With any other host, the difference is shown once the target has the closure.
+    type: str
+    default: localhost
+extends_documentation_fragment:
+  - nix.fleet._attributes
+  - nix.fleet._attributes.actiongroup_nix
+  - nix.fleet._nix
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Says what would be done. On NixOS it also runs C(switch-to-configuration dry-activate), if the target has the closure.
+  diff_mode:
+    support: full
+    details:
+      - Shows which packages come, go and change their version or size.
+  idempotent:
+    support: full
+notes:
+  - O(platform=nixos) and O(platform=darwin) need root, so C(become) unless the login is root.
+  - The journal and the log of the last activation are in C(/var/lib/nix.fleet) for root, and in
+    C(${XDG_STATE_HOME:-~/.local/state}/nix.fleet) for others.
+  - An activation that ended with failed units is not "unchanged" when it is run again, but tries the units again.
+seealso:
+  - module: nix.fleet.nix_copy_closure
+  - module: nix.fleet.nix_info
+"""
+
+EXAMPLES = r"""
+- name: Run the new system, and boot it from now on
+  nix.fleet.nix_activate:
+    closure: /nix/store/3b6zkrrjy2vmwm6y9zf2nmc3d4s4fbbl-nixos-system-vps-25.11
+  become: true
+
+- name: Try it until the next boot, and return if a unit fails
+  nix.fleet.nix_activate:
+    closure: "{{ build.toplevel }}"
+    goal: test
+    failed_units: rollback
+
+- name: Activate a home
+  nix.fleet.nix_activate:
+    closure: "{{ build.toplevel }}"
+    platform: home-manager
+    backup_extension: before-nix
+
+- name: Activate a service of one's own
+  nix.fleet.nix_activate:
+    closure: "{{ build.toplevel }}"
+    platform: custom
+    profile: /nix/var/nix/profiles/website
+    activate: bin/activate
+
+- name: Return to the generation before this one
+  nix.fleet.nix_activate:
+    rollback: previous
+
+- name: Return to a certain generation of a home
+  nix.fleet.nix_activate:
+    platform: home-manager
+    rollback: "41"
+"""
+
+RETURN = r"""
+outcome:
+  description:
+    - How it ended. Everything but V(unchanged), V(activated) and V(confirmed) fails the host.
+    - V(rolled_back) is back on the recorded generation and system. V(rollback_failed) is neither here nor there.
+    - V(failed) stays where the failure left it, because no rollback was wanted or there was nothing to return to.
+    - V(refused) has not touched anything. V(unknown) could not be learned.
+  type: str
+  returned: always
+  sample: activated
+previous:
+  description: What was recorded before the activation.
+  type: dict
+  returned: always
+  contains:
+    generation:
+      description: The profile's generation, if it had one.
+      type: int
+      sample: 41
+    closure:
+      description: The closure that the profile stood at.
+      type: str
+    running:
+      description: The closure that was active.
+      type: str
+generation:
+  description: The generation that the profile stands at now.
+  type: int
+  returned: always
+  sample: 42
+default:
+  description: The closure that the profile stands at now, which is what the next boot activates.
+  type: str
+  returned: always
+running:
+  description: The closure that is active now.
+  type: str
+  returned: always
+closure:
+  description: The closure that was asked for, or that the rollback led to.
+  type: str
+  returned: always
+profile:
+  description: The profile's path.
+  type: str
+  returned: always
+exit_code:
+  description: The exit code of the activation's program.
+  type: int
+  returned: when it ran
+units_failed:
+  description: The units that failed to start.
+  type: list
+  elements: str
+  returned: always
+reboot_required:
+  description: Whether the kernel, its parameters, the initial ramdisk or the interface to init differ from what was booted.
+  type: bool
+  returned: always
+seconds:
+  description: How long it took on the target.
+  type: int
+  returned: when something was done
+journal:
+  description: The entry in the target's journal.
+  type: dict
+  returned: when something was done
+id:
+  description: The name of this deployment in the journal.
+  type: str
+  returned: always
+  sample: 20260131T120000Z-5f2b9c04
+log:
+  description: The last lines of what the activation printed.
+  type: str
+  returned: always
+closure_diff:
+  description: What changes by package, as a structure.
+  type: dict
+  returned: with C(--diff)
+"""

@@ -1,0 +1,159 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a target says of an activation, read without trusting it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import typing as t
+
+from .request import STORE_PATH
+
+OUTCOMES = frozenset(
+    ("unchanged", "activated", "confirmed", "rolled_back", "rollback_failed", "failed", "refused", "unknown")
+)
+GOOD = frozenset(("unchanged", "activated", "confirmed"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """What a profile stands at and what runs."""
+
+    generation: int | None
+    closure: str | None
+    running: str | None
+
+    def to_result(self) -> dict[str, t.Any]:
+        """Return the fields as the value of a module's result."""
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """How a deployment ended."""
+
+    outcome: str
+    previous: Standing
+    now: Standing
+    closure: str | None = None
+    profile: str | None = None
+    cause: str = ""
+    advice: str | None = None
+    exit_code: int | None = None
+    units_failed: tuple[str, ...] = ()
+    reboot_required: bool = False
+    seconds: int | None = None
+    warnings: tuple[str, ...] = ()
+    journal: dict[str, t.Any] | None = None
+    log: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Whether the host is what it was meant to be."""
+        return self.outcome in GOOD
+
+    def to_result(self) -> dict[str, t.Any]:
+        """Return the fields of a module's result."""
+        return {
+            "outcome": self.outcome,
+            "previous": self.previous.to_result(),
+            "generation": self.now.generation,
+            "default": self.now.closure,
+            "running": self.now.running,
+            "closure": self.closure,
+            "profile": self.profile,
+            "exit_code": self.exit_code,
+            "units_failed": list(self.units_failed),
+            "reboot_required": self.reboot_required,
+            "seconds": self.seconds,
+            "journal": self.journal,
+            "log": self.log,
+        }
+
+
+def parse_answer(text: str) -> Answer:
+    """Read the lines ``key=value`` of the shell program; what is missing or nonsense is as if it were not there."""
+    fields, log = fields_and_log(text)
+    if "journal" in fields:
+        return _from_journal(fields["journal"][-1])
+    one = {key: values[-1] for key, values in fields.items()}
+    outcome = one.get("outcome", "unknown")
+    return Answer(
+        outcome=outcome if outcome in OUTCOMES else "unknown",
+        previous=Standing(
+            number(one.get("previous_generation")),
+            store_path(one.get("previous_closure")),
+            store_path(one.get("previous_running")),
+        ),
+        now=Standing(number(one.get("generation")), store_path(one.get("default")), store_path(one.get("running"))),
+        closure=store_path(one.get("closure")),
+        profile=one.get("profile") or None,
+        cause=one.get("cause", ""),
+        advice=one.get("advice") or None,
+        exit_code=number(one.get("exit_code")),
+        units_failed=tuple(filter(None, re.split(r"[,\s]+", one.get("units_failed", "")))),
+        reboot_required=one.get("reboot_required") == "yes",
+        seconds=number(one.get("seconds")),
+        warnings=tuple(fields.get("warning", ())),
+        journal=journal_entry(one.get("entry", "")),
+        log=log.strip("\n"),
+    )
+
+
+def fields_and_log(text: str) -> tuple[dict[str, list[str]], str]:
+    """Return the values of each key in their order, and the log that follows them."""
+    fields: dict[str, list[str]] = {}
+    log = []
+    for line in text.split("\n"):
+        key, equals, value = line.partition("=")
+        if key == "log" and equals:
+            log.append(value)
+        elif equals and re.fullmatch("[a-z_]+", key):
+            fields.setdefault(key, []).append(value.rstrip("\r"))
+    return fields, "\n".join(log)
+
+
+def number(text: t.Any) -> int | None:
+    """Return ``text`` as a number that a machine may sensibly have counted to, else None."""
+    return int(text) if re.fullmatch("[0-9]{1,18}", str(text)) else None
+
+
+def store_path(text: t.Any) -> str | None:
+    """Return ``text`` when it is a store path, else None."""
+    return text if isinstance(text, str) and STORE_PATH.fullmatch(text) else None
+
+
+def journal_entry(line: str) -> dict[str, t.Any] | None:
+    """Return a line of the journal, or None when it is not one."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) and "outcome" in entry else None
+
+
+def _from_journal(line: str) -> Answer:
+    entry = journal_entry(line) or {}
+    try:
+        before, after = entry["from"], entry["to"]
+        outcome = entry["outcome"]
+        units = tuple(str(unit) for unit in entry["units_failed"])
+    except (TypeError, KeyError):
+        nothing = Standing(None, None, None)
+        return Answer("unknown", nothing, nothing)
+    return Answer(
+        outcome=outcome if outcome in OUTCOMES else "unknown",
+        previous=Standing(
+            number(before.get("generation")), store_path(before.get("closure")), store_path(before.get("running"))
+        ),
+        now=Standing(number(after.get("generation")), None, None),
+        closure=store_path(after.get("closure")),
+        cause="the machine has forgotten the details of this deployment since",
+        exit_code=number(entry.get("exit_code")),
+        units_failed=units,
+        seconds=number(entry.get("seconds")),
+        journal=entry,
+    )

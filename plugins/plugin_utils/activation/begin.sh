@@ -1,0 +1,145 @@
+# shellcheck shell=sh
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The one script of a deployment's round trip: look, refuse or begin, and wait for the end. Sent again after a lost
+# connection, it finds the deployment that it began and waits on.
+# shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
+
+begin() {
+    begun_already && return
+    find_program || return
+    find_closure || {
+        decline "$profile has no generation to return to (asked for: $rollback)" \
+            "its generations are: $(generations_of "$profile" | tr '\n' ' ')"
+        return
+    }
+    objections && return
+    say closure "$closure"
+    if [ -e "$state/lock" ] && holder_alive "$state/lock"; then
+        decline "another deployment is running: $(holder_text "$state/lock")" 'wait for it to end, then run again'
+    elif [ "$goal" = dry-activate ]; then
+        look unchanged
+        [ ! -e "$closure" ] || dry_run
+    elif nothing_to_do; then
+        look unchanged
+    elif [ "$check" = 1 ]; then
+        look activated
+        [ "$dry_run_writes" = yes ] || [ ! -e "$closure" ] || dry_run
+    else
+        write_run && launch run && follow
+    fi
+}
+
+find_program() {
+    shell=$(command -v sh)
+    command -v nix-env >/dev/null && command -v nix-store >/dev/null && return
+    decline 'there is no Nix on this machine, or not where it usually is' \
+        "the PATH was $PATH; set the task's environment if Nix is elsewhere"
+    return 1
+}
+
+decline() { # refuse before anything has been touched: $1 why, $2 what to do
+    say outcome refused
+    say cause "$1"
+    say advice "$2"
+}
+
+objections() { # fails when there are none
+    if [ "$needs_root" = yes ] && ! root; then
+        decline "this platform is activated by root, and this is $(id -un)" \
+            'escalate: become, or ansible_become in the inventory'
+    elif [ -z "$profile" ]; then
+        decline 'no profile is named' 'set the option profile'
+    elif [ -e "$profile" ] && [ ! -L "$profile" ]; then
+        decline "$profile is not a profile: it is not a symbolic link" 'name another profile, or move it away'
+    elif [ ! -e "$closure" ]; then
+        # Before it is copied, there is only a change to foretell.
+        [ "$check" = 0 ] || return 1
+        decline "$closure is not on this machine" 'copy it first: nix.fleet.nix_copy_closure'
+    elif [ -n "$(refusal "$(activated_path)")" ]; then
+        decline "$(refusal "$(activated_path)")" 'check that platform and closure belong together'
+    else
+        return 1
+    fi
+}
+
+look() { # answer with outcome $1 and what is there now
+    say outcome "$1"
+    say previous_generation "$(generation_of "$profile")"
+    say previous_closure "$(closure_of "$profile")"
+    say previous_running "$(running)"
+    say_standing
+}
+
+dry_run() {
+    output=$(dry_activate "$(activated_path)" 2>&1)
+    say exit_code $?
+    printf '%s\n' "$output" | tail -n 200 | sed 's/^/log=/'
+}
+
+write_run() {
+    (
+        umask 077
+        mkdir -p "$state/runs" && chmod 700 "$state" && mkdir "$run" && write_program >"$run/program"
+    ) && return
+    decline "$run cannot be written" 'check the free space and the permissions of the file system'
+    rm -rf "$run"
+    return 1
+}
+
+launch() { # run the program's part $1 where the end of this connection does not reach it
+    if root && [ -d /run/systemd/system ]; then
+        systemd-run --quiet --collect --no-ask-password --service-type=exec --unit="nix-fleet-$id-$1" \
+            --description="nix.fleet deployment $id" \
+            --property="ExecStopPost=$shell $run/program recover" --property=TimeoutStopSec=1h \
+            --setenv=PATH="$PATH" --setenv=HOME="${HOME:-/root}" \
+            ${LOCALE_ARCHIVE:+--setenv=LOCALE_ARCHIVE="$LOCALE_ARCHIVE"} \
+            ${NIXOS_NO_CHECK:+--setenv=NIXOS_NO_CHECK="$NIXOS_NO_CHECK"} \
+            "$shell" "$run/program" "$1" >>"$run/log" 2>&1 </dev/null && return
+    fi
+    (
+        trap '' HUP
+        cd / || exit
+        # The second part does something only when the first was ended from outside.
+        # shellcheck disable=SC2016  # expanded by the inner shell
+        in_new_session "$shell" -c '"$1" "$2" "$3"; "$1" "$2" recover' guardian "$shell" "$run/program" "$1"
+    ) >>"$run/log" 2>&1 </dev/null
+}
+
+begun_already() { # whether this deployment has begun already; then wait for its end
+    if [ -d "$run" ]; then
+        follow
+    else
+        entry=$(grep -F "\"id\":\"$id\"" "$state/journal.jsonl" 2>/dev/null | tail -n 1)
+        [ -z "$entry" ] || say journal "$entry"
+        [ -n "$entry" ]
+    fi
+}
+
+ended() {
+    [ -e "$run/outcome" ] && [ "$(readlink "$state/lock" 2>/dev/null)" != "$run/holder" ]
+}
+
+follow() {
+    waited=0 relaunched=no
+    until ended; do
+        tenths=0
+        while [ "$tenths" -lt 10 ] && ! ended; do
+            pause
+        done
+        if holder_alive "$run/holder"; then
+            waited=0
+        elif [ "$waited" -lt 8 ]; then
+            waited=$((waited + 1))
+        elif [ "$relaunched" = no ]; then
+            # Whoever should have finished the work is dead too.
+            launch recover
+            waited=0 relaunched=yes
+        else
+            break
+        fi
+    done
+    cat "$run/outcome" 2>/dev/null || say outcome unknown
+    [ ! -e "$run/entry" ] || say entry "$(cat "$run/entry")"
+    tail -n 200 "$run/log" 2>/dev/null | tail -c 60000 | sed 's/^/log=/'
+}

@@ -1,0 +1,91 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One deployment from its beginning to its end, whatever happens to the connection in between."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ..errors import ActivationError
+from .answer import Answer, parse_answer
+from .program import begin_script
+
+if t.TYPE_CHECKING:
+    from ..process import Completed
+    from .request import Request
+
+# How long a machine may stay away after its deployment must have ended: longer than a reboot takes.
+PATIENCE_SECONDS = 120
+RETRY_SECONDS = 3
+
+
+class ConnectionLostError(Exception):
+    """The machine did not answer, or its answer broke off."""
+
+
+class Link(t.Protocol):
+    """A connection to the target that can be made anew."""
+
+    def run(self, script: str) -> Completed:
+        """Run ``script``; raises ``ConnectionLostError`` when a connection that stood did not bring its whole answer."""
+
+    def renew(self) -> None:
+        """Give the connection up, so that the next script makes a new one."""
+
+
+def deploy(
+    link: Link,
+    request: Request,
+    *,
+    say: t.Callable[[str], None] = lambda text: None,
+    sleep: t.Callable[[float], None] = time.sleep,
+    clock: t.Callable[[], float] = time.monotonic,
+) -> Answer:
+    """Begin the deployment on the target and return how it ended.
+
+    The same script goes out again after a lost connection: it begins nothing twice, but waits for what it began.
+    """
+    script = begin_script(request)
+    # By then it has ended by itself: the activation, and going back after it.
+    deadline = clock() + 2 * request.activation_timeout + PATIENCE_SECONDS
+    while True:
+        try:
+            return checked(link.run(script), request)
+        except ConnectionLostError as error:
+            if clock() > deadline:
+                raise unreachable(request, error) from error
+            say("the connection was lost; the activation goes on on the target, trying to reach it again")
+            sleep(RETRY_SECONDS)
+            link.renew()
+
+
+def checked(completed: Completed, request: Request) -> Answer:
+    """Return the target's answer; raise when there is none."""
+    answer = parse_answer(completed.stdout)
+    if answer.outcome == "unknown":
+        raise ActivationError(
+            answer.cause or "the activation's supervisor did not say how it ended",
+            log=answer.log or "\n".join([completed.stdout[-4000:], completed.stderr]),
+            advice=f"look at the machine with nix.fleet.nix_info; this was deployment {request.id}",
+            **details(answer),
+        )
+    return answer
+
+
+def details(answer: Answer) -> dict[str, t.Any]:
+    """Return what an error says of ``answer`` besides its own fields."""
+    return {key: value for key, value in answer.to_result().items() if key != "log"}
+
+
+def unreachable(request: Request, error: ConnectionLostError) -> ActivationError:
+    """Return the error of a machine that did not come back."""
+    return ActivationError(
+        f"the connection was lost and the machine did not come back: {error}",
+        advice=(
+            f"deployment {request.id} ends on the target by itself; its journal will tell how (nix.fleet.nix_info)"
+        ),
+        outcome="unknown",
+        id=request.id,
+    )

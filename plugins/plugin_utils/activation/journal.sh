@@ -1,0 +1,53 @@
+# shellcheck shell=sh
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The journal: one line of JSON a deployment, kept on the target.
+# shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
+
+timestamp() {
+    date -u +%Y-%m-%dT%H:%M:%SZ
+}
+
+clock() { # seconds that no change of the date touches, where the system has them
+    if [ -r /proc/uptime ]; then
+        read -r uptime _ </proc/uptime
+        printf '%s\n' "${uptime%%.*}"
+    else
+        date +%s
+    fi
+}
+
+json_number() { # $1 when it is a number, else null
+    case $1 in
+        '' | *[!0-9]*) printf null ;;
+        *) printf '%s' "$1" ;;
+    esac
+}
+
+json_path() { # $1 when it is a store path, whose characters need no quoting, else null
+    case $1 in
+        '' | *[!A-Za-z0-9+._?=/-]*) printf null ;;
+        *) printf '"%s"' "$1" ;;
+    esac
+}
+
+json_names() ( # the comma-separated unit names of $1 as a list
+    printf '['
+    printf '%s\n' "$1" | tr ',' '\n' | sed -e 's/[^A-Za-z0-9:_.@\\-]//g' -e '/^$/d' -e 's/\\/\\\\/g' -e 's/.*/"&"/' | paste -s -d , - | tr -d '\n'
+    printf ']'
+)
+
+write_journal() { # one line of the variables that `finish` has set; bounded, so that it never fills a disk
+    journal=$state/journal.jsonl
+    {
+        printf '%s,"outcome":"%s","started":"%s","seconds":%s' \
+            "${entry%\}}" "$outcome" "$started" "$(json_number "$seconds")"
+        printf ',"from":{"generation":%s,"closure":%s,"running":%s}' \
+            "$(json_number "$recorded_generation")" "$(json_path "$recorded_default")" "$(json_path "$recorded_running")"
+        printf ',"to":{"generation":%s,"closure":%s},"exit_code":%s,"units_failed":%s}\n' \
+            "$(json_number "$generation")" "$(json_path "$closure")" "$(json_number "$code")" "$(json_names "$units")"
+    } >"$run/entry" && (umask 077 && cat "$run/entry" >>"$journal") || return
+    if [ "$(wc -l <"$journal")" -gt 1000 ]; then
+        (umask 077 && tail -n 500 "$journal" >"$journal.new") && mv -f "$journal.new" "$journal"
+    fi
+}

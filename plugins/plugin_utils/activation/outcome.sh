@@ -1,0 +1,72 @@
+# shellcheck shell=sh
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# How a deployment ends: what is written for the controller, for the journal and for the next deployment.
+# shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
+
+refuse() { # end without having touched anything; $1 says why
+    cause=$1
+    rm -f "$run/reserve" "$run/closure" "$run/before"
+    write_outcome refused
+    release_lock
+    exit 0
+}
+
+finish() { # end with outcome $1
+    # First of all the room that was kept for what follows.
+    rm -f "$run/reserve" "$run/closure" "$run/before"
+    outcome=$1
+    seconds=$(($(clock) - start))
+    generation=$(generation_of "$profile")
+    settle
+    write_journal || say warning 'the journal could not be written' >>"$run/warnings"
+    write_outcome "$1"
+    release_lock
+    for directory in "$state"/runs/*; do
+        [ "$directory" = "$run" ] || [ ! -e "$directory/outcome" ] || rm -rf "$directory"
+    done
+    exit 0
+}
+
+# Remember whether the profile's closure was left half active: then the next deployment of the same is not "unchanged".
+settle() {
+    case $outcome:$units in
+        activated: | confirmed: | rolled_back:*)
+            [ -e "$state/unsettled" ] || return 0
+            grep -vFx -e "$profile" "$state/unsettled" >"$state/unsettled.new"
+            ;;
+        *)
+            {
+                printf '%s\n' "$profile"
+                grep -vFx -e "$profile" "$state/unsettled" 2>/dev/null
+            } >"$state/unsettled.new"
+            ;;
+    esac
+    mv -f "$state/unsettled.new" "$state/unsettled"
+}
+
+write_outcome() {
+    {
+        say outcome "$1"
+        say cause "$cause"
+        say seconds "$seconds"
+        say exit_code "$code"
+        say units_failed "$units"
+        say closure "$closure"
+        say previous_generation "$recorded_generation"
+        say previous_closure "$recorded_default"
+        say previous_running "$recorded_running"
+        say_standing
+        [ ! -e "$run/warnings" ] || cat "$run/warnings"
+    } >"$run/outcome.new" && mv -f "$run/outcome.new" "$run/outcome"
+}
+
+say_standing() { # what the machine runs and boots now
+    say profile "$profile"
+    say generation "$(generation_of "$profile")"
+    say default "$(closure_of "$profile")"
+    say running "$(running)"
+    if [ "$reboot" = yes ] || reboot_required "$closure"; then
+        say reboot_required yes
+    fi
+}

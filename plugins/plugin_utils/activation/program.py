@@ -1,0 +1,51 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The shell program of an activation, put together from its parts."""
+
+from __future__ import annotations
+
+import pathlib
+import shlex
+import typing as t
+
+if t.TYPE_CHECKING:
+    from .request import Request
+
+# In the order in which they are read: a platform's functions take the place of the general ones.
+BEFORE_PLATFORM = ("target", "lock", "journal", "request", "platform")
+ON_TARGET = ("step", "supervisor", "outcome", "main")
+AT_BEGIN = ("step", "outcome", "begin")
+
+
+def begin_script(request: Request) -> str:
+    """Return the script that begins the deployment, or finds it begun, and waits for its end.
+
+    The program that goes on without the connection travels inside it, and is a file on the target only once
+    there is something to do.
+    """
+    marker = f"end of program {request.id}"
+    read_request = shlex.join(["read_request", *request.arguments()])
+    return "\n".join(
+        [
+            _functions(request, AT_BEGIN),
+            "write_program() {",
+            f"cat <<'{marker}'",
+            _functions(request, ON_TARGET),
+            read_request,
+            'main "$@"',
+            marker,
+            "}",
+            read_request,
+            "begin",
+        ]
+    )
+
+
+def part(name: str) -> str:
+    """Return the shell functions of the file ``name``."""
+    return pathlib.Path(__file__).with_name(f"{name}.sh").read_text(encoding="utf-8")
+
+
+def _functions(request: Request, parts: t.Sequence[str]) -> str:
+    return "\n".join([*map(part, BEFORE_PLATFORM), request.platform.functions, *map(part, parts)])

@@ -1,0 +1,143 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one activation is asked to do, checked before anything reaches a machine."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import typing as t
+
+from ..errors import ActivationError
+from ..nix.command import setting
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..platforms.platform import Platform
+
+STORE_PATH = re.compile(r"/nix/store/[0-9a-df-np-sv-z]{32}-[0-9A-Za-z+._?=-]+")
+NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z+._-]*")
+# What a person may write about a deployment; longer is kept out of the journal, whose lines are bounded.
+LONGEST_TEXT = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """Who deploys what, from where, as the journal of the target keeps it."""
+
+    user: str
+    controller: str
+    revision: str | None = None
+    dirty: bool | None = None
+    description: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The deploying person, for another who finds the lock taken."""
+        return one_line(f"{self.user}@{self.controller}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """One deployment of one profile, as the options of a task say it."""
+
+    id: str
+    platform: Platform
+    origin: Origin
+    closure: str | None = None
+    rollback: str | None = None
+    profile: str | None = None
+    goal: str = "switch"
+    program: str | None = None
+    specialisation: str | None = None
+    install_bootloader: bool = False
+    rollback_on_failure: bool = True
+    failed_units: str = "fail"
+    activation_timeout: int = 600
+    backup_extension: str | None = None
+    nix_options: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    check: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what no machine should be asked."""
+        for problem in self._problems():
+            raise ActivationError(problem, outcome="refused")
+
+    def arguments(self) -> list[str]:
+        """Return the request as the shell program reads it, one ``key=value`` a field."""
+        values: dict[str, str] = {
+            "id": self.id,
+            "who": self.origin.text,
+            "entry": json.dumps(self._entry()),
+            "profile": self.profile or "",
+            "closure": self.closure or "",
+            "rollback": self.rollback or "",
+            "goal": self.goal,
+            "program": self.program or "",
+            "specialisation": self.specialisation or "",
+            "install_bootloader": str(int(self.install_bootloader)),
+            "rollback_on_failure": str(int(self.rollback_on_failure)),
+            "failed_units": self.failed_units,
+            "activation_timeout": str(self.activation_timeout),
+            "backup_extension": self.backup_extension or "",
+            "nix_config": "\n".join(f"{name} = {setting(value)}" for name, value in self.nix_options.items()),
+            "check": str(int(self.check)),
+        }
+        return [f"{key}={value}" for key, value in values.items()]
+
+    def _entry(self) -> dict[str, t.Any]:
+        origin = self.origin
+        return {
+            "id": self.id,
+            "user": one_line(origin.user),
+            "controller": one_line(origin.controller),
+            "revision": origin.revision and one_line(origin.revision),
+            "dirty": origin.dirty,
+            "description": origin.description and one_line(origin.description),
+            "platform": self.platform.name,
+            "profile": self.profile,
+            "goal": self.goal,
+            "rollback": self.rollback,
+        }
+
+    def _problems(self) -> t.Iterator[str]:
+        platform = self.platform
+        if self.goal not in platform.goals:
+            yield f"{platform.name} has no goal {self.goal}; it has {', '.join(platform.goals)}"
+        if bool(self.closure) == bool(self.rollback):
+            yield "one of closure and rollback is needed, and not both"
+        if self.closure and not STORE_PATH.fullmatch(self.closure):
+            yield f"closure is not a store path: {self.closure!r}"
+        if self.rollback and self.rollback != "previous" and not re.fullmatch("[1-9][0-9]{0,8}", self.rollback):
+            yield f"rollback is neither 'previous' nor the number of a generation: {self.rollback!r}"
+        if self.profile is not None and not re.fullmatch(r"(~?/[^/\0\r\n]+)(/[^/\0\r\n]+)*", self.profile):
+            yield f"profile is not an absolute path: {self.profile!r}"
+        if platform.takes_program and not self.program:
+            yield f"{platform.name} needs the option activate: the program inside the closure"
+        if platform.takes_program and not self.profile:
+            yield f"{platform.name} needs the option profile"
+        if self.program and not platform.takes_program:
+            yield f"{platform.name} has its own program to activate a closure; leave the option activate out"
+        if self.program and not all(NAME.fullmatch(part) for part in self.program.split("/")):
+            yield f"activate is not the path of a program inside the closure: {self.program!r}"
+        if self.specialisation and not platform.takes_specialisation:
+            yield f"{platform.name} has no specialisations"
+        if self.specialisation and not NAME.fullmatch(self.specialisation):
+            yield f"specialisation is not a name: {self.specialisation!r}"
+        if self.install_bootloader and not platform.takes_bootloader:
+            yield f"{platform.name} has no boot loader to install"
+        if self.backup_extension and not NAME.fullmatch(self.backup_extension):
+            yield f"backup_extension is not the end of a file name: {self.backup_extension!r}"
+        if self.activation_timeout < 1:
+            yield "activation_timeout is not a number of seconds"
+        for name, value in self.nix_options.items():
+            if not NAME.fullmatch(name) or "\n" in setting(value):
+                yield f"nix_options has what is no setting: {name!r}"
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` without line breaks and other control characters, and not longer than a journal wants it."""
+    return "".join(character if character.isprintable() else " " for character in text)[:LONGEST_TEXT]

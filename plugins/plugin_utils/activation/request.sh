@@ -1,0 +1,64 @@
+# shellcheck shell=sh
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What the controller asks for, and what that means on this machine.
+# shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
+
+read_request() { # each argument is key=value, and becomes the variable of that name
+    for argument; do
+        key=${argument%%=*}
+        case $key in
+            id | who | entry | profile | closure | rollback | goal | program | specialisation | install_bootloader | \
+                rollback_on_failure | failed_units | activation_timeout | backup_extension | nix_config | check)
+                eval "$key=\${argument#*=}"
+                ;;
+        esac
+    done
+    state=$(state_directory)
+    run=$state/runs/$id
+    if [ -n "$nix_config" ]; then
+        NIX_CONFIG="${NIX_CONFIG:+$NIX_CONFIG
+}$nix_config"
+        export NIX_CONFIG
+    fi
+    case $profile in
+        '') profile=$(default_profile) ;;
+        '~'/*) profile=$HOME/${profile#??} ;;
+    esac
+}
+
+find_closure() { # set the closure that a rollback goes to and `wanted`, its generation; fails when there is none
+    wanted=
+    [ -n "$rollback" ] || return 0
+    wanted=$rollback
+    if [ "$rollback" = previous ]; then
+        current=$(generation_of "$profile")
+        wanted=${current:+$(generation_before "$profile" "$current")}
+    fi
+    closure=${wanted:+$(closure_of "$profile-$wanted-link")}
+    [ -n "$closure" ]
+}
+
+activated_path() { # what becomes active: the closure, or a specialisation inside it
+    if [ -n "$specialisation" ]; then
+        resolve "$closure/specialisation/$specialisation"
+    else
+        printf '%s\n' "$closure"
+    fi
+}
+
+settled() { # whether the last deployment of this profile left nothing half done
+    [ -z "$(interrupted)" ] && ! grep -qFx -e "$profile" "$state/unsettled" 2>/dev/null
+}
+
+nothing_to_do() {
+    [ "$install_bootloader" = 0 ] && settled || return
+    case $goal in
+        test) [ "$(running)" = "$(activated_path)" ] ;;
+        boot) [ "$(closure_of "$profile")" = "$closure" ] ;;
+        *)
+            [ "$(closure_of "$profile")" = "$closure" ] || return
+            [ "$(running)" = "$(activated_path)" ] || only_by_reboot "$closure"
+            ;;
+    esac
+}

@@ -1,0 +1,226 @@
+# shellcheck shell=sh
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The deployment itself, run where no lost connection can end it: to the new system, or back to the recorded one.
+# shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
+
+cause='' code='' units='' reboot=no group=''
+
+supervise() {
+    trap '' HUP
+    trap 'end_step' TERM INT
+    begin_clock
+    write_holder || exit 1
+    take_lock
+    case $? in
+        0) ;;
+        1) refuse "another deployment is running: $(holder_text "$state/lock")" ;;
+        *) refuse "$state cannot be written to" ;;
+    esac
+    interrupted | while IFS= read -r directory; do
+        "$shell" "$directory/program" recover </dev/null
+    done
+    find_closure || refuse "$profile has no generation ${rollback} to return to"
+    record || refuse "the state before the deployment could not be recorded in $run, so nothing was done: $(tail -n 1 "$log")"
+    if deploy; then
+        finish activated
+    else
+        fall_back
+    fi
+}
+
+recover() { # finish what a supervisor left that was ended from outside
+    [ ! -e "$run/outcome" ] || exit 0
+    if [ "$(readlink "$state/lock")" = "$run/holder" ]; then
+        ! holder_alive "$run/holder" || exit 0
+        write_holder
+    elif ! [ "$(readlink "$state/lock")" ]; then
+        exit 0
+    fi
+    begin_clock
+    [ -e "$run/recorded" ] || refuse 'the supervisor was ended before it had touched anything'
+    read_recorded
+    cause='the supervisor was ended before the deployment was complete'
+    fall_back
+}
+
+begin_clock() {
+    start=$(clock)
+    started=$(timestamp)
+}
+
+# The profile's generation and the running system: exactly what a rollback returns to.
+record() {
+    mkdir -p "${profile%/*}" &&
+        # Room for the outcome, should the disk fill up in the meantime.
+        dd if=/dev/zero of="$run/reserve" bs=1024 count=64 2>/dev/null &&
+        protect closure "$closure" &&
+        { protect before "$(running)" || :; } &&
+        {
+            say recorded_link "$(readlink "$profile")"
+            say recorded_generation "$(generation_of "$profile")"
+            say recorded_newest "$(generations_of "$profile" | tail -n 1)"
+            say recorded_default "$(closure_of "$profile")"
+            say recorded_running "$(running)"
+            say recorded_boot "$(boot_id)"
+            say closure "$closure"
+            say wanted "$wanted"
+        } >"$run/recorded.new" 2>>"$log" && mv "$run/recorded.new" "$run/recorded" && read_recorded
+}
+
+read_recorded() {
+    for key in link generation newest default running boot; do
+        eval "recorded_$key=\$(field recorded_$key \"\$run/recorded\")"
+    done
+    closure=$(field closure "$run/recorded")
+    wanted=$(field wanted "$run/recorded")
+}
+
+protect() { # keep closure $2 from the garbage collector while this deployment lasts, by the link $1
+    [ -z "$2" ] || nix-store --realise "$2" --add-root "$run/$1" --option substitute false >/dev/null 2>>"$log"
+}
+
+deploy() {
+    case $goal:$default_first in
+        boot:*) change_default ;;
+        test:*) try ;;
+        *:yes) change_default && try ;;
+        # A machine that loses its power in the middle comes back as it was: the default changes last.
+        *) try && change_default ;;
+    esac && verify
+}
+
+try() {
+    step activate "$(activated_path)" "$(generation_of_closure)"
+    code=$?
+    case $(meaning "$code") in
+        active) ;;
+        units)
+            units=$(sed -n 's/^warning: the following units failed: //p' "$log" | tail -n 1)
+            cause="these units failed: $units"
+            [ "$failed_units" != rollback ]
+            ;;
+        reboot)
+            reboot=yes
+            cause='the running system cannot become this one without a reboot'
+            [ "$goal" = switch ]
+            ;;
+        *)
+            cause="activation ended with exit code $code"
+            [ "$code" != 124 ] || cause="activation had not ended after $activation_timeout s and was ended"
+            false
+            ;;
+    esac
+}
+
+generation_of_closure() { # the generation by which the closure is known already
+    if [ -n "$wanted" ]; then
+        printf '%s\n' "$wanted"
+    elif [ "$(closure_of "$profile")" = "$closure" ]; then
+        generation_of "$profile"
+    fi
+}
+
+change_default() {
+    : >"$run/default-touched" && step set_profile "$closure" "$wanted" && step make_default "$closure" && return
+    code=$?
+    cause="$profile could not be made to boot $closure (exit code $code)"
+    return 1
+}
+
+set_profile() { # to closure $1, or back to generation $2
+    if [ "$(closure_of "$profile")" = "$1" ]; then
+        # Equal already: a further generation of the same would be one too many to go back over.
+        return 0
+    elif [ -n "$2" ]; then
+        nix-env --profile "$profile" --switch-generation "$2"
+    else
+        nix-env --profile "$profile" --set "$1"
+    fi
+}
+
+verify() {
+    if [ "$goal" != test ] && [ "$(closure_of "$profile")" != "$closure" ]; then
+        cause="$profile stands at $(closure_of "$profile") after the deployment"
+    elif [ "$goal" != boot ] && [ "$reboot" = no ] && [ "$(running)" != "$(activated_path)" ]; then
+        cause="activation ended well, but what runs is $(running)"
+    else
+        return 0
+    fi
+    return 1
+}
+
+fall_back() {
+    if [ "$rollback_on_failure" = 0 ]; then
+        finish failed
+    fi
+    go_back
+    if leaving; then
+        exit 1 # nothing can be verified any more: the next deployment does
+    elif ! back; then
+        finish rollback_failed
+    elif [ "$goal" != boot ] && { [ -z "$recorded_running" ] || [ "$recorded_running" = "$(activated_path)" ]; }; then
+        cause="$cause; there is no other system to return to"
+        finish failed
+    else
+        finish rolled_back
+    fi
+}
+
+go_back() {
+    step restore_profile
+    # First what a crash would come back on, then what runs.
+    if [ -e "$run/default-touched" ] && [ -n "${recorded_default:-$recorded_running}" ]; then
+        step make_default "${recorded_default:-$recorded_running}"
+    fi
+    if [ "$goal" != boot ] && reactivation_helps && ! leaving; then
+        generation=''
+        if [ "$recorded_running" = "$recorded_default" ]; then
+            generation=$recorded_generation
+        fi
+        step activate "$recorded_running" "$generation"
+        back_code=$?
+        # Some activations set the profile themselves.
+        step restore_profile
+    fi
+    step drop_new_generations
+}
+
+reactivation_helps() {
+    [ -n "$recorded_running" ] && [ "$recorded_running" != "$(activated_path)" ] || return
+    # After a reboot, what was recorded has been activated by booting it.
+    [ "$recorded_boot" = "$(boot_id)" ] || [ "$(running)" != "$recorded_running" ]
+}
+
+restore_profile() {
+    if [ "$(readlink "$profile")" = "$recorded_link" ]; then
+        return
+    elif [ -n "$recorded_generation" ]; then
+        nix-env --profile "$profile" --switch-generation "$recorded_generation" ||
+            nix-env --profile "$profile" --set "$recorded_default"
+    else
+        # No generation: there was no profile, or another tool's own link.
+        rm -f "$profile" && { [ -z "$recorded_link" ] || ln -s "$recorded_link" "$profile"; }
+    fi
+}
+
+drop_new_generations() { # so that "the generation before" never means one that failed
+    for number in $(generations_of "$profile"); do
+        if [ "$number" -gt "${recorded_newest:-0}" ] && [ "$(closure_of "$profile-$number-link")" = "$closure" ]; then
+            if [ -n "$recorded_generation" ]; then
+                nix-env --profile "$profile" --delete-generations "$number"
+            else
+                rm -f "$profile-$number-link"
+            fi
+        fi
+    done
+}
+
+back() { # whether the recorded state is what there is now
+    [ "$(closure_of "$profile")" = "$recorded_default" ] || return
+    [ "$goal" = boot ] || [ -z "$recorded_running" ] || [ "$(running)" = "$recorded_running" ] || return
+    case $(meaning "${back_code:-0}") in
+        active | units) ;;
+        *) return 1 ;;
+    esac
+}

@@ -1,0 +1,93 @@
+# shellcheck shell=sh
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What files tell of a machine and a profile. Nothing here writes.
+# shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
+
+store=${NIX_STORE_DIR:-/nix/store}
+
+say() { # one line of the answer to the controller: key, value
+    printf '%s=%s\n' "$1" "$2"
+}
+
+field() { # the value of key $1 in file $2, whose lines are key=value
+    sed -n "s/^$1=//p" "$2" 2>/dev/null | head -n 1
+}
+
+resolve() ( # the path $1 with symbolic links at its end followed; `readlink -f` is missing on older macOS
+    path=$1 hops=0
+    while [ -L "$path" ] && [ "$hops" -lt 40 ]; do
+        link=$(readlink "$path")
+        case $link in
+            /*) path=$link ;;
+            *) path=${path%/*}/$link ;;
+        esac
+        hops=$((hops + 1))
+    done
+    printf '%s\n' "$path"
+)
+
+closure_of() ( # the store path that $1 leads to, or nothing
+    path=$(resolve "$1")
+    case $path in
+        *[!A-Za-z0-9+._?=/-]*) ;;
+        "$store"/?*) printf '%s\n' "$path" ;;
+    esac
+)
+
+generation_of() ( # the generation that profile $1 stands at, or nothing when it does not stand at one
+    name=${1##*/}
+    link=$(readlink "$1" 2>/dev/null) || exit 0
+    link=${link##*/}
+    number=${link#"$name"-}
+    number=${number%-link}
+    case $number in
+        '' | *[!0-9]*) ;;
+        *) [ "$link" != "$name-$number-link" ] || printf '%s\n' "$number" ;;
+    esac
+)
+
+generations_of() ( # the numbers of profile $1's generations, oldest first
+    for link in "$1"-*-link; do
+        number=${link#"$1"-}
+        number=${number%-link}
+        case $number in
+            '' | *[!0-9]*) ;;
+            *) [ ! -L "$link" ] || printf '%s\n' "$number" ;;
+        esac
+    done | sort -n
+)
+
+generation_before() ( # the newest of profile $1's generations that is older than number $2, or nothing
+    generations_of "$1" | while read -r number; do
+        [ "$number" -ge "$2" ] || printf '%s\n' "$number"
+    done | tail -n 1
+)
+
+root() {
+    [ "$(id -u)" = 0 ]
+}
+
+boot_id() {
+    cat /proc/sys/kernel/random/boot_id 2>/dev/null || sysctl -n kern.bootsessionuuid 2>/dev/null || :
+}
+
+process_start() ( # when process $1 started, in whatever form: with its id, it names a process for good
+    if [ -r "/proc/$1/stat" ]; then
+        line=$(cat "/proc/$1/stat" 2>/dev/null)
+        # The second field, the program's name, may itself contain spaces and parentheses.
+        # shellcheck disable=SC2086  # fields are what is wanted
+        set -- ${line##*) }
+        printf '%s\n' "${20}"
+    elif [ ! -d /proc/self ]; then
+        ps -o lstart= -p "$1" 2>/dev/null
+    fi
+)
+
+state_directory() { # where deployments are recorded: only the deploying user can write there, and a reboot keeps it
+    if root; then
+        printf '%s\n' /var/lib/nix.fleet
+    else
+        printf '%s\n' "${XDG_STATE_HOME:-$HOME/.local/state}/nix.fleet"
+    fi
+}

@@ -1,0 +1,71 @@
+# shellcheck shell=sh
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# NixOS. Exit codes of switch-to-configuration: 2 the activation script failed, 4 units failed, 100 needs a reboot.
+# shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
+
+needs_root=yes
+dry_run_writes=no
+current_system=/run/current-system
+booted_system=/run/booted-system
+
+default_profile() {
+    echo /nix/var/nix/profiles/system
+}
+
+refusal() {
+    for file in nixos-version bin/switch-to-configuration; do
+        [ -e "$1/$file" ] || printf '%s\n' "$1 is not a NixOS system: it has no $file"
+    done | head -n 1
+}
+
+running() {
+    closure_of "$current_system"
+}
+
+switch_to_configuration() {
+    NIXOS_INSTALL_BOOTLOADER=$install_bootloader "$1/bin/switch-to-configuration" "$2"
+}
+
+# `test` and then `boot`, never `switch`, which installs the boot loader before it has tried anything.
+activate() {
+    switch_to_configuration "$1" test
+}
+
+make_default() {
+    switch_to_configuration "$1" boot
+}
+
+dry_activate() {
+    switch_to_configuration "$1" dry-activate
+}
+
+meaning() {
+    case $1 in
+        0) echo active ;;
+        4) echo units ;;
+        100) echo reboot ;;
+        *) echo failed ;;
+    esac
+}
+
+only_by_reboot() (
+    new=$(cat "$1/init-interface-version" 2>/dev/null)
+    [ -n "$new" ] && [ "$new" != "$(cat "$current_system/init-interface-version" 2>/dev/null)" ]
+)
+
+reboot_required() (
+    [ -e "$booted_system" ] || exit 1
+    for part in kernel initrd kernel-modules; do
+        [ "$(resolve "$booted_system/$part")" = "$(resolve "$1/$part")" ] ||
+            cmp -s "$booted_system/$part" "$1/$part" || [ ! -e "$1/$part" ] || exit 0
+    done
+    for part in kernel-params init-interface-version; do
+        [ "$(cat "$booted_system/$part" 2>/dev/null)" = "$(cat "$1/$part" 2>/dev/null)" ] || exit 0
+    done
+    exit 1
+)
+
+leaving() {
+    [ "$(systemctl is-system-running 2>/dev/null)" = stopping ]
+}

@@ -1,0 +1,33 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a platform is to an activation: its name, what can be asked of it, and its shell functions."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+GOALS = ("switch", "boot", "test", "dry-activate")
+
+
+@dataclasses.dataclass(frozen=True)
+class Platform:
+    """One kind of closure that can be made active.
+
+    ``source`` is the Python file that defines the platform; the shell functions lie beside it under the same name,
+    and are those of ``activation/platform.sh``, of which a platform defines again what it does differently.
+    """
+
+    name: str
+    source: str
+    goals: tuple[str, ...] = ("switch", "dry-activate")
+    aliases: tuple[str, ...] = ()
+    takes_program: bool = False
+    takes_specialisation: bool = False
+    takes_bootloader: bool = False
+
+    @property
+    def functions(self) -> str:
+        """The platform's shell functions."""
+        return pathlib.Path(self.source).with_suffix(".sh").read_text(encoding="utf-8")

@@ -1,0 +1,135 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A machine of files below one directory: the real shell programs run on it, with a Nix that only moves links."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import typing as t
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
+
+SHELLS = {
+    name: command for name, command in {"dash": ["dash"], "busybox": ["busybox", "sh"]}.items() if shutil.which(command[0])
+}
+# What the programs find on a real machine, and here below the machine's own directory.
+PLACES = ("/nix/store", "/nix/var", "/var/lib/nix.fleet", "/run/current-system", "/run/booted-system", "/run/systemd")
+
+NIX_ENV = r"""#!/bin/sh
+profile=$2
+[ ! -e "$profile.broken" ] || { echo 'error: writing to file: No space left on device' >&2; exit 1; }
+newest=$(for link in "$profile"-*-link; do link=${link%-link}; echo "${link##*-}"; done | sort -n | tail -n 1)
+point() { ln -s "${profile##*/}-$1-link" "$profile.new" && mv -Tf "$profile.new" "$profile"; }
+case $3 in
+    --set)
+        case $newest in *[!0-9]*) newest=0 ;; esac
+        if [ "$(readlink "$profile-$newest-link")" != "$4" ]; then
+            newest=$((newest + 1))
+            ln -s "$4" "$profile-$newest-link" || exit
+        fi
+        point "$newest"
+        ;;
+    --switch-generation) [ -L "$profile-$4-link" ] && point "$4" ;;
+    --delete-generations) rm "$profile-$4-link" ;;
+esac
+"""
+NIX_STORE = r"""#!/bin/sh
+[ -e "$2" ] || { echo "error: path '$2' does not exist and cannot be created" >&2; exit 1; }
+ln -sfn "$2" "$4"
+"""
+
+
+class Machine:
+    """One machine, its store and its profiles."""
+
+    def __init__(self, root: pathlib.Path, shell: str, *, uid: int = 1000) -> None:
+        self.root = root
+        self.home = root / "home"
+        self.state = root / "var/lib/nix.fleet" if uid == 0 else self.home / ".local/state/nix.fleet"
+        self.round_trips = 0
+        self._bin = root / "bin"
+        for directory in (self.home, self._bin, root / "nix/store", root / "nix/var/nix/profiles", root / "run"):
+            directory.mkdir(parents=True)
+        for name, text in {"nix-env": NIX_ENV, "nix-store": NIX_STORE, "id": f"#!/bin/sh\necho {uid}\n"}.items():
+            self._program(self._bin / name, text)
+        self._program(self._bin / "sh", f'#!/bin/sh\nexec {" ".join(SHELLS[shell])} "$@"\n')
+
+    def closure(self, name: str, **programs: str) -> str:
+        """Add a closure to the store; each program is a path with ``__`` for ``/``, and its text."""
+        digest = hashlib.sha256(f"{name}{programs}".encode()).hexdigest()
+        base = digest[:32].translate(str.maketrans("et", "zz"))
+        closure = self.root / "nix/store" / f"{base}-{name}"
+        for path, text in programs.items():
+            self._program(closure / path.replace("__", "/").replace("_", "-"), f"#!/bin/sh\n{self.here(text)}")
+        return self.there(str(closure))
+
+    def run(self, script: str) -> Completed:
+        """Be the link of a deployment."""
+        self.round_trips += 1
+        done = subprocess.run(
+            [str(self._bin / "sh"), "-s"],
+            input=self.here(script),
+            env={"PATH": f"{self._bin}:{os.environ['PATH']}", "HOME": str(self.home), "USER": "alice"},
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Completed(("sh",), done.returncode, self.there(done.stdout), self.there(done.stderr))
+
+    def renew(self) -> None:
+        """Be the link of a deployment."""
+
+    def here(self, text: str) -> str:
+        """Return ``text`` with the paths of a real machine moved below the machine's directory."""
+        for place in PLACES:
+            text = text.replace(place, f"{self.root}{place}")
+        return text
+
+    def there(self, text: str) -> str:
+        """Return ``text`` as a real machine would say it."""
+        return text.replace(str(self.root), "")
+
+    def path(self, path: str) -> pathlib.Path:
+        """Return the file that is ``path`` on the machine."""
+        return self.root / path.lstrip("/")
+
+    def link(self, path: str, target: str) -> None:
+        """Make ``path`` a symbolic link to ``target`` in place of what it was."""
+        self.path(path).parent.mkdir(parents=True, exist_ok=True)
+        self.path(path).unlink(missing_ok=True)
+        self.path(path).symlink_to(self.here(target))
+
+    def standing(self, path: str) -> str | None:
+        """Return what ``path`` leads to in the end, or None when there is nothing."""
+        file = self.path(path)
+        return self.there(str(file.resolve())) if file.is_symlink() else None
+
+    def generations(self, profile: str) -> dict[int, str]:
+        """Return the closures of a profile's generations by their numbers."""
+        path = self.path(profile)
+        links = path.parent.glob(f"{path.name}-*-link")
+        return {int(link.name.split("-")[-2]): self.there(str(link.readlink())) for link in sorted(links)}
+
+    @property
+    def journal(self) -> list[dict[str, t.Any]]:
+        """The journal's entries."""
+        file = self.state / "journal.jsonl"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    @property
+    def calls(self) -> list[str]:
+        """What the closures' programs have noted with ``note``."""
+        file = self.root / "calls"
+        return file.read_text().splitlines() if file.exists() else []
+
+    @staticmethod
+    def _program(path: pathlib.Path, text: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o755)
