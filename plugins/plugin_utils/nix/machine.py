@@ -13,7 +13,7 @@ from ..errors import NixError
 from ..transport.shell import run_command
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ..process import Completed
     from ..transport.shell import Shell
@@ -46,12 +46,15 @@ class Controller:
 
     name = "controller"
 
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = environment
+
     def run(
         self, argv: Sequence[str], *, timeout: float | None = None, on_stderr_line: Callable[[str], None] | None = None
     ) -> Completed:
         """See ``Machine.run``; lines of standard error are handed on as they come."""
         try:
-            return process.run(argv, timeout=timeout, on_stderr_line=on_stderr_line)
+            return process.run(argv, timeout=timeout, on_stderr_line=on_stderr_line, environment=self._environment)
         except FileNotFoundError as missing:
             raise NixError(
                 f"there is no {argv[0]} on the controller",

@@ -1,0 +1,118 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""nix_build: what was evaluated, built on the machine that the task runs on."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+from ..plugin_utils.ansible_io.action import NixAction, display
+from ..plugin_utils.ansible_io.connections import store_of_connection
+from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, machine_of, source_of
+from ..plugin_utils.errors import BuildError
+from ..plugin_utils.nix.build import BuildSettings, every_output
+from ..plugin_utils.nix.building import Build, Built, Root, in_store_of, on_controller, on_machine
+from ..plugin_utils.nix.evaluation import Failed
+from ..plugin_utils.nix.evaluation_cache import EvaluationCache
+from ..plugin_utils.nix.shared_evaluation import SharedEvaluation
+from ..plugin_utils.transport.link import LinkLostError
+
+# Asked when Ansible loads the action, before it forks: a worker's own standard output is no terminal.
+ON_TERMINAL = sys.stdout.isatty()
+NO_ROOT = "none"
+
+
+class ActionModule(NixAction):
+    """See plugins/modules/nix_build.py."""
+
+    argument_spec: t.ClassVar[dict[str, t.Any]] = {
+        **SOURCE_OPTIONS,
+        "drv_path": {"type": "str"},
+        "attr": {"type": "str"},
+        "installables": {"type": "list", "elements": "str"},
+        "builders": {"type": "str"},
+        "max_jobs": {"type": "str"},
+        "cores": {"type": "int"},
+        "keep_going": {"type": "bool", "default": False},
+        "gc_root": {"type": "str", "default": ""},
+        "timeout": {"type": "int"},
+    }
+    constraints: t.ClassVar[dict[str, t.Any]] = {
+        "mutually_exclusive": [["drv_path", "flake", "file", "installables"]],
+        "required_one_of": [["drv_path", "flake", "file", "installables"]],
+        "required_by": {"flake": ["attr"], "file": ["attr"]},
+    }
+
+    def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Build, or say what would be built."""
+        begin = time.monotonic()
+        derivation = options["drv_path"] or self._evaluated(options)
+        build = Build(
+            [every_output(derivation)] if derivation else options["installables"],
+            _settings(options),
+            dry_run=self.check_mode,
+            timeout=options["timeout"],
+            say=self.announce if ON_TERMINAL or display.verbosity else None,
+        )
+        try:
+            built = self._built(build, derivation, options)
+        except LinkLostError as lost:
+            raise BuildError(
+                f"the connection to {self.host} was lost while it built",
+                log=str(lost),
+                advice="run again: what is built already is kept",
+            ) from lost
+        except BuildError as error:
+            error.host = self.play_host
+            raise
+        first = built.outputs[0]
+        return {
+            "out_path": first.out_path,
+            "out_paths": [output.out_path for output in built.outputs],
+            "drv_path": first.drv_path,
+            "outputs": dict(first.paths),
+            "built": len(built.built),
+            "built_derivations": list(built.built),
+            "fetched": len(built.fetched),
+            "seconds": round(time.monotonic() - begin, 2),
+            "changed": built.changed,
+        }
+
+    def _built(self, build: Build, derivation: str | None, options: dict[str, t.Any]) -> Built:
+        given = options["gc_root"]
+        root = Root(self.play_host, "" if given == NO_ROOT else given, wanted=given != NO_ROOT)
+        if self.on_controller:
+            return on_controller(build, root)
+        if derivation is None or not Path(derivation).exists():
+            return on_machine(build, root, self.shell)
+        # A daemon that serves everyone listens to nobody's builders and settings.
+        trusted = bool(options["builders"] or options["nix_options"])
+        return in_store_of(self.shell, build, derivation, root, lambda: store_of_connection(self, trusted=trusted))
+
+    def _evaluated(self, options: dict[str, t.Any]) -> str | None:
+        """Return the derivation that an attribute evaluates to on the machine that the task runs on."""
+        if options["installables"]:
+            return None
+        source, machine = source_of(self, options), machine_of(self)
+        cache = EvaluationCache.of_user()
+        shared = SharedEvaluation(source, machine, cache, task=f"{os.getppid()} {self._task._uuid}")
+        result = shared.ask(options["attr"], timeout=options["timeout"]).result
+        if isinstance(result, Failed):
+            raise result.error(host=self.play_host)
+        return result.drv_path
+
+
+def _settings(options: dict[str, t.Any]) -> BuildSettings:
+    return BuildSettings(
+        builders=options["builders"],
+        max_jobs=options["max_jobs"],
+        cores=options["cores"],
+        keep_going=options["keep_going"],
+        options=options["nix_options"],
+        executable=options["nix_executable"],
+    )

@@ -1,0 +1,200 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Building: the command line, what its answer means, and what to do about a failure."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import typing as t
+
+from ..errors import BuildError
+from .command import nix, option_arguments
+from .log import LOG_FORMAT, FailedBuild, NixLog, derivation_name
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+NAMES_SHOWN = 8
+
+ADVICE = (
+    (
+        re.compile(r"is required to build|platform mismatch|missing system features"),
+        "build it on a machine of that kind: on the target itself (deploy_build_on: target), on an inventory host "
+        "(deploy_build_on), or with a remote builder (builders)",
+    ),
+    (
+        re.compile(r"No space left on device", re.IGNORECASE),
+        "free space in the store, for example with nix-collect-garbage",
+    ),
+    (
+        re.compile(r"hash mismatch in fixed-output derivation"),
+        "what was downloaded is not what the configuration expects: update its hash, after a look at why it differs",
+    ),
+    (
+        re.compile(r"is not valid|does not exist|don't know how to build"),
+        "the derivation is gone from the store: evaluate again",
+    ),
+    (
+        re.compile(
+            r"Could not resolve|unable to download|cannot connect|Connection (refused|timed out)", re.IGNORECASE
+        ),
+        "check the network and the substituters of the machine that builds",
+    ),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class BuildSettings:
+    """How to build, whatever it is."""
+
+    builders: str | None = None
+    max_jobs: str | None = None
+    cores: int | None = None
+    keep_going: bool = False
+    options: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    executable: str = "nix"
+
+    def arguments(self) -> list[str]:
+        """Return the settings as Nix's command line takes them."""
+        return [
+            *(["--builders", self.builders] if self.builders is not None else []),
+            *(["--max-jobs", self.max_jobs] if self.max_jobs is not None else []),
+            *(["--cores", str(self.cores)] if self.cores is not None else []),
+            *(["--keep-going"] if self.keep_going else []),
+            *option_arguments(self.options),
+        ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """One thing that was asked for and its output paths by name; a plain store path has only ``out``."""
+
+    paths: Mapping[str, str]
+    drv_path: str | None = None
+
+    @property
+    def out_path(self) -> str:
+        """The path that is meant when a single one is asked for."""
+        return self.paths.get("out") or next(iter(self.paths.values()))
+
+    def to_result(self) -> dict[str, t.Any]:
+        """Return the output as the value of a module's result."""
+        return {"drv_path": self.drv_path, "paths": dict(self.paths)}
+
+
+def build(
+    installables: Sequence[str],
+    settings: BuildSettings,
+    *,
+    link: str | None = None,
+    store: str | None = None,
+    dry_run: bool = False,
+) -> list[str]:
+    """Return the command that builds ``installables`` and prints their outputs as JSON.
+
+    ``link`` is a garbage collector root to make. ``store`` is another machine's store to build in; derivations that it
+    lacks are sent there first.
+    """
+    return nix(
+        "build",
+        "--json",
+        *LOG_FORMAT,
+        *settings.arguments(),
+        *(["--out-link", link] if link else ["--no-link"]),
+        *(["--eval-store", "auto", "--store", store] if store else []),
+        *(["--dry-run"] if dry_run else []),
+        "--",
+        *installables,
+        executable=settings.executable,
+    )
+
+
+def known_outputs(derivation: str, executable: str = "nix") -> list[str]:
+    """Return the command that prints the outputs of ``derivation`` as ``build`` does, without building or asking anyone."""
+    return build(
+        [every_output(derivation)],
+        BuildSettings(options={"substitute": False}, executable=executable),
+        dry_run=True,
+    )
+
+
+def every_output(derivation: str) -> str:
+    """Return the installable that stands for all outputs of ``derivation``."""
+    return f"{derivation}^*"
+
+
+def parse_outputs(text: str) -> list[Output]:
+    """Read what ``build`` printed."""
+    return [_output(entry) for entry in json.loads(text or "[]")]
+
+
+def _output(entry: t.Any) -> Output:
+    if isinstance(entry, str):
+        return Output({"out": entry})
+    paths = entry.get("outputs")
+    if not paths:
+        return Output({"out": str(entry.get("path"))})
+    return Output({str(name): str(path) for name, path in paths.items()}, entry.get("drvPath"))
+
+
+def failure(log: NixLog, *, rc: int, command: Sequence[str], machine: str) -> BuildError:
+    """Return the error for a build on ``machine`` that ended with ``rc``."""
+    failed = log.failed
+    if not failed:
+        text = log.text
+        cause = log.cause or f"Nix ended with exit code {rc} and did not say why"
+        return BuildError(cause, command=command, log=text, advice=_advice(text, machine), failed=[])
+    text = failed[0].log or log.text
+    return BuildError(
+        _cause(failed),
+        command=command,
+        log=text,
+        advice=_advice(f"{failed[0].cause}\n{text}", machine, failed[0]),
+        failed=[build.derivation for build in failed],
+    )
+
+
+def _cause(failed: Sequence[FailedBuild]) -> str:
+    first = failed[0]
+    reason = " ".join(line.strip() for line in first.cause.splitlines() if "Output paths" not in line)
+    reason = re.sub(r"\s*/nix/store/\S+$", "", reason)
+    if len(failed) == 1:
+        return reason
+    names = ", ".join(build.name for build in failed[:NAMES_SHOWN])
+    return f"{len(failed)} derivations failed ({names}), first: {reason}"
+
+
+def _advice(text: str, machine: str, failed: FailedBuild | None = None) -> str:
+    for pattern, advice in ADVICE:
+        if pattern.search(text):
+            return advice
+    if failed:
+        return f"its whole log, on {machine}: nix log {failed.derivation}"
+    return f"run the command on {machine} to see all of its messages"
+
+
+class Progress:
+    """Tells of a build while it runs, a line at a time and not more than one in a while."""
+
+    SECONDS = 2.0
+
+    def __init__(self, say: Callable[[str], None] | None, clock: Callable[[], float]) -> None:
+        self.log = NixLog()
+        self._say = say
+        self._clock = clock
+        self._last: float | None = None
+
+    def read(self, line: str) -> None:
+        """Take one line of Nix's log."""
+        derivation = self.log.read(line)
+        if derivation is None or self._say is None:
+            return
+        now = self._clock()
+        if self._last is not None and now - self._last < self.SECONDS:
+            return
+        self._last = now
+        begun, planned = len(self.log.built), max(len(self.log.built), len(self.log.to_build))
+        self._say(f"building {begun}/{planned} {derivation_name(derivation)}")

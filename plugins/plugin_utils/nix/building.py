@@ -1,0 +1,203 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The places where a build can happen: on a machine by its own Nix, or in its store by the controller's."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+import typing as t
+import urllib.parse
+from pathlib import Path
+
+from ..errors import BuildError
+from ..process import CommandTimeoutError
+from ..transport.shell import run_command
+from .build import Progress, build, failure, known_outputs, parse_outputs
+from .log import NixLog
+from .machine import Controller, Remote
+from .store import protect
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+
+    from ..transport.shell import Shell
+    from .build import BuildSettings, Output
+    from .machine import Machine
+
+# Nix hands the settings of whoever asks to the daemon that builds. What this controller's nix.conf says of sandboxes,
+# substituters and systems is of no concern to another machine.
+NO_SETTINGS = {"NIX_CONF_DIR": "/nix/var/empty", "NIX_USER_CONF_FILES": "", "NIX_CONFIG": ""}
+
+# What a machine is asked before anything is built there:
+#   ROOT NAME [PATH…]   ROOT: a garbage collector root to make, or nothing for NAME in the usual directory, or `none`;
+#                       PATH: what is to be built, where that is known
+# Says where the root is, whether all paths are there (and are now protected), and how many jobs it takes at a time.
+INQUIRE = """\
+root=$1 name=$2; shift 2
+if [ "$root" = none ]; then
+  root=
+elif [ -z "$root" ]; then
+  root="${XDG_STATE_HOME:-$HOME/.local/state}/nix.fleet/gcroots/$name"
+fi
+[ -z "$root" ] || mkdir -p "${root%/*}" || exit 1
+printf 'root %s\\n' "$root"
+if [ $# -gt 0 ] && nix-store --check-validity "$@" 2>/dev/null; then
+  [ -z "$root" ] || nix-store --realise "$1" --add-root "$root" >/dev/null || exit 1
+  echo valid
+else
+  printf 'jobs %s\\n' "$(nix --extra-experimental-features nix-command config show max-jobs 2>/dev/null)"
+fi
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Built:
+    """What came of a build; in a dry run, what would."""
+
+    outputs: tuple[Output, ...]
+    built: tuple[str, ...] = ()
+    fetched: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether the store has something that it did not have before."""
+        return bool(self.built or self.fetched)
+
+
+@dataclasses.dataclass(frozen=True)
+class Build:
+    """One build to be done: what, how, and whom to tell of its progress."""
+
+    installables: Sequence[str]
+    settings: BuildSettings
+    link: str | None = None
+    dry_run: bool = False
+    timeout: float | None = None
+    say: Callable[[str], None] | None = None
+
+    def on(self, machine: Machine, *, store: str | None = None, name: str | None = None) -> Built:
+        """Build by the Nix of ``machine``, in ``store`` or its own."""
+        command = build(self.installables, self.settings, link=self.link, store=store, dry_run=self.dry_run)
+        progress = Progress(self.say, time.monotonic)
+        try:
+            completed = machine.run(command, timeout=self.timeout, on_stderr_line=progress.read)
+        except CommandTimeoutError as late:
+            raise BuildError(
+                f"no end of the build after {late.seconds:g} s",
+                command=command,
+                log=progress.log.text,
+                advice="allow more seconds in timeout; what is built already is kept",
+            ) from late
+        log = progress.log
+        if not completed.ok:
+            raise failure(log, rc=completed.rc, command=command, machine=name or machine.name)
+        built = log.to_build if self.dry_run else log.built
+        fetched = log.to_fetch if self.dry_run else log.fetched
+        return Built(tuple(parse_outputs(completed.stdout)), tuple(dict.fromkeys(built)), tuple(dict.fromkeys(fetched)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Root:
+    """The garbage collector root that keeps what is deployed to a host: a given path, or one named after the host."""
+
+    host: str
+    path: str = ""
+    wanted: bool = True
+
+    @property
+    def name(self) -> str:
+        """A file name that stands for the host, whatever characters its name has."""
+        quoted = urllib.parse.quote(self.host, safe="@")
+        return f"%2E{quoted[1:]}" if quoted.startswith(".") else quoted
+
+    def arguments(self) -> tuple[str, str]:
+        """Return the root as ``INQUIRE`` takes it."""
+        return (self.path if self.wanted else "none", self.name)
+
+    def on_controller(self) -> str | None:
+        """Return where the root is on the controller, in a directory that exists."""
+        if not self.wanted:
+            return None
+        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+        root = Path(self.path) if self.path else Path(state, "nix.fleet", "gcroots", self.name)
+        root.parent.mkdir(parents=True, exist_ok=True)
+        return str(root)
+
+
+def on_controller(build: Build, root: Root) -> Built:
+    """Build on the controller."""
+    return dataclasses.replace(build, link=None if build.dry_run else root.on_controller()).on(Controller())
+
+
+def on_machine(build: Build, root: Root, shell: Shell) -> Built:
+    """Build on another machine, by its own Nix; the derivation or the flake is there."""
+    link = None if build.dry_run else _inquire(shell, root).root
+    return dataclasses.replace(build, link=link).on(Remote(shell))
+
+
+def in_store_of(
+    machine: Shell, build: Build, derivation: str, root: Root, open_store: Callable[[], AbstractContextManager[str]]
+) -> Built:
+    """Build a derivation of the controller's on another machine, through its store.
+
+    The machine is sent what the derivation consists of, and its daemon does the rest by its own settings; its log
+    comes here line by line, and the build ends with us.
+    """
+    outputs = _outputs_of(derivation, build.settings.executable)
+    # In a dry run nothing is written, not even the root.
+    asked = dataclasses.replace(root, wanted=root.wanted and not build.dry_run)
+    paths = [path for output in outputs for path in output.paths.values()]
+    found = _inquire(machine, asked, *paths)
+    if found.valid:
+        return Built(tuple(outputs))
+    if build.dry_run:
+        return Built(tuple(outputs), built=(derivation,))
+    settings = dataclasses.replace(build.settings, max_jobs=build.settings.max_jobs or found.jobs)
+    with open_store() as url:
+        built = dataclasses.replace(build, settings=settings).on(Controller(NO_SETTINGS), store=url, name=machine.host)
+    if found.root:
+        _protect(machine, built.outputs[0].out_path, found.root)
+    return built
+
+
+@dataclasses.dataclass(frozen=True)
+class _Inquiry:
+    root: str | None
+    valid: bool
+    jobs: str | None
+
+
+def _inquire(shell: Shell, root: Root, *paths: str) -> _Inquiry:
+    completed = shell.run(INQUIRE, *root.arguments(), *paths)
+    if not completed.ok:
+        raise BuildError(
+            f"{shell.host} cannot protect what is built from the garbage collector",
+            log=completed.stderr,
+            advice="name a link that this user may make in gc_root, or none",
+        )
+    answers = dict(line.partition(" ")[::2] for line in completed.stdout.splitlines())
+    return _Inquiry(answers.get("root") or None, "valid" in answers, answers.get("jobs") or None)
+
+
+def _protect(shell: Shell, path: str, root: str) -> None:
+    completed = run_command(shell, *protect(path, root))
+    if not completed.ok:
+        raise BuildError(
+            f"{path} is built but not protected from the garbage collector",
+            command=completed.argv,
+            log=completed.stderr,
+            advice="name a link that this user may make in gc_root, or none",
+        )
+
+
+def _outputs_of(derivation: str, executable: str) -> list[Output]:
+    command = known_outputs(derivation, executable)
+    completed = Controller().run(command)
+    if not completed.ok:
+        log = NixLog().read_all(completed.stderr)
+        raise failure(log, rc=completed.rc, command=command, machine="the controller")
+    return parse_outputs(completed.stdout)
