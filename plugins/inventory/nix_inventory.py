@@ -159,7 +159,7 @@ from ..plugin_utils.inventory.place import absolute_override
 from ..plugin_utils.inventory.remembering import Memory
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ansible.inventory.data import InventoryData
     from ansible.parsing.dataloader import DataLoader
@@ -194,13 +194,21 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
         """Add the fleet that the options in the file at ``path`` name to ``inventory``."""
         super().parse(inventory, loader, path, cache)
-        self._read_config_data(path)
+        self._check_options(self._read_config_data(path))
         try:
             fleet = self._load(pathlib.Path(path), cache)
         except InventoryError as error:
             self.display.vvv(str(error.details.get("trace", "")))
             raise AnsibleParserError(str(error)) from None
         self._add(fleet)
+
+    def _check_options(self, config: Mapping[str, t.Any]) -> None:
+        # Ansible takes no notice of a misspelt option, and another fleet than the one that was meant could be read.
+        unknown = sorted(str(option) for option in config if option not in self._options)
+        if unknown:
+            raise AnsibleParserError(
+                f"inventory: {unknown[0]} is not an option of {self.NAME}; see `ansible-doc -t inventory {self.NAME}`"
+            )
 
     def _load(self, file: pathlib.Path, cache: bool) -> Fleet:
         directory = file.parent.absolute()

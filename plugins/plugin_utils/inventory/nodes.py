@@ -68,7 +68,7 @@ def _profile(node: Node, given: dict[str, t.Any]) -> Node:
         configuration=given["configuration"],
         attr=given["attr"] or built_attribute(platform, given["configuration"], check),
         profile=given["profile"],
-        activate=given["activate"],
+        activate=given["activate"] if platform == "custom" else None,
         # The machine's own facts hold for everything on it.
         fields={**node.fields, **fields},
         data=given,
