@@ -12,7 +12,7 @@ import typing as t
 
 from ..errors import BuildError
 from .command import nix, option_arguments
-from .log import LOG_FORMAT, FailedBuild, NixLog, derivation_name
+from .log import LOG_FORMAT, FailedBuild, NixLog, derivation_name, readable
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -143,28 +143,27 @@ def _output(entry: t.Any) -> Output:
 def failure(log: NixLog, *, rc: int, command: Sequence[str], machine: str) -> BuildError:
     """Return the error for a build on ``machine`` that ended with ``rc``."""
     failed = log.failed
+    command = readable(command)
     if not failed:
         text = log.text
         cause = log.cause or f"Nix ended with exit code {rc} and did not say why"
-        return BuildError(cause, command=command, log=text, advice=_advice(text, machine), failed=[])
+        return BuildError(cause, command=command, log=text, advice=_advice(text, machine), failed_derivations=[])
     text = failed[0].log or log.text
     return BuildError(
         _cause(failed),
         command=command,
         log=text,
         advice=_advice(f"{failed[0].cause}\n{text}", machine, failed[0]),
-        failed=[build.derivation for build in failed],
+        failed_derivations=[build.derivation for build in failed],
     )
 
 
 def _cause(failed: Sequence[FailedBuild]) -> str:
     first = failed[0]
-    reason = " ".join(line.strip() for line in first.cause.splitlines() if "Output paths" not in line)
-    reason = re.sub(r"\s*/nix/store/\S+$", "", reason)
     if len(failed) == 1:
-        return reason
+        return f"{first.name} did not build: {first.reason}"
     names = ", ".join(build.name for build in failed[:NAMES_SHOWN])
-    return f"{len(failed)} derivations failed ({names}), first: {reason}"
+    return f"{len(failed)} derivations did not build ({names}); {first.name}: {first.reason}"
 
 
 def _advice(text: str, machine: str, failed: FailedBuild | None = None) -> str:

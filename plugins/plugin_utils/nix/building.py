@@ -16,7 +16,7 @@ from ..errors import BuildError
 from ..process import CommandTimeoutError
 from ..transport.shell import run_command
 from .build import Progress, build, failure, known_outputs, parse_outputs
-from .log import NixLog
+from .log import NixLog, readable
 from .machine import Controller, Remote
 from .store import protect
 
@@ -88,7 +88,7 @@ class Build:
         except CommandTimeoutError as late:
             raise BuildError(
                 f"no end of the build after {late.seconds:g} s",
-                command=command,
+                command=readable(command),
                 log=progress.log.text,
                 advice="allow more seconds in timeout; what is built already is kept",
             ) from late
@@ -199,5 +199,5 @@ def _outputs_of(derivation: str, executable: str) -> list[Output]:
     completed = Controller().run(command)
     if not completed.ok:
         log = NixLog().read_all(completed.stderr)
-        raise failure(log, rc=completed.rc, command=command, machine="the controller")
+        raise failure(log, rc=completed.rc, command=command, machine=Controller.name)
     return parse_outputs(completed.stdout)

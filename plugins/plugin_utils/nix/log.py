@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import re
 import typing as t
 
 from .store import store_path_name
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PREFIX = "@nix "
 LOG_FORMAT = ("--log-format", "internal-json")
@@ -32,7 +36,15 @@ FAILED = re.compile(
 )
 DEPENDENCY_FAILED = re.compile(r"dependenc(y|ies)( of derivation '[^']+')? failed")
 PLAN = re.compile(r"^(?:this|these) .*will be (built|fetched)")
+OLD_FORM = re.compile(r"builder for '[^']+' ")
+AFTER_REASON = re.compile(r"Output paths:|Last \d+ log lines:|For full logs")
 LOG_EXCERPT = re.compile(r"^\s*> ?(?P<line>.*)$", re.MULTILINE)
+
+
+def readable(command: Sequence[str]) -> list[str]:
+    """Return ``command`` as a person would give it, with a log for eyes."""
+    at = next((at for at in range(len(command)) if tuple(command[at : at + 2]) == LOG_FORMAT), None)
+    return list(command) if at is None else [*command[:at], *command[at + 2 :]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +68,15 @@ class FailedBuild:
     def name(self) -> str:
         """The derivation's name without hash and suffix."""
         return derivation_name(self.derivation)
+
+    @property
+    def reason(self) -> str:
+        """The cause in one line, without the derivation's path and an excerpt of the log."""
+        lines = [line.strip() for line in self.cause.removeprefix("error:").strip().splitlines()]
+        if not lines[0].startswith("Cannot build"):
+            return OLD_FORM.sub("builder ", lines[0]).partition(";")[0]
+        told = itertools.takewhile(lambda line: not AFTER_REASON.match(line), lines[1:])
+        return ", ".join(told).removeprefix("Reason: ").rstrip(".")
 
 
 class NixLog:

@@ -44,7 +44,7 @@ class Machine(t.Protocol):
 class Controller:
     """The machine that Ansible runs on, as the user who runs it."""
 
-    name = "controller"
+    name = "the controller"
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._environment = environment

@@ -13,7 +13,7 @@ import typing as t
 from ..process import CommandTimeoutError
 from .evaluation import Evaluated, Failed, advice_for, evaluate
 from .evaluation_cache import EvaluationCache, from_json, key, to_json
-from .log import NixLog
+from .log import NixLog, readable
 from .source import Snapshot, Source
 
 if t.TYPE_CHECKING:
@@ -148,12 +148,12 @@ def take_snapshot(source: Source, machine: Machine, timeout: float | None = None
     try:
         completed = machine.run(command, timeout=timeout)
     except CommandTimeoutError as late:
-        return Failed(f"{source.name}: {late}", tuple(command), advice="allow more seconds in timeout")
+        return Failed(f"{source.name}: {late}", tuple(readable(command)), advice="allow more seconds in timeout")
     if completed.ok:
         return Snapshot.from_json(completed.stdout)
     log = NixLog().read_all(completed.stderr)
     cause = (log.cause or f"Nix ended with exit code {completed.rc}").splitlines()[0]
-    return Failed(f"{source.name}: {cause}", tuple(command), log.text, advice_for(log.text))
+    return Failed(f"{source.name}: {cause}", tuple(readable(command)), log.text, advice_for(log.text))
 
 
 @dataclasses.dataclass
