@@ -132,9 +132,14 @@ def _stage_2() -> None:
         return
     print(f"boot: {program}", flush=True)
     path = f"{system}/sw/bin:{_ENVIRONMENT['PATH']}"
-    done = subprocess.run([str(program)], env={**_ENVIRONMENT, "PATH": path}, stdin=subprocess.DEVNULL, check=False)
-    if done.returncode != 0:
-        print(f"boot: {program} ended with exit code {done.returncode}; starting all the same", flush=True)
+    environment = {**_ENVIRONMENT, "PATH": path}
+    try:
+        done = subprocess.run([str(program)], env=environment, stdin=subprocess.DEVNULL, check=False)
+        ending = f"ended with exit code {done.returncode}" if done.returncode else ""
+    except OSError as error:
+        ending = f"cannot be run ({error.strerror})"
+    if ending:
+        print(f"boot: {program} {ending}; starting all the same", flush=True)
 
 
 def new_boot_id() -> str:

@@ -7,14 +7,14 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import shutil
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, Iterator
 
 from .clone import cache_directory
+from .run import run
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def cached(name: str, make: Callable[[Path, Path], None]) -> Path:
             return finished
         # The lock is ours, so an unfinished directory is what an interrupted run left.
         for leftover in cache.glob(".unfinished-*"):
-            shutil.rmtree(leftover)
+            _remove(leftover)
         print(f"making {name} (once; kept in {cache})", file=sys.stderr, flush=True)
         unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=cache))
         try:
@@ -53,11 +53,16 @@ def cached(name: str, make: Callable[[Path, Path], None]) -> Path:
             make(unfinished, finished)
             unfinished.rename(finished)
         except BaseException:
-            shutil.rmtree(unfinished, ignore_errors=True)
+            _remove(unfinished)
             raise
     return finished
 
 
 def remove_cache() -> None:
-    """Remove everything that was kept. Directories that a running fleet of another clone lies over go as well."""
-    shutil.rmtree(cache_directory(), ignore_errors=True)
+    """Remove everything that was kept. No fleet may be lying over it."""
+    _remove(cache_directory())
+
+
+def _remove(directory: Path) -> None:
+    """Remove a directory, and nothing that an interrupted run may have left mounted in it."""
+    run(["rm", "-rf", "--one-file-system", str(directory)])

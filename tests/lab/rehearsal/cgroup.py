@@ -26,6 +26,14 @@ def hierarchy() -> Path:
     raise CannotRun("no writable cgroup2 hierarchy is mounted here; use a machine or virtual machine where one is")
 
 
+FLEET_PREFIX = "nix-fleet-lab-"
+
+
+def running_fleets() -> list[str]:
+    """The names of all clones' fleets on this machine."""
+    return sorted(path.name for path in hierarchy().glob(f"{FLEET_PREFIX}*"))
+
+
 @dataclass(frozen=True)
 class Cgroup:
     """One control group, existing or not."""
@@ -52,7 +60,7 @@ class Cgroup:
             facts = (self.path / "cgroup.events").read_text().split()
         except OSError:
             return False
-        return dict(zip(facts[::2], facts[1::2])).get(key) == "1"
+        return dict(zip(facts[::2], facts[1::2], strict=False)).get(key) == "1"
 
     def freeze(self, frozen: bool, patience: float = 10.0) -> None:
         (self.path / "cgroup.freeze").write_text("1" if frozen else "0")

@@ -8,10 +8,11 @@ import argparse
 import json
 import os
 import sys
-from typing import Callable, Optional, Sequence
+from collections.abc import Callable, Sequence
 
 from . import disk, links, power, status
 from .cache import remove_cache
+from .cgroup import running_fleets
 from .clone import this_clone
 from .enter import enter
 from .errors import LabError
@@ -51,6 +52,8 @@ def _down(fleet: Fleet, arguments: Arguments) -> None:
     hosts = [host for host in hosts_matching(arguments.hosts) if host in present] if arguments.hosts else None
     fleet.down(hosts, _say)
     if arguments.cache:
+        if fleets := running_fleets():
+            raise LabError(f"the cache is in use by {', '.join(fleets)}; take those fleets down first")
         remove_cache()
 
 
@@ -184,7 +187,9 @@ def parser() -> argparse.ArgumentParser:
 
     up = command("up", _up, "bring hosts up (all named ones when none is given); what is up stays as it is")
     up.add_argument("hosts", nargs="*", metavar="HOST")
-    up.add_argument("--hosts", type=int, metavar="N", dest="plain", help="plain hosts plain-1 … plain-N, for benchmarks")
+    up.add_argument(
+        "--hosts", type=int, metavar="N", dest="plain", help="plain hosts plain-1 … plain-N, for benchmarks"
+    )
     down = command("down", _down, "remove hosts, or (without a name) every trace of the fleet")
     down.add_argument("hosts", nargs="*", metavar="HOST")
     down.add_argument("--cache", action="store_true", help="the cached root file systems as well")
@@ -214,13 +219,15 @@ def parser() -> argparse.ArgumentParser:
     fill = for_hosts("fill-disk", _fill_disk, "leave hosts no space on their disk")
     fill.add_argument("--leave", type=float, default=0, metavar="MIB", help="leave this much (default: nothing)")
     for_hosts("free-disk", _free_disk, "give the space back")
-    inventory = command("inventory", _inventory, "print hosts as an Ansible inventory (those that are up, if none is given)")
+    inventory = command(
+        "inventory", _inventory, "print hosts as an Ansible inventory (those that are up, if none is given)"
+    )
     inventory.add_argument("hosts", nargs="*", metavar="HOST")
     inventory.add_argument("--format", choices=("yaml", "ini", "json"), default="yaml")
     return top
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
     parsed = parser().parse_args(arguments)
     os.umask(0o022)

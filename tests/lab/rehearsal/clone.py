@@ -9,6 +9,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from .cgroup import FLEET_PREFIX
+
 
 @dataclass(frozen=True)
 class Clone:
@@ -23,7 +25,7 @@ class Clone:
 
     @property
     def cgroup_name(self) -> str:
-        return f"nix-fleet-lab-{self.identity}"
+        return f"{FLEET_PREFIX}{self.identity}"
 
     def loopback_address(self, number: int) -> str:
         """The address on this machine behind which host `number` of this clone listens."""

@@ -15,7 +15,6 @@ import shutil
 import subprocess
 from pathlib import Path
 from shlex import quote
-from typing import Optional
 
 from .cache import cached, locked, recipe_key
 from .clone import Clone, cache_directory
@@ -52,7 +51,7 @@ exec {program} "$@"
 """
 
 
-def version_of(program: str) -> Optional[tuple[int, ...]]:
+def version_of(program: str) -> tuple[int, ...] | None:
     """The version that a `nix` program says it has."""
     try:
         said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=20).stdout
@@ -61,13 +60,13 @@ def version_of(program: str) -> Optional[tuple[int, ...]]:
     return parse_version(said)
 
 
-def parse_version(said: str) -> Optional[tuple[int, ...]]:
+def parse_version(said: str) -> tuple[int, ...] | None:
     """The version in `nix (Nix) 2.34.8` and its relatives."""
     found = re.search(r"\b(\d+)\.(\d+)(?:\.(\d+))?", said)
     return tuple(int(part) for part in found.groups() if part) if found else None
 
 
-def machines_own_nix(clone: Clone) -> Optional[Path]:
+def machines_own_nix(clone: Clone) -> Path | None:
     """The `nix` on PATH that is recent enough and not the lab's."""
     for directory in os.get_exec_path():
         program = Path(directory) / "nix"

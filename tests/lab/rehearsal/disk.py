@@ -49,21 +49,28 @@ def usage(root: Path) -> Usage:
 
 
 def fill(root: Path, leave: int = 0) -> Usage:
-    """Leave no more than that many bytes free on the disk that `root` is on."""
-    filling = root / FILLING
-    with open(filling, "ab") as file:
+    """Leave that many bytes free on the disk that `root` is on."""
+    with (root / FILLING).open("ab") as file:
+        length = os.fstat(file.fileno()).st_size
+        too_much = leave - _free_bytes(root)
+        if too_much > 0:
+            file.truncate(max(0, length - too_much))
+            return usage(root)
         step = 64 * MEBIBYTE
-        while step >= 4096:
-            free = os.statvfs(root).f_bavail * os.statvfs(root).f_frsize - leave
-            wanted = min(step, free)
-            end = os.fstat(file.fileno()).st_size
+        while step >= os.statvfs(root).f_frsize:
+            wanted = min(step, _free_bytes(root) - leave)
+            if wanted <= 0:
+                break
             try:
-                if wanted <= 0:
-                    break
-                os.posix_fallocate(file.fileno(), end, wanted)
+                os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, wanted)
             except OSError:
                 step //= 2
     return usage(root)
+
+
+def _free_bytes(root: Path) -> int:
+    facts = os.statvfs(root)
+    return facts.f_bavail * facts.f_frsize
 
 
 def free(root: Path) -> Usage:

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import os
-from typing import NoReturn, Sequence
+from collections.abc import Sequence
+from typing import NoReturn
 
 from .errors import LabError
 from .fleet import Fleet

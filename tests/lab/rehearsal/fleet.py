@@ -9,10 +9,10 @@ import shutil
 import socket
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Callable, Optional, Sequence
 
 from . import controller_nix, links
 from .cache import locked
@@ -47,7 +47,7 @@ class Fleet:
     def supervisor_cgroup(self, host: Host) -> Cgroup:
         return self.cgroup / "supervisors" / host.name
 
-    def state(self, host: Host) -> Optional[HostState]:
+    def state(self, host: Host) -> HostState | None:
         return read_state(self.clone.host_state(host.name))
 
     def existing(self) -> list[Host]:
@@ -62,7 +62,9 @@ class Fleet:
         if state is None:
             raise LabError(f"{host.name}: is not up; `lab up {host.name}` brings it up")
         if state.init is None:
-            raise LabError(f"{host.name}: is {state.status} ({state.reason or 'no init'}); `lab up {host.name}` starts it")
+            raise LabError(
+                f"{host.name}: is {state.status} ({state.reason or 'no init'}); `lab up {host.name}` starts it"
+            )
         return state
 
     def root(self, host: Host) -> Path:
@@ -115,7 +117,8 @@ class Fleet:
         group = self.cgroup / "lines"
         group.remove()
         control = self.clone.control_socket
-        start_in_background(partial(forward, control), "lab-lines", self.clone.state / "links.log", group.create())
+        work = partial(forward, control, self.cgroup)
+        start_in_background(work, "lab-lines", self.clone.state / "links.log", group.create())
         links.wait_until_serving(control)
 
     def _connect(self, hosts: Sequence[Host]) -> None:
@@ -140,7 +143,7 @@ class Fleet:
         deadline = time.monotonic() + patience
         while not self.answers(host):
             state = self.state(host)
-            if state and state.status == FAILED:
+            if state and state.status in (FAILED, OFF):
                 raise LabError(f"{host.name}: {state.reason}; see {self.clone.host_state(host.name) / 'console.log'}")
             if time.monotonic() > deadline:
                 log = self.clone.host_state(host.name) / "console.log"
@@ -157,7 +160,7 @@ class Fleet:
         except (OSError, KeyError):
             return False
 
-    def down(self, hosts: Optional[Sequence[Host]], say: Callable[[str], None]) -> None:
+    def down(self, hosts: Sequence[Host] | None, say: Callable[[str], None]) -> None:
         """Remove these hosts; or, with None, every trace of the fleet."""
         with locked(self.clone.root / "tests" / "lab"):
             if hosts is not None:

@@ -7,6 +7,7 @@ hosts' network namespaces, and loses, delays or slows what passes when it is tol
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import json
 import os
@@ -15,8 +16,9 @@ import struct
 import time
 from collections import deque
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
+from .cgroup import Cgroup
 from .kernel import CLONE_NEWNET, setns
 from .shaping import Lane, Shape
 from .state import RUNNING, read_state
@@ -33,17 +35,16 @@ class Line:
         self.name = name
         self.state = state
         self.shape = Shape()
-        self.cut: Optional[str] = None
+        self.cut: str | None = None
         self.to_host = Lane()
         self.from_host = Lane()
         self.connections: set[Connection] = set()
         self.listeners: dict[int, socket.socket] = {}
         self.ports: dict[int, int] = {}
         self.carried = {"to_host": 0, "from_host": 0}
-        self.healed = asyncio.Event()
-        self.healed.set()
+        self.deaf: Deafness | None = None
 
-    def listen(self, address: str, port: int, alternative: Optional[int]) -> None:
+    def listen(self, address: str, port: int, alternative: int | None) -> None:
         """Accept connections for the host's `port`, under another number when this machine uses that one itself."""
         if port in self.ports:
             return
@@ -69,7 +70,7 @@ class Line:
                 client, _address = listener.accept()
             except OSError:
                 return
-            if self.cut == "reset":
+            if self.cut:
                 _reset(client)
                 continue
             connection = Connection(self, client, port)
@@ -77,8 +78,10 @@ class Line:
             connection.opening = asyncio.get_running_loop().create_task(connection.open())
 
     def sever(self, manner: str) -> None:
+        self.heal()
         self.cut = manner
-        self.healed.clear()
+        if manner == "silent":
+            self.deaf = Deafness([*self.listeners.values()])
         for connection in list(self.connections):
             if manner == "reset":
                 connection.abort()
@@ -87,7 +90,11 @@ class Line:
 
     def heal(self) -> None:
         self.cut = None
-        self.healed.set()
+        if self.deaf:
+            self.deaf.end()
+            self.deaf = None
+            for port, listener in self.listeners.items():
+                asyncio.get_running_loop().add_reader(listener, self._accept, listener, port)
         for connection in list(self.connections):
             connection.update()
 
@@ -106,6 +113,7 @@ class Line:
         return state is not None and state.status == RUNNING
 
     def close(self) -> None:
+        self.heal()
         loop = asyncio.get_running_loop()
         for listener in self.listeners.values():
             loop.remove_reader(listener)
@@ -141,11 +149,43 @@ class Line:
         return server
 
 
-_own: Optional[int] = None
+class Deafness:
+    """Listeners that do not answer: their queues are full, so the kernel drops whoever else knocks.
+
+    Accepting and keeping silent would not do. A client's connection would be there, where over a cut line it is not.
+    """
+
+    def __init__(self, listeners: list[socket.socket]) -> None:
+        self._listeners = listeners
+        self._fillers: list[socket.socket] = []
+        for listener in listeners:
+            asyncio.get_running_loop().remove_reader(listener)
+            listener.listen(0)
+            # A queue of length 0 still holds one; the others are for what may have been in it and is taken out.
+            for _filler in range(3):
+                filler = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+                filler.setblocking(False)
+                filler.connect_ex(listener.getsockname())
+                self._fillers.append(filler)
+
+    def end(self) -> None:
+        """Empty the queues and listen again."""
+        for filler in self._fillers:
+            filler.close()
+        for listener in self._listeners:
+            listener.listen(256)
+            try:
+                while True:
+                    listener.accept()[0].close()
+            except OSError:
+                continue
+
+
+_own: int | None = None
 
 
 def _own_network() -> int:
-    global _own  # noqa: PLW0603 - a process has one
+    global _own
     if _own is None:
         _own = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     return _own
@@ -153,10 +193,8 @@ def _own_network() -> int:
 
 def _reset(sock: socket.socket) -> None:
     """Close so that the peer gets a reset."""
-    try:
+    with contextlib.suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-    except OSError:
-        pass
     sock.close()
 
 
@@ -167,9 +205,9 @@ class Connection:
         self.line = line
         self.client = client
         self.port = port
-        self.server: Optional[socket.socket] = None
+        self.server: socket.socket | None = None
         self.flows: tuple[Flow, ...] = ()
-        self.opening: Optional[asyncio.Task[None]] = None
+        self.opening: asyncio.Task[None] | None = None
         self.lost = False
         client.setblocking(False)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -179,7 +217,8 @@ class Connection:
             # The client's own handshake was with this machine; here is what it would have cost over the line.
             if self.line.shape.delay:
                 await asyncio.sleep(3 * self.line.shape.delay)
-            await self.line.healed.wait()
+            while self.line.cut:
+                await asyncio.sleep(0.05)
             self.server = self.line.dial(self.port)
             await asyncio.get_running_loop().sock_connect(self.server, ("127.0.0.1", self.port))
             self.server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -260,7 +299,7 @@ class Flow:
         self.done = False
         self._reading = False
         self._writing = False
-        self._timer: Optional[asyncio.TimerHandle] = None
+        self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
     def update(self) -> None:
@@ -327,7 +366,7 @@ class Flow:
         if not self._writing and self._timer is None:
             self._deliver()
 
-    def _send(self, data: memoryview) -> Optional[int]:
+    def _send(self, data: memoryview) -> int | None:
         """How much the sink took; None when the connection has ended over it."""
         try:
             return self.sink.send(data)
@@ -430,8 +469,8 @@ class Exchange:
             writer.close()
 
 
-def forward(control: Path) -> None:
-    """Serve until killed."""
+def forward(control: Path, fleet: Cgroup) -> None:
+    """Serve until killed, or until the clone that this fleet belongs to has been deleted."""
 
     async def main() -> None:
         _own_network()
@@ -439,9 +478,12 @@ def forward(control: Path) -> None:
         exchange = Exchange()
         # Relative, for a path that is longer than a socket's name may be.
         os.chdir(control.parent)
-        server = await asyncio.start_unix_server(exchange.serve, path=control.name)
-        control.chmod(0o600)
-        async with server:
-            await server.serve_forever()
+        await asyncio.start_unix_server(exchange.serve, path=control.name)
+        Path(control.name).chmod(0o600)
+        while control.parent.is_dir():
+            await asyncio.sleep(5)
 
     asyncio.run(main())
+    # Nobody can run `lab down` there any more.
+    Cgroup(fleet.path.parent).join()
+    fleet.remove()

@@ -8,8 +8,8 @@ import os
 import shutil
 import subprocess
 import uuid
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Callable, Iterable, Mapping
 
 from .errors import LabError
 from .hosts import Host, Kind, User
@@ -218,6 +218,8 @@ def _nix_on_droid(host: Host, _access: HostAccess, root: Path) -> None:
         _own([Path(directory, name) for name in _subdirectories], user)
     (root / "data/data/com.termux.nix/files/usr").mkdir()
     _own([root / "data/data/com.termux.nix/files/usr"], user)
+    # There these are directories of the installation, so the user's own.
+    _own([root / "etc", root / "usr/bin", root / "usr/lib"], user)
 
 
 def _busybox_userland(root: Path) -> None:

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
-from typing import Sequence
 
 from .clone import Clone
 from .hosts import Host, Kind

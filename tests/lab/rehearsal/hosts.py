@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
-from typing import Optional, Sequence
 
 from .errors import LabError
 
@@ -44,7 +44,7 @@ class Host:
     number: int
     kind: Kind
     addresses: tuple[str, ...]
-    user: Optional[User] = None
+    user: User | None = None
     port: int = 22
     disk_bytes: int = 1024 * MEBIBYTE
     more_ports: tuple[int, ...] = ()

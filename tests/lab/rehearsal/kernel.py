@@ -10,9 +10,8 @@ import os
 import socket
 import struct
 from pathlib import Path
-from typing import Union
 
-AnyPath = Union[str, Path]
+AnyPath = str | Path
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWCGROUP = 0x02000000

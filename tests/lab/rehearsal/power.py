@@ -49,6 +49,8 @@ def wait_for_boot(fleet: Fleet, host: Host, boots: int, patience: float = 60.0) 
         if state and state.status == RUNNING and state.boots > boots:
             break
         if time.monotonic() > deadline:
-            raise LabError(f"{host.name}: did not boot again within {patience:.0f} s; see its console.log in .lab/hosts")
+            raise LabError(
+                f"{host.name}: did not boot again within {patience:.0f} s; see its console.log in .lab/hosts"
+            )
         time.sleep(0.02)
     fleet.wait_until_reachable(host)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 from .cgroup import hierarchy
@@ -13,6 +14,13 @@ from .errors import CannotRun
 from .kernel import CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS, unshare
 
 _NAMESPACES = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWCGROUP
+
+
+def _load(module: str) -> bool:
+    try:
+        return subprocess.run(["modprobe", "-q", module], check=False).returncode == 0
+    except OSError:
+        return False
 
 
 def require_root() -> None:
@@ -26,8 +34,10 @@ def require_machine() -> None:
     """Raise CannotRun, with how to get on, unless everything a host is made of can be had."""
     require_root()
     # Loads the module where overlay is one.
-    if "\toverlay" not in Path("/proc/filesystems").read_text() and os.system("modprobe -q overlay") != 0:
-        raise CannotRun("this kernel has no overlay file system; run the fleet in a virtual machine with a stock kernel")
+    if "\toverlay" not in Path("/proc/filesystems").read_text() and not _load("overlay"):
+        raise CannotRun(
+            "this kernel has no overlay file system; run the fleet in a virtual machine with a stock kernel"
+        )
     child = os.fork()
     if child == 0:
         try:

@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import subprocess
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 from .errors import LabError
 
 
-def run(command: Sequence[str], text: Optional[str] = None) -> str:
+def run(command: Sequence[str], text: str | None = None) -> str:
     """Run a command to its end and return what it printed; a failure shows the last lines of what it said."""
     try:
         done = subprocess.run(

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Optional
 
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 _LARGEST_READ = 256 * 1024
@@ -21,7 +20,7 @@ class Shape:
     """How a line treats what passes it in one direction."""
 
     delay: float = 0.0
-    rate: Optional[float] = None
+    rate: float | None = None
 
     @property
     def plain(self) -> bool:

@@ -5,10 +5,8 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Optional
 
 RUNNING = "running"
 STARTING = "starting"
@@ -22,9 +20,10 @@ class HostState:
 
     status: str
     supervisor: int
-    init: Optional[int] = None
+    supervisor_started: int
+    init: int | None = None
     boots: int = 0
-    boot_id: Optional[str] = None
+    boot_id: str | None = None
     since: float = 0.0
     reason: str = ""
 
@@ -34,11 +33,21 @@ class HostState:
         unfinished.replace(directory / "state.json")
 
 
-def read_state(directory: Path) -> Optional[HostState]:
+def process_started(pid: int) -> int:
+    """When a process began, in the kernel's ticks. A number alone may have been given to another process since."""
+    # The second field, the program's name in parentheses, may have spaces.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    if fields[0] in "ZX":
+        raise ProcessLookupError(f"process {pid} has ended")
+    return int(fields[19])
+
+
+def read_state(directory: Path) -> HostState | None:
     """The host's state, or None when it has no living supervisor."""
     try:
         state = HostState(**json.loads((directory / "state.json").read_text()))
-        os.kill(state.supervisor, 0)
+        if process_started(state.supervisor) != state.supervisor_started:
+            return None
     except (OSError, ValueError, TypeError):
         return None
     return state

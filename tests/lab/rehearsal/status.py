@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Optional, Sequence
+from typing import Any
 
 from . import links
 from .disk import usage
@@ -27,10 +28,10 @@ class HostStatus:
     listens: str
     status: str
     boots: int
-    boot_id: Optional[str]
-    up_seconds: Optional[int]
-    disk_used: Optional[int]
-    disk_size: Optional[int]
+    boot_id: str | None
+    up_seconds: int | None
+    disk_used: int | None
+    disk_size: int | None
     line: dict[str, Any]
 
 
@@ -91,7 +92,9 @@ def table(rows: Sequence[HostStatus]) -> str:
         for row in rows
     ]
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in cells)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip() for row in cells
+    )
 
 
 def _disk(row: HostStatus) -> str:

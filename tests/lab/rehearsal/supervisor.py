@@ -9,8 +9,9 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Callable
 
 from .boot import boot, new_boot_id
 from .cgroup import Cgroup
@@ -19,10 +20,7 @@ from .furnish import furnish
 from .hosts import Host
 from .kernel import CLONE_NEWNS, CLONE_NEWPID, MS_PRIVATE, MS_REC, mount, name_process, setns, unshare
 from .keys import HostAccess
-from .state import FAILED, OFF, RUNNING, STARTING, HostState
-
-# A host whose init ends this many times in a row without having lived for a second does not boot.
-_FRUITLESS_BOOTS = 3
+from .state import FAILED, OFF, RUNNING, STARTING, HostState, process_started
 
 POWER_BUTTON = signal.SIGUSR1
 
@@ -59,40 +57,40 @@ def start_in_background(work: Callable[[], None], name: str, log: Path, cgroup: 
 
 def supervise(host: Host, access: HostAccess, root_file_system: Path, state: Path, cgroup: Cgroup) -> None:
     """Make the host's disk, boot it, and boot it again whenever it reboots or is killed."""
-    supervisor = os.getpid()
-    HostState(STARTING, supervisor).write(state)
+    own = HostState(STARTING, os.getpid(), process_started(os.getpid()))
+    own.write(state)
     signal.pthread_sigmask(signal.SIG_BLOCK, {POWER_BUTTON})
     unshare(CLONE_NEWNS)
     mount("none", "/", "", MS_REC | MS_PRIVATE)
     try:
         root = mount_disk(root_file_system, state, host.disk_bytes)
         furnish(host, access, root)
-    except BaseException as error:
-        HostState(FAILED, supervisor, reason=str(error)).write(state)
-        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this host's state
+        traceback.print_exc()
+        replace(own, status=FAILED, reason=str(error)).write(state)
+        # Whoever waits for the host shall find the reason.
+        signal.sigwait({POWER_BUTTON})
+        return
     boots = 0
-    fruitless = 0
     while True:
         boots += 1
         boot_id = new_boot_id()
         started = time.time()
         init = _power_on(host, root, cgroup, boot_id)
-        HostState(RUNNING, supervisor, init, boots, boot_id, started).write(state)
+        replace(own, status=RUNNING, init=init, boots=boots, boot_id=boot_id, since=started).write(state)
         _pid, status = os.waitpid(init, 0)
         ending = describe_ending(status)
         print(f"lab: {host.name}: boot {boots} ended: {ending}", flush=True)
         # Whatever a host's namespaces do not take along.
         cgroup.remove()
-        fruitless = fruitless + 1 if time.time() - started < 1 else 0
-        if not os.WIFSIGNALED(status) or fruitless >= _FRUITLESS_BOOTS:
-            HostState(FAILED, supervisor, None, boots, reason=f"does not boot: {ending}").write(state)
+        if not os.WIFSIGNALED(status):
+            replace(own, status=FAILED, boots=boots, reason=f"does not boot: {ending}").write(state)
         elif comes_back(status):
-            HostState(STARTING, supervisor, None, boots).write(state)
+            replace(own, boots=boots).write(state)
             continue
         else:
-            HostState(OFF, supervisor, None, boots, reason=ending).write(state)
+            replace(own, status=OFF, boots=boots, reason=ending).write(state)
         signal.sigwait({POWER_BUTTON})
-        fruitless = 0
 
 
 def comes_back(status: int) -> bool:

@@ -1,0 +1,125 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fleets come up whatever was there before, live side by side, and leave nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import Lab, processes_of
+
+pytestmark = pytest.mark.usefixtures("lab")
+NewLab = Callable[[str], Lab]
+
+
+def fleets_in_cgroups() -> set[str]:
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    hierarchy = next(Path(fields[1]) for fields in mounts if fields[2] == "cgroup2")
+    return {path.name for path in hierarchy.glob("nix-fleet-lab-*")}
+
+
+def test_down_leaves_nothing(new_lab: NewLab) -> None:
+    mounts, fleets = Path("/proc/self/mounts").read_text(), fleets_in_cgroups()
+    lab = new_lab("leaves-nothing")
+    (lab.root / ".venv/bin").mkdir(parents=True)
+    lab("up", "vps-sg-1", "macbook", "phone")
+    lab("freeze", "phone")
+    lab("cut", "vps-sg-1")
+    assert processes_of(lab.root)
+    assert len(fleets_in_cgroups() - fleets) == 1
+    lab("down")
+    assert Path("/proc/self/mounts").read_text() == mounts
+    assert fleets_in_cgroups() == fleets
+    assert processes_of(lab.root) == []
+    left = {str(path.relative_to(lab.root)) for path in lab.root.rglob("*")}
+    assert {path for path in left if not path.startswith("tests")} <= {".venv", ".venv/bin", "inventory"}
+
+
+def test_down_of_nothing_is_fine(new_lab: NewLab) -> None:
+    lab = new_lab("nothing")
+    lab("down")
+    assert "no host is up" in lab("status")
+
+
+def test_one_host_can_go_while_the_others_stay(new_lab: NewLab) -> None:
+    lab = new_lab("one-goes")
+    lab("up", "--hosts", "3")
+    lab("down", "plain-2")
+    assert [row["name"] for row in json.loads(lab("status", "--json"))] == ["plain-1", "plain-3"]
+    assert lab.ssh("plain-3", "hostname").stdout.strip() == "plain-3"
+    lab("up", "plain-2")
+    assert lab.ssh("plain-2", "hostname").stdout.strip() == "plain-2"
+
+
+def test_up_recovers_from_killed_supervisors_and_lines(new_lab: NewLab) -> None:
+    lab = new_lab("recovers")
+    lab("up", "--hosts", "2")
+    names = {process: Path(f"/proc/{process}/comm").read_text().strip() for process in processes_of(lab.root)}
+    for process, name in names.items():
+        if name in ("lab-plain-1", "lab-lines"):
+            os.kill(int(process), signal.SIGKILL)
+    lab("up", "--hosts", "2")
+    assert lab.ssh("plain-1", "hostname").stdout.strip() == "plain-1"
+    assert lab.ssh("plain-2", "hostname").stdout.strip() == "plain-2"
+
+
+def test_up_goes_on_after_an_interrupted_up(new_lab: NewLab) -> None:
+    lab = new_lab("interrupted")
+    with subprocess.Popen([str(lab.root / "tests/lab/lab"), "up", "--hosts", "8"], stdout=subprocess.DEVNULL) as first:
+        time.sleep(0.4)
+        first.kill()
+    lab("up", "--hosts", "8")
+    assert lab.ssh("plain-8", "hostname").stdout.strip() == "plain-8"
+
+
+def test_a_fleet_ends_by_itself_when_its_clone_is_deleted(new_lab: NewLab) -> None:
+    fleets = fleets_in_cgroups()
+    lab = new_lab("deleted")
+    lab("up", "plain-1")
+    kept = lab.root.with_name("kept")
+    shutil.move(lab.root / "tests", kept)
+    shutil.rmtree(lab.root)
+    deadline = time.monotonic() + 20
+    while fleets_in_cgroups() != fleets:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    lab.root.mkdir()
+    shutil.move(kept, lab.root / "tests")
+
+
+def test_a_machine_without_root_is_told_so_in_one_line(new_lab: NewLab) -> None:
+    lab = new_lab("no-root")
+    shared = lab.root.parent.parent
+    for directory in (lab.root, *lab.root.relative_to(shared).parents):
+        (shared / directory).chmod(0o755)
+    script = str(lab.root / "tests/lab/lab")
+    command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", script, "up"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", env={"PATH": "/usr/bin:/bin"})
+    assert done.returncode == 3, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "needs root" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["up", "vps-xx-9"], "no such host"),
+        (["up", "--hosts", "51"], "at most 50"),
+        (["exec", "plain-50", "--", "true"], "is not up"),
+        (["cut", "plain-4*"], "none of these hosts is up"),
+    ],
+)
+def test_a_wrong_request_is_answered_in_words(lab: Lab, arguments: list[str], words: str) -> None:
+    done = lab.try_to(*arguments)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,110 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lines are cut, delayed and slowed, hosts freeze and disks fill up; and everything is as before afterwards."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from .conftest import Lab, seconds
+
+HOST = "vps-sg-1"
+
+
+@pytest.fixture(autouse=True)
+def _whole_again(lab: Lab) -> Iterator[None]:
+    yield
+    lab("heal", HOST)
+    lab("thaw", HOST)
+    lab("free-disk", HOST)
+
+
+def test_a_cut_line_does_not_even_answer(lab: Lab) -> None:
+    lab("cut", HOST)
+    refused = lab.ssh(HOST, "true", "-o", "ConnectTimeout=2")
+    assert refused.returncode == 255
+    assert "Connection timed out" in refused.stderr
+    lab("heal", HOST)
+    assert lab.ssh(HOST, "true").returncode == 0
+
+
+def test_what_was_connected_goes_on_after_a_cut(lab: Lab) -> None:
+    healing = threading.Timer(2.5, lab, ("heal", HOST))
+    arrivals = []
+    with subprocess.Popen(
+        ["ssh", "-F", str(lab.root / ".lab/ssh_config"), HOST, "for i in 1 2 3 4 5 6; do echo $i; sleep 0.3; done"],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as session:
+        assert session.stdout
+        for line in session.stdout:
+            arrivals.append((time.monotonic(), line.strip()))
+            if line == "2\n":
+                lab("cut", HOST)
+                healing.start()
+    assert [word for _time, word in arrivals] == ["1", "2", "3", "4", "5", "6"]
+    assert max(later[0] - earlier[0] for earlier, later in itertools.pairwise(arrivals)) > 1.5
+
+
+def test_a_reset_ends_connections_and_refuses_new_ones_at_once(lab: Lab) -> None:
+    with subprocess.Popen(
+        ["ssh", "-F", str(lab.root / ".lab/ssh_config"), HOST, "echo in; sleep 60"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as session:
+        assert session.stdout
+        session.stdout.readline()
+        lab("cut", "--reset", HOST)
+        assert session.wait(timeout=5) == 255
+    assert seconds(lambda: lab.ssh(HOST, "true")) < 2
+
+
+def test_a_delay_is_felt_once_per_round_trip(lab: Lab) -> None:
+    options = ("-o", "ControlMaster=auto", "-o", f"ControlPath={lab.root}/%C", "-o", "ControlPersist=20")
+    lab.ssh(HOST, "true", *options)
+    quick = seconds(lambda: lab.ssh(HOST, "true", *options))
+    lab("delay", HOST, "200ms")
+    slow = seconds(lambda: lab.ssh(HOST, "true", *options))
+    # Opening a session and asking for the command are two round trips, some versions of ssh need a third.
+    assert 0.35 < slow - quick < 0.9
+
+
+def test_a_delay_does_not_take_throughput(lab: Lab) -> None:
+    lab("delay", HOST, "20ms")
+    # ssh itself has at most 2 MiB under way: 100 MB/s at 20 ms.
+    assert seconds(lambda: lab.ssh(HOST, "head -c 60000000 /dev/zero > /dev/null; echo", text="")) < 2
+    assert seconds(lambda: lab.ssh(HOST, "cat > /dev/null", text="x" * 60_000_000)) < 2.5
+
+
+def test_a_throttled_line_carries_what_it_is_said_to_carry(lab: Lab) -> None:
+    lab("throttle", HOST, "2MB")
+    took = seconds(lambda: lab.ssh(HOST, "cat > /dev/null", text="x" * 6_000_000))
+    assert 2.4 < took < 4.5
+
+
+def test_a_frozen_host_hangs_and_goes_on_where_it_was(lab: Lab) -> None:
+    lab("freeze", HOST)
+    assert lab.status(HOST)["status"] == "frozen"
+    with pytest.raises(subprocess.TimeoutExpired):
+        subprocess.run(
+            ["ssh", "-F", str(lab.root / ".lab/ssh_config"), HOST, "true"], capture_output=True, check=False, timeout=2
+        )
+    lab("thaw", HOST)
+    assert lab.ssh(HOST, "true").returncode == 0
+
+
+def test_a_full_disk_is_full_and_takes_nothing_of_the_machines(lab: Lab) -> None:
+    lab("fill-disk", HOST)
+    full = lab.ssh(HOST, "echo text > /root/file")
+    assert full.returncode != 0
+    assert "No space left on device" in full.stderr
+    lab("fill-disk", "--leave", "8", HOST)
+    assert lab.ssh(HOST, "head -c 4000000 /dev/zero > /root/file; rm /root/file").returncode == 0
+    lab("free-disk", HOST)
+    assert lab.status(HOST)["disk_used"] < 200_000_000
