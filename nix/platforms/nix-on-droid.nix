@@ -11,7 +11,8 @@
     pkgs.hello
     pkgs.openssh
   ];
-  environment.motd = "This is ${node.name}.\n";
+  environment.motd = "This is ${node.name}.";
+  environment.etc."fleet/node.json".text = builtins.toJSON { inherit (node) name system; };
 
   system.stateVersion = "24.05";
 }

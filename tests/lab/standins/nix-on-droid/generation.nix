@@ -44,9 +44,6 @@ let
   '';
 in
 {
-  environment.etc.motd = lib.mkIf (config.environment.motd != null) {
-    text = config.environment.motd;
-  };
 
   build.etc = pkgs.runCommand "etc" { } ''
     mkdir -p "$out/etc"

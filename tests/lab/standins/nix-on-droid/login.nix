@@ -32,7 +32,7 @@ in
       set -eu
       # The user of this phone: ${cfg.userName} (${toString cfg.uid}:${toString cfg.gid})
       . "$HOME/.nix-profile/etc/profile.d/nix-on-droid-session-init.sh"
-      ${lib.optionalString (config.environment.motd != null) "cat /etc/motd"}
+      ${lib.optionalString (config.environment.motd != null) "echo ${lib.escapeShellArg config.environment.motd}"}
       if test $# -gt 0; then exec ${cfg.shell} -c "$*"; fi
       exec ${cfg.shell} -l
     '';

@@ -20,7 +20,7 @@ say() {
 
 usage() {
   cat >&2 <<USAGE
-Usage: $0 [switch|boot|test|dry-activate|check]
+Usage: $TOPLEVEL/bin/switch-to-configuration [switch|boot|test|dry-activate|check]
 
 switch:       make the configuration the boot default and activate now
 boot:         make the configuration the boot default
