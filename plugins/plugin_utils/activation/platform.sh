@@ -8,12 +8,20 @@ needs_root=no       # whether nothing works without being root
 dry_run_writes=yes  # whether the platform's dry run may write something
 default_first=no    # whether the profile must stand at a closure before its program can run
 
+present() { # whether this machine is one of the platform's
+    return 1
+}
+
 default_profile() { # the profile that the platform's own tools use
     :
 }
 
 refusal() { # why closure $1 is not one of this platform; nothing when it is
     [ -x "$1/activate" ] || printf '%s\n' "$1 has no program to activate it: activate"
+}
+
+booted() { # the closure that the machine was booted with, where that is known
+    :
 }
 
 running() { # the closure that is active now

@@ -7,4 +7,4 @@ from __future__ import annotations
 
 from .platform import Platform
 
-PLATFORM = Platform("custom", __file__, goals=("switch",), takes_program=True)
+PLATFORM = Platform("custom", __file__, goals=("switch",), whole_machine=False, takes_program=True)

@@ -7,6 +7,10 @@
 needs_root=yes
 current_system=/run/current-system
 
+present() {
+    [ "$(uname -s)" = Darwin ] || [ -e "$current_system/darwin-version" ]
+}
+
 default_profile() {
     echo /nix/var/nix/profiles/system
 }

@@ -7,4 +7,6 @@ from __future__ import annotations
 
 from .platform import Platform
 
-PLATFORM = Platform("home-manager", __file__, goals=("switch", "test", "dry-activate"), takes_specialisation=True)
+PLATFORM = Platform(
+    "home-manager", __file__, goals=("switch", "test", "dry-activate"), whole_machine=False, takes_specialisation=True
+)

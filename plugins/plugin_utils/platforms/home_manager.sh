@@ -4,6 +4,10 @@
 # home-manager, as a user's own profile.
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
+present() {
+    [ -L "$(default_profile)" ]
+}
+
 default_profile() (
     own=${XDG_STATE_HOME:-$HOME/.local/state}/nix/profiles
     shared=/nix/var/nix/profiles/per-user/$(id -un)

@@ -4,6 +4,10 @@
 # nix-on-droid. Its activation sets the profile itself, and is at home in the login environment only.
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
+present() {
+    [ -d /data/data/com.termux.nix ] || [ -L "$(default_profile)" ]
+}
+
 default_profile() {
     echo /nix/var/nix/profiles/nix-on-droid
 }

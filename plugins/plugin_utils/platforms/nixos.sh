@@ -9,6 +9,10 @@ dry_run_writes=no
 current_system=/run/current-system
 booted_system=/run/booted-system
 
+present() {
+    [ -e /etc/NIXOS ] || [ -e "$current_system/nixos-version" ]
+}
+
 default_profile() {
     echo /nix/var/nix/profiles/system
 }
@@ -17,6 +21,10 @@ refusal() {
     for file in nixos-version bin/switch-to-configuration; do
         [ -e "$1/$file" ] || printf '%s\n' "$1 is not a NixOS system: it has no $file"
     done | head -n 1
+}
+
+booted() {
+    closure_of "$booted_system"
 }
 
 running() {

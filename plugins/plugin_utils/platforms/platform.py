@@ -16,13 +16,15 @@ class Platform:
     """One kind of closure that can be made active.
 
     ``source`` is the Python file that defines the platform; the shell functions lie beside it under the same name,
-    and are those of ``activation/platform.sh``, of which a platform defines again what it does differently.
+    and are those of ``activation/platform.sh``, of which a platform defines again what it does differently. A platform that is not the whole machine's is looked for
+    on a machine only after those that are.
     """
 
     name: str
     source: str
     goals: tuple[str, ...] = ("switch", "dry-activate")
     aliases: tuple[str, ...] = ()
+    whole_machine: bool = True
     takes_program: bool = False
     takes_specialisation: bool = False
     takes_bootloader: bool = False

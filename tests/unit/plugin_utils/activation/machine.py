@@ -15,7 +15,9 @@ import typing as t
 from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
 
 SHELLS = {
-    name: command for name, command in {"dash": ["dash"], "busybox": ["busybox", "sh"]}.items() if shutil.which(command[0])
+    name: command
+    for name, command in {"dash": ["dash"], "busybox": ["busybox", "sh"]}.items()
+    if shutil.which(command[0])
 }
 # What the programs find on a real machine, and here below the machine's own directory.
 PLACES = ("/nix/store", "/nix/var", "/var/lib/nix.fleet", "/run/current-system", "/run/booted-system", "/run/systemd")

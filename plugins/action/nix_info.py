@@ -1,0 +1,35 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Say what a machine with Nix is and runs."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..plugin_utils.activation.info import info_script, parse_info
+from ..plugin_utils.ansible_io.action import NixAction
+from ..plugin_utils.errors import NixError
+from ..plugin_utils.platforms.registry import platforms
+
+
+class ActionModule(NixAction):
+    """See the documentation of the module of the same name."""
+
+    argument_spec: t.ClassVar[dict[str, t.Any]] = {
+        "platform": {"type": "str", "choices": [*platforms()]},
+        "profile": {"type": "str"},
+        "journal": {"type": "int", "default": 10},
+    }
+
+    def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        """See ``NixAction.perform``."""
+        script = info_script(options["platform"], options["profile"], max(options["journal"], 0))
+        facts = parse_info(self.shell.run(script).stdout)
+        if facts["nix_version"] is None:
+            raise NixError(
+                "there is no Nix on this machine, or not where it usually is",
+                advice="install it, or put it on the PATH with the task's environment",
+                **facts,
+            )
+        return {"changed": False, **facts}

@@ -1,0 +1,197 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nix_info
+short_description: Say what a machine with Nix is and runs
+version_added: 0.1.0
+author:
+  - nix.fleet contributors (@nix-fleet)
+description:
+  - Describes a target or a builder in one round trip. The machine needs a POSIX shell and Nix, and no Python.
+  - Tells which system runs, which one is the default for the next boot, which generations there are, and what the journal
+    says of the deployments by M(nix.fleet.nix_activate).
+options:
+  platform:
+    description:
+      - The platform whose profile is described. V(nix-darwin) is another name of V(darwin).
+      - By default, what the machine is found to be.
+    type: str
+    choices: [custom, darwin, nix-darwin, home-manager, nix-on-droid, nixos]
+  profile:
+    description:
+      - The profile whose generations are listed. The default is the platform's own.
+    type: str
+  journal:
+    description:
+      - How many of the journal's last entries to return.
+    type: int
+    default: 10
+extends_documentation_fragment:
+  - nix.fleet._attributes
+  - nix.fleet._attributes.read_only
+  - nix.fleet._attributes.actiongroup_nix
+requirements:
+  - Nix 2.24 or newer on the machine
+notes:
+  - The journal belongs to the user who deploys. To see the one of root, use C(become).
+seealso:
+  - module: nix.fleet.nix_activate
+"""
+
+EXAMPLES = r"""
+- name: Look at a machine
+  nix.fleet.nix_info:
+  become: true
+  register: machine
+
+- name: Say what would be lost by a reboot
+  ansible.builtin.debug:
+    msg: "runs {{ machine.current_system }}, boots {{ machine.default }}"
+  when: machine.current_system != machine.default
+
+- name: List the generations of a home
+  nix.fleet.nix_info:
+    platform: home-manager
+    journal: 0
+"""
+
+RETURN = r"""
+nix_version:
+  description: The version of Nix.
+  type: str
+  returned: always
+  sample: 2.31.2
+platform:
+  description: What the machine was found to be, or what was asked for. Null if it is none of the platforms.
+  type: str
+  returned: always
+  sample: nixos
+system:
+  description: The system that the machine builds for by itself.
+  type: str
+  returned: always
+  sample: x86_64-linux
+host_name:
+  description: The machine's own name.
+  type: str
+  returned: always
+user:
+  description: The user who was asked, after escalation.
+  type: str
+  returned: always
+login_user:
+  description: The user who logged in.
+  type: str
+  returned: always
+trusted:
+  description: Whether the user who logged in may give the store paths without a signature.
+  type: bool
+  returned: always
+multi_user:
+  description: Whether a daemon guards the store.
+  type: bool
+  returned: always
+has_systemd:
+  description: Whether systemd runs the machine.
+  type: bool
+  returned: always
+boot_id:
+  description: What names the time since the last boot, where the machine has such a name.
+  type: str
+  returned: always
+kernel:
+  description: The version of the kernel.
+  type: dict
+  returned: always
+  contains:
+    running:
+      description: Of the one that runs.
+      type: str
+    current:
+      description: Of the one that the current system has, on NixOS.
+      type: str
+store_free_bytes:
+  description: What is free in the file system of the store.
+  type: int
+  returned: always
+store_total_bytes:
+  description: The size of the file system of the store.
+  type: int
+  returned: always
+profile:
+  description: The path of the profile.
+  type: str
+  returned: always
+generation:
+  description: The generation that the profile stands at.
+  type: int
+  returned: always
+default:
+  description: The closure that the profile stands at, which the next boot activates.
+  type: str
+  returned: always
+current_system:
+  description: The closure that is active.
+  type: str
+  returned: always
+booted_system:
+  description: The closure that the machine was booted with, on NixOS.
+  type: str
+  returned: always
+reboot_required:
+  description: Whether the current system has a kernel, parameters or an initial ramdisk that only a reboot brings into use.
+  type: bool
+  returned: always
+generations:
+  description: The profile's generations, oldest first.
+  type: list
+  elements: dict
+  returned: always
+  contains:
+    number:
+      description: Its number.
+      type: int
+    date:
+      description: When it was made, in UTC.
+      type: str
+      sample: "2026-01-31T12:00:00Z"
+    closure:
+      description: Its store path.
+      type: str
+    current:
+      description: Whether the profile stands at it.
+      type: bool
+journal:
+  description: The last deployments, oldest first, as the journal has them.
+  type: list
+  elements: dict
+  returned: always
+interrupted:
+  description: Whether a deployment ended without finishing, for which the next one makes up.
+  type: bool
+  returned: always
+lock:
+  description: The deployment that holds the machine's lock, or null.
+  type: dict
+  returned: always
+  contains:
+    id:
+      description: The deployment.
+      type: str
+    holder:
+      description: Who started it, and where.
+      type: str
+    process:
+      description: The process on the machine.
+      type: int
+    started:
+      description: When it started.
+      type: str
+    alive:
+      description: Whether it still runs. A dead one is taken over by the next deployment.
+      type: bool
+"""

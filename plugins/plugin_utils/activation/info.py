@@ -1,0 +1,116 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Facts of a target or a builder: one script, and what its answer means."""
+
+from __future__ import annotations
+
+import datetime
+import shlex
+import typing as t
+
+from ..platforms.registry import platforms
+from .answer import fields_and_log, journal_entry, number, store_path
+from .program import part
+
+if t.TYPE_CHECKING:
+    from ..platforms.platform import Platform
+
+KIB = 1024
+
+
+def info_script(platform: str | None, profile: str | None, journal: int) -> str:
+    """Return the script that describes a machine.
+
+    Without ``platform``, the first whose ``present`` says so is described; a machine may be none of them.
+    """
+    candidates = [platforms()[platform]] if platform else _by_presence()
+    script = [
+        *map(part, ("target", "lock", "info")),
+        "describe_machine",
+        shlex.join(["describe_deployments", str(journal)]),
+    ]
+    script += [
+        f"profile={shlex.quote(profile or '')}",
+        'case $profile in "~"/*) profile=$HOME/${profile#??} ;; esac',
+        "described=no",
+    ]
+    for candidate in candidates:
+        condition = ":" if platform else '[ "$described" = no ] && present'
+        script += [
+            part("platform"),
+            candidate.functions,
+            f'if {condition}; then described=yes; : "${{profile:=$(default_profile)}}"; '
+            f"describe_profile {shlex.quote(candidate.name)}; fi",
+        ]
+    return "\n".join(script)
+
+
+def parse_info(text: str) -> dict[str, t.Any]:
+    """Return the facts of a module's result; what a machine does not say is null, false or empty."""
+    fields, _log = fields_and_log(text)
+    one = {key: values[-1] for key, values in fields.items()}
+    generation = number(one.get("generation"))
+    return {
+        "nix_version": (one.get("nix_version") or "").rpartition(" ")[2] or None,
+        "platform": one.get("platform") or None,
+        "system": one.get("system") or None,
+        "host_name": one.get("host") or None,
+        "user": one.get("user") or None,
+        "login_user": one.get("login_user") or None,
+        "trusted": one.get("trusted") == "yes",
+        "multi_user": one.get("multi_user") == "yes",
+        "has_systemd": one.get("has_systemd") == "yes",
+        "boot_id": one.get("boot_id") or None,
+        "kernel": {"running": one.get("kernel_running") or None, "current": one.get("kernel_current") or None},
+        "store_free_bytes": _bytes(one.get("store_free_kib")),
+        "store_total_bytes": _bytes(one.get("store_total_kib")),
+        "profile": one.get("profile") or None,
+        "generation": generation,
+        "default": store_path(one.get("default")),
+        "current_system": store_path(one.get("current_system")),
+        "booted_system": store_path(one.get("booted_system")),
+        "reboot_required": one.get("reboot_required") == "yes",
+        "generations": [
+            entry for line in fields.get("generations", []) if (entry := _generation(line, generation)) is not None
+        ],
+        "journal": [entry for line in fields.get("journal", []) if (entry := journal_entry(line)) is not None],
+        "interrupted": one.get("interrupted") == "yes",
+        "lock": _lock(one),
+    }
+
+
+def _by_presence() -> list[Platform]:
+    every = {platform.name: platform for platform in platforms().values()}
+    return sorted(every.values(), key=lambda platform: (not platform.whole_machine, platform.name))
+
+
+def _generation(line: str, current: int | None) -> dict[str, t.Any] | None:
+    words = line.split(" ")
+    if len(words) != 3 or (found := number(words[0])) is None:
+        return None
+    return {"number": found, "date": _date(words[1]), "closure": store_path(words[2]), "current": found == current}
+
+
+def _date(seconds: str) -> str | None:
+    # A clock beyond the year 9999 is a clock that is not set.
+    if (count := number(seconds)) is None or count > 253402300799:
+        return None
+    return f"{datetime.datetime.fromtimestamp(count, datetime.timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _bytes(kib: str | None) -> int | None:
+    count = number(kib)
+    return None if count is None else count * KIB
+
+
+def _lock(one: dict[str, str]) -> dict[str, t.Any] | None:
+    if "lock_id" not in one:
+        return None
+    return {
+        "id": one["lock_id"],
+        "holder": one.get("lock_who") or None,
+        "process": number(one.get("lock_pid")),
+        "started": one.get("lock_started") or None,
+        "alive": one.get("lock_alive") == "yes",
+    }
