@@ -41,9 +41,14 @@ class NixError(Exception):
         self.advice = advice
         self.details = details
 
-    def __str__(self) -> str:
+    @property
+    def headline(self) -> str:
+        """Which host failed at which stage, and why, in one sentence."""
         prefix = f"{self.host}: " if self.host else ""
-        lines = [f"{prefix}{self.stage}: {self.cause}"]
+        return f"{prefix}{self.stage}: {self.cause}"
+
+    def __str__(self) -> str:
+        lines = [self.headline]
         if self.log:
             lines.append(self.log)
         if self.command:

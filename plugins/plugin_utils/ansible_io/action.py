@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -41,7 +40,8 @@ class NixAction(ActionBase):
             result.update(self.perform(plain(options)))
         except NixError as error:
             error.host = error.host or self.host
-            raise AnsibleActionFail(str(error), result={"changed": False, **error.to_result()}) from error
+            # Returned, not raised: ansible-core 2.19 and later print an exception, and then the result that says the same.
+            result.update({"changed": False, **error.to_result(), "failed": True, "msg": error.headline})
         return result
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -14,6 +14,10 @@ if t.TYPE_CHECKING:
     from .events import TaskEvent
 
 
+# The outcomes of an activation that say more of a failure than that it is one.
+FAILURES = ("rolled back", "rollback failed", "refused")
+
+
 @dataclasses.dataclass(frozen=True)
 class Failure:
     """Why a host did not get to the end."""
@@ -81,7 +85,8 @@ def _with_event(record: HostRecord, event: TaskEvent) -> HostRecord:
     # What is known of a host grows by its failures too: a rolled back activation names its generations.
     record = _READERS.get(event.module or "", _unread)(record, event)
     if event.status == "failed":
-        outcome = _activation_outcome(event) or "failed"
+        outcome = _activation_outcome(event)
+        outcome = outcome if outcome in FAILURES else "failed"
         return dataclasses.replace(record, outcome=outcome, failure=Failure.from_result(event.result))
     return record
 
@@ -112,7 +117,7 @@ def _copied(record: HostRecord, event: TaskEvent) -> HostRecord:
 
 def _activated(record: HostRecord, event: TaskEvent) -> HostRecord:
     result = event.result
-    before = _number(result.get("previous"))
+    before = _number((result.get("previous") or {}).get("generation"))
     after = _number(result.get("generation"))
     changed = bool(result.get("changed"))
     outcome = _activation_outcome(event) or ("activated" if changed else "unchanged")

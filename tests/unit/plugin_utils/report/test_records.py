@@ -9,10 +9,11 @@ import typing as t
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord, records
 
+AT_THREE = {"generation": 3}
 ACTIVATED: dict[str, t.Any] = {
     "changed": True,
     "outcome": "activated",
-    "previous": 3,
+    "previous": AT_THREE,
     "generation": 4,
     "units_failed": [],
 }
@@ -39,12 +40,12 @@ def test_a_deployment_says_from_which_generation_to_which() -> None:
 
 
 def test_a_first_deployment_has_no_generation_before() -> None:
-    record = only(event("nix_activate", changed=True, outcome="activated", previous=None, generation=1))
+    record = only(event("nix_activate", changed=True, outcome="activated", previous={"generation": None}, generation=1))
     assert (record.generation_before, record.generation_after) == (None, 1)
 
 
 def test_several_activations_count_from_the_first() -> None:
-    again = {**ACTIVATED, "previous": 4, "generation": 5}
+    again = {**ACTIVATED, "previous": {"generation": 4}, "generation": 5}
     record = only(event("nix_activate", **ACTIVATED), event("nix_activate", **again))
     assert (record.generation_before, record.generation_after) == (3, 5)
 
@@ -67,7 +68,7 @@ def test_the_time_runs_from_the_first_start_to_the_last_end() -> None:
 def test_a_failure_keeps_what_was_known_before_it() -> None:
     record = only(
         event("nix_copy_closure", copied_bytes=7),
-        event("nix_activate", "failed", outcome="rolled_back", previous=3, generation=3, cause="it broke", msg="long"),
+        event("nix_activate", "failed", outcome="rolled_back", previous=AT_THREE, generation=3, cause="it broke"),
     )
     assert (record.outcome, record.copied_bytes, record.generation_after) == ("rolled back", 7, 3)
     assert record.failure is not None
@@ -94,7 +95,14 @@ def test_an_unreachable_host_is_not_a_failed_one() -> None:
 
 
 def test_check_mode_says_what_would_happen() -> None:
-    would = TaskEvent("web", "nix_activate", "ok", 1.0, {"changed": True, "previous": 3}, check_mode=True)
+    would = TaskEvent(
+        "web",
+        "nix_activate",
+        "ok",
+        1.0,
+        {"changed": True, "outcome": "activated", "previous": AT_THREE},
+        check_mode=True,
+    )
     assert only(would).outcome == "would change"
 
 
@@ -105,3 +113,9 @@ def test_hosts_of_other_tasks_are_left_out() -> None:
 def test_hosts_come_in_the_order_in_which_they_appeared() -> None:
     order = [record.host for record in records([event("nix_eval", host="b"), event("nix_eval", host="a")])]
     assert order == ["b", "a"]
+
+
+def test_a_new_system_whose_units_failed_is_a_failure() -> None:
+    units = {**ACTIVATED, "units_failed": ["page.service"], "cause": "these units failed: page.service"}
+    record = only(event("nix_activate", "failed", **units))
+    assert (record.outcome, record.generation_after, record.units_failed) == ("failed", 4, ("page.service",))
