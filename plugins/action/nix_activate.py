@@ -15,14 +15,19 @@ from ..plugin_utils.activation.changes import changes
 from ..plugin_utils.activation.deployment import deploy, details
 from ..plugin_utils.activation.request import Origin, Request
 from ..plugin_utils.ansible_io.action import NixAction
+from ..plugin_utils.ansible_io.connections import connection_to, shell_of
 from ..plugin_utils.ansible_io.link import RenewableLink
 from ..plugin_utils.errors import ActivationError
 from ..plugin_utils.platforms.platform import GOALS
 from ..plugin_utils.platforms.registry import platforms
 from ..plugin_utils.process import run
+from ..plugin_utils.transport.shell import run_command
 
 if t.TYPE_CHECKING:
     from ..plugin_utils.activation.answer import Answer
+    from ..plugin_utils.process import Completed
+
+LOCALHOST = ("localhost", "127.0.0.1", "::1")
 
 ADVICE = {
     "rolled_back": "correct the configuration and deploy again; the log on the target is in its state directory",
@@ -119,9 +124,12 @@ class ActionModule(NixAction):
         before = answer.previous.running or answer.previous.closure
         if answer.closure is None or before is None:
             return None
-        # Only the controller's own store can be asked without a connection of another host's.
-        source = run if source_host in ("localhost", "127.0.0.1") else None
-        return changes(self.shell, before, answer.closure, source=source)
+        return changes(self.shell, before, answer.closure, source=lambda argv: self._at_source(source_host, argv))
+
+    def _at_source(self, host: str, argv: list[str]) -> Completed:
+        if host in LOCALHOST:
+            return run(argv)
+        return run_command(shell_of(connection_to(self, host), host), *argv)
 
     def _warnings(self, answer: Answer) -> list[str]:
         warnings = [f"{self.play_host}: {text}" for text in answer.warnings]
