@@ -23,27 +23,26 @@ def nodes_of(data: t.Any, origin: Origin) -> tuple[Node, ...]:
     """Return a host for each profile: the node's own name for its system, PROFILE@NODE for all else."""
     hosts: list[Node] = []
     for name, node in data["nodes"].items():
-        profiles = Check(f"node {shown(name)}").set("profiles", node["profiles"])
-        for profile_name, profile in profiles.items():
-            settings = _merged(data["settings"], node["settings"], profile)
-            hosts.append(_host(name, profile_name, settings, data["configurations"].get(name), origin))
+        for profile_name, profile in node["profiles"].items():
+            check = Check(f"node {shown(name)}, profile {shown(profile_name)}")
+            settings = _merged(check, data["settings"], node["settings"], profile)
+            hosts.append(_host(check, name, profile_name, settings, data["configurations"].get(name), origin))
     return tuple(hosts)
 
 
-def _merged(*levels: dict[str, t.Any]) -> dict[str, t.Any]:
+def _merged(check: Check, *levels: dict[str, t.Any]) -> dict[str, t.Any]:
     """Merge settings as deploy-rs does: a profile's go before its node's, those before the deployment's.
 
     Arguments of ssh are joined, the profile's first.
     """
     merged = {field: value for level in levels for field, value in level.items() if value is not None}
-    options = [
-        option for level in reversed(levels) for option in Check("deploy").texts("sshOpts", level.get("sshOpts"))
-    ]
+    options = [option for level in reversed(levels) for option in check.texts("sshOpts", level.get("sshOpts"))]
     return {**merged, "sshOpts": options}
 
 
-def _host(node: str, profile: str, settings: dict[str, t.Any], platform: str | None, origin: Origin) -> Node:
-    check = Check(f"node {shown(node)}, profile {shown(profile)}")
+def _host(
+    check: Check, node: str, profile: str, settings: dict[str, t.Any], platform: str | None, origin: Origin
+) -> Node:
     login = check.text("sshUser", settings.get("sshUser"))
     user = check.text("user", settings.get("user")) or login
     address = check.text("hostname", settings.get("hostname"))
@@ -52,25 +51,25 @@ def _host(node: str, profile: str, settings: dict[str, t.Any], platform: str | N
     variables = {**ssh_variables(settings["sshOpts"]), **_policy(check, settings)}
     # A profile is known for a system by its name, its user, and a configuration of the node's name: only an evaluation
     # of all of its modules could tell more.
-    is_system = profile == SYSTEM and user in (None, "root") and platform is not None
+    system = platform if profile == SYSTEM and user in (None, "root") else None
     output = origin.attribute or OUTPUT
     path = check.text("profilePath", settings.get("profilePath"))
     return Node(
         name=node if profile == SYSTEM else f"{profile}@{node}",
-        platform=platform if is_system and platform is not None else "custom",
+        platform=system or "custom",
         address=address,
         port=variables.pop("ansible_port", None),
         user=login,
         become_user=user if user != login else None,
-        configuration=node if is_system else None,
+        configuration=node if system else None,
         flake=origin.flake,
-        attr=built_attribute(platform, node, check)
-        if is_system and platform is not None
+        attr=built_attribute(system, node, check)
+        if system
         else attribute_path((*output, "nodes", node, "profiles", profile, "path"), check),
-        profile=path if is_system else path or _profile_path(user, profile),
-        activate=None if is_system else ACTIVATE,
+        profile=path if system else path or _profile_path(user, profile),
+        activate=None if system else ACTIVATE,
         variables=variables,
-        data={"name": node, "profile": profile, **settings},
+        data={**settings, "name": node, "profile": profile},
     )
 
 

@@ -9,6 +9,7 @@ import pathlib
 import typing as t
 
 import pytest
+
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import InventoryError
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.normalise import normalise
 

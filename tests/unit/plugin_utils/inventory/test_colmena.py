@@ -1,0 +1,88 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What hosts a colmena hive has."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import InventoryError
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.colmena import nodes_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.node import Node
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.source import Origin
+
+# What colmena fills in for a node that sets nothing.
+DEFAULTS = {
+    "allowLocalDeployment": False,
+    "buildOnTarget": False,
+    "privilegeEscalationCommand": ["sudo", "-H", "--"],
+    "replaceUnknownProfiles": True,
+    "sshOptions": [],
+    "tags": [],
+    "targetPort": None,
+    "targetUser": "root",
+}
+
+
+def hosts(nodes: dict[str, t.Any], evaluated: bool = True, attribute: tuple[str, ...] | None = None) -> dict[str, Node]:
+    data = {
+        "evaluated": evaluated,
+        "nodes": {name: {"targetHost": name, **DEFAULTS, **given} for name, given in nodes.items()},
+    }
+    return {node.name: node for node in nodes_of(data, Origin("flake", "/flake", attribute))}
+
+
+def test_a_node_is_reached_and_built_as_colmena_does_it() -> None:
+    given = {"targetHost": "somehost.tld", "targetPort": 1234, "targetUser": "luser", "tags": ["web", "infra-lax"]}
+    host = hosts({"host-b": given})["host-b"]
+    assert (host.address, host.port, host.user, host.become_user) == ("somehost.tld", 1234, "luser", "root")
+    assert host.tags == ("web", "infra-lax")
+    assert host.attr == "colmenaHive.nodes.host-b.config.system.build.toplevel"
+    assert host.platform == "nixos"
+
+
+def test_a_hive_in_another_output_is_built_from_there() -> None:
+    attr = hosts({"a.tld": {}}, attribute=("hives", "prod"))["a.tld"].attr
+    assert attr == 'hives.prod.nodes."a.tld".config.system.build.toplevel'
+
+
+def test_a_raw_hive_is_built_from_the_standard_outputs() -> None:
+    assert hosts({"a": {}}, evaluated=False)["a"].attr == "nixosConfigurations.a.config.system.build.toplevel"
+
+
+def test_options_with_an_equivalent_become_variables() -> None:
+    given = {"buildOnTarget": True, "sshOptions": ["-o", "ProxyCommand=nc %h %p", "-p", "99"], "targetPort": 22}
+    host = hosts({"a": given})["a"]
+    assert host.variables == {"deploy_build_on": "target", "ansible_ssh_common_args": "-o 'ProxyCommand=nc %h %p'"}
+    assert host.port == 99
+
+
+def test_all_options_are_kept_in_the_nodes_data() -> None:
+    assert hosts({"a": {}})["a"].data["deployment"]["replaceUnknownProfiles"] is True
+
+
+def test_a_node_without_target_is_for_local_deployment_and_no_host() -> None:
+    assert list(hosts({"here": {"targetHost": None}, "there": {}})) == ["there"]
+
+
+def test_a_user_of_null_is_left_to_ssh() -> None:
+    host = hosts({"a": {"targetUser": None}})["a"]
+    assert (host.user, host.become_user) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"targetPort": "22"}, "node a: deployment.targetPort must be an integer"),
+        ({"targetHost": ["a"]}, "node a: deployment.targetHost must be a string"),
+        ({"targetHost": ""}, "node a: deployment.targetHost must not be empty"),
+        ({"tags": "web"}, "node a: deployment.tags must be a list of strings"),
+        ({"buildOnTarget": "yes"}, "node a: deployment.buildOnTarget must be a boolean"),
+    ],
+)
+def test_an_option_of_a_wrong_type_is_told_with_its_node(given: dict[str, t.Any], message: str) -> None:
+    with pytest.raises(InventoryError) as raised:
+        hosts({"a": given})
+    assert message in raised.value.cause

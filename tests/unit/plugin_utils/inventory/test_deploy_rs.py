@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What hosts a deploy-rs flake has."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import InventoryError
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.deploy_rs import nodes_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.node import Node
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.source import Origin
+
+
+def hosts(
+    profiles: dict[str, t.Any],
+    node: dict[str, t.Any] | None = None,
+    deploy: dict[str, t.Any] | None = None,
+    configurations: dict[str, str] | None = None,
+) -> dict[str, Node]:
+    data = {
+        "settings": deploy or {},
+        "nodes": {"example": {"settings": {"hostname": "h.example", **(node or {})}, "profiles": profiles}},
+        "configurations": configurations or {},
+    }
+    return {host.name: host for host in nodes_of(data, Origin("flake", "/flake"))}
+
+
+def test_a_profile_called_system_with_a_configuration_of_the_nodes_name_is_that_system() -> None:
+    host = hosts({"system": {"user": "root", "sshUser": "admin"}}, configurations={"example": "nixos"})["example"]
+    assert (host.platform, host.profile, host.activate) == ("nixos", None, None)
+    assert host.attr == "nixosConfigurations.example.config.system.build.toplevel"
+    assert (host.user, host.become_user) == ("admin", "root")
+
+
+def test_so_it_is_on_darwin() -> None:
+    host = hosts({"system": {"user": "root"}}, configurations={"example": "darwin"})["example"]
+    assert (host.platform, host.attr) == ("darwin", "darwinConfigurations.example.system")
+
+
+def test_any_other_profile_is_activated_by_the_program_that_deploy_rs_puts_into_it() -> None:
+    host = hosts({"hello": {"user": "hello", "sshUser": "hello"}}, configurations={"example": "nixos"})["hello@example"]
+    assert (host.platform, host.activate) == ("custom", "deploy-rs-activate")
+    assert host.attr == "deploy.nodes.example.profiles.hello.path"
+    assert host.become_user is None
+
+
+@pytest.mark.parametrize("system", [{"user": "root"}, {"user": "alice"}])
+def test_a_system_that_is_not_recognised_is_activated_as_deploy_rs_does_it(system: dict[str, t.Any]) -> None:
+    configurations = {"example": "nixos"} if system["user"] == "alice" else {}
+    host = hosts({"system": system}, configurations=configurations)["example"]
+    assert (host.platform, host.activate) == ("custom", "deploy-rs-activate")
+
+
+@pytest.mark.parametrize(
+    ("profile", "settings", "path"),
+    [
+        ("system", {"user": "root"}, "/nix/var/nix/profiles/system"),
+        ("agent", {"user": "root"}, "/nix/var/nix/profiles/per-user/root/agent"),
+        ("home", {"user": "alice"}, "~/.local/state/nix/profiles/home"),
+        ("home", {"user": "alice", "profilePath": "/nix/var/nix/profiles/x"}, "/nix/var/nix/profiles/x"),
+    ],
+)
+def test_a_profile_is_set_where_deploy_rs_sets_it(profile: str, settings: dict[str, t.Any], path: str) -> None:
+    (host,) = hosts({profile: settings}).values()
+    assert host.profile == path
+
+
+def test_a_profiles_settings_go_before_its_nodes_and_those_before_the_deployments() -> None:
+    deploy = {"sshUser": "d", "user": "d", "remoteBuild": True}
+    node = {"sshUser": "n", "user": "n"}
+    fleet = hosts({"p": {"sshUser": "p"}, "q": {}, "r": {"user": "r"}}, node, deploy)
+    assert [(host.user, host.become_user) for host in fleet.values()] == [("p", "n"), ("n", None), ("n", "r")]
+    assert all(host.variables["deploy_build_on"] == "target" for host in fleet.values())
+
+
+def test_arguments_of_ssh_are_joined_the_profiles_first() -> None:
+    options = [["-o", "D=1", "-p", "3"], ["-o", "N=1", "-p", "2"], ["-o", "P=1"]]
+    deploy, node, profile = ({"sshOpts": each} for each in options)
+    host = hosts({"p": profile}, node, deploy)["p@example"]
+    assert host.variables["ansible_ssh_common_args"] == "-o P=1 -o N=1 -o D=1"
+    assert host.port == 2
+
+
+def test_the_login_is_the_profiles_user_when_none_is_given() -> None:
+    host = hosts({"p": {"sshUser": "alice"}})["p@example"]
+    assert host.become_user is None
+    assert host.profile == "~/.local/state/nix/profiles/p"
+
+
+def test_settings_with_an_equivalent_become_variables_and_all_are_kept() -> None:
+    settings = {"fastConnection": True, "autoRollback": False, "magicRollback": True, "confirmTimeout": 60}
+    host = hosts({"p": settings})["p@example"]
+    assert host.variables == {"deploy_substitute_on_destination": False, "deploy_rollback_on_failure": False}
+    assert host.data["magicRollback"] is True
+    assert host.data["confirmTimeout"] == 60
+
+
+def test_what_was_not_said_is_left_to_the_operators_policy() -> None:
+    assert hosts({"p": {"remoteBuild": False}})["p@example"].variables == {}
+
+
+@pytest.mark.parametrize(
+    ("profile", "node", "message"),
+    [
+        ({}, {"hostname": None}, "node example, profile p: has no address; deploy-rs wants a hostname"),
+        ({}, {"hostname": 7}, "node example, profile p: hostname must be a string"),
+        ({"sshUser": ["x"]}, {}, "node example, profile p: sshUser must be a string"),
+        ({"sshOpts": "-p 22"}, {}, "node example, profile p: sshOpts must be a list of strings"),
+        ({"remoteBuild": 1}, {}, "node example, profile p: remoteBuild must be a boolean"),
+    ],
+)
+def test_a_setting_of_a_wrong_type_is_told_with_its_profile(
+    profile: dict[str, t.Any], node: dict[str, t.Any], message: str
+) -> None:
+    with pytest.raises(InventoryError) as raised:
+        hosts({"p": profile}, node)
+    assert message in raised.value.cause

@@ -1,0 +1,160 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one evaluation of a load: its command line, and what its failure is told as."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import typing as t
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import InventoryError
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import evaluation
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.auto import SOURCES
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.evaluation import (
+    Evaluated,
+    Settings,
+    evaluate,
+    evaluated_files,
+    evaluation_command,
+    expression,
+    failure,
+    nix_string,
+)
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.place import FlakeOutput, NixFile
+from ansible_collections.nix.fleet.plugins.plugin_utils.process import CommandTimeoutError, Completed
+
+FILE = NixFile(pathlib.Path("/fleet/nodes.nix"))
+NODES = [SOURCES["nodes"]]
+BEGINNING = ["nix", "--extra-experimental-features", "nix-command flakes", "eval", "--json", "--show-trace"]
+
+
+def failed(stderr: str) -> Completed:
+    return Completed(("nix", "eval", "--apply", "a page of Nix"), 1, "", stderr)
+
+
+def test_a_file_is_evaluated_by_one_command() -> None:
+    command = evaluation_command(FILE, "FUNCTION", Settings(), report=False)
+    assert command == [*BEGINNING, "--file", "/fleet/nodes.nix", "--apply", "FUNCTION"]
+
+
+def test_a_flake_on_this_machine_is_the_working_directory_so_that_its_path_may_have_any_character() -> None:
+    command = evaluation_command(FlakeOutput("/home/a b#c"), "FUNCTION", Settings(), report=False)
+    assert command == [*BEGINNING, "--no-write-lock-file", ".#.", "--apply", "FUNCTION"]
+
+
+def test_a_flake_elsewhere_is_named_by_its_reference() -> None:
+    command = evaluation_command(FlakeOutput("github:o/r", ("x",)), "FUNCTION", Settings(), report=False)
+    assert command == [*BEGINNING, "--no-write-lock-file", "github:o/r#.", "--apply", "FUNCTION"]
+
+
+def test_settings_are_arguments_of_their_own() -> None:
+    settings = Settings(
+        executable="/opt/nix",
+        override_inputs={"nixpkgs": "path:/x; touch y"},
+        impure=True,
+        nix_options={"max-jobs": 4, "substituters": ["a", "b"]},
+    )
+    command = evaluation_command(FlakeOutput("/f"), "FUNCTION", settings, report=False)
+    assert command[0] == "/opt/nix"
+    assert command[6:] == [
+        *("--option", "max-jobs", "4", "--option", "substituters", "a b"),
+        *("--no-write-lock-file", "--override-input", "nixpkgs", "path:/x; touch y", "--impure", ".#."),
+        *("--apply", "FUNCTION"),
+    ]
+
+
+def test_the_function_takes_the_named_output_step_by_step() -> None:
+    function = expression(NODES, FlakeOutput("/f", ("fleet", "a.b$(x)")))
+    assert 'value = select outputs [ "fleet" "a.b\\$(x)" ];' in function
+
+
+def test_text_is_quoted_for_the_nix_language() -> None:
+    assert nix_string('a"b\\c\n${d}') == '"a\\"b\\\\c\\n\\${d}"'
+
+
+def test_a_failure_is_told_by_its_place_in_the_data_its_message_and_its_position() -> None:
+    stderr = """\
+error:
+       … while evaluating attribute 'a'
+       … while reading the inventory at roles.web.targets.a
+       … while reading the inventory at roles.web.targets.a.page
+         at «string»:8:3:
+       … while calling the 'throw' builtin
+         at /fleet/pages.nix:3:5:
+            2|
+            3|     throw "no\\npage";
+             |     ^
+       error: no
+       page
+"""
+    error = failure(FILE, failed(stderr))
+    assert error.cause == "/fleet/nodes.nix: at roles.web.targets.a.page: no page (/fleet/pages.nix:3:5)"
+    assert error.command == ("nix", "eval", "--apply", "…")
+    assert error.details["trace"] == stderr
+
+
+def test_a_syntax_error_is_told_with_file_and_line() -> None:
+    stderr = "error: syntax error, unexpected end of file\n       at /fleet/nodes.nix:2:1:\n            1| { x =\n"
+    cause = failure(FILE, failed(stderr)).cause
+    assert cause == "/fleet/nodes.nix: syntax error, unexpected end of file (/fleet/nodes.nix:2:1)"
+
+
+def test_a_position_in_the_copy_of_a_flake_is_told_in_the_original(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "nodes.nix").touch()
+    stderr = f"error: boom\n       at /nix/store/{'0' * 32}-source/nodes.nix:1:2:\n"
+    cause = failure(FlakeOutput(str(tmp_path)), failed(stderr)).cause
+    assert cause == f"{tmp_path}: boom ({tmp_path}/nodes.nix:1:2)"
+
+
+@pytest.mark.parametrize(("stderr", "message"), [("", "Nix failed and said nothing"), ("killed\n", "killed")])
+def test_a_failure_without_an_error_is_told_too(stderr: str, message: str) -> None:
+    assert failure(FILE, failed(stderr)).cause == f"/fleet/nodes.nix: {message}"
+
+
+def test_nix_says_which_files_it_evaluated() -> None:
+    stderr = """\
+evaluating file '«nix-internal»/derivation-internal.nix'
+evaluating file '/fleet/nodes.nix'
+evaluating file '/nix/store/00000000000000000000000000000000-source/default.nix'
+evaluating file '/elsewhere/it's.nix'
+"""
+    assert evaluated_files(stderr) == ("/elsewhere/it's.nix", "/fleet/nodes.nix")
+
+
+class TestRunning:
+    """What comes of the command that is run."""
+
+    def answer(self, monkeypatch: pytest.MonkeyPatch, answer: t.Any) -> None:
+        def run(argv: list[str], **_options: t.Any) -> Completed:
+            if isinstance(answer, Exception):
+                raise answer
+            return Completed(tuple(argv), 0, json.dumps(answer), "")
+
+        monkeypatch.setattr(evaluation, "run", run)
+
+    def test_the_source_that_found_something_is_told_with_its_data(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answer(monkeypatch, {"source": "nodes", "data": {"a": {}}})
+        assert evaluate(NODES, FILE, Settings()) == Evaluated("nodes", {"a": {}})
+
+    def test_nothing_found_is_told_with_what_was_looked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answer(monkeypatch, None)
+        with pytest.raises(InventoryError, match=r"no output fleet.nodes, no output colmenaHive or colmena"):
+            evaluate(list(SOURCES.values()), FILE, Settings())
+
+    def test_without_nix_the_message_says_how_to_do_without(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answer(monkeypatch, FileNotFoundError())
+        with pytest.raises(InventoryError, match="JSON or YAML") as raised:
+            evaluate(NODES, FILE, Settings())
+        assert 'there is no program "nix" on this machine' in raised.value.cause
+
+    def test_an_evaluation_without_end_is_ended(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answer(monkeypatch, CommandTimeoutError(["nix"], 3))
+        with pytest.raises(InventoryError, match="took longer than 3 seconds"):
+            evaluate(NODES, FILE, Settings(timeout=3))
+
+    def test_a_flake_that_is_not_there_is_told_before_nix_is_run(self) -> None:
+        with pytest.raises(InventoryError, match="/does/not/exist: there is no such directory"):
+            evaluate(NODES, FlakeOutput("/does/not/exist"), Settings())

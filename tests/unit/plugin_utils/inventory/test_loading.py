@@ -1,0 +1,93 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the plugin's options to a fleet."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import InventoryError
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import loading
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.evaluation import Evaluated, Settings
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.place import FlakeOutput
+
+if t.TYPE_CHECKING:
+    import pathlib
+
+
+@pytest.fixture
+def here(tmp_path: pathlib.Path) -> pathlib.Path:
+    """Return an inventory's directory with a flake above it."""
+    (tmp_path / "flake.nix").touch()
+    directory = tmp_path / "inventory"
+    directory.mkdir()
+    return directory
+
+
+def sources(source: str, nodes: str | None, here: pathlib.Path) -> list[str]:
+    return [each.name for each in loading.plan(source, nodes, None, here).sources]
+
+
+def test_auto_reads_what_is_named_by_what_it_is(here: pathlib.Path) -> None:
+    for name in ("nodes.nix", "fleet.json", "hive.nix"):
+        (here / name).touch()
+    assert sources("auto", "nodes.nix", here) == ["nodes"]
+    assert sources("auto", "fleet.json", here) == ["nodes"]
+    assert sources("auto", "hive.nix", here) == ["colmena"]
+    assert sources("auto", "#fleet.nodes", here) == ["nodes"]
+
+
+def test_auto_looks_beside_the_inventory_first_and_then_for_each_kind_in_the_flake(here: pathlib.Path) -> None:
+    assert sources("auto", None, here) == ["nodes", "colmena", "deploy-rs", "configurations"]
+    (here / "hive.nix").touch()
+    assert sources("auto", None, here) == ["colmena"]
+    (here / "nodes.yml").touch()
+    assert sources("auto", None, here) == ["nodes"]
+
+
+def test_a_source_that_is_named_reads_nothing_else(here: pathlib.Path) -> None:
+    (here / "nodes.nix").touch()
+    plan = loading.plan("deploy-rs", None, None, here)
+    assert [source.name for source in plan.sources] == ["deploy-rs"]
+    assert plan.place == FlakeOutput(str(here.parent))
+
+
+def test_configurations_are_built_of_the_nearest_flake_or_of_the_one_that_is_named(here: pathlib.Path) -> None:
+    (here / "nodes.json").touch()
+    assert loading.plan("auto", None, None, here).flake == str(here.parent)
+    assert loading.plan("auto", None, "github:o/r", here).flake == "github:o/r"
+
+
+def test_an_output_of_another_flake_brings_that_flake_along(here: pathlib.Path) -> None:
+    assert loading.plan("auto", "github:o/r#nodes", None, here).flake == "github:o/r"
+    assert loading.plan("auto", "github:o/r#nodes", ".", here).flake == str(here)
+
+
+def test_nodes_in_json_need_no_flake(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "nodes.json").write_text('{"a": {"ips": ["192.0.2.1"]}}', encoding="utf-8")
+    plan = loading.plan("auto", None, None, tmp_path)
+    fleet = loading.fleet(plan, loading.fetch(plan, Settings(executable="/no/nix"), None))
+    assert fleet.hosts["a"]["nix_flake"] is None
+
+
+@pytest.mark.parametrize(
+    ("source", "nodes", "message"),
+    [
+        ("colmena", "nodes.json", "the source colmena cannot be read from JSON or YAML"),
+        ("configurations", "nodes.json", "nodes has no meaning to it"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(here: pathlib.Path, source: str, nodes: str, message: str) -> None:
+    (here / "nodes.json").touch()
+    with pytest.raises(InventoryError, match=message):
+        loading.plan(source, nodes, None, here)
+
+
+def test_what_is_wrong_with_a_node_is_told_with_the_place_of_the_data(here: pathlib.Path) -> None:
+    (here / "nodes.nix").touch()
+    plan = loading.plan("auto", None, None, here)
+    with pytest.raises(InventoryError) as raised:
+        loading.fleet(plan, Evaluated("nodes", {"a": {}}))
+    assert raised.value.cause.startswith(f"{here}/nodes.nix: node a: has no address")

@@ -1,0 +1,66 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What hosts an inventory of nix.fleet's own has."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.node import Node
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.nodes import nodes_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.source import Origin
+
+
+def hosts(data: dict[str, t.Any]) -> dict[str, Node]:
+    return {node.name: node for node in nodes_of(data, Origin("nodes.nix", "/flake"))}
+
+
+def test_a_node_is_a_host_with_the_users_fields_apart() -> None:
+    host = hosts({"a": {"ips": ["192.0.2.1"], "ssh": {"port": 2222}, "tags": ["vps"], "region": "sg"}})["a"]
+    assert (host.address, host.port, host.tags, host.flake) == ("192.0.2.1", 2222, ("vps",), "/flake")
+    assert host.attr == "nixosConfigurations.a.config.system.build.toplevel"
+    assert host.fields == {"region": "sg"}
+    assert host.data["primaryIp"] == "192.0.2.1"
+
+
+def test_a_login_without_rights_becomes_root_where_the_platform_needs_it() -> None:
+    def becomes(platform: str, user: str | None) -> str | None:
+        data = {"a": {"ips": ["192.0.2.1"], "platform": platform, "ssh": {"user": user}, "configuration": "c"}}
+        return hosts(data)["a"].become_user
+
+    assert becomes("nixos", "deploy") == "root"
+    assert becomes("darwin", "admin") == "root"
+    assert becomes("nixos", "root") is None
+    assert becomes("nixos", None) is None
+    assert becomes("home-manager", "alice") is None
+    assert becomes("nix-on-droid", "nix-on-droid") is None
+
+
+def test_a_custom_node_says_itself_what_is_built_and_run() -> None:
+    given = {"platform": "custom", "attr": "packages.x.router", "activate": "bin/go", "profile": "/p", "own": 1}
+    host = hosts({"router": {"ips": ["192.0.2.1"], **given}})["router"]
+    assert (host.attr, host.activate, host.profile) == ("packages.x.router", "bin/go", "/p")
+    assert host.fields == {"own": 1}
+
+
+def test_on_other_platforms_the_words_of_the_custom_one_are_the_users() -> None:
+    host = hosts({"a": {"ips": ["192.0.2.1"], "profile": "slim", "attr": 7}})["a"]
+    assert host.fields == {"profile": "slim", "attr": 7}
+    assert host.profile is None
+
+
+def test_a_further_profile_is_a_host_of_its_own_on_the_same_connection() -> None:
+    node = {"ips": ["192.0.2.1"], "ssh": {"port": 22, "user": "root"}, "tags": ["desk"], "region": "sg"}
+    profile = {"platform": "home-manager", "user": "alice", "region": "de"}
+    fleet = hosts({"a": {**node, "profiles": {"home": profile}}})
+    assert list(fleet) == ["a", "home@a"]
+    home = fleet["home@a"]
+    assert (home.address, home.port, home.user, home.tags) == ("192.0.2.1", 22, "root", ("desk",))
+    assert (home.platform, home.attr) == ("home-manager", 'homeConfigurations."alice@a".activationPackage')
+    assert home.become_user == "alice"
+    assert home.fields == {"region": "de"}
+
+
+def test_a_profile_of_the_login_user_needs_no_escalation() -> None:
+    node = {"ips": ["192.0.2.1"], "ssh": {"user": "alice"}, "profiles": {"home": {"platform": "home-manager"}}}
+    assert hosts({"a": node})["home@a"].become_user is None
