@@ -247,8 +247,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             # Nothing half loaded: what Ansible goes on with, if it does, must not have been let in by a wrong expression.
             for name in set(self.inventory.hosts) - earlier_hosts:
                 self.inventory.remove_host(self.inventory.hosts[name])
+            # Not by remove_group, which in ansible-core 2.16 knows groups by name in one line and by themselves in another.
             for name in set(self.inventory.groups) - earlier_groups:
-                self.inventory.remove_group(self.inventory.groups[name])
+                group = self.inventory.groups.pop(name)
+                for host in self.inventory.hosts.values():
+                    host.remove_group(group)
             raise
 
     def _construct(self, fleet: Fleet) -> None:
