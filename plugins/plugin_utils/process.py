@@ -128,23 +128,29 @@ class _Watchdog:
 
 @contextlib.contextmanager
 def _ended_with_caller(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """End the process group when the block is left by an exception or the caller is told to terminate."""
-    previous = None
-    # Ansible ends its workers with SIGTERM, which would otherwise leave the command running without a parent.
+    """End the process group when the block is left by an exception or the caller is told to end."""
+    previous = {}
+    # Ansible ends its workers with the signal that it was sent itself. They would hand it to their own process group,
+    # of which the command is no part, and be gone.
     if threading.current_thread() is threading.main_thread():
-        previous = signal.signal(signal.SIGTERM, _raise_exit)
+        previous = {number: signal.signal(number, _raise_exit) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     except BaseException:
+        # Told twice, we still see it through.
+        for number in previous:
+            signal.signal(number, signal.SIG_IGN)
         end_group(process)
         raise
     finally:
-        if previous is not None:
-            signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
-def _raise_exit(_number: int, _frame: object) -> t.NoReturn:
-    raise SystemExit(128 + signal.SIGTERM)
+def _raise_exit(number: int, _frame: object) -> t.NoReturn:
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(128 + number)
 
 
 def end_group(process: subprocess.Popen[bytes], grace: float = GRACE_SECONDS) -> None:
