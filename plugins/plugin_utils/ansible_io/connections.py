@@ -18,9 +18,8 @@ from ansible.plugins.loader import connection_loader
 
 from ..errors import CopyError
 from ..transport.door import Login, open_door
-from ..transport.heartbeat import Heartbeat
-from ..transport.link import LinkLostError
 from ..transport.local_link import LocalLink
+from ..transport.pulse import Pulse
 from ..transport.ssh_link import SshLink
 from ..transport.ssh_session import SshSession
 from .shell import ConnectionShell
@@ -58,29 +57,18 @@ def opened_store(
 ) -> Iterator[pathlib.Path]:
     """Yield the controller's socket of ``store_of_connection``."""
     login = Login.of(action.login_shell) if action.escalates else None
-    door = open_door(action.shell, private=trusted, login=login, quiet=timeout)
+    door = open_door(action.shell, private=trusted, login=login, quiet=2 * timeout)
     with (
         temporary_directory() as directory,
         link(action._connection, action.host, directory, compression=compression) as way,
+        way.bring(door.socket, directory / "store") as socket,
+        Pulse(way, door.directory, timeout) as pulse,
     ):
         try:
-            with (
-                way.bring(door.socket, directory / "store") as socket,
-                Heartbeat(way, door.sign_of_life, timeout) as heart,
-            ):
-                try:
-                    yield socket
-                except Exception as error:
-                    if heart.lost:
-                        raise heart.lost from error
-                    raise
-                if heart.lost:
-                    raise heart.lost
+            yield socket
         finally:
-            if door.closing:
-                # The machine does it by itself when it cannot be told to.
-                with contextlib.suppress(LinkLostError):
-                    way.run(door.closing, timeout)
+            # Whatever the block made of it: this is why.
+            pulse.check()
 
 
 @contextlib.contextmanager

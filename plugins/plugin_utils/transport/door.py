@@ -38,22 +38,12 @@ class Login:
 class Door:
     """A socket of Nix's daemon protocol on a machine.
 
-    ``directory`` belongs to a private daemon: ``sign_of_life`` must be run there from time to time, and ``closing``
-    at the end. The system's own daemon has none.
+    ``directory`` belongs to a private daemon, which is told there that it is still wanted, or no longer: see ``Pulse``.
+    The system's own daemon has none.
     """
 
     socket: str
     directory: str | None = None
-
-    @property
-    def sign_of_life(self) -> tuple[str, ...]:
-        """The command that shows the machine that somebody is still there, and us that the machine is."""
-        return ("touch", f"{self.directory}/beat") if self.directory else ("true",)
-
-    @property
-    def closing(self) -> tuple[str, ...] | None:
-        """The command that ends the private daemon."""
-        return ("touch", f"{self.directory}/end") if self.directory else None
 
 
 def open_door(shell: Shell, *, private: bool, login: Login | None, quiet: float) -> Door:

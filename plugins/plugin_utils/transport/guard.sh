@@ -32,10 +32,26 @@ clients() {
   fi
 }
 
+# What the clients have read so far, where the system tells. On a slow line signs of life wait behind what is copied.
+traffic() {
+  for client in $(clients); do
+    cat "/proc/$client/io" 2>/dev/null
+  done
+}
+
 silence=0
-while kill -0 "$daemon" 2>/dev/null && [ ! -e "$directory/end" ] && [ "$silence" -lt "$quiet" ]; do
+before=
+while kill -0 "$daemon" 2>/dev/null && [ ! -e "$directory/end" ]; do
+  if [ -e "$directory/beat" ]; then
+    rm -f "$directory/beat"
+    silence=0
+  elif [ "$silence" -ge "$quiet" ]; then
+    now=$(traffic)
+    [ "$now" != "$before" ] || break
+    before=$now
+    silence=0
+  fi
   silence=$((silence + 1))
-  [ -e "$directory/beat" ] && rm -f "$directory/beat" && silence=0
   sleep 1
 done
 

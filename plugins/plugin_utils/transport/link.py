@@ -24,14 +24,14 @@ class Link(t.Protocol):
     def host(self) -> str:
         """The inventory name of the machine, for messages."""
 
+    def command(self, argv: Sequence[str]) -> list[str]:
+        """Return the command line which, run here, runs ``argv`` there with its standard input, output and error."""
+
     def bring(self, remote: str, local: pathlib.Path) -> AbstractContextManager[pathlib.Path]:
         """Make the machine's socket ``remote`` reachable here, and yield where; ``local`` is a free path for it."""
 
     def offer(self, local: pathlib.Path, remote: str) -> AbstractContextManager[str]:
         """Make the socket ``local`` reachable on the machine, and yield where; ``remote`` is a free path for it."""
-
-    def run(self, argv: Sequence[str], timeout: float) -> None:
-        """Run a command that prints nothing; raise ``LinkLostError`` when it does not end well within ``timeout`` seconds."""
 
     def drop(self) -> None:
         """Give the link up, so that nothing waits for it any longer."""

@@ -6,10 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import typing as t
-
-from .link import LinkLostError
 
 if t.TYPE_CHECKING:
     import pathlib
@@ -22,6 +19,10 @@ class LocalLink:
     def __init__(self, host: str) -> None:
         self.host = host
 
+    def command(self, argv: Sequence[str]) -> list[str]:
+        """See ``Link.command``."""
+        return list(argv)
+
     @contextlib.contextmanager
     def bring(self, remote: str, local: pathlib.Path) -> Iterator[pathlib.Path]:
         """See ``Link.bring``."""
@@ -32,13 +33,6 @@ class LocalLink:
         """See ``Link.offer``."""
         del remote
         yield str(local)
-
-    def run(self, argv: Sequence[str], timeout: float) -> None:
-        """See ``Link.run``."""
-        try:
-            subprocess.run(list(argv), timeout=timeout, check=True, stdin=subprocess.DEVNULL, capture_output=True)
-        except (subprocess.SubprocessError, OSError) as error:
-            raise LinkLostError(f"{self.host}: {error}") from error
 
     def drop(self) -> None:
         """See ``Link.drop``."""

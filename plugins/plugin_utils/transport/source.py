@@ -11,8 +11,10 @@ import typing as t
 from .. import process
 from ..errors import CopyError
 from ..nix.store import parse_path_sizes, path_sizes
-from .heartbeat import Heartbeat
-from .shell import run_command
+from .door import NO_NIX, no_nix
+from .pulse import BEATS_PER_TIMEOUT
+from .shell import NIX_PATH
+from .watch import Watch
 
 if t.TYPE_CHECKING:
     import pathlib
@@ -20,6 +22,21 @@ if t.TYPE_CHECKING:
 
     from .link import Link
     from .shell import Shell
+
+
+SENDER_PATIENCE = 3
+
+# Runs a command, and prints an empty line to standard error now and then until it ends.
+BEATING = """\
+period=$1
+shift
+while echo >&2; do sleep "$period" >/dev/null 2>&1; done &
+beat=$!
+"$@"
+code=$?
+kill "$beat"
+exit "$code"
+"""
 
 
 class Source(t.Protocol):
@@ -65,13 +82,25 @@ class HostSource:
         self.name = shell.host
         self._shell = shell
         self._link = link
-        self._timeout = timeout
+        # Its signs of life come in line behind what it sends.
+        self._timeout = SENDER_PATIENCE * timeout
 
     def run(self, argv: Sequence[str], on_line: Callable[[str], None]) -> process.Completed:
-        """See ``Source.run``; the lines come together at the end."""
-        answer = run_command(self._shell, *argv)
-        for line in answer.stderr.splitlines():
-            on_line(line)
+        """See ``Source.run``."""
+        period = max(1, round(self._timeout / BEATS_PER_TIMEOUT))
+        command = self._link.command(["sh", "-c", f"{NIX_PATH}{BEATING}", "run", str(period), *argv])
+        with Watch(self._link, self._timeout) as watch:
+
+            def follow(line: str) -> None:
+                watch.seen()
+                if line:
+                    on_line(line)
+
+            answer = process.run(command, on_stderr_line=follow)
+        if watch.lost:
+            raise watch.lost
+        if answer.rc == NO_NIX:
+            raise no_nix(self.name, answer)
         return process.Completed(tuple(argv), answer.rc, answer.stdout, answer.stderr)
 
     @contextlib.contextmanager
@@ -82,10 +111,7 @@ class HostSource:
             raise CopyError("no directory could be made for the copy", host=self.name, log=made.stderr)
         directory = made.stdout.strip()
         try:
-            with (
-                self._link.offer(socket, f"{directory}/store") as offered,
-                Heartbeat(self._link, ("true",), self._timeout),
-            ):
+            with self._link.offer(socket, f"{directory}/store") as offered:
                 yield f"unix://{offered}"
         finally:
             self._shell.run('rm -rf "$1"\n', directory)

@@ -20,9 +20,9 @@ if t.TYPE_CHECKING:
 # To answer a request of the local control socket, ssh asks nobody on the network.
 CONTROL_SECONDS = 10.0
 
-# First on the command line, since ssh keeps the first value it reads. Should the session be gone, ssh would otherwise
-# log in anew, to no purpose: what was forwarded went with the session.
-SESSION_ONLY = ("-o", "ControlMaster=no", "-o", "ProxyCommand=false", "-o", "BatchMode=yes")
+# First on the command line, since ssh keeps the first value it reads. The session is not to be replaced by a new one
+# that outlives us; when it is at its limit of channels (sshd's MaxSessions), ssh logs in once more for this command.
+NO_NEW_SESSION = ("-o", "ControlMaster=no", "-o", "BatchMode=yes")
 
 
 class SshLink:
@@ -40,6 +40,10 @@ class SshLink:
     def is_open(self) -> bool:
         """Whether there is a session."""
         return self._control("check").ok
+
+    def command(self, argv: Sequence[str]) -> list[str]:
+        """See ``Link.command``."""
+        return [self._ssh[0], *NO_NEW_SESSION, *self._ssh[1:], "-T", self._destination, shlex.join(argv)]
 
     @contextlib.contextmanager
     def bring(self, remote: str, local: pathlib.Path) -> Iterator[pathlib.Path]:
@@ -72,16 +76,6 @@ class SshLink:
             # Gone with the session, or cancelled: both are what is wanted.
             with contextlib.suppress(process.CommandTimeoutError):
                 self._control("cancel", direction, sockets)
-
-    def run(self, argv: Sequence[str], timeout: float) -> None:
-        """See ``Link.run``."""
-        command = [self._ssh[0], *SESSION_ONLY, *self._ssh[1:], self._destination, shlex.join(argv)]
-        try:
-            answer = process.run(command, timeout=timeout)
-        except process.CommandTimeoutError as error:
-            raise LinkLostError(f"{self.host}: no sign of life for {timeout:g} s") from error
-        if not answer.ok:
-            raise LinkLostError(f"{self.host}: {answer.stderr.strip() or f'exit code {answer.rc}'}")
 
     def drop(self) -> None:
         """See ``Link.drop``."""
