@@ -62,8 +62,9 @@ def version_of(program: str) -> tuple[int, ...] | None:
 
 def parse_version(said: str) -> tuple[int, ...] | None:
     """The version in `nix (Nix) 2.34.8` and its relatives."""
-    found = re.search(r"\b(\d+)\.(\d+)(?:\.(\d+))?", said)
-    return tuple(int(part) for part in found.groups() if part) if found else None
+    # Distributions of Nix name their own version first.
+    found = re.findall(r"\b(\d+)\.(\d+)(?:\.(\d+))?", said)
+    return tuple(int(part) for part in found[-1] if part) if found else None
 
 
 def machines_own_nix(clone: Clone) -> Path | None:

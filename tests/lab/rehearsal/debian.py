@@ -26,19 +26,25 @@ def ensure_program(program: str, package: str) -> None:
         raise CannotRun(
             f"`{program}` is missing and there is no apt-get to install it with; install {package} yourself"
         )
-    install = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "install", "-y", "-q", "--no-install-recommends", package]
-    environment = ["env", "DEBIAN_FRONTEND=noninteractive"]
+    _install(package)
+
+
+def _install(package: str) -> None:
+    apt_get = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=300", "-q"]
+    install = [*apt_get, "install", "-y", "--no-install-recommends", package]
     try:
-        run(environment + install)
+        run(install)
     except LabError:
         # The package lists may be missing or old.
-        run([*environment, "apt-get", "-o", "DPkg::Lock::Timeout=300", "update", "-q"])
-        run(environment + install)
+        run([*apt_get, "update"])
+        run(install)
 
 
 def populate(directory: Path, suite: str, variant: str, packages: Sequence[str], options: Sequence[str] = ()) -> None:
     """Fill a directory with packages of one Debian suite."""
     ensure_program("mmdebstrap", "mmdebstrap")
+    if not any(Path("/usr/share/keyrings").glob("debian-archive-*")):
+        _install("debian-archive-keyring")
     apt_options = [f"--aptopt={option}" for option in _APT_OPTIONS]
     run(
         ["nice", "mmdebstrap", "--mode=root", f"--variant={variant}", f"--include={','.join(packages)}"]

@@ -22,13 +22,15 @@ _ENVIRONMENT = {
 def entering(fleet: Fleet, host: Host, command: Sequence[str]) -> list[str]:
     """The command line, on this machine, that runs a command in the host."""
     init = fleet.running_state(host).init
+    if fleet.host_cgroup(host).event("frozen"):
+        raise LabError(f"{host.name}: is frozen; `lab thaw {host.name}` lets it go on")
     return ["nsenter", f"--target={init}", "--all", "--wdns=/", "--", *command]
 
 
 def enter(fleet: Fleet, host: Host, command: Sequence[str]) -> NoReturn:
     """Become that command."""
-    join_host(fleet, host)
     arguments = entering(fleet, host, command)
+    join_host(fleet, host)
     environment = dict(_ENVIRONMENT)
     if "TERM" in os.environ:
         environment["TERM"] = os.environ["TERM"]

@@ -26,6 +26,7 @@ from .keys import prepare_access, write_ssh_config
 from .rootfs import root_file_system
 from .state import FAILED, OFF, RUNNING, HostState, read_state
 from .supervisor import POWER_BUTTON, start_in_background, supervise
+from .version import program_version
 
 # An offset for ports that this machine's own servers already listen on.
 _ALTERNATIVE_PORTS = 2200
@@ -112,12 +113,13 @@ class Fleet:
         say(f"up: {len(hosts)} hosts ({len(started)} started)")
 
     def _start_forwarder(self) -> None:
-        if links.is_serving(self.clone.control_socket):
+        version = program_version()
+        if links.version(self.clone.control_socket) == version:
             return
         group = self.cgroup / "lines"
         group.remove()
         control = self.clone.control_socket
-        work = partial(forward, control, self.cgroup)
+        work = partial(forward, control, self.cgroup, version)
         start_in_background(work, "lab-lines", self.clone.state / "links.log", group.create())
         links.wait_until_serving(control)
 
@@ -178,7 +180,7 @@ class Fleet:
     def _remove(self, host: Host) -> None:
         self.supervisor_cgroup(host).remove()
         self.host_cgroup(host).remove()
-        if links.is_serving(self.clone.control_socket):
+        if links.version(self.clone.control_socket):
             try:
                 links.order(self.clone.control_socket, "forget", host=host.name)
             except LabError as error:

@@ -417,7 +417,8 @@ class Flow:
 class Exchange:
     """All lines of a fleet, and the commands that change them."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: str) -> None:
+        self.version = version
         self.lines: dict[str, Line] = {}
 
     def obey(self, order: dict[str, Any]) -> dict[str, Any]:
@@ -425,6 +426,8 @@ class Exchange:
         what = order["order"]
         if what == "listen":
             return self._listen(order)
+        if what == "version":
+            return {"version": self.version}
         if what == "report":
             return {name: line.report() for name, line in self.lines.items()}
         line = self.lines[order["host"]]
@@ -469,13 +472,13 @@ class Exchange:
             writer.close()
 
 
-def forward(control: Path, fleet: Cgroup) -> None:
+def forward(control: Path, fleet: Cgroup, version: str) -> None:
     """Serve until killed, or until the clone that this fleet belongs to has been deleted."""
 
     async def main() -> None:
         _own_network()
         control.unlink(missing_ok=True)
-        exchange = Exchange()
+        exchange = Exchange(version)
         # Relative, for a path that is longer than a socket's name may be.
         os.chdir(control.parent)
         await asyncio.start_unix_server(exchange.serve, path=control.name)

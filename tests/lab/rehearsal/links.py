@@ -39,17 +39,17 @@ def _connect(connection: socket.socket, control: Path) -> None:
         os.close(directory)
 
 
-def is_serving(control: Path) -> bool:
+def version(control: Path) -> str | None:
+    """Which version of the lab the forwarder is of; None when none serves."""
     try:
-        order(control, "report")
+        return str(order(control, "version")["version"])
     except LabError:
-        return False
-    return True
+        return None
 
 
 def wait_until_serving(control: Path, patience: float = 10.0) -> None:
     deadline = time.monotonic() + patience
-    while not is_serving(control):
+    while version(control) is None:
         if time.monotonic() > deadline:
             raise LabError(f"the lines to the hosts did not start; see {control.with_name('links.log')}")
         time.sleep(0.02)
