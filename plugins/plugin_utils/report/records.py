@@ -31,7 +31,7 @@ class Failure:
     def from_result(cls, result: Mapping[str, t.Any]) -> Failure:
         """Read the failure of one of our modules, or of any other."""
         return cls(
-            cause=str(result.get("cause") or result.get("msg") or "it gave no reason").strip(),
+            cause=_sentence(str(result.get("cause") or result.get("msg") or "it gave no reason")),
             stage=_text(result.get("stage")),
             log=str(result.get("log") or ""),
             advice=_text(result.get("advice")),
@@ -150,6 +150,11 @@ _READERS = {
 def _activation_outcome(event: TaskEvent) -> str | None:
     outcome = event.result.get("outcome") if event.module == "nix_activate" else None
     return str(outcome).replace("_", " ") if outcome else None
+
+
+def _sentence(message: str) -> str:
+    # What ansible-core 2.19 and later put in front of every message.
+    return message.strip().removeprefix("Task failed: ").removeprefix("Action failed: ")
 
 
 def _text(value: t.Any) -> str | None:

@@ -8,99 +8,65 @@ from __future__ import annotations
 import collections
 import typing as t
 
-from .quantities import duration, size
+from .deployment import DEPLOYMENT
+from .quantities import duration
+from .status import STATUS
 from .table import Line, Meaning, aligned, cut, indented
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .records import Failure, HostRecord
+    from .view import View, Word
 
-HEADER = ("host", "outcome", "generation", "copied", "time")
 # Ansible has printed the whole failure already; here it is enough to recognise it.
 LOG_LINES = 6
-NOTHING = "-"
-
-_MEANINGS: dict[str, Meaning] = {
-    "unchanged": "ok",
-    "confirmed": "changed",
-    "activated": "changed",
-    "built": "changed",
-    "copied": "changed",
-    "would change": "changed",
-    "recovered": "changed",
-    "unreachable": "unreachable",
-}
 
 
 def summary(hosts: Sequence[HostRecord], width: int, seconds: float) -> list[Line]:
     """Return the closing report of a run that took ``seconds``."""
     if not hosts:
         return []
-    header, *rows = aligned([HEADER, *(_row(host) for host in hosts)], width)
+    view = view_of(hosts)
+    words = [view.word(host) for host in hosts]
+    header, *rows = aligned([view.header, *(view.row(host) for host in hosts)], width)
     lines = [Line(header, "aside")]
-    for host, row in zip(hosts, rows, strict=True):
-        lines.append(Line(row, _meaning(host)))
-        lines += _notes(host, width)
-    return [*lines, Line(""), Line(closing(hosts, seconds), _worst(hosts))]
+    for host, word, row in zip(hosts, words, rows, strict=True):
+        lines.append(Line(row, word.meaning))
+        for note in view.notes(host):
+            lines += _note(note, width, "changed")
+        if host.failure is not None:
+            lines += _why(host.failure, width, word.meaning)
+    return [*lines, Line(""), Line(closing(words, seconds), _worst(words))]
 
 
-def closing(hosts: Sequence[HostRecord], seconds: float) -> str:
+def view_of(hosts: Sequence[HostRecord]) -> View:
+    """Return the view for what the run did: it only looked where no host got further than a failure."""
+    looked = any(host.facts is not None for host in hosts)
+    return STATUS if looked and all(host.outcome in (None, "failed", "unreachable") for host in hosts) else DEPLOYMENT
+
+
+def closing(words: Sequence[Word], seconds: float) -> str:
     """Return the run in one line: ``7 hosts: 5 activated, 1 unchanged, 1 failed (45 s)``."""
-    counts = collections.Counter(host.outcome or "inspected" for host in hosts)
+    counts = collections.Counter(word.text for word in words)
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
-    noun = "host" if len(hosts) == 1 else "hosts"
-    return f"{len(hosts)} {noun}: {outcomes} ({duration(seconds)})"
+    noun = "host" if len(words) == 1 else "hosts"
+    return f"{len(words)} {noun}: {outcomes} ({duration(seconds)})"
 
 
-def _row(host: HostRecord) -> tuple[str, ...]:
-    return (
-        host.host,
-        host.outcome or "inspected",
-        generations(host),
-        NOTHING if host.copied_bytes is None else size(host.copied_bytes),
-        duration(host.seconds),
-    )
-
-
-def generations(host: HostRecord) -> str:
-    """Return the profile's generation from → to, or the one it stays at."""
-    before, after = host.generation_before, host.generation_after
-    if after is None or before == after:
-        return NOTHING if before is None else str(before)
-    return f"{NOTHING if before is None else before} → {after}"
-
-
-def _meaning(host: HostRecord) -> Meaning:
-    if host.failure is not None and host.outcome != "unreachable":
-        return "failed"
-    return _MEANINGS.get(host.outcome or "", "plain")
-
-
-def _worst(hosts: Sequence[HostRecord]) -> Meaning:
-    meanings = {_meaning(host) for host in hosts}
+def _worst(words: Sequence[Word]) -> Meaning:
+    meanings = {word.meaning for word in words}
     order: tuple[Meaning, ...] = ("failed", "unreachable", "changed")
     return next((meaning for meaning in order if meaning in meanings), "ok")
 
 
-def _notes(host: HostRecord, width: int) -> list[Line]:
-    lines = []
-    if host.reboot_required:
-        lines += _note("reboot to run the new kernel", width, "changed")
-    if host.units_failed and host.failure is None:
-        lines += _note(f"failed units: {', '.join(host.units_failed)}", width, "changed")
-    if host.failure is not None:
-        lines += _why(host.failure, width)
-    return lines
-
-
-def _why(failure: Failure, width: int) -> list[Line]:
+def _why(failure: Failure, width: int, meaning: Meaning) -> list[Line]:
     # The first line says it; what follows in a foreign module's message is its log.
     cause, _, rest = failure.cause.partition("\n")
     stage = f"{failure.stage}: " if failure.stage else ""
-    log = (failure.log or rest).rstrip().splitlines()[-LOG_LINES:]
-    lines = _note(f"{stage}{cause}", width, "failed")
-    lines += [Line(cut(f"      {line}".rstrip(), width), "aside") for line in log]
+    log = [line for line in (failure.log or rest).rstrip().splitlines() if line.strip()]
+    lines = _note(f"{stage}{cause}", width, meaning)
+    lines += [Line(cut(f"      {line}".rstrip(), width), "aside") for line in log[-LOG_LINES:]]
     if failure.advice:
         lines += _note(f"next: {failure.advice}", width, "plain")
     return lines
