@@ -1,0 +1,71 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The view of a run that only looked."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .quantities import size
+from .view import NOTHING, View, Word
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .records import HostRecord
+
+
+def _row(host: HostRecord) -> tuple[str, ...]:
+    facts = host.facts or {}
+    return (
+        host.host,
+        _word(host).text,
+        str(facts.get("platform") or NOTHING),
+        NOTHING if facts.get("generation") is None else str(facts["generation"]),
+        _since(facts),
+        str(facts.get("nix_version") or NOTHING),
+        NOTHING if facts.get("store_free_bytes") is None else size(int(facts["store_free_bytes"])),
+    )
+
+
+def _since(facts: Mapping[str, t.Any]) -> str:
+    dates = [each.get("date") for each in facts.get("generations") or () if each.get("current")]
+    return str(dates[0])[:10] if dates and dates[0] else NOTHING
+
+
+def _word(host: HostRecord) -> Word:
+    facts = host.facts
+    if facts is None or host.failure is not None:
+        unreachable = host.outcome == "unreachable"
+        return Word(host.outcome or "failed", "unreachable" if unreachable else "failed")
+    lock = facts.get("lock") or {}
+    if lock.get("alive"):
+        return Word("deploying", "changed")
+    if facts.get("interrupted"):
+        return Word("interrupted", "failed")
+    if facts.get("generation") is None:
+        return Word("undeployed", "changed")
+    if facts.get("reboot_required"):
+        return Word("to be rebooted", "changed")
+    # A generation with a specialisation runs something inside of it; only a closure of another name is another one.
+    running, default = facts.get("current_system"), facts.get("default")
+    if running and default and not str(running).startswith(str(default)):
+        return Word("boots another", "changed")
+    return Word("settled", "ok")
+
+
+def _notes(host: HostRecord) -> list[str]:
+    facts = host.facts or {}
+    notes = []
+    lock = facts.get("lock") or {}
+    if lock.get("alive"):
+        notes.append(f"deployment {lock.get('id')} by {lock.get('holder')} since {lock.get('started')}")
+    if facts.get("interrupted"):
+        notes.append("the last deployment ended without finishing; deploy again, which makes up for it")
+    if _word(host).text == "boots another":
+        notes.append(f"runs {facts['current_system']}, boots {facts['default']}")
+    return notes
+
+
+STATUS = View(("host", "state", "platform", "generation", "since", "Nix", "free"), _row, _word, _notes)

@@ -1,0 +1,36 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every test gets a project of its own; all of them share the rehearsal fleet, whose lines are whole when one begins."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from .lab import HOSTS, lab
+from .project import Project
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fleet() -> None:
+    """Have the rehearsal fleet up."""
+    lab("up", *HOSTS)
+    lab("heal", *HOSTS)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Return a copy of the example project that the test may edit."""
+    return Project.copied_to(tmp_path)
+
+
+@pytest.fixture
+def deployed(project: Project) -> Project:
+    """Return a project that the whole fleet runs."""
+    run = project.run("nix.fleet.deploy")
+    assert run.rc == 0, run.output
+    return project

@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One inventory, one playbook, the whole fleet."""
+
+from __future__ import annotations
+
+import secrets
+import typing as t
+
+from .lab import HOSTS, NIXOS, on, running
+
+if t.TYPE_CHECKING:
+    from .project import Project
+
+GREETING = 'greeting = "Hello";'
+
+
+def test_one_run_deploys_every_kind_of_host(project: Project) -> None:
+    run = project.run("deploy.yml")
+    assert run.rc == 0, run.output
+    assert run.hosts(failed=0, unreachable=0) == set(HOSTS)
+    assert run.closing.startswith("7 hosts: ")
+
+
+def test_what_was_deployed_is_what_runs_and_what_boots(deployed: Project) -> None:
+    for host in NIXOS:
+        now = running(host)
+        assert now.system == now.default
+        assert host in now.system
+
+
+def test_deploying_again_changes_nothing(deployed: Project) -> None:
+    before = {host: running(host) for host in NIXOS}
+    run = deployed.run("deploy.yml")
+    assert run.rc == 0, run.output
+    assert run.hosts(changed=0) == set(HOSTS)
+    assert run.closing.startswith("7 hosts: 7 unchanged")
+    assert {host: running(host) for host in NIXOS} == before
+
+
+def test_an_edit_of_the_inventory_deploys_just_what_it_changes(deployed: Project) -> None:
+    name = f"edit-{secrets.token_hex(4)}.example"
+    deployed.edit("inventory/nodes.nix", '"shop.example.org"', f'"{name}"')
+    run = deployed.run("deploy.yml")
+    assert run.rc == 0, run.output
+    assert run.hosts(changed=0) == set(HOSTS) - {"vps-sg-2"}
+    assert name in page("vps-sg-2")
+
+
+def test_a_limit_leaves_the_others_alone(deployed: Project) -> None:
+    deployed.edit("inventory/nodes.nix", GREETING, f'greeting = "{secrets.token_hex(4)}";')
+    before = running("vps-sg-1")
+    run = deployed.run("deploy.yml", "-l", "vps-sg-2")
+    assert run.rc == 0, run.output
+    assert run.hosts() == {"vps-sg-2"}
+    assert running("vps-sg-1") == before
+
+
+def test_check_mode_writes_nothing_on_a_target(deployed: Project) -> None:
+    deployed.edit("inventory/nodes.nix", GREETING, f'greeting = "{secrets.token_hex(4)}";')
+    before = {host: contents(host) for host in ("vps-sg-1", "vps-sg-2")}
+    run = deployed.run("deploy.yml", "--check", "--diff", "-l", "vps-sg-*")
+    assert run.rc == 0, run.output
+    assert run.closing.startswith("2 hosts: 2 would change")
+    assert {host: contents(host) for host in before} == before
+
+
+def test_the_goal_build_touches_no_target(deployed: Project) -> None:
+    deployed.edit("inventory/nodes.nix", GREETING, f'greeting = "{secrets.token_hex(4)}";')
+    before = contents("vps-sg-1")
+    run = deployed.run("nix.fleet.build", "-l", "vps-sg-1")
+    assert run.rc == 0, run.output
+    assert run.closing.startswith("1 host: 1 built")
+    assert contents("vps-sg-1") == before
+
+
+def test_the_goal_boot_waits_for_a_reboot(deployed: Project) -> None:
+    deployed.edit("inventory/nodes.nix", GREETING, f'greeting = "{secrets.token_hex(4)}";')
+    before = running("vps-sg-1")
+    run = deployed.run("deploy.yml", "-l", "vps-sg-1", "-e", "deploy_goal=boot")
+    assert run.rc == 0, run.output
+    after = running("vps-sg-1")
+    assert after.system == before.system
+    assert after.default != before.default
+
+
+def test_hosts_of_a_batch_of_one_come_one_after_the_other(deployed: Project) -> None:
+    run = deployed.run("deploy.yml", "-l", "vps", "-e", "deploy_batch_size=1")
+    assert run.rc == 0, run.output
+    assert run.output.count("PLAY [Deploy]") == 3
+
+
+def page(host: str) -> str:
+    """Return the page that a web server serves."""
+    return on(host, "curl -fsS --retry 5 --retry-connrefused http://127.0.0.1:8080/ || wget -qO- http://127.0.0.1:8080/")
+
+
+def contents(host: str) -> str:
+    """Return everything on a host that a deployment could write: store, profiles, /etc, the running system."""
+    return on(
+        host,
+        "ls /nix/store; ls -l /nix/var/nix/profiles /nix/var/nix/gcroots; readlink /run/current-system; ls -lR /etc/static",
+    )

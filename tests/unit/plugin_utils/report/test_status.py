@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the report of a run reads that only looked."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import Failure, HostRecord
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
+
+CLOSURE = "/nix/store/00000000000000000000000000000000-nixos-system-web"
+OTHER = "/nix/store/11111111111111111111111111111111-nixos-system-web"
+FACTS: dict[str, t.Any] = {
+    "platform": "nixos",
+    "nix_version": "2.26.3",
+    "generation": 4,
+    "generations": [
+        {"number": 3, "date": "2026-01-30T12:00:00Z", "current": False},
+        {"number": 4, "date": "2026-01-31T12:00:00Z", "current": True},
+    ],
+    "current_system": CLOSURE,
+    "default": CLOSURE,
+    "reboot_required": False,
+    "interrupted": False,
+    "lock": None,
+    "store_free_bytes": 3 * 2**30,
+}
+
+
+def seen(name: str = "web", **facts: t.Any) -> HostRecord:
+    return HostRecord(name, started=0.0, ended=0.2, facts={**FACTS, **facts})
+
+
+def report(*hosts: HostRecord) -> list[str]:
+    return [line.text for line in summary(hosts, 80, 1.0)]
+
+
+def test_a_row_says_what_a_host_runs_and_since_when() -> None:
+    assert report(seen())[:2] == [
+        "host  state    platform  generation  since       Nix     free",
+        "web   settled  nixos     4           2026-01-31  2.26.3  3.0 GiB",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "state"),
+    [
+        ({}, "settled"),
+        ({"generation": None, "generations": []}, "undeployed"),
+        ({"reboot_required": True}, "to be rebooted"),
+        ({"default": OTHER}, "boots another"),
+        ({"current_system": f"{CLOSURE}/specialisation/slow"}, "settled"),
+        ({"interrupted": True}, "interrupted"),
+        ({"lock": {"alive": True, "id": "x", "holder": "ada@here", "started": "now"}}, "deploying"),
+        ({"lock": {"alive": False}}, "settled"),
+    ],
+)
+def test_a_state_says_whether_something_is_left_to_do(facts: dict[str, t.Any], state: str) -> None:
+    assert report(seen(**facts))[-1].startswith(f"1 host: 1 {state} ")
+
+
+def test_a_host_that_boots_something_else_says_what() -> None:
+    assert any(OTHER in line for line in report(seen(default=OTHER)))
+
+
+def test_who_deploys_right_now_is_named() -> None:
+    lock = {"alive": True, "id": "x", "holder": "ada@here", "started": "now"}
+    assert "    deployment x by ada@here since now" in report(seen(lock=lock))
+
+
+def test_unreachable_hosts_are_shown_among_the_others() -> None:
+    gone = HostRecord("gone", 0.0, 1.0, outcome="unreachable", failure=Failure("no route to host"))
+    lines = report(seen(), gone)
+    assert lines[2:4] == [
+        "gone  unreachable  -         -           -           -       -",
+        "    no route to host",
+    ]
+    assert lines[-1] == "2 hosts: 1 settled, 1 unreachable (1.0 s)"
+
+
+def test_what_is_not_known_is_a_dash() -> None:
+    nothing = dict.fromkeys(FACTS)
+    assert report(HostRecord("odd", 0.0, 0.1, facts=nothing))[1].split() == ["odd", "undeployed", *["-"] * 5]
