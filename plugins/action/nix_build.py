@@ -39,7 +39,7 @@ class ActionModule(NixAction):
         "max_jobs": {"type": "str"},
         "cores": {"type": "int"},
         "keep_going": {"type": "bool", "default": False},
-        "gc_root": {"type": "str", "default": ""},
+        "gc_root": {"type": "str"},
         "timeout": {"type": "int"},
     }
     constraints: t.ClassVar[dict[str, t.Any]] = {
@@ -85,7 +85,7 @@ class ActionModule(NixAction):
 
     def _built(self, build: Build, derivation: str | None, options: dict[str, t.Any]) -> Built:
         given = options["gc_root"]
-        root = Root(self.play_host, "" if given == NO_ROOT else given, wanted=given != NO_ROOT)
+        root = Root(self.play_host, given or "", wanted=given != NO_ROOT)
         if self.on_controller:
             return on_controller(build, root)
         if derivation is None or not Path(derivation).exists():

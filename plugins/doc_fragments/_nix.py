@@ -22,14 +22,25 @@ requirements:
   - Nix 2.24 or newer where the module runs it
 """
 
-    # For modules that evaluate a flake.
-    FLAKE = r"""
+    # For modules that evaluate a flake or a Nix file.
+    SOURCE = r"""
 options:
   flake:
     description:
-      - The flake to evaluate, a path or any flake reference.
-      - A path is taken on the machine where the module runs.
+      - The flake to evaluate, a path or any flake reference, without an attribute.
+      - A path is taken on the machine where the module runs. On the controller, one that begins with a dot starts at the
+        playbook's directory, and one that begins with a tilde at the home directory.
     type: str
+  file:
+    description:
+      - The Nix file to evaluate, instead of a flake. Paths are taken as those of O(flake) are.
+      - Files are evaluated impurely, as all of Nix's commands do it.
+    type: str
+  args:
+    description:
+      - What the function in O(file) is called with, if it is one. The values are data, never code.
+    type: dict
+    default: {}
   override_inputs:
     description:
       - Inputs of the flake to replace for this run, by name, each with a flake reference.
@@ -42,4 +53,9 @@ options:
       - Configurations of nix-on-droid need this.
     type: bool
     default: false
+  nix_executable:
+    description:
+      - The C(nix) program to run, where it is not on E(PATH) or another one is meant.
+    type: str
+    default: nix
 """

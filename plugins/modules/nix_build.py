@@ -1,0 +1,185 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nix_build
+short_description: Build derivations on the machine that the task runs on
+version_added: 0.1.0
+author:
+  - nix.fleet contributors (@nix-fleet)
+description:
+  - Builds what M(nix.fleet.nix_eval) evaluated, an attribute of a flake or of a Nix file, or anything else that C(nix build)
+    takes.
+  - Runs where the task runs. C(delegate_to=localhost) builds on the controller, C(delegate_to) with another inventory host on
+    that builder, and no delegation on the target itself.
+  - A derivation that was evaluated on the controller and is to be built elsewhere is sent there first, over Ansible's own
+    connection. The build is that machine's, by its own settings, and what it prints is followed from here.
+  - What the store has already is not built.
+  - The result is protected from the garbage collector until the next build for the same host.
+  - On a terminal, or with C(-v), the derivations are named as they are built.
+options:
+  drv_path:
+    description:
+      - The derivation to build, all of its outputs.
+      - Exactly one of O(drv_path), O(flake), O(file) and O(installables) must be given.
+    type: str
+  attr:
+    description:
+      - The attribute of O(flake) or O(file) to build. It is evaluated on the machine that builds.
+    type: str
+  installables:
+    description:
+      - What to build, as C(nix build) takes it on the machine that builds, such as C(/srv/fleet#web) or C(nixpkgs#hello).
+    type: list
+    elements: str
+  builders:
+    description:
+      - Remote builders to use, as in C(nix.conf). The machine's own setting is the default.
+    type: str
+  max_jobs:
+    description:
+      - How many derivations to build at a time on the machine itself, a number or V(auto). The machine's own setting is the
+        default. V(0) leaves everything to O(builders).
+    type: str
+  cores:
+    description:
+      - How many cores one derivation may use. V(0) is all of them.
+    type: int
+  keep_going:
+    description:
+      - Build what can still be built when a derivation fails.
+    type: bool
+    default: false
+  gc_root:
+    description:
+      - The link that keeps the result from the garbage collector, an absolute path on the machine that builds, or V(none).
+      - The default is named after the host, in C(~/.local/state/nix.fleet/gcroots) of the user who builds.
+    type: str
+  timeout:
+    description:
+      - Seconds after which the build is given up. What is built by then is kept.
+      - Applies to builds that the controller runs or follows. Elsewhere use the task's own C(timeout).
+    type: int
+extends_documentation_fragment:
+  - nix.fleet._nix
+  - nix.fleet._nix.source
+  - nix.fleet._attributes
+  - nix.fleet._attributes.actiongroup_nix
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Nothing is built. RV(built) and RV(fetched) tell what would be, as far as the machine knows without being sent anything.
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+notes:
+  - Each host's task builds for itself. Where many hosts build on one machine at the same time, Nix builds what they have in
+    common once; C(throttle) on the task limits how many build at a time.
+  - O(builders) and most of O(nix_options) need a user whom the Nix daemon trusts. Where the task runs with C(become), the
+    module sees to that.
+seealso:
+  - module: nix.fleet.nix_eval
+  - module: nix.fleet.nix_copy_closure
+"""
+
+EXAMPLES = r"""
+- name: Evaluate on the controller
+  nix.fleet.nix_eval:
+    flake: "{{ nix_flake }}"
+    attr: "{{ nix_attr }}"
+    hosts: "{{ ansible_play_hosts_all }}"
+  delegate_to: localhost
+  register: evaluated
+
+- name: Build on the controller
+  nix.fleet.nix_build:
+    drv_path: "{{ evaluated.drv_path }}"
+  delegate_to: localhost
+  register: system
+
+- name: Build on another inventory host
+  nix.fleet.nix_build:
+    drv_path: "{{ evaluated.drv_path }}"
+    cores: 4
+  delegate_to: homelab
+
+- name: Build on the target itself
+  nix.fleet.nix_build:
+    drv_path: "{{ evaluated.drv_path }}"
+
+- name: Build two packages of a flake, and both even if one fails
+  nix.fleet.nix_build:
+    installables:
+      - "{{ playbook_dir }}#hello"
+      - "{{ playbook_dir }}#world"
+    keep_going: true
+    gc_root: none
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+out_path:
+  description: The store path that was built, its output C(out) if it has several.
+  returned: success
+  type: str
+  sample: /nix/store/9yqm3hbgkj5x5hvr0b4vdmpr2vh4cwzf-nixos-system-web-25.11
+out_paths:
+  description: The same for each of O(installables).
+  returned: success
+  type: list
+  elements: str
+outputs:
+  description: Every output of the derivation by its name, of the first one of O(installables).
+  returned: success
+  type: dict
+  sample:
+    out: /nix/store/9yqm3hbgkj5x5hvr0b4vdmpr2vh4cwzf-nixos-system-web-25.11
+drv_path:
+  description: The derivation that was built.
+  returned: success
+  type: str
+built:
+  description: How many derivations were built.
+  returned: success
+  type: int
+built_derivations:
+  description: Which derivations were built.
+  returned: success
+  type: list
+  elements: str
+fetched:
+  description: How many store paths were fetched from a binary cache.
+  returned: success
+  type: int
+seconds:
+  description: How long it took.
+  returned: success
+  type: float
+cause:
+  description: Which derivation did not build, and why.
+  returned: failure
+  type: str
+  sample: "nginx-1.28 did not build: builder failed with exit code 1"
+failed_derivations:
+  description: The derivations that failed, without those that only depend on them.
+  returned: failure
+  type: list
+  elements: str
+command:
+  description: The command that failed.
+  returned: failure
+  type: str
+log:
+  description: The last lines of the failed derivation's own log.
+  returned: failure
+  type: str
+advice:
+  description: What to do about it.
+  returned: failure
+  type: str
+"""
