@@ -123,8 +123,8 @@ ended() {
 follow() {
     waited=0 relaunched=no
     until ended; do
-        tenths=0
-        while [ "$tenths" -lt 10 ] && ! ended; do
+        hundredths=0
+        while [ "$hundredths" -lt 100 ] && ! ended; do
             pause
         done
         if holder_alive "$run/holder"; then

@@ -71,7 +71,7 @@ class Request:
         values: dict[str, str] = {
             "id": self.id,
             "who": self.origin.text,
-            "entry": json.dumps(self._entry()),
+            "entry": json.dumps(self._entry(), separators=(",", ":")),
             "profile": self.profile or "",
             "closure": self.closure or "",
             "rollback": self.rollback or "",

@@ -4,12 +4,14 @@
 # Runs a part of the program for a limited time.
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
-pause() { # the shortest wait that the system's sleep has; adds its tenths of a second to `tenths`
-    if sleep 0.2 2>/dev/null; then
-        tenths=$((tenths + 2))
+pause() { # wait a moment, a shorter one at first; adds it to `hundredths`
+    nap=20
+    [ "$hundredths" -ge 40 ] || nap=05
+    if sleep "0.$nap" 2>/dev/null; then
+        hundredths=$((hundredths + ${nap#0}))
     else
-        sleep 1
-        tenths=$((tenths + 10))
+        sleep 1 # this sleep counts whole seconds only
+        hundredths=$((hundredths + 100))
     fi
 }
 
@@ -25,8 +27,8 @@ in_new_session() { # start $@ in the background as the leader of a process group
 
 end_group() { # $1: its number
     kill -TERM "-$1" 2>/dev/null || kill -TERM "$1" 2>/dev/null
-    tenths=0
-    while kill -0 "-$1" 2>/dev/null && [ "$tenths" -lt 100 ]; do
+    hundredths=0
+    while kill -0 "-$1" 2>/dev/null && [ "$hundredths" -lt 1000 ]; do
         pause
     done
     kill -KILL "-$1" 2>/dev/null || kill -KILL "$1" 2>/dev/null
@@ -41,10 +43,10 @@ step() { # run function $1 of this program with the other arguments; its exit co
     printf '\n== %s\n' "$*" >>"$log" || log=/dev/null
     in_new_session "$shell" "$run/program" step "$@" >>"$log" 2>&1 </dev/null
     group=$!
-    tenths=0
+    hundredths=0
     # Counted rather than read from a clock, which the step itself may set.
     while kill -0 "$group" 2>/dev/null; do
-        if [ "$tenths" -ge $((activation_timeout * 10)) ]; then
+        if [ "$hundredths" -ge $((activation_timeout * 100)) ]; then
             end_group "$group"
             wait "$group"
             group=''

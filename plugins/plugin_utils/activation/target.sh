@@ -78,7 +78,8 @@ process_start() ( # when process $1 started, in whatever form: with its id, it n
         # The second field, the program's name, may itself contain spaces and parentheses.
         # shellcheck disable=SC2086  # fields are what is wanted
         set -- ${line##*) }
-        printf '%s\n' "${20}"
+        # What only waits for its parent to notice is dead, and some parents never do.
+        [ "$1" = Z ] || printf '%s\n' "${20}"
     elif [ ! -d /proc/self ]; then
         ps -o lstart= -p "$1" 2>/dev/null
     fi

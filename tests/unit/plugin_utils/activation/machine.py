@@ -91,7 +91,7 @@ class Machine:
         """Return ``text`` with the paths of a real machine moved below the machine's directory."""
         for place in PLACES:
             text = text.replace(place, f"{self.root}{place}")
-        return text
+        return text.replace("@root@", str(self.root))
 
     def there(self, text: str) -> str:
         """Return ``text`` as a real machine would say it."""
