@@ -1,0 +1,135 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Systems made of the stand-ins for nixpkgs and its relatives, and hosts of a rehearsal fleet to try them on."""
+
+from __future__ import annotations
+
+import subprocess
+import typing as t
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ..lab.conftest import Lab, new_lab  # noqa: F401
+
+ROOT = Path(__file__).resolve().parents[3]
+HOSTS = ("vps-sg-1", "workstation", "macbook", "phone")
+
+_CONFIGURATION = f"""
+let
+  at = name: builtins.getFlake "path:{ROOT}/tests/lab/standins/${{name}}";
+  nixpkgs = at "nixpkgs";
+  relative = name: file: import ({ROOT}/tests/lab/standins + "/${{name}}/${{file}}");
+  inputs = {{
+    inherit nixpkgs;
+    nix-darwin.lib.darwinSystem = relative "nix-darwin" "darwin-system.nix" {{ inherit nixpkgs; }};
+    home-manager.lib.homeManagerConfiguration = relative "home-manager" "home-configuration.nix" {{ inherit nixpkgs; }};
+    nix-on-droid.lib.nixOnDroidConfiguration =
+      relative "nix-on-droid" "droid-configuration.nix" {{ home-manager.outPath = "/none"; }};
+  }};
+  fleet = import {ROOT}/inventory/nodes.nix;
+  # All of them for the machine that builds them here.
+  nodes = fleet // {{ nodes = builtins.mapAttrs (_: node: node // {{ system = "x86_64-linux"; }}) fleet.nodes; }};
+  files = node: [ ({ROOT}/nix/platforms + "/${{node.platform}}.nix") ] ++ roleOf node;
+  roleOf = node: if node.role == null then [ ] else [ ({ROOT}/nix/roles + "/${{node.role}}.nix") ];
+  made = (import {ROOT}/inventory/lib).mkFleet {{ inherit inputs nodes; modules = node: files node ++ [ module ]; }};
+"""
+_BUILT = {
+    "vps-sg-1": "nixosConfigurations.vps-sg-1.config.system.build.toplevel",
+    "workstation": 'homeConfigurations."alice@workstation".activationPackage',
+    "macbook": "darwinConfigurations.macbook.system",
+    "phone": "nixOnDroidConfigurations.phone.activationPackage",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command on a host ended, and all that it said."""
+
+    rc: int
+    said: str
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A host of the fleet."""
+
+    lab: Lab
+    name: str
+
+    def system(self, module: str = "{ }") -> str:
+        """Build the host's configuration with a module more, bring it there, and return its path."""
+        nix = str(self.lab.root / ".lab/bin/nix")
+        expression = f"{_CONFIGURATION} module = {module}; in made.{_BUILT[self.name]}"
+        built = subprocess.run(
+            [nix, "build", "--impure", "--no-link", "--print-out-paths", "--expr", expression],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert built.returncode == 0, built.stderr
+        path = built.stdout.strip()
+        self._bring(nix, path)
+        return path
+
+    def _bring(self, nix: str, path: str) -> None:
+        program = f"{nix}-store"
+        closure = subprocess.run([program, "-qR", path], capture_output=True, text=True, check=True).stdout.split()
+        archive = subprocess.run([program, "--export", *closure], capture_output=True, check=True).stdout
+        taking = [str(self.lab.root / "tests/lab/lab"), "exec", self.name, "--", "/opt/nix/bin/nix-store", "--import"]
+        if self.name == "phone":
+            taking = self._ssh(". ~/.profile; nix-store --import")
+        subprocess.run(taking, input=archive, capture_output=True, check=True)
+
+    def _ssh(self, command: str) -> list[str]:
+        return ["ssh", "-F", str(self.lab.root / ".lab/ssh_config"), self.name, command]
+
+    def root(self, script: str) -> Outcome:
+        """Run a script as root."""
+        done = self.lab.try_to("exec", self.name, "--", "/bin/sh", "-c", script)
+        return Outcome(done.returncode, done.stdout + done.stderr)
+
+    def user(self, script: str) -> Outcome:
+        """Run a script as the one who logs in."""
+        done = subprocess.run(self._ssh(script), capture_output=True, text=True, check=False)
+        return Outcome(done.returncode, done.stdout + done.stderr)
+
+    def says(self, script: str) -> str:
+        """Return what a script that must succeed prints."""
+        outcome = self.root(script)
+        assert outcome.rc == 0, outcome.said
+        return outcome.said.strip()
+
+    def switch(self, system: str, action: str = "switch", variables: str = "") -> Outcome:
+        """Make a NixOS system the profile's, and activate it."""
+        profile = f"nix-env --profile /nix/var/nix/profiles/system --set {system}"
+        return self.root(f"{profile} && {variables} {system}/bin/switch-to-configuration {action}")
+
+
+@pytest.fixture(scope="session")
+def fleet(new_lab: Callable[[str], Lab]) -> Lab:  # noqa: F811
+    """A rehearsal fleet of one host a platform."""
+    lab = new_lab("standins")
+    brought_up = lab.try_to("up", *HOSTS)
+    if brought_up.returncode == 3:
+        pytest.skip(brought_up.stderr.strip())
+    assert brought_up.returncode == 0, brought_up.stdout + brought_up.stderr
+    return lab
+
+
+def machine(name: str) -> t.Any:
+    """Make a fixture of one host."""
+
+    @pytest.fixture(scope="session", name=name.split("-")[0])
+    def _machine(fleet: Lab) -> Machine:
+        return Machine(fleet, name)
+
+    return _machine
+
+
+vps = machine("vps-sg-1")
+workstation = machine("workstation")
+macbook = machine("macbook")
+phone = machine("phone")

@@ -1,0 +1,55 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stand-in for a phone's generation activates as nix-on-droid's own do."""
+
+from __future__ import annotations
+
+from .conftest import Machine
+
+PROFILE = "/nix/var/nix/profiles/nix-on-droid"
+
+
+def activated(phone: Machine, generation: str, variables: str = "") -> int:
+    return phone.user(f". ~/.profile; {variables} {generation}/activate").rc
+
+
+def test_it_sets_its_own_profile(phone: Machine) -> None:
+    generation = phone.system()
+    assert activated(phone, generation) == 0
+    assert phone.says(f"readlink -f {PROFILE}; cat /etc/fleet/node.json").startswith(f"{generation}\n{{")
+
+
+def test_it_knows_nix_from_the_login_session_only(phone: Machine) -> None:
+    outcome = phone.user(f"{phone.system()}/activate")
+    assert (outcome.rc, "nix-env: command not found" in outcome.said) == (127, True)
+
+
+def test_programs_in_use_wait_for_the_next_login(phone: Machine) -> None:
+    generation = phone.system('({ lib, ... }: { environment.motd = lib.mkForce "Hello again"; })')
+    assert activated(phone, generation) == 0
+    assert "Hello again" in phone.says("cat /usr/lib/.login-inner.new")
+    phone.user("/bin/login true")
+    assert "Hello again" in phone.says("cat /usr/lib/login-inner; test ! -e /usr/lib/.login-inner.new")
+
+
+def test_a_generation_called_through_its_link_is_gone_back_to(phone: Machine) -> None:
+    first = phone.system()
+    activated(phone, first)
+    number = phone.says(f"readlink {PROFILE}").rsplit("-", 2)[1]
+    activated(phone, phone.system('{ environment.etc.new.text = "x"; }'))
+    assert activated(phone, f"{PROFILE}-{number}-link") == 0
+    assert phone.says(f"readlink -f {PROFILE}; test ! -e /etc/new") == first
+
+
+def test_a_dry_run_changes_nothing(phone: Machine) -> None:
+    activated(phone, phone.system())
+    before = phone.says(f"readlink {PROFILE}")
+    assert activated(phone, phone.system('{ environment.etc.dry.text = "x"; }'), "DRY_RUN=1 VERBOSE=1") == 0
+    assert phone.says(f"readlink {PROFILE}; test ! -e /etc/dry") == before
+
+
+def test_a_step_that_fails_leaves_the_profile_where_it_was(phone: Machine) -> None:
+    activated(phone, phone.system())
+    before = phone.says(f"readlink {PROFILE}")
+    assert activated(phone, phone.system('{ build.activation.bad = "false"; }')) == 1
+    assert phone.says(f"readlink {PROFILE}") == before
