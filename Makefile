@@ -16,7 +16,8 @@ export LC_ALL := C.UTF-8
 TOOLS := .venv/.installed
 COLLECTION := .venv/collections/ansible_collections/nix/fleet
 LAB := tests/lab/lab
-PARTS := lint unit unit-all sanity build integration molecule
+# The fleet is up before the unit tests: it brings the Nix that some of them ask.
+PARTS := lint build sanity lab unit-all integration molecule
 
 .PHONY: help
 help: ## this list
@@ -32,11 +33,11 @@ test: $(TOOLS) ## every check there is; all of them run, and a table closes
 
 .PHONY: unit
 unit: $(TOOLS) ## the unit tests: the inner loop
-	@tests/run/unit .venv $(ARGS)
+	@tests/run/unit .venv -m 'not slow' $(ARGS)
 
 .PHONY: unit-all
-unit-all: $(TOOLS) ## the unit tests on the oldest and the newest ansible-core, where their Pythons are here
-	@tests/run/versions tests/run/unit
+unit-all: $(TOOLS) ## with the slow ones, and on the oldest and the newest ansible-core where their Pythons are here
+	@tests/run/unit .venv && PYTEST_ADDOPTS="-m 'not slow'" tests/run/versions tests/run/unit
 
 .PHONY: lint
 lint: $(TOOLS) ## everything that reads the source and runs none of it

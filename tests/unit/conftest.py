@@ -1,0 +1,19 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tells the unit tests that start real shells and a real Nix from those that a programmer waits for: `make unit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SLOW = ("nix_side", "plugin_utils/activation/test_supervisor.py", "plugin_utils/test_process.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test below a slow place as slow."""
+    places = [Path(__file__).parent / place for place in SLOW]
+    for item in items:
+        if any(item.path.is_relative_to(place) for place in places):
+            item.add_marker(pytest.mark.slow)
