@@ -50,6 +50,12 @@ class Clone:
         return self.state / "ssh_config"
 
     @property
+    def control_paths(self) -> Path:
+        """Where Ansible keeps its ssh sessions: apart, since the hosts of two clones have the same names."""
+        # Not below the clone: a socket's path may have 107 characters.
+        return Path.home() / ".ansible" / "cp" / self.identity
+
+    @property
     def control_socket(self) -> Path:
         return self.state / "links.sock"
 

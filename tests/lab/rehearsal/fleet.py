@@ -175,6 +175,7 @@ class Fleet:
             remove_inventory(self.clone, NAMED_HOSTS)
             controller_nix.release(self.clone)
             shutil.rmtree(self.clone.state, ignore_errors=True)
+            shutil.rmtree(self.clone.control_paths, ignore_errors=True)
             say("down: nothing is left of the fleet")
 
     def _remove(self, host: Host) -> None:

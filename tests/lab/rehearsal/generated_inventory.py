@@ -24,15 +24,23 @@ def _become_password_file(clone: Clone, host: Host) -> Path:
     return clone.root / "inventory" / "host_vars" / host.name / "lab.yml"
 
 
-def ssh_arguments(clone: Clone) -> str:
-    return f"-F {quote(str(clone.ssh_config))}"
+def connection_variables(clone: Clone) -> dict[str, str]:
+    """What Ansible must know to reach the hosts at their lines."""
+    return {
+        "ansible_ssh_common_args": f"-F {quote(str(clone.ssh_config))}",
+        "ansible_control_path_dir": str(clone.control_paths),
+    }
+
+
+def _yaml(variables: dict[str, str], indent: str = "") -> list[str]:
+    return [f"{indent}{name}: {json.dumps(value)}" for name, value in variables.items()]
 
 
 def write_inventory(clone: Clone, hosts: Sequence[Host], become_password: str) -> None:
     """Write what points the example inventory at the lab."""
-    lines = [_HEADER, f"ansible_ssh_common_args: {json.dumps(ssh_arguments(clone))}\n", "deploy_override_inputs:\n"]
-    lines += [f"  {name}: {json.dumps(f'path:{clone.standins / name}')}\n" for name in STAND_INS]
-    _write(_all_hosts_file(clone), "".join(lines), 0o644)
+    inputs = {name: f"path:{clone.standins / name}" for name in STAND_INS}
+    lines = [*_yaml(connection_variables(clone)), "deploy_override_inputs:", *_yaml(inputs, "  ")]
+    _write(_all_hosts_file(clone), _HEADER + "\n".join(lines) + "\n", 0o644)
     for host in hosts:
         if host.kind is Kind.DARWIN:
             text = f"{_HEADER}ansible_become_password: {json.dumps(become_password)}\n"
@@ -66,12 +74,12 @@ def ansible_inventory(clone: Clone, hosts: Sequence[Host], form: str) -> str:
         host.name: {"ansible_host": host.address, "ansible_port": host.port, "ansible_user": host.login}
         for host in hosts
     }
-    common = ssh_arguments(clone)
+    common = connection_variables(clone)
     if form == "json":
         return json.dumps(
             {
                 "_meta": {"hostvars": variables},
-                "lab": {"hosts": list(variables), "vars": {"ansible_ssh_common_args": common}},
+                "lab": {"hosts": list(variables), "vars": common},
             },
             indent=2,
         )
@@ -80,8 +88,8 @@ def ansible_inventory(clone: Clone, hosts: Sequence[Host], form: str) -> str:
         lines += [
             " ".join([name, *(f"{key}={value}" for key, value in own.items())]) for name, own in variables.items()
         ]
-        return "\n".join([*lines, "", "[lab:vars]", f"ansible_ssh_common_args={json.dumps(common)}"])
-    lines = ["lab:", "  vars:", f"    ansible_ssh_common_args: {json.dumps(common)}", "  hosts:"]
+        return "\n".join([*lines, "", "[lab:vars]", *(f"{key}={json.dumps(own)}" for key, own in common.items())])
+    lines = ["lab:", "  vars:", *_yaml(common, "    "), "  hosts:"]
     for name, own in variables.items():
         lines.append(f"    {name}:")
         lines += [f"      {key}: {value}" for key, value in own.items()]
