@@ -1,0 +1,141 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Many attributes, one process, and each attribute's own error."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation import (
+    Evaluated,
+    Failed,
+    advice_for,
+    evaluate,
+    walk_function,
+)
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
+
+from .table_machine import (
+    BROKEN,
+    ENDLESS,
+    KILLED,
+    KILLED_AFTER_OTHERS,
+    MISSING,
+    PLAIN,
+    TableMachine,
+    derivation,
+)
+
+FLAKE = Source(flake="/srv/fleet")
+
+
+def failure(machine: TableMachine, attribute: str) -> Failed:
+    result = evaluate(FLAKE, list(machine.table), machine)[attribute]
+    assert isinstance(result, Failed)
+    return result
+
+
+def test_healthy_attributes_cost_one_process_whatever_their_number() -> None:
+    machine = TableMachine(dict.fromkeys("abcdef", "good"))
+    results = evaluate(FLAKE, list("abcdef"), machine)
+    assert machine.evaluated == [list("abcdef")]
+    assert results["c"] == Evaluated(derivation("c"), "/nix/store/" + "0" * 32 + "-c")
+
+
+def test_a_broken_attribute_costs_one_more_process_and_no_other_its_result() -> None:
+    machine = TableMachine({"a": "good", "b": BROKEN, "c": "good", "d": BROKEN, "e": "good"})
+    results = evaluate(FLAKE, list("abcde"), machine)
+    assert machine.evaluated == [list("abcde"), list("cde"), list("e")]
+    assert [name for name, result in results.items() if isinstance(result, Failed)] == ["b", "d"]
+
+
+def test_a_failure_has_nix_own_words_and_a_command_for_this_attribute_alone() -> None:
+    failed = failure(TableMachine({"a": "good", "b": BROKEN}), "b")
+    assert failed.cause == "b is broken"
+    assert failed.command[-1] == "/srv/fleet#.b.drvPath"
+    assert failed.log == "trace: evaluating b\nerror: b is broken"
+
+
+def test_a_source_that_does_not_evaluate_at_all_is_tried_once() -> None:
+    machine = TableMachine({"a": "good", "b": "good"}, root="syntax error")
+    results = evaluate(FLAKE, ["a", "b"], machine)
+    assert {result.cause for result in results.values() if isinstance(result, Failed)} == {"syntax error"}
+
+
+def test_each_attribute_is_told_as_it_is_known() -> None:
+    told: list[str] = []
+    machine = TableMachine({"a": "good", "b": BROKEN, "c": "good"})
+    evaluate(FLAKE, list("abc"), machine, on_result=lambda name, _result: told.append(name))
+    assert told == ["a", "b", "c"]
+
+
+def test_a_process_killed_under_the_weight_of_others_is_not_held_against_an_attribute() -> None:
+    machine = TableMachine({"a": "good", "b": KILLED_AFTER_OTHERS, "c": "good"})
+    results = evaluate(FLAKE, list("abc"), machine)
+    assert all(isinstance(result, Evaluated) for result in results.values())
+    assert machine.evaluated == [list("abc"), list("bc")]
+
+
+def test_an_attribute_that_gets_even_a_process_of_its_own_killed_fails() -> None:
+    machine = TableMachine({"a": "good", "b": KILLED, "c": "good"})
+    results = evaluate(FLAKE, list("abc"), machine)
+    assert isinstance(results["c"], Evaluated)
+    assert isinstance(results["b"], Failed)
+    assert results["b"].cause == "Nix was ended by signal 9, perhaps for want of memory"
+
+
+def test_an_attribute_without_end_is_given_up_and_the_others_go_on() -> None:
+    machine = TableMachine({"a": "good", "b": ENDLESS, "c": "good"})
+    results = evaluate(FLAKE, list("abc"), machine, timeout=5)
+    assert isinstance(results["c"], Evaluated)
+    assert isinstance(results["b"], Failed)
+    assert results["b"].cause == "no end of the evaluation after 5 s"
+
+
+def test_a_missing_attribute_is_told_with_those_that_exist() -> None:
+    failed = failure(TableMachine({"b": MISSING}), "b")
+    assert failed.cause == 'flake /srv/fleet has no attribute b (it has: a, "x.y")'
+
+
+def test_what_is_no_derivation_is_told_with_what_it_is() -> None:
+    failed = failure(TableMachine({"b": PLAIN}), "b")
+    assert failed.cause == "flake /srv/fleet: b is a string and not a derivation"
+    assert "apply" in (failed.advice or "")
+
+
+def test_what_is_no_attribute_path_fails_alone_and_without_a_process() -> None:
+    machine = TableMachine({"a": "good"})
+    results = evaluate(FLAKE, ["a..b", "a"], machine)
+    assert isinstance(results["a"], Evaluated)
+    assert isinstance(results["a..b"], Failed)
+    assert machine.evaluated == [["a"]]
+
+
+def test_an_attribute_asked_for_twice_is_evaluated_once() -> None:
+    machine = TableMachine({"a": "good"})
+    evaluate(FLAKE, ["a", "a"], machine)
+    assert machine.evaluated == [["a"]]
+
+
+def test_names_from_an_inventory_are_data_in_the_function() -> None:
+    function = walk_function("mark", [["$(touch pwned)", "${builtins.abort 1}", 'say "hi"']], {}, None)
+    assert r"\$(touch pwned)" in function
+    assert r"\${builtins.abort 1}" in function
+    assert "abort 1}" not in function.replace(r"\${builtins.abort 1}", "")
+
+
+def test_the_function_of_a_playbook_may_end_in_a_comment() -> None:
+    assert walk_function("mark", [], {}, "v: v # the value").endswith("apply = (\nv: v # the value\n);\n}")
+
+
+@pytest.mark.parametrize(
+    ("log", "advice"),
+    [
+        ("error: access to absolute path '/etc' is forbidden in pure evaluation mode", "impure"),
+        ("error: path 'x.nix' is not tracked by Git", "git add"),
+        ("error: unable to download 'https://x': Could not resolve host", "network"),
+        ("error: infinite recursion encountered", "--show-trace"),
+    ],
+)
+def test_the_next_step_depends_on_what_is_wrong(log: str, advice: str) -> None:
+    assert advice in advice_for(log)

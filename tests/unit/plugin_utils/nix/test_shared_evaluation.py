@@ -1,0 +1,239 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hosts that ask one by one, and one evaluation for all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+import time
+import typing as t
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix import shared_evaluation
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation import Evaluated, Failed
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation_cache import EvaluationCache, Store
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.shared_evaluation import Answer, SharedEvaluation
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
+
+from .table_machine import BROKEN, TableMachine, derivation
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FLAKE = Source(flake="/srv/fleet")
+
+
+@pytest.fixture(autouse=True)
+def _a_process_of_its_own() -> Iterator[None]:
+    yield
+    shared_evaluation.TOLD.clear()
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> EvaluationCache:
+    return EvaluationCache(tmp_path / "cache")
+
+
+def ask(
+    machine: TableMachine, cache: EvaluationCache, attribute: str, others: str = "", *, task: str = "1", source: Source = FLAKE
+) -> Answer:  # fmt: skip
+    return SharedEvaluation(source, machine, cache, task=task).ask(attribute, lambda: iter(others))
+
+
+def test_the_first_host_evaluates_for_all(cache: EvaluationCache) -> None:
+    machine = TableMachine(dict.fromkeys("abc", "good"))
+    answers = [ask(machine, cache, name, "abc") for name in "abc"]
+    assert [len(process) for process in machine.evaluated] == [3]
+    assert [answer.result.drv_path for answer in answers if isinstance(answer.result, Evaluated)] == [
+        derivation(name) for name in "abc"
+    ]
+    assert machine.looked == 2  # Before the evaluation and after it.
+
+
+def test_variables_of_other_hosts_are_read_by_the_one_that_evaluates_only(cache: EvaluationCache) -> None:
+    machine = TableMachine(dict.fromkeys("ab", "good"))
+    ask(machine, cache, "a", "ab")
+
+    def others() -> Iterator[str]:
+        raise AssertionError
+
+    SharedEvaluation(FLAKE, machine, cache, task="1").ask("b", others)
+
+
+def test_a_failure_is_shared_among_the_hosts_of_a_task(cache: EvaluationCache) -> None:
+    machine = TableMachine({"a": "good", "b": BROKEN})
+    ask(machine, cache, "a", "ab")
+    assert isinstance(ask(machine, cache, "b", "ab").result, Failed)
+    assert len(machine.evaluated) == 1
+
+
+def test_an_unchanged_revision_evaluates_nothing_in_the_next_run(cache: EvaluationCache) -> None:
+    machine = TableMachine(dict.fromkeys("ab", "good"))
+    ask(machine, cache, "a", "ab")
+    again = ask(machine, cache, "b", "ab", task="2")
+    assert again.cached
+    assert len(machine.evaluated) == 1
+
+
+def test_a_failure_is_tried_again_in_the_next_run_and_nothing_else_is(cache: EvaluationCache) -> None:
+    machine = TableMachine({"a": "good", "b": BROKEN})
+    ask(machine, cache, "a", "ab")
+    machine.table["b"] = "good"
+    assert isinstance(ask(machine, cache, "b", "ab", task="2").result, Evaluated)
+    assert machine.evaluated[1:] == [["b"]]
+
+
+def test_another_revision_is_evaluated(cache: EvaluationCache) -> None:
+    machine = TableMachine({"a": "good"})
+    ask(machine, cache, "a")
+    machine.revision = "two"
+    answer = ask(machine, cache, "a", task="2")
+    assert answer.result == Evaluated(derivation("a", "two"), "/nix/store/" + "0" * 32 + "-a")
+    assert answer.snapshot.revision == "two"
+
+
+def test_all_hosts_of_a_task_are_of_one_revision(cache: EvaluationCache) -> None:
+    machine = TableMachine(dict.fromkeys("ab", "good"))
+    ask(machine, cache, "a", "ab")
+    machine.revision = "two"
+    assert ask(machine, cache, "b", "ab").snapshot.revision == "one"
+
+
+def test_what_changed_while_it_was_evaluated_is_not_kept(cache: EvaluationCache) -> None:
+    class Edited(TableMachine):
+        def existing(self, paths: t.Any) -> set[str]:
+            self.revision = "edited"
+            return super().existing(paths)
+
+    machine = Edited({"a": "good"})
+    ask(machine, cache, "a")
+    machine.revision = "one"
+    ask(machine, cache, "a", task="2")
+    assert len(machine.evaluated) == 2
+
+
+def test_a_derivation_that_was_collected_is_evaluated_again(cache: EvaluationCache) -> None:
+    machine = TableMachine(dict.fromkeys("ab", "good"))
+    ask(machine, cache, "a", "ab")
+    machine.gone.add(derivation("a"))
+    assert not ask(machine, cache, "a", "ab", task="2").cached
+    assert machine.evaluated[1:] == [["a"]]
+
+
+def test_an_impure_evaluation_is_shared_in_its_task_only(cache: EvaluationCache) -> None:
+    machine = TableMachine(dict.fromkeys("ab", "good"))
+    impure = dataclasses.replace(FLAKE, impure=True)
+    ask(machine, cache, "a", "ab", source=impure)
+    ask(machine, cache, "b", "ab", source=impure)
+    assert len(machine.evaluated) == 1
+    assert not ask(machine, cache, "b", "ab", source=impure, task="2").cached
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Source(flake="/srv/fleet", impure=True),
+        Source(flake="/srv/other"),
+        Source(flake="/srv/fleet", override_inputs={"nixpkgs": "path:/np"}),
+        Source(flake="/srv/fleet", options={"system": "aarch64-linux"}),
+    ],
+)
+def test_what_is_evaluated_otherwise_shares_nothing(cache: EvaluationCache, other: Source) -> None:
+    machine = TableMachine({"a": "good"})
+    ask(machine, cache, "a")
+    ask(machine, cache, "a", source=other)
+    assert len(machine.evaluated) == 2
+
+
+def test_another_machine_shares_nothing(cache: EvaluationCache) -> None:
+    here, there = TableMachine({"a": "good"}), TableMachine({"a": "good"}, name="homelab")
+    ask(here, cache, "a")
+    ask(there, cache, "a")
+    assert len(there.evaluated) == 1
+
+
+def test_a_flake_that_cannot_be_read_is_asked_once_for_all_hosts(cache: EvaluationCache) -> None:
+    machine = TableMachine({"a": "good", "b": "good"}, root="no such flake")
+    for name in "ab":
+        result = ask(machine, cache, name, "ab").result
+        assert isinstance(result, Failed)
+        assert result.cause == "flake /srv/fleet: no such flake"
+    assert machine.looked == 1
+
+
+@pytest.mark.parametrize("fault", ["root", "attribute"])
+def test_a_task_that_tries_again_gets_another_attempt(cache: EvaluationCache, fault: str) -> None:
+    machine = TableMachine({"a": BROKEN if fault == "attribute" else "good"}, root="down" if fault == "root" else None)
+    shared = SharedEvaluation(FLAKE, machine, cache, task="1")
+    assert isinstance(shared.ask("a").result, Failed)
+    machine.table["a"], machine.root = "good", None
+    assert isinstance(shared.ask("a").result, Evaluated)
+
+
+def test_a_waiting_host_goes_on_before_the_last_one_is_evaluated(
+    cache: EvaluationCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_evaluation, "PUBLISH_SECONDS", 0.0)
+    waiting, end = threading.Event(), threading.Event()
+
+    class Slow(TableMachine):
+        def run(self, argv: t.Any, *, timeout: float | None = None, on_stderr_line: t.Any = None) -> t.Any:
+            def on_line(line: str) -> None:
+                on_stderr_line(line)
+                if '\\"done\\": 0' in line:
+                    waiting.set()
+                    assert end.wait(10)
+
+            return super().run(argv, timeout=timeout, on_stderr_line=on_stderr_line and on_line)
+
+    machine = Slow(dict.fromkeys("ab", "good"))
+    first = threading.Thread(target=ask, args=(machine, cache, "b", "ab"))
+    first.start()
+    assert waiting.wait(10)
+    assert isinstance(ask(machine, cache, "a", "ab").result, Evaluated)
+    assert first.is_alive()
+    end.set()
+    first.join()
+    assert len(machine.evaluated) == 1
+
+
+def test_hosts_that_ask_at_the_same_time_evaluate_once(cache: EvaluationCache) -> None:
+    machine = TableMachine(dict.fromkeys("abcdefgh", "good"))
+    threads = [threading.Thread(target=ask, args=(machine, cache, name, "abcdefgh")) for name in "abcdefgh"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(machine.evaluated) == 1
+
+
+def test_the_cache_is_readable_by_its_owner_only(cache: EvaluationCache, tmp_path: Path) -> None:
+    ask(TableMachine({"a": "good"}), cache, "a")
+    modes = {path.stat().st_mode & 0o077 for path in (tmp_path / "cache").rglob("*.json")}
+    assert modes == {0}
+    assert (tmp_path / "cache").stat().st_mode & 0o077 == 0
+
+
+def test_a_file_that_is_not_understood_counts_as_none(cache: EvaluationCache, tmp_path: Path) -> None:
+    machine = TableMachine({"a": "good"})
+    ask(machine, cache, "a")
+    for path in (tmp_path / "cache").rglob("*.json"):
+        path.write_text("{")
+    ask(machine, cache, "a", task="2")
+    assert len(machine.evaluated) == 2
+
+
+def test_only_so_many_are_kept_and_the_oldest_go_first(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    now = time.time()
+    for age in range(5):
+        store.write(f"entry-{age}", age)
+        os.utime(tmp_path / "store" / f"entry-{age}.json", (now - age * 100, now - age * 100))
+    store.prune(keep=3)
+    assert [store.read(f"entry-{age}") for age in range(5)] == [0, 1, 2, None, None]
+    store.prune(seconds=150)
+    assert [store.read(f"entry-{age}") for age in range(5)] == [0, 1, None, None, None]

@@ -1,0 +1,82 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands that evaluate, word for word."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import EvaluationError
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Snapshot, Source
+
+NIX = ["nix", "--extra-experimental-features", "nix-command flakes"]
+NO_CACHE = ["--option", "eval-cache", "false"]
+LOG = ["--log-format", "internal-json"]
+
+
+def test_all_outputs_of_a_flake_are_evaluated_from_their_root() -> None:
+    source = Source(flake="/srv/fleet", override_inputs={"nixpkgs": "path:/np"}, impure=True, options={"cores": 1})
+    assert source.evaluate_all("f") == [
+        *NIX, "eval", "--json", *LOG, *NO_CACHE, "--option", "cores", "1", "--impure",
+        "--override-input", "nixpkgs", "path:/np", "--no-write-lock-file", "--apply", "f", "--", "/srv/fleet#.",
+    ]  # fmt: skip
+
+
+def test_a_file_is_evaluated_whole() -> None:
+    assert Source(file="/srv/default.nix").evaluate_all("f") == [
+        *NIX, "eval", "--json", *LOG, *NO_CACHE, "--apply", "f", "--file", "/srv/default.nix", "--", ".",
+    ]  # fmt: skip
+
+
+def test_an_expression_is_evaluated_whole() -> None:
+    assert Source(expression="1 + 1").evaluate_all("f")[-4:] == ["--expr", "1 + 1", "--", "."]
+
+
+def test_one_attribute_alone_is_for_a_person_to_repeat() -> None:
+    assert Source(flake=".").evaluate_one(["hosts", "x.y"])[-2:] == ["--", '.#.hosts."x.y".drvPath']
+    assert Source(flake=".").evaluate_one([], "f")[3:7] == ["eval", "--json", "--apply", "f"]
+    assert Source(file="/f.nix", arguments={"a": 1}).evaluate_one(["x"])[-7:] == [
+        "--arg", "a", '(builtins.fromJSON "1")', "--file", "/f.nix", "--", "x.drvPath",
+    ]  # fmt: skip
+
+
+def test_the_revision_is_asked_with_the_same_inputs() -> None:
+    assert Source(flake="/srv/fleet", override_inputs={"a": "path:/a"}).metadata() == [
+        *NIX, "flake", "metadata", "--json", *LOG,
+        "--override-input", "a", "path:/a", "--no-write-lock-file", "--", "/srv/fleet",
+    ]  # fmt: skip
+
+
+def test_a_reference_with_an_attribute_is_refused() -> None:
+    with pytest.raises(EvaluationError, match="without an attribute"):
+        Source(flake="/srv/fleet#web")
+
+
+@pytest.mark.parametrize(
+    ("source", "reproducible"),
+    [
+        (Source(flake="."), True),
+        (Source(flake=".", impure=True), False),
+        (Source(file="x.nix"), False),
+        (Source(expression="1"), False),
+    ],
+)
+def test_only_a_pure_flake_evaluates_to_the_same_every_time(source: Source, reproducible: bool) -> None:
+    assert source.reproducible is reproducible
+
+
+def test_a_clean_revision_is_read() -> None:
+    snapshot = Snapshot.from_json(json.dumps({"revision": "abc", "url": "git+file:///x?rev=abc"}))
+    assert (snapshot.revision, snapshot.dirty, snapshot.locked_url) == ("abc", False, "git+file:///x?rev=abc")
+
+
+def test_a_dirty_tree_is_told_from_its_revision() -> None:
+    snapshot = Snapshot.from_json(json.dumps({"dirtyRevision": "abc-dirty", "url": "git+file:///x"}))
+    assert (snapshot.revision, snapshot.dirty) == ("abc-dirty", True)
+
+
+def test_a_flake_outside_git_has_no_revision() -> None:
+    snapshot = Snapshot.from_json(json.dumps({"url": "path:/x"}))
+    assert (snapshot.revision, snapshot.dirty) == (None, False)
