@@ -1,0 +1,212 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a build happens, and what keeps its result."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils import process
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import BuildError
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix import building
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.build import BuildSettings
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.building import (
+    Build,
+    Root,
+    in_store_of,
+    on_controller,
+    on_machine,
+)
+from ansible_collections.nix.fleet.plugins.plugin_utils.process import CommandTimeoutError, Completed
+
+from .test_log import TOP
+from .test_log import building as building_line
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+OUT = "/nix/store/" + "1" * 32 + "-top"
+ANSWER = json.dumps([{"drvPath": TOP, "outputs": {"out": OUT}}])
+ROOT = Root("web")
+
+
+class ShellOfScripts:
+    """A machine's shell that remembers what it was asked, and answers in turn."""
+
+    host = "web"
+
+    def __init__(self, *answers: Completed | str) -> None:
+        self.calls: list[tuple[str, tuple[str, ...]]] = []
+        self._answers = list(answers)
+
+    def run(self, script: str, *arguments: str) -> Completed:
+        self.calls.append((script, arguments))
+        answer = self._answers.pop(0)
+        return Completed(arguments, 0, answer, "") if isinstance(answer, str) else answer
+
+
+class ControllerNix:
+    """The controller's Nix, which remembers its command lines."""
+
+    def __init__(self) -> None:
+        self.commands: list[list[str]] = []
+        self.environments: list[Mapping[str, str] | None] = []
+        self.stderr = building_line(TOP)
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float | None = None,
+        on_stderr_line: Callable[[str], None] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Completed:
+        self.commands.append(list(argv))
+        self.environments.append(environment)
+        if "--dry-run" not in argv and timeout == 0:
+            raise CommandTimeoutError(argv, timeout)
+        if on_stderr_line is not None:
+            on_stderr_line(self.stderr)
+        return Completed(tuple(argv), 0, ANSWER, self.stderr)
+
+
+@pytest.fixture
+def nix(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ControllerNix:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    controller = ControllerNix()
+    monkeypatch.setattr(process, "run", controller.run)
+    return controller
+
+
+@contextlib.contextmanager
+def store() -> Iterator[str]:
+    yield "unix:///tmp/store"
+
+
+def job(**changes: t.Any) -> Build:
+    return Build([f"{TOP}^*"], BuildSettings(), **changes)
+
+
+def test_a_build_on_the_controller_leaves_a_root_named_after_the_host(nix: ControllerNix, tmp_path: Path) -> None:
+    built = on_controller(job(), ROOT)
+    link = str(tmp_path / "state" / "nix.fleet" / "gcroots" / "web")
+    assert nix.commands[0][-4:] == ["--out-link", link, "--", f"{TOP}^*"]
+    assert Path(link).parent.is_dir()
+    assert (built.built, built.changed, built.outputs[0].out_path) == ((TOP,), True, OUT)
+
+
+def test_nothing_built_is_nothing_changed(nix: ControllerNix) -> None:
+    nix.stderr = ""
+    assert not on_controller(job(), ROOT).changed
+
+
+def test_check_mode_leaves_no_root(nix: ControllerNix, tmp_path: Path) -> None:
+    on_controller(job(dry_run=True), ROOT)
+    assert "--no-link" in nix.commands[0]
+    assert "--dry-run" in nix.commands[0]
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("host", ["../../etc", "a/b", "$(touch x)", "..", ".", "x y", "web@db.example", "é"])
+def test_any_host_name_is_one_file_name(host: str) -> None:
+    name = Root(host).name
+    assert "/" not in name
+    assert name not in (".", "..")
+    assert name.isascii()
+    assert "$" not in name
+
+
+def test_another_machine_builds_by_its_own_nix(nix: ControllerNix) -> None:
+    shell = ShellOfScripts("root /home/me/.local/state/nix.fleet/gcroots/web\njobs 4\n", ANSWER)
+    built = on_machine(job(), ROOT, shell)
+    assert shell.calls[1][1][-4:] == ("--out-link", "/home/me/.local/state/nix.fleet/gcroots/web", "--", f"{TOP}^*")
+    assert built.outputs[0].out_path == OUT
+    assert not nix.commands
+
+
+def test_what_the_machine_has_takes_one_question(nix: ControllerNix) -> None:
+    shell = ShellOfScripts("root /r/web\nvalid\n")
+    built = in_store_of(shell, job(), TOP, ROOT, store)
+    assert not built.changed
+    assert built.outputs[0].out_path == OUT
+    assert len(shell.calls) == 1
+    assert shell.calls[0][1] == ("", "web", OUT)
+    assert ["--dry-run" in command for command in nix.commands] == [True]
+
+
+def test_what_the_machine_lacks_is_built_in_its_store_by_its_own_settings(nix: ControllerNix) -> None:
+    shell = ShellOfScripts("root /r/web\njobs 4\n", "")
+    built = in_store_of(shell, job(), TOP, ROOT, store)
+    command = nix.commands[1]
+    assert command[command.index("--store") + 1] == "unix:///tmp/store"
+    assert command[command.index("--max-jobs") + 1] == "4"
+    # What the controller's nix.conf says is kept from the machine.
+    assert nix.environments[1] == building.NO_SETTINGS
+    assert shell.calls[1][1] == ("nix-store", "--realise", OUT, "--add-root", "/r/web")
+    assert built.changed
+
+
+def test_check_mode_sends_and_writes_nothing(nix: ControllerNix) -> None:
+    shell = ShellOfScripts("root \njobs 4\n")
+    built = in_store_of(shell, job(dry_run=True), TOP, ROOT, store)
+    assert built.changed
+    assert shell.calls[0][1] == ("none", "web", OUT)
+    assert len(nix.commands) == 1
+
+
+def test_a_root_can_be_given_or_left_out(nix: ControllerNix) -> None:
+    del nix
+    for root, arguments in [(Root("web", "/my/root"), "/my/root"), (Root("web", wanted=False), "none")]:
+        shell = ShellOfScripts("root \nvalid\n")
+        in_store_of(shell, job(), TOP, root, store)
+        assert shell.calls[0][1][0] == arguments
+
+
+def test_a_root_that_cannot_be_made_is_told(nix: ControllerNix) -> None:
+    del nix
+    shell = ShellOfScripts(Completed((), 1, "", "mkdir: Permission denied"))
+    with pytest.raises(BuildError, match="cannot protect"):
+        in_store_of(shell, job(), TOP, ROOT, store)
+
+
+def test_a_build_without_end_is_given_up(nix: ControllerNix) -> None:
+    del nix
+    with pytest.raises(BuildError, match="no end of the build after 0 s"):
+        on_controller(job(timeout=0.0), ROOT)
+
+
+@pytest.mark.parametrize("shell", ["sh", "dash", "busybox"])
+def test_the_question_is_asked_in_any_posix_shell(shell: str, tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "nix-store").write_text("#!/bin/sh\ncase $1 in --check-validity) [ $2 = /valid ];; esac\n")
+    (programs / "nix").write_text("#!/bin/sh\necho 3\n")
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    command = [shell, "sh", "-s", "--"] if shell == "busybox" else [shell, "-s", "--"]
+
+    def ask(*arguments: str) -> str:
+        try:
+            answer = subprocess.run(
+                [*command, *arguments],
+                input=building.INQUIRE,
+                env={"HOME": str(tmp_path / "it's home"), "PATH": f"{programs}:/usr/bin:/bin"},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+        except FileNotFoundError:
+            pytest.skip(f"no {shell} here")
+        return answer.stdout
+
+    root = tmp_path / "it's home" / ".local" / "state" / "nix.fleet" / "gcroots" / "web"
+    assert ask("", "web", "/valid") == f"root {root}\nvalid\n"
+    assert root.parent.is_dir()
+    assert ask("none", "web", "/invalid") == "root \njobs 3\n"
+    assert ask(f"{tmp_path}/my/root", "web") == f"root {tmp_path}/my/root\njobs 3\n"
