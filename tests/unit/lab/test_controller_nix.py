@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from ansible_collections.nix.fleet.tests.lab.rehearsal import controller_nix
+from ansible_collections.nix.fleet.tests.lab.rehearsal.clone import Clone
 from ansible_collections.nix.fleet.tests.lab.rehearsal.controller_nix import parse_version
 
 
@@ -20,3 +24,60 @@ from ansible_collections.nix.fleet.tests.lab.rehearsal.controller_nix import par
 )
 def test_the_version_of_nix_is_found_in_what_it_says(said: str, version: tuple[int, ...] | None) -> None:
     assert parse_version(said) == version
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place for /nix that is not this machine's."""
+    store = tmp_path / "nix"
+    monkeypatch.setattr(controller_nix, "_STORE", store)
+    monkeypatch.setattr(controller_nix, "_MARKER", store / ".nix-fleet-lab")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return store
+
+
+def clone_at(path: Path) -> Clone:
+    (path / ".lab").mkdir(parents=True)
+    return Clone(path)
+
+
+def test_a_store_that_the_lab_made_goes_with_the_last_clone_that_uses_it(store: Path, tmp_path: Path) -> None:
+    one, other = clone_at(tmp_path / "one"), clone_at(tmp_path / "other")
+    controller_nix._own_store(one)
+    controller_nix._own_store(other)
+    (store / "store/read-only").mkdir(parents=True)
+    (store / "store/read-only").chmod(0o555)
+    controller_nix.release(one)
+    assert store.is_dir()
+    controller_nix.release(other)
+    assert not store.exists()
+
+
+def test_a_clone_that_was_deleted_keeps_no_store(store: Path, tmp_path: Path) -> None:
+    one, deleted = clone_at(tmp_path / "one"), clone_at(tmp_path / "deleted")
+    controller_nix._own_store(one)
+    controller_nix._own_store(deleted)
+    (deleted.root / ".lab").rmdir()
+    controller_nix.release(one)
+    assert not store.exists()
+
+
+def test_a_store_that_was_there_before_the_lab_stays(store: Path, tmp_path: Path) -> None:
+    store.mkdir()
+    one = clone_at(tmp_path / "one")
+    controller_nix._own_store(one)
+    controller_nix.release(one)
+    assert store.is_dir()
+
+
+def test_only_the_labs_own_links_are_removed_from_the_virtual_environment(store: Path, tmp_path: Path) -> None:
+    clone = clone_at(tmp_path / "one")
+    programs = tmp_path / "one/.venv/bin"
+    programs.mkdir(parents=True)
+    clone.bin.mkdir()
+    (clone.bin / "nix").touch()
+    (programs / "nixfmt").touch()
+    controller_nix.link_into_venv(clone)
+    assert (programs / "nix").is_symlink()
+    controller_nix.release(clone)
+    assert [path.name for path in programs.iterdir()] == ["nixfmt"]
