@@ -6,7 +6,7 @@
   description = "Stand-in for nixpkgs";
 
   outputs =
-    { self }:
+    _:
     let
       lib = import ./lib;
       systems = [
@@ -15,7 +15,7 @@
         "x86_64-darwin"
         "aarch64-darwin"
       ];
-      nixosSystem = import ./nixos { inherit lib self; };
+      nixosSystem = arguments: import ./nixos/lib/eval-config.nix ({ inherit lib; } // arguments);
     in
     {
       lib = lib // {

@@ -133,43 +133,51 @@ let
     concatMapAttrs = function: set: foldl' (result: next: result // next) { } (mapAttrsToList function set);
   };
 
-  modules = import ./modules.nix;
+  modules = import ./modules.nix { inherit lib; };
+
+  lib =
+    strings
+    // lists
+    // attrsets
+    // modules
+    // {
+      inherit
+        strings
+        lists
+        attrsets
+        modules
+        ;
+      inherit (builtins)
+        isAttrs
+        isBool
+        isFunction
+        isInt
+        isList
+        isString
+        replaceStrings
+        toJSON
+        fromJSON
+        readFile
+        pathExists
+        concatLists
+        concatStringsSep
+        listToAttrs
+        substring
+        stringLength
+        ;
+      inherit (modules) types;
+      id = value: value;
+      const = value: _: value;
+      boolToString = value: if value then "true" else "false";
+      warn = message: value: builtins.trace "warning: ${message}" value;
+      throwIf = condition: message: value: if condition then throw message else value;
+      throwIfNot = condition: message: value: if condition then value else throw message;
+      assertMsg = condition: message: condition || throw message;
+      version = "26.11pre-git";
+      trivial = {
+        release = "26.11";
+        version = "26.11pre-git";
+      };
+    };
 in
-strings
-// lists
-// attrsets
-// modules
-// {
-  inherit strings lists attrsets;
-  inherit (builtins)
-    isAttrs
-    isBool
-    isFunction
-    isInt
-    isList
-    isString
-    replaceStrings
-    toJSON
-    fromJSON
-    readFile
-    pathExists
-    concatLists
-    concatStringsSep
-    listToAttrs
-    substring
-    stringLength
-    ;
-  inherit (modules) types;
-  id = value: value;
-  const = value: _: value;
-  boolToString = value: if value then "true" else "false";
-  warn = message: value: builtins.trace "warning: ${message}" value;
-  throwIf = condition: message: value: if condition then throw message else value;
-  throwIfNot = condition: message: value: if condition then value else throw message;
-  assertMsg = condition: message: condition || throw message;
-  version = "26.11pre-git";
-  trivial = {
-    release = "26.11";
-    version = "26.11pre-git";
-  };
-}
+lib

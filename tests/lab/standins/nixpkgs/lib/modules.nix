@@ -4,6 +4,7 @@
 # A small module system: imports, options with types and defaults, mkIf, mkMerge, priorities, order. Options that
 # nobody declared are taken as they come, since only a few of the real system's thousands stand here.
 
+{ lib }:
 let
   inherit (builtins)
     all
@@ -323,12 +324,18 @@ let
       modules,
       specialArgs ? { },
       prefix ? [ ],
+      ...
     }@given:
     let
+      knownArguments = {
+        inherit lib;
+      }
+      // specialArgs;
+
       # What a module asks for by name may follow from the configuration, so it is looked up only when used.
       argument =
         name:
-        specialArgs.${name} or config._module.args.${name}
+        knownArguments.${name} or config._module.args.${name}
           or (throw "A module asks for the argument `${name}', which nobody gives.");
 
       call =
@@ -345,7 +352,7 @@ let
         in
         function (
           (if wanted == { } || wanted ? pkgs then byName else removeAttrs byName [ "pkgs" ])
-          // specialArgs
+          // knownArguments
           // {
             inherit config options;
           }

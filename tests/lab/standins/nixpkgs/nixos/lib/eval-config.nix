@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# `lib.nixosSystem`: modules to a system's configuration.
+# Modules to a system's configuration: `lib.nixosSystem`, and what other tools import from nixpkgs by this path.
 
-{ lib, self }:
 {
+  lib ? import ../../lib,
   modules,
   specialArgs ? { },
   system ? null,
@@ -14,22 +14,27 @@ let
   base =
     { config, ... }:
     {
-      _module.args.pkgs = lib.mkDefault self.legacyPackages.${config.nixpkgs.hostPlatform};
+      _module.args.pkgs = lib.mkDefault (
+        import ../../pkgs {
+          inherit lib;
+          system = config.nixpkgs.hostPlatform;
+        }
+      );
       nixpkgs = if system == null then { } else { hostPlatform = lib.mkDefault system; };
     };
   evaluated = lib.evalModules {
     modules = [
-      ./options.nix
-      ./etc.nix
-      ./systemd.nix
-      ./activation.nix
-      ./toplevel.nix
+      ../options.nix
+      ../etc.nix
+      ../systemd.nix
+      ../activation.nix
+      ../toplevel.nix
       base
     ]
     ++ modules;
     specialArgs = {
       inherit lib;
-      modulesPath = toString ./.;
+      modulesPath = toString ../.;
       evaluateAgain = module: (evaluated.extendModules { modules = [ module ]; }).config;
     }
     // specialArgs;
