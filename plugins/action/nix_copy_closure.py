@@ -106,9 +106,10 @@ class ActionModule(NixAction):
         if connection.transport == "local":
             yield ControllerSource()
             return
-        shell = shell_of(connection, host)
+        # Ansible itself logs in, in all the ways it can, and says why if it cannot.
+        shell_of(connection, host).run("true\n")
         with temporary_directory() as directory, link(connection, host, directory) as way:
-            yield HostSource(shell, way, options["timeout"])
+            yield HostSource(way, options["timeout"])
 
     def _progress(self, log: CopyLog, sizes: dict[str, int]) -> t.Callable[[str], None]:
         """Return what follows the lines of a copy and says now and then how far it is."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import typing as t
 
 from .. import process
@@ -21,20 +22,22 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from .link import Link
-    from .shell import Shell
 
 
 SENDER_PATIENCE = 3
 
-# Runs a command, and prints an empty line to standard error now and then until it ends.
+# Runs a command, and prints an empty line to standard error now and then until it ends. Then the socket is of no use any
+# more, and sshd does not remove it; here it goes also when nobody is left to ask for it.
 BEATING = """\
 period=$1
-shift
+socket=$2
+shift 2
 while echo >&2; do sleep "$period" >/dev/null 2>&1; done &
 beat=$!
 "$@"
 code=$?
 kill "$beat"
+rm -f "$socket"
 exit "$code"
 """
 
@@ -78,17 +81,17 @@ class ControllerSource:
 class HostSource:
     """The store of an inventory host; see ``Source``. What is copied passes through the controller and is not kept."""
 
-    def __init__(self, shell: Shell, link: Link, timeout: float) -> None:
-        self.name = shell.host
-        self._shell = shell
+    def __init__(self, link: Link, timeout: float) -> None:
+        self.name = link.host
         self._link = link
+        self._socket = ""
         # Its signs of life come in line behind what it sends.
         self._timeout = SENDER_PATIENCE * timeout
 
     def run(self, argv: Sequence[str], on_line: Callable[[str], None]) -> process.Completed:
         """See ``Source.run``."""
         period = max(1, round(self._timeout / BEATS_PER_TIMEOUT))
-        command = self._link.command(["sh", "-c", f"{NIX_PATH}{BEATING}", "run", str(period), *argv])
+        command = self._link.command(["sh", "-c", f"{NIX_PATH}{BEATING}", "run", str(period), self._socket, *argv])
         with Watch(self._link, self._timeout) as watch:
 
             def follow(line: str) -> None:
@@ -106,15 +109,9 @@ class HostSource:
     @contextlib.contextmanager
     def reaching(self, socket: pathlib.Path) -> Iterator[str]:
         """See ``Source.reaching``."""
-        made = self._shell.run("mktemp -d /tmp/nix.fleet.XXXXXX\n")
-        if not made.ok:
-            raise CopyError("no directory could be made for the copy", host=self.name, log=made.stderr)
-        directory = made.stdout.strip()
-        try:
-            with self._link.offer(socket, f"{directory}/store") as offered:
-                yield f"unix://{offered}"
-        finally:
-            self._shell.run('rm -rf "$1"\n', directory)
+        # sshd makes it for its user alone (StreamLocalBindMask).
+        with self._link.offer(socket, f"/tmp/nix.fleet.{secrets.token_hex(8)}") as self._socket:
+            yield f"unix://{self._socket}"
 
 
 def closure_sizes(source: Source, paths: Sequence[str]) -> dict[str, int]:
