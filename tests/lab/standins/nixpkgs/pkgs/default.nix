@@ -114,5 +114,8 @@ builders
           ln -s "$part" "$out/$output"
         done
       '';
+    }
+    // {
+      meta.outputsToInstall = [ "out" ];
     };
 }
