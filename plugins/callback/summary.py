@@ -11,7 +11,7 @@ name: summary
 type: aggregate
 short_description: Say at the end of a run what was deployed where
 version_added: 0.1.0
-author: nix.fleet contributors (@nix-fleet)
+author: nix.fleet contributors (!UNKNOWN)
 description:
   - Prints a table after a run in which modules of this collection took part, with a row for each host that they ran for.
   - A row has the outcome, the generation before and after, how much was copied, and the time it took. Below the row of

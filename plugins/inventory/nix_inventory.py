@@ -10,7 +10,7 @@ name: nix_inventory
 short_description: Hosts and groups from a Nix inventory
 version_added: 0.1.0
 author:
-  - nix.fleet contributors (@nix-fleet)
+  - nix.fleet contributors (!UNKNOWN)
 description:
   - Reads a fleet from where it is written down for Nix, and makes a host of each node, with a group for each tag, role,
     platform and system.

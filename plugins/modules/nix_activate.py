@@ -9,7 +9,7 @@ module: nix_activate
 short_description: Make a closure what a machine runs, or return to an earlier one
 version_added: 0.1.0
 author:
-  - nix.fleet contributors (@nix-fleet)
+  - nix.fleet contributors (!UNKNOWN)
 description:
   - Activates a NixOS, nix-darwin, nix-on-droid or home-manager closure that is in the store of the target, or any profile
     whose closure has a program that activates it.

@@ -9,7 +9,7 @@ module: nix_build
 short_description: Build derivations on the machine that the task runs on
 version_added: 0.1.0
 author:
-  - nix.fleet contributors (@nix-fleet)
+  - nix.fleet contributors (!UNKNOWN)
 description:
   - Builds what M(nix.fleet.nix_eval) evaluated, an attribute of a flake or of a Nix file, or anything else that C(nix build)
     takes.

@@ -10,7 +10,7 @@ module: nix_copy_closure
 short_description: Make store paths and all that they need present on a target
 version_added: 0.1.0
 author:
-  - nix.fleet contributors
+  - nix.fleet contributors (!UNKNOWN)
 description:
   - Copies store paths with their closures into the Nix store of the machine that the task runs on, from the
     controller's store or from that of another inventory host.

@@ -9,7 +9,7 @@ module: nix_eval
 short_description: Evaluate what is to be built for a host, or any other Nix value
 version_added: 0.1.0
 author:
-  - nix.fleet contributors (@nix-fleet)
+  - nix.fleet contributors (!UNKNOWN)
 description:
   - Evaluates an attribute of a flake or of a Nix file to its derivation, which M(nix.fleet.nix_build) builds, or to the value
     that a function makes of it.

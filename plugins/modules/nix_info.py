@@ -9,7 +9,7 @@ module: nix_info
 short_description: Say what a machine with Nix is and runs
 version_added: 0.1.0
 author:
-  - nix.fleet contributors (@nix-fleet)
+  - nix.fleet contributors (!UNKNOWN)
 description:
   - Describes a target or a builder in one round trip. The machine needs a POSIX shell and Nix, and no Python.
   - Tells which system runs, which one is the default for the next boot, which generations there are, and what the journal
