@@ -94,14 +94,22 @@ def _check_plain(place: str, where: str, value: t.Any) -> None:
         for key, item in value.items():
             if not isinstance(key, str):
                 raise InventoryError(f"{place}: {_at(where)}{quoted(key)} is used as a name; write it in quotes")
+            _check_plain(place, where, key)
             _check_plain(place, f"{where}.{key}" if where else key, item)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             _check_plain(place, f"{where}[{index}]", item)
     elif isinstance(value, float) and not math.isfinite(value):
         raise InventoryError(f"{place}: {_at(where)}{value} is not a number that can be told")
+    elif isinstance(value, str) and not _is_text(value):
+        raise InventoryError(f"{place}: {_at(where)}{value!a} is not text: it has half of a character")
     elif not isinstance(value, (str, int, float, type(None))):
         raise InventoryError(f"{place}: {_at(where)}a {type(value).__name__} is not plain data")
+
+
+def _is_text(value: str) -> bool:
+    # An escaped character beyond the first 65,536 is written in two halves in JSON, which YAML does not join.
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _at(where: str) -> str:

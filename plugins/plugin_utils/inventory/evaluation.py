@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -223,9 +224,11 @@ def _joined(message: list[str]) -> str:
 
 
 def _known_path(place: NixFile | FlakeOutput, position: str) -> str:
-    # Nix evaluates a copy of a flake; its user knows the original.
+    # Nix evaluates a copy of a flake; its user knows the original. Other flakes, too, have a flake.nix.
     if isinstance(place, FlakeOutput) and is_local(place):
         original = _STORE_SOURCE.sub(lambda _match: place.flake, position, count=1)
-        if pathlib.Path(original.rsplit(":", 2)[0]).is_file():
-            return original
+        copy_path, original_path = (pathlib.Path(each.rsplit(":", 2)[0]) for each in (position, original))
+        with contextlib.suppress(OSError):
+            if copy_path.read_bytes() == original_path.read_bytes():
+                return original
     return position

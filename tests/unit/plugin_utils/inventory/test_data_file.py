@@ -54,6 +54,8 @@ def test_anchors_and_merge_keys_of_yaml_work(tmp_path: pathlib.Path) -> None:
         ("n.yml", "a: {1: x}", "at a: 1 is used as a name; write it in quotes"),
         ("n.yml", "a: {x: [.inf]}", "at a.x[0]: inf is not a number"),
         ("n.yml", "a: {x: !!binary aGk=}", "at a.x: a bytes is not plain data"),
+        ("n.yml", 'a: {x: "\\ud83d\\udc4b"}', "at a.x: '\\ud83d\\udc4b' is not text: it has half of a character"),
+        ("n.json", '{"a": "\\ud83d"}', "at a: '\\ud83d' is not text"),
         ("n.yml", "? [a]\n: b", "it is not YAML"),
     ],
 )

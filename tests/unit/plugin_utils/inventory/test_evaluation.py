@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 import typing as t
 
 import pytest
@@ -102,11 +103,21 @@ def test_a_syntax_error_is_told_with_file_and_line() -> None:
     assert cause == "/fleet/nodes.nix: syntax error, unexpected end of file (/fleet/nodes.nix:2:1)"
 
 
-def test_a_position_in_the_copy_of_a_flake_is_told_in_the_original(tmp_path: pathlib.Path) -> None:
-    (tmp_path / "nodes.nix").touch()
-    stderr = f"error: boom\n       at /nix/store/{'0' * 32}-source/nodes.nix:1:2:\n"
-    cause = failure(FlakeOutput(str(tmp_path)), failed(stderr)).cause
-    assert cause == f"{tmp_path}: boom ({tmp_path}/nodes.nix:1:2)"
+def test_a_position_in_the_copy_of_a_flake_is_told_in_the_original(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, copy, other = (tmp_path / name for name in ("original", "copy-source", "other-source"))
+    for directory, text in ((original, "same"), (copy, "same"), (other, "other")):
+        directory.mkdir()
+        (directory / "flake.nix").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(evaluation, "_STORE_SOURCE", re.compile(rf"{tmp_path}/[a-z]+-source(?=/)"))
+
+    def told(directory: pathlib.Path) -> str:
+        stderr = f"error: boom\n       at {directory}/flake.nix:1:2:\n"
+        return failure(FlakeOutput(str(original)), failed(stderr)).cause
+
+    assert told(copy) == f"{original}: boom ({original}/flake.nix:1:2)"
+    assert told(other) == f"{original}: boom ({other}/flake.nix:1:2)"
 
 
 @pytest.mark.parametrize(("stderr", "message"), [("", "Nix failed and said nothing"), ("killed\n", "killed")])

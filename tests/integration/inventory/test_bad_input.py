@@ -1,0 +1,162 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What cannot be used is refused whole, in one message that names the file and the node."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+if t.TYPE_CHECKING:
+    from .project import Project
+
+ADDRESS = 'ips = [ "192.0.2.1" ];'
+
+IN_NIX = {
+    "syntax error": ("{ a = ", "syntax error, unexpected end of file ({file}:1:7)"),
+    "missing attribute": (f"{{ a = {{ {ADDRESS} x = {{ }}.y; }}; }}", "at a.x: attribute 'y' missing ({file}:1:"),
+    "thrown": (
+        f'{{ b = {{ {ADDRESS} }}; a = {{ {ADDRESS} x.y = throw "no page"; }}; }}',
+        "at a.x.y: no page ({file}:1:",
+    ),
+    "aborted": ('{ a = abort "stop"; }', "at a: evaluation aborted with the following error message: 'stop'"),
+    "endless": ("let x = x; in x", "infinite recursion encountered"),
+    "imported file missing": ("{ a = import ./none.nix; }", "at a: path '{directory}/none.nix' does not exist"),
+    "duplicate": ('{ a.ips = [ "1" ]; a.ips = [ "2" ]; }', "attribute 'a.ips' already defined at {file}:1:3"),
+    "function": (f"{{ a = {{ {ADDRESS} f = x: x; }}; }}", "at a.f: is a function; an inventory is data"),
+    "function of all": ("{ lib }: { }", "is a function; an inventory is data"),
+    "derivation": (
+        f'{{ a = {{ {ADDRESS} d = derivation {{ name = "x"; system = "x"; builder = "/x"; }}; }}; }}',
+        "at a.d: is a derivation or a flake; an inventory is data",
+    ),
+    "not a set": ("[ ]", "the inventory: must be a set, not a list"),
+    "unknown platform": (f'{{ a = {{ {ADDRESS} platform = "bsd"; }}; }}', 'node a: unknown platform "bsd"'),
+    "without address": ('{ a = { tags = [ "x" ]; }; }', "node a: has no address"),
+    "two places": (
+        f"{{ roles.web.targets.a = {{ {ADDRESS} }}; nodes.a = {{ {ADDRESS} }}; }}",
+        "node a: is defined more than once (nodes, roles.web.targets)",
+    ),
+    "group of the name": (f'{{ a = {{ {ADDRESS} tags = [ "a" ]; }}; }}', "node a: its name is also that of a group"),
+    "role of the name": (
+        f'{{ role_x = {{ {ADDRESS} role = "x"; }}; }}',
+        "node role_x: its name is also that of a group, for role x",
+    ),
+    "wrong type": (f'{{ a = {{ {ADDRESS} ssh.port = "22"; }}; }}', "node a: ssh.port must be an integer"),
+    "reserved name": (f"{{ a = {{ {ADDRESS} hostvars = 1; }}; }}", "node a: hostvars is a variable that Ansible sets"),
+    "our name": (f"{{ a = {{ {ADDRESS} nix_attr = 1; }}; }}", "node a: nix_attr is a variable that nix.fleet sets"),
+    "shell in a name": (f'{{ "$(touch created)" = {{ {ADDRESS} }}; }}', "node $(touch created): its name cannot be"),
+    "quotes in a name": (f'{{ "it\'s" = {{ {ADDRESS} }}; }}', "node it's: its name cannot be a host's name"),
+    "newline in a name": (
+        f'{{ "a\\nnext: b" = {{ {ADDRESS} }}; }}',
+        'node "a\\nnext: b": "a\\nnext: b" cannot be named',
+    ),
+    "range in a name": (f'{{ "a[1:3]" = {{ {ADDRESS} }}; }}', "node a[1:3]: its name cannot be a host's name"),
+    "port in a name": (f'{{ "a:22" = {{ {ADDRESS} }}; }}', "node a:22: its name cannot be a host's name"),
+    "dash before a name": (f'{{ "-a" = {{ {ADDRESS} }}; }}', "node -a: its name cannot be a host's name"),
+    "controller": (f"{{ localhost = {{ {ADDRESS} }}; }}", "node localhost: its name means the controller"),
+    "quote in an attribute": (
+        f'{{ a = {{ {ADDRESS} configuration = "q\\"q"; }}; }}',
+        'node a: "q\\"q" cannot be named in an attribute path',
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), IN_NIX.values(), ids=IN_NIX)
+def test_a_nix_file_is_refused(project: Project, text: str, message: str) -> None:
+    file = project.write("nodes.nix", text)
+    project.options(nodes="nodes.nix")
+    refusal = project.refusal()
+    assert f"inventory: {file}: " in refusal
+    assert message.format(file=file, directory=project.directory) in refusal
+    assert not (project.directory / "created").exists()
+
+
+IN_DATA = {
+    "syntax error": ("nodes.json", '{"a": }', "{file}:1:7: it is not JSON"),
+    "syntax error in YAML": ("nodes.yml", "a: [", "it is not YAML"),
+    "duplicate": ("nodes.yml", "a: {ips: ['1']}\na: {}\n", 'nodes.yml: "a" is defined more than once, again in line 2'),
+    "without address": ("nodes.json", '{"a": {}}', "{file}: node a: has no address"),
+    "number for a name": ("nodes.yml", "1: {ips: ['1']}", "{file}: 1 is used as a name; write it in quotes"),
+}
+
+
+@pytest.mark.parametrize(("name", "text", "message"), IN_DATA.values(), ids=IN_DATA)
+def test_a_data_file_is_refused(project: Project, name: str, text: str, message: str) -> None:
+    file = project.write(name, text)
+    project.options()
+    assert message.format(file=file) in project.refusal()
+
+
+IN_FLAKES = {
+    "missing output": ("{ }", {"nodes": "#fleet.nodes"}, 'there is no attribute "fleet"'),
+    "nothing to read": ("{ }", {}, "there is nothing to make an inventory of"),
+    "no hive": ("{ }", {"source": "colmena"}, "no output colmenaHive or colmena"),
+    "thrown in a hive": (
+        '{ colmenaHive.deploymentConfig.a = throw "no hive"; }',
+        {},
+        "at node a: no hive ({directory}/flake.nix:",
+    ),
+    "wrong type in a hive": (
+        '{ colmenaHive.deploymentConfig.a = { targetHost = "h"; targetPort = "x"; }; }',
+        {},
+        "node a: deployment.targetPort must be an integer",
+    ),
+    "thrown in deploy": (
+        '{ deploy.nodes.a = { hostname = "h"; profiles.p.user = throw "no user"; }; }',
+        {},
+        "at node a, profile p.user: no user",
+    ),
+    "no hostname in deploy": (
+        "{ deploy.nodes.a.profiles.p = { }; }",
+        {},
+        "node a, profile p: has no address; deploy-rs wants a hostname",
+    ),
+    "one name of two platforms": (
+        "{ nixosConfigurations.a = { }; darwinConfigurations.a = { }; }",
+        {},
+        "node a: is defined more than once",
+    ),
+}
+
+
+@pytest.mark.parametrize(("outputs", "options", "message"), IN_FLAKES.values(), ids=IN_FLAKES)
+def test_a_flake_is_refused(project: Project, outputs: str, options: dict[str, t.Any], message: str) -> None:
+    project.write("flake.nix", f"{{ outputs = _: {outputs}; }}")
+    project.options(**options)
+    refusal = project.refusal()
+    assert f"inventory: {project.directory}" in refusal
+    assert message.format(directory=project.directory) in refusal
+
+
+IN_OPTIONS = {
+    "missing file": ({"nodes": "none.nix"}, "{directory}/none.nix: there is no such file"),
+    "missing flake": ({"flake": "/none"}, "/none: there is no such directory"),
+    "no flake": ({}, "there is no flake.nix here or above"),
+    "misspelt": ({"node": "nodes.nix"}, "node is not an option of nix.fleet.nix_inventory"),
+    "override": ({"flake": "/none", "override_inputs": {"a": 1}}, "a must be a flake reference, not 1"),
+    "time": ({"nodes": "slow.nix", "timeout": 0.2}, "took longer than 0.2 seconds"),
+}
+
+
+@pytest.mark.parametrize(("options", "message"), IN_OPTIONS.values(), ids=IN_OPTIONS)
+def test_options_are_refused(project: Project, options: dict[str, t.Any], message: str) -> None:
+    project.write("slow.nix", "builtins.foldl' (a: b: a + b) 0 (builtins.genList (n: n) 100000000)")
+    project.options(**options)
+    assert message.format(directory=project.directory) in project.refusal()
+
+
+def test_without_nix_the_message_says_how_to_go_on(project: Project) -> None:
+    project.write("nodes.nix", "{ }")
+    project.options(nix_executable="/nowhere/nix")
+    refusal = project.refusal()
+    assert 'there is no program "/nowhere/nix" on this machine' in refusal
+    assert "keep the nodes in JSON or YAML" in refusal
+
+
+def test_a_wrong_expression_of_the_users_leaves_no_half_of_the_fleet(project: Project) -> None:
+    project.write("nodes.json", '{"a": {"ips": ["192.0.2.1"], "only": 1}, "b": {"ips": ["192.0.2.2"]}}')
+    project.options(strict=True, compose={"x": "only + 1"})
+    assert "Could not set x for host b" in project.refusal()
+    outcome = project.run("--list", ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED="false")
+    assert "192.0.2.1" not in outcome.stdout

@@ -1,0 +1,205 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every way in which a fleet may be written down, read by the real Ansible with one evaluation."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+
+from .project import FLEETS, ROOT, STANDINS, Project, nixpkgs
+
+if t.TYPE_CHECKING:
+    import pathlib
+
+DATA = {
+    "nested": {"list": [1, [2, {"deep": None}]]},
+    "empty": {},
+    "none": None,
+    "yes": True,
+    "text": "Grüß dich, 世界 👋",
+    "big": 9223372036854775807,
+    "negative": -3,
+    "half": 0.5,
+    "template": "{{ lookup('ansible.builtin.pipe', 'touch created') }}",
+    "shell": "'\"$(touch created)`\\\n",
+    "größe.mit-punkt": "v",
+}
+
+
+def unmarked(value: t.Any) -> t.Any:
+    """Return ``value`` without the marks that `ansible-inventory` puts around text that looks like a template."""
+    if isinstance(value, dict):
+        return value.get("__ansible_unsafe") or {name: unmarked(item) for name, item in value.items()}
+    return [unmarked(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("nodes", [None, "nodes.nix", "#fleet.nodes", "nodes.json", "nodes.yml"])
+def test_the_same_nodes_are_the_same_fleet_in_each_form(project: Project, nodes: str | None) -> None:
+    project.take("nodes")
+    if nodes in ("nodes.json", "nodes.yml"):
+        project.options(nodes="#fleet.nodes")
+        given = {name: known["nix_node"] for name, known in project.hosts().items()}
+        project.write(nodes, json.dumps(unmarked(given), ensure_ascii=False))
+    project.options(**({} if nodes is None else {"nodes": nodes}))
+    listed = project.load()
+    hosts = listed["_meta"]["hostvars"]
+    assert set(hosts) == {"vps-sg-1", "vps-sg-2", "phone"}
+    assert listed["vps"]["hosts"] == ["vps-sg-1", "vps-sg-2"]
+    assert listed["role_web"]["hosts"] == ["vps-sg-1", "vps-sg-2"]
+    assert listed["platform_nix_on_droid"]["hosts"] == ["phone"]
+    assert listed["system_x86_64_linux"]["hosts"] == ["vps-sg-1", "vps-sg-2"]
+    assert hosts["vps-sg-2"]["ansible_host"] == "198.51.100.12"
+    assert hosts["vps-sg-2"]["ansible_become"] is True
+    assert hosts["vps-sg-1"]["nix_flake"] == str(project.directory)
+    assert hosts["phone"]["ansible_port"] == 8022
+    assert unmarked(hosts["phone"]["data"]) == DATA
+    assert not (project.directory / "created").exists()
+
+
+def test_loading_takes_one_evaluation(project: Project) -> None:
+    for fleet in ("nodes", "deploy-rs", "configurations"):
+        (project.directory / "nodes.nix").unlink(missing_ok=True)
+        project.take(fleet)
+        project.options(nix_executable=project.counting(), override_inputs=overrides(project, "nixpkgs", "deploy-rs"))
+        project.hosts()
+        assert project.calls() == ["eval"], fleet
+
+
+def overrides(project: Project, *inputs: str) -> dict[str, str]:
+    """Return flakes that stand in for ``inputs`` and may not be looked into."""
+    del project
+    return dict.fromkeys(inputs, f"path:{FLEETS / 'empty'}")
+
+
+def test_a_colmena_flake_is_read_as_it_stands(project: Project, tmp_path: pathlib.Path) -> None:
+    project.take("colmena")
+    project.options(override_inputs={"nixpkgs": nixpkgs(tmp_path), "colmena": f"path:{FLEETS / 'makehive'}"})
+    listed = project.load()
+    hosts = listed["_meta"]["hostvars"]
+    assert set(hosts) == {"gateway", "mirror", "backup.example.net"}
+    assert listed["infra_sin"]["hosts"] == ["mirror"]
+    mirror, backup = hosts["mirror"], hosts["backup.example.net"]
+    assert (mirror["ansible_host"], mirror["ansible_port"], mirror["ansible_user"], mirror["ansible_become"]) == (
+        "mirror.example.net",
+        2022,
+        "operator",
+        True,
+    )
+    assert backup["deploy_build_on"] == "target"
+    assert backup["ansible_ssh_common_args"] == """-o 'ProxyCommand=nc '"'"'%h'"'"' %p'"""
+    assert backup["nix_attr"] == 'colmenaHive.nodes."backup.example.net".config.system.build.toplevel'
+    assert "the secret itself" not in json.dumps(listed)
+
+
+def test_a_raw_hive_in_a_flake_is_read(project: Project, tmp_path: pathlib.Path) -> None:
+    project.take("raw-colmena")
+    project.options(override_inputs={"nixpkgs": nixpkgs(tmp_path)})
+    mirror = project.hosts()["mirror"]
+    assert (mirror["ansible_host"], mirror["ansible_user"]) == ("mirror.example.net", "operator")
+    assert mirror["nix_attr"] == "nixosConfigurations.mirror.config.system.build.toplevel"
+
+
+def test_a_hive_without_flakes_is_read_with_all_of_its_modules(project: Project) -> None:
+    project.take("hive")
+    nixpkgs(project.directory)
+    project.options()
+    listed = project.load()
+    hosts = listed["_meta"]["hostvars"]
+    assert hosts["mirror"]["ansible_host"] == "mirror.example.net"
+    assert hosts["gateway"]["ansible_host"] == "gateway"
+    assert listed["all_of_us"]["hosts"] == ["gateway", "mirror"]
+    assert listed["Asia_Singapore"]["hosts"] == ["mirror"]
+    assert "the secret itself" not in json.dumps(listed)
+
+
+def test_a_deploy_rs_flake_is_read_without_evaluating_its_profiles(project: Project) -> None:
+    project.take("deploy-rs")
+    project.options(override_inputs=overrides(project, "nixpkgs", "deploy-rs"))
+    hosts = project.hosts()
+    assert set(hosts) == {"server", "greeter@server", "mac"}
+    server, greeter, mac = hosts["server"], hosts["greeter@server"], hosts["mac"]
+    assert (server["nix_platform"], server["ansible_user"], server["ansible_become"]) == ("nixos", "admin", True)
+    assert (server["ansible_port"], server["ansible_ssh_common_args"]) == (2221, "-o StrictHostKeyChecking=yes")
+    assert server["deploy_substitute_on_destination"] is False
+    assert (greeter["nix_platform"], greeter["nix_activate"]) == ("custom", "deploy-rs-activate")
+    assert greeter["nix_attr"] == "deploy.nodes.server.profiles.greeter.path"
+    assert "ansible_become" not in greeter
+    assert (mac["nix_platform"], mac["deploy_build_on"]) == ("darwin", "target")
+    assert mac["nix_node"]["magicRollback"] is False
+
+
+def test_a_flake_with_nothing_but_configurations_is_read_by_their_names(project: Project) -> None:
+    project.take("configurations")
+    project.options()
+    hosts = project.hosts()
+    assert {name: known["nix_platform"] for name, known in hosts.items()} == {
+        "vps": "nixos",
+        "db.example.net": "nixos",
+        "mac": "darwin",
+        "phone": "nix-on-droid",
+        "alice@desk": "home-manager",
+    }
+    assert (hosts["alice@desk"]["ansible_host"], hosts["alice@desk"]["ansible_user"]) == ("desk", "alice")
+
+
+def test_a_flake_in_a_directory_of_any_name_is_read(project: Project) -> None:
+    Project(project.directory / "fl ake#1?x=%20").take("configurations")
+    project.options(flake="fl ake#1?x=%20", source="configurations")
+    outcome = project.run("--list")
+    assert outcome.rc != 0, "a path with # is not told from a flake's output in options"
+    project.options(source="configurations")
+    odd = Project(project.directory / "fl ake#1?x=%20")
+    odd.options(source="configurations")
+    assert "vps" in odd.hosts()
+
+
+def test_a_lock_file_is_not_written(project: Project) -> None:
+    project.take("deploy-rs")
+    project.options(override_inputs=overrides(project, "nixpkgs", "deploy-rs"))
+    project.hosts()
+    assert not (project.directory / "flake.lock").exists()
+
+
+def test_the_users_own_groups_and_variables_work(project: Project) -> None:
+    project.take("nodes")
+    project.options(
+        strict=True,
+        keyed_groups=[{"key": "nix_platform", "separator": "", "prefix": "os_"}],
+        groups={"dual_homed": "nix_ips | length > 1"},
+        compose={"first_ip": "nix_ips[0]"},
+    )
+    listed = project.load()
+    assert listed["dual_homed"]["hosts"] == ["vps-sg-2"]
+    assert listed["os_nix_on_droid"]["hosts"] == ["phone"]
+    assert listed["_meta"]["hostvars"]["vps-sg-2"]["first_ip"] == "192.0.2.12"
+
+
+class TestExampleFleet:
+    """The example fleet of this project, by its own inventory and by what its flake offers to other tools."""
+
+    INPUTS = {name: f"path:{STANDINS / name}" for name in ("nixpkgs", "nix-darwin", "nix-on-droid", "home-manager")}
+    FLAKE = f"path:{ROOT}"
+
+    def hosts(self, project: Project, **options: t.Any) -> dict[str, dict[str, t.Any]]:
+        project.options(flake=str(ROOT), **options)
+        return project.hosts()
+
+    def test_colmena_would_reach_the_same_machines(self, project: Project) -> None:
+        own = self.hosts(project, nodes=str(ROOT / "inventory" / "nodes.nix"))
+        hive = self.hosts(project, source="colmena", override_inputs=self.INPUTS)
+        assert set(hive) == {name for name, known in own.items() if known["nix_platform"] == "nixos"}
+        for name, known in hive.items():
+            for variable in ("ansible_host", "ansible_user", "nix_tags"):
+                assert known[variable] == own[name][variable], (name, variable)
+
+    def test_deploy_rs_would_reach_the_same_machines(self, project: Project) -> None:
+        own = self.hosts(project, nodes=str(ROOT / "inventory" / "nodes.nix"))
+        deploy = self.hosts(project, source="deploy-rs", override_inputs=self.INPUTS)
+        for name, known in deploy.items():
+            node = own[name.partition("@")[2] or name]
+            for variable in ("ansible_host", "ansible_user", "ansible_port"):
+                assert known.get(variable) == node.get(variable), (name, variable)
+        assert {name.partition("@")[2] or name for name in deploy} == set(own)
