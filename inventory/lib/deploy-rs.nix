@@ -16,7 +16,8 @@ let
     listToAttrs
     ;
 
-  outputs = mkFleet fleet;
+  # Said to be nodes, since a node may be called "nodes" itself.
+  outputs = mkFleet (fleet // { nodes = { inherit nodes; }; });
 
   activation =
     node:
