@@ -14,7 +14,7 @@ if t.TYPE_CHECKING:
     from .project import Project
 
 GREETING = 'greeting = "Hello";'
-SITE = 'site = pkgs.writeTextDir "index.html" \'\''
+SITE = "site = pkgs.writeTextDir \"index.html\" ''"
 
 
 def changed_greeting(project: Project) -> None:

@@ -10,6 +10,7 @@ import typing as t
 
 import pytest
 
+from .changes import change_everything
 from .lab import HOSTS, NIXOS, running
 
 if t.TYPE_CHECKING:
@@ -67,21 +68,3 @@ def test_every_kind_of_host_goes_back_and_forth(deployed: Project) -> None:
     assert run.rc == 0, run.output
     assert run.hosts(changed=1) == set(HOSTS)
     assert {host: running(host) for host in NIXOS} == before
-
-
-def change_everything(project: Project) -> None:
-    """Make every host's configuration another one."""
-    token = secrets.token_hex(4)
-    for platform, old in {
-        "nixos": 'time.timeZone = "UTC";',
-        "darwin": "system.stateVersion = 6;",
-        "home-manager": 'home.sessionVariables.EDITOR = "vi";',
-        "nix-on-droid": "pkgs.openssh",
-    }.items():
-        new = {
-            "nixos": f'time.timeZone = "UTC"; environment.etc."token".text = "{token}";',
-            "darwin": f'system.stateVersion = 6; environment.etc."token".text = "{token}";',
-            "home-manager": f'home.sessionVariables.EDITOR = "vi"; home.file.".token".text = "{token}";',
-            "nix-on-droid": f'pkgs.openssh (pkgs.writeTextDir "share/token" "{token}")',
-        }[platform]
-        project.edit(f"nix/platforms/{platform}.nix", old, new)

@@ -1,0 +1,25 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Edits of a project that make every host's configuration another one."""
+
+from __future__ import annotations
+
+import secrets
+import typing as t
+
+if t.TYPE_CHECKING:
+    from .project import Project
+
+# What is in each platform's module, and what to add behind it.
+EDITS = {
+    "nixos": ('time.timeZone = "UTC";', 'environment.etc."token".text = "{token}";'),
+    "darwin": ("system.stateVersion = 6;", 'environment.etc."token".text = "{token}";'),
+    "home-manager": ('home.sessionVariables.EDITOR = "vi";', 'home.file.".token".text = "{token}";'),
+    "nix-on-droid": ("user.gid = node.uid;", 'environment.etc."token".text = "{token}";'),
+}
+
+
+def change_everything(project: Project) -> None:
+    """Give every host a file that it has never had."""
+    for platform, (old, added) in EDITS.items():
+        project.edit(f"nix/platforms/{platform}.nix", old, f"{old} {added.format(token=secrets.token_hex(4))}")
