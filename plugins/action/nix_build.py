@@ -55,7 +55,9 @@ class ActionModule(NixAction):
         build = Build(
             [every_output(derivation)] if derivation else options["installables"],
             _settings(options),
-            dry_run=self.check_mode,
+            # A check may not write on the host itself. Elsewhere a result that nothing refers to changes nothing, and
+            # without it nobody could say what would be copied and activated.
+            dry_run=self.check_mode and self.host == self.play_host,
             timeout=options["timeout"],
             say=self.announce if ON_TERMINAL or display.verbosity else None,
         )

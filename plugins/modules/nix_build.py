@@ -72,7 +72,10 @@ attributes:
   check_mode:
     support: full
     details:
-      - Nothing is built. RV(built) and RV(fetched) tell what would be, as far as the machine knows without being sent anything.
+      - Nothing is built on the host that the task is for. RV(built) and RV(fetched) tell what would be, as far as the machine
+        knows without being sent anything.
+      - A machine that the task is delegated to builds all the same. That changes no host, and what would be copied and
+        activated can only be told of what is there.
   diff_mode:
     support: none
   idempotent:
