@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import pathlib
 import signal
 import threading
 import time
@@ -21,8 +23,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry impor
 from .machine import SHELLS, Machine
 
 if t.TYPE_CHECKING:
-    import pathlib
-
     from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import Answer
 
 PROFILE = "/nix/var/nix/profiles/system"
@@ -341,7 +341,7 @@ def test_a_profile_that_another_tool_linked_is_put_back_as_it_was(nixos: NixOS) 
     script = nixos.path(f"{bad}/bin/switch-to-configuration")
     script.write_text(script.read_text().replace("boot) ", "boot) exit 1; "))
     assert nixos.deploy(bad).outcome == "rolled_back"
-    assert nixos.there(os.readlink(nixos.path(PROFILE))) == old
+    assert nixos.there(str(nixos.path(PROFILE).readlink())) == old
     assert nixos.whole_as == whole(old)
 
 
@@ -501,18 +501,16 @@ def test_a_specialisation_runs_and_its_parent_is_the_default(nixos: NixOS, old: 
 
 
 def processes() -> list[str]:
+    """Return the command line of every process that there is."""
     found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/cmdline") as file:
-                found.append(file.read())
-        except OSError:
-            continue
+    for file in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found.append(file.read_text())
     return found
 
 
 def family(supervisor: int, step: int) -> list[int]:
-    """Return the guardian, the supervisor and the step, as a power cut would end them: all at once."""
-    with open(f"/proc/{supervisor}/stat") as file:
-        guardian = int(file.read().rpartition(") ")[2].split()[1])
+    """Return the guardian, the supervisor and the step, which a power cut ends all at once."""
+    status = pathlib.Path(f"/proc/{supervisor}/stat").read_text()
+    guardian = int(status.rpartition(") ")[2].split()[1])
     return [guardian, supervisor, step]

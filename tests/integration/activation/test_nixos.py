@@ -1,0 +1,271 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whatever befalls an activation, the machine ends on a whole system and the task says which."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from .conftest import Target
+
+SLOW = "echo begun > /run/begun; sleep 6; rm -f /run/begun"
+BEGUN = "test -e /run/begun"
+
+
+def script(text: str, name: str = "test") -> str:
+    """A module with one activation script."""
+    return f"{{ system.activationScripts.{name} = ''{text}''; }}"
+
+
+def etc(text: str) -> str:
+    """A module that makes a system different from others."""
+    return f'{{ environment.etc.different.text = "{text}"; }}'
+
+
+FAILING_UNIT = 'systemd.services.bad = { wantedBy = [ "multi-user.target" ]; serviceConfig.ExecStart = "/bin/false"; };'
+
+
+@pytest.fixture(scope="module")
+def plain(vps: Target) -> str:
+    """The system that the machine has before each test."""
+    return vps.system()
+
+
+@pytest.fixture(autouse=True)
+def _before_and_after(vps: Target, plain: str) -> None:
+    vps.lab("heal", vps.name)
+    vps.root("rm -f /run/begun")
+    answer = vps.activate(plain)
+    assert answer["outcome"] in ("activated", "unchanged"), answer
+    assert vps.whole == plain
+
+
+def test_a_new_system_runs_and_boots(vps: Target, plain: str) -> None:
+    new = vps.system(etc("new"))
+    answer = vps.activate(new, flake_revision="4f1e", flake_dirty=True, description="it's $(new)")
+    assert (answer["outcome"], answer["changed"]) == ("activated", True)
+    assert vps.whole == new
+    assert answer["previous"]["closure"] == answer["previous"]["running"] == plain
+    assert answer["journal"]["description"] == "it's $(new)"
+    assert answer["generation"] == max(vps.generations)
+    assert vps.leftovers == ""
+
+
+def test_again_is_unchanged(vps: Target, plain: str) -> None:
+    answer = vps.activate(plain)
+    assert (answer["outcome"], answer["changed"]) == ("unchanged", False)
+
+
+def test_check_mode_and_diff_show_and_change_nothing(vps: Target, plain: str) -> None:
+    new = vps.system(etc("checked"))
+    task = vps.start("nix_activate", "--check", "--diff", closure=new)
+    answer = task.result()
+    assert (answer["outcome"], answer["changed"]) == ("activated", True)
+    assert "would activate the configuration" in answer["log"]
+    assert "closure:" in answer["diff"]["prepared"]
+    assert vps.whole == plain
+
+
+def test_an_activation_script_that_fails(vps: Target, plain: str) -> None:
+    answer = vps.activate(vps.system(script("echo oh no; false")))
+    assert (answer["failed"], answer["outcome"], answer["exit_code"]) == (True, "rolled_back", 2)
+    assert "oh no" in answer["log"]
+    assert vps.whole == plain
+    assert vps.leftovers == ""
+
+
+def test_a_unit_that_fails(vps: Target, plain: str) -> None:
+    bad = vps.system(f"{{ {FAILING_UNIT} }}")
+    answer = vps.activate(bad)
+    assert (answer["failed"], answer["outcome"], answer["units_failed"]) == (True, "activated", ["bad.service"])
+    assert vps.whole == bad
+    answer = vps.activate(bad)
+    assert (answer["failed"], answer["units_failed"]) == (True, ["bad.service"])
+    answer = vps.activate(bad, failed_units="ignore")
+    assert (answer["failed"], answer["units_failed"]) == (False, ["bad.service"])
+
+
+def test_a_unit_that_fails_and_is_not_wanted(vps: Target, plain: str) -> None:
+    answer = vps.activate(vps.system(f"{{ {FAILING_UNIT} }}"), failed_units="rollback")
+    assert (answer["failed"], answer["outcome"]) == (True, "rolled_back")
+    assert vps.whole == plain
+    assert vps.root("systemctl is-failed bad").rc != 0
+
+
+def test_an_activation_that_hangs(vps: Target, plain: str) -> None:
+    answer = vps.activate(vps.system(script("sleep 1000")), activation_timeout=3)
+    assert (answer["outcome"], answer["exit_code"]) == ("rolled_back", 124)
+    assert vps.whole == plain
+    assert vps.root("ps -eo args | grep '[s]leep 1000'").rc == 1
+
+
+@pytest.mark.parametrize("how", [["--reset"], []])
+def test_a_line_that_is_cut_and_comes_back(vps: Target, plain: str, how: list[str]) -> None:
+    new = vps.system(script(f"{SLOW} # {how}"))
+    task = vps.start(closure=new)
+    vps.wait_until(BEGUN)
+    vps.lab("cut", vps.name, *how)
+    time.sleep(8)
+    assert vps.whole == new
+    vps.lab("heal", vps.name)
+    answer = task.result()
+    assert (answer["failed"], answer["outcome"]) == (False, "activated")
+    assert vps.leftovers == ""
+
+
+def test_a_switch_that_ends_every_session(vps: Target) -> None:
+    new = vps.system(script("pkill -9 -f sshd-session; sleep 1; systemctl restart ssh"))
+    assert vps.activate(new)["outcome"] == "activated"
+    assert vps.whole == new
+
+
+def test_a_switch_that_fails_after_ending_every_session(vps: Target, plain: str) -> None:
+    assert vps.activate(vps.system(script("pkill -9 -f sshd-session; sleep 1; false")))["outcome"] == "rolled_back"
+    assert vps.whole == plain
+
+
+def test_a_controller_that_is_interrupted(vps: Target) -> None:
+    new = vps.system(script(f"{SLOW} # ctrl-C"))
+    task = vps.start(closure=new)
+    vps.wait_until(BEGUN)
+    os.killpg(task.process.pid, signal.SIGINT)
+    task.process.communicate(timeout=60)
+    vps.wait_until("test ! -e /var/lib/nix.fleet/lock")
+    assert vps.whole == new
+    journal = vps.info(journal=1)["journal"]
+    assert journal[0]["outcome"] == "activated"
+
+
+@pytest.mark.parametrize("victim", ["supervisor", "unit"])
+def test_a_supervisor_that_is_killed(vps: Target, plain: str, victim: str) -> None:
+    task = vps.start(closure=vps.system(script(f"{SLOW} # {victim}")))
+    vps.wait_until(BEGUN)
+    if victim == "supervisor":
+        vps.says("kill -9 $(sed -n s/^pid=//p /var/lib/nix.fleet/lock)")
+    else:
+        vps.says("systemctl kill --signal=KILL 'nix-fleet-*'")
+    answer = task.result()
+    assert (answer["outcome"], answer["failed"]) == ("rolled_back", True)
+    assert vps.whole == plain
+    assert vps.leftovers == ""
+
+
+def test_a_deployment_that_an_operator_stops(vps: Target, plain: str) -> None:
+    task = vps.start(closure=vps.system(script(f"{SLOW} # stopped")))
+    vps.wait_until(BEGUN)
+    vps.says("systemctl stop 'nix-fleet-*'")
+    assert task.result()["outcome"] == "rolled_back"
+    assert vps.whole == plain
+
+
+@pytest.mark.parametrize("how", ["power-cycle", "reboot"])
+def test_a_machine_that_goes_down_in_the_middle(vps: Target, plain: str, how: str) -> None:
+    task = vps.start(closure=vps.system(script(f"{SLOW} # {how}")))
+    vps.wait_until(BEGUN)
+    vps.lab(how, vps.name)
+    answer = task.result()
+    assert (answer["outcome"], answer["failed"]) == ("rolled_back", True)
+    assert vps.whole == plain
+    assert vps.leftovers == ""
+
+
+def test_two_at_once(vps: Target) -> None:
+    first, second = vps.system(script(f"{SLOW} # first")), vps.system(etc("second"))
+    task = vps.start(closure=first)
+    vps.wait_until(BEGUN)
+    answer = vps.activate(second)
+    assert (answer["failed"], answer["outcome"], "another deployment" in answer["msg"]) == (True, "refused", True)
+    assert task.result()["outcome"] == "activated"
+    assert vps.whole == first
+
+
+def test_a_full_disk(vps: Target, plain: str) -> None:
+    new = vps.system(etc("full"))
+    vps.lab("fill-disk", vps.name)
+    try:
+        answer = vps.activate(new)
+        assert answer["failed"]
+        assert answer["outcome"] in ("refused", "rolled_back")
+        assert vps.whole == plain
+    finally:
+        vps.lab("free-disk", vps.name)
+    assert vps.activate(new)["outcome"] == "activated"
+    assert vps.whole == new
+
+
+def test_a_disk_that_is_filled_by_the_activation_itself(vps: Target, plain: str) -> None:
+    new = vps.system(script("dd if=/dev/zero of=/var/filled bs=1M 2>/dev/null || :"))
+    try:
+        answer = vps.activate(new)
+        assert answer["outcome"] in ("rolled_back", "activated"), answer
+        assert answer["journal"]["outcome"] == answer["outcome"]
+        assert vps.whole == (plain if answer["outcome"] == "rolled_back" else new)
+    finally:
+        vps.says("rm -f /var/filled")
+
+
+def test_another_init_comes_with_the_next_boot(vps: Target, plain: str) -> None:
+    new = vps.system("({ pkgs, ... }: { systemd.package = pkgs.systemd // { interfaceVersion = 3; }; })")
+    answer = vps.activate(new)
+    assert (answer["outcome"], answer["reboot_required"], answer["running"]) == ("activated", True, plain)
+    assert vps.activate(new)["outcome"] == "unchanged"
+    vps.lab("reboot", vps.name)
+    vps.wait_until("systemctl is-system-running --wait || :")
+    assert vps.whole == new
+    vps.activate(plain, goal="boot")
+    vps.lab("reboot", vps.name)
+    vps.wait_until("systemctl is-system-running --wait || :")
+
+
+def test_goals_boot_and_test(vps: Target, plain: str) -> None:
+    new = vps.system(etc("goal"))
+    assert vps.activate(new, goal="boot")["running"] == plain
+    assert vps.default == vps.says("cat /boot/loader/default") == new
+    assert vps.activate(rollback="previous", goal="boot")["default"] == plain
+    assert vps.activate(new, goal="test")["running"] == new
+    assert vps.default == plain
+
+
+def test_rollback_twice_and_to_a_number(vps: Target) -> None:
+    systems = [vps.system(etc(f"generation {number}")) for number in (1, 2, 3)]
+    numbers = [vps.activate(system)["generation"] for system in systems]
+    assert vps.activate(rollback="previous")["generation"] == numbers[1]
+    assert vps.activate(rollback="previous")["generation"] == numbers[0]
+    assert vps.whole == systems[0]
+    assert vps.activate(rollback=str(numbers[2]))["generation"] == numbers[2]
+    assert vps.whole == systems[2]
+    answer = vps.activate(rollback="999")
+    assert (answer["failed"], answer["outcome"]) == (True, "refused")
+
+
+def test_a_closure_that_is_not_there_is_told_how_to_get_there(vps: Target, plain: str) -> None:
+    answer = vps.activate("/nix/store/00000000000000000000000000000000-nixos-system-absent")
+    assert (answer["outcome"], "nix_copy_closure" in answer["advice"]) == ("refused", True)
+    assert vps.whole == plain
+
+
+@pytest.mark.parametrize(
+    "name", ["plain", "with space", "quote'd", 'dou"ble', "$(touch x)", ";reboot", "ünï", "-p", "*"]
+)
+def test_profiles_of_any_name(vps: Target, plain: str, name: str) -> None:
+    profile = f"/nix/var/nix/profiles/{name}"
+    options = {"platform": "custom", "profile": profile, "activate": "bin/switch-to-configuration"}
+    answer = vps.activate(plain, **options)
+    # Called without an action, the program only explains itself.
+    assert (answer["outcome"], answer["exit_code"]) == ("failed", 1)
+    assert vps.root("ls -d /x /root/x 2>/dev/null").said == ""
+
+
+def test_info_tells_what_there_is(vps: Target, plain: str) -> None:
+    facts = vps.info()
+    assert facts["platform"] == "nixos"
+    assert facts["current_system"] == facts["default"] == plain
+    assert facts["generation"] == max(entry["number"] for entry in facts["generations"] if entry["current"])
+    assert all(entry["date"].startswith("20") for entry in facts["generations"])
+    assert (facts["has_systemd"], facts["trusted"], facts["lock"]) == (True, True, None)
+    assert facts["boot_id"] == vps.says("cat /proc/sys/kernel/random/boot_id")
+    assert 0 < facts["store_free_bytes"] <= facts["store_total_bytes"]

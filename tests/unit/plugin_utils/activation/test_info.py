@@ -1,0 +1,105 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A machine describes itself to any shell, and what it does not say is null."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.info import info_script, parse_info
+
+from .machine import SHELLS, Machine
+
+if t.TYPE_CHECKING:
+    import pathlib
+
+PROFILE = "/nix/var/nix/profiles/system"
+NIX = """#!/bin/sh
+case "$*" in
+    *--version) echo 'nix (Nix) 2.26.3' ;;
+    *'show system') echo x86_64-linux ;;
+    *'store info'*) echo '{"trusted":false,"url":"daemon"}' ;;
+esac
+"""
+
+
+@pytest.fixture(params=SHELLS)
+def machine(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Machine:
+    machine = Machine(tmp_path, request.param, uid=0)
+    (tmp_path / "bin" / "nix").write_text(NIX)
+    (tmp_path / "bin" / "nix").chmod(0o755)
+    return machine
+
+
+def describe(machine: Machine, **options: t.Any) -> dict[str, t.Any]:
+    return parse_info(machine.run(info_script(**{"platform": None, "profile": None, "journal": 10, **options})).stdout)
+
+
+def test_a_machine_without_any_platform_is_described_as_a_builder(machine: Machine) -> None:
+    facts = describe(machine)
+    assert (facts["platform"], facts["nix_version"], facts["system"]) == (None, "2.26.3", "x86_64-linux")
+    assert (facts["trusted"], facts["generations"], facts["lock"]) == (False, [], None)
+    assert 0 < facts["store_free_bytes"] <= facts["store_total_bytes"]
+
+
+def test_a_nixos_machine_is_known_by_its_running_system(machine: Machine) -> None:
+    first, second = machine.closure("nixos-a", nixos_version=""), machine.closure("nixos-b", nixos_version="")
+    machine.link(f"{PROFILE}-9-link", first)
+    machine.link(f"{PROFILE}-10-link", second)
+    machine.link(PROFILE, "system-10-link")
+    machine.link("/run/current-system", first)
+    facts = describe(machine)
+    assert (facts["platform"], facts["profile"], facts["generation"]) == ("nixos", PROFILE, 10)
+    assert (facts["default"], facts["current_system"], facts["booted_system"]) == (second, first, None)
+    assert [(entry["number"], entry["closure"], entry["current"]) for entry in facts["generations"]] == [
+        (9, first, False),
+        (10, second, True),
+    ]
+    assert facts["generations"][0]["date"].endswith("Z")
+
+
+def test_a_home_is_found_where_there_is_no_whole_machine(machine: Machine) -> None:
+    profile = machine.home / ".local/state/nix/profiles/home-manager"
+    home = machine.closure("home-manager-generation", activate="")
+    machine.link(machine.there(f"{profile}-1-link"), home)
+    machine.link(machine.there(str(profile)), "home-manager-1-link")
+    facts = describe(machine)
+    assert (facts["platform"], facts["generation"], facts["current_system"]) == ("home-manager", 1, home)
+
+
+def test_a_profile_of_ones_own_is_described_on_demand(machine: Machine) -> None:
+    website = machine.closure("website-1", bin__activate="")
+    machine.link("/nix/var/nix/profiles/my site-3-link", website)
+    machine.link("/nix/var/nix/profiles/my site", "my site-3-link")
+    facts = describe(machine, platform="custom", profile="/nix/var/nix/profiles/my site")
+    assert (facts["platform"], facts["generation"], facts["default"]) == ("custom", 3, website)
+
+
+def test_the_journal_and_a_dead_holder_are_shown(machine: Machine) -> None:
+    runs = machine.state / "runs" / "1"
+    runs.mkdir(parents=True)
+    (runs / "recorded").touch()
+    (runs / "holder").write_text("id=1\nwho=alice@laptop\npid=999999\nstarted=2026-01-31T12:00:00Z\n")
+    (machine.state / "lock").symlink_to(runs / "holder")
+    lines = [f'{{"id":"{number}","outcome":"activated"}}' for number in range(5)] + ["not json"]
+    (machine.state / "journal.jsonl").write_text("\n".join(lines) + "\n")
+    facts = describe(machine, journal=3)
+    assert [entry["id"] for entry in facts["journal"]] == ["3", "4"]
+    assert facts["lock"] == {
+        "id": "1",
+        "holder": "alice@laptop",
+        "process": 999999,
+        "started": "2026-01-31T12:00:00Z",
+        "alive": False,
+    }
+    assert facts["interrupted"]
+
+
+@pytest.mark.parametrize(
+    "nonsense", ["", "\0", "generations=1", "generations=x y z", "store_free_kib=9e9", "journal=7"]
+)
+def test_nonsense_is_null(nonsense: str) -> None:
+    facts = parse_info(nonsense)
+    assert (facts["generations"], facts["journal"], facts["store_free_bytes"]) == ([], [], None)

@@ -1,0 +1,94 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What no machine should be asked is refused on the controller, and what is asked arrives as it was meant."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import typing as t
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.program import begin_script, part
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin, Request
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import ActivationError
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
+
+CLOSURE = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-system-vps-25.11"
+
+
+def request(platform: str = "nixos", **fields: t.Any) -> Request:
+    given = {"id": "1", "platform": platforms()[platform], "origin": Origin("alice", "laptop"), **fields}
+    if "rollback" not in given:
+        given.setdefault("closure", CLOSURE)
+    return Request(**given)
+
+
+@pytest.mark.parametrize(
+    ("platform", "fields", "words"),
+    [
+        ("darwin", {"goal": "boot"}, "darwin has no goal boot; it has switch, dry-activate"),
+        ("nix-on-droid", {"goal": "test"}, "no goal test"),
+        ("nixos", {"closure": "/etc/passwd"}, "not a store path"),
+        ("nixos", {"closure": f"{CLOSURE}/bin"}, "not a store path"),
+        ("nixos", {"closure": f"{CLOSURE}\n/nix"}, "not a store path"),
+        ("nixos", {"closure": None}, "one of closure and rollback"),
+        ("nixos", {"closure": CLOSURE, "rollback": "previous"}, "one of closure and rollback"),
+        ("nixos", {"rollback": "0"}, "neither 'previous' nor the number"),
+        ("nixos", {"rollback": "7; reboot"}, "neither 'previous' nor the number"),
+        ("nixos", {"profile": "system"}, "not an absolute path"),
+        ("nixos", {"profile": "/a\n/b"}, "not an absolute path"),
+        ("nixos", {"profile": "/"}, "not an absolute path"),
+        ("nixos", {"program": "bin/activate"}, "leave the option activate out"),
+        ("nixos", {"specialisation": "../../etc"}, "not a name"),
+        ("darwin", {"specialisation": "travel"}, "no specialisations"),
+        ("darwin", {"install_bootloader": True}, "no boot loader"),
+        ("nixos", {"activation_timeout": 0}, "not a number of seconds"),
+        ("nixos", {"nix_options": {"a = b\nc": "1"}}, "no setting"),
+        ("nixos", {"nix_options": {"cores": "1\nbuilders = x"}}, "no setting"),
+        ("home-manager", {"backup_extension": "/../x"}, "not the end of a file name"),
+        ("custom", {"profile": "/p"}, "needs the option activate"),
+        ("custom", {"program": "activate"}, "needs the option profile"),
+        ("custom", {"profile": "/p", "program": "../activate"}, "not the path of a program"),
+        ("custom", {"profile": "/p", "program": "/bin/sh"}, "not the path of a program"),
+    ],
+)
+def test_nonsense_is_refused_with_a_reason(platform: str, fields: dict[str, t.Any], words: str) -> None:
+    with pytest.raises(ActivationError) as raised:
+        request(platform, **fields)
+    assert words in raised.value.cause
+    assert raised.value.details["outcome"] == "refused"
+
+
+@pytest.mark.parametrize("profile", ["/nix/var/nix/profiles/with space", "/p/$(touch x)", "/p/'\"", "~/profiles/ünï"])
+def test_a_profile_may_have_any_name(profile: str) -> None:
+    assert f"profile={profile}" in request("custom", profile=profile, program="bin/activate").arguments()
+
+
+def test_every_value_reaches_the_machine_as_it_is() -> None:
+    hostile = Origin("a'b", "c$(touch x)", description='`id` \\ "$HOME" ünï\n\x1b[2J;reboot\r')
+    asked = request(origin=hostile, nix_options={"substituters": ["https://a", "https://b"], "fallback": True})
+    script = "\n".join(
+        [
+            part("target"),
+            part("request"),
+            "default_profile() { :; }",
+            shlex.join(["read_request", *asked.arguments()]),
+            'printf "%s\\n" "$entry" "$who" "$NIX_CONFIG"',
+        ]
+    )
+    lines = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert json.loads(lines[0])["description"] == '`id` \\ "$HOME" ünï  [2J;reboot '
+    assert lines[1:] == ["a'b@c$(touch x)", "substituters = https://a https://b", "fallback = true"]
+
+
+def test_a_line_of_the_journal_has_a_bounded_length() -> None:
+    asked = request(origin=Origin("a" * 10_000, "b" * 10_000, description="c" * 10_000, revision="d" * 10_000))
+    assert len(max(asked.arguments(), key=len)) < 4000
+
+
+def test_the_platforms_functions_take_the_place_of_the_general_ones() -> None:
+    script = begin_script(request("home-manager"))
+    assert script.index("current-home") > script.index("what every platform does".capitalize())
