@@ -17,7 +17,9 @@ from ansible.errors import AnsibleError
 from ansible.plugins.loader import connection_loader
 
 from ..errors import CopyError
-from ..transport.door import Login, open_door
+from ..transport.door import Door, Login, open_door
+from ..transport.handshake import refuses
+from ..transport.link import LinkLostError
 from ..transport.local_link import LocalLink
 from ..transport.pulse import Pulse
 from ..transport.ssh_link import SshLink
@@ -66,9 +68,24 @@ def opened_store(
     ):
         try:
             yield socket
-        finally:
-            # Whatever the block made of it: this is why.
+        except Exception as error:
+            # Whatever the block made of it: this may be why.
             pulse.check()
+            if refuses(socket, timeout):
+                raise _closed(way, door) from error
+            raise
+
+
+def _closed(way: Link, door: Door) -> Exception:
+    """Return what it means that nobody answers at the socket of ``door`` although it has been brought here."""
+    if not way.is_open:
+        return LinkLostError(f"{way.host}: the ssh session has ended")
+    return CopyError(
+        f"the Nix daemon at {door.socket} cannot be reached through the connection",
+        host=way.host,
+        advice="sshd there must be OpenSSH and must forward sockets (AllowStreamLocalForwarding, DisableForwarding);"
+        " and a daemon must listen there",
+    )
 
 
 @contextlib.contextmanager

@@ -27,14 +27,14 @@ class Meaning:
 MEANINGS = (
     Meaning(
         r"lacks (a signature|a valid signature|signature) by a trusted key|lacks a valid signature",
-        "the target's store does not take paths that no key it trusts has signed",
+        "the store does not take paths that no key it trusts has signed",
         "log in as root, escalate, or make the login a trusted user of its Nix (`trusted-users`); or sign the paths with"
         " a key that it trusts; or let the target build for itself (deploy_build_on: target)",
     ),
     Meaning(
         r"No space left on device|database or disk is full|Disk quota exceeded",
-        "a disk is full",
-        "make room on the machine whose store is named above (nix-collect-garbage --delete-older-than 30d), and run again:"
+        "the disk is full",
+        "make room there (nix-collect-garbage --delete-older-than 30d), and run again:"
         " what has arrived is not sent a second time",
     ),
     Meaning(

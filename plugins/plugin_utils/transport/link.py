@@ -24,6 +24,10 @@ class Link(t.Protocol):
     def host(self) -> str:
         """The inventory name of the machine, for messages."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the link is there; one that is silent is."""
+
     def command(self, argv: Sequence[str]) -> list[str]:
         """Return the command line which, run here, runs ``argv`` there with its standard input, output and error."""
 

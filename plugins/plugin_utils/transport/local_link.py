@@ -18,6 +18,7 @@ class LocalLink:
 
     def __init__(self, host: str) -> None:
         self.host = host
+        self.is_open = True
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """See ``Link.command``."""

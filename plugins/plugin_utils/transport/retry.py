@@ -23,10 +23,10 @@ def retried(
     announce: Callable[[str], None],
 ) -> Result:
     """Return what ``attempt`` returns, tried up to ``retries`` more times while it raises one of ``on``."""
-    for left in range(retries, 0, -1):
+    for _left in range(retries, 0, -1):
         try:
             return attempt()
         except on as error:
-            announce(f"{error}; trying again in {delay:g} s ({left} left)")
+            announce(f"interrupted ({error}); trying again in {delay:g} s")
             time.sleep(delay)
     return attempt()
