@@ -1,21 +1,21 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Attribute paths of a flake, as Nix's command line reads them."""
+"""Which attribute of the flake is built, and attribute paths that no reader of them can take for something else."""
 
 from __future__ import annotations
 
 import re
 import typing as t
 
+from ..errors import EvaluationError
+from ..nix import language
 from .fields import Check, quoted
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_'-]*")
-_STEP = re.compile(r'"(?P<quoted>[^"]*)"|(?P<plain>[^."]+)')
-# What ends a quoted step, or would mean something else where the path is read as an expression.
+# What ends a quoted name, or would mean something else where the path is read as an expression.
 _UNSPEAKABLE = re.compile(r'["\\\x00-\x1f\x7f]|\$\{')
 
 _ANYWHERE = Check("attribute path")
@@ -30,28 +30,26 @@ CONFIGURATIONS = {output: platform for platform, (output, _rest) in _BUILT.items
 
 
 def attribute_path(steps: Sequence[str], check: Check = _ANYWHERE) -> str:
-    """Return ``steps`` as an attribute path, each quoted where Nix needs that."""
+    """Return ``steps`` as an attribute path; raises ``InventoryError`` for a name that cannot be in one."""
     for step in steps:
         if not step or _UNSPEAKABLE.search(step):
             raise check.failure(
                 f"{quoted(step)} cannot be named in an attribute path; choose a name without double quotes, backslashes, "
                 "${ and control characters"
             )
-    return ".".join(step if _PLAIN.fullmatch(step) else f'"{step}"' for step in steps)
+    return language.attribute_path(steps)
 
 
 def steps_of(path: str) -> tuple[str, ...]:
     """Return the steps of an attribute path as a user writes it behind ``#``."""
-    steps: list[str] = []
-    position = 0
-    while position <= len(path):
-        step = _STEP.match(path, position)
-        if step is None or path[step.end() : step.end() + 1] not in ("", "."):
-            raise _ANYWHERE.failure(f"{quoted(path)} cannot be read; write it as NAME.NAME")
-        steps.append(step["quoted"] if step["quoted"] is not None else step["plain"])
-        position = step.end() + 1
+    try:
+        steps = language.attribute_steps(path)
+    except EvaluationError as error:
+        raise _ANYWHERE.failure(f"{error.cause}; {error.advice}") from None
+    if not steps:
+        raise _ANYWHERE.failure("it is empty; name an output")
     attribute_path(steps)
-    return tuple(steps)
+    return steps
 
 
 def built_attribute(platform: str, configuration: str, check: Check) -> str:

@@ -14,6 +14,7 @@ import typing as t
 
 from ..errors import InventoryError
 from ..nix.command import nix, option_arguments
+from ..nix.language import string_literal
 from ..process import CommandTimeoutError, run
 from .fields import quoted, shown
 from .place import FlakeOutput, NixFile
@@ -79,7 +80,7 @@ class Evaluated:
 def expression(sources: Sequence[Source], place: NixFile | FlakeOutput) -> str:
     """Return the function that Nix applies to the flake's outputs or to the file's value."""
     readers = "\n".join(
-        f"    {{ source = {nix_string(source.name)}; read = {source.expression.strip()}; }}" for source in sources
+        f"    {{ source = {string_literal(source.name)}; read = {source.expression.strip()}; }}" for source in sources
     )
     if isinstance(place, NixFile):
         given = "{ outputs = { }; inherit value; }"
@@ -88,15 +89,10 @@ def expression(sources: Sequence[Source], place: NixFile | FlakeOutput) -> str:
         given = "{ inherit outputs; value = null; }"
         argument = "outputs"
     else:
-        steps = " ".join(nix_string(step) for step in place.attribute)
+        steps = " ".join(string_literal(step) for step in place.attribute)
         given = f"{{ inherit outputs; value = select outputs [ {steps} ]; }}"
         argument = "outputs"
     return f"{_PRELUDE}{argument}: first [\n{readers}\n] {given}\n"
-
-
-def nix_string(text: str) -> str:
-    """Return ``text`` as a string of the Nix language."""
-    return json.dumps(text, ensure_ascii=False).replace("$", "\\$")
 
 
 def evaluation_command(place: NixFile | FlakeOutput, function: str, settings: Settings, *, report: bool) -> list[str]:

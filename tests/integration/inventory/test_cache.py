@@ -74,6 +74,8 @@ def test_flushing_the_cache_evaluates_again(cached: Project) -> None:
     options(cached)
     cached.load()
     cached.calls()
+    if "--flush-cache" not in cached.run("--help").stdout:
+        pytest.skip("this ansible-inventory has no --flush-cache")
     cached.load("--flush-cache")
     assert cached.calls() == ["eval"]
     cached.load()

@@ -22,7 +22,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.evaluation imp
     evaluation_command,
     expression,
     failure,
-    nix_string,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.place import FlakeOutput, NixFile
 from ansible_collections.nix.fleet.plugins.plugin_utils.process import CommandTimeoutError, Completed
@@ -70,10 +69,6 @@ def test_settings_are_arguments_of_their_own() -> None:
 def test_the_function_takes_the_named_output_step_by_step() -> None:
     function = expression(NODES, FlakeOutput("/f", ("fleet", "a.b$(x)")))
     assert 'value = select outputs [ "fleet" "a.b\\$(x)" ];' in function
-
-
-def test_text_is_quoted_for_the_nix_language() -> None:
-    assert nix_string('a"b\\c\n${d}') == '"a\\"b\\\\c\\n\\${d}"'
 
 
 def test_a_failure_is_told_by_its_place_in_the_data_its_message_and_its_position() -> None:
