@@ -70,25 +70,22 @@ def run(
     )
     with _ended_with_caller(process):
         stderr: list[str] = []
-        reader = threading.Thread(target=_read_lines, args=(process, stderr, on_stderr_line), daemon=True)
+        reader = threading.Thread(target=_read_lines, args=(process.stderr, stderr, on_stderr_line), daemon=True)
         writer = threading.Thread(target=_write, args=(process, stdin), daemon=True)
         watchdog = _Watchdog(process, timeout)
         reader.start()
         writer.start()
         with watchdog:
-            assert process.stdout is not None
-            stdout = process.stdout.read()
+            stdout = t.cast("t.IO[bytes]", process.stdout).read()
             process.wait()
         reader.join()
-        if watchdog.fired:
-            assert timeout is not None
+        if timeout is not None and watchdog.fired:
             raise CommandTimeoutError(argv, timeout)
     return Completed(tuple(argv), process.returncode, stdout.decode(errors="replace"), "".join(stderr))
 
 
-def _read_lines(process: subprocess.Popen[bytes], lines: list[str], on_line: Callable[[str], None] | None) -> None:
-    assert process.stderr is not None
-    for raw in process.stderr:
+def _read_lines(stream: t.IO[bytes], lines: list[str], on_line: Callable[[str], None] | None) -> None:
+    for raw in stream:
         line = raw.decode(errors="replace")
         lines.append(line)
         if on_line is not None:

@@ -56,7 +56,7 @@ def test_a_command_out_of_time_ends_with_everything_it_started(tmp_path: Path) -
     pid_file = tmp_path / "pid"
     with pytest.raises(CommandTimeoutError):
         run(["sh", "-c", f"sleep 60 & echo $! > {pid_file}; wait"], timeout=0.5)
-    assert not is_running(int(pid_file.read_text()))
+    wait_until(lambda: not is_running(int(pid_file.read_text())))
 
 
 def test_terminating_the_caller_ends_the_command(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_terminating_the_caller_ends_the_command(tmp_path: Path) -> None:
     wait_until(lambda: pid_file.exists() and pid_file.read_text().strip() != "")
     caller.send_signal(signal.SIGTERM)
     assert caller.wait(10) != 0
-    assert not is_running(int(pid_file.read_text()))
+    wait_until(lambda: not is_running(int(pid_file.read_text())))
 
 
 def is_running(pid: int) -> bool:
