@@ -7,11 +7,13 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+import yaml
 from ansible.errors import AnsibleError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
 
+from ansible_collections.nix.fleet.plugins.inventory import nix_inventory
 from ansible_collections.nix.fleet.plugins.inventory.nix_inventory import InventoryModule, as_data
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.fleet import Fleet
 
@@ -44,6 +46,15 @@ def told(fleet: Fleet, inventory: InventoryData | None = None, **options: t.Any)
     inventory = inventory or InventoryData()
     Plugin(inventory, **options)._add(fleet)
     return inventory
+
+
+def test_each_example_of_the_documentation_is_an_inventory_file() -> None:
+    documented = set(yaml.safe_load(nix_inventory.DOCUMENTATION)["options"])
+    constructed = {"strict", "keyed_groups", "groups", "compose"}
+    cached = {"cache", "cache_plugin", "cache_connection"}
+    for example in yaml.safe_load_all(nix_inventory.EXAMPLES):
+        assert example["plugin"] == InventoryModule.NAME
+        assert set(example) <= documented | constructed | cached
 
 
 def members(inventory: InventoryData, group: str) -> list[str]:
