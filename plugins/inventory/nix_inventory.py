@@ -249,9 +249,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 self.inventory.remove_host(self.inventory.hosts[name])
             # Not by remove_group, which in ansible-core 2.16 knows groups by name in one line and by themselves in another.
             for name in set(self.inventory.groups) - earlier_groups:
-                group = self.inventory.groups.pop(name)
+                forgotten = self.inventory.groups.pop(name)
                 for host in self.inventory.hosts.values():
-                    host.remove_group(group)
+                    host.remove_group(forgotten)
             raise
 
     def _construct(self, fleet: Fleet) -> None:
