@@ -146,8 +146,9 @@ def connection_to(action: NixAction, host: str) -> ConnectionBase:
     context.port = None
     context.remote_user = None
     context.become = False
-    name = str(variables.get("ansible_connection", action._task.connection or "ssh"))
-    name = "ssh" if name == "smart" else name
+    # The play's `connection` keyword is about its own hosts.
+    usual = "local" if host in constants.LOCALHOST else constants.DEFAULT_TRANSPORT
+    name = str(variables.get("ansible_connection", usual)).replace("smart", "ssh")
     connection = connection_loader.get(name, context, new_stdin=None, task_uuid=action._task._uuid)
     if connection is None:
         raise CopyError(f"the connection plugin {name} of {host} was not found", host=action.host)

@@ -28,8 +28,9 @@ MEANINGS = (
     Meaning(
         r"lacks (a signature|a valid signature|signature) by a trusted key|lacks a valid signature",
         "the store does not take paths that no key it trusts has signed",
-        "log in as root, escalate, or make the login a trusted user of its Nix (`trusted-users`); or sign the paths with"
-        " a key that it trusts; or let the target build for itself (deploy_build_on: target)",
+        "sign them with a key that it trusts (`nix store sign`, trusted-public-keys); or, unless check_signatures asks for"
+        " signatures: log in as root, escalate, or make the login a trusted user of its Nix (trusted-users); or let the"
+        " target build for itself (deploy_build_on: target)",
     ),
     Meaning(
         r"No space left on device|database or disk is full|Disk quota exceeded",
