@@ -31,6 +31,16 @@ def project(tmp_path: Path) -> Project:
 @pytest.fixture
 def deployed(project: Project) -> Project:
     """Return a project that the whole fleet runs."""
-    run = project.run("nix.fleet.deploy")
+    return _deployed(project, "all")
+
+
+@pytest.fixture
+def servers(project: Project) -> Project:
+    """Return a project that the web servers run."""
+    return _deployed(project, "vps")
+
+
+def _deployed(project: Project, limit: str) -> Project:
+    run = project.run("nix.fleet.deploy", "-l", limit)
     assert run.rc == 0, run.output
     return project

@@ -17,9 +17,9 @@ if t.TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("place", ["controller", "homelab", "target"])
-def test_a_host_is_built_where_the_variable_says(deployed: Project, place: str) -> None:
-    deployed.edit("inventory/nodes.nix", '"shop.example.org"', f'"{secrets.token_hex(4)}.example"')
-    run = deployed.run("deploy.yml", "-l", "vps-sg-2", "-e", f"deploy_build_on={place}")
+def test_a_host_is_built_where_the_variable_says(servers: Project, place: str) -> None:
+    servers.edit("inventory/nodes.nix", '"shop.example.org"', f'"{secrets.token_hex(4)}.example"')
+    run = servers.run("deploy.yml", "-l", "vps-sg-2", "-e", f"deploy_build_on={place}")
     assert run.rc == 0, run.output
     system = running("vps-sg-2").system
     assert system in run.output or run.closing.startswith("1 host: 1 ")

@@ -48,10 +48,10 @@ def test_an_edit_of_the_inventory_deploys_just_what_it_changes(deployed: Project
     assert name in page("vps-sg-2")
 
 
-def test_a_limit_leaves_the_others_alone(deployed: Project) -> None:
-    deployed.edit("inventory/nodes.nix", GREETING, f'greeting = "{secrets.token_hex(4)}";')
+def test_a_limit_leaves_the_others_alone(servers: Project) -> None:
+    servers.edit("inventory/nodes.nix", GREETING, f'greeting = "{secrets.token_hex(4)}";')
     before = running("vps-sg-1")
-    run = deployed.run("deploy.yml", "-l", "vps-sg-2")
+    run = servers.run("deploy.yml", "-l", "vps-sg-2")
     assert run.rc == 0, run.output
     assert run.hosts() == {"vps-sg-2"}
     assert running("vps-sg-1") == before
@@ -68,37 +68,37 @@ def test_check_mode_writes_nothing_on_a_target(deployed: Project) -> None:
     assert "rebuilt: " in run.output
 
 
-def test_the_playbook_diff_is_such_a_check(deployed: Project) -> None:
-    deployed.edit("inventory/nodes.nix", GREETING, f'greeting = "{secrets.token_hex(4)}";')
+def test_the_playbook_diff_is_such_a_check(servers: Project) -> None:
+    servers.edit("inventory/nodes.nix", GREETING, f'greeting = "{secrets.token_hex(4)}";')
     before = contents("vps-sg-1")
-    run = deployed.run("nix.fleet.diff", "-l", "vps-sg-1")
+    run = servers.run("nix.fleet.diff", "-l", "vps-sg-1")
     assert run.rc == 0, run.output
     assert run.closing.startswith("1 host: 1 would change")
     assert "closure: " in run.output
     assert contents("vps-sg-1") == before
 
 
-def test_the_goal_build_touches_no_target(deployed: Project) -> None:
-    deployed.edit("inventory/nodes.nix", GREETING, f'greeting = "{secrets.token_hex(4)}";')
+def test_the_goal_build_touches_no_target(servers: Project) -> None:
+    servers.edit("inventory/nodes.nix", GREETING, f'greeting = "{secrets.token_hex(4)}";')
     before = contents("vps-sg-1")
-    run = deployed.run("nix.fleet.build", "-l", "vps-sg-1")
+    run = servers.run("nix.fleet.build", "-l", "vps-sg-1")
     assert run.rc == 0, run.output
     assert run.closing.startswith("1 host: 1 built")
     assert contents("vps-sg-1") == before
 
 
-def test_the_goal_boot_waits_for_a_reboot(deployed: Project) -> None:
-    deployed.edit("inventory/nodes.nix", GREETING, f'greeting = "{secrets.token_hex(4)}";')
+def test_the_goal_boot_waits_for_a_reboot(servers: Project) -> None:
+    servers.edit("inventory/nodes.nix", GREETING, f'greeting = "{secrets.token_hex(4)}";')
     before = running("vps-sg-1")
-    run = deployed.run("deploy.yml", "-l", "vps-sg-1", "-e", "deploy_goal=boot")
+    run = servers.run("deploy.yml", "-l", "vps-sg-1", "-e", "deploy_goal=boot")
     assert run.rc == 0, run.output
     after = running("vps-sg-1")
     assert after.system == before.system
     assert after.default != before.default
 
 
-def test_hosts_of_a_batch_of_one_come_one_after_the_other(deployed: Project) -> None:
-    run = deployed.run("deploy.yml", "-l", "vps", "-e", "deploy_batch_size=1")
+def test_hosts_of_a_batch_of_one_come_one_after_the_other(servers: Project) -> None:
+    run = servers.run("deploy.yml", "-l", "vps", "-e", "deploy_batch_size=1")
     assert run.rc == 0, run.output
     assert run.output.count("PLAY [Deploy]") == 3
 

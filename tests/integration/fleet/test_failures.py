@@ -22,11 +22,11 @@ def changed_greeting(project: Project) -> None:
     project.edit("inventory/nodes.nix", GREETING, f'greeting = "{secrets.token_hex(4)}";')
 
 
-def test_a_configuration_that_does_not_evaluate_stops_its_host_only(deployed: Project) -> None:
-    changed_greeting(deployed)
-    deployed.edit("inventory/nodes.nix", 'domains = [ "shop.example.org" ];', "domains = { };")
+def test_a_configuration_that_does_not_evaluate_stops_its_host_only(servers: Project) -> None:
+    changed_greeting(servers)
+    servers.edit("inventory/nodes.nix", 'domains = [ "shop.example.org" ];', "domains = { };")
     before = running("vps-sg-2")
-    run = deployed.run("deploy.yml", "-l", "vps")
+    run = servers.run("deploy.yml", "-l", "vps")
     assert run.rc == 2
     assert run.hosts(failed=1) == {"vps-sg-2"}
     assert "1 failed" in run.closing
@@ -34,50 +34,50 @@ def test_a_configuration_that_does_not_evaluate_stops_its_host_only(deployed: Pr
     assert running("vps-sg-2") == before
 
 
-def test_a_build_that_fails_stops_its_host_only(deployed: Project) -> None:
-    changed_greeting(deployed)
-    deployed.edit(
+def test_a_build_that_fails_stops_its_host_only(servers: Project) -> None:
+    changed_greeting(servers)
+    servers.edit(
         "nix/roles/web.nix",
         "${pkgs.busybox}/bin/httpd",
         '${if node.name == "vps-sg-2" then pkgs.runCommand "broken-page" { } "echo the page is broken; exit 3" '
         "else pkgs.busybox}/bin/httpd",
     )
     before = running("vps-sg-2")
-    run = deployed.run("deploy.yml", "-l", "vps")
+    run = servers.run("deploy.yml", "-l", "vps")
     assert run.rc == 2
     assert run.hosts(failed=1) == {"vps-sg-2"}
     assert "the page is broken" in run.output, "the failed derivation's own log is missing"
     assert running("vps-sg-2") == before
 
 
-def test_an_unreachable_host_stops_none_of_the_others(deployed: Project) -> None:
-    changed_greeting(deployed)
+def test_an_unreachable_host_stops_none_of_the_others(servers: Project) -> None:
+    changed_greeting(servers)
     before = running("vps-sg-2")
     with cut("vps-sg-2"):
-        run = deployed.run("deploy.yml", "-l", "vps")
+        run = servers.run("deploy.yml", "-l", "vps")
         assert run.rc == 4
         assert run.hosts(unreachable=1) == {"vps-sg-2"}
         assert run.hosts(failed=0, unreachable=0) == {"vps-sg-1", "vps-de-1"}
         assert "1 unreachable" in run.closing
         assert running("vps-sg-2") == before
-    recovered = deployed.run("deploy.yml", "-l", "vps")
+    recovered = servers.run("deploy.yml", "-l", "vps")
     assert recovered.rc == 0, recovered.output
     assert recovered.hosts(changed=0) == {"vps-sg-1", "vps-de-1"}
     assert running("vps-sg-2") != before
 
 
-def test_the_summary_says_why_and_what_next(deployed: Project) -> None:
-    deployed.edit("inventory/nodes.nix", 'domains = [ "shop.example.org" ];', "domains = { };")
-    run = deployed.run("deploy.yml", "-l", "vps-sg-2")
+def test_the_summary_says_why_and_what_next(servers: Project) -> None:
+    servers.edit("inventory/nodes.nix", 'domains = [ "shop.example.org" ];', "domains = { };")
+    run = servers.run("deploy.yml", "-l", "vps-sg-2")
     report = run.output.partition("FLEET ***")[2]
     assert "evaluation:" in report
     assert "next:" in report
     assert max(map(len, report.splitlines()[1:])) <= 100
 
 
-def test_of_two_deployments_at_once_both_end_and_the_host_is_whole(deployed: Project) -> None:
-    changed_greeting(deployed)
-    runs = [deployed.start("deploy.yml", "-l", "vps-sg-1,vps-sg-2") for _ in range(2)]
+def test_of_two_deployments_at_once_both_end_and_the_host_is_whole(servers: Project) -> None:
+    changed_greeting(servers)
+    runs = [servers.start("deploy.yml", "-l", "vps-sg-1,vps-sg-2") for _ in range(2)]
     first, second = (ended(run) for run in runs)
     assert 0 in (first.rc, second.rc), first.output + second.output
     for run in (first, second):
@@ -85,17 +85,17 @@ def test_of_two_deployments_at_once_both_end_and_the_host_is_whole(deployed: Pro
     for host in ("vps-sg-1", "vps-sg-2"):
         now = running(host)
         assert now.system == now.default
-    again = deployed.run("deploy.yml", "-l", "vps-sg-1,vps-sg-2")
+    again = servers.run("deploy.yml", "-l", "vps-sg-1,vps-sg-2")
     assert again.hosts(changed=0) == {"vps-sg-1", "vps-sg-2"}
 
 
-def test_a_mistyped_variable_is_told_before_anything_is_done(deployed: Project) -> None:
-    run = deployed.run("deploy.yml", "-l", "vps-sg-1", "-e", "deploy_goal=swich")
+def test_a_mistyped_variable_is_told_before_anything_is_done(servers: Project) -> None:
+    run = servers.run("deploy.yml", "-l", "vps-sg-1", "-e", "deploy_goal=swich")
     assert run.rc == 2
     assert "value of deploy_goal must be one of: switch, boot, test" in run.output
 
 
-def test_a_host_of_no_nix_inventory_is_told_what_is_missing(deployed: Project) -> None:
-    run = deployed.run("nix.fleet.deploy", "-i", "somewhere.example,")
+def test_a_host_of_no_nix_inventory_is_told_what_is_missing(servers: Project) -> None:
+    run = servers.run("nix.fleet.deploy", "-i", "somewhere.example,")
     assert run.rc == 2
     assert "set deploy_flake and deploy_attr" in run.output
