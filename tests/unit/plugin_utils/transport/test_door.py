@@ -1,0 +1,159 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a machine's store is reached, and that a private daemon never outlives the copy it was started for."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import time
+import typing as t
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import CopyError
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.door import Door, Login, open_door
+
+from .machine import Machine
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    # Listens, serves one client in a child with a session of its own as nix-daemon does, and writes down how it was called.
+NIX_DAEMON = """
+printf '%s\\n' "$NIX_REMOTE" "$@" >"$HOME/called"
+exec python3 - "$HOME" <<'END'
+import os, signal, socket, sys, time
+home = sys.argv[1]
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(os.environ["NIX_DAEMON_SOCKET_PATH"])
+listener.listen()
+open(home + "/daemon", "w").write(str(os.getpid()))
+if os.fork() == 0:
+    os.setsid()
+    open(home + "/client", "w").write(str(os.getpid()))
+    time.sleep(60)
+time.sleep(60)
+END
+"""
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may write every store")
+
+
+@pytest.fixture
+def target(tmp_path: pathlib.Path) -> Iterator[Machine]:
+    machine = Machine(tmp_path)
+    # Its seconds are short.
+    machine.install({"nix-store": "exit 0", "nix-daemon": NIX_DAEMON, "sleep": "exec /bin/sleep 0.1"})
+    yield machine
+    for name in ("daemon", "client"):
+        if (machine.home / name).exists():
+            assert ended(machine, name)
+
+
+def process_of(target: Machine, name: str) -> int:
+    for _ in range(50):
+        file = target.home / name
+        if file.exists() and file.read_text():
+            return int(file.read_text())
+        time.sleep(0.1)
+    raise AssertionError(f"no {name}")
+
+
+def ended(target: Machine, name: str, seconds: float = 8) -> bool:
+    """Whether a process of the target ends in time; one that nobody waits for any more has ended."""
+    pid = process_of(target, name)
+    for _ in range(int(seconds * 10)):
+        try:
+            if " Z " in pathlib.Path(f"/proc/{pid}/stat").read_text():
+                return True
+        except OSError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def gone(door: Door) -> bool:
+    assert door.directory is not None
+    for _ in range(50):
+        if not pathlib.Path(door.directory).exists():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_a_private_daemon_opens_the_store_itself_and_trusts_the_login_alone(target: Machine) -> None:
+    door = open_door(target, private=True, login=Login("1234", "deploy"), quiet=60)
+    assert (target.home / "called").read_text().splitlines() == [
+        "local", "--option", "store", "local", "--option", "trusted-users", "deploy", "--option", "allowed-users", "deploy",
+    ]  # fmt: skip
+    assert door.directory is not None
+    directory = pathlib.Path(door.directory).stat()
+    assert (directory.st_uid, oct(directory.st_mode & 0o777)) == (1234, "0o700")
+    pathlib.Path(door.directory, "end").touch()
+    assert gone(door)
+
+
+def test_a_private_daemon_ends_with_its_clients_when_it_is_told_to(target: Machine) -> None:
+    door = open_door(target, private=True, login=None, quiet=60)
+    client = process_of(target, "client")
+    assert pathlib.Path(f"/proc/{client}").exists()
+    pathlib.Path(str(door.directory), "end").touch()
+    assert ended(target, "daemon")
+    assert ended(target, "client")
+    assert gone(door)
+
+
+def test_a_private_daemon_ends_when_nobody_gives_a_sign_of_life(target: Machine) -> None:
+    # Twice the silence: its client might still be reading.
+    door = open_door(target, private=True, login=None, quiet=1)
+    process_of(target, "client")
+    assert ended(target, "daemon")
+    assert ended(target, "client")
+    assert gone(door)
+
+
+def test_a_private_daemon_stays_while_there_are_signs_of_life(target: Machine) -> None:
+    door = open_door(target, private=True, login=None, quiet=5)
+    for _ in range(30):
+        pathlib.Path(str(door.directory), "beat").touch()
+        time.sleep(0.05)
+    assert pathlib.Path(door.socket).exists()
+    pathlib.Path(str(door.directory), "end").touch()
+    assert gone(door)
+
+
+def test_a_private_daemon_does_without_setsid(target: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("sh", "cat", "id", "mktemp", "rm", "chown", "python3", "dirname"):
+        found = shutil.which(name)
+        assert found
+        (target.programs / name).symlink_to(found)
+    script_path = f"PATH={target.programs}\n"
+    run = target.run
+    monkeypatch.setattr(target, "run", lambda script, *arguments: run(script_path + script, *arguments))
+    door = open_door(target, private=True, login=None, quiet=60)
+    pathlib.Path(str(door.directory), "end").touch()
+    assert gone(door)
+
+
+def test_a_daemon_that_does_not_start_is_reported_in_its_own_words(machine: Machine) -> None:
+    machine.install({"nix-store": "exit 0", "nix-daemon": "echo 'error: no such setting' >&2; exit 1"})
+    with pytest.raises(CopyError, match="no Nix daemon could be started") as failure:
+        open_door(machine, private=True, login=None, quiet=60)
+    assert "no such setting" in failure.value.log
+
+
+def test_a_machine_without_nix_is_told_apart(machine: Machine) -> None:
+    with pytest.raises(CopyError, match="there is no Nix"):
+        open_door(machine, private=True, login=None, quiet=60)
+
+
+def test_the_login_is_who_the_connection_logs_in_as(machine: Machine) -> None:
+    machine.install({"id": "case $1 in -u) echo 1000 ;; -un) echo deploy ;; esac"})
+    assert Login.of(machine) == Login("1000", "deploy")
+
+
+def test_a_login_without_a_name_goes_by_its_number(machine: Machine) -> None:
+    machine.install({"id": "case $1 in -u) echo 10123 ;; -un) exit 1 ;; esac"})
+    assert Login.of(machine) == Login("10123", "10123")

@@ -1,0 +1,90 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A machine that goes away is noticed, and one that is merely slow is left alone."""
+
+from __future__ import annotations
+
+import pathlib
+import time
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.link import LinkLostError
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.local_link import LocalLink
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.pulse import Pulse
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.watch import Watch
+
+
+class Line(LocalLink):
+    """A link to this machine that can be silent, and remembers that it was given up."""
+
+    def __init__(self, program: str | None = None) -> None:
+        super().__init__("vps-1")
+        self.dropped = False
+        self._program = program
+
+    def command(self, argv: Sequence[str]) -> list[str]:
+        return ["sh", "-c", self._program] if self._program else list(argv)
+
+    def drop(self) -> None:
+        self.dropped = True
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 5) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_signs_of_life_go_both_ways(tmp_path: pathlib.Path) -> None:
+    line = Line()
+    with Pulse(line, str(tmp_path), timeout=1) as pulse:
+        assert wait_for((tmp_path / "beat").exists)
+        (tmp_path / "beat").unlink()
+        assert wait_for((tmp_path / "beat").exists)
+        pulse.check()
+    assert not line.dropped
+
+
+def test_at_the_end_the_private_daemon_is_told_so(tmp_path: pathlib.Path) -> None:
+    with Pulse(Line(), str(tmp_path), timeout=60):
+        assert not (tmp_path / "end").exists()
+    assert (tmp_path / "end").exists()
+
+
+def test_without_a_private_daemon_nothing_is_written(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Pulse(Line(), None, timeout=1) as pulse:
+        time.sleep(0.6)
+        pulse.check()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_silent_machine_is_given_up_in_time() -> None:
+    line = Line("exec sleep 60")
+    with Pulse(line, None, timeout=0.4) as pulse:
+        assert wait_for(lambda: line.dropped)
+        with pytest.raises(LinkLostError, match=r"vps-1: no sign of life for 0\.4 s"):
+            pulse.check()
+
+
+def test_a_session_that_ends_is_noticed_at_once() -> None:
+    line = Line("echo; sleep 0.1")
+    with Pulse(line, None, timeout=60) as pulse:
+        assert wait_for(lambda: line.dropped)
+        with pytest.raises(LinkLostError, match="the session has ended"):
+            pulse.check()
+
+
+def test_a_watch_that_is_over_gives_nothing_up() -> None:
+    line = Line()
+    with Watch(line, 0.1) as watch:
+        watch.seen()
+    time.sleep(0.3)
+    watch.give_up("late")
+    assert watch.lost is None
+    assert not line.dropped

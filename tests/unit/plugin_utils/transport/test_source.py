@@ -1,0 +1,73 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a closure comes from: the controller, or a machine that is told to copy."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import CopyError
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.local_link import LocalLink
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.source import (
+    ControllerSource,
+    HostSource,
+    closure_sizes,
+)
+
+ONE = "/nix/store/00000000000000000000000000000001-one"
+
+
+@pytest.fixture
+def nix(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    """A program in place of ``nix``, first on PATH."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    program = tmp_path / "nix"
+    program.write_text(f"#!/bin/sh\nprintf '{ONE} \\t 128\\n'\necho told >&2\n")
+    program.chmod(0o755)
+    return program
+
+
+def test_the_controller_runs_its_own_nix(nix: pathlib.Path) -> None:
+    lines: list[str] = []
+    assert ControllerSource().run(["nix", "copy"], lines.append).ok
+    assert lines == ["told"]
+
+
+def test_a_machine_runs_its_nix_and_its_log_comes_without_the_signs_of_life(nix: pathlib.Path) -> None:
+    lines: list[str] = []
+    answer = HostSource(LocalLink("homelab"), 60).run(["nix", "copy"], lines.append)
+    assert (answer.ok, lines) == (True, ["told"])
+
+
+def test_a_failure_there_is_the_commands_own(nix: pathlib.Path) -> None:
+    nix.write_text("#!/bin/sh\nexit 7\n")
+    assert HostSource(LocalLink("homelab"), 60).run(["nix", "copy"], print).rc == 7
+
+
+def test_the_socket_there_is_removed_with_the_end_of_the_copy(nix: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    source = HostSource(LocalLink("homelab"), 60)
+    offered = tmp_path / "store"
+    offered.touch()
+    with source.reaching(offered) as store:
+        assert store == f"unix://{offered}"
+        source.run(["nix", "copy"], lambda _line: None)
+    assert not offered.exists()
+
+
+def test_without_nix_the_controller_says_how_to_get_on(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CopyError, match="no Nix on the controller") as failure:
+        ControllerSource().run(["nix", "copy"], print)
+    assert "source_host" in str(failure.value.advice)
+
+
+def test_the_closure_is_measured_where_it_comes_from(nix: pathlib.Path) -> None:
+    assert closure_sizes(ControllerSource(), [ONE]) == {ONE: 128}
+
+
+def test_a_source_without_the_closure_is_named(nix: pathlib.Path) -> None:
+    nix.write_text("#!/bin/sh\necho 'error: path is not valid' >&2; exit 1\n")
+    with pytest.raises(CopyError, match="homelab does not have what is to be copied"):
+        closure_sizes(HostSource(LocalLink("homelab"), 60), [ONE])
