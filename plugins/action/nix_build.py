@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -12,7 +13,7 @@ import typing as t
 from pathlib import Path
 
 from ..plugin_utils.ansible_io.action import NixAction, display
-from ..plugin_utils.ansible_io.connections import store_of_connection
+from ..plugin_utils.ansible_io.connections import opened_store
 from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, machine_of, source_of
 from ..plugin_utils.errors import BuildError
 from ..plugin_utils.nix.build import BuildSettings, every_output
@@ -21,6 +22,9 @@ from ..plugin_utils.nix.evaluation import Failed
 from ..plugin_utils.nix.evaluation_cache import EvaluationCache
 from ..plugin_utils.nix.shared_evaluation import SharedEvaluation
 from ..plugin_utils.transport.link import LinkLostError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Asked when Ansible loads the action, before it forks: a worker's own standard output is no terminal.
 ON_TERMINAL = sys.stdout.isatty()
@@ -94,7 +98,15 @@ class ActionModule(NixAction):
             return on_machine(build, root, self.shell)
         # A daemon that serves everyone listens to nobody's builders and settings.
         trusted = bool(options["builders"] or options["nix_options"])
-        return in_store_of(self.shell, build, derivation, root, lambda: store_of_connection(self, trusted=trusted))
+        return in_store_of(self.shell, build, derivation, root, lambda: self._store(trusted=trusted))
+
+    @contextlib.contextmanager
+    def _store(self, *, trusted: bool) -> Iterator[str]:
+        """Yield the URL of the machine's store."""
+        # Compression, which suits derivations and logs, takes an ssh session of its own. When that ends with us, the
+        # daemon knows that nobody waits for the build any more; it would not by a shared session.
+        with opened_store(self, trusted=trusted, compression=True) as socket:
+            yield f"unix://{socket}"
 
     def _evaluated(self, options: dict[str, t.Any]) -> str | None:
         """Return the derivation that an attribute evaluates to on the machine that the task runs on."""

@@ -17,6 +17,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 GRACE_SECONDS = 5.0
+SIGNAL_SECONDS = 0.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,19 +70,34 @@ def run(
         start_new_session=True,
     )
     with _ended_with_caller(process):
+        stdout: list[bytes] = []
         stderr: list[str] = []
-        reader = threading.Thread(target=_read_lines, args=(process.stderr, stderr, on_stderr_line), daemon=True)
-        writer = threading.Thread(target=_write, args=(process, stdin), daemon=True)
+        threads = [
+            threading.Thread(target=_read, args=(process.stdout, stdout), daemon=True),
+            threading.Thread(target=_read_lines, args=(process.stderr, stderr, on_stderr_line), daemon=True),
+            threading.Thread(target=_write, args=(process, stdin), daemon=True),
+        ]
         watchdog = _Watchdog(process, timeout)
-        reader.start()
-        writer.start()
+        for thread in threads:
+            thread.start()
         with watchdog:
-            stdout = t.cast("t.IO[bytes]", process.stdout).read()
+            for thread in threads:
+                _await(thread)
             process.wait()
-        reader.join()
         if timeout is not None and watchdog.fired:
             raise CommandTimeoutError(argv, timeout)
-    return Completed(tuple(argv), process.returncode, stdout.decode(errors="replace"), "".join(stderr))
+    return Completed(tuple(argv), process.returncode, b"".join(stdout).decode(errors="replace"), "".join(stderr))
+
+
+def _await(thread: threading.Thread) -> None:
+    # The kernel may hand a signal to any thread, but Python handles it in this one, and not before it returns from a
+    # call that blocks.
+    while thread.is_alive():
+        thread.join(SIGNAL_SECONDS)
+
+
+def _read(stream: t.IO[bytes], data: list[bytes]) -> None:
+    data.append(stream.read())
 
 
 def _read_lines(stream: t.IO[bytes], lines: list[str], on_line: Callable[[str], None] | None) -> None:
@@ -126,28 +142,30 @@ class _Watchdog:
 @contextlib.contextmanager
 def _ended_with_caller(process: subprocess.Popen[bytes]) -> Iterator[None]:
     """End the process group when the block is left by an exception or the caller is told to end."""
+    told: list[int] = []
+
+    def end(number: int, _frame: object) -> None:
+        # Nothing is raised from here: a second signal would find us in the middle of ending it, or just after. The
+        # block comes to its end with the process.
+        told.append(number)
+        if len(told) == 1:
+            threading.Thread(target=end_group, args=(process,), daemon=True).start()
+
     previous = {}
     # Ansible ends its workers with the signal that it was sent itself. They would hand it to their own process group,
     # of which the command is no part, and be gone.
     if threading.current_thread() is threading.main_thread():
-        previous = {number: signal.signal(number, _raise_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        previous = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     except BaseException:
-        # Told twice, we still see it through.
-        for number in previous:
-            signal.signal(number, signal.SIG_IGN)
         end_group(process)
         raise
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-def _raise_exit(number: int, _frame: object) -> t.NoReturn:
-    if number == signal.SIGINT:
-        raise KeyboardInterrupt
-    raise SystemExit(128 + number)
+    if told:
+        raise KeyboardInterrupt if told[0] == signal.SIGINT else SystemExit(128 + told[0])
 
 
 def end_group(process: subprocess.Popen[bytes], grace: float = GRACE_SECONDS) -> None:

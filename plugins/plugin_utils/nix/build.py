@@ -171,7 +171,7 @@ def _advice(text: str, machine: str, failed: FailedBuild | None = None) -> str:
         if pattern.search(text):
             return advice
     if failed:
-        return f"its whole log, on {machine}: nix log {failed.derivation}"
+        return f"its whole log, on {machine}: nix-store --read-log {failed.derivation}"
     return f"run the command on {machine} to see all of its messages"
 
 
@@ -195,5 +195,4 @@ class Progress:
         if self._last is not None and now - self._last < self.SECONDS:
             return
         self._last = now
-        begun, planned = len(self.log.built), max(len(self.log.built), len(self.log.to_build))
-        self._say(f"building {begun}/{planned} {derivation_name(derivation)}")
+        self._say(f"building {len(self.log.built)}/{self.log.builds_expected} {derivation_name(derivation)}")

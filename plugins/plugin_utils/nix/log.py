@@ -20,9 +20,11 @@ PREFIX = "@nix "
 LOG_FORMAT = ("--log-format", "internal-json")
 
 # Numbers of Nix's `ActivityType` and `ResultType`.
+BUILDS = 104
 BUILD = 105
 SUBSTITUTE = 108
 BUILD_LOG_LINE = 101
+PROGRESS = 105
 POST_BUILD_LOG_LINE = 107
 
 ERROR_LEVEL = 0
@@ -89,7 +91,9 @@ class NixLog:
         self.fetched: list[str] = []
         self.to_build: list[str] = []
         self.to_fetch: list[str] = []
+        self.expected = 0
         self._planned: list[str] | None = None
+        self._overall: set[int] = set()
         self._derivations: dict[int, str] = {}
         self._logs: dict[str, list[str]] = {}
 
@@ -117,6 +121,11 @@ class NixLog:
         for line in text.splitlines():
             self.read(line)
         return self
+
+    @property
+    def builds_expected(self) -> int:
+        """How many derivations will have been built in the end, as far as is known."""
+        return max(len(self.built), len(self.to_build), self.expected)
 
     @property
     def errors(self) -> list[Message]:
@@ -168,7 +177,9 @@ class NixLog:
 
     def _start(self, event: dict[str, t.Any]) -> str | None:
         fields = event.get("fields") or []
-        if event.get("type") == SUBSTITUTE and fields:
+        if event.get("type") == BUILDS:
+            self._overall.add(event["id"])
+        elif event.get("type") == SUBSTITUTE and fields:
             self.fetched.append(str(fields[0]))
         elif event.get("type") == BUILD and fields:
             derivation = str(fields[0])
@@ -183,6 +194,8 @@ class NixLog:
             derivation = self._derivations.get(event.get("id", 0))
             if derivation and fields:
                 self._logs.setdefault(derivation, []).append(without_colour(str(fields[0])))
+        elif event.get("type") == PROGRESS and event.get("id") in self._overall:
+            self.expected = max(self.expected, int(fields[1]))
 
 
 def failed_derivation(message: str) -> str | None:

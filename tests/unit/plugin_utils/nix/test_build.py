@@ -72,7 +72,7 @@ def test_the_failed_derivation_is_named_with_its_own_log() -> None:
     assert raised.cause == "bad-1.0 did not build: builder failed with exit code 3"
     assert raised.log == "no such file"
     assert raised.command == ("nix", "build", "x")
-    assert raised.advice == f"its whole log, on homelab: nix log {BAD}"
+    assert raised.advice == f"its whole log, on homelab: nix-store --read-log {BAD}"
     assert raised.details == {"failed_derivations": [BAD]}
 
 
