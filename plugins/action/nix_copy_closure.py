@@ -25,7 +25,6 @@ from ..plugin_utils.transport.retry import retried
 from ..plugin_utils.transport.source import ControllerSource, HostSource, Source, closure_sizes
 
 if t.TYPE_CHECKING:
-    import pathlib
     from collections.abc import Iterator
 
 PROGRESS_SECONDS = 10.0
@@ -65,7 +64,10 @@ class ActionModule(NixAction):
 
             def attempt() -> None:
                 log = CopyLog()
-                with self._target(options) as socket, source.reaching(socket) as store:
+                opened = opened_store(
+                    self, trusted=True, timeout=options["timeout"], compression=options["compression"]
+                )
+                with opened as socket, source.reaching(socket) as store:
                     answer = source.run(copy.command(store), self._progress(log, sizes))
                     sent.update((path, sizes.get(path, 0)) for path in log.sent)
                     substituted.extend(log.fetched)
@@ -87,11 +89,6 @@ class ActionModule(NixAction):
                     advice="run again once the machine can be reached: what has arrived is not sent a second time",
                 ) from error
         return self._report(sent, changed=True, substituted=substituted)
-
-    @contextlib.contextmanager
-    def _target(self, options: dict[str, t.Any]) -> Iterator[pathlib.Path]:
-        with opened_store(self, trusted=True, timeout=options["timeout"], compression=options["compression"]) as socket:
-            yield socket
 
     @contextlib.contextmanager
     def _source(self, options: dict[str, t.Any]) -> Iterator[Source]:

@@ -71,7 +71,7 @@ def opened_store(
         except Exception as error:
             # Whatever the block made of it: this may be why.
             pulse.check()
-            if refuses(socket, timeout):
+            if not isinstance(error, CopyError) and refuses(socket, timeout):
                 raise _closed(way, door) from error
             raise
 

@@ -1,0 +1,181 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""nix_copy_closure: a target that has everything is left alone, and what it lacks is sent, once."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import typing as t
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.play_context import PlayContext
+from ansible.playbook.task import Task
+from ansible.plugins.loader import connection_loader
+from ansible.template import Templar
+
+from ansible_collections.nix.fleet.plugins.action.nix_copy_closure import ActionModule
+
+ONE = "/nix/store/00000000000000000000000000000001-one"
+TWO = "/nix/store/00000000000000000000000000000002-two"
+
+# A store whose valid paths are the lines of $FLEET/valid.
+NIX_STORE = """
+case $1 in
+  --check-validity)
+    shift 2
+    for path in "$@"; do grep -qxF "$path" "$FLEET/valid" || echo "$path"; done ;;
+  --realise) ln -sfn "$2" "$4" ;;
+esac
+"""
+
+# Tells sizes, and copies by naming what it sends and making it valid.
+NIX = f"""
+echo "$@" >>"$FLEET/calls"
+case "$*" in
+  *path-info*) echo "{ONE} 100"; echo "{TWO} 28" ;;
+  *copy*)
+    for path in {ONE} {TWO}; do
+      grep -qxF "$path" "$FLEET/valid" && continue
+      echo '@nix {{"action":"start","id":1,"type":100,"fields":["'"$path"'","local","unix"]}}' >&2
+      echo "$path" >>"$FLEET/valid"
+    done ;;
+esac
+"""
+
+
+# For whoever may write a store here, who is then served by a daemon of his own.
+NIX_DAEMON = """
+exec python3 -c 'import os, socket, time
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(os.environ["NIX_DAEMON_SOCKET_PATH"])
+time.sleep(60)'
+"""
+
+
+class Target:
+    """This machine in the part of a target and of the controller, with programs in place of Nix's."""
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        self.directory = directory
+        self.install("nix-store", NIX_STORE)
+        self.install("nix", NIX)
+        self.install("nix-daemon", NIX_DAEMON)
+        self.has()
+
+    def install(self, name: str, text: str) -> None:
+        (self.directory / name).write_text(f"#!/bin/sh\n{text}")
+        (self.directory / name).chmod(0o755)
+
+    def has(self, *paths: str) -> None:
+        (self.directory / "valid").write_text("".join(f"{path}\n" for path in paths))
+
+    @property
+    def calls(self) -> list[str]:
+        calls = self.directory / "calls"
+        return calls.read_text().splitlines() if calls.exists() else []
+
+    def run(self, *, check: bool = False, diff: bool = False, **options: t.Any) -> dict[str, t.Any]:
+        task = Task()
+        task.action, task.args = "nix.fleet.nix_copy_closure", options
+        task.check_mode, task.diff = check, diff
+        connection = connection_loader.get("local", PlayContext(), new_stdin=None)
+        connection.set_options()
+        connection._shell.set_options()
+        loader = DataLoader()
+        action = ActionModule(
+            task=task,
+            connection=connection,
+            play_context=PlayContext(),
+            loader=loader,
+            templar=Templar(loader=loader),
+            shared_loader_obj=None,
+        )
+        return action.run(task_vars={"inventory_hostname": "vps-1", "hostvars": {"vps-1": {}}})
+
+    def failure(self, **options: t.Any) -> dict[str, t.Any]:
+        result = self.run(**options)
+        assert result["failed"]
+        assert result["changed"] is False
+        return result
+
+
+@pytest.fixture
+def target(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Target:
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("FLEET", str(tmp_path))
+    # The system's daemon, and a user who keeps links at home.
+    socket = tmp_path / "socket"
+    os.mknod(socket, 0o140600)
+    monkeypatch.setenv("NIX_DAEMON_SOCKET_PATH", str(socket))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    made = Target(tmp_path)
+    made.install("id", "case $1 in -u) echo 1000 ;; -un) echo pat ;; esac")
+    return made
+
+
+def test_a_target_that_has_everything_is_left_alone(target: Target) -> None:
+    target.has(ONE, TWO)
+    result = target.run(paths=[TWO])
+    assert (result["changed"], result["copied_paths"], result["copied_bytes"]) == (False, [], 0)
+    assert target.calls == []
+
+
+def test_what_is_missing_is_copied_and_counted(target: Target) -> None:
+    target.has(ONE)
+    result = target.run(paths=[TWO])
+    assert (result["changed"], result["copied_paths"], result["copied_bytes"]) == (True, [TWO], 28)
+    assert result["msg"] == "1 path, 28 B copied"
+    assert target.run(paths=[TWO])["changed"] is False
+
+
+def test_what_is_there_is_kept_from_the_garbage_collector(target: Target) -> None:
+    target.run(paths=[TWO])
+    assert (target.directory / "state" / "nix.fleet" / "gcroots" / "vps-1" / "1").readlink() == pathlib.Path(TWO)
+
+
+def test_check_mode_says_what_would_be_copied_and_writes_nothing(target: Target) -> None:
+    result = target.run(check=True, paths=[TWO])
+    assert (result["changed"], result["copied_paths"], result["copied_bytes"]) == (True, [ONE, TWO], 128)
+    assert not any(" copy " in call for call in target.calls)
+    assert not (target.directory / "state").exists()
+
+
+def test_diff_mode_lists_the_paths(target: Target) -> None:
+    result = target.run(diff=True, paths=[TWO])
+    assert result["diff"]["after"] == f"{ONE}  100 B\n{TWO}  28 B\n"
+
+
+def test_one_path_may_be_given_by_the_singular(target: Target) -> None:
+    assert target.run(path=TWO)["copied_count"] == 2
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "./result", "$(touch x)", f"{ONE}/bin/sh", ""])
+def test_only_store_paths_are_taken(target: Target, path: str) -> None:
+    assert "not a store path" in target.failure(paths=[path])["msg"]
+
+
+def test_a_source_that_is_not_in_the_inventory_is_named(target: Target) -> None:
+    assert "no host 'homelab' in the inventory" in target.failure(paths=[TWO], source_host="homelab")["msg"]
+
+
+def test_a_machine_cannot_be_its_own_source(target: Target) -> None:
+    assert "not in this machine's own store" in target.failure(paths=[TWO], source_host="vps-1")["msg"]
+
+
+def test_a_failure_says_on_which_host_at_what_stage_and_what_to_do(target: Target) -> None:
+    message = json.dumps({"action": "msg", "level": 0, "msg": "error: writing to file: No space left on device"})
+    target.install(
+        "nix", f"case \"$*\" in *path-info*) echo {TWO} 28 ;; *) echo '@nix {message}' >&2; exit 1 ;; esac\n"
+    )
+    result = target.failure(paths=[TWO])
+    assert (result["host"], result["stage"], result["cause"]) == ("vps-1", "copy", "the disk is full")
+    assert "No space left" in result["log"]
+    assert result["advice"]
+
+
+def test_a_copy_that_nix_believes_in_is_verified_all_the_same(target: Target) -> None:
+    target.install("nix", f'case "$*" in *path-info*) echo {TWO} 28 ;; esac\n')
+    assert "although Nix says that it was copied" in target.failure(paths=[TWO])["msg"]
