@@ -6,6 +6,7 @@
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
 begin() {
+    shell=$(command -v sh)
     begun_already && return
     find_program || return
     find_closure || {
@@ -31,7 +32,6 @@ begin() {
 }
 
 find_program() {
-    shell=$(command -v sh)
     command -v nix-env >/dev/null && command -v nix-store >/dev/null && return
     decline 'there is no Nix on this machine, or not where it usually is' \
         "the PATH was $PATH; set the task's environment if Nix is elsewhere"
@@ -110,36 +110,43 @@ begun_already() { # whether this deployment has begun already; then wait for its
     if [ -d "$run" ]; then
         follow
     else
-        entry=$(grep -F "\"id\":\"$id\"" "$state/journal.jsonl" 2>/dev/null | tail -n 1)
-        [ -z "$entry" ] || say journal "$entry"
-        [ -n "$entry" ]
+        from_journal
     fi
+}
+
+from_journal() { # all that is known of a deployment when others have followed it
+    line=$(grep -F "\"id\":\"$id\"" "$state/journal.jsonl" 2>/dev/null | tail -n 1)
+    [ -n "$line" ] && say journal "$line"
 }
 
 ended() {
     [ -e "$run/outcome" ] && [ "$(readlink "$state/lock" 2>/dev/null)" != "$run/holder" ]
 }
 
+before_this_boot() {
+    [ -e "$run/holder" ] && [ "$(field boot "$run/holder")" != "$(boot_id)" ]
+}
+
 follow() {
     waited=0 relaunched=no
-    until ended; do
+    until ended || [ ! -d "$run" ]; do
         hundredths=0
         while [ "$hundredths" -lt 100 ] && ! ended; do
             pause
         done
         if holder_alive "$run/holder"; then
             waited=0
-        elif [ "$waited" -lt 8 ]; then
-            waited=$((waited + 1))
-        elif [ "$relaunched" = no ]; then
-            # Whoever should have finished the work is dead too.
+        elif [ "$relaunched" = no ] && { [ "$waited" -ge 8 ] || before_this_boot; }; then
+            # Whoever would have finished the work is dead too.
             launch recover
             waited=0 relaunched=yes
+        elif [ "$waited" -lt 8 ]; then
+            waited=$((waited + 1))
         else
             break
         fi
     done
-    cat "$run/outcome" 2>/dev/null || say outcome unknown
+    cat "$run/outcome" 2>/dev/null || from_journal || say outcome unknown
     [ ! -e "$run/entry" ] || say entry "$(cat "$run/entry")"
     tail -n 200 "$run/log" 2>/dev/null | tail -c 60000 | sed 's/^/log=/'
 }

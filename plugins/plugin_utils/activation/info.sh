@@ -70,6 +70,6 @@ describe_deployments() { # $1: how many entries of the journal
         done
         ! holder_alive "$state/lock" || say lock_alive yes
     fi
-    [ -z "$(interrupted)" ] || say interrupted yes
+    holder_alive "$state/lock" || [ -z "$(interrupted)" ] || say interrupted yes
     [ "$1" = 0 ] || [ ! -r "$state/journal.jsonl" ] || tail -n "$1" "$state/journal.jsonl" | sed 's/^/journal=/'
 }

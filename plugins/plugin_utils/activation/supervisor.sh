@@ -30,7 +30,10 @@ supervise() {
 }
 
 recover() { # finish what a supervisor left that was ended from outside
-    [ ! -e "$run/outcome" ] || exit 0
+    if [ -e "$run/outcome" ]; then
+        release_lock
+        exit 0
+    fi
     if [ "$(readlink "$state/lock")" = "$run/holder" ]; then
         ! holder_alive "$run/holder" || exit 0
         write_holder

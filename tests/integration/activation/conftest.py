@@ -91,8 +91,10 @@ class Target(Machine):
     directory: Path
     inventory: Path
 
-    def start(self, module: str = "nix_activate", *flags: str, **options: t.Any) -> Task:
+    def start(self, module: str = "nix_activate", *flags: str, escalate: bool = True, **options: t.Any) -> Task:
         """Begin a task."""
+        if not escalate:
+            flags = (*flags, "-e", "ansible_become=false")
         if module == "nix_activate":
             options = {"platform": PLATFORMS[self.name], **options}
         return Task(self.directory, self.inventory, self.name, module, options, *flags)

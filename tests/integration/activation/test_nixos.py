@@ -149,7 +149,7 @@ def test_a_supervisor_that_is_killed(vps: Target, plain: str, victim: str) -> No
     else:
         vps.says("systemctl kill --signal=KILL 'nix-fleet-*'")
     answer = task.result()
-    assert (answer["outcome"], answer["failed"]) == ("rolled_back", True)
+    assert (answer["outcome"], answer["failed"]) == ("rolled_back", True), answer
     assert vps.whole == plain
     assert vps.leftovers == ""
 
@@ -168,7 +168,7 @@ def test_a_machine_that_goes_down_in_the_middle(vps: Target, plain: str, how: st
     vps.wait_until(BEGUN)
     vps.lab(how, vps.name)
     answer = task.result()
-    assert (answer["outcome"], answer["failed"]) == ("rolled_back", True)
+    assert (answer["outcome"], answer["failed"]) == ("rolled_back", True), answer
     assert vps.whole == plain
     assert vps.leftovers == ""
 

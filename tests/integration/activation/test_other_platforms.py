@@ -1,0 +1,166 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A home, a Mac and a phone are activated by their own means, and go back by the same supervisor."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from .conftest import PLATFORMS, PROFILES, Target
+
+# For each host: a module that makes a closure different, one that fails, one that is slow, and the user who owns it all.
+DIFFERENT = {
+    "workstation": '{ home.file."different".text = "%s"; }',
+    "macbook": '{ environment.etc."fleet/different".text = "%s"; }',
+    "phone": '{ environment.etc."different".text = "%s"; }',
+}
+STEP = {
+    "workstation": '({ lib, ... }: { home.activation.step = lib.hm.dag.entryAfter [ "linkGeneration" ] "%s"; })',
+    "macbook": '{ system.activationScripts.postActivation.text = "%s"; }',
+    "phone": '{ build.activationAfter.zzz = "%s"; }',
+}
+STATE = {
+    "workstation": "/home/alice/.local/state/nix.fleet",
+    "macbook": "/var/lib/nix.fleet",
+    "phone": "~nix-on-droid/.local/state/nix.fleet",
+}
+SLOW = "echo begun > /tmp/begun; sleep 5; rm -f /tmp/begun"
+BEGUN = "test -e /tmp/begun"
+
+
+@pytest.fixture(params=["workstation", "macbook", "phone"])
+def host(request: pytest.FixtureRequest) -> Target:
+    host: Target = request.getfixturevalue(request.param)
+    host.root("rm -f /tmp/begun")
+    return host
+
+
+@pytest.fixture
+def plain(host: Target) -> str:
+    """The closure that the host has before each test."""
+    plain = host.system()
+    answer = host.activate(plain)
+    assert answer["outcome"] in ("activated", "unchanged"), answer
+    return plain
+
+
+def standing(host: Target) -> tuple[str, str]:
+    facts = host.info(platform=PLATFORMS[host.name])
+    return (facts["current_system"], facts["default"])
+
+
+def test_a_first_activation_makes_the_profile(host: Target) -> None:
+    host.root(f"rm -f {PROFILES[host.name]} {PROFILES[host.name]}-*-link")
+    closure = host.system()
+    answer = host.activate(closure)
+    assert (answer["outcome"], answer["generation"]) == ("activated", 1), answer
+    assert standing(host) == (closure, closure)
+    assert host.activate(closure)["outcome"] == "unchanged"
+
+
+def test_a_new_closure_runs_and_is_the_default(host: Target, plain: str) -> None:
+    new = host.system(DIFFERENT[host.name] % "new")
+    answer = host.activate(new)
+    assert (answer["outcome"], answer["previous"]["running"]) == ("activated", plain), answer
+    assert standing(host) == (new, new)
+    assert answer["generation"] == answer["previous"]["generation"] + 1
+
+
+def test_an_activation_that_fails_goes_back(host: Target, plain: str) -> None:
+    generations = host.generations
+    answer = host.activate(host.system(STEP[host.name] % "exit 3"))
+    assert (answer["outcome"], answer["exit_code"]) == ("rolled_back", 3), answer
+    assert standing(host) == (plain, plain)
+    assert host.generations == generations
+
+
+def test_an_activation_that_hangs_goes_back(host: Target, plain: str) -> None:
+    answer = host.activate(host.system(STEP[host.name] % "sleep 1000"), activation_timeout=4)
+    assert (answer["outcome"], answer["exit_code"]) == ("rolled_back", 124), answer
+    assert standing(host) == (plain, plain)
+    assert host.root("ps -eo args | grep '[s]leep 1000'").rc == 1
+
+
+def test_rollback_goes_back_and_forth(host: Target, plain: str) -> None:
+    new = host.system(DIFFERENT[host.name] % "forth")
+    number = host.activate(new)["generation"]
+    generations = host.generations
+    answer = host.activate(rollback="previous")
+    assert (answer["outcome"], answer["generation"]) == ("activated", number - 1), answer
+    assert standing(host) == (plain, plain)
+    assert host.activate(rollback=str(number))["generation"] == number
+    assert standing(host) == (new, new)
+    assert host.generations == generations
+
+
+def test_a_lost_line_does_not_end_it(host: Target, plain: str) -> None:
+    new = host.system(STEP[host.name] % f"{SLOW} # cut")
+    task = host.start(closure=new)
+    host.wait_until(BEGUN)
+    host.lab("cut", "--reset", host.name)
+    host.wait_until("test ! -e /tmp/begun")
+    host.lab("heal", host.name)
+    answer = task.result()
+    assert (answer["failed"], answer["outcome"]) == (False, "activated"), answer
+    assert standing(host) == (new, new)
+
+
+def test_a_killed_controller_does_not_end_it(host: Target, plain: str) -> None:
+    new = host.system(STEP[host.name] % f"{SLOW} # killed")
+    task = host.start(closure=new)
+    host.wait_until(BEGUN)
+    os.killpg(task.process.pid, signal.SIGKILL)
+    task.process.communicate()
+    host.wait_until(f"test ! -e /tmp/begun && test ! -e {STATE[host.name]}/lock")
+    assert standing(host) == (new, new)
+
+
+@pytest.mark.parametrize("all_of_it", [False, True])
+def test_a_killed_supervisor_is_made_up_for(host: Target, plain: str, all_of_it: bool) -> None:
+    task = host.start(closure=host.system(STEP[host.name] % f"{SLOW} # {all_of_it}"))
+    host.wait_until(BEGUN)
+    supervisor = f"sed -n s/^pid=//p {STATE[host.name]}/lock"
+    family = "$(ps -o ppid= -p $p)" if all_of_it else ""
+    host.says(f"p=$({supervisor}); kill -9 {family} $p")
+    answer = task.result()
+    assert answer["outcome"] == "rolled_back", answer
+    assert standing(host) == (plain, plain)
+
+
+def test_a_dry_run_says_something_and_changes_nothing(host: Target, plain: str) -> None:
+    answer = host.activate(host.system(DIFFERENT[host.name] % "dry"), goal="dry-activate")
+    assert (answer["outcome"], answer["changed"], answer["failed"]) == ("unchanged", False, False), answer
+    assert standing(host) == (plain, plain)
+
+
+def test_a_goal_that_the_platform_has_not_is_named(host: Target, plain: str) -> None:
+    answer = host.activate(plain, goal="boot")
+    assert (answer["failed"], "no goal boot" in answer["msg"]) == (True, True)
+
+
+def test_files_in_the_way_of_a_home_are_kept_by_another_name(workstation: Target) -> None:
+    workstation.activate(workstation.system())
+    workstation.user("rm -f ~/notes ~/notes.*; echo mine > ~/notes")
+    home = workstation.system('{ home.file."notes".text = "managed"; }')
+    answer = workstation.activate(home)
+    assert (answer["outcome"], "would be clobbered" in answer["log"]) == ("rolled_back", True)
+    assert workstation.activate(home, backup_extension="bak")["outcome"] == "activated"
+    assert "managed" in workstation.user("cat ~/notes ~/notes.bak").said
+
+
+def test_a_mac_without_escalation_is_told_to_escalate(macbook: Target) -> None:
+    answer = macbook.start(closure=macbook.system(), escalate=False).result()
+    assert (answer["outcome"], "become" in answer["advice"]) == ("refused", True)
+
+
+def test_info_knows_each_platform_by_itself(host: Target, plain: str) -> None:
+    facts = host.info()
+    assert (facts["platform"], facts["default"]) == (PLATFORMS[host.name], plain)
+    assert facts["trusted"] == (host.name == "phone")
+    assert facts["nix_version"].startswith("2.")
+    assert facts["system"] == {"workstation": "x86_64-linux", "macbook": "aarch64-darwin"}.get(
+        host.name, "aarch64-linux"
+    )
