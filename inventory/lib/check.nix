@@ -35,11 +35,11 @@ let
     .${typeOf value};
 
   platforms = [
-    "nixos"
-    "darwin"
-    "nix-on-droid"
-    "home-manager"
     "custom"
+    "darwin"
+    "home-manager"
+    "nix-on-droid"
+    "nixos"
   ];
 in
 rec {

@@ -230,33 +230,32 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return plain(self.get_option(option))
 
     def _add(self, fleet: Fleet) -> None:
-        assert self.inventory is not None
-        earlier_hosts, earlier_groups = set(self.inventory.hosts), set(self.inventory.groups)
+        inventory = self._inventory
+        earlier_hosts, earlier_groups = set(inventory.hosts), set(inventory.groups)
         _check_names(fleet, earlier_hosts, earlier_groups)
         for name, variables in fleet.hosts.items():
-            self.inventory.add_host(name)
+            inventory.add_host(name)
             for variable, value in variables.items():
-                self.inventory.set_variable(name, variable, as_data(value))
+                inventory.set_variable(name, variable, as_data(value))
         for group, names in fleet.groups.items():
-            self.inventory.add_group(group)
+            inventory.add_group(group)
             for name in names:
-                self.inventory.add_child(group, name)
+                inventory.add_child(group, name)
         try:
             self._construct(fleet)
         except AnsibleError:
             # Nothing half loaded: what Ansible goes on with, if it does, must not have been let in by a wrong expression.
-            for name in set(self.inventory.hosts) - earlier_hosts:
-                self.inventory.remove_host(self.inventory.hosts[name])
+            for name in set(inventory.hosts) - earlier_hosts:
+                inventory.remove_host(inventory.hosts[name])
             # Not by remove_group, which in ansible-core 2.16 knows groups by name in one line and by themselves in another.
-            for name in set(self.inventory.groups) - earlier_groups:
-                forgotten = self.inventory.groups.pop(name)
-                for host in self.inventory.hosts.values():
+            for name in set(inventory.groups) - earlier_groups:
+                forgotten = inventory.groups.pop(name)
+                for host in inventory.hosts.values():
                     host.remove_group(forgotten)
             raise
 
     def _construct(self, fleet: Fleet) -> None:
         """Do what the user's own expressions say. They cost a millisecond each and host, so without any nothing is done."""
-        assert self.inventory is not None
         compose, groups, keyed = (self.get_option(name) for name in ("compose", "groups", "keyed_groups"))
         if not (compose or groups or keyed):
             return
@@ -268,9 +267,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._add_host_to_keyed_groups(keyed, variables, name, strict=strict, fetch_hostvars=False)
 
     def _variables(self, name: str) -> dict[str, t.Any]:
-        assert self.inventory is not None
-        variables: dict[str, t.Any] = self.inventory.hosts[name].get_vars()
+        variables: dict[str, t.Any] = self._inventory.hosts[name].get_vars()
         return variables
+
+    @property
+    def _inventory(self) -> InventoryData:
+        # Set by the base class when parsing begins.
+        return t.cast("InventoryData", self.inventory)
 
 
 def _check_names(fleet: Fleet, hosts: set[str], groups: set[str]) -> None:

@@ -10,6 +10,7 @@ import typing as t
 
 from ..errors import EvaluationError
 from ..nix import language
+from ..platforms.registry import platforms
 from .fields import Check, quoted
 
 if t.TYPE_CHECKING:
@@ -20,13 +21,8 @@ _UNSPEAKABLE = re.compile(r'["\\\x00-\x1f\x7f]|\$\{')
 
 _ANYWHERE = Check("attribute path")
 
-_BUILT: dict[str, tuple[str, tuple[str, ...]]] = {
-    "nixos": ("nixosConfigurations", ("config", "system", "build", "toplevel")),
-    "darwin": ("darwinConfigurations", ("system",)),
-    "nix-on-droid": ("nixOnDroidConfigurations", ("activationPackage",)),
-    "home-manager": ("homeConfigurations", ("activationPackage",)),
-}
-CONFIGURATIONS = {output: platform for platform, (output, _rest) in _BUILT.items()}
+# The standard outputs of a flake, and the platform that each is for.
+CONFIGURATIONS = {platform.output: platform.name for platform in platforms().values() if platform.output}
 
 
 def attribute_path(steps: Sequence[str], check: Check = _ANYWHERE) -> str:
@@ -54,5 +50,7 @@ def steps_of(path: str) -> tuple[str, ...]:
 
 def built_attribute(platform: str, configuration: str, check: Check) -> str:
     """Return what is built for a ``configuration`` among the flake's standard outputs."""
-    output, rest = _BUILT[platform]
-    return attribute_path((output, configuration, *rest), check)
+    there = platforms()[platform]
+    if there.output is None:
+        raise check.failure(f"platform {platform} has no standard output of a flake; name the attribute that is built")
+    return attribute_path((there.output, configuration, *there.built), check)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..platforms.registry import platforms
 from .attribute import attribute_path, built_attribute
 from .fields import Check, shown
 from .node import Node, become_user_of
@@ -14,7 +15,6 @@ from .source import Origin, Source
 from .ssh_options import ssh_variables
 
 OUTPUT = ("colmenaHive",)
-TOPLEVEL = ("config", "system", "build", "toplevel")
 
 
 def nodes_of(data: t.Any, origin: Origin) -> tuple[Node, ...]:
@@ -35,7 +35,8 @@ def _node(name: str, deployment: dict[str, t.Any], evaluated: bool, origin: Orig
     if check.flag("deployment.buildOnTarget", deployment.get("buildOnTarget")):
         variables["deploy_build_on"] = "target"
     address = check.text("deployment.targetHost", deployment["targetHost"])
-    assert address is not None
+    if address is None:
+        raise check.failure("deployment.targetHost is null: it is deployed to no other machine, and not a host")
     return Node(
         name=name,
         platform="nixos",
@@ -48,7 +49,7 @@ def _node(name: str, deployment: dict[str, t.Any], evaluated: bool, origin: Orig
         configuration=name,
         flake=origin.flake,
         # What a raw hive makes of its nodes only colmena can say: the flake must have the configuration, too.
-        attr=attribute_path((*(origin.attribute or OUTPUT), "nodes", name, *TOPLEVEL), check)
+        attr=attribute_path((*(origin.attribute or OUTPUT), "nodes", name, *platforms()["nixos"].built), check)
         if evaluated
         else built_attribute("nixos", name, check),
         variables=variables,

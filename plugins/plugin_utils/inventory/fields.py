@@ -14,9 +14,7 @@ import json
 import typing as t
 
 from ..errors import InventoryError
-
-PLATFORMS = ("nixos", "darwin", "nix-on-droid", "home-manager", "custom")
-PLATFORM_ALIASES = {"nix-darwin": "darwin"}
+from ..platforms.registry import platforms
 
 
 def quoted(value: t.Any) -> str:
@@ -106,7 +104,8 @@ class Check:
         given = self.text("platform", value)
         if given is None:
             return None
-        platform = PLATFORM_ALIASES.get(given, given)
-        if platform in PLATFORMS:
-            return platform
-        raise self.failure(f"unknown platform {quoted(given)}, the known ones are: {' '.join(PLATFORMS)}")
+        known = platforms()
+        if given in known:
+            return known[given].name
+        names = sorted({platform.name for platform in known.values()})
+        raise self.failure(f"unknown platform {quoted(given)}, the known ones are: {' '.join(names)}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import keyword
 import typing as t
 
+from ..platforms.registry import platforms
 from .fields import Check, shown
 
 if t.TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _facts(node: Node) -> dict[str, t.Any]:
         "nix_attr": node.attr,
         "nix_profile": node.profile,
         "nix_activate": node.activate,
-        "nix_impure": node.platform == "nix-on-droid",
+        "nix_impure": platforms()[node.platform].impure,
         "nix_node": dict(node.data),
     }
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ..platforms.registry import platforms
+
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -48,4 +50,4 @@ def become_user_of(platform: str, user: str | None) -> str | None:
 
     A login that the inventory does not name is left to the operator's ssh configuration and group_vars.
     """
-    return "root" if platform in ("nixos", "darwin") and user not in (None, "root") else None
+    return "root" if platforms()[platform].escalates and user not in (None, "root") else None

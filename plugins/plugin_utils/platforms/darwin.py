@@ -7,4 +7,11 @@ from __future__ import annotations
 
 from .platform import Platform
 
-PLATFORM = Platform("darwin", __file__, aliases=("nix-darwin",))
+PLATFORM = Platform(
+    "darwin",
+    __file__,
+    output="darwinConfigurations",
+    built=("system",),
+    escalates=True,
+    aliases=("nix-darwin",),
+)

@@ -8,5 +8,11 @@ from __future__ import annotations
 from .platform import Platform
 
 PLATFORM = Platform(
-    "home-manager", __file__, goals=("switch", "test", "dry-activate"), whole_machine=False, takes_specialisation=True
+    "home-manager",
+    __file__,
+    output="homeConfigurations",
+    built=("activationPackage",),
+    goals=("switch", "test", "dry-activate"),
+    whole_machine=False,
+    takes_specialisation=True,
 )

@@ -7,4 +7,11 @@ from __future__ import annotations
 
 from .platform import Platform
 
-PLATFORM = Platform("nix-on-droid", __file__)
+PLATFORM = Platform(
+    "nix-on-droid",
+    __file__,
+    output="nixOnDroidConfigurations",
+    built=("activationPackage",),
+    # user.uid and user.gid are asked of the machine that evaluates.
+    impure=True,
+)

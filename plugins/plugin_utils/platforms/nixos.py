@@ -7,4 +7,13 @@ from __future__ import annotations
 
 from .platform import GOALS, Platform
 
-PLATFORM = Platform("nixos", __file__, goals=GOALS, takes_specialisation=True, takes_bootloader=True)
+PLATFORM = Platform(
+    "nixos",
+    __file__,
+    output="nixosConfigurations",
+    built=("config", "system", "build", "toplevel"),
+    escalates=True,
+    goals=GOALS,
+    takes_specialisation=True,
+    takes_bootloader=True,
+)

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a platform is to an activation: its name, what can be asked of it, and its shell functions."""
+"""What a platform is: its name, where a flake has it, what can be asked of it, and its shell functions."""
 
 from __future__ import annotations
 
@@ -16,12 +16,19 @@ class Platform:
     """One kind of closure that can be made active.
 
     ``source`` is the Python file that defines the platform; the shell functions lie beside it under the same name,
-    and are those of ``activation/platform.sh``, of which a platform defines again what it does differently. A platform that is not the whole machine's is looked for
-    on a machine only after those that are.
+    and are those of ``activation/platform.sh``, of which a platform defines again what it does differently.
+
+    ``output`` is the standard flake output with the platform's configurations, and ``built`` the attribute of one of
+    them that is built. A platform that ``escalates`` is made active by root, and one that is ``impure`` is evaluated
+    so. A platform that is not the whole machine's is looked for on a machine only after those that are.
     """
 
     name: str
     source: str
+    output: str | None = None
+    built: tuple[str, ...] = ()
+    escalates: bool = False
+    impure: bool = False
     goals: tuple[str, ...] = ("switch", "dry-activate")
     aliases: tuple[str, ...] = ()
     whole_machine: bool = True
