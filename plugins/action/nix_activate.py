@@ -25,6 +25,7 @@ from ..plugin_utils.transport.shell import run_command
 
 if t.TYPE_CHECKING:
     from ..plugin_utils.activation.answer import Answer
+    from ..plugin_utils.nix.closure_diff import ClosureDiff
     from ..plugin_utils.process import Completed
 
 LOCALHOST = ("localhost", "127.0.0.1", "::1")
@@ -67,7 +68,8 @@ class ActionModule(NixAction):
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
         request = self._request(options)
-        answer = deploy(RenewableLink(self.shell, self._reset), request, say=self.announce)
+        link = RenewableLink(self.shell, self._reset)
+        answer = deploy(link, request, say=self.announce)
         result = answer.to_result() | {"id": request.id, "changed": answer.outcome != "unchanged"}
         if not answer.good:
             raise failure(request, answer)
@@ -82,7 +84,7 @@ class ActionModule(NixAction):
                 advice="look at the units on the machine; deploying again tries them again",
                 **details(answer) | {"id": request.id, "changed": True},
             )
-        if self.diff_mode and (difference := self._difference(answer, options["source_host"])):
+        if self.diff_mode and (difference := self._difference(link, answer, options["source_host"])):
             result["diff"] = {"prepared": difference.text}
             result["closure_diff"] = difference.to_result()
         if warnings := self._warnings(answer):
@@ -120,11 +122,11 @@ class ActionModule(NixAction):
         if self._connection.transport == "ssh":
             self._connection.reset()
 
-    def _difference(self, answer: Answer, source_host: str) -> t.Any:
+    def _difference(self, link: RenewableLink, answer: Answer, source_host: str) -> ClosureDiff | None:
         before = answer.previous.running or answer.previous.closure
         if answer.closure is None or before is None:
             return None
-        return changes(self.shell, before, answer.closure, source=lambda argv: self._at_source(source_host, argv))
+        return changes(link, before, answer.closure, source=lambda argv: self._at_source(source_host, argv))
 
     def _at_source(self, host: str, argv: list[str]) -> Completed:
         if host in LOCALHOST:

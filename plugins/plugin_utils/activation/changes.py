@@ -8,18 +8,20 @@ from __future__ import annotations
 import shlex
 import typing as t
 
+from ..errors import NixError
 from ..nix.closure_diff import ClosureDiff, closure_diff
 from ..nix.store import StorePathInfo, parse_path_sizes, path_sizes
+from .deployment import ConnectionLostError
 
 if t.TYPE_CHECKING:
     from ..process import Completed
-    from ..transport.shell import Shell
+    from .deployment import Link
 
 BETWEEN = "then"
 
 
 def changes(
-    shell: Shell,
+    link: Link,
     before: str | None,
     after: str,
     *,
@@ -28,19 +30,22 @@ def changes(
     """Compare the closure that a target had with the one it is to have, in one round trip.
 
     ``source`` runs a command where the new closure is when the target has not received it yet. None when one of
-    the two cannot be listed: showing less never stops a deployment.
+    the two cannot be listed: showing less never fails a deployment that has succeeded.
     """
-    old, new = _listed(shell, before, after)
-    if new is None and source is not None:
-        answer = source(path_sizes(after, closure=True))
-        new = parse_path_sizes(answer.stdout) if answer.ok else None
+    try:
+        old, new = _listed(link, before, after)
+        if new is None and source is not None:
+            answer = source(path_sizes(after, closure=True))
+            new = parse_path_sizes(answer.stdout) if answer.ok else None
+    except (ConnectionLostError, NixError, OSError):
+        return None
     return None if old is None or new is None else closure_diff(old, new)
 
 
-def _listed(shell: Shell, *closures: str | None) -> list[list[StorePathInfo] | None]:
+def _listed(link: Link, *closures: str | None) -> list[list[StorePathInfo] | None]:
     commands = [shlex.join(path_sizes(path, closure=True)) if path else ":" for path in closures]
     script = f"echo {BETWEEN}\n".join(f"{command} 2>/dev/null || echo missing\n" for command in commands)
-    listings = shell.run(script).stdout.split(f"{BETWEEN}\n")
+    listings = link.run(script).stdout.split(f"{BETWEEN}\n")
     if len(listings) != len(closures):
         return [None for _closure in closures]
     return [None if "missing" in listing.splitlines() else parse_path_sizes(listing) for listing in listings]

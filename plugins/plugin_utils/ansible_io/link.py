@@ -31,17 +31,19 @@ class RenewableLink:
     def __init__(self, shell: Shell, reset: Callable[[], None]) -> None:
         self._shell = shell
         self._reset = reset
-        self._lost = False
+        self._reached = False
 
     def run(self, script: str) -> Completed:
         """See ``Link.run``. A machine that could not be reached in the first place is Ansible's to report."""
         try:
-            return self._shell.run(script)
+            answer = self._shell.run(script)
         except AnsibleConnectionFailure as error:
-            if not self._lost and never_connected(error):
+            if not self._reached and never_connected(error):
                 raise
-            self._lost = True
+            self._reached = True
             raise ConnectionLostError(str(error)) from error
+        self._reached = True
+        return answer
 
     def renew(self) -> None:
         """See ``Link.renew``."""

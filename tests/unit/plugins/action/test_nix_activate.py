@@ -1,0 +1,131 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The task's result tells the truth about the machine, and fails when the machine is not what was asked for."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure
+
+from ansible_collections.nix.fleet.plugins.action.nix_activate import ActionModule
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import ConnectionLostError
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.link import RenewableLink
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import ActivationError
+from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
+
+OLD = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-old"
+NEW = "/nix/store/1123456789abcdfghijklmnpqrsvwxyz-nixos-new"
+STANDING = f"closure={NEW}\nprevious_running={OLD}\nrunning={NEW}\ngeneration=2\n"
+
+
+class Shell:
+    """A target that gives the same answer to every script."""
+
+    host = "vps"
+
+    def __init__(self, answer: str | Exception) -> None:
+        self.answer = answer
+        self.scripts: list[str] = []
+
+    def run(self, script: str, *_arguments: str) -> Completed:
+        self.scripts.append(script)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return Completed(("sh",), 0, self.answer, "")
+
+
+def perform(answer: str, *, check: bool = False, diff: bool = False, **given: t.Any) -> dict[str, t.Any]:
+    """Run the action against a target that answers ``answer``."""
+
+    class Action(ActionModule):
+        shell = Shell(answer)  # type: ignore[assignment]
+        check_mode = check
+        diff_mode = diff
+        play_host = "vps"
+
+    options = {name: option.get("default") for name, option in ActionModule.argument_spec.items()}
+    return Action.__new__(Action).perform({**options, "closure": NEW, **given})
+
+
+def test_an_activation_is_a_change() -> None:
+    result = perform(f"outcome=activated\n{STANDING}")
+    assert (result["changed"], result["outcome"], result["running"], result["generation"]) == (
+        True,
+        "activated",
+        NEW,
+        2,
+    )
+
+
+def test_nothing_to_do_is_no_change() -> None:
+    assert perform(f"outcome=unchanged\n{STANDING}")["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("outcome", "changed", "words"),
+    [
+        ("rolled_back", True, "the disk is full; the machine is back on the system it ran before"),
+        ("rollback_failed", True, "FAILED too"),
+        ("failed", True, "the disk is full"),
+        ("refused", False, "the disk is full"),
+    ],
+)
+def test_what_did_not_end_well_fails_with_the_cause_and_all_fields(outcome: str, changed: bool, words: str) -> None:
+    with pytest.raises(ActivationError) as raised:
+        perform(f"outcome={outcome}\ncause=the disk is full\n{STANDING}log=last words")
+    result = raised.value.to_result()
+    assert words in raised.value.cause
+    assert (result["outcome"], result["changed"], result["log"]) == (outcome, changed, "last words")
+    assert result["previous"]["running"] == OLD
+
+
+FAILED_UNITS = f"outcome=activated\nunits_failed=a.service, b.service\n{STANDING}"
+
+
+def test_failed_units_fail_the_host_by_name() -> None:
+    with pytest.raises(ActivationError) as raised:
+        perform(FAILED_UNITS)
+    assert "these units failed: a.service, b.service" in raised.value.cause
+    assert raised.value.details["outcome"] == "activated"
+
+
+def test_failed_units_that_are_to_be_ignored_are_a_warning() -> None:
+    result = perform(FAILED_UNITS, failed_units="ignore")
+    assert "a.service, b.service" in result["warnings"][0]
+
+
+def test_a_dry_run_that_fails_fails_the_host() -> None:
+    with pytest.raises(ActivationError, match="exit code 3"):
+        perform("outcome=unchanged\nexit_code=3\n", goal="dry-activate")
+
+
+def test_a_difference_that_cannot_be_had_never_stops_a_deployment() -> None:
+    assert "diff" not in perform(f"outcome=activated\n{STANDING}", diff=True, source_host="localhost")
+
+
+NEVER = "Failed to connect to the host via ssh: ssh: connect to host 192.0.2.1 port 22: No route to host"
+BROKEN = "Failed to connect to the host via ssh: Shared connection to 192.0.2.1 closed."
+
+
+@pytest.mark.parametrize("error", [AnsibleConnectionFailure(NEVER), AnsibleAuthenticationFailure("wrong password")])
+def test_a_machine_that_was_never_reached_is_unreachable_at_once(error: AnsibleConnectionFailure) -> None:
+    with pytest.raises(AnsibleConnectionFailure):
+        RenewableLink(Shell(error), lambda: None).run("begin")
+
+
+def test_a_connection_that_broke_is_worth_another_one_however_that_fails() -> None:
+    shell = Shell(AnsibleConnectionFailure(BROKEN))
+    link = RenewableLink(shell, lambda: None)
+    for message in (BROKEN, NEVER):
+        shell.answer = AnsibleConnectionFailure(message)
+        with pytest.raises(ConnectionLostError):
+            link.run("begin")
+
+
+def test_a_connection_that_cannot_be_dropped_is_none() -> None:
+    def reset() -> None:
+        raise OSError("no such socket")
+
+    RenewableLink(Shell(""), reset).renew()
