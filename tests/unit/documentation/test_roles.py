@@ -18,7 +18,10 @@ def test_the_documented_defaults_of_a_role_are_its_defaults(role: str) -> None:
     documented = specification["argument_specs"]["main"]["options"]
     file = ROOT / "roles" / role / "defaults" / "main.yml"
     defaults = yaml.safe_load(file.read_text()) or {}
-    assert {name: option["default"] for name, option in documented.items() if "default" in option} == defaults
+    assert set(defaults) <= set(documented)
+    # What depends on the inventory is said in words: a template is no value of the option's type.
+    values = {name: value for name, value in defaults.items() if not (isinstance(value, str) and "{{" in value)}
+    assert {name: option["default"] for name, option in documented.items() if "default" in option} == values
 
 
 @pytest.mark.parametrize("role", ROLES)
