@@ -115,3 +115,18 @@ def contents(host: str) -> str:
         "ls /nix/store; ls -l /nix/var/nix/profiles /nix/var/nix/gcroots; readlink /run/current-system; ls -lR /etc/static;"
         "find /home /root /Users /data -name nix.fleet -exec ls -lR {} + || true",
     )
+
+
+def test_module_defaults_reach_every_module_by_the_group(servers: Project) -> None:
+    (servers.root / "play.yml").write_text(
+        "- hosts: vps-sg-1\n"
+        "  gather_facts: false\n"
+        "  module_defaults:\n"
+        "    group/nix.fleet.nix:\n"
+        "      nix_executable: /nowhere/nix\n"
+        "  tasks:\n"
+        "    - nix.fleet.nix_eval: {expr: 1 + 1}\n"
+        "      delegate_to: localhost\n"
+    )
+    run = servers.run("play.yml")
+    assert "/nowhere/nix" in run.output

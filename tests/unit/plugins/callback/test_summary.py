@@ -61,7 +61,9 @@ def test_a_run_without_our_modules_prints_nothing(plugin: CallbackModule) -> Non
 
 def test_a_run_with_our_modules_ends_with_the_table(plugin: CallbackModule) -> None:
     activate = task("nix.fleet.nix_activate")
-    plugin.v2_runner_on_ok(result("web", activate, changed=True, outcome="activated", previous={"generation": 1}, generation=2))
+    plugin.v2_runner_on_ok(
+        result("web", activate, changed=True, outcome="activated", previous={"generation": 1}, generation=2)
+    )
     plugin.v2_playbook_on_stats(stats())
     lines = printed(plugin)
     assert lines[0] == "FLEET"
