@@ -19,13 +19,25 @@ def examples(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
 
 
+def module_of(room: str, name: str, *sources: str) -> types.ModuleType:
+    """Return what ``sources`` define, as the module ``name`` in a room of plugin_utils."""
+    module = types.ModuleType(f"{PACKAGE}.plugin_utils.{room}.{name}")
+    module.__package__ = f"{PACKAGE}.plugin_utils.{room}"
+    module.__file__ = str(ROOT / "plugins/plugin_utils" / room / f"{name}.py")
+    for source in sources:
+        exec(compile(source, f"{name}.py", "exec"), vars(module))
+    return module
+
+
 def test_the_example_of_an_inventory_source_does_what_the_example_of_its_test_says() -> None:
-    source, test = examples("python")
-    module = types.ModuleType(f"{PACKAGE}.plugin_utils.inventory.machines")
-    module.__package__ = f"{PACKAGE}.plugin_utils.inventory"
-    exec(compile(source, "machines.py", "exec"), vars(module))
-    exec(compile(test, "test_machines.py", "exec"), vars(module))
-    module.test_each_machine_is_a_node_at_its_address()
+    source, test, _platform = examples("python")
+    module_of("inventory", "machines", source, test).test_each_machine_is_a_node_at_its_address()
+
+
+def test_the_example_of_a_platform_states_the_facts_of_one() -> None:
+    _source, _test, platform = examples("python")
+    facts = module_of("platforms", "system_manager", platform).PLATFORM
+    assert (facts.name, facts.output, facts.escalates) == ("system-manager", "systemConfigs", True)
 
 
 @pytest.mark.parametrize("function", ["default_profile", "refusal", "activate"])
