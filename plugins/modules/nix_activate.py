@@ -140,19 +140,19 @@ EXAMPLES = r"""
 
 - name: Try it until the next boot, and return if a unit fails
   nix.fleet.nix_activate:
-    closure: "{{ build.toplevel }}"
+    closure: "{{ build.out_path }}"
     goal: test
     failed_units: rollback
 
 - name: Activate a home
   nix.fleet.nix_activate:
-    closure: "{{ build.toplevel }}"
+    closure: "{{ build.out_path }}"
     platform: home-manager
     backup_extension: before-nix
 
 - name: Activate a service of one's own
   nix.fleet.nix_activate:
-    closure: "{{ build.toplevel }}"
+    closure: "{{ build.out_path }}"
     platform: custom
     profile: /nix/var/nix/profiles/website
     activate: bin/activate

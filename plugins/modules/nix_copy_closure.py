@@ -23,7 +23,7 @@ description:
 options:
   paths:
     description:
-      - The store paths to copy, such as RV(nix.fleet.nix_build#module:toplevel). Their closures come with them.
+      - The store paths to copy, such as RV(nix.fleet.nix_build#module:out_path). Their closures come with them.
     type: list
     elements: str
     required: true
@@ -104,29 +104,29 @@ seealso:
 EXAMPLES = r"""
 - name: Push what was built on the controller
   nix.fleet.nix_copy_closure:
-    paths: "{{ built.toplevel }}"
+    paths: "{{ built.out_path }}"
 
 - name: Push what homelab has built to a host that only the controller can reach
   nix.fleet.nix_copy_closure:
-    paths: "{{ built.toplevel }}"
+    paths: "{{ built.out_path }}"
     source_host: homelab
 
 - name: Copy to a login with sudo over a slow line, and let the target fetch from its binary caches what they have
   nix.fleet.nix_copy_closure:
     paths:
-      - "{{ built.toplevel }}"
+      - "{{ built.out_path }}"
     substitute_on_destination: true
     compression: true
   become: true
 
 - name: Take signed paths only
   nix.fleet.nix_copy_closure:
-    paths: "{{ built.toplevel }}"
+    paths: "{{ built.out_path }}"
     check_signatures: true
 
 - name: See what would be copied
   nix.fleet.nix_copy_closure:
-    paths: "{{ built.toplevel }}"
+    paths: "{{ built.out_path }}"
   check_mode: true
   diff: true
 """
