@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import typing as t
 
-import ansible_runner
+from ansible_runner.interface import run as run_job
 
 from .lab import ROOT, running
 
@@ -43,7 +43,7 @@ def test_a_job_of_type_check_changes_nothing(servers: Project, tmp_path_factory:
 
 def job(project: Project, directory: Path, **options: t.Any) -> t.Any:
     """Run the project's playbook as a job."""
-    return ansible_runner.run(
+    return run_job(
         private_data_dir=str(directory),
         project_dir=str(project.root),
         playbook="deploy.yml",
