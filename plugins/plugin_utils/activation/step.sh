@@ -15,47 +15,67 @@ pause() { # wait a moment, a shorter one at first; adds it to `hundredths`
     fi
 }
 
-in_new_session() { # start $@ in the background as the leader of a process group, whose number is then $!
+in_new_session() { # start $@ in the background, as the leader of a process group where the system can make one
     if command -v setsid >/dev/null; then
         setsid "$@" &
     else
-        set -m
         "$@" &
-        set +m
     fi
 }
 
-end_group() { # $1: its number
-    kill -TERM "-$1" 2>/dev/null || kill -TERM "$1" 2>/dev/null
+tree() ( # process $1 and all that descend from it
+    ps -A -o pid= -o ppid= | awk -v root="$1" '
+        { parent[$1] = $2 }
+        END {
+            for (process in parent) {
+                for (ancestor = process; ancestor != root && ancestor in parent; ancestor = parent[ancestor]) { }
+                if (ancestor == root) print process
+            }
+        }'
+)
+
+end_step() { # the step whose first process is $1, with all that it started: kindly, then not
+    if command -v setsid >/dev/null; then
+        members=-$1
+    else
+        members=$(tree "$1")
+    fi
+    # shellcheck disable=SC2086  # one word a process
+    kill -TERM $members 2>/dev/null
     hundredths=0
-    while kill -0 "-$1" 2>/dev/null && [ "$hundredths" -lt 1000 ]; do
+    # shellcheck disable=SC2086
+    while kill -0 $members 2>/dev/null && [ "$hundredths" -lt 1000 ]; do
         pause
     done
-    kill -KILL "-$1" 2>/dev/null || kill -KILL "$1" 2>/dev/null
-}
-
-end_step() { # what runs now, because this program is told to end; how it ended decides what comes next
-    [ -z "$group" ] || kill -TERM "-$group" 2>/dev/null
+    # shellcheck disable=SC2086
+    kill -KILL $members 2>/dev/null
 }
 
 step() { # run function $1 of this program with the other arguments; its exit code, or 124 when it took too long
     # A disk that has become full must not fail what could still succeed: what cannot be logged is not.
     printf '\n== %s\n' "$*" >>"$log" || log=/dev/null
     in_new_session "$shell" "$run/program" step "$@" >>"$log" 2>&1 </dev/null
-    group=$!
+    process=$!
+    # For whoever has to finish the work should this program be killed.
+    say step "$process $(process_start "$process")" >"$run/step"
     hundredths=0
     # Counted rather than read from a clock, which the step itself may set.
-    while kill -0 "$group" 2>/dev/null; do
+    while kill -0 "$process" 2>/dev/null; do
         if [ "$hundredths" -ge $((activation_timeout * 100)) ]; then
-            end_group "$group"
-            wait "$group"
-            group=''
+            end_step "$process"
+            wait "$process"
+            process=''
             return 124
         fi
         pause
     done
-    wait "$group"
-    ended=$?
-    group=''
-    return "$ended"
+    wait "$process"
+    code_of_step=$?
+    process=''
+    return "$code_of_step"
+}
+
+end_orphan() { # the step of a supervisor that was killed, lest it goes on beside what now follows
+    orphan=$(field step "$run/step")
+    [ -z "$orphan" ] || [ "${orphan#* }" != "$(process_start "${orphan%% *}")" ] || [ -z "${orphan#* }" ] || end_step "${orphan%% *}"
 }

@@ -4,11 +4,12 @@
 # The deployment itself, run where no lost connection can end it: to the new system, or back to the recorded one.
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
-cause='' code='' units='' reboot=no group=''
+cause='' code='' units='' reboot=no process=''
 
 supervise() {
     trap '' HUP
-    trap 'end_step' TERM INT
+    # What runs now is ended; how it ended decides what comes next.
+    trap '[ -z "$process" ] || end_step "$process"' TERM INT
     begin_clock
     write_holder || exit 1
     take_lock
@@ -43,6 +44,7 @@ recover() { # finish what a supervisor left that was ended from outside
     begin_clock
     [ -e "$run/recorded" ] || refuse 'the supervisor was ended before it had touched anything'
     read_recorded
+    end_orphan
     cause='the supervisor was ended before the deployment was complete'
     fall_back
 }

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import pathlib
 import shutil
 import subprocess
@@ -46,10 +45,17 @@ ln -sfn "$2" "$4"
 """
 
 
+# All that the programs may use: what macOS, NixOS and busybox have in common. `setsid` is not on every machine.
+TOOLS = """
+    awk cat chmod cmp cut date dd df env grep head id kill ln mkdir mv ps readlink rm rmdir sed sleep sort stat tail touch
+    tr uname wc paste
+""".split()
+
+
 class Machine:
     """One machine, its store and its profiles."""
 
-    def __init__(self, root: pathlib.Path, shell: str, *, uid: int = 1000) -> None:
+    def __init__(self, root: pathlib.Path, shell: str, *, uid: int = 1000, setsid: bool = True) -> None:
         self.root = root
         self.home = root / "home"
         self.state = root / "var/lib/nix.fleet" if uid == 0 else self.home / ".local/state/nix.fleet"
@@ -57,9 +63,14 @@ class Machine:
         self._bin = root / "bin"
         for directory in (self.home, self._bin, root / "nix/store", root / "nix/var/nix/profiles", root / "run"):
             directory.mkdir(parents=True)
+        for tool in [*TOOLS, *(["setsid"] if setsid else [])]:
+            if found := shutil.which(tool):
+                (self._bin / tool).symlink_to(found)
         for name, text in {"nix-env": NIX_ENV, "nix-store": NIX_STORE, "id": f"#!/bin/sh\necho {uid}\n"}.items():
             self._program(self._bin / name, text)
-        self._program(self._bin / "sh", f'#!/bin/sh\nexec {" ".join(SHELLS[shell])} "$@"\n')
+        self._program(
+            self._bin / "sh", f'#!/bin/sh\nexec {shutil.which(SHELLS[shell][0])} {" ".join(SHELLS[shell][1:])} "$@"\n'
+        )
 
     def closure(self, name: str, **programs: str) -> str:
         """Add a closure to the store; each program is a path with ``__`` for ``/``, and its text."""
@@ -76,7 +87,7 @@ class Machine:
         done = subprocess.run(
             [str(self._bin / "sh"), "-s"],
             input=self.here(script),
-            env={"PATH": f"{self._bin}:{os.environ['PATH']}", "HOME": str(self.home), "USER": "alice"},
+            env={"PATH": str(self._bin), "HOME": str(self.home), "USER": "alice"},
             cwd=self.root,
             capture_output=True,
             text=True,
@@ -133,5 +144,6 @@ class Machine:
     @staticmethod
     def _program(path: pathlib.Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
         path.write_text(text)
         path.chmod(0o755)

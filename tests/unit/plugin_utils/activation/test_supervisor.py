@@ -227,7 +227,32 @@ def test_an_activation_that_hangs_is_ended_with_all_it_started(nixos: NixOS, old
     assert (answer.outcome, answer.exit_code) == ("rolled_back", 124)
     assert "had not ended after 1 s" in answer.cause
     assert nixos.whole_as == whole(old)
-    assert not [pid for pid in processes() if "sleep\0313" in pid]
+    assert not [command for command in processes() if "sleep\000313" in command]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_without_setsid_all_that_hangs_is_ended_as_well(tmp_path: pathlib.Path, shell: str) -> None:
+    machine = NixOS(tmp_path, shell, uid=0, setsid=False)
+    old = machine.system("nixos-old")
+    machine.install(old)
+    answer = machine.deploy(machine.system("nixos-bad", trouble="sleep 317 & sleep 317"), activation_timeout=1)
+    assert (answer.outcome, machine.whole_as) == ("rolled_back", whole(old))
+    assert not [command for command in processes() if "sleep\000317" in command]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_without_setsid_a_killed_supervisor_is_made_up_for_as_well(tmp_path: pathlib.Path, shell: str) -> None:
+    machine = NixOS(tmp_path, shell, uid=0, setsid=False)
+    old = machine.system("nixos-old")
+    machine.install(old)
+    slow = machine.request(machine.system("nixos-slow", trouble="sleep 3"))
+    thread = machine.start(slow)
+    wait_for(lambda: machine.calls == ["test slow"])
+    os.kill(machine.supervisor_of(slow), signal.SIGKILL)
+    thread.join()
+    assert deploy(machine, slow).outcome == "rolled_back"
+    time.sleep(2)
+    assert machine.whole_as == whole(old)
 
 
 def test_a_rollback_that_fails_too_says_so(nixos: NixOS) -> None:
@@ -434,6 +459,9 @@ def test_a_killed_supervisor_is_made_up_for_at_once(nixos: NixOS, old: str) -> N
     os.kill(nixos.supervisor_of(slow), signal.SIGKILL)
     thread.join()
     assert deploy(nixos, slow).outcome == "rolled_back"
+    assert nixos.whole_as == whole(old)
+    # What the killed one had started does not finish later.
+    time.sleep(2)
     assert nixos.whole_as == whole(old)
 
 
