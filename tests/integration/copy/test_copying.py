@@ -1,0 +1,90 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A closure arrives on every kind of host, from the controller and from another host, and only once."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Fleet, within
+
+# workstation's login may only ask its Nix daemon, which takes no unsigned path from it.
+TAKING = "all:!workstation"
+
+
+def test_every_kind_of_host_takes_a_closure_from_the_controller_once(fleet: Fleet) -> None:
+    path = fleet.closure(3)
+    first = fleet.copy(TAKING, path)
+    assert {(result["changed"], result["copied_count"]) for result in first.values()} == {(True, 4)}
+    assert all(fleet.has(host, path) for host in first)
+    again = fleet.copy(TAKING, path)
+    assert {(result["changed"], result["copied_count"], result["copied_bytes"]) for result in again.values()} == {
+        (False, 0, 0)
+    }
+    assert len(first) == len(again) == 6
+
+
+def test_a_closure_goes_from_a_builder_to_hosts_that_it_does_not_know(fleet: Fleet) -> None:
+    path = fleet.closure(3)
+    fleet.copy("homelab", path)
+    results = fleet.copy(f"{TAKING}:!homelab", path, source_host="homelab")
+    assert {result["copied_count"] for result in results.values()} == {4}
+    assert all(fleet.has(host, path) for host in results)
+    assert within(5, lambda: fleet.left("homelab") == "")
+
+
+def test_the_paths_and_bytes_are_those_that_were_sent(fleet: Fleet) -> None:
+    path = fleet.closure(2, size=5000)
+    result = fleet.copy("phone", path)["phone"]
+    assert result["copied_paths"][-1] == path
+    assert 10000 < result["copied_bytes"] < 12000
+
+
+def test_nothing_of_a_copy_is_left_running(fleet: Fleet) -> None:
+    fleet.copy(TAKING, fleet.closure(1))
+    for host in ("vps-de-1", "macbook", "phone"):
+        assert within(5, lambda host=host: fleet.left(host) == "")  # type: ignore[misc]
+
+
+def test_check_mode_names_what_is_missing_and_writes_nothing(fleet: Fleet) -> None:
+    path = fleet.closure(3)
+    result = fleet.copy("vps-de-1", path, "--check")["vps-de-1"]
+    assert (result["changed"], result["copied_count"]) == (True, 4)
+    assert path in result["copied_paths"]
+    assert not fleet.has("vps-de-1", path)
+
+
+def test_what_was_copied_survives_a_garbage_collection_until_the_next_copy(fleet: Fleet) -> None:
+    collect = "PATH=$PATH:/opt/nix/bin; nix-collect-garbage >/dev/null 2>&1"
+    first, second = fleet.closure(1), fleet.closure(1)
+    fleet.copy("vps-de-1", first)
+    fleet.says("vps-de-1", collect)
+    assert fleet.has("vps-de-1", first)
+    fleet.copy("vps-de-1", second)
+    fleet.says("vps-de-1", collect)
+    assert fleet.has("vps-de-1", second)
+    assert not fleet.has("vps-de-1", first)
+
+
+def test_without_a_session_to_share_one_is_opened(fleet: Fleet) -> None:
+    path = fleet.closure(1)
+    environment = {"ANSIBLE_SSH_ARGS": "-o ControlMaster=no"}
+    fleet.start("homelab", path, environment=environment).result()
+    results = fleet.start("vps-de-1:phone", path, environment=environment, source_host="homelab").results()
+    assert {result["changed"] for result in results.values()} == {True}
+
+
+@pytest.mark.parametrize("compression", [True, False])
+def test_compression_can_be_chosen(fleet: Fleet, compression: bool) -> None:
+    assert fleet.copy("vps-sg-1", fleet.closure(1), compression=compression)["vps-sg-1"]["changed"]
+
+
+def test_an_untrusted_login_without_escalation_is_told_what_to_do(fleet: Fleet) -> None:
+    result = fleet.copy("workstation", fleet.closure(1))["workstation"]
+    assert "signed" in result["cause"]
+    assert "trusted-users" in result["advice"]
+
+
+def test_signatures_are_insisted_on_when_asked_for(fleet: Fleet) -> None:
+    result = fleet.copy("vps-sg-1", fleet.closure(1), check_signatures=True)["vps-sg-1"]
+    assert "signed" in result["cause"]
