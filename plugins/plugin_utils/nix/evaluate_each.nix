@@ -10,7 +10,7 @@
   mark,
   # Attribute paths, each a list of names.
   paths,
-  # What a file whose value is a function is called with.
+  # What a file whose value is a function is called with; null leaves functions as they are.
   arguments,
   # A function of the attribute's value, for its result; without it the attribute is to be a derivation.
   apply ? null,
@@ -34,7 +34,7 @@ let
 
   say = event: trace "${mark} ${toJSON event}";
 
-  root = if isFunction given then given arguments else given;
+  root = if arguments != null && isFunction given then given arguments else given;
 
   find = foldl' (
     found: name:

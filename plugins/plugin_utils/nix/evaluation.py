@@ -185,7 +185,8 @@ class _Walk:
 
     def command(self) -> list[str]:
         paths = [steps for _attribute, steps in self._pending]
-        return self._source.evaluate_all(walk_function(self._mark, paths, dict(self._source.arguments), self._apply))
+        arguments = dict(self._source.arguments) if self._source.file is not None else None
+        return self._source.evaluate_all(walk_function(self._mark, paths, arguments, self._apply))
 
     def read(self, line: str) -> None:
         self.log.read(line)

@@ -123,9 +123,11 @@ class Snapshot:
         """Read the answer of ``nix flake metadata --json``."""
         data = json.loads(text)
         dirty_revision = data.get("dirtyRevision")
+        kind = data.get("locked", {}).get("type")
         return cls(
             locked_url=data.get("url") or data.get("lockedUrl"),
             revision=data.get("revision") or dirty_revision,
-            dirty=dirty_revision is not None,
+            # A Git repository without a commit has neither.
+            dirty=dirty_revision is not None or (kind == "git" and "revision" not in data),
             content=data,
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.process import CommandTimeoutError, run
+from ansible_collections.nix.fleet.plugins.plugin_utils.process import CommandTimeoutError, end_group, run
 
 
 def test_a_failing_command_is_a_result_and_not_an_exception() -> None:
@@ -59,16 +59,30 @@ def test_a_command_out_of_time_ends_with_everything_it_started(tmp_path: Path) -
     wait_until(lambda: not is_running(int(pid_file.read_text())))
 
 
-def test_terminating_the_caller_ends_the_command(tmp_path: Path) -> None:
+@pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGINT], [signal.SIGINT, signal.SIGTERM, signal.SIGINT]])
+def test_ending_the_caller_ends_the_command_however_it_is_told(tmp_path: Path, signals: list[signal.Signals]) -> None:
     pid_file = tmp_path / "pid"
     program = (
+        "import signal, threading, time\n"
         "from ansible_collections.nix.fleet.plugins.plugin_utils.process import run\n"
+        # Any thread may be handed a signal.
+        "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+        "signal.signal(signal.SIGINT, lambda *_: None)\n"
         f"run(['sh', '-c', 'echo $$ > {pid_file}; exec sleep 60'])\n"
     )
     caller = subprocess.Popen([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": ":".join(sys.path)})
     wait_until(lambda: pid_file.exists() and pid_file.read_text().strip() != "")
-    caller.send_signal(signal.SIGTERM)
+    for number in signals:
+        caller.send_signal(number)
     assert caller.wait(10) != 0
+    wait_until(lambda: not is_running(int(pid_file.read_text())))
+
+
+def test_a_command_that_does_not_listen_is_killed_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(end_group, "__defaults__", (0.2,))
+    pid_file = tmp_path / "pid"
+    with pytest.raises(CommandTimeoutError):
+        run(["sh", "-c", f"trap '' TERM; echo $$ > {pid_file}; while :; do sleep 0.1; done"], timeout=0.5)
     wait_until(lambda: not is_running(int(pid_file.read_text())))
 
 

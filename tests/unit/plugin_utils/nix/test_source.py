@@ -77,6 +77,11 @@ def test_a_dirty_tree_is_told_from_its_revision() -> None:
     assert (snapshot.revision, snapshot.dirty) == ("abc-dirty", True)
 
 
+def test_a_repository_without_a_commit_is_dirty() -> None:
+    snapshot = Snapshot.from_json(json.dumps({"locked": {"type": "git"}, "url": "git+file:///x"}))
+    assert (snapshot.revision, snapshot.dirty) == (None, True)
+
+
 def test_a_flake_outside_git_has_no_revision() -> None:
     snapshot = Snapshot.from_json(json.dumps({"url": "path:/x"}))
     assert (snapshot.revision, snapshot.dirty) == (None, False)

@@ -1,0 +1,188 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A flake, hosts that are made of it, and the real `ansible-playbook` run on them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import typing as t
+import uuid
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+TOOLS = Path(sys.executable).parent
+
+# Says of each call what it was for, and is Nix.
+COUNTING = """#!/bin/sh
+for word; do
+  case $word in
+    eval | metadata | build) echo "$word" >>{log}; break ;;
+  esac
+done
+exec nix "$@"
+"""
+
+# The namespace of Ansible's filter `to_uuid`.
+TO_UUID = uuid.UUID("361E6D51-FAEC-444A-9079-341386DA8E2E")
+
+REPORT = """
+- ansible.builtin.copy:
+    content: "{{ result | ansible.builtin.to_json }}"
+    dest: "{{ reports }}/{{ inventory_hostname | ansible.builtin.to_uuid }}"
+    mode: "0600"
+  delegate_to: localhost
+  vars:
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run of `ansible-playbook` that has ended: its output, and each host's result."""
+
+    rc: int
+    output: str
+    results: dict[str, dict[str, t.Any]]
+    calls: list[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Project:
+    """A directory with a flake, an inventory and playbooks."""
+
+    directory: Path
+
+    @property
+    def flake(self) -> Path:
+        return self.directory / "fleet"
+
+    def write_flake(self, outputs: str, **files: str) -> None:
+        """Write a flake whose outputs are an expression in which `mk NAME` is a small derivation."""
+        self.flake.mkdir(exist_ok=True)
+        (self.flake / "flake.nix").write_text(f"""{{
+          outputs = {{ self }}: let
+            salt = "{self.directory}";
+            mk = name: script: derivation {{
+              inherit name salt;
+              system = "x86_64-linux";
+              builder = "/bin/sh";
+              args = [ "-c" script ];
+            }};
+          in {outputs};
+        }}""")
+        for name, content in files.items():
+            (self.flake / name).write_text(content)
+
+    def run(
+        self, module: str, options: dict[str, t.Any], hosts: dict[str, dict[str, t.Any]], *arguments: str, **task: t.Any
+    ) -> Run:
+        """Run one task on all hosts, by default on the controller, and collect its results."""
+        command = self._command(module, options, hosts, task, arguments)
+        done = subprocess.run(command, env=self._environment(), capture_output=True, text=True, check=False)
+        return Run(done.returncode, done.stdout + done.stderr, self.results(hosts), self._calls())
+
+    def start(
+        self, module: str, options: dict[str, t.Any], hosts: dict[str, dict[str, t.Any]], **task: t.Any
+    ) -> subprocess.Popen[bytes]:
+        """Start the same in a session of its own."""
+        command = self._command(module, options, hosts, task, ())
+        with (self.directory / "output").open("wb") as output:
+            return subprocess.Popen(
+                command, env=self._environment(), stdout=output, stderr=output, start_new_session=True
+            )
+
+    def _command(
+        self,
+        module: str,
+        options: dict[str, t.Any],
+        hosts: dict[str, dict[str, t.Any]],
+        task: dict[str, t.Any],
+        arguments: tuple[str, ...],
+    ) -> list[str]:
+        (self.directory / "calls").unlink(missing_ok=True)
+        reports = self.directory / "reports"
+        reports.mkdir(exist_ok=True)
+        for report in reports.iterdir():
+            report.unlink()
+        nix = self.directory / "nix"
+        nix.write_text(COUNTING.format(log=self.directory / "calls"))
+        nix.chmod(0o755)
+        play = {
+            "hosts": "all",
+            "gather_facts": False,
+            "strategy": task.pop("strategy", "linear"),
+            "tasks": [
+                {
+                    f"nix.fleet.{module}": {"nix_executable": str(nix), **options},
+                    "register": "result",
+                    "ignore_errors": True,
+                    "delegate_to": "localhost",
+                    **task,
+                },
+                *yaml.safe_load(REPORT),
+            ],
+        }
+        (self.directory / "play.yml").write_text(yaml.safe_dump([play]))
+        (self.directory / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}, allow_unicode=True))
+        return [
+            str(TOOLS / "ansible-playbook"),
+            *("-i", str(self.directory / "hosts.yml")),
+            *("-e", json.dumps({"reports": str(reports)})),
+            *arguments,
+            str(self.directory / "play.yml"),
+        ]
+
+    def _environment(self) -> dict[str, str]:
+        (self.directory / "ansible.cfg").write_text(f"[defaults]\ncollections_path = {ROOT / '.venv/collections'}\n")
+        return {
+            **os.environ,
+            "PATH": f"{TOOLS}:{os.environ['PATH']}",
+            "LC_ALL": "C.UTF-8",
+            "ANSIBLE_CONFIG": str(self.directory / "ansible.cfg"),
+            "ANSIBLE_LOCAL_TEMP": str(self.directory / "tmp"),
+            "XDG_CACHE_HOME": str(self.directory / "cache"),
+            "XDG_STATE_HOME": str(self.directory / "state"),
+        }
+
+    def results(self, hosts: t.Iterable[str]) -> dict[str, dict[str, t.Any]]:
+        files = {host: self.directory / "reports" / str(uuid.uuid5(TO_UUID, host)) for host in hosts}
+        return {host: json.loads(file.read_text()) for host, file in files.items() if file.exists()}
+
+    def _calls(self) -> list[str]:
+        calls = self.directory / "calls"
+        return calls.read_text().split() if calls.exists() else []
+
+
+def interrupt(run: subprocess.Popen[bytes]) -> int:
+    """Press ctrl-C, and return the exit code."""
+    os.killpg(run.pid, signal.SIGINT)
+    return run.wait(30)
+
+
+def running(pattern: str) -> list[int]:
+    """Return the processes that have ``pattern`` on their command line."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if any(pattern.encode() in word for word in words):
+            found.append(int(process.name))
+    return found
+
+
+def wait_until(condition: t.Callable[[], bool], seconds: float = 20) -> None:
+    """Wait for something to happen."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.1)
