@@ -34,7 +34,7 @@ ADVICE = (
         "what was downloaded is not what the configuration expects: update its hash, after a look at why it differs",
     ),
     (
-        re.compile(r"is not valid|does not exist|don't know how to build"),
+        re.compile(r"failed to obtain derivation|missing derivation|is not valid|does not exist"),
         "the derivation is gone from the store: evaluate again",
     ),
     (

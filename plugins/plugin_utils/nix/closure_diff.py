@@ -139,7 +139,7 @@ def package_name_and_version(name: str) -> tuple[str, str]:
     >>> package_name_and_version("glibc-2.40-66-bin"), package_name_and_version("unit-sshd.service")
     (('glibc', '2.40-66'), ('unit-sshd.service', ''))
     """
-    stem, _, output = name.rpartition("-")
+    stem, _dash, output = name.rpartition("-")
     if stem and output in OUTPUTS:
         name = stem
     package, *version = VERSION.split(name, maxsplit=1)

@@ -31,10 +31,12 @@ ERROR_LEVEL = 0
 # Beyond this level, messages tell of the course of things and not of anything to act on.
 NOTICE_LEVEL = 2
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
-DERIVATION = re.compile(r"'(/nix/store/[^']+\.drv)'")
-# The same event in the words of Nix up to 2.29, and from 2.30 on.
+# What happened to the derivation itself; from 2.30 on mostly in the second form.
 FAILED = re.compile(
-    r"builder for '(?P<old>/nix/store/[^']+\.drv)' failed|Cannot build '(?P<new>/nix/store/[^']+\.drv)'"
+    r"builder for '(/nix/store/[^']+\.drv)' failed"
+    r"|Cannot build '(/nix/store/[^']+\.drv)'"
+    r"|fixed-output derivation '(/nix/store/[^']+\.drv)'"
+    r"|is required to build '(/nix/store/[^']+\.drv)'"
 )
 DEPENDENCY_FAILED = re.compile(r"dependenc(y|ies)( of derivation '[^']+')? failed")
 PLAN = re.compile(r"^(?:this|these) .*will be (built|fetched)")
@@ -125,7 +127,8 @@ class NixLog:
     @property
     def builds_expected(self) -> int:
         """How many derivations will have been built in the end, as far as is known."""
-        return max(len(self.built), len(self.to_build), self.expected)
+        # Where the plan is not known beforehand, a count stands in that includes what turns out to be there already.
+        return max(len(self.built), len(self.to_build) or self.expected)
 
     @property
     def errors(self) -> list[Message]:
@@ -199,15 +202,11 @@ class NixLog:
 
 
 def failed_derivation(message: str) -> str | None:
-    """Return the derivation whose builder failed, when that is what ``message`` says."""
-    if DEPENDENCY_FAILED.search(message):
-        return None
+    """Return the derivation that could not be built itself, when that is what ``message`` says."""
     match = FAILED.search(message)
-    if match:
-        return match["old"] or match["new"]
-    # A fixed-output derivation with other content, an unsupported system, a missing feature.
-    named = DERIVATION.search(message)
-    return named[1] if named else None
+    if match is None or DEPENDENCY_FAILED.search(message):
+        return None
+    return next(path for path in match.groups() if path)
 
 
 def derivation_name(path: str) -> str:

@@ -45,7 +45,7 @@ def store_path_name(path: str) -> str:
 
 def is_store_path(text: str) -> bool:
     """Whether ``text`` is the path of a store object, and not of something in one."""
-    directory, _, base = text.rpartition("/")
+    directory, _slash, base = text.rpartition("/")
     return directory == STORE_DIRECTORY and len(base) > HASH_LENGTH + 1 and base[HASH_LENGTH] == "-"
 
 

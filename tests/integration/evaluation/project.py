@@ -39,6 +39,7 @@ REPORT = """
     dest: "{{ reports }}/{{ inventory_hostname | ansible.builtin.to_uuid }}"
     mode: "0600"
   delegate_to: localhost
+  check_mode: false
   vars:
     ansible_python_interpreter: "{{ ansible_playbook_python }}"
 """
@@ -90,10 +91,10 @@ class Project:
         return Run(done.returncode, done.stdout + done.stderr, self.results(hosts), self._calls())
 
     def start(
-        self, module: str, options: dict[str, t.Any], hosts: dict[str, dict[str, t.Any]], **task: t.Any
+        self, module: str, options: dict[str, t.Any], hosts: dict[str, dict[str, t.Any]], *arguments: str, **task: t.Any
     ) -> subprocess.Popen[bytes]:
         """Start the same in a session of its own."""
-        command = self._command(module, options, hosts, task, ())
+        command = self._command(module, options, hosts, task, arguments)
         with (self.directory / "output").open("wb") as output:
             return subprocess.Popen(
                 command, env=self._environment(), stdout=output, stderr=output, start_new_session=True
@@ -120,6 +121,7 @@ class Project:
             "gather_facts": False,
             "strategy": task.pop("strategy", "linear"),
             "tasks": [
+                *task.pop("before", []),
                 {
                     f"nix.fleet.{module}": {"nix_executable": str(nix), **options},
                     "register": "result",

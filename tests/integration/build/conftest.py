@@ -1,0 +1,20 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every test gets a project of its own, with a cache of its own."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ..evaluation.project import Project
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Return a directory for a flake, an inventory and playbooks."""
+    return Project(tmp_path)
