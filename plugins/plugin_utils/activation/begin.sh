@@ -80,7 +80,9 @@ dry_run() {
 write_run() {
     (
         umask 077
-        mkdir -p "$state/runs" && chmod 700 "$state" && mkdir "$run" && write_program >"$run/program"
+        mkdir -p "$state/runs" && chmod 700 "$state" && mkdir "$run" && write_program >"$run/program" &&
+            # Room for the outcome, should the disk fill up in the meantime.
+            dd if=/dev/zero of="$run/reserve" bs=1024 count=64 2>/dev/null
     ) && return
     decline "$run cannot be written" 'check the free space and the permissions of the file system'
     rm -rf "$run"

@@ -50,13 +50,16 @@ def deploy(
     script = begin_script(request)
     # By then it has ended by itself: the activation, and going back after it.
     deadline = clock() + 2 * request.activation_timeout + PATIENCE_SECONDS
+    told = False
     while True:
         try:
             return checked(link.run(script), request)
         except ConnectionLostError as error:
             if clock() > deadline:
                 raise unreachable(request, error) from error
-            say("the connection was lost; the activation goes on on the target, trying to reach it again")
+            if not told:
+                say("the connection was lost; the activation goes on on the target, trying to reach it again")
+                told = True
             sleep(RETRY_SECONDS)
             link.renew()
 

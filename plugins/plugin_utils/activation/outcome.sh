@@ -43,6 +43,7 @@ settle() {
             ;;
     esac
     mv -f "$state/unsettled.new" "$state/unsettled"
+    [ -s "$state/unsettled" ] || rm -f "$state/unsettled"
 }
 
 write_outcome() {

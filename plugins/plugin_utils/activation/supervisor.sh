@@ -11,7 +11,7 @@ supervise() {
     # What runs now is ended; how it ended decides what comes next.
     trap '[ -z "$process" ] || end_step "$process"' TERM INT
     begin_clock
-    write_holder || exit 1
+    write_holder || refuse "$run cannot be written"
     take_lock
     case $? in
         0) ;;
@@ -57,8 +57,6 @@ begin_clock() {
 # The profile's generation and the running system: exactly what a rollback returns to.
 record() {
     mkdir -p "${profile%/*}" &&
-        # Room for the outcome, should the disk fill up in the meantime.
-        dd if=/dev/zero of="$run/reserve" bs=1024 count=64 2>/dev/null &&
         protect closure "$closure" &&
         { protect before "$(running)" || :; } &&
         {

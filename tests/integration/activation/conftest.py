@@ -79,7 +79,7 @@ class Task:
 
     def result(self) -> Result:
         """Wait for the end of the task and return its result."""
-        self.output, _ = self.process.communicate(timeout=300)
+        self.output, _errors = self.process.communicate(timeout=300)
         assert self._answer.exists(), self.output
         answer: Result = json.loads(self._answer.read_text())
         return answer

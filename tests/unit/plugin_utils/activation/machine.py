@@ -15,7 +15,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
 
 SHELLS = {
     name: command
-    for name, command in {"dash": ["dash"], "busybox": ["busybox", "sh"]}.items()
+    for name, command in {"dash": ["dash"], "busybox": ["busybox", "sh"], "bash": ["bash", "--posix"]}.items()
     if shutil.which(command[0])
 }
 # What the programs find on a real machine, and here below the machine's own directory.

@@ -81,7 +81,7 @@ class NixOS(Machine):
         """Begin a deployment in the background, and return once its supervisor has recorded the state."""
         thread = threading.Thread(target=self.run, args=(begin_script(request),))
         thread.start()
-        wait_for(lambda: (self.state / "runs" / request.id / "recorded").exists())
+        wait_for((self.state / "runs" / request.id / "recorded").exists)
         return thread
 
     def supervisor_of(self, request: Request) -> int:
