@@ -62,7 +62,7 @@ def _worst(words: Sequence[Word]) -> Meaning:
 
 def _why(failure: Failure, width: int, meaning: Meaning) -> list[Line]:
     # The first line says it; what follows in a foreign module's message is its log.
-    cause, _, rest = failure.cause.partition("\n")
+    cause, _newline, rest = failure.cause.partition("\n")
     stage = f"{failure.stage}: " if failure.stage else ""
     log = [line for line in (failure.log or rest).rstrip().splitlines() if line.strip()]
     lines = _note(f"{stage}{cause}", width, meaning)

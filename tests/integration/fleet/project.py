@@ -96,5 +96,5 @@ class Project:
 
 def ended(process: subprocess.Popen[str]) -> Run:
     """Wait for a playbook and return how it ended."""
-    output, _ = process.communicate(timeout=600)
+    output, _errors = process.communicate(timeout=600)
     return Run(process.returncode, output)

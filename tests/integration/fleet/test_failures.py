@@ -77,7 +77,7 @@ def test_the_summary_says_why_and_what_next(servers: Project) -> None:
 
 def test_of_two_deployments_at_once_both_end_and_the_host_is_whole(servers: Project) -> None:
     changed_greeting(servers)
-    runs = [servers.start("deploy.yml", "-l", "vps-sg-1,vps-sg-2") for _ in range(2)]
+    runs = [servers.start("deploy.yml", "-l", "vps-sg-1,vps-sg-2") for _run in range(2)]
     first, second = (ended(run) for run in runs)
     assert 0 in (first.rc, second.rc), first.output + second.output
     for run in (first, second):

@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
 @pytest.fixture
 def changed(project: Project) -> Project:
     """Return a project whose first web server has just gone from one new system to another."""
-    for _ in range(2):
+    for _time in range(2):
         change_everything(project)
         deploy(project, "-l", "vps-sg-1")
     return project

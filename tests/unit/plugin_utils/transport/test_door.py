@@ -53,7 +53,7 @@ def target(tmp_path: pathlib.Path) -> Iterator[Machine]:
 
 
 def process_of(target: Machine, name: str) -> int:
-    for _ in range(50):
+    for _try in range(50):
         file = target.home / name
         if file.exists() and file.read_text():
             return int(file.read_text())
@@ -64,7 +64,7 @@ def process_of(target: Machine, name: str) -> int:
 def ended(target: Machine, name: str, seconds: float = 8) -> bool:
     """Whether a process of the target ends in time; one that nobody waits for any more has ended."""
     pid = process_of(target, name)
-    for _ in range(int(seconds * 10)):
+    for _try in range(int(seconds * 10)):
         try:
             if " Z " in pathlib.Path(f"/proc/{pid}/stat").read_text():
                 return True
@@ -76,7 +76,7 @@ def ended(target: Machine, name: str, seconds: float = 8) -> bool:
 
 def gone(door: Door) -> bool:
     assert door.directory is not None
-    for _ in range(50):
+    for _try in range(50):
         if not pathlib.Path(door.directory).exists():
             return True
         time.sleep(0.1)
@@ -116,7 +116,7 @@ def test_a_private_daemon_ends_when_nobody_gives_a_sign_of_life(target: Machine)
 
 def test_a_private_daemon_stays_while_there_are_signs_of_life(target: Machine) -> None:
     door = open_door(target, private=True, login=None, quiet=5)
-    for _ in range(30):
+    for _try in range(30):
         pathlib.Path(str(door.directory), "beat").touch()
         time.sleep(0.05)
     assert pathlib.Path(door.socket).exists()
