@@ -39,8 +39,10 @@ def test_hosts_are_evaluated_together_and_fail_apart(project: Project, strategy:
     assert "b is broken" in run.results["b"]["cause"]
     assert "c gives up" in run.results["c"]["cause"]
     assert "infinite recursion" in run.results["d"]["cause"]
-    # One process and another for each that is broken; the flake's revision before and after.
-    assert sorted(run.calls) == ["eval"] * 4 + ["metadata"] * 2
+    # A process for each that is broken, and one that comes to the end unless a broken one was last; and the flake's
+    # revision before and after.
+    assert run.calls.count("eval") in (3, 4)
+    assert run.calls.count("metadata") == 2
 
 
 def test_healthy_hosts_are_one_process(project: Project) -> None:
@@ -107,7 +109,7 @@ def test_inputs_are_overridden(project: Project) -> None:
     (project.flake / "flake.nix").write_text(
         f'{{ inputs.d.url = "path:{project.directory}/one"; outputs = {{ self, d }}: {{ inherit (d) text; }}; }}'
     )
-    options = {"flake": f"path:{project.flake}", "attr": "text", "apply": "text: text"}
+    options: dict[str, t.Any] = {"flake": f"path:{project.flake}", "attr": "text", "apply": "text: text"}
     assert project.run("nix_eval", options, hosts(project, "a")).results["a"]["value"] == "one"
     # Relative paths start at the playbook.
     options["override_inputs"] = {"d": "./two"}
