@@ -104,7 +104,7 @@ options:
   source_host:
     description:
       - Where the closure can be looked at for C(--diff) while the target does not have it, which is the case in check mode.
-      - Only V(localhost), the controller, can be asked. With any other host, the difference is shown once the target has the closure.
+      - V(localhost) is the controller; any host of the inventory can be named.
     type: str
     default: localhost
 extends_documentation_fragment:
