@@ -48,6 +48,7 @@ def run(
     argv: Sequence[str],
     *,
     stdin: bytes | None = None,
+    hold_stdin: bool = False,
     environment: Mapping[str, str] | None = None,
     cwd: str | None = None,
     timeout: float | None = None,
@@ -57,42 +58,44 @@ def run(
 
     The command is the leader of a process group of its own, and the whole group ends when the caller is
     interrupted, terminated, or out of time: an evaluation must not outlive the run that asked for it.
+    With ``hold_stdin`` its standard input stays open: on another machine, its end says that nobody waits any more.
     ``environment`` is added to the caller's. Raises ``FileNotFoundError`` when there is no such program and
     ``CommandTimeoutError`` after ``timeout`` seconds.
     """
     process = subprocess.Popen(
         list(argv),
-        stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+        stdin=subprocess.PIPE if stdin is not None or hold_stdin else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, **(environment or {})},
         cwd=cwd,
         start_new_session=True,
     )
-    with _ended_with_caller(process):
+    with _ended_with_caller(process) as told:
         stdout: list[bytes] = []
         stderr: list[str] = []
         threads = [
             threading.Thread(target=_read, args=(process.stdout, stdout), daemon=True),
             threading.Thread(target=_read_lines, args=(process.stderr, stderr, on_stderr_line), daemon=True),
-            threading.Thread(target=_write, args=(process, stdin), daemon=True),
+            threading.Thread(target=_write, args=(None if hold_stdin else process.stdin, stdin), daemon=True),
         ]
         watchdog = _Watchdog(process, timeout)
         for thread in threads:
             thread.start()
         with watchdog:
             for thread in threads:
-                _await(thread)
+                # A shared ssh session keeps the pipes of a command that was ended here, until it ends there.
+                _await(thread, lambda: bool(told or watchdog.fired) and process.poll() is not None)
             process.wait()
         if timeout is not None and watchdog.fired:
             raise CommandTimeoutError(argv, timeout)
     return Completed(tuple(argv), process.returncode, b"".join(stdout).decode(errors="replace"), "".join(stderr))
 
 
-def _await(thread: threading.Thread) -> None:
+def _await(thread: threading.Thread, pointless: Callable[[], bool]) -> None:
     # The kernel may hand a signal to any thread, but Python handles it in this one, and not before it returns from a
     # call that blocks.
-    while thread.is_alive():
+    while thread.is_alive() and not pointless():
         thread.join(SIGNAL_SECONDS)
 
 
@@ -108,14 +111,14 @@ def _read_lines(stream: t.IO[bytes], lines: list[str], on_line: Callable[[str], 
             on_line(line.rstrip("\n"))
 
 
-def _write(process: subprocess.Popen[bytes], data: bytes | None) -> None:
-    if process.stdin is None:
+def _write(stream: t.IO[bytes] | None, data: bytes | None) -> None:
+    if stream is None:
         return
     # A command that does not read its input to the end says so by its exit code.
     with contextlib.suppress(BrokenPipeError):
-        process.stdin.write(data or b"")
+        stream.write(data or b"")
     with contextlib.suppress(BrokenPipeError):
-        process.stdin.close()
+        stream.close()
 
 
 class _Watchdog:
@@ -140,8 +143,11 @@ class _Watchdog:
 
 
 @contextlib.contextmanager
-def _ended_with_caller(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """End the process group when the block is left by an exception or the caller is told to end."""
+def _ended_with_caller(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
+    """End the process group when the block is left by an exception or the caller is told to end.
+
+    Yields the signals that the caller was told so by.
+    """
     told: list[int] = []
 
     def end(number: int, _frame: object) -> None:
@@ -157,7 +163,7 @@ def _ended_with_caller(process: subprocess.Popen[bytes]) -> Iterator[None]:
     if threading.current_thread() is threading.main_thread():
         previous = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield told
     except BaseException:
         end_group(process)
         raise

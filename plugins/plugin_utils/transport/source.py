@@ -26,17 +26,23 @@ if t.TYPE_CHECKING:
 
 SENDER_PATIENCE = 3
 
-# Runs a command, and prints an empty line to standard error now and then until it ends. Then the socket is of no use any
-# more, and sshd does not remove it; here it goes also when nobody is left to ask for it.
+# Runs a command and prints an empty line to standard error now and then until it ends. The end of standard input ends
+# the command: its output would otherwise wait for ever in a session that nobody listens to any more. Then the socket is
+# of no use, and sshd does not remove it.
 BEATING = """\
 period=$1
 socket=$2
 shift 2
+exec 3<&0
 while echo >&2; do sleep "$period" >/dev/null 2>&1; done &
 beat=$!
-"$@"
+"$@" </dev/null 3<&- &
+command=$!
+{ while read -r line; do :; done; kill -KILL "$command"; } <&3 2>/dev/null &
+listener=$!
+wait "$command"
 code=$?
-kill "$beat"
+kill "$beat" "$listener"
 rm -f "$socket"
 exit "$code"
 """
@@ -99,7 +105,7 @@ class HostSource:
                 if line:
                     on_line(line)
 
-            answer = process.run(command, on_stderr_line=follow)
+            answer = process.run(command, hold_stdin=True, on_stderr_line=follow)
         if watch.lost:
             raise watch.lost
         if answer.rc == NO_NIX:

@@ -108,11 +108,11 @@ class Fleet:
         return self.lab.try_to("exec", host, "sh", "-c", f"{nix}; nix-store --check-validity {path}").returncode == 0
 
     def left(self, host: str) -> str:
-        """Return what is left of private daemons on a host."""
+        """Return what is left of copies on a host."""
         return self.says(
             host,
             "for process in /proc/[0-9]*; do tr '\\0' ' ' <$process/cmdline; echo; done 2>/dev/null"
-            " | grep -E '^sh [^ ]*/guard |^nix-daemon --option|^nix-daemon [0-9]' || :;"
+            " | grep -E '^sh [^ ]*/guard |^nix-daemon --option|^nix-daemon [0-9]|^nix [^ ]* nix-command flakes copy' || :;"
             " ls -d /run/nix.fleet.* /tmp/nix.fleet.* 2>/dev/null || :",
         ).strip()
 

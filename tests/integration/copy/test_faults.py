@@ -99,13 +99,18 @@ def test_a_killed_controller_leaves_nothing_running(fleet: Fleet, source: str) -
     assert fleet.copy("vps-de-1", path, source_host=source)["vps-de-1"]["changed"]
 
 
-def test_an_interrupted_run_ends_the_copy(fleet: Fleet) -> None:
+@pytest.mark.parametrize("source", ["localhost", "homelab"])
+def test_an_interrupted_run_ends_the_copy(fleet: Fleet, source: str) -> None:
+    path = fleet.closure(PATHS, SIZE)
+    if source != "localhost":
+        fleet.copy(source, path)
     fleet.lab("throttle", "vps-de-1", RATE)
-    copying = fleet.start("vps-de-1", fleet.closure(PATHS, SIZE))
+    copying = fleet.start("vps-de-1", path, source_host=source)
     assert arriving(fleet, "vps-de-1")
     os.killpg(copying.process.pid, signal.SIGINT)
     copying.process.communicate(timeout=30)
     assert within(20, lambda: fleet.left("vps-de-1") == "")
+    assert within(5, lambda: fleet.left("homelab") == "")
 
 
 def test_a_full_disk_is_named_and_room_makes_it_good(fleet: Fleet) -> None:

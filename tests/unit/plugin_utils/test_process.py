@@ -98,3 +98,16 @@ def wait_until(condition: t.Callable[[], bool], seconds: float = 10) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
+
+
+def test_a_held_standard_input_stays_open_until_the_command_ends() -> None:
+    # `timeout` ends a reader that is still waiting, with 124.
+    assert run(["timeout", "0.3", "cat"], hold_stdin=True).rc == 124
+    assert run(["timeout", "0.3", "cat"]).rc == 0
+
+
+def test_a_command_that_was_ended_is_not_waited_for_by_way_of_who_else_has_its_pipes() -> None:
+    began = time.monotonic()
+    with pytest.raises(CommandTimeoutError):
+        run(["sh", "-c", "setsid sleep 20 & wait"], timeout=0.2)
+    assert time.monotonic() - began < 10
