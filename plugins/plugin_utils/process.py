@@ -92,6 +92,30 @@ def run(
     return Completed(tuple(argv), process.returncode, b"".join(stdout).decode(errors="replace"), "".join(stderr))
 
 
+@dataclasses.dataclass(frozen=True)
+class Companion:
+    """A command that runs beside the program, and the pipes to and from it."""
+
+    process: subprocess.Popen[bytes]
+    stdin: t.IO[bytes]
+    stdout: t.IO[bytes]
+
+
+def start(
+    argv: Sequence[str], *, stderr: int | t.IO[bytes] = subprocess.DEVNULL, environment: Mapping[str, str] | None = None
+) -> Companion:
+    """Start ``argv`` as the leader of a process group of its own, which the caller ends with ``end_group``."""
+    process = subprocess.Popen(
+        list(argv),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        env={**os.environ, **(environment or {})},
+        start_new_session=True,
+    )
+    return Companion(process, t.cast("t.IO[bytes]", process.stdin), t.cast("t.IO[bytes]", process.stdout))
+
+
 def _await(thread: threading.Thread, pointless: Callable[[], bool]) -> None:
     # The kernel may hand a signal to any thread, but Python handles it in this one, and not before it returns from a
     # call that blocks.

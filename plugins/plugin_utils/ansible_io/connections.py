@@ -88,14 +88,12 @@ def _closed(way: Link, door: Door) -> Exception:
     )
 
 
-@contextlib.contextmanager
 def link(
     connection: ConnectionBase, host: str, directory: pathlib.Path, *, compression: bool | None = None
-) -> Iterator[Link]:
-    """Yield the link that ``connection`` makes to ``host``; ``directory`` is where its sockets may be."""
+) -> contextlib.AbstractContextManager[Link]:
+    """Return the link that ``connection`` makes to ``host``; ``directory`` is where its sockets may be."""
     if connection.transport == "local":
-        yield LocalLink(host)
-        return
+        return contextlib.nullcontext(LocalLink(host))
     if connection.transport != "ssh" or not hasattr(connection, "_build_command"):
         raise CopyError(
             f"closures cannot be copied over the connection plugin {connection.transport}",
@@ -106,14 +104,12 @@ def link(
     if compression is None:
         shared = SshLink(host, ssh, destination)
         if shared.is_open:
-            yield shared
-            return
+            return contextlib.nullcontext(shared)
     # Ansible keeps no session (ControlPersist is off), or not one of the kind that was asked for.
     password = connection.get_option("password") or connection._play_context.password
-    with SshSession(
+    return SshSession(
         host, ssh, destination, directory, password=str(password) if password else None, compression=compression
-    ) as own:
-        yield own
+    )
 
 
 def ssh_command(connection: t.Any) -> tuple[list[str], str]:

@@ -47,13 +47,7 @@ class Pulse:
             raise self._watch.lost
 
     def __enter__(self) -> Pulse:
-        self._process = subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self._remote = process.start(self._command)
         self._watch.__enter__()
         for work in (self._listen, self._beat):
             threading.Thread(target=work, name=f"pulse of {self._watch.link.host}", daemon=True).start()
@@ -62,23 +56,20 @@ class Pulse:
     def __exit__(self, *_exception: object) -> None:
         self._over.set()
         self._watch.__exit__()
-        assert self._process.stdin is not None
         with contextlib.suppress(OSError):
-            self._process.stdin.close()
+            self._remote.stdin.close()
         if not self._watch.lost:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(GOODBYE_SECONDS)
-        process.end_group(self._process)
+                self._remote.process.wait(GOODBYE_SECONDS)
+        process.end_group(self._remote.process)
 
     def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for _line in self._process.stdout:
+        for _line in self._remote.stdout:
             self._watch.seen()
         self._watch.give_up("the session has ended")
 
     def _beat(self) -> None:
-        assert self._process.stdin is not None
         while not self._over.wait(self._period):
             with contextlib.suppress(OSError, ValueError):
-                self._process.stdin.write(b"\n")
-                self._process.stdin.flush()
+                self._remote.stdin.write(b"\n")
+                self._remote.stdin.flush()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import threading
 import typing as t
 
@@ -53,16 +52,9 @@ class SshSession(SshLink):
         ]  # fmt: skip
         log = self._directory / "log"
         with log.open("wb") as errors:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env={**os.environ, **self._asking()},
-                start_new_session=True,
-            )
+            self._session = process.start(command, stderr=errors, environment=self._asking())
         if not self._is_up():
-            process.end_group(self._process)
+            process.end_group(self._session.process)
             raise CopyError(
                 "no ssh session could be opened",
                 host=self.host,
@@ -73,19 +65,17 @@ class SshSession(SshLink):
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        process.end_group(self._process, grace=1.0)
+        process.end_group(self._session.process, grace=1.0)
 
     def _is_up(self) -> bool:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        limit = threading.Timer(LOGIN_SECONDS, self._process.kill)
+        limit = threading.Timer(LOGIN_SECONDS, self._session.process.kill)
         limit.start()
         try:
             with contextlib.suppress(BrokenPipeError):
-                self._process.stdin.write(b"up\n")
-                self._process.stdin.flush()
+                self._session.stdin.write(b"up\n")
+                self._session.stdin.flush()
             # A login shell may print something of its own first.
-            return any(line.strip() == b"up" for line in self._process.stdout)
+            return any(line.strip() == b"up" for line in self._session.stdout)
         finally:
             limit.cancel()
             for name in ("password", "ask"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import pathlib
 import shutil
+import sys
 import time
 import typing as t
 
@@ -125,10 +126,11 @@ def test_a_private_daemon_stays_while_there_are_signs_of_life(target: Machine) -
 
 
 def test_a_private_daemon_does_without_setsid(target: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("sh", "cat", "id", "mktemp", "rm", "chown", "python3", "dirname"):
+    for name in ("sh", "cat", "id", "mktemp", "rm", "chown", "dirname"):
         found = shutil.which(name)
         assert found
         (target.programs / name).symlink_to(found)
+    (target.programs / "python3").symlink_to(sys.executable)
     script_path = f"PATH={target.programs}\n"
     run = target.run
     monkeypatch.setattr(target, "run", lambda script, *arguments: run(script_path + script, *arguments))
