@@ -15,8 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from ..lab.conftest import Lab, new_lab  # noqa: F401
+from ..conftest import Lab
 from ..standins.conftest import Machine
+
+# A fixture is found by its name in this file.
+__all__ = ["new_lab"]
 
 ROOT = Path(__file__).resolve().parents[3]
 HOSTS = ("vps-sg-1", "workstation", "macbook", "phone")
@@ -149,7 +152,7 @@ class Target(Machine):
 
 
 @pytest.fixture(scope="session")
-def fleet(new_lab: Callable[[str], Lab]) -> Lab:  # noqa: F811
+def fleet(new_lab: Callable[[str], Lab]) -> Lab:
     """A rehearsal fleet of one host a platform."""
     lab = new_lab("activation")
     brought_up = lab.try_to("up", *HOSTS)
