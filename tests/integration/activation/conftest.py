@@ -18,9 +18,6 @@ import pytest
 from ..conftest import Lab
 from ..standins.conftest import Machine
 
-# A fixture is found by its name in this file.
-__all__ = ["new_lab"]
-
 ROOT = Path(__file__).resolve().parents[3]
 HOSTS = ("vps-sg-1", "workstation", "macbook", "phone")
 PLATFORMS = {"vps-sg-1": "nixos", "workstation": "home-manager", "macbook": "darwin", "phone": "nix-on-droid"}
