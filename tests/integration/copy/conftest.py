@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ..lab.conftest import Lab, lab, new_lab  # noqa: F401
+from ..conftest import Lab
 
 ROOT = Path(__file__).resolve().parents[3]
 CLOSURE = Path(__file__).with_name("closure.nix")
@@ -55,7 +55,7 @@ class Copying:
 class Fleet:
     """The hosts, and the controller that copies to them."""
 
-    def __init__(self, lab: Lab, directory: Path) -> None:  # noqa: F811
+    def __init__(self, lab: Lab, directory: Path) -> None:
         self.lab = lab
         self._directory = directory
         self._count = 0
@@ -128,6 +128,6 @@ def within(seconds: float, condition: Callable[[], bool]) -> bool:
 
 
 @pytest.fixture(scope="session")
-def fleet(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Fleet:  # noqa: F811
+def fleet(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Fleet:
     """The whole named fleet."""
     return Fleet(lab, tmp_path_factory.mktemp("copy"))

@@ -1,73 +1,13 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A rehearsal fleet of its own for these tests: a copy of the lab in another place shares nothing with this clone's."""
+"""A rehearsal fleet of its own for these tests, and what they look at."""
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import pytest
-
-LAB = Path(__file__).resolve().parents[2] / "lab"
-
-
-@dataclass(frozen=True)
-class Lab:
-    """The lab's command line in a throw-away clone."""
-
-    root: Path
-
-    def try_to(self, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
-        command = [str(self.root / "tests/lab/lab"), *arguments]
-        return subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=600)
-
-    def __call__(self, *arguments: str, text: str | None = None) -> str:
-        done = self.try_to(*arguments, text=text)
-        assert done.returncode == 0, f"lab {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
-        return done.stdout
-
-    def ssh(self, host: str, command: str, *options: str, text: str = "") -> subprocess.CompletedProcess[str]:
-        arguments = ["ssh", "-F", str(self.root / ".lab/ssh_config"), *options, host, command]
-        return subprocess.run(arguments, input=text, capture_output=True, text=True, check=False, timeout=120)
-
-    def status(self, host: str) -> dict[str, Any]:
-        rows: list[dict[str, Any]] = json.loads(self("status", "--json"))
-        return next(row for row in rows if row["name"] == host)
-
-
-@pytest.fixture(scope="session")
-def new_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Lab]]:
-    """Makes a lab with no fleet in it; takes whatever is up there down at the end."""
-    made: list[Lab] = []
-
-    def make(name: str) -> Lab:
-        lab = Lab(tmp_path_factory.mktemp(name))
-        shutil.copytree(LAB, lab.root / "tests/lab")
-        made.append(lab)
-        return lab
-
-    yield make
-    for lab in made:
-        lab("down")
-
-
-@pytest.fixture(scope="session")
-def lab(new_lab: Callable[[str], Lab]) -> Lab:
-    """A lab with the whole named fleet up."""
-    lab = new_lab("fleet")
-    brought_up = lab.try_to("up")
-    if brought_up.returncode == 3:
-        pytest.skip(brought_up.stderr.strip())
-    assert brought_up.returncode == 0, brought_up.stdout + brought_up.stderr
-    return lab
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Lab, processes_of
+from ..conftest import Lab
+from .conftest import processes_of
 
 pytestmark = pytest.mark.usefixtures("lab")
 NewLab = Callable[[str], Lab]

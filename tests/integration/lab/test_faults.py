@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from .conftest import Lab, seconds
+from ..conftest import Lab
+from .conftest import seconds
 
 HOST = "vps-sg-1"
 

@@ -8,7 +8,8 @@ import json
 
 import pytest
 
-from .conftest import Lab, seconds
+from ..conftest import Lab
+from .conftest import seconds
 
 HOSTS = {
     "homelab": "root",

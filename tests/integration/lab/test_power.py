@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from .conftest import Lab
+from ..conftest import Lab
 
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 

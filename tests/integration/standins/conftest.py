@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ..lab.conftest import Lab, new_lab  # noqa: F401
+from ..conftest import Lab
 
 ROOT = Path(__file__).resolve().parents[3]
 HOSTS = ("vps-sg-1", "workstation", "macbook", "phone")
@@ -109,7 +109,7 @@ class Machine:
 
 
 @pytest.fixture(scope="session")
-def fleet(new_lab: Callable[[str], Lab]) -> Lab:  # noqa: F811
+def fleet(new_lab: Callable[[str], Lab]) -> Lab:
     """A rehearsal fleet of one host a platform."""
     lab = new_lab("standins")
     brought_up = lab.try_to("up", *HOSTS)
