@@ -65,7 +65,7 @@ lab-down: ## take the rehearsal fleet down, without a trace
 
 .PHONY: integration
 integration: lab ## what the collection does to the rehearsal fleet
-	@PYTHONPATH=.venv/collections pytest $(ARGS) tests/integration
+	@PYTHONPATH=.venv/collections pytest --numprocesses 4 --dist loadgroup $(ARGS) tests/integration
 
 .PHONY: molecule
 molecule: lab ## the roles' Molecule scenarios, on the rehearsal fleet

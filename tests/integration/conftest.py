@@ -41,6 +41,17 @@ class Lab:
         return next(row for row in rows if row["name"] == host)
 
 
+# These deploy to this clone's own fleet, of which there is one.
+SHARING = ("build", "fleet")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let files run side by side where each has a fleet of its own (`pytest -n 3 --dist loadgroup`)."""
+    for item in items:
+        group = "shared" if item.path.parent.name in SHARING else str(item.path.relative_to(Path(__file__).parent))
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def new_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Lab]]:
     """Makes a lab with no fleet in it; takes whatever is up there down at the end."""
