@@ -16,6 +16,7 @@ from ..errors import EvaluationError
 from ..process import CommandTimeoutError
 from .language import attribute_path, attribute_steps, string_literal, value_literal
 from .log import NixLog
+from .machine import portions
 from .store import STORE_DIRECTORY
 
 if t.TYPE_CHECKING:
@@ -97,6 +98,8 @@ class Failed:
 
 
 Result = Evaluated | Failed
+# An attribute as it was asked for, and the names that it consists of.
+_Named = tuple[str, tuple[str, ...]]
 
 
 def evaluate(
@@ -110,7 +113,7 @@ def evaluate(
 ) -> dict[str, Result]:
     """Evaluate ``attributes`` of ``source`` and return what became of each.
 
-    One process evaluates them all. An error ends it: the attribute at fault is charged with it, and another process
+    One process evaluates them all, or as many as can be named to one. An error ends it: the attribute at fault is charged with it, and another process
     goes on with the rest, so that healthy attributes cost one process whatever their number, and each broken one
     another. ``on_result`` is told of each as it is known.
     """
@@ -121,21 +124,21 @@ def evaluate(
         if on_result is not None:
             on_result(attribute, result)
 
-    pending: list[tuple[str, tuple[str, ...]]] = []
+    pending: list[_Named] = []
     for attribute in dict.fromkeys(attributes):
         try:
             pending.append((attribute, attribute_steps(attribute)))
         except EvaluationError as error:
             settle(attribute, Failed(error.cause, advice=error.advice))
     while pending:
-        walk = _Walk(source, pending, apply, settle)
+        walk = _Walk(source, _portion(pending), apply, settle)
         try:
             end = _End.of(machine.run(walk.command(), timeout=timeout, on_stderr_line=walk.read))
         except CommandTimeoutError as late:
             end = _End(by_force=True, cause=f"no end of the evaluation after {late.seconds:g} s")
         pending = pending[walk.done :]
-        if not pending:
-            break
+        if walk.complete:
+            continue
         if not walk.begun:
             # The source itself is at fault, not one of its attributes.
             failed = _failed(source.evaluate_root(), walk.log, end)
@@ -148,6 +151,11 @@ def evaluate(
         attribute, steps = pending.pop(0)
         settle(attribute, _failed(source.evaluate_one(steps, apply), walk.log, end))
     return results
+
+
+def _portion(pending: Sequence[_Named]) -> list[_Named]:
+    """Return the first of ``pending``: as many as the command line of one process can name, which is a thousand."""
+    return next(portions(pending, lambda named: len(value_literal(named[1]))))
 
 
 def walk_function(mark: str, paths: Sequence[Sequence[str]], arguments: t.Any, apply: str | None) -> str:
@@ -170,7 +178,7 @@ class _Walk:
     def __init__(
         self,
         source: Source,
-        pending: Sequence[tuple[str, tuple[str, ...]]],
+        pending: Sequence[_Named],
         apply: str | None,
         settle: Callable[[str, Result], None],
     ) -> None:
@@ -187,6 +195,11 @@ class _Walk:
         paths = [steps for _attribute, steps in self._pending]
         arguments = dict(self._source.arguments) if self._source.file is not None else None
         return self._source.evaluate_all(walk_function(self._mark, paths, arguments, self._apply))
+
+    @property
+    def complete(self) -> bool:
+        """Whether it came to the end of its way."""
+        return self.done == len(self._pending)
 
     def read(self, line: str) -> None:
         self.log.read(line)

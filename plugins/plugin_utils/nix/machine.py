@@ -13,13 +13,32 @@ from ..errors import NixError
 from ..transport.shell import run_command
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ..process import Completed
     from ..transport.shell import Shell
 
+Item = t.TypeVar("Item")
+
 COMMAND_NOT_FOUND = 127
+# Linux takes no longer argument than 128 KiB. What surrounds the names and the quotes around them need some of it.
+NAMES_LENGTH = 100_000
 EXISTING = 'for path; do if [ -e "$path" ]; then printf "%s\\n" "$path"; fi; done\n'
+
+
+def portions(items: Sequence[Item], length: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """Yield ``items`` in their order, each time as many as one argument can name; ``length`` is that of an item."""
+    portion: list[Item] = []
+    room = NAMES_LENGTH
+    for item in items:
+        needed = length(item) + len(" ")
+        if portion and needed > room:
+            yield portion
+            portion, room = [], NAMES_LENGTH
+        portion.append(item)
+        room -= needed
+    if portion:
+        yield portion
 
 
 class Machine(t.Protocol):
@@ -58,9 +77,15 @@ class Controller:
         except FileNotFoundError as missing:
             raise NixError(
                 f"there is no {argv[0]} on the controller",
-                command=argv,
+                command=argv[:1],
                 advice="install Nix there, or evaluate and build on a machine that has it (delegate_to, deploy_build_on)",
             ) from missing
+        except OSError as error:
+            raise NixError(
+                f"{argv[0]} cannot be run on the controller: {error.strerror or error}",
+                command=argv[:1],
+                advice="check the program, and that the controller has memory and processes to spare",
+            ) from error
 
     def existing(self, paths: Sequence[str]) -> set[str]:
         """See ``Machine.existing``."""
@@ -83,7 +108,7 @@ class Remote:
         if completed.rc == COMMAND_NOT_FOUND:
             raise NixError(
                 f"there is no {argv[0]} on {self.name}",
-                command=argv,
+                command=argv[:1],
                 log=completed.stderr,
                 advice="install Nix there, or name the program in nix_executable",
             )
@@ -94,4 +119,7 @@ class Remote:
 
     def existing(self, paths: Sequence[str]) -> set[str]:
         """See ``Machine.existing``."""
-        return set(self._shell.run(EXISTING, *paths).stdout.splitlines()) if paths else set()
+        existing: set[str] = set()
+        for some in portions(paths, len):
+            existing.update(self._shell.run(EXISTING, *some).stdout.splitlines())
+        return existing

@@ -38,10 +38,12 @@ class TableMachine:
     gone: set[str] = dataclasses.field(default_factory=set)
     evaluated: list[list[str]] = dataclasses.field(default_factory=list)
     looked: int = 0
+    longest_argument: int = 0
 
     def run(
         self, argv: Sequence[str], *, timeout: float | None = None, on_stderr_line: Callable[[str], None] | None = None
     ) -> Completed:
+        self.longest_argument = max(self.longest_argument, *map(len, argv))
         if "metadata" in argv:
             self.looked += 1
             return self._metadata(argv)

@@ -117,6 +117,16 @@ def test_an_attribute_asked_for_twice_is_evaluated_once() -> None:
     assert machine.evaluated == [["a"]]
 
 
+def test_more_attributes_than_one_command_line_takes_are_more_processes_and_none_is_lost() -> None:
+    names = [f"web-{number:04}.{'sg' * 20}.example.net" for number in range(2000)]
+    machine = TableMachine({**dict.fromkeys(names, "good"), names[10]: BROKEN})
+    results = evaluate(FLAKE, [f'"{name}".config.toplevel' for name in names], machine)
+    assert len(results) == 2000
+    assert sum(isinstance(result, Failed) for result in results.values()) == 1
+    assert machine.longest_argument < 128 * 1024
+    assert len(machine.evaluated) < 6
+
+
 def test_names_from_an_inventory_are_data_in_the_function() -> None:
     function = walk_function("mark", [["$(touch pwned)", "${builtins.abort 1}", 'say "hi"']], {}, None)
     assert r"\$(touch pwned)" in function
