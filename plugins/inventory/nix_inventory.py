@@ -179,7 +179,8 @@ else:
     _never_a_template, _plain_text = str, trust_as_template
 
 FILE_ENDINGS = (".nix.yml", ".nix.yaml")
-TEMPLATE_MARKS = ("{{", "{%", "{#")
+# The last one begins a text that says by which other marks its templates are to be known.
+TEMPLATE_MARKS = ("{{", "{%", "{#", "#jinja2:")
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):

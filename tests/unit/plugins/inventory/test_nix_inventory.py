@@ -12,6 +12,7 @@ from ansible.errors import AnsibleError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
+from ansible.template import Templar
 
 from ansible_collections.nix.fleet.plugins.inventory import nix_inventory
 from ansible_collections.nix.fleet.plugins.inventory.nix_inventory import InventoryModule, as_data
@@ -133,6 +134,15 @@ def test_a_group_that_another_inventory_has_as_a_host_is_refused() -> None:
 def test_data_are_equal_to_what_they_were() -> None:
     data = {"text": "{{ x }}", "nested": [{"größe": 2**63 - 1, "none": None}], "half": 0.5, "yes": True}
     assert as_data(data) == data
+
+
+HEADER = "#jinja2:variable_start_string:'[%', variable_end_string:'%]'\n"
+
+
+@pytest.mark.parametrize("text", ["{{ 1 + 1 }}", "{% if true %}x{% endif %}", "{# x #}", f"{HEADER}[% 1 + 1 %]"])
+def test_text_of_the_fleet_is_never_a_template(text: str) -> None:
+    variables = told(Fleet(hosts={"a": {"motd": text}}, groups={})).hosts["a"].get_vars()
+    assert Templar(DataLoader(), variables=variables).template(trusted("{{ motd }}")) == text
 
 
 def trusted(expression: str) -> str:
