@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-import re
+import dataclasses
+import secrets
 import typing as t
 
-from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ..activation.deployment import ConnectionLostError
+from .shell import AnswerBrokeOffError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,32 +20,39 @@ if t.TYPE_CHECKING:
     from ..process import Completed
     from ..transport.shell import Shell
 
-# What ssh says when it never got as far as a shell. Anything else may have happened in the middle of the work.
-NEVER_CONNECTED = re.compile(
-    r"ssh: connect to host|Could not resolve hostname|Host key verification failed|Permission denied \("
-    r"|kex_exchange_identification|banner exchange|UNPROTECTED PRIVATE KEY"
-)
+# What Ansible says instead of ssh's own words, in a task with no_log.
+CENSORED = "censored due to no log"
 
 
 class RenewableLink:
-    """Runs scripts over ``shell``; ``reset`` drops the connection below it, so that the next script makes a new one."""
+    """Runs scripts over ``shell``; ``reset`` drops the connection below it, so that the next script makes a new one.
+
+    Of a connection that failed, Ansible tells no more than what came as standard error. There a script's first line
+    leaves a mark: with it the script has begun, and without it nothing has, whatever the reason.
+    """
 
     def __init__(self, shell: Shell, reset: Callable[[], None]) -> None:
         self._shell = shell
         self._reset = reset
+        self._mark = f"nix.fleet-{secrets.token_hex(8)} has begun"
         self._reached = False
 
     def run(self, script: str) -> Completed:
         """See ``Link.run``. A machine that could not be reached in the first place is Ansible's to report."""
         try:
-            answer = self._shell.run(script)
-        except AnsibleConnectionFailure as error:
-            if not self._reached and never_connected(error):
-                raise
+            answer = self._shell.run(f"printf '{self._mark}\\n' >&2\n{script}")
+        except AnswerBrokeOffError as error:
             self._reached = True
-            raise ConnectionLostError(str(error)) from error
+            raise ConnectionLostError(self._unmarked(f"{error.cause}\n{error.log}".strip())) from error
+        except AnsibleConnectionFailure as error:
+            text = str(error)
+            # Where nothing is told, waiting is the lesser evil: the script may be at work.
+            self._reached = self._reached or self._mark in text or CENSORED in text
+            if not self._reached:
+                raise
+            raise ConnectionLostError(self._unmarked(text)) from error
         self._reached = True
-        return answer
+        return dataclasses.replace(answer, stderr=self._unmarked(answer.stderr))
 
     def renew(self) -> None:
         """See ``Link.renew``."""
@@ -53,7 +62,5 @@ class RenewableLink:
             # There was nothing left to drop.
             return
 
-
-def never_connected(error: AnsibleConnectionFailure) -> bool:
-    """Whether the script certainly did not start."""
-    return isinstance(error, AnsibleAuthenticationFailure) or bool(NEVER_CONNECTED.search(str(error)))
+    def _unmarked(self, text: str) -> str:
+        return text.replace(f"{self._mark}\n", "").replace(self._mark, "")

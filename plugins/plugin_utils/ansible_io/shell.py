@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import shlex
 import typing as t
@@ -15,6 +16,10 @@ from ..transport.shell import NIX_PATH
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
+
+
+class AnswerBrokeOffError(NixError):
+    """A script began on the machine, and what it printed ended before the script did."""
 
 
 class ConnectionShell:
@@ -38,16 +43,25 @@ class ConnectionShell:
         stdout = str(answer.get("stdout") or "")
         stderr = str(answer.get("stderr") or "")
         output = unframed(stdout, marker)
-        if output is None:
-            raise NixError(
-                "the machine did not run the script it was sent",
+        if output is not None:
+            return Completed(argv, output.rc, output.text, stderr)
+        log = "\n".join(filter(None, [stdout, stderr]))
+        if begins(stdout, marker):
+            raise AnswerBrokeOffError(
+                "the machine's answer broke off in the middle",
                 host=self.host,
-                command=argv[:2],
-                log="\n".join(filter(None, [stdout, stderr])),
-                advice="check that the login and its privilege escalation can run a POSIX sh: ansible HOST -m raw -a id",
+                log=log.replace(f"{marker} begin\n", ""),
+                advice="see whether it is short of memory, or was being shut down; then run again",
                 rc=answer.get("rc"),
             )
-        return Completed(argv, output.rc, output.text, stderr)
+        raise NixError(
+            "the machine did not run the script it was sent",
+            host=self.host,
+            command=argv[:2],
+            log=log,
+            advice="check that the login and its privilege escalation can run a POSIX sh: ansible HOST -m raw -a id",
+            rc=answer.get("rc"),
+        )
 
 
 class Framed(t.NamedTuple):
@@ -60,21 +74,23 @@ class Framed(t.NamedTuple):
 def framed(script: str, marker: str) -> str:
     """Return ``script`` such that its output can be told from what login shells and banners print around it."""
     return (
-        f"{NIX_PATH}printf '\\n%s begin\\n' {marker}\n"
+        f"{NIX_PATH}"
         # A subshell, so that `exit` in the script still leads to the closing mark; its standard input is empty,
-        # since what follows in ours is the rest of the script.
-        f"(\n{script}\n) </dev/null\n"
+        # since what follows in ours is the rest of the script. The opening mark is inside: a shell reads a subshell to
+        # its end before it runs any of it, so that the mark says that the script arrived whole.
+        f"(\nprintf '\\n%s begin\\n' {marker}\n{script}\n) </dev/null\n"
         f"printf '\\n%s end %s\\n' {marker} $?\n"
     )
 
 
+def begins(stdout: str, marker: str) -> bool:
+    """Whether the script started."""
+    return f"\n{marker} begin\n" in f"\n{stdout}"
+
+
 def unframed(stdout: str, marker: str) -> Framed | None:
     """Return what the script printed between its marks, or None when it did not run to its end."""
-    _before, begin, rest = stdout.partition(f"\n{marker} begin\n")
-    if not begin and stdout.startswith(f"{marker} begin\n"):
-        rest = stdout.partition("\n")[2]
-        begin = marker
+    rest = f"\n{stdout}".partition(f"\n{marker} begin\n")[2]
     text, end, tail = rest.rpartition(f"\n{marker} end ")
-    if not begin or not end:
-        return None
-    return Framed(text, int(tail.split()[0]))
+    rc = re.match("[0-9]+\n", tail)
+    return Framed(text, int(rc[0])) if end and rc else None

@@ -9,7 +9,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.shell import ConnectionShell
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.shell import (
+    AnswerBrokeOffError,
+    ConnectionShell,
+)
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import NixError
 
 
@@ -61,3 +64,21 @@ def test_a_machine_that_does_not_run_the_script_is_an_error_that_names_it() -> N
     shell = ConnectionShell("vps-1", lambda command, data: {"rc": 1, "stdout": "", "stderr": "account is disabled"})
     with pytest.raises(NixError, match=r"vps-1: nix: .*\naccount is disabled"):
         shell.run(":")
+
+
+def test_a_script_that_began_and_did_not_end_is_an_answer_that_broke_off() -> None:
+    def killed(command: str, data: bytes) -> dict[str, t.Any]:
+        stdout = execute(command, data)["stdout"]
+        return {"rc": 137, "stdout": stdout[: stdout.index("first") + 6], "stderr": "Killed"}
+
+    with pytest.raises(AnswerBrokeOffError) as raised:
+        ConnectionShell("vps-1", killed).run("echo first; echo second")
+    assert raised.value.log.split() == ["first", "Killed"]
+    assert raised.value.details == {"rc": 137}
+
+
+@pytest.mark.parametrize("script", ["if", "echo 'open"])
+def test_a_script_that_no_shell_can_read_never_began(shell: ConnectionShell, script: str) -> None:
+    with pytest.raises(NixError, match="did not run") as raised:
+        shell.run(script)
+    assert not isinstance(raised.value, AnswerBrokeOffError)

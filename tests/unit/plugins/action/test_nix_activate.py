@@ -7,11 +7,8 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure
 
 from ansible_collections.nix.fleet.plugins.action.nix_activate import ActionModule
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import ConnectionLostError
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.link import RenewableLink
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import ActivationError
 from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
 
@@ -103,29 +100,3 @@ def test_a_dry_run_that_fails_fails_the_host() -> None:
 
 def test_a_difference_that_cannot_be_had_never_stops_a_deployment() -> None:
     assert "diff" not in perform(f"outcome=activated\n{STANDING}", diff=True, source_host="localhost")
-
-
-NEVER = "Failed to connect to the host via ssh: ssh: connect to host 192.0.2.1 port 22: No route to host"
-BROKEN = "Failed to connect to the host via ssh: Shared connection to 192.0.2.1 closed."
-
-
-@pytest.mark.parametrize("error", [AnsibleConnectionFailure(NEVER), AnsibleAuthenticationFailure("wrong password")])
-def test_a_machine_that_was_never_reached_is_unreachable_at_once(error: AnsibleConnectionFailure) -> None:
-    with pytest.raises(AnsibleConnectionFailure):
-        RenewableLink(Shell(error), lambda: None).run("begin")
-
-
-def test_a_connection_that_broke_is_worth_another_one_however_that_fails() -> None:
-    shell = Shell(AnsibleConnectionFailure(BROKEN))
-    link = RenewableLink(shell, lambda: None)
-    for message in (BROKEN, NEVER):
-        shell.answer = AnsibleConnectionFailure(message)
-        with pytest.raises(ConnectionLostError):
-            link.run("begin")
-
-
-def test_a_connection_that_cannot_be_dropped_is_none() -> None:
-    def reset() -> None:
-        raise OSError("no such socket")
-
-    RenewableLink(Shell(""), reset).renew()
