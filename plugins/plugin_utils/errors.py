@@ -58,14 +58,16 @@ class NixError(Exception):
         return "\n".join(lines)
 
     def to_result(self) -> dict[str, t.Any]:
-        """Return the failure as the fields of an Ansible result; ``msg`` is added at the border."""
+        """Return the failure as the fields of an Ansible result; ``msg`` is added at the border.
+
+        What there is nothing to say of is left out.
+        """
+        optional = {"command": shlex.join(self.command), "log": self.log, "advice": self.advice}
         return {
             "host": self.host,
             "stage": self.stage,
             "cause": self.cause,
-            "command": shlex.join(self.command),
-            "log": self.log,
-            "advice": self.advice,
+            **{name: text for name, text in optional.items() if text},
             **self.details,
         }
 

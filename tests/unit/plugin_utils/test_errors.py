@@ -24,16 +24,20 @@ def test_a_message_leaves_out_what_is_not_known() -> None:
 
 
 def test_the_result_carries_every_field_and_the_details() -> None:
-    result = BuildError("no", host="h", command=["nix"], advice="go", rc=3).to_result()
+    result = BuildError("no", host="h", command=["nix"], log="cc: no", advice="go", rc=3).to_result()
     assert result == {
         "host": "h",
         "stage": "build",
         "cause": "no",
         "command": "nix",
-        "log": "",
+        "log": "cc: no",
         "advice": "go",
         "rc": 3,
     }
+
+
+def test_the_result_leaves_out_what_there_is_nothing_to_say_of() -> None:
+    assert BuildError("no", host="h").to_result() == {"host": "h", "stage": "build", "cause": "no"}
 
 
 def test_only_the_last_lines_of_a_log_are_kept() -> None:
