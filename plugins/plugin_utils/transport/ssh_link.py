@@ -17,7 +17,8 @@ if t.TYPE_CHECKING:
     import pathlib
     from collections.abc import Iterator, Sequence
 
-# To answer a request of the local control socket, ssh asks nobody on the network.
+# Most requests of the control socket are answered here. One to listen there (-R) is answered by the machine, and waits as
+# long as the line is silent.
 CONTROL_SECONDS = 10.0
 
 # First on the command line, since ssh keeps the first value it reads. The session is not to be replaced by a new one
@@ -39,7 +40,10 @@ class SshLink:
     @property
     def is_open(self) -> bool:
         """Whether there is a session."""
-        return self._control("check").ok
+        try:
+            return self._control("check").ok
+        except LinkLostError:
+            return False
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """See ``Link.command``."""
@@ -74,14 +78,17 @@ class SshLink:
             yield
         finally:
             # Gone with the session, or cancelled: both are what is wanted.
-            with contextlib.suppress(process.CommandTimeoutError):
+            with contextlib.suppress(LinkLostError):
                 self._control("cancel", direction, sockets)
 
     def drop(self) -> None:
         """See ``Link.drop``."""
-        with contextlib.suppress(process.CommandTimeoutError):
+        with contextlib.suppress(LinkLostError):
             self._control("exit")
 
     def _control(self, request: str, *arguments: str) -> process.Completed:
         command = [self._ssh[0], *self._ssh[1:], "-O", request, *arguments, self._destination]
-        return process.run(command, timeout=CONTROL_SECONDS)
+        try:
+            return process.run(command, timeout=CONTROL_SECONDS)
+        except process.CommandTimeoutError as late:
+            raise LinkLostError(f"{self.host}: the ssh session did not answer for {late.seconds:g} s") from late

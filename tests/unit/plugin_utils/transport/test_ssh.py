@@ -9,6 +9,7 @@ import pathlib
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import CopyError
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport import ssh_link
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.link import LinkLostError
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.ssh_link import SshLink
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.ssh_session import SshSession
@@ -74,6 +75,15 @@ def test_an_sshd_that_does_not_forward_is_told_from_a_session_that_has_ended(ssh
     ssh.does("exit 255")
     with pytest.raises(LinkLostError), ssh.link().bring(REMOTE, LOCAL):
         pass
+
+
+def test_a_session_that_does_not_answer_is_a_lost_one(ssh: Ssh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssh_link, "CONTROL_SECONDS", 0.2)
+    ssh.does("exec sleep 60")
+    with pytest.raises(LinkLostError, match="vps-1: the ssh session did not answer"), ssh.link().offer(LOCAL, REMOTE):
+        pass
+    assert not ssh.link().is_open
+    ssh.link().drop()
 
 
 def test_a_command_runs_in_the_session_and_arrives_unchanged(ssh: Ssh) -> None:
