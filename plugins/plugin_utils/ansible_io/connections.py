@@ -64,7 +64,7 @@ def opened_store(
         temporary_directory() as directory,
         link(action._connection, action.host, directory, compression=compression) as way,
         way.bring(door.socket, directory / "store") as socket,
-        Pulse(way, door.directory, timeout) as pulse,
+        Pulse(way, door.signs, timeout) as pulse,
     ):
         try:
             yield socket

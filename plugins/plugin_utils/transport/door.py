@@ -38,12 +38,12 @@ class Login:
 class Door:
     """A socket of Nix's daemon protocol on a machine.
 
-    ``directory`` belongs to a private daemon, which is told there that it is still wanted, or no longer: see ``Pulse``.
+    ``signs`` is the directory in which a private daemon is told that it is still wanted, or no longer: see ``Pulse``.
     The system's own daemon has none.
     """
 
     socket: str
-    directory: str | None = None
+    signs: str | None = None
 
 
 def open_door(shell: Shell, *, private: bool, login: Login | None, quiet: float) -> Door:
@@ -64,7 +64,7 @@ def open_door(shell: Shell, *, private: bool, login: Login | None, quiet: float)
     if not answer.ok:
         raise _refusal(shell.host, answer)
     fields = dict(line.split(" ", 1) for line in answer.stdout.splitlines() if " " in line)
-    return Door(fields["socket"], fields.get("directory"))
+    return Door(fields["socket"], fields.get("signs"))
 
 
 def _refusal(host: str, answer: Completed) -> CopyError:

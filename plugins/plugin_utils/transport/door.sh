@@ -41,23 +41,32 @@ umask 077
 if [ "$me" = 0 ] && [ -d /run ] && [ -w /run ]; then place=/run; else place=/tmp; fi
 directory=$(mktemp -d "$place/nix.fleet.XXXXXX") || exit 1
 trap 'rm -rf "$directory"' EXIT
-guard >"$directory/guard" || exit 1
+
+# The directory stays ours, for whatever another user may write to leads us wherever that user likes. The peer passes
+# through it to the socket, and has a directory of its own in it for the signs of life.
+mkdir "$directory/signs" || exit 1
 if [ "$peer_uid" != "$me" ] && [ "$peer_uid" != 0 ]; then
-  chown -R "$peer_uid" "$directory" || exit 1
+  chown "$peer_uid" "$directory/signs" || exit 1
+  chmod 711 "$directory" || exit 1
 fi
+guard >"$directory/guard" || exit 1
+: >"$directory/log" || exit 1
+exec 3<"$directory/log"
 
 # In a session of its own where there is one to be had: sudo and login managers end what is left of theirs.
 if command -v setsid >/dev/null 2>&1; then new_session=setsid; else new_session=; fi
-$new_session sh "$directory/guard" "$directory" "$peer" "$quiet" </dev/null >>"$directory/log" 2>&1 &
+$new_session sh "$directory/guard" "$directory" "$peer" "$quiet" </dev/null >>"$directory/log" 2>&1 3<&- &
 
+# From here on the directory is the guard's to remove, with the daemon.
+trap '(: >"$directory/end") 2>/dev/null' EXIT
 tries=0
 until [ -S "$directory/socket" ]; do
   tries=$((tries + 1))
-  if [ "$tries" -gt 100 ] || [ -e "$directory/ended" ]; then
-    cat "$directory/log" >&2
+  if [ "$tries" -gt 100 ] || [ ! -d "$directory" ] || [ -e "$directory/ended" ]; then
+    cat <&3 >&2
     fail "nix-daemon did not start" 4
   fi
   sleep 0.1 2>/dev/null || sleep 1
 done
 trap - EXIT
-printf 'socket %s\ndirectory %s\n' "$directory/socket" "$directory"
+printf 'socket %s\nsigns %s\n' "$directory/socket" "$directory/signs"

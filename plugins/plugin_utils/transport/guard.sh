@@ -4,13 +4,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Runs a private nix-daemon for one user, until it is told to end or nobody has given a sign of life for a while.
 #   guard.sh DIRECTORY PEER QUIET
-# A sign of life is a file `beat` in the directory, the order to end a file `end`. Neither a lost connection nor a
-# killed controller leaves a daemon, a lock on a store path, or the directory behind.
+# A sign of life is a file `beat` in the directory's `signs`, the order to end a file `end` there or in DIRECTORY itself.
+# `signs` is the peer's: nothing is done there but to look and to remove by name. Neither a lost connection nor a killed
+# controller leaves a daemon, a lock on a store path, or the directory behind.
 directory=$1
 peer=$2
 quiet=$3
+signs=$directory/signs
+told=
 trap '' HUP INT
-trap ': >"$directory/end"' TERM
+trap 'told=yes' TERM
 rm -f "$directory/guard"
 
 # The daemon must open the store itself: left to choose, it may take the socket it listens at for the store's,
@@ -39,11 +42,15 @@ traffic() {
   done
 }
 
+wanted() {
+  [ -z "$told" ] && [ ! -e "$directory/end" ] && [ ! -e "$signs/end" ]
+}
+
 silence=0
 before=
-while kill -0 "$daemon" 2>/dev/null && [ ! -e "$directory/end" ]; do
-  if [ -e "$directory/beat" ]; then
-    rm -f "$directory/beat"
+while kill -0 "$daemon" 2>/dev/null && wanted; do
+  if [ -e "$signs/beat" ]; then
+    rm -f "$signs/beat" 2>/dev/null
     silence=0
   elif [ "$silence" -ge "$quiet" ]; then
     now=$(traffic)
@@ -57,10 +64,17 @@ done
 
 # The list is made while the daemon still is their parent.
 left=$(clients)
-: >"$directory/ended"
 # shellcheck disable=SC2086  # a list of process numbers
 kill -TERM $daemon $left 2>/dev/null
+# In a subshell: where this cannot be written, that must not be the end of the guard.
+(: >"$directory/ended") 2>/dev/null
 sleep 1
 # shellcheck disable=SC2086
 kill -KILL $daemon $left 2>/dev/null
-rm -rf "$directory"
+
+# What else the peer may have put among the signs is no tree to walk for another user, and stays.
+chown "$(id -u)" "$signs" 2>/dev/null
+rm -f "$signs/beat" "$signs/end" 2>/dev/null
+rmdir "$signs" 2>/dev/null
+rm -f "$directory/socket" "$directory/log" "$directory/end" "$directory/ended"
+rmdir "$directory" 2>/dev/null

@@ -23,22 +23,22 @@ GOODBYE_SECONDS = 2.0
 # so that of the private daemon. One line, since it passes through whatever shell the user logs in to.
 PULSE = (
     'while echo; do sleep "$2" >/dev/null 2>&1; done & '
-    'while read -r beat; do [ -z "$1" ] || : >"$1/beat"; done; '
-    'kill "$!"; [ -z "$1" ] || : >"$1/end"'
+    'while read -r beat; do [ -z "$1" ] || (: >"$1/beat") 2>/dev/null; done; '
+    'kill "$!"; [ -z "$1" ] || (: >"$1/end") 2>/dev/null'
 )
 
 
 class Pulse:
     """A command on the machine that shows each side that the other is there; see ``Watch`` for what happens if not.
 
-    ``directory`` is that of a private daemon, if there is one. What the machine prints does not wait behind what is
+    ``signs`` is the directory of a private daemon's, if there is one: see ``Door``. What the machine prints does not wait behind what is
     copied to it, so that a slow line is not taken for a dead one.
     """
 
-    def __init__(self, link: Link, directory: str | None, timeout: float) -> None:
+    def __init__(self, link: Link, signs: str | None, timeout: float) -> None:
         self._watch = Watch(link, timeout)
         self._period = timeout / BEATS_PER_TIMEOUT
-        self._command = link.command(["sh", "-c", PULSE, "pulse", directory or "", str(max(1, round(self._period)))])
+        self._command = link.command(["sh", "-c", PULSE, "pulse", signs or "", str(max(1, round(self._period)))])
         self._over = threading.Event()
 
     def check(self) -> None:

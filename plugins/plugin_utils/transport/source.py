@@ -28,24 +28,24 @@ SENDER_PATIENCE = 3
 
 # Runs a command and prints an empty line to standard error now and then until it ends. The end of standard input ends
 # the command: its output would otherwise wait for ever in a session that nobody listens to any more. Then the socket is
-# of no use, and sshd does not remove it.
-BEATING = """\
-period=$1
-socket=$2
-shift 2
-exec 3<&0
-while echo >&2; do sleep "$period" >/dev/null 2>&1; done &
-beat=$!
-"$@" </dev/null 3<&- &
-command=$!
-{ while read -r line; do :; done; kill -KILL "$command"; } <&3 2>/dev/null &
-listener=$!
-wait "$command"
-code=$?
-kill "$beat" "$listener"
-rm -f "$socket"
-exit "$code"
-"""
+# of no use, and sshd does not remove it. One line, since it passes through whatever shell the user logs in to.
+BEATING = "; ".join(
+    [
+        *NIX_PATH.splitlines(),
+        "period=$1",
+        "socket=$2",
+        "shift 2",
+        "exec 3<&0",
+        'while echo >&2; do sleep "$period" >/dev/null 2>&1; done & beat=$!',
+        '"$@" </dev/null 3<&- & command=$!',
+        '{ while read -r line; do :; done; kill -KILL "$command"; } <&3 2>/dev/null & listener=$!',
+        'wait "$command"',
+        "code=$?",
+        'kill "$beat" "$listener"',
+        'rm -f "$socket"',
+        'exit "$code"',
+    ]
+)
 
 
 class Source(t.Protocol):
@@ -97,7 +97,7 @@ class HostSource:
     def run(self, argv: Sequence[str], on_line: Callable[[str], None]) -> process.Completed:
         """See ``Source.run``."""
         period = max(1, round(self._timeout / BEATS_PER_TIMEOUT))
-        command = self._link.command(["sh", "-c", f"{NIX_PATH}{BEATING}", "run", str(period), self._socket, *argv])
+        command = self._link.command(["sh", "-c", BEATING, "run", str(period), self._socket, *argv])
         with Watch(self._link, self._timeout) as watch:
 
             def follow(line: str) -> None:

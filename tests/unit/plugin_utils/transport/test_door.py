@@ -75,10 +75,14 @@ def ended(target: Machine, name: str, seconds: float = 8) -> bool:
     return False
 
 
+def signs(door: Door) -> pathlib.Path:
+    assert door.signs is not None
+    return pathlib.Path(door.signs)
+
+
 def gone(door: Door) -> bool:
-    assert door.directory is not None
     for _try in range(50):
-        if not pathlib.Path(door.directory).exists():
+        if not signs(door).parent.exists():
             return True
         time.sleep(0.1)
     return False
@@ -89,18 +93,58 @@ def test_a_private_daemon_opens_the_store_itself_and_trusts_the_login_alone(targ
     assert (target.home / "called").read_text().splitlines() == [
         "local", "--option", "store", "local", "--option", "trusted-users", "deploy", "--option", "allowed-users", "deploy",
     ]  # fmt: skip
-    assert door.directory is not None
-    directory = pathlib.Path(door.directory).stat()
-    assert (directory.st_uid, oct(directory.st_mode & 0o777)) == (1234, "0o700")
-    pathlib.Path(door.directory, "end").touch()
+    (signs(door) / "end").touch()
     assert gone(door)
+
+
+def test_the_login_may_write_nothing_but_signs_of_life(target: Machine) -> None:
+    door = open_door(target, private=True, login=Login("1234", "deploy"), quiet=60)
+    directory = signs(door).parent
+    for path, owner, mode in [(directory, 0, "0o711"), (signs(door), 1234, "0o700"), (directory / "log", 0, "0o600")]:
+        assert (path.stat().st_uid, oct(path.stat().st_mode & 0o777)) == (owner, mode)
+    (signs(door) / "end").touch()
+    assert gone(door)
+
+
+def test_a_link_among_the_signs_of_life_leads_nowhere(target: Machine, tmp_path: pathlib.Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    door = open_door(target, private=True, login=Login("1234", "deploy"), quiet=60)
+    for name in ("log", "ended", "socket", "guard", "beat", "end"):
+        (signs(door) / name).symlink_to(victim)
+    assert ended(target, "daemon")
+    # What is not ours among the signs stays, and the directory with it.
+    for _try in range(50):
+        if not (signs(door).parent / "log").exists():
+            break
+        time.sleep(0.1)
+    assert victim.read_text() == "precious"
+    assert sorted(path.name for path in signs(door).iterdir()) == ["ended", "guard", "log", "socket"]
+    assert signs(door).stat().st_uid == 0
+    shutil.rmtree(signs(door).parent)
+
+
+def test_a_private_daemon_ends_even_when_its_directory_is_gone(target: Machine) -> None:
+    door = open_door(target, private=True, login=None, quiet=2)
+    process_of(target, "client")
+    shutil.rmtree(signs(door).parent)
+    assert ended(target, "daemon")
+    assert ended(target, "client")
+
+
+def test_a_daemon_that_is_too_slow_does_not_stay(target: Machine) -> None:
+    target.install({"nix-daemon": 'echo "$$" >"$HOME/daemon"; echo not yet >&2; exec /bin/sleep 60'})
+    with pytest.raises(CopyError, match="no Nix daemon could be started") as failure:
+        open_door(target, private=True, login=None, quiet=60)
+    assert "not yet" in failure.value.log
+    assert ended(target, "daemon")
 
 
 def test_a_private_daemon_ends_with_its_clients_when_it_is_told_to(target: Machine) -> None:
     door = open_door(target, private=True, login=None, quiet=60)
     client = process_of(target, "client")
     assert pathlib.Path(f"/proc/{client}").exists()
-    pathlib.Path(str(door.directory), "end").touch()
+    (signs(door) / "end").touch()
     assert ended(target, "daemon")
     assert ended(target, "client")
     assert gone(door)
@@ -118,15 +162,15 @@ def test_a_private_daemon_ends_when_nobody_gives_a_sign_of_life(target: Machine)
 def test_a_private_daemon_stays_while_there_are_signs_of_life(target: Machine) -> None:
     door = open_door(target, private=True, login=None, quiet=5)
     for _try in range(30):
-        pathlib.Path(str(door.directory), "beat").touch()
+        (signs(door) / "beat").touch()
         time.sleep(0.05)
     assert pathlib.Path(door.socket).exists()
-    pathlib.Path(str(door.directory), "end").touch()
+    (signs(door) / "end").touch()
     assert gone(door)
 
 
 def test_a_private_daemon_does_without_setsid(target: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("sh", "cat", "id", "mktemp", "rm", "chown", "dirname"):
+    for name in ("sh", "cat", "id", "mktemp", "mkdir", "chmod", "rm", "rmdir", "chown", "dirname"):
         found = shutil.which(name)
         assert found
         (target.programs / name).symlink_to(found)
@@ -135,7 +179,7 @@ def test_a_private_daemon_does_without_setsid(target: Machine, monkeypatch: pyte
     run = target.run
     monkeypatch.setattr(target, "run", lambda script, *arguments: run(script_path + script, *arguments))
     door = open_door(target, private=True, login=None, quiet=60)
-    pathlib.Path(str(door.directory), "end").touch()
+    (signs(door) / "end").touch()
     assert gone(door)
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.link import LinkLostError
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.local_link import LocalLink
-from ansible_collections.nix.fleet.plugins.plugin_utils.transport.pulse import Pulse
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.pulse import PULSE, Pulse
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.source import BEATING
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.watch import Watch
 
 
@@ -54,6 +55,19 @@ def test_at_the_end_the_private_daemon_is_told_so(tmp_path: pathlib.Path) -> Non
     with Pulse(Line(), str(tmp_path), timeout=60):
         assert not (tmp_path / "end").exists()
     assert (tmp_path / "end").exists()
+
+
+def test_signs_of_life_that_cannot_be_written_do_not_end_the_pulse(tmp_path: pathlib.Path) -> None:
+    line = Line()
+    with Pulse(line, str(tmp_path / "gone"), timeout=2) as pulse:
+        time.sleep(1.5)
+        pulse.check()
+    assert not line.dropped
+
+
+def test_what_passes_through_a_login_shell_is_one_line() -> None:
+    assert "\n" not in PULSE
+    assert "\n" not in BEATING
 
 
 def test_without_a_private_daemon_nothing_is_written(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
