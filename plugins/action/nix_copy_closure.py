@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import time
 import typing as t
-from urllib.parse import quote
 
 from ansible import constants
 from ansible.errors import AnsibleConnectionFailure
@@ -16,6 +15,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ..plugin_utils.ansible_io.action import NixAction, display
 from ..plugin_utils.ansible_io.connections import connection_to, link, opened_store, shell_of, temporary_directory
 from ..plugin_utils.errors import CopyError
+from ..plugin_utils.nix.roots import root_name
 from ..plugin_utils.nix.store import is_store_path
 from ..plugin_utils.report.quantities import size
 from ..plugin_utils.transport.copying import Copy, CopyLog, verify
@@ -48,7 +48,7 @@ class ActionModule(NixAction):
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Ask the target what it lacks, and send that."""
         paths = _store_paths(options["paths"])
-        protect_as = None if self.check_mode else quote(self.play_host, safe="@").replace(".", "%2E")
+        protect_as = None if self.check_mode else root_name(self.play_host)
         if not missing_paths(self.shell, paths, protect_as=protect_as):
             return self._report({}, msg="everything is there already")
         with self._source(options) as source:

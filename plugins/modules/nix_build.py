@@ -56,7 +56,7 @@ options:
   gc_root:
     description:
       - The link that keeps the result from the garbage collector, an absolute path on the machine that builds, or V(none).
-      - The default is named after the host, in C(~/.local/state/nix.fleet/gcroots) of the user who builds.
+      - The default is named after the host, in C(~/.local/state/nix.fleet/gcroots/built) of the user who builds.
     type: str
   timeout:
     description:

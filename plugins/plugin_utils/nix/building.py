@@ -9,7 +9,6 @@ import dataclasses
 import os
 import time
 import typing as t
-import urllib.parse
 from pathlib import Path
 
 from ..errors import BuildError
@@ -18,6 +17,7 @@ from ..transport.shell import run_command
 from .build import Progress, build, failure, known_outputs, parse_outputs
 from .log import NixLog, readable
 from .machine import Controller, Remote
+from .roots import root_name
 from .store import protect
 
 if t.TYPE_CHECKING:
@@ -41,7 +41,9 @@ root=$1 name=$2; shift 2
 if [ "$root" = none ]; then
   root=
 elif [ -z "$root" ]; then
-  root="${XDG_STATE_HOME:-$HOME/.local/state}/nix.fleet/gcroots/$name"
+  roots="${XDG_STATE_HOME:-$HOME/.local/state}/nix.fleet/gcroots/built"
+  [ ! -L "$roots" ] || rm -f "$roots"
+  root=$roots/$name
 fi
 [ -z "$root" ] || mkdir -p "${root%/*}" || exit 1
 printf 'root %s\\n' "$root"
@@ -108,22 +110,19 @@ class Root:
     path: str = ""
     wanted: bool = True
 
-    @property
-    def name(self) -> str:
-        """A file name that stands for the host, whatever characters its name has."""
-        quoted = urllib.parse.quote(self.host, safe="@")
-        return f"%2E{quoted[1:]}" if quoted.startswith(".") else quoted
-
     def arguments(self) -> tuple[str, str]:
         """Return the root as ``INQUIRE`` takes it."""
-        return (self.path if self.wanted else "none", self.name)
+        return (self.path if self.wanted else "none", root_name(self.host))
 
     def on_controller(self) -> str | None:
         """Return where the root is on the controller, in a directory that exists."""
         if not self.wanted:
             return None
         state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-        root = Path(self.path) if self.path else Path(state, "nix.fleet", "gcroots", self.name)
+        roots = Path(state, "nix.fleet", "gcroots", "built")
+        if not self.path and roots.is_symlink():
+            roots.unlink()
+        root = Path(self.path) if self.path else roots / root_name(self.host)
         root.parent.mkdir(parents=True, exist_ok=True)
         return str(root)
 

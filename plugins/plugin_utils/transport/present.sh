@@ -20,10 +20,15 @@ fi
 [ -n "$root" ] || exit 0
 
 if [ "$(id -u)" = 0 ]; then
-  roots=/var/lib/nix.fleet/gcroots/$root
+  copied=/var/lib/nix.fleet/gcroots/copied
 else
-  roots=${XDG_STATE_HOME:-$HOME/.local/state}/nix.fleet/gcroots/$root
+  copied=${XDG_STATE_HOME:-$HOME/.local/state}/nix.fleet/gcroots/copied
 fi
+roots=$copied/$root
+# A link in place of a directory is none of ours, or no longer.
+for directory in "$copied" "$roots"; do
+  [ ! -L "$directory" ] || rm -f "$directory"
+done
 mkdir -p "$roots" || exit 1
 
 # One link a path, and no link of an earlier, longer list: what is kept stays bounded.

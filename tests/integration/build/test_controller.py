@@ -42,7 +42,7 @@ def build(project: Project, attribute: str, *arguments: str, **options: t.Any) -
 
 
 def root(project: Project) -> Path:
-    return project.directory / "state" / "nix.fleet" / "gcroots" / "web"
+    return project.directory / "state" / "nix.fleet" / "gcroots" / "built" / "web"
 
 
 def test_what_is_missing_is_built_and_what_is_there_is_not(project: Project) -> None:
@@ -141,7 +141,7 @@ def test_any_host_name_has_a_root_of_its_own(project: Project, host: str) -> Non
     project.write_flake(OUTPUTS)
     run = project.run("nix_build", {"flake": f"path:{project.flake}", "attr": "library"}, {host: {}})
     assert run.rc == 0, run.output
-    roots = list((project.directory / "state" / "nix.fleet" / "gcroots").iterdir())
+    roots = list((project.directory / "state" / "nix.fleet" / "gcroots" / "built").iterdir())
     assert len(roots) == 1
     assert not list(project.directory.rglob("pwned"))
 

@@ -87,7 +87,7 @@ def test_every_kind_of_host_builds_for_itself_once(elsewhere: Elsewhere) -> None
 def test_what_a_host_built_is_kept_from_its_garbage_collector(elsewhere: Elsewhere, host: str) -> None:
     result = build(elsewhere, "library", [host]).results[host]
     script = 'PATH="$PATH:/nix/var/nix/profiles/default/bin:/opt/nix/bin"; nix-store --query --roots "$1"'
-    assert f"nix.fleet/gcroots/{host}" in on(host, script, result["out_path"])
+    assert f"nix.fleet/gcroots/built/{host}" in on(host, script, result["out_path"])
 
 
 def test_a_failed_derivation_is_named_with_its_own_log_and_the_others_go_on(elsewhere: Elsewhere) -> None:

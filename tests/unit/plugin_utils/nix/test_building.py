@@ -23,6 +23,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.nix.building import (
     on_controller,
     on_machine,
 )
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.roots import root_name
 from ansible_collections.nix.fleet.plugins.plugin_utils.process import CommandTimeoutError, Completed
 
 from .test_log import TOP
@@ -95,10 +96,21 @@ def job(**changes: t.Any) -> Build:
 
 def test_a_build_on_the_controller_leaves_a_root_named_after_the_host(nix: ControllerNix, tmp_path: Path) -> None:
     built = on_controller(job(), ROOT)
-    link = str(tmp_path / "state" / "nix.fleet" / "gcroots" / "web")
+    link = str(tmp_path / "state" / "nix.fleet" / "gcroots" / "built" / "web")
     assert nix.commands[0][-4:] == ["--out-link", link, "--", f"{TOP}^*"]
     assert Path(link).parent.is_dir()
     assert (built.built, built.changed, built.outputs[0].out_path) == ((TOP,), True, OUT)
+
+
+def test_what_was_copied_for_the_host_to_this_machine_is_left_alone(nix: ControllerNix, tmp_path: Path) -> None:
+    gcroots = tmp_path / "state" / "nix.fleet" / "gcroots"
+    for former in ("web", "copied/web"):
+        (gcroots / former).mkdir(parents=True)
+    (gcroots / "built").symlink_to(OUT)
+    on_controller(job(), ROOT)
+    assert str(gcroots / "built" / "web") in nix.commands[0]
+    assert (gcroots / "built").is_dir()
+    assert (gcroots / "copied" / "web").is_dir()
 
 
 def test_nothing_built_is_nothing_changed(nix: ControllerNix) -> None:
@@ -115,7 +127,7 @@ def test_check_mode_leaves_no_root(nix: ControllerNix, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["../../etc", "a/b", "$(touch x)", "..", ".", "x y", "web@db.example", "é"])
 def test_any_host_name_is_one_file_name(host: str) -> None:
-    name = Root(host).name
+    name = root_name(host)
     assert "/" not in name
     assert name not in (".", "..")
     assert name.isascii()
@@ -123,9 +135,14 @@ def test_any_host_name_is_one_file_name(host: str) -> None:
 
 
 def test_another_machine_builds_by_its_own_nix(nix: ControllerNix) -> None:
-    shell = ShellOfScripts("root /home/me/.local/state/nix.fleet/gcroots/web\njobs 4\n", ANSWER)
+    shell = ShellOfScripts("root /home/me/.local/state/nix.fleet/gcroots/built/web\njobs 4\n", ANSWER)
     built = on_machine(job(), ROOT, shell)
-    assert shell.calls[1][1][-4:] == ("--out-link", "/home/me/.local/state/nix.fleet/gcroots/web", "--", f"{TOP}^*")
+    assert shell.calls[1][1][-4:] == (
+        "--out-link",
+        "/home/me/.local/state/nix.fleet/gcroots/built/web",
+        "--",
+        f"{TOP}^*",
+    )
     assert built.outputs[0].out_path == OUT
     assert not nix.commands
 
@@ -205,7 +222,7 @@ def test_the_question_is_asked_in_any_posix_shell(shell: str, tmp_path: Path) ->
             pytest.skip(f"no {shell} here")
         return answer.stdout
 
-    root = tmp_path / "it's home" / ".local" / "state" / "nix.fleet" / "gcroots" / "web"
+    root = tmp_path / "it's home" / ".local" / "state" / "nix.fleet" / "gcroots" / "built" / "web"
     assert ask("", "web", "/valid") == f"root {root}\nvalid\n"
     assert root.parent.is_dir()
     assert ask("none", "web", "/invalid") == "root \njobs 3\n"

@@ -41,7 +41,7 @@ def has(target: Machine, *paths: str) -> None:
 
 
 def kept(target: Machine, name: str) -> dict[str, str]:
-    directory = target.home / "state" / "nix.fleet" / "gcroots" / name
+    directory = target.home / "state" / "nix.fleet" / "gcroots" / "copied" / name
     return {link.name: str(pathlib.Path(link).readlink()) for link in directory.iterdir()}
 
 
@@ -63,6 +63,26 @@ def test_what_was_kept_before_is_let_go(target: Machine) -> None:
     missing_paths(target, [ONE, TWO], protect_as="vps-1")
     missing_paths(target, [TWO], protect_as="vps-1")
     assert kept(target, "vps-1") == {"1": TWO}
+
+
+def test_what_was_built_for_the_host_on_this_machine_is_left_alone(target: Machine) -> None:
+    gcroots = target.home / "state" / "nix.fleet" / "gcroots"
+    for name in ("vps-1", "built/vps-1", "copied/vps-1"):
+        (gcroots / name).parent.mkdir(parents=True, exist_ok=True)
+        (gcroots / name).symlink_to(TWO)
+    has(target, ONE)
+    assert missing_paths(target, [ONE], protect_as="vps-1") == []
+    assert kept(target, "vps-1") == {"1": ONE}
+    assert str((gcroots / "built" / "vps-1").readlink()) == TWO
+
+
+def test_a_link_where_a_directory_is_to_be_gives_way(target: Machine) -> None:
+    gcroots = target.home / "state" / "nix.fleet" / "gcroots"
+    gcroots.mkdir(parents=True)
+    (gcroots / "copied").symlink_to(TWO)
+    has(target, ONE)
+    assert missing_paths(target, [ONE], protect_as="vps-1") == []
+    assert kept(target, "vps-1") == {"1": ONE}
 
 
 def test_nothing_is_kept_while_something_is_missing(target: Machine) -> None:
