@@ -10,6 +10,7 @@ import typing as t
 from ..plugin_utils.activation.info import info_script, parse_info
 from ..plugin_utils.ansible_io.action import NixAction
 from ..plugin_utils.errors import NixError
+from ..plugin_utils.nix.store import store_path_name
 from ..plugin_utils.platforms.registry import platforms
 
 
@@ -32,4 +33,13 @@ class ActionModule(NixAction):
                 advice="install it, or put it on the PATH with the task's environment",
                 **facts,
             )
-        return {"changed": False, **facts}
+        return {"changed": False, "msg": sentence(facts), **facts}
+
+
+def sentence(facts: dict[str, t.Any]) -> str:
+    """Return what the machine is and runs, for a person."""
+    if facts["current_system"] is None:
+        return f"{facts['platform'] or 'a builder'} with Nix {facts['nix_version']}, nothing deployed"
+    name = store_path_name(facts["current_system"])
+    generation = "no generation" if facts["generation"] is None else f"generation {facts['generation']}"
+    return f"{facts['platform']}, {generation}, runs {name}"

@@ -60,6 +60,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+msg:
+  description: What the machine runs, or why it could not be said.
+  type: str
+  returned: always
+  sample: nixos, generation 42, runs nixos-system-web-25.11
 nix_version:
   description: The version of Nix.
   type: str
@@ -136,6 +141,10 @@ default:
   returned: always
 current_system:
   description: The closure that is active.
+  type: str
+  returned: always
+specialisation:
+  description: The specialisation of RV(default) that is active, if it is one.
   type: str
   returned: always
 booted_system:

@@ -69,6 +69,7 @@ def parse_info(text: str) -> dict[str, t.Any]:
         "generation": generation,
         "default": store_path(one.get("default")),
         "current_system": store_path(one.get("current_system")),
+        "specialisation": one.get("specialisation") or None,
         "booted_system": store_path(one.get("booted_system")),
         "reboot_required": one.get("reboot_required") == "yes",
         "generations": [

@@ -49,6 +49,7 @@ describe_profile() { # $1: the platform's name
     say default "$(closure_of "$profile")"
     say generation "$(generation_of "$profile")"
     say current_system "$(running)"
+    specialisations_that_run | head -n 1
     say booted_system "$(booted)"
     kernel=$(echo "$(running)"/kernel-modules/lib/modules/*)
     [ ! -d "$kernel" ] || say kernel_current "${kernel##*/}"
@@ -57,6 +58,14 @@ describe_profile() { # $1: the platform's name
         say generations "$number $(modified "$profile-$number-link") $(closure_of "$profile-$number-link")"
     done
 }
+
+# What runs is the store path of the specialisation, whose name says nothing of the closure that it is one of.
+specialisations_that_run() (
+    running=$(running)
+    for path in "$(closure_of "$profile")"/specialisation/*; do
+        [ ! -e "$path" ] || [ "$(resolve "$path")" != "$running" ] || say specialisation "${path##*/}"
+    done
+)
 
 modified() { # when the link $1 was made, in seconds since 1970, as GNU and busybox or as BSD say it
     stat -c %Y "$1" 2>/dev/null || stat -f %m "$1" 2>/dev/null || echo unknown

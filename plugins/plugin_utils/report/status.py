@@ -48,9 +48,8 @@ def _word(host: HostRecord) -> Word:
         return Word("undeployed", "changed")
     if facts.get("reboot_required"):
         return Word("to be rebooted", "changed")
-    # A generation with a specialisation runs something inside of it; only a closure of another name is another one.
     running, default = facts.get("current_system"), facts.get("default")
-    if running and default and not str(running).startswith(str(default)):
+    if running and default and running != default and not facts.get("specialisation"):
         return Word("boots another", "changed")
     return Word("settled", "ok")
 
@@ -63,6 +62,8 @@ def _notes(host: HostRecord) -> list[str]:
         notes.append(f"deployment {lock.get('id')} by {lock.get('holder')} since {lock.get('started')}")
     if facts.get("interrupted"):
         notes.append("the last deployment ended without finishing; deploy again, which makes up for it")
+    if facts.get("specialisation"):
+        notes.append(f"runs the specialisation {facts['specialisation']} of what it boots")
     if _word(host).text == "boots another":
         notes.append(f"runs {facts['current_system']}, boots {facts['default']}")
     return notes

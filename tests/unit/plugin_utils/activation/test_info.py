@@ -60,6 +60,18 @@ def test_a_nixos_machine_is_known_by_its_running_system(machine: Machine) -> Non
     assert facts["generations"][0]["date"].endswith("Z")
 
 
+def test_a_specialisation_of_the_default_is_told_from_another_system(machine: Machine) -> None:
+    slow, other = machine.closure("nixos-slow", nixos_version=""), machine.closure("nixos-other", nixos_version="")
+    default = machine.closure("nixos-a", nixos_version="")
+    machine.link(f"{default}/specialisation/slow", slow)
+    machine.link(f"{PROFILE}-1-link", default)
+    machine.link(PROFILE, "system-1-link")
+    for running, specialisation in ((slow, "slow"), (default, None), (other, None)):
+        machine.link("/run/current-system", running)
+        facts = describe(machine)
+        assert (facts["current_system"], facts["specialisation"]) == (running, specialisation)
+
+
 def test_a_home_is_found_where_there_is_no_whole_machine(machine: Machine) -> None:
     profile = machine.home / ".local/state/nix/profiles/home-manager"
     home = machine.closure("home-manager-generation", activate="")

@@ -22,6 +22,7 @@ FACTS: dict[str, t.Any] = {
         {"number": 4, "date": "2026-01-31T12:00:00Z", "current": True},
     ],
     "current_system": CLOSURE,
+    "specialisation": None,
     "default": CLOSURE,
     "reboot_required": False,
     "interrupted": False,
@@ -52,7 +53,8 @@ def test_a_row_says_what_a_host_runs_and_since_when() -> None:
         ({"generation": None, "generations": []}, "undeployed"),
         ({"reboot_required": True}, "to be rebooted"),
         ({"default": OTHER}, "boots another"),
-        ({"current_system": f"{CLOSURE}/specialisation/slow"}, "settled"),
+        ({"current_system": OTHER}, "boots another"),
+        ({"current_system": OTHER, "specialisation": "slow"}, "settled"),
         ({"interrupted": True}, "interrupted"),
         ({"lock": {"alive": True, "id": "x", "holder": "ada@here", "started": "now"}}, "deploying"),
         ({"lock": {"alive": False}}, "settled"),
@@ -64,6 +66,11 @@ def test_a_state_says_whether_something_is_left_to_do(facts: dict[str, t.Any], s
 
 def test_a_host_that_boots_something_else_says_what() -> None:
     assert any(OTHER in line for line in report(seen(default=OTHER)))
+
+
+def test_a_host_that_runs_a_specialisation_says_which() -> None:
+    lines = report(seen(current_system=OTHER, specialisation="slow"))
+    assert "    runs the specialisation slow of what it boots" in lines
 
 
 def test_who_deploys_right_now_is_named() -> None:
