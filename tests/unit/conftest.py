@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-SLOW = ("nix_side", "plugin_utils/activation/test_supervisor.py", "plugin_utils/test_process.py")
+SLOW = ("nix_side", "plugin_utils/activation/supervisor", "plugin_utils/test_process.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

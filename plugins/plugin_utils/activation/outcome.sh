@@ -59,7 +59,19 @@ write_outcome() {
         say previous_running "$recorded_running"
         say_standing
         [ ! -e "$run/warnings" ] || cat "$run/warnings"
-    } >"$run/outcome.new" && mv -f "$run/outcome.new" "$run/outcome"
+    } >"$run/outcome.new" && put_in_place outcome
+}
+
+# Make $run/$1.new, and the other files given, safe from a loss of power, and only then let $1 be the new one.
+put_in_place() {
+    file=$1
+    shift
+    flush "$run/$file.new" "$@"
+    mv -f "$run/$file.new" "$run/$file" && flush "$run"
+}
+
+flush() { # write the files $@ to the disk; where `sync` knows of no files, everything
+    sync "$@" 2>/dev/null || sync 2>/dev/null || :
 }
 
 say_standing() { # what the machine runs and boots now

@@ -43,8 +43,12 @@ recover() { # finish what a supervisor left that was ended from outside
     fi
     begin_clock
     [ -e "$run/recorded" ] || refuse 'the supervisor was ended before it had touched anything'
-    read_recorded
     end_orphan
+    if [ "$(field complete "$run/recorded")" != yes ]; then
+        cause="the deployment was interrupted and its record is not whole, so nothing was touched: $run/recorded"
+        finish failed
+    fi
+    read_recorded
     cause='the supervisor was ended before the deployment was complete'
     fall_back
 }
@@ -68,7 +72,8 @@ record() {
             say recorded_boot "$(boot_id)"
             say closure "$closure"
             say wanted "$wanted"
-        } >"$run/recorded.new" 2>>"$log" && mv "$run/recorded.new" "$run/recorded" && read_recorded
+            say complete yes
+        } >"$run/recorded.new" 2>>"$log" && put_in_place recorded "$run/program" && read_recorded
 }
 
 read_recorded() {
@@ -201,6 +206,8 @@ restore_profile() {
     elif [ -n "$recorded_generation" ]; then
         nix-env --profile "$profile" --switch-generation "$recorded_generation" ||
             nix-env --profile "$profile" --set "$recorded_default"
+    elif [ -n "$(generation_of "$profile")" ] && [ "$(closure_of "$profile")" != "$closure" ]; then
+        return 1 # a generation that is not this deployment's doing is nobody's to take away
     else
         # No generation: there was no profile, or another tool's own link.
         rm -f "$profile" && { [ -z "$recorded_link" ] || ln -s "$recorded_link" "$profile"; }

@@ -1,0 +1,201 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A deployment that fails ends on the recorded system, and says so."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+
+import pytest
+
+from ..machine import SHELLS
+from .nixos import PROFILE, RUNNING, NixOS, whole
+
+UNITS = 'ln -sfn "$self" "/run/current-system"; echo "warning: the following units failed: a.service, b\\\\x2dc.service"; exit 4'
+
+
+@pytest.mark.parametrize("trouble", ["exit 2", "kill -9 $$", 'ln -sfn "$self" "/run/current-system"; exit 2'])
+def test_a_failed_activation_returns_to_the_recorded_generation(nixos: NixOS, old: str, trouble: str) -> None:
+    answer = nixos.deploy(nixos.system("nixos-bad", trouble=trouble))
+    assert (answer.outcome, answer.now.generation) == ("rolled_back", 2)
+    assert nixos.calls == ["test bad", "test old"]
+    assert nixos.whole_as == whole(old)
+    assert list(nixos.generations(PROFILE)) == [1, 2]
+
+
+def test_after_a_rollback_the_next_deployment_is_an_ordinary_one(nixos: NixOS, old: str) -> None:
+    nixos.deploy(nixos.system("nixos-bad", trouble="exit 2"))
+    assert nixos.deploy(old).outcome == "unchanged"
+    new = nixos.system("nixos-new")
+    assert nixos.deploy(new).outcome == "activated"
+    assert nixos.whole_as == whole(new)
+
+
+def test_a_boot_loader_that_cannot_be_written_takes_everything_back(nixos: NixOS, old: str) -> None:
+    bad = nixos.system("nixos-bad")
+    script = nixos.path(f"{bad}/bin/switch-to-configuration")
+    script.write_text(script.read_text().replace("boot) ", "boot) exit 1; "))
+    answer = nixos.deploy(bad)
+    assert answer.outcome == "rolled_back"
+    assert nixos.calls == ["test bad", "boot bad", "boot old", "test old"]
+    assert nixos.whole_as == whole(old)
+    assert list(nixos.generations(PROFILE)) == [1, 2]
+
+
+def test_a_failed_goal_boot_is_taken_back_without_touching_what_runs(nixos: NixOS, old: str) -> None:
+    bad = nixos.system("nixos-bad")
+    script = nixos.path(f"{bad}/bin/switch-to-configuration")
+    script.write_text(script.read_text().replace("boot) ", "boot) exit 1; "))
+    assert nixos.deploy(bad, goal="boot").outcome == "rolled_back"
+    assert nixos.calls == ["boot bad", "boot old"]
+    assert nixos.whole_as == whole(old)
+
+
+def test_a_profile_that_cannot_be_set_takes_the_activation_back(nixos: NixOS, old: str) -> None:
+    nixos.path(f"{PROFILE}.broken").touch()
+    answer = nixos.deploy(nixos.system("nixos-new"))
+    assert answer.outcome == "rolled_back"
+    assert "No space left on device" in answer.log
+    assert nixos.whole_as == whole(old)
+
+
+def test_an_activation_that_hangs_is_ended_with_all_it_started(nixos: NixOS, old: str) -> None:
+    answer = nixos.deploy(nixos.system("nixos-bad", trouble="sleep 313 & sleep 313"), activation_timeout=1)
+    assert (answer.outcome, answer.exit_code) == ("rolled_back", 124)
+    assert "had not ended after 1 s" in answer.cause
+    assert nixos.whole_as == whole(old)
+    assert not [command for command in processes() if "sleep\000313" in command]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_without_setsid_all_that_hangs_is_ended_as_well(tmp_path: pathlib.Path, shell: str) -> None:
+    machine = NixOS(tmp_path, shell, uid=0, setsid=False)
+    old = machine.system("nixos-old")
+    machine.install(old)
+    answer = machine.deploy(machine.system("nixos-bad", trouble="sleep 317 & sleep 317"), activation_timeout=1)
+    assert (answer.outcome, machine.whole_as) == ("rolled_back", whole(old))
+    assert not [command for command in processes() if "sleep\000317" in command]
+
+
+def test_a_rollback_that_fails_too_says_so(nixos: NixOS) -> None:
+    first, fragile = nixos.system("nixos-first"), nixos.system("nixos-fragile", trouble="exit 2")
+    nixos.install(first, fragile)
+    assert nixos.deploy(nixos.system("nixos-bad", trouble="exit 2")).outcome == "rollback_failed"
+
+
+def test_without_rollback_the_machine_stays_and_the_next_deployment_does_not_call_it_unchanged(
+    nixos: NixOS, old: str
+) -> None:
+    broken = nixos.system(
+        "nixos-broken", trouble='[ -e "$root/repaired" ] || { ln -sfn "$self" "/run/current-system"; exit 2; }'
+    )
+    assert nixos.deploy(broken, rollback_on_failure=False).outcome == "failed"
+    nixos.link(PROFILE, broken)
+    nixos.path("/repaired").touch()
+    assert nixos.deploy(broken).outcome == "activated"
+    assert nixos.deploy(broken).outcome == "unchanged"
+
+
+def test_failed_units_leave_the_new_system_and_are_named(nixos: NixOS, old: str) -> None:
+    new = nixos.system("nixos-new", trouble=UNITS)
+    answer = nixos.deploy(new)
+    assert (answer.outcome, answer.units_failed) == ("activated", ("a.service", r"b\x2dc.service"))
+    assert nixos.whole_as == whole(new)
+    assert nixos.journal[-1]["units_failed"] == ["a.service", r"b\x2dc.service"]
+
+
+def test_a_system_with_failed_units_is_tried_again(nixos: NixOS, old: str) -> None:
+    new = nixos.system("nixos-new", trouble=UNITS)
+    nixos.deploy(new)
+    assert nixos.deploy(new).outcome == "activated"
+    assert nixos.calls == ["test new", "boot new"] * 2
+
+
+def test_failed_units_return_to_the_recorded_system_when_that_is_wanted(nixos: NixOS, old: str) -> None:
+    answer = nixos.deploy(nixos.system("nixos-new", trouble=UNITS), failed_units="rollback")
+    assert (answer.outcome, answer.units_failed[0]) == ("rolled_back", "a.service")
+    assert nixos.whole_as == whole(old)
+
+
+def test_goal_test_of_a_system_that_only_a_reboot_brings_fails(nixos: NixOS, old: str) -> None:
+    answer = nixos.deploy(nixos.system("nixos-new", trouble="exit 100"), goal="test")
+    assert (answer.outcome, "reboot" in answer.cause) == ("rolled_back", True)
+
+
+def test_an_activation_that_lies_about_its_success_is_found_out(nixos: NixOS, old: str) -> None:
+    answer = nixos.deploy(nixos.system("nixos-bad", afterwards="rm /run/current-system"))
+    assert (answer.outcome, "what runs is" in answer.cause) == ("rolled_back", True)
+    assert nixos.whole_as == whole(old)
+
+
+def test_a_first_deployment_that_fails_leaves_no_profile_and_the_system_that_ran(nixos: NixOS) -> None:
+    stray = nixos.system("nixos-installer")
+    nixos.link(RUNNING, stray)
+    bad = nixos.system("nixos-bad")
+    script = nixos.path(f"{bad}/bin/switch-to-configuration")
+    script.write_text(script.read_text().replace("boot) ", "boot) exit 1; "))
+    assert nixos.deploy(bad).outcome == "rolled_back"
+    assert nixos.whole_as == (stray, None, "installer")
+    assert nixos.generations(PROFILE) == {}
+
+
+def test_a_profile_that_another_tool_linked_is_put_back_as_it_was(nixos: NixOS) -> None:
+    old = nixos.system("nixos-old")
+    nixos.link(RUNNING, old)
+    nixos.link(PROFILE, old)
+    bad = nixos.system("nixos-bad")
+    script = nixos.path(f"{bad}/bin/switch-to-configuration")
+    script.write_text(script.read_text().replace("boot) ", "boot) exit 1; "))
+    assert nixos.deploy(bad).outcome == "rolled_back"
+    assert nixos.there(str(nixos.path(PROFILE).readlink())) == old
+    assert nixos.whole_as == whole(old)
+
+
+def test_what_fails_again_is_not_returned_to(nixos: NixOS) -> None:
+    only = nixos.system("nixos-only", trouble='[ ! -e "$root/broken" ] || exit 2')
+    nixos.install(only)
+    nixos.link(RUNNING, nixos.system("nixos-stray"))
+    nixos.deploy(only)
+    nixos.path("/broken").touch()
+    answer = nixos.deploy(only, install_bootloader=True)
+    assert (answer.outcome, "no other system" in answer.cause) == ("failed", True)
+    assert nixos.whole_as == whole(only)
+
+
+def test_rollback_goes_to_the_generation_before_and_once_more(nixos: NixOS) -> None:
+    systems = [nixos.system(f"nixos-{name}") for name in ("a", "b", "c")]
+    nixos.install(*systems)
+    assert nixos.deploy(rollback="previous").outcome == "activated"
+    assert nixos.whole_as == whole(systems[1])
+    assert nixos.deploy(rollback="previous").now.generation == 1
+    assert nixos.whole_as == whole(systems[0])
+    answer = nixos.deploy(rollback="previous")
+    assert (answer.outcome, "no generation to return to" in answer.cause) == ("refused", True)
+    assert "1 2 3" in (answer.advice or "")
+
+
+def test_rollback_to_a_generation_of_ones_choice(nixos: NixOS) -> None:
+    systems = [nixos.system(f"nixos-{name}") for name in ("a", "b", "c")]
+    nixos.install(*systems)
+    assert nixos.deploy(rollback="1").now.generation == 1
+    assert nixos.deploy(rollback="3").now.generation == 3
+    assert nixos.deploy(rollback="3").outcome == "unchanged"
+    assert nixos.deploy(rollback="9").outcome == "refused"
+    assert len(nixos.generations(PROFILE)) == 3
+
+
+def test_a_rollback_that_fails_returns_to_where_it_came_from(nixos: NixOS) -> None:
+    bad, good = nixos.system("nixos-bad", trouble="exit 2"), nixos.system("nixos-good")
+    nixos.install(bad, good)
+    assert nixos.deploy(rollback="previous").outcome == "rolled_back"
+    assert nixos.whole_as == whole(good)
+
+
+def processes() -> list[str]:
+    """Return the command line of every process that there is."""
+    found = []
+    for file in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found.append(file.read_text())
+    return found
