@@ -11,9 +11,12 @@ import platform as controller_platform
 import secrets
 import typing as t
 
+from ansible import constants
+
 from ..plugin_utils.activation.changes import changes
 from ..plugin_utils.activation.deployment import deploy, details
 from ..plugin_utils.activation.request import Origin, Request
+from ..plugin_utils.activation.sentence import sentence
 from ..plugin_utils.ansible_io.action import NixAction
 from ..plugin_utils.ansible_io.connections import connection_to, shell_of
 from ..plugin_utils.ansible_io.link import RenewableLink
@@ -25,13 +28,10 @@ from ..plugin_utils.transport.shell import run_command
 
 if t.TYPE_CHECKING:
     from ..plugin_utils.activation.answer import Answer
-    from ..plugin_utils.nix.closure_diff import ClosureDiff
     from ..plugin_utils.process import Completed
 
-LOCALHOST = ("localhost", "127.0.0.1", "::1")
-
 ADVICE = {
-    "rolled_back": "correct the configuration and deploy again; the log on the target is in its state directory",
+    "rolled_back": "correct the configuration and deploy again",
     "rollback_failed": "look at the machine at once: neither the new system nor the one before it runs as it should",
     "failed": "the machine may be between two systems: correct the cause and deploy again, or return with rollback",
 }
@@ -70,23 +70,27 @@ class ActionModule(NixAction):
         request = self._request(options)
         link = RenewableLink(self.shell, self._reset)
         answer = deploy(link, request, say=self.announce)
-        result = answer.to_result() | {"id": request.id, "changed": answer.outcome != "unchanged"}
         if not answer.good:
             raise failure(request, answer)
         if request.goal == "dry-activate" and answer.exit_code:
             raise ActivationError(
-                f"the dry run ended with exit code {answer.exit_code}", log=answer.log, **details(answer)
+                f"the dry run ended with exit code {answer.exit_code}", log=answer.log, **details(request, answer)
             )
+        difference = self._difference(link, answer, options["source_host"])
         if answer.units_failed and request.failed_units == "fail":
             raise ActivationError(
                 f"the new system runs, but these units failed: {', '.join(answer.units_failed)}",
                 log=answer.log,
                 advice="look at the units on the machine; deploying again tries them again",
-                **details(answer) | {"id": request.id, "changed": True},
+                **details(request, answer) | difference | {"changed": True},
             )
-        if self.diff_mode and (difference := self._difference(link, answer, options["source_host"])):
-            result["diff"] = {"prepared": difference.text}
-            result["closure_diff"] = difference.to_result()
+        result = {
+            **answer.to_result(),
+            **difference,
+            "id": request.id,
+            "changed": answer.outcome != "unchanged",
+            "msg": sentence(request, answer),
+        }
         if warnings := self._warnings(answer):
             result["warnings"] = warnings
         return result
@@ -122,14 +126,16 @@ class ActionModule(NixAction):
         if self._connection.transport == "ssh":
             self._connection.reset()
 
-    def _difference(self, link: RenewableLink, answer: Answer, source_host: str) -> ClosureDiff | None:
+    def _difference(self, link: RenewableLink, answer: Answer, source_host: str) -> dict[str, t.Any]:
+        """Return what is to be shown of the change, as fields of the result."""
         before = answer.previous.running or answer.previous.closure
-        if answer.closure is None or before is None:
-            return None
-        return changes(link, before, answer.closure, source=lambda argv: self._at_source(source_host, argv))
+        if not self.diff_mode or answer.closure is None or before is None:
+            return {}
+        found = changes(link, before, answer.closure, source=lambda argv: self._at_source(source_host, argv))
+        return {} if found is None else {"diff": {"prepared": found.text}, "closure_diff": found.to_result()}
 
     def _at_source(self, host: str, argv: list[str]) -> Completed:
-        if host in LOCALHOST:
+        if host in constants.LOCALHOST and host not in self.variables.get("hostvars", {}):
             return run(argv)
         return run_command(shell_of(connection_to(self, host), host), *argv)
 
@@ -146,9 +152,12 @@ def failure(request: Request, answer: Answer) -> ActivationError:
         "rolled_back": "; the machine is back on the system it ran before",
         "rollback_failed": "; going back to the system it ran before FAILED too",
     }.get(answer.outcome, "")
+    advice = answer.advice or ADVICE.get(answer.outcome)
+    if advice and answer.log_file:
+        advice = f"{advice}; the whole log is on the target: {answer.log_file}"
     return ActivationError(
         f"{answer.cause or 'the target gave no reason'}{ending}",
         log=answer.log,
-        advice=answer.advice or ADVICE.get(answer.outcome),
-        **details(answer) | {"id": request.id, "changed": answer.outcome != "refused"},
+        advice=advice,
+        **details(request, answer) | {"changed": answer.outcome != "refused"},
     )

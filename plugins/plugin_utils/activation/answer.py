@@ -12,10 +12,8 @@ import typing as t
 
 from .request import STORE_PATH
 
-OUTCOMES = frozenset(
-    ("unchanged", "activated", "confirmed", "rolled_back", "rollback_failed", "failed", "refused", "unknown")
-)
-GOOD = frozenset(("unchanged", "activated", "confirmed"))
+OUTCOMES = frozenset(("unchanged", "activated", "rolled_back", "rollback_failed", "failed", "refused", "unknown"))
+GOOD = frozenset(("unchanged", "activated"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +47,7 @@ class Answer:
     warnings: tuple[str, ...] = ()
     journal: dict[str, t.Any] | None = None
     log: str = ""
+    log_file: str | None = None
 
     @property
     def good(self) -> bool:
@@ -71,6 +70,7 @@ class Answer:
             "seconds": self.seconds,
             "journal": self.journal,
             "log": self.log,
+            "log_file": self.log_file,
         }
 
 
@@ -100,6 +100,7 @@ def parse_answer(text: str) -> Answer:
         warnings=tuple(fields.get("warning", ())),
         journal=journal_entry(one.get("entry", "")),
         log=log.strip("\n"),
+        log_file=one.get("log_file") or None,
     )
 
 

@@ -72,14 +72,14 @@ def checked(completed: Completed, request: Request) -> Answer:
             answer.cause or "the activation's supervisor did not say how it ended",
             log=answer.log or "\n".join([completed.stdout[-4000:], completed.stderr]),
             advice=f"look at the machine with nix.fleet.nix_info; this was deployment {request.id}",
-            **details(answer),
+            **details(request, answer),
         )
     return answer
 
 
-def details(answer: Answer) -> dict[str, t.Any]:
+def details(request: Request, answer: Answer) -> dict[str, t.Any]:
     """Return what an error says of ``answer`` besides its own fields."""
-    return {key: value for key, value in answer.to_result().items() if key != "log"}
+    return {key: value for key, value in answer.to_result().items() if key != "log"} | {"id": request.id}
 
 
 def unreachable(request: Request, error: ConnectionLostError) -> ActivationError:

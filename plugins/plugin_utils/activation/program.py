@@ -38,6 +38,7 @@ def begin_script(request: Request) -> str:
             "}",
             read_request,
             "begin",
+            '[ ! -e "$run/log" ] || say log_file "$run/log"',
         ]
     )
 

@@ -64,7 +64,7 @@ class Request:
     def __post_init__(self) -> None:
         """Refuse what no machine should be asked."""
         for problem in self._problems():
-            raise ActivationError(problem, outcome="refused")
+            raise ActivationError(problem, outcome="refused", id=self.id)
 
     def arguments(self) -> list[str]:
         """Return the request as the shell program reads it, one ``key=value`` a field."""

@@ -8,8 +8,11 @@ import typing as t
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.action import nix_activate
 from ansible_collections.nix.fleet.plugins.action.nix_activate import ActionModule
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import ActivationError
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.closure_diff import closure_diff
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import StorePathInfo
 from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
 
 OLD = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-old"
@@ -41,6 +44,7 @@ def perform(answer: str, *, check: bool = False, diff: bool = False, **given: t.
         check_mode = check
         diff_mode = diff
         play_host = "vps"
+        variables: t.ClassVar[dict[str, t.Any]] = {}
 
     options = {name: option.get("default") for name, option in ActionModule.argument_spec.items()}
     return Action.__new__(Action).perform({**options, "closure": NEW, **given})
@@ -58,6 +62,35 @@ def test_an_activation_is_a_change() -> None:
 
 def test_nothing_to_do_is_no_change() -> None:
     assert perform(f"outcome=unchanged\n{STANDING}")["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("outcome", "given", "words"),
+    [
+        ("activated", {}, "nixos-new runs now and is the default, generation 1 → 2"),
+        ("activated", {"goal": "boot"}, "nixos-new is the default from now on, generation 1 → 2"),
+        ("activated", {"goal": "test"}, "nixos-new runs now, generation 1 → 2"),
+        ("activated", {"check": True}, "nixos-new would run and be the default"),
+        ("unchanged", {}, "nixos-new runs already and is the default, generation 1 → 2"),
+        ("unchanged", {"goal": "dry-activate"}, "nixos-new is not on the machine yet, where it could be tried"),
+    ],
+)
+def test_the_message_says_what_became_of_the_machine(outcome: str, given: dict[str, t.Any], words: str) -> None:
+    assert perform(f"outcome={outcome}\nprevious_generation=1\n{STANDING}", **given)["msg"] == words
+
+
+def test_a_success_and_a_failure_name_the_deployment() -> None:
+    assert perform(f"outcome=activated\n{STANDING}")["id"]
+    for answer, given in ((FAILED_UNITS, {}), ("", {}), ("outcome=refused\n", {}), ("", {"activation_timeout": 0})):
+        with pytest.raises(ActivationError) as raised:
+            perform(answer, **given)
+        assert raised.value.details["id"]
+
+
+def test_a_failure_says_where_the_whole_log_is() -> None:
+    with pytest.raises(ActivationError) as raised:
+        perform(f"outcome=rolled_back\n{STANDING}log_file=/var/lib/nix.fleet/runs/1/log\n")
+    assert (raised.value.advice or "").endswith("the whole log is on the target: /var/lib/nix.fleet/runs/1/log")
 
 
 @pytest.mark.parametrize(
@@ -86,6 +119,14 @@ def test_failed_units_fail_the_host_by_name() -> None:
         perform(FAILED_UNITS)
     assert "these units failed: a.service, b.service" in raised.value.cause
     assert raised.value.details["outcome"] == "activated"
+
+
+def test_failed_units_take_nothing_from_the_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nix_activate, "changes", lambda *_given, **_named: closure_diff([], [StorePathInfo(NEW, 9)]))
+    with pytest.raises(ActivationError) as raised:
+        perform(FAILED_UNITS, diff=True)
+    assert "nixos-new" in raised.value.details["diff"]["prepared"]
+    assert raised.value.details["closure_diff"]["paths_after"] == 1
 
 
 def test_failed_units_that_are_to_be_ignored_are_a_warning() -> None:
