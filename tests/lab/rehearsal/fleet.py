@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from . import controller_nix, links
+from . import controller_nix, inotify, links
 from .cache import locked
 from .cgroup import Cgroup, hierarchy
 from .clone import Clone
@@ -83,6 +83,7 @@ class Fleet:
     def _start(self, hosts: Sequence[Host], say: Callable[[str], None]) -> None:
         root_directory = root_file_system()
         access = prepare_access(self.clone, hosts)
+        inotify.allow()
         self._start_forwarder()
         started = []
         for host in hosts:
@@ -172,6 +173,7 @@ class Fleet:
                 return
             # All at once: nothing that is down there can start anything any more.
             self.cgroup.remove()
+            inotify.restore()
             remove_inventory(self.clone, NAMED_HOSTS)
             controller_nix.release(self.clone)
             shutil.rmtree(self.clone.state, ignore_errors=True)
