@@ -47,7 +47,8 @@ options:
     description:
       - V(switch) activates the closure now and makes it the default for the next boot.
       - V(boot) only makes it the default, V(test) only activates it, and V(dry-activate) only says what activation would do.
-      - V(boot) exists for O(platform=nixos), and V(test) for V(nixos) and V(home-manager). O(platform=custom) has V(switch) only.
+      - Every platform has V(switch), and all but V(custom) have V(dry-activate). V(boot) exists for V(nixos), and V(test)
+        for V(nixos) and V(home-manager).
     type: str
     choices: [switch, boot, test, dry-activate]
     default: switch
@@ -104,7 +105,7 @@ options:
   source_host:
     description:
       - Where the closure can be looked at for C(--diff) while the target does not have it, which is the case in check mode.
-      - V(localhost) is the controller; any host of the inventory can be named.
+      - V(localhost) is the controller, unless the inventory says otherwise; any host of the inventory can be named.
     type: str
     default: localhost
 extends_documentation_fragment:
@@ -121,8 +122,13 @@ attributes:
     details:
       - Shows which packages come, go and change their version or size.
   idempotent:
-    support: full
+    support: partial
+    details:
+      - What runs and is the default already is left alone. With O(rollback=previous) each run goes back once more, with
+        O(install_bootloader=true) each run installs it, and units that failed are tried again.
 notes:
+  - Whether the machine can still be reached after the activation is not asked. A system that breaks the network stays, and
+    is the default of the next boot.
   - O(platform=nixos) and O(platform=darwin) need root, so C(become) unless the login is root.
   - The journal and the log of the last activation are in C(/var/lib/nix.fleet) for root, and in
     C(${XDG_STATE_HOME:-~/.local/state}/nix.fleet) for others.
@@ -168,9 +174,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+msg:
+  description: What became of the machine, or why not, in one sentence.
+  type: str
+  returned: always
+  sample: nixos-system-vps-25.11 runs now and is the default, generation 41 → 42
 outcome:
   description:
-    - How it ended. Everything but V(unchanged), V(activated) and V(confirmed) fails the host.
+    - How it ended. Everything but V(unchanged) and V(activated) fails the host.
     - V(rolled_back) is back on the recorded generation and system. V(rollback_failed) is neither here nor there.
     - V(failed) stays where the failure left it, because no rollback was wanted or there was nothing to return to.
     - V(refused) has not touched anything. V(unknown) could not be learned.
@@ -180,7 +191,7 @@ outcome:
 previous:
   description: What was recorded before the activation.
   type: dict
-  returned: always
+  returned: when the target answered
   contains:
     generation:
       description: The profile's generation, if it had one.
@@ -195,45 +206,45 @@ previous:
 generation:
   description: The generation that the profile stands at now.
   type: int
-  returned: always
+  returned: when the target answered
   sample: 42
 default:
   description: The closure that the profile stands at now, which is what the next boot activates.
   type: str
-  returned: always
+  returned: when the target answered
 running:
   description: The closure that is active now.
   type: str
-  returned: always
+  returned: when the target answered
 closure:
   description: The closure that was asked for, or that the rollback led to.
   type: str
-  returned: always
+  returned: when the target answered
 profile:
   description: The profile's path.
   type: str
-  returned: always
+  returned: when the target answered
 exit_code:
   description: The exit code of the activation's program.
   type: int
-  returned: when it ran
+  returned: when the target answered; null when it did not run
 units_failed:
   description: The units that failed to start.
   type: list
   elements: str
-  returned: always
+  returned: when the target answered
 reboot_required:
   description: Whether the kernel, its parameters, the initial ramdisk or the interface to init differ from what was booted.
   type: bool
-  returned: always
+  returned: when the target answered
 seconds:
   description: How long it took on the target.
   type: int
-  returned: when something was done
+  returned: when the target answered; null when nothing was done
 journal:
   description: The entry in the target's journal.
   type: dict
-  returned: when something was done
+  returned: when the target answered; null when nothing was done
 id:
   description: The name of this deployment in the journal.
   type: str
@@ -242,9 +253,81 @@ id:
 log:
   description: The last lines of what the activation printed.
   type: str
-  returned: always
+  returned: success, and failure if it printed something
+log_file:
+  description: The file on the target that has all of it.
+  type: str
+  returned: when the target answered; null when nothing was done
+  sample: /var/lib/nix.fleet/runs/20260131T120000Z-5f2b9c04/log
 closure_diff:
-  description: What changes by package, as a structure.
+  description:
+    - What changes by package, as a structure, between what ran and what was asked for.
+    - Ansible prints it for a host that succeeds. That of a host with failed units is in the result alone.
   type: dict
-  returned: with C(--diff)
+  returned: with C(--diff), when both closures can be listed
+  contains:
+    packages:
+      description: The packages that come, go or change.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: The package.
+          type: str
+          sample: openssh
+        kind:
+          description: One of V(added), V(removed), V(upgraded), V(downgraded) and V(resized).
+          type: str
+        before:
+          description: The versions of it in the closure that ran.
+          type: list
+          elements: str
+        after:
+          description: The versions of it in the closure that was asked for.
+          type: list
+          elements: str
+        bytes:
+          description: By how many bytes it becomes larger.
+          type: int
+    rebuilt:
+      description: What has other content under the same name and version.
+      type: list
+      elements: str
+    bytes:
+      description: By how many bytes the closure becomes larger.
+      type: int
+    bytes_before:
+      description: The size of the closure that ran.
+      type: int
+    bytes_after:
+      description: The size of the closure that was asked for.
+      type: int
+    paths_before:
+      description: How many store paths the closure that ran has.
+      type: int
+    paths_after:
+      description: How many store paths the closure that was asked for has.
+      type: int
+host:
+  description: The host that it failed for.
+  type: str
+  returned: failure
+stage:
+  description: What failed, in one word.
+  type: str
+  returned: failure
+  sample: activation
+cause:
+  description: Why it failed, in one sentence.
+  type: str
+  returned: failure
+  sample: "these units failed: nginx.service"
+command:
+  description: The command that failed.
+  type: str
+  returned: failure of a command
+advice:
+  description: What to do next.
+  type: str
+  returned: failure, where something can be advised
 """

@@ -126,6 +126,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+msg:
+  description: What was built, or why not, in one sentence.
+  returned: always
+  type: str
+  sample: "built nixos-system-web-25.11 (derivations built: 3, paths fetched: 12)"
 out_path:
   description: The store path that was built, its output C(out) if it has several.
   returned: success
@@ -163,6 +168,15 @@ seconds:
   description: How long it took.
   returned: success
   type: float
+host:
+  description: The host that it failed for.
+  type: str
+  returned: failure
+stage:
+  description: What failed, in one word.
+  type: str
+  returned: failure
+  sample: build
 cause:
   description: Which derivation did not build, and why.
   returned: failure
@@ -170,19 +184,19 @@ cause:
   sample: "nginx-1.28 did not build: builder failed with exit code 1"
 failed_derivations:
   description: The derivations that failed, without those that only depend on them.
-  returned: failure
+  returned: failure of a build
   type: list
   elements: str
 command:
   description: The command that failed.
-  returned: failure
+  returned: failure of a command
   type: str
 log:
   description: The last lines of the failed derivation's own log.
-  returned: failure
+  returned: failure, if it printed something
   type: str
 advice:
   description: What to do about it.
-  returned: failure
+  returned: failure, where something can be advised
   type: str
 """

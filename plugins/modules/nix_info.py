@@ -203,4 +203,30 @@ lock:
     alive:
       description: Whether it still runs. A dead one is taken over by the next deployment.
       type: bool
+host:
+  description: The host that it failed for.
+  type: str
+  returned: failure
+stage:
+  description: What failed, in one word.
+  type: str
+  returned: failure
+  sample: nix
+cause:
+  description: Why it failed, in one sentence.
+  type: str
+  returned: failure
+  sample: there is no Nix on this machine, or not where it usually is
+command:
+  description: The command that failed.
+  type: str
+  returned: failure of a command
+log:
+  description: The last lines that it printed.
+  type: str
+  returned: failure, if it printed something
+advice:
+  description: What to do next.
+  type: str
+  returned: failure, where something can be advised
 """
