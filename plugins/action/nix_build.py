@@ -21,6 +21,7 @@ from ..plugin_utils.nix.building import Build, Built, Root, in_store_of, on_cont
 from ..plugin_utils.nix.evaluation import Failed
 from ..plugin_utils.nix.evaluation_cache import EvaluationCache
 from ..plugin_utils.nix.shared_evaluation import SharedEvaluation
+from ..plugin_utils.nix.store import store_path_name
 from ..plugin_utils.transport.link import LinkLostError
 
 if t.TYPE_CHECKING:
@@ -87,6 +88,7 @@ class ActionModule(NixAction):
             "fetched": len(built.fetched),
             "seconds": round(time.monotonic() - begin, 2),
             "changed": built.changed,
+            "msg": _sentence(built, dry_run=build.dry_run),
         }
 
     def _built(self, build: Build, derivation: str | None, options: dict[str, t.Any]) -> Built:
@@ -119,6 +121,16 @@ class ActionModule(NixAction):
         if isinstance(result, Failed):
             raise result.error(host=self.play_host)
         return result.drv_path
+
+
+def _sentence(built: Built, *, dry_run: bool) -> str:
+    """Return what came of the build, or would."""
+    names = ", ".join(store_path_name(output.out_path) for output in built.outputs if output.out_path)
+    if not built.changed:
+        return f"there already: {names}"
+    if dry_run:
+        return f"would build {names} (derivations to build: {len(built.built)}, paths to fetch: {len(built.fetched)})"
+    return f"built {names} (derivations built: {len(built.built)}, paths fetched: {len(built.fetched)})"
 
 
 def _settings(options: dict[str, t.Any]) -> BuildSettings:

@@ -16,6 +16,7 @@ from ..plugin_utils.errors import EvaluationError
 from ..plugin_utils.nix.evaluation import Failed
 from ..plugin_utils.nix.evaluation_cache import EvaluationCache
 from ..plugin_utils.nix.shared_evaluation import SharedEvaluation
+from ..plugin_utils.nix.store import store_path_name
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +70,7 @@ class ActionModule(NixAction):
             "cached": answer.cached,
             "seconds": round(time.monotonic() - begin, 2),
             "changed": False,
+            "msg": _sentence(attribute, found.get("drv_path"), cached=answer.cached),
         }
 
     def _others(self, hosts: list[str]) -> Iterator[str]:
@@ -87,3 +89,9 @@ class ActionModule(NixAction):
             its = every[host]
             if its.get("nix_attr") and [its.get(name) for name in SHARED_VARIABLES] == mine:
                 yield plain(its["nix_attr"])
+
+
+def _sentence(attribute: str, derivation: str | None, *, cached: bool) -> str:
+    """Return what came of the evaluation."""
+    what = f"evaluates to {store_path_name(derivation)}" if derivation else "has a value"
+    return f"{attribute or 'the expression'} {what}{', as in an earlier run' if cached else ''}"

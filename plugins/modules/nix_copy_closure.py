@@ -71,7 +71,8 @@ options:
   timeout:
     description:
       - Seconds without a sign of life from the target after which the connection is taken to be broken.
-      - The target ends its part of the copy by itself after as many seconds without a sign of life from the controller.
+      - The target ends its part of the copy by itself after twice as many seconds without a sign of life from the
+        controller.
     type: float
     default: 60
 extends_documentation_fragment:
@@ -156,28 +157,37 @@ substituted_paths:
   returned: success
   sample: []
 msg:
-  description: What happened, in a few words.
+  description: What happened, or why not, in a few words.
   type: str
-  returned: success
+  returned: always
   sample: 12 paths, 4.1 MiB copied
+host:
+  description: The host that it failed for.
+  type: str
+  returned: failure
+stage:
+  description: What failed, in one word.
+  type: str
+  returned: failure
+  sample: copy
 cause:
   description: Why it failed, in one sentence.
   type: str
   returned: failure
-  sample: a disk is full
+  sample: the disk is full
 command:
   description: The command that failed.
   type: str
-  returned: failure
+  returned: failure of a command
   sample: nix copy --to unix:///tmp/fleet-a1b2c3d4/store /nix/store/w5pa9fkvm8yhpjcyb3gaw1pmdks51z4h-bash-5.2
 log:
   description: The last lines that it printed.
   type: str
-  returned: failure
+  returned: failure, if it printed something
   sample: "error: writing to file: No space left on device"
 advice:
   description: What to do next.
   type: str
-  returned: failure
-  sample: make room and run again
+  returned: failure, where something can be advised
+  sample: build it there first, or name the machine that has it as `source_host`
 """

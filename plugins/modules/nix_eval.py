@@ -103,6 +103,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+msg:
+  description: What came of it, or why nothing, in one sentence.
+  returned: always
+  type: str
+  sample: nixosConfigurations.web.config.system.build.toplevel evaluates to nixos-system-web-25.11.drv
 drv_path:
   description: The derivation that the attribute evaluates to.
   returned: success, without O(apply) and O(expr)
@@ -147,6 +152,11 @@ host:
   description: The host whose configuration failed.
   returned: failure
   type: str
+stage:
+  description: What failed, in one word.
+  returned: failure
+  type: str
+  sample: evaluation
 cause:
   description: Nix's own words for what is wrong.
   returned: failure
@@ -154,14 +164,14 @@ cause:
   sample: "attribute 'foo' missing"
 command:
   description: A command that evaluates this host alone.
-  returned: failure
+  returned: failure of Nix
   type: str
 log:
   description: What Nix had to say about it.
-  returned: failure
+  returned: failure, if it said something
   type: str
 advice:
   description: What to do about it.
-  returned: failure
+  returned: failure, where something can be advised
   type: str
 """
