@@ -15,6 +15,7 @@ begin() {
         return
     }
     objections && return
+    begun_already && return # by the same script on another connection, in this moment
     say closure "$closure"
     if [ -e "$state/lock" ] && holder_alive "$state/lock"; then
         decline "another deployment is running: $(holder_text "$state/lock")" 'wait for it to end, then run again'
@@ -78,26 +79,41 @@ dry_run() {
 }
 
 write_run() {
+    if ! (umask 077 && mkdir -p "$state/runs" && chmod 700 "$state" && mkdir "$run"); then
+        # The same script on another connection may have been faster, and then the directory is that one's.
+        begun_already || decline_unwritable
+        return 1
+    fi
     (
         umask 077
-        mkdir -p "$state/runs" && chmod 700 "$state" && mkdir "$run" && write_program >"$run/program" &&
+        write_program >"$run/program" &&
             # Room for the outcome, should the disk fill up in the meantime.
             dd if=/dev/zero of="$run/reserve" bs=1024 count=64 2>/dev/null
     ) && return
-    decline "$run cannot be written" 'check the free space and the permissions of the file system'
     rm -rf "$run"
+    decline_unwritable
     return 1
+}
+
+decline_unwritable() {
+    decline "$run cannot be written" 'check the free space and the permissions of the file system'
 }
 
 launch() { # run the program's part $1 where the end of this connection does not reach it
     if root && [ -d /run/systemd/system ]; then
-        systemd-run --quiet --collect --no-ask-password --service-type=exec --unit="nix-fleet-$id-$1" \
+        unit=nix-fleet-$id-$1
+        systemd-run --quiet --collect --no-ask-password --service-type=exec --unit="$unit" \
             --description="nix.fleet deployment $id" \
             --property="ExecStopPost=$shell $run/program recover" --property=TimeoutStopSec=1h \
             --setenv=PATH="$PATH" --setenv=HOME="${HOME:-/root}" \
             ${LOCALE_ARCHIVE:+--setenv=LOCALE_ARCHIVE="$LOCALE_ARCHIVE"} \
             ${NIXOS_NO_CHECK:+--setenv=NIXOS_NO_CHECK="$NIXOS_NO_CHECK"} \
             "$shell" "$run/program" "$1" >>"$run/log" 2>&1 </dev/null && return
+        # It may have failed after it had started the unit.
+        if systemctl is-active --quiet "$unit.service" || { [ "$1" = run ] && [ -e "$run/begun" ]; }; then
+            return
+        fi
+        say warning 'systemd started no unit for the deployment, so it ran in a session of its own' >>"$run/warnings"
     fi
     (
         trap '' HUP

@@ -22,35 +22,54 @@ interrupted() { # the directories of deployments that began to change the machin
     done
 }
 
+holder_record() { # of this process
+    say id "$id"
+    say who "$who"
+    say pid $$
+    say start "$(process_start $$)"
+    say boot "$(boot_id)"
+    say started "$(timestamp)"
+}
+
 write_holder() {
-    {
-        say id "$id"
-        say who "$who"
-        say pid $$
-        say start "$(process_start $$)"
-        say boot "$(boot_id)"
-        say started "$(timestamp)"
-    } >"$run/holder.new" && mv -f "$run/holder.new" "$run/holder"
+    holder_record >"$run/holder.new" && mv -f "$run/holder.new" "$run/holder"
 }
 
 take_lock() { # fails when another deployment is alive
-    attempts=0
+    refused=0
     until ln -s "$run/holder" "$state/lock" 2>/dev/null; do
-        [ -L "$state/lock" ] || return 2
         if holder_alive "$state/lock"; then
             return 1
-        fi
-        # One at a time judges a dead holder, lest the second removes the lock that the first has just taken.
-        if mkdir "$state/takeover" 2>/dev/null; then
-            holder_alive "$state/lock" || rm -f "$state/lock"
-            rmdir "$state/takeover"
-        elif [ "$attempts" -ge 10 ]; then
-            rmdir "$state/takeover" 2>/dev/null
+        elif [ -L "$state/lock" ]; then
+            alone remove_dead_lock || return 2
         else
-            attempts=$((attempts + 1))
-            sleep 1
+            # It may have been given up in this moment; if there is none and none can be made, that is another matter.
+            refused=$((refused + 1))
+            [ "$refused" -lt 3 ] || return 2
         fi
     done
+}
+
+remove_dead_lock() {
+    [ ! -L "$state/lock" ] || holder_alive "$state/lock" || rm -f "$state/lock"
+}
+
+# Run function $1 while nobody else does: one at a time judges a dead holder, lest the second removes or takes over what
+# the first has just taken. Fails when the function does, or when its turn never comes.
+alone() {
+    turns=0
+    until mkdir "$state/takeover" 2>/dev/null; do
+        turns=$((turns + 1))
+        [ "$turns" -le 30 ] || return 1
+        # Who has made the directory says so at once, or is dead.
+        [ "$turns" -le 10 ] || holder_alive "$state/takeover/owner" || rm -rf "$state/takeover"
+        sleep 1
+    done
+    holder_record 2>/dev/null >"$state/takeover/owner"
+    "$1"
+    set -- $?
+    rm -rf "$state/takeover"
+    return "$1"
 }
 
 release_lock() {

@@ -9,7 +9,7 @@ main() {
     log=$run/log
     case $1 in
         run) supervise ;;
-        recover) recover ;;
+        recover) recover "${2:-$run/holder}" ;;
         step)
             shift
             [ ! -e "$run/recorded" ] || read_recorded

@@ -4,10 +4,12 @@
 # The deployment itself, run where no lost connection can end it: to the new system, or back to the recorded one.
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
-cause='' code='' units='' reboot=no process=''
+cause='' code='' ending='' units='' reboot=no process=''
 
 supervise() {
     trap '' HUP
+    # Whoever could not tell whether it had launched this may have launched it twice.
+    mkdir "$run/begun" 2>/dev/null || exit 0
     # What runs now is ended; how it ended decides what comes next.
     trap '[ -z "$process" ] || end_step "$process"' TERM INT
     begin_clock
@@ -19,7 +21,7 @@ supervise() {
         *) refuse "$state cannot be written to" ;;
     esac
     interrupted | while IFS= read -r directory; do
-        "$shell" "$directory/program" recover </dev/null
+        "$shell" "$directory/program" recover "$run/holder" </dev/null
     done
     find_closure || refuse "$profile has no generation ${rollback} to return to"
     record || refuse "the state before the deployment could not be recorded in $run, so nothing was done: $(tail -n 1 "$log")"
@@ -30,18 +32,14 @@ supervise() {
     fi
 }
 
-recover() { # finish what a supervisor left that was ended from outside
+recover() { # finish what a supervisor left that was ended from outside, on behalf of whoever holds the lock by record $1
     if [ -e "$run/outcome" ]; then
         release_lock
         exit 0
     fi
-    if [ "$(readlink "$state/lock")" = "$run/holder" ]; then
-        ! holder_alive "$run/holder" || exit 0
-        write_holder
-    elif ! [ "$(readlink "$state/lock")" ]; then
-        exit 0
-    fi
     begin_clock
+    holder=$1
+    alone take_over || exit 0
     [ -e "$run/recorded" ] || refuse 'the supervisor was ended before it had touched anything'
     end_orphan
     if [ "$(field complete "$run/recorded")" != yes ]; then
@@ -49,8 +47,31 @@ recover() { # finish what a supervisor left that was ended from outside
         finish failed
     fi
     read_recorded
+    if superseded; then
+        cause='the deployment was interrupted, and the machine has come to another system since, so nothing was undone'
+        finish superseded
+    fi
     cause='the supervisor was ended before the deployment was complete'
     fall_back
+}
+
+take_over() { # from the dead supervisor; fails when another deployment holds the lock, or somebody does this already
+    [ "$(readlink "$state/lock" 2>/dev/null)" = "$holder" ] && ! holder_alive "$run/holder" && write_holder
+}
+
+superseded() { # whether there is something by now that this deployment has neither found nor made
+    case $(closure_of "$profile") in
+        "$closure")
+            # Once it has been booted and is the default, it is as whole as a repair by hand would make it.
+            [ "$goal" = boot ] || [ "$recorded_boot" = "$(boot_id)" ] || [ "$(running)" != "$(activated_path)" ] || return 0
+            ;;
+        "$recorded_default") ;;
+        *) return 0 ;;
+    esac
+    [ "$goal" != boot ] || return 1
+    case $(running) in
+        '' | "$recorded_running" | "$(activated_path)" | "$recorded_default" | "$closure") return 1 ;;
+    esac
 }
 
 begin_clock() {
@@ -101,11 +122,13 @@ deploy() {
 try() {
     step activate "$(activated_path)" "$(generation_of_closure)"
     code=$?
-    case $(meaning "$code") in
+    ending=$(meaning "$code")
+    case $ending in
         active) ;;
         units)
+            # The exit code is what counts: the names are for people, and not every version prints them.
             units=$(sed -n 's/^warning: the following units failed: //p' "$log" | tail -n 1)
-            cause="these units failed: $units"
+            cause="these units failed: ${units:-the log may tell which}"
             [ "$failed_units" != rollback ]
             ;;
         reboot)

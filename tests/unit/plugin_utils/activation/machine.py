@@ -84,16 +84,24 @@ class Machine:
     def run(self, script: str) -> Completed:
         """Be the link of a deployment."""
         self.round_trips += 1
-        done = subprocess.run(
-            [str(self._bin / "sh"), "-s"],
-            input=self.here(script),
+        done = self.script("-s", text=self.here(script))
+        return Completed(("sh",), done.returncode, self.there(done.stdout), self.there(done.stderr))
+
+    def script(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        """Run the machine's shell."""
+        return subprocess.run(
+            [str(self._bin / "sh"), *arguments],
+            input=text,
             env={"PATH": str(self._bin), "HOME": str(self.home), "USER": "alice"},
             cwd=self.root,
             capture_output=True,
             text=True,
             check=False,
         )
-        return Completed(("sh",), done.returncode, self.there(done.stdout), self.there(done.stderr))
+
+    def replace_tool(self, name: str, text: str) -> None:
+        """Have ``text`` in place of a tool; ``{name}`` in it is the tool itself."""
+        self._program(self._bin / name, f"#!/bin/sh\n{text.replace(f'{{{name}}}', str(shutil.which(name)))}\n")
 
     def renew(self) -> None:
         """Be the link of a deployment."""

@@ -78,6 +78,10 @@ class NixOS(Machine):
         wait_for((self.state / "runs" / request.id / "recorded").exists)
         return thread
 
+    def program(self, request: Request, part: str) -> None:
+        """Run a part of the program that a deployment has left on the machine."""
+        self.script(str(self.state / "runs" / request.id / "program"), part)
+
     def supervisor_of(self, request: Request) -> int:
         holder = (self.state / "runs" / request.id / "holder").read_text()
         return int(holder.partition("pid=")[2].split()[0])

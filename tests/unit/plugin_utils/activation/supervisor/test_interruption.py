@@ -7,8 +7,8 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import re
 import signal
-import time
 import typing as t
 
 import pytest
@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 
 from ..machine import SHELLS
-from .nixos import PROFILE, NixOS, wait_for, whole
+from .nixos import BOOTED, PROFILE, RUNNING, NixOS, wait_for, whole
 
 if t.TYPE_CHECKING:
     from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Request
@@ -27,34 +27,19 @@ def test_without_setsid_a_killed_supervisor_is_made_up_for_as_well(tmp_path: pat
     machine = NixOS(tmp_path, shell, uid=0, setsid=False)
     old = machine.system("nixos-old")
     machine.install(old)
-    slow = machine.request(machine.system("nixos-slow", trouble="sleep 3"))
-    thread = machine.start(slow)
-    wait_for(lambda: machine.calls == ["test slow"])
-    os.kill(machine.supervisor_of(slow), signal.SIGKILL)
-    thread.join()
-    assert deploy(machine, slow).outcome == "rolled_back"
-    time.sleep(2)
+    assert outcome_without_supervisor(machine) == "rolled_back"
     assert machine.whole_as == whole(old)
 
 
 def test_a_killed_supervisor_is_made_up_for_at_once(nixos: NixOS, old: str) -> None:
-    slow = nixos.request(nixos.system("nixos-slow", trouble="sleep 3"))
-    thread = nixos.start(slow)
-    wait_for(lambda: nixos.calls == ["test slow"])
-    os.kill(nixos.supervisor_of(slow), signal.SIGKILL)
-    thread.join()
-    assert deploy(nixos, slow).outcome == "rolled_back"
-    assert nixos.whole_as == whole(old)
-    # What the killed one had started does not finish later.
-    time.sleep(2)
+    assert outcome_without_supervisor(nixos) == "rolled_back"
     assert nixos.whole_as == whole(old)
 
 
 def test_what_a_power_cut_left_is_made_up_for_by_the_next_deployment(nixos: NixOS, old: str) -> None:
     slow = nixos.request(nixos.system("nixos-slow", trouble='echo $$ > "$root/step"; sleep 30'))
     thread = nixos.start(slow)
-    wait_for(lambda: nixos.path("/step").exists() and nixos.path("/step").read_text().strip().isdigit())
-    for pid in family(nixos.supervisor_of(slow), int(nixos.path("/step").read_text())):
+    for pid in family(nixos.supervisor_of(slow), step_of(nixos)):
         os.kill(pid, signal.SIGKILL)
     new = nixos.system("nixos-new")
     answer = nixos.deploy(new)
@@ -67,8 +52,7 @@ def test_what_a_power_cut_left_is_made_up_for_by_the_next_deployment(nixos: NixO
 def test_what_was_interrupted_is_never_called_unchanged(nixos: NixOS, old: str) -> None:
     slow = nixos.request(nixos.system("nixos-slow", trouble='echo $$ > "$root/step"; sleep 30'))
     thread = nixos.start(slow)
-    wait_for(lambda: nixos.path("/step").exists() and nixos.path("/step").read_text().strip().isdigit())
-    for pid in family(nixos.supervisor_of(slow), int(nixos.path("/step").read_text())):
+    for pid in family(nixos.supervisor_of(slow), step_of(nixos)):
         os.kill(pid, signal.SIGKILL)
     assert nixos.deploy(old).outcome == "activated"
     assert nixos.whole_as == whole(old)
@@ -92,12 +76,97 @@ def test_a_record_that_is_not_whole_is_not_acted_upon(nixos: NixOS, old: str) ->
     assert [entry["outcome"] for entry in nixos.journal] == ["failed", "rolled_back"]
 
 
+def repair_by_hand(nixos: NixOS, closure: str) -> None:
+    """Make ``closure`` the third generation, which runs and boots, as another tool does."""
+    nixos.link(f"{PROFILE}-3-link", closure)
+    nixos.link(PROFILE, "system-3-link")
+    nixos.link(RUNNING, closure)
+    nixos.path(BOOTED).write_text(closure.rpartition("-")[2] + "\n")
+
+
+def test_what_others_have_made_of_an_interrupted_deployment_since_is_not_undone(nixos: NixOS, old: str) -> None:
+    cut_off(nixos)
+    manual = nixos.system("nixos-manual")
+    repair_by_hand(nixos, manual)
+    assert nixos.deploy(manual).outcome == "activated"
+    assert nixos.calls == ["test slow", "test manual", "boot manual"]
+    assert [entry["outcome"] for entry in nixos.journal] == ["superseded", "activated"]
+    assert nixos.deploy(manual).outcome == "unchanged"
+
+
+def test_a_deployment_that_fails_returns_to_what_others_have_made_since(nixos: NixOS, old: str) -> None:
+    cut_off(nixos)
+    manual = nixos.system("nixos-manual")
+    repair_by_hand(nixos, manual)
+    answer = nixos.deploy(nixos.system("nixos-bad", trouble="exit 2"))
+    assert (answer.outcome, answer.previous.generation) == ("rolled_back", 3)
+    assert nixos.whole_as == whole(manual)
+
+
+def test_an_interrupted_system_that_was_made_whole_by_hand_and_booted_is_not_undone(nixos: NixOS, old: str) -> None:
+    slow = cut_off(nixos)
+    record = nixos.state / "runs" / slow.id / "recorded"
+    record.write_text(re.sub("(?m)^recorded_boot=.*", "recorded_boot=earlier", record.read_text()))
+    assert slow.closure
+    repair_by_hand(nixos, slow.closure)
+    assert nixos.deploy(nixos.system("nixos-bad", trouble="exit 2")).previous.generation == 3
+    assert nixos.whole_as[1:] == (slow.closure, "slow")
+
+
+def test_a_late_recovery_leaves_the_deployment_that_runs_now_alone(nixos: NixOS, old: str) -> None:
+    slow = cut_off(nixos)
+    hold_lock(nixos)
+    for _ in range(2):
+        nixos.program(slow, "recover")
+    assert nixos.calls == ["test slow"]
+    assert nixos.journal == []
+
+
+def hold_lock(nixos: NixOS) -> None:
+    """Hold the lock as another deployment that is alive: this process."""
+    holder = nixos.state / "runs/another/holder"
+    holder.parent.mkdir()
+    start = pathlib.Path("/proc/self/stat").read_text().rpartition(") ")[2].split()[19]
+    boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    holder.write_text(f"id=another\nwho=bob\npid={os.getpid()}\nstart={start}\nboot={boot}\n")
+    (nixos.state / "lock").unlink(missing_ok=True)
+    (nixos.state / "lock").symlink_to(holder)
+
+
+def outcome_without_supervisor(machine: NixOS) -> str:
+    """Kill a supervisor in the middle of an activation, see to it that this one never finishes, and return the outcome."""
+    system = machine.system("nixos-slow", trouble='echo $$ > "$root/step"; sleep 3; : > "$root/finished"')
+    slow = machine.request(system)
+    thread = machine.start(slow)
+    step = step_of(machine)
+    os.kill(machine.supervisor_of(slow), signal.SIGKILL)
+    thread.join()
+    outcome = deploy(machine, slow).outcome
+    wait_for(lambda: is_gone(step))
+    assert not machine.path("/finished").exists()
+    return outcome
+
+
+def step_of(machine: NixOS) -> int:
+    """Return the process of the activation, which has written its number to a file."""
+    file = machine.path("/step")
+    wait_for(lambda: file.exists() and file.read_text().strip().isdigit())
+    return int(file.read_text())
+
+
+def is_gone(process: int) -> bool:
+    """Return whether ``process`` has ended, though perhaps nobody has asked it how."""
+    try:
+        return pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].startswith("Z")
+    except OSError:
+        return True
+
+
 def cut_off(nixos: NixOS) -> Request:
     """Begin a deployment, and end all that belongs to it in the middle of its activation, as a power cut does."""
     slow = nixos.request(nixos.system("nixos-slow", trouble='echo $$ > "$root/step"; sleep 30'))
     thread = nixos.start(slow)
-    wait_for(lambda: nixos.path("/step").exists() and nixos.path("/step").read_text().strip().isdigit())
-    for pid in family(nixos.supervisor_of(slow), int(nixos.path("/step").read_text())):
+    for pid in family(nixos.supervisor_of(slow), step_of(nixos)):
         os.kill(pid, signal.SIGKILL)
     for pid in followers(nixos):
         with contextlib.suppress(ProcessLookupError):  # it may have been one that only slept a moment
