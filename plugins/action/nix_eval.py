@@ -10,7 +10,7 @@ import time
 import typing as t
 
 from ..plugin_utils.ansible_io.action import NixAction
-from ..plugin_utils.ansible_io.plain import plain
+from ..plugin_utils.ansible_io.host_variables import variables_of
 from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, machine_of, source_of
 from ..plugin_utils.errors import EvaluationError
 from ..plugin_utils.nix.evaluation import Failed
@@ -22,8 +22,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 THE_VALUE_ITSELF = "value: value"
-# Hosts that differ in none of these are of one evaluation.
-SHARED_VARIABLES = ("nix_flake", "nix_impure")
+# Where an inventory says what is evaluated for a host, by option.
+HOST_VARIABLES = {"attr": "nix_attr", "flake": "nix_flake", "impure": "nix_impure"}
 
 
 class ActionModule(NixAction):
@@ -35,6 +35,7 @@ class ActionModule(NixAction):
         "attr": {"type": "str"},
         "apply": {"type": "str"},
         "hosts": {"type": "list", "elements": "str", "default": []},
+        "host_variables": {"type": "dict", "default": HOST_VARIABLES},
         "timeout": {"type": "int"},
     }
     constraints: t.ClassVar[dict[str, t.Any]] = {
@@ -56,7 +57,7 @@ class ActionModule(NixAction):
             task=f"{os.getppid()} {self._task._uuid}",
             apply=apply,
         )
-        answer = shared.ask(attribute, lambda: self._others(options["hosts"]), timeout=options["timeout"])
+        answer = shared.ask(attribute, lambda: self._others(options), timeout=options["timeout"])
         result, snapshot = answer.result, answer.snapshot
         if isinstance(result, Failed):
             raise result.error(host=self.play_host)
@@ -73,22 +74,24 @@ class ActionModule(NixAction):
             "msg": _sentence(attribute, found.get("drv_path"), cached=answer.cached),
         }
 
-    def _others(self, hosts: list[str]) -> Iterator[str]:
+    def _others(self, options: dict[str, t.Any]) -> Iterator[str]:
         """Yield the attributes of the hosts that can be evaluated along with this one."""
-        every = self.variables.get("hostvars") or {}
-        mine = [self.variables.get(name) for name in SHARED_VARIABLES]
-        for host in hosts:
+        names = options["host_variables"]
+        attribute, alike = names["attr"], [name for option, name in names.items() if option != "attr"]
+        mine = variables_of(self, self.play_host, alike)
+        for host in options["hosts"]:
             if host == self.play_host:
                 continue
-            if host not in every:
+            if host not in self.variables["hostvars"]:
                 raise EvaluationError(
                     f"hosts names {host}, which is not in the inventory",
                     host=self.play_host,
                     advice="give names of inventory hosts, such as ansible_play_hosts_all",
                 )
-            its = every[host]
-            if its.get("nix_attr") and [its.get(name) for name in SHARED_VARIABLES] == mine:
-                yield plain(its["nix_attr"])
+            its = variables_of(self, host, [attribute, *alike])
+            wanted = its.pop(attribute, None)
+            if wanted and its == mine:
+                yield wanted
 
 
 def _sentence(attribute: str, derivation: str | None, *, cached: bool) -> str:

@@ -40,10 +40,20 @@ options:
   hosts:
     description:
       - Inventory hosts to evaluate along with this one, if they have not been yet, usually C(ansible_play_hosts_all).
-      - The attribute of each is its variable C(nix_attr). Those are left out that have another C(nix_flake) or C(nix_impure).
+      - What is evaluated for each is said by O(host_variables).
     type: list
     elements: str
     default: []
+  host_variables:
+    description:
+      - For O(hosts), which of a host's variables holds which of the options O(attr), O(flake), O(override_inputs), O(impure) and
+        O(nix_options). Variables of the play and the role count as those of the inventory do.
+      - Hosts are evaluated together with this one when they differ in none of them but that of O(attr).
+    type: dict
+    default:
+      attr: nix_attr
+      flake: nix_flake
+      impure: nix_impure
   timeout:
     description:
       - Seconds after which one configuration that does not come to an end is given up. The others go on without it.

@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 TOOLS = Path(sys.executable).parent
+WITH_TOOLS = f"{TOOLS}:{os.environ['PATH']}"
 
 # Says of each call what it was for, and is Nix.
 COUNTING = """#!/bin/sh
@@ -27,7 +29,7 @@ for word; do
     eval | metadata | build) echo "$word" >>{log}; break ;;
   esac
 done
-exec nix "$@"
+exec {nix} "$@"
 """
 
 # The namespace of Ansible's filter `to_uuid`.
@@ -42,6 +44,7 @@ REPORT = """
   check_mode: false
   vars:
     ansible_python_interpreter: "{{ ansible_playbook_python }}"
+    ansible_become: false
 """
 
 
@@ -56,10 +59,22 @@ class Run:
 
 
 @dataclasses.dataclass(frozen=True)
+class RoleRun:
+    """A run of the role that has ended: what was evaluated and built for each host."""
+
+    rc: int
+    output: str
+    evaluated: dict[str, str]
+    built: dict[str, str]
+    calls: list[str]
+
+
+@dataclasses.dataclass(frozen=True)
 class Project:
     """A directory with a flake, an inventory and playbooks."""
 
     directory: Path
+    has_nix: bool = True
 
     @property
     def flake(self) -> Path:
@@ -100,6 +115,33 @@ class Project:
                 command, env=self._environment(), stdout=output, stderr=output, start_new_session=True
             )
 
+    def run_role(
+        self, variables: dict[str, t.Any], hosts: dict[str, dict[str, t.Any]], of_all: dict[str, t.Any] | None = None
+    ) -> RoleRun:
+        """Run the role on all hosts, up to and with the build; ``variables`` are the play's, ``of_all`` the group's."""
+        self._count()
+        play = {
+            "hosts": "all",
+            "gather_facts": False,
+            "vars": {**variables, "deploy_goal": "build", "result": "{{ [deploy_evaluation, deploy_build] }}"},
+            "tasks": [{"ansible.builtin.import_role": {"name": "nix.fleet.deploy"}}, *yaml.safe_load(REPORT)],
+        }
+        done = subprocess.run(
+            self._playbook(play, {"hosts": hosts, "vars": of_all or {}}),
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        results = self.results(hosts)
+        return RoleRun(
+            done.returncode,
+            done.stdout + done.stderr,
+            {host: evaluation["drv_path"] for host, (evaluation, _build) in results.items()},
+            {host: build["out_path"] for host, (_evaluation, build) in results.items()},
+            self._calls(),
+        )
+
     def _command(
         self,
         module: str,
@@ -108,14 +150,7 @@ class Project:
         task: dict[str, t.Any],
         arguments: tuple[str, ...],
     ) -> list[str]:
-        (self.directory / "calls").unlink(missing_ok=True)
-        reports = self.directory / "reports"
-        reports.mkdir(exist_ok=True)
-        for report in reports.iterdir():
-            report.unlink()
-        nix = self.directory / "nix"
-        nix.write_text(COUNTING.format(log=self.directory / "calls"))
-        nix.chmod(0o755)
+        self._count()
         play = {
             "hosts": "all",
             "gather_facts": False,
@@ -123,7 +158,7 @@ class Project:
             "tasks": [
                 *task.pop("before", []),
                 {
-                    f"nix.fleet.{module}": {"nix_executable": str(nix), **options},
+                    f"nix.fleet.{module}": options,
                     "register": "result",
                     "ignore_errors": True,
                     "delegate_to": "localhost",
@@ -132,8 +167,16 @@ class Project:
                 *yaml.safe_load(REPORT),
             ],
         }
+        return self._playbook(play, {"hosts": hosts}, *arguments)
+
+    def _playbook(self, play: dict[str, t.Any], fleet: dict[str, t.Any], *arguments: str) -> list[str]:
+        """Return the command that runs ``play`` on ``fleet`` with nothing reported yet."""
+        reports = self.directory / "reports"
+        reports.mkdir(exist_ok=True)
+        for report in reports.iterdir():
+            report.unlink()
         (self.directory / "play.yml").write_text(yaml.safe_dump([play]))
-        (self.directory / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}, allow_unicode=True))
+        (self.directory / "hosts.yml").write_text(yaml.safe_dump({"all": fleet}, allow_unicode=True))
         return [
             str(TOOLS / "ansible-playbook"),
             *("-i", str(self.directory / "hosts.yml")),
@@ -142,11 +185,19 @@ class Project:
             str(self.directory / "play.yml"),
         ]
 
+    def _count(self) -> None:
+        """Put a Nix on the path that says of each call what it was for, and that so far has said nothing."""
+        (self.directory / "calls").unlink(missing_ok=True)
+        nix = self.directory / "bin" / "nix"
+        nix.parent.mkdir(exist_ok=True)
+        nix.write_text(COUNTING.format(log=self.directory / "calls", nix=shutil.which("nix", path=WITH_TOOLS)))
+        nix.chmod(0o755)
+
     def _environment(self) -> dict[str, str]:
         (self.directory / "ansible.cfg").write_text(f"[defaults]\ncollections_path = {ROOT / '.venv/collections'}\n")
         return {
             **os.environ,
-            "PATH": f"{TOOLS}:{os.environ['PATH']}",
+            "PATH": f"{self.directory}/bin:{WITH_TOOLS}" if self.has_nix else "/usr/bin:/bin",
             "LC_ALL": "C.UTF-8",
             "ANSIBLE_CONFIG": str(self.directory / "ansible.cfg"),
             "ANSIBLE_LOCAL_TEMP": str(self.directory / "tmp"),

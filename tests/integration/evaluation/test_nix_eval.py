@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import typing as t
@@ -245,8 +246,8 @@ def test_an_interrupted_run_leaves_no_evaluation(project: Project) -> None:
 
 def test_a_controller_without_nix_is_told_what_to_do(project: Project) -> None:
     project.write_flake(FIVE)
-    run = project.run("nix_eval", {**EACH, "nix_executable": "/nonexistent/nix"}, hosts(project, "a"))
-    assert "there is no /nonexistent/nix on the controller" in run.results["a"]["cause"]
+    run = dataclasses.replace(project, has_nix=False).run("nix_eval", EACH, hosts(project, "a"))
+    assert "there is no nix on the controller" in run.results["a"]["cause"]
     assert run.results["a"]["advice"]
 
 
