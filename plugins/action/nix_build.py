@@ -95,7 +95,7 @@ class ActionModule(NixAction):
         given = options["gc_root"]
         root = Root(self.play_host, given or "", wanted=given != NO_ROOT)
         if self.on_controller:
-            return on_controller(build, root)
+            return on_controller(build, root, self.environment)
         if derivation is None or not Path(derivation).exists():
             return on_machine(build, root, self.shell)
         # A daemon that serves everyone listens to nobody's builders and settings.
@@ -114,7 +114,7 @@ class ActionModule(NixAction):
         """Return the derivation that an attribute evaluates to on the machine that the task runs on."""
         if options["installables"]:
             return None
-        source, machine = source_of(self, options), machine_of(self)
+        source, machine = source_of(self, options), machine_of(self, options)
         cache = EvaluationCache.of_user()
         shared = SharedEvaluation(source, machine, cache, task=f"{os.getppid()} {self._task._uuid}")
         result = shared.ask(options["attr"], timeout=options["timeout"]).result
@@ -140,5 +140,4 @@ def _settings(options: dict[str, t.Any]) -> BuildSettings:
         cores=options["cores"],
         keep_going=options["keep_going"],
         options=options["nix_options"],
-        executable=options["nix_executable"],
     )

@@ -56,9 +56,7 @@ class ActionModule(NixAction):
             if self.check_mode:
                 missing = missing_of_many(self.shell, list(sizes))
                 return self._report({path: sizes[path] for path in missing}, msg="would be copied")
-            copy = Copy(
-                paths, options["check_signatures"], options["substitute_on_destination"], options["nix_options"]
-            )
+            copy = Copy(paths, options["check_signatures"], options["substitute_on_destination"])
             sent: dict[str, int] = {}
             substituted: list[str] = []
 
@@ -97,16 +95,16 @@ class ActionModule(NixAction):
         if host == self.host:
             raise CopyError("the paths are not in this machine's own store", advice="build them here first")
         if host in constants.LOCALHOST and host not in self.variables.get("hostvars", {}):
-            yield ControllerSource()
+            yield ControllerSource(options["nix_options"])
             return
         connection = connection_to(self, host)
         if connection.transport == "local":
-            yield ControllerSource()
+            yield ControllerSource(options["nix_options"])
             return
         # Ansible itself logs in, in all the ways it can, and says why if it cannot.
         shell_of(connection, host).run("true\n")
         with temporary_directory() as directory, link(connection, host, directory) as way:
-            yield HostSource(way, options["timeout"])
+            yield HostSource(way, options["timeout"], options["nix_options"])
 
     def _progress(self, log: CopyLog, sizes: dict[str, int]) -> t.Callable[[str], None]:
         """Return what follows the lines of a copy and says now and then how far it is."""

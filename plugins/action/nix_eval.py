@@ -52,7 +52,7 @@ class ActionModule(NixAction):
         attribute = options["attr"] or ""
         shared = SharedEvaluation(
             source_of(self, options),
-            machine_of(self),
+            machine_of(self, options),
             EvaluationCache.of_user(),
             task=f"{os.getppid()} {self._task._uuid}",
             apply=apply,

@@ -14,10 +14,13 @@ class ModuleDocFragment:
 options:
   nix_options:
     description:
-      - Settings of C(nix.conf) for this run only, each given to Nix as C(--option NAME VALUE).
+      - Settings of C(nix.conf) for this run only. They reach Nix in E(NIX_CONFIG), after those that are there, and appear
+        on no command line.
       - A list becomes its elements separated by spaces, as C(nix.conf) writes it.
     type: dict
     default: {}
+notes:
+  - Nix is found on E(PATH), which C(environment) can change for a task, on the controller too.
 requirements:
   - Nix 2.24 or newer where the module runs it
 """
@@ -53,9 +56,4 @@ options:
       - Configurations of nix-on-droid need this.
     type: bool
     default: false
-  nix_executable:
-    description:
-      - The C(nix) program to run, where it is not on E(PATH) or another one is meant.
-    type: str
-    default: nix
 """

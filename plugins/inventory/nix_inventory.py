@@ -79,7 +79,8 @@ options:
     default: nix
   nix_options:
     description:
-      - Settings of C(nix.conf) for the evaluation, each given to Nix as C(--option NAME VALUE).
+      - Settings of C(nix.conf) for the evaluation. They reach Nix in E(NIX_CONFIG), after those that are there, and
+        appear on no command line.
       - A list becomes its elements separated by spaces, as C(nix.conf) writes it.
     type: dict
     default: {}

@@ -55,7 +55,8 @@ options:
     type: bool
   nix_options:
     description:
-      - Settings of Nix for the copying side, by name as in C(nix.conf).
+      - Settings of Nix for the copying side, by name as in C(nix.conf). They reach it in E(NIX_CONFIG), after those that
+        are there, and appear on no command line.
     type: dict
     default: {}
   retries:

@@ -58,7 +58,7 @@ def run(
 
     The command is the leader of a process group of its own, and the whole group ends when the caller is
     interrupted, terminated, or out of time: an evaluation must not outlive the run that asked for it.
-    With ``hold_stdin`` its standard input stays open: on another machine, its end says that nobody waits any more.
+    With ``hold_stdin`` its standard input stays open after ``stdin``: on another machine, its end says that nobody waits any more.
     ``environment`` is added to the caller's. Raises ``FileNotFoundError`` when there is no such program and
     ``CommandTimeoutError`` after ``timeout`` seconds.
     """
@@ -77,7 +77,7 @@ def run(
         threads = [
             threading.Thread(target=_read, args=(process.stdout, stdout), daemon=True),
             threading.Thread(target=_read_lines, args=(process.stderr, stderr, on_stderr_line), daemon=True),
-            threading.Thread(target=_write, args=(None if hold_stdin else process.stdin, stdin), daemon=True),
+            threading.Thread(target=_write, args=(process.stdin, stdin, hold_stdin), daemon=True),
         ]
         watchdog = _Watchdog(process, timeout)
         for thread in threads:
@@ -135,14 +135,16 @@ def _read_lines(stream: t.IO[bytes], lines: list[str], on_line: Callable[[str], 
             on_line(line.rstrip("\n"))
 
 
-def _write(stream: t.IO[bytes] | None, data: bytes | None) -> None:
+def _write(stream: t.IO[bytes] | None, data: bytes | None, hold: bool) -> None:
     if stream is None:
         return
     # A command that does not read its input to the end says so by its exit code.
     with contextlib.suppress(BrokenPipeError):
         stream.write(data or b"")
-    with contextlib.suppress(BrokenPipeError):
-        stream.close()
+        stream.flush()
+    if not hold:
+        with contextlib.suppress(BrokenPipeError):
+            stream.close()
 
 
 class _Watchdog:

@@ -64,6 +64,13 @@ class NixAction(ActionBase):
         return self._connection.transport == "local" and not self.escalates
 
     @property
+    def environment(self) -> dict[str, str]:
+        """The task's `environment`, which Ansible gives to what it runs over a connection, and we to what we run here."""
+        given: dict[str, t.Any] = {}
+        self._compute_environment_string(given)
+        return {name: str(value) for name, value in plain(given).items()}
+
+    @property
     def check_mode(self) -> bool:
         """Whether nothing may be changed."""
         return bool(self._task.check_mode)

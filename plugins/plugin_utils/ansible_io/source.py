@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
+from ..nix.command import with_settings
 from ..nix.machine import Controller, Machine, Remote
 from ..nix.source import Source
 
@@ -21,13 +22,15 @@ SOURCE_OPTIONS: dict[str, t.Any] = {
     "override_inputs": {"type": "dict", "default": {}},
     "impure": {"type": "bool", "default": False},
     "nix_options": {"type": "dict", "default": {}},
-    "nix_executable": {"type": "str", "default": "nix"},
 }
 
 
-def machine_of(action: NixAction) -> Machine:
-    """Return the machine that the task runs on."""
-    return Controller() if action.on_controller else Remote(action.shell)
+def machine_of(action: NixAction, options: dict[str, t.Any]) -> Machine:
+    """Return the machine that the task runs on, with the settings that the options name."""
+    settings = options["nix_options"]
+    if action.on_controller:
+        return Controller(with_settings(action.environment, settings))
+    return Remote(action.shell, settings)
 
 
 def source_of(action: NixAction, options: dict[str, t.Any]) -> Source:
@@ -48,7 +51,6 @@ def source_of(action: NixAction, options: dict[str, t.Any]) -> Source:
         arguments=options["args"],
         impure=options["impure"],
         options=options["nix_options"],
-        executable=options["nix_executable"],
     )
 
 

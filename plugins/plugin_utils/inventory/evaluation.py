@@ -12,8 +12,8 @@ import pathlib
 import re
 import typing as t
 
-from ..errors import InventoryError
-from ..nix.command import nix, option_arguments
+from ..errors import InventoryError, NixError
+from ..nix.command import nix, with_settings
 from ..nix.language import string_literal
 from ..process import CommandTimeoutError, run
 from .fields import quoted, shown
@@ -103,7 +103,6 @@ def evaluation_command(place: NixFile | FlakeOutput, function: str, settings: Se
         "--json",
         "--show-trace",
         *(["--verbose"] if report else []),
-        *option_arguments(settings.nix_options),
         *where,
         "--apply",
         function,
@@ -152,7 +151,9 @@ def run_nix(command: list[str], place: NixFile | FlakeOutput, settings: Settings
     if cwd is not None and not pathlib.Path(cwd).is_dir():
         raise InventoryError(f"{place}: there is no such directory", advice="correct the option flake")
     try:
-        return run(command, cwd=cwd, timeout=settings.timeout)
+        return run(command, cwd=cwd, environment=with_settings({}, settings.nix_options), timeout=settings.timeout)
+    except NixError as refused:
+        raise InventoryError(refused.cause, advice=refused.advice) from None
     except FileNotFoundError:
         raise InventoryError(
             f"{place}: reading it needs Nix, and there is no program {quoted(settings.executable)} on this machine",

@@ -22,7 +22,7 @@ import pathlib
 import time
 import typing as t
 
-from ..nix.command import nix, option_arguments
+from ..nix.command import nix
 from .evaluation import Evaluated, evaluate, flake_arguments, run_nix
 from .place import FlakeOutput, NixFile
 
@@ -77,7 +77,6 @@ def flake_fingerprint(place: FlakeOutput, settings: Settings) -> str | None:
             "flake",
             "metadata",
             "--json",
-            *option_arguments(settings.nix_options),
             *(word for word in flake_arguments(place, settings, suffix="") if word != "--impure"),
             executable=settings.executable,
         ),

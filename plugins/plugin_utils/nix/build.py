@@ -11,13 +11,14 @@ import re
 import typing as t
 
 from ..errors import BuildError
-from .command import nix, option_arguments
+from .command import nix
 from .log import LOG_FORMAT, FailedBuild, NixLog, derivation_name, readable
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 NAMES_SHOWN = 8
+NO_SUBSTITUTES = ("--option", "substitute", "false")
 
 ADVICE = (
     (
@@ -48,14 +49,13 @@ ADVICE = (
 
 @dataclasses.dataclass(frozen=True)
 class BuildSettings:
-    """How to build, whatever it is."""
+    """How to build, whatever it is; ``options`` reach Nix beside the command line, see ``with_settings``."""
 
     builders: str | None = None
     max_jobs: str | None = None
     cores: int | None = None
     keep_going: bool = False
     options: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
-    executable: str = "nix"
 
     def arguments(self) -> list[str]:
         """Return the settings as Nix's command line takes them."""
@@ -64,7 +64,6 @@ class BuildSettings:
             *(["--max-jobs", self.max_jobs] if self.max_jobs is not None else []),
             *(["--cores", str(self.cores)] if self.cores is not None else []),
             *(["--keep-going"] if self.keep_going else []),
-            *option_arguments(self.options),
         ]
 
 
@@ -108,16 +107,13 @@ def build(
         *(["--dry-run"] if dry_run else []),
         "--",
         *installables,
-        executable=settings.executable,
     )
 
 
-def known_outputs(derivation: str, executable: str = "nix") -> list[str]:
+def known_outputs(derivation: str) -> list[str]:
     """Return the command that prints the outputs of ``derivation`` as ``build`` does, without building or asking anyone."""
-    return build(
-        [every_output(derivation)],
-        BuildSettings(options={"substitute": False}, executable=executable),
-        dry_run=True,
+    return nix(
+        "build", "--json", *LOG_FORMAT, *NO_SUBSTITUTES, "--no-link", "--dry-run", "--", every_output(derivation)
     )
 
 

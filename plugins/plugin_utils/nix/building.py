@@ -15,13 +15,14 @@ from ..errors import BuildError
 from ..process import CommandTimeoutError
 from ..transport.shell import run_command
 from .build import Progress, build, failure, known_outputs, parse_outputs
+from .command import with_settings
 from .log import NixLog, readable
 from .machine import Controller, Remote
 from .roots import root_name
 from .store import protect
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from ..transport.shell import Shell
@@ -127,15 +128,16 @@ class Root:
         return str(root)
 
 
-def on_controller(build: Build, root: Root) -> Built:
-    """Build on the controller."""
-    return dataclasses.replace(build, link=None if build.dry_run else root.on_controller()).on(Controller())
+def on_controller(build: Build, root: Root, environment: Mapping[str, str]) -> Built:
+    """Build on the controller, with ``environment`` added to ours."""
+    controller = Controller(with_settings(environment, build.settings.options))
+    return dataclasses.replace(build, link=None if build.dry_run else root.on_controller()).on(controller)
 
 
 def on_machine(build: Build, root: Root, shell: Shell) -> Built:
     """Build on another machine, by its own Nix; the derivation or the flake is there."""
     link = None if build.dry_run else _inquire(shell, root).root
-    return dataclasses.replace(build, link=link).on(Remote(shell))
+    return dataclasses.replace(build, link=link).on(Remote(shell, build.settings.options))
 
 
 def in_store_of(
@@ -146,7 +148,7 @@ def in_store_of(
     The machine is sent what the derivation consists of, and its daemon does the rest by its own settings; its log
     comes here line by line, and the build ends with us.
     """
-    outputs = _outputs_of(derivation, build.settings.executable)
+    outputs = _outputs_of(derivation)
     # In a dry run nothing is written, not even the root.
     asked = dataclasses.replace(root, wanted=root.wanted and not build.dry_run)
     paths = [path for output in outputs for path in output.paths.values()]
@@ -156,8 +158,9 @@ def in_store_of(
     if build.dry_run:
         return Built(tuple(outputs), built=(derivation,))
     settings = dataclasses.replace(build.settings, max_jobs=build.settings.max_jobs or found.jobs)
+    controller = Controller(with_settings(NO_SETTINGS, settings.options))
     with open_store() as url:
-        built = dataclasses.replace(build, settings=settings).on(Controller(NO_SETTINGS), store=url, name=machine.host)
+        built = dataclasses.replace(build, settings=settings).on(controller, store=url, name=machine.host)
     if found.root:
         _protect(machine, built.outputs[0].out_path, found.root)
     return built
@@ -193,8 +196,8 @@ def _protect(shell: Shell, path: str, root: str) -> None:
         )
 
 
-def _outputs_of(derivation: str, executable: str) -> list[Output]:
-    command = known_outputs(derivation, executable)
+def _outputs_of(derivation: str) -> list[Output]:
+    command = known_outputs(derivation)
     completed = Controller().run(command)
     if not completed.ok:
         log = NixLog().read_all(completed.stderr)

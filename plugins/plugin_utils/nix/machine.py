@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .. import process
 from ..errors import NixError
-from ..transport.shell import run_command
+from .command import exported
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -93,24 +93,25 @@ class Controller:
 
 
 class Remote:
-    """Any other machine, by a shell on it."""
+    """Any other machine, by a shell on it; ``options`` are settings for its Nix."""
 
-    def __init__(self, shell: Shell) -> None:
+    def __init__(self, shell: Shell, options: Mapping[str, t.Any] | None = None) -> None:
         self.name = shell.host
         self._shell = shell
+        self._exported = exported(options or {})
 
     def run(
         self, argv: Sequence[str], *, timeout: float | None = None, on_stderr_line: Callable[[str], None] | None = None
     ) -> Completed:
         """See ``Machine.run``; what came on standard error is handed on when the command has ended."""
         del timeout  # The connection's, or the task's own.
-        completed = run_command(self._shell, *argv)
+        completed = self._shell.run(f'{self._exported}exec "$@"\n', *argv)
         if completed.rc == COMMAND_NOT_FOUND:
             raise NixError(
                 f"there is no {argv[0]} on {self.name}",
                 command=argv[:1],
                 log=completed.stderr,
-                advice="install Nix there, or name the program in nix_executable",
+                advice="install Nix there, or add the directory of its programs to PATH with `environment:`",
             )
         if on_stderr_line is not None:
             for line in completed.stderr.splitlines():

@@ -10,7 +10,7 @@ import json
 import typing as t
 
 from ..errors import EvaluationError
-from .command import nix, option_arguments
+from .command import nix
 from .language import attribute_path, value_literal
 from .log import LOG_FORMAT
 
@@ -25,7 +25,10 @@ NO_LOCK_FILE = "--no-write-lock-file"
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A flake, a Nix file or an expression, with everything that decides what its attributes evaluate to."""
+    """A flake, a Nix file or an expression, with everything that decides what its attributes evaluate to.
+
+    ``options`` are settings of Nix, which reach it beside the command line: see ``with_settings``.
+    """
 
     flake: str | None = None
     file: str | None = None
@@ -34,7 +37,6 @@ class Source:
     arguments: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     impure: bool = False
     options: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
-    executable: str = "nix"
 
     def __post_init__(self) -> None:
         if self.flake is not None and "#" in self.flake:
@@ -76,9 +78,8 @@ class Source:
         """Return the command that says which revision the flake is at."""
         reference = self.flake or ""
         return [
-            *nix("flake", "metadata", "--json", *LOG_FORMAT, executable=self.executable),
+            *nix("flake", "metadata", "--json", *LOG_FORMAT),
             *self._overrides(),
-            *option_arguments(self.options),
             "--",
             reference,
         ]
@@ -88,11 +89,11 @@ class Source:
         return dataclasses.asdict(self)
 
     def _eval(self, *arguments: str) -> list[str]:
-        return nix("eval", *arguments, *NO_EVALUATION_CACHE, executable=self.executable)
+        return nix("eval", *arguments, *NO_EVALUATION_CACHE)
 
     def _settings(self) -> list[str]:
         impure = ["--impure"] if self.impure else []
-        return [*option_arguments(self.options), *impure, *self._overrides()]
+        return [*impure, *self._overrides()]
 
     def _overrides(self) -> list[str]:
         if self.flake is None:

@@ -10,13 +10,13 @@ import json
 import typing as t
 
 from ..errors import CopyError
-from ..nix.command import nix, option_arguments
+from ..nix.command import nix
 from ..nix.log import LOG_FORMAT, PREFIX, NixLog
 from .errors import translated, was_interrupted
 from .link import LinkLostError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from ..process import Completed
 
@@ -31,7 +31,6 @@ class Copy:
     paths: Sequence[str]
     check_signatures: bool = False
     substitute_on_destination: bool = False
-    nix_options: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
 
     def command(self, store: str) -> list[str]:
         """Return the command that copies into ``store``."""
@@ -40,7 +39,6 @@ class Copy:
             *LOG_FORMAT,
             *([] if self.check_signatures else ["--no-check-sigs"]),
             *(["--substitute-on-destination"] if self.substitute_on_destination else []),
-            *option_arguments(self.nix_options),
             "--to",
             store,
             *self.paths,

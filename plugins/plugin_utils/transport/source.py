@@ -11,6 +11,7 @@ import typing as t
 
 from .. import process
 from ..errors import CopyError
+from ..nix.command import configuration, with_settings
 from ..nix.store import parse_path_sizes, path_sizes
 from .door import NO_NIX, no_nix
 from .pulse import BEATS_PER_TIMEOUT
@@ -19,14 +20,14 @@ from .watch import Watch
 
 if t.TYPE_CHECKING:
     import pathlib
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from .link import Link
 
 
 SENDER_PATIENCE = 3
 
-# Runs a command and prints an empty line to standard error now and then until it ends. The end of standard input ends
+# Reads settings for Nix up to an empty line, runs a command, and prints an empty line to standard error now and then until it ends. The end of standard input ends
 # the command: its output would otherwise wait for ever in a session that nobody listens to any more. Then the socket is
 # of no use, and sshd does not remove it. One line, since it passes through whatever shell the user logs in to.
 BEATING = "; ".join(
@@ -35,6 +36,9 @@ BEATING = "; ".join(
         "period=$1",
         "socket=$2",
         "shift 2",
+        'settings=$(while IFS= read -r line && [ -n "$line" ]; do printf "%s\\n" "$line"; done)',
+        'NIX_CONFIG=$(printf "%s\\n%s" "${NIX_CONFIG:-}" "$settings")',
+        "export NIX_CONFIG",
         "exec 3<&0",
         'while echo >&2; do sleep "$period" >/dev/null 2>&1; done & beat=$!',
         '"$@" </dev/null 3<&- & command=$!',
@@ -67,10 +71,13 @@ class ControllerSource:
 
     name = "the controller"
 
+    def __init__(self, options: Mapping[str, t.Any]) -> None:
+        self._environment = with_settings({}, options)
+
     def run(self, argv: Sequence[str], on_line: Callable[[str], None]) -> process.Completed:
         """See ``Source.run``."""
         try:
-            return process.run(argv, on_stderr_line=on_line)
+            return process.run(argv, on_stderr_line=on_line, environment=self._environment)
         except FileNotFoundError as error:
             raise CopyError(
                 "there is no Nix on the controller to copy with",
@@ -87,10 +94,11 @@ class ControllerSource:
 class HostSource:
     """The store of an inventory host; see ``Source``. What is copied passes through the controller and is not kept."""
 
-    def __init__(self, link: Link, timeout: float) -> None:
+    def __init__(self, link: Link, timeout: float, options: Mapping[str, t.Any]) -> None:
         self.name = link.host
         self._link = link
         self._socket = ""
+        self._settings = configuration(options)
         # Its signs of life come in line behind what it sends.
         self._timeout = SENDER_PATIENCE * timeout
 
@@ -105,7 +113,9 @@ class HostSource:
                 if line:
                     on_line(line)
 
-            answer = process.run(command, hold_stdin=True, on_stderr_line=follow)
+            answer = process.run(
+                command, stdin=f"{self._settings}\n\n".encode(), hold_stdin=True, on_stderr_line=follow
+            )
         if watch.lost:
             raise watch.lost
         if answer.rc == NO_NIX:

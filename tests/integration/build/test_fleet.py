@@ -13,7 +13,7 @@ from ..evaluation.project import ROOT, Project, interrupt, running, wait_until
 from ..fleet.lab import HOSTS, lab, on
 
 LONG = "sleep 98714"
-DRV = {"drv_path": "{{ evaluated.drv_path }}", "nix_executable": "nix"}
+DRV = {"drv_path": "{{ evaluated.drv_path }}"}
 
 # On each host its own system, which the stand-ins of macOS and Android only believe to be.
 OUTPUTS = f"""builtins.listToAttrs (map (name: {{
@@ -115,7 +115,7 @@ def test_a_foreign_system_is_told_where_to_build(elsewhere: Elsewhere) -> None:
 def test_a_flake_is_evaluated_and_built_where_it_is(elsewhere: Elsewhere) -> None:
     flake = elsewhere.flake / "flake.nix"
     lab("exec", "homelab", "--", "/bin/sh", "-c", 'mkdir -p /tmp/fleet; printf %s "$1" >/tmp/fleet/flake.nix; echo content >/tmp/fleet/file', "sh", flake.read_text())  # fmt: skip
-    options = {"flake": "path:/tmp/fleet", "attr": "x86_64-linux.good", "nix_executable": "nix"}
+    options = {"flake": "path:/tmp/fleet", "attr": "x86_64-linux.good"}
     for changed in (True, False):
         run = elsewhere.run("nix_build", options, {"homelab": {}}, "-l", "homelab", delegate_to="homelab")
         assert run.results["homelab"]["changed"] is changed, run.output

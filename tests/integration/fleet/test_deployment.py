@@ -123,10 +123,10 @@ def test_module_defaults_reach_every_module_by_the_group(servers: Project) -> No
         "  gather_facts: false\n"
         "  module_defaults:\n"
         "    group/nix.fleet.nix:\n"
-        "      nix_executable: /nowhere/nix\n"
+        "      nix_options: {no/name: 1}\n"
         "  tasks:\n"
         "    - nix.fleet.nix_eval: {expr: 1 + 1}\n"
         "      delegate_to: localhost\n"
     )
     run = servers.run("play.yml")
-    assert "/nowhere/nix" in run.output
+    assert "not the name of a setting: 'no/name'" in run.output

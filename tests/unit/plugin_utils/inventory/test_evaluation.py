@@ -60,10 +60,26 @@ def test_settings_are_arguments_of_their_own() -> None:
     command = evaluation_command(FlakeOutput("/f"), "FUNCTION", settings, report=False)
     assert command[0] == "/opt/nix"
     assert command[6:] == [
-        *("--option", "max-jobs", "4", "--option", "substituters", "a b"),
         *("--no-write-lock-file", "--override-input", "nixpkgs", "path:/x; touch y", "--impure", ".#."),
         *("--apply", "FUNCTION"),
     ]
+
+
+def test_settings_of_nix_appear_in_its_environment_and_nowhere_else(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nix = tmp_path / "nix"
+    nix.write_text('#!/bin/sh\nprintf %s "$NIX_CONFIG" >"${0%/*}/config"\necho "error: no" >&2\nexit 1\n')
+    nix.chmod(0o755)
+    monkeypatch.setenv("NIX_CONFIG", "cores = 2")
+    settings = Settings(executable=str(nix), nix_options={"access-tokens": "github.com=ghp_secret"})
+    with pytest.raises(InventoryError) as told:
+        evaluate(NODES, FILE, settings)
+    assert (tmp_path / "config").read_text() == "cores = 2\naccess-tokens = github.com=ghp_secret"
+    assert "ghp_secret" not in f"{told.value} {told.value.to_result()}"
+    with pytest.raises(InventoryError, match="has a line break") as told:
+        evaluate(NODES, FILE, Settings(nix_options={"access-tokens": "ghp_secret\n"}))
+    assert "ghp_secret" not in f"{told.value} {told.value.to_result()}"
 
 
 def test_the_function_takes_the_named_output_step_by_step() -> None:

@@ -30,12 +30,10 @@ def test_a_build_prints_its_outputs_and_leaves_a_root() -> None:
 
 
 def test_all_settings_are_handed_to_nix() -> None:
-    settings = BuildSettings(
-        builders="ssh://b", max_jobs="auto", cores=0, keep_going=True, options={"fallback": True}, executable="/n/nix"
-    )
+    settings = BuildSettings(builders="ssh://b", max_jobs="auto", cores=0, keep_going=True)
     assert build(["x"], settings) == [
-        "/n/nix", *NIX[1:], "build", "--json", *LOG, "--builders", "ssh://b", "--max-jobs", "auto", "--cores", "0",
-        "--keep-going", "--option", "fallback", "true", "--no-link", "--", "x",
+        *NIX, "build", "--json", *LOG, "--builders", "ssh://b", "--max-jobs", "auto", "--cores", "0",
+        "--keep-going", "--no-link", "--", "x",
     ]  # fmt: skip
 
 

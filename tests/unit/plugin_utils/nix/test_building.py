@@ -35,6 +35,8 @@ if t.TYPE_CHECKING:
 OUT = "/nix/store/" + "1" * 32 + "-top"
 ANSWER = json.dumps([{"drvPath": TOP, "outputs": {"out": OUT}}])
 ROOT = Root("web")
+NO_OPTIONS = BuildSettings()
+SECRET = BuildSettings(options={"access-tokens": "github.com=ghp_secret"})
 
 
 class ShellOfScripts:
@@ -90,12 +92,12 @@ def store() -> Iterator[str]:
     yield "unix:///tmp/store"
 
 
-def job(**changes: t.Any) -> Build:
-    return Build([f"{TOP}^*"], BuildSettings(), **changes)
+def job(settings: BuildSettings = NO_OPTIONS, **changes: t.Any) -> Build:
+    return Build([f"{TOP}^*"], settings, **changes)
 
 
 def test_a_build_on_the_controller_leaves_a_root_named_after_the_host(nix: ControllerNix, tmp_path: Path) -> None:
-    built = on_controller(job(), ROOT)
+    built = on_controller(job(), ROOT, {})
     link = str(tmp_path / "state" / "nix.fleet" / "gcroots" / "built" / "web")
     assert nix.commands[0][-4:] == ["--out-link", link, "--", f"{TOP}^*"]
     assert Path(link).parent.is_dir()
@@ -107,7 +109,7 @@ def test_what_was_copied_for_the_host_to_this_machine_is_left_alone(nix: Control
     for former in ("web", "copied/web"):
         (gcroots / former).mkdir(parents=True)
     (gcroots / "built").symlink_to(OUT)
-    on_controller(job(), ROOT)
+    on_controller(job(), ROOT, {})
     assert str(gcroots / "built" / "web") in nix.commands[0]
     assert (gcroots / "built").is_dir()
     assert (gcroots / "copied" / "web").is_dir()
@@ -115,11 +117,11 @@ def test_what_was_copied_for_the_host_to_this_machine_is_left_alone(nix: Control
 
 def test_nothing_built_is_nothing_changed(nix: ControllerNix) -> None:
     nix.stderr = ""
-    assert not on_controller(job(), ROOT).changed
+    assert not on_controller(job(), ROOT, {}).changed
 
 
 def test_check_mode_leaves_no_root(nix: ControllerNix, tmp_path: Path) -> None:
-    on_controller(job(dry_run=True), ROOT)
+    on_controller(job(dry_run=True), ROOT, {})
     assert "--no-link" in nix.commands[0]
     assert "--dry-run" in nix.commands[0]
     assert not (tmp_path / "state").exists()
@@ -177,6 +179,46 @@ def test_check_mode_sends_and_writes_nothing(nix: ControllerNix) -> None:
     assert len(nix.commands) == 1
 
 
+def test_settings_reach_the_controllers_nix_in_its_environment(nix: ControllerNix) -> None:
+    on_controller(job(settings=SECRET), ROOT, {"PATH": "/opt/nix/bin", "NIX_CONFIG": "cores = 2"})
+    assert nix.environments == [
+        {"PATH": "/opt/nix/bin", "NIX_CONFIG": "cores = 2\naccess-tokens = github.com=ghp_secret"}
+    ]
+    assert "ghp_secret" not in str(nix.commands)
+
+
+def test_settings_reach_another_machines_store_without_those_of_the_controller(
+    nix: ControllerNix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIX_CONFIG", "cores = 2")
+    in_store_of(ShellOfScripts("root /r/web\njobs 4\n", ""), job(settings=SECRET), TOP, ROOT, store)
+    config = {"NIX_CONFIG": "access-tokens = github.com=ghp_secret"}
+    assert nix.environments[1] == {**building.NO_SETTINGS, **config}
+    assert "ghp_secret" not in str(nix.commands)
+
+
+def test_settings_reach_another_machines_nix_in_the_script_and_not_in_its_arguments(nix: ControllerNix) -> None:
+    del nix
+    shell = ShellOfScripts("root /r/web\njobs 4\n", ANSWER)
+    on_machine(job(settings=SECRET), ROOT, shell)
+    script, arguments = shell.calls[1]
+    assert "ghp_secret" in script
+    assert "ghp_secret" not in str(arguments)
+
+
+def test_no_failure_shows_a_setting(nix: ControllerNix) -> None:
+    del nix
+    shell = ShellOfScripts("root /r/web\njobs 4\n", Completed((), 1, "", "error: no"))
+    for build in (
+        lambda: on_machine(job(settings=SECRET), ROOT, shell),
+        lambda: on_controller(job(settings=SECRET, timeout=0.0), ROOT, {}),
+    ):
+        with pytest.raises(BuildError) as failure:
+            build()
+        assert failure.value.command
+        assert "ghp_secret" not in f"{failure.value} {failure.value.to_result()}"
+
+
 def test_a_root_can_be_given_or_left_out(nix: ControllerNix) -> None:
     del nix
     for root, arguments in [(Root("web", "/my/root"), "/my/root"), (Root("web", wanted=False), "none")]:
@@ -195,7 +237,7 @@ def test_a_root_that_cannot_be_made_is_told(nix: ControllerNix) -> None:
 def test_a_build_without_end_is_given_up(nix: ControllerNix) -> None:
     del nix
     with pytest.raises(BuildError, match="no end of the build after 0 s"):
-        on_controller(job(timeout=0.0), ROOT)
+        on_controller(job(timeout=0.0), ROOT, {})
 
 
 @pytest.mark.parametrize("shell", ["sh", "dash", "busybox"])

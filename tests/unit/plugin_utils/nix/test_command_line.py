@@ -4,12 +4,18 @@
 
 from __future__ import annotations
 
+import subprocess
 import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import EvaluationError
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.command import nix, option_arguments
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import EvaluationError, NixError
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.command import (
+    configuration,
+    exported,
+    nix,
+    with_settings,
+)
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.language import (
     attribute_path,
     attribute_steps,
@@ -31,7 +37,37 @@ def test_another_nix_can_be_named() -> None:
     [(True, "true"), (False, "false"), (["a", "b"], "a b"), (4, "4"), ("x y", "x y"), (None, ""), ([], "")],
 )
 def test_settings_are_written_as_in_nix_conf(value: t.Any, written: str) -> None:
-    assert option_arguments({"some-setting": value}) == ["--option", "some-setting", written]
+    assert configuration({"some-setting": value}) == f"some-setting = {written}"
+
+
+def test_settings_come_after_those_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NIX_CONFIG", raising=False)
+    assert with_settings({}, {"cores": 1, "fallback": True}) == {"NIX_CONFIG": "cores = 1\nfallback = true"}
+    monkeypatch.setenv("NIX_CONFIG", "cores = 2")
+    assert with_settings({}, {"cores": 1}) == {"NIX_CONFIG": "cores = 2\ncores = 1"}
+    assert with_settings({"NIX_CONFIG": "x = y"}, {"cores": 1}) == {"NIX_CONFIG": "x = y\ncores = 1"}
+    assert with_settings({"A": "b"}, {}) == {"A": "b"}
+
+
+@pytest.mark.parametrize("there", [None, "cores = 2"])
+def test_a_script_exports_the_same(there: str | None) -> None:
+    script = exported({"access-tokens": "a=it's $(id) `id` \\"}) + 'printf %s "$NIX_CONFIG"\n'
+    environment = {"PATH": "/usr/bin:/bin", **({"NIX_CONFIG": there} if there else {})}
+    done = subprocess.run(["sh", "-s"], input=script, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{there or ''}\naccess-tokens = a=it's $(id) `id` \\"
+
+
+@pytest.mark.parametrize("value", ["ghp_secret\nbuilders = x", "ghp_secret\r", ["ghp_secret", "a\nb"], "ghp_secret#1"])
+def test_a_value_that_nix_would_read_otherwise_is_refused_and_not_shown(value: t.Any) -> None:
+    with pytest.raises(NixError, match="access-tokens has a") as failure:
+        configuration({"access-tokens": value})
+    assert "ghp_secret" not in f"{failure.value} {failure.value.to_result()}"
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a = b\nc", "!include", "a#b"])
+def test_what_is_no_name_of_a_setting_is_refused(name: str) -> None:
+    with pytest.raises(NixError, match="not the name of a setting"):
+        configuration({name: 1})
 
 
 @pytest.mark.parametrize(

@@ -54,18 +54,6 @@ def test_the_target_fetches_what_it_can_when_asked_to() -> None:
     assert "--substitute-on-destination" in Copy([ONE], substitute_on_destination=True).command(STORE)
 
 
-def test_settings_are_those_of_nix_conf() -> None:
-    command = Copy([ONE], nix_options={"max-connections": 4, "fallback": True}).command(STORE)
-    assert command[command.index("--option") :][:6] == [
-        "--option",
-        "max-connections",
-        "4",
-        "--option",
-        "fallback",
-        "true",
-    ]
-
-
 def test_the_log_knows_which_paths_were_sent() -> None:
     _answer, log = ended(copying(ONE), event(action="result", type=105, id=1, fields=[1, 2, 0, 0]), copying(TWO), rc=0)
     assert log.sent == [ONE, TWO]
