@@ -11,6 +11,7 @@ import itertools
 import re
 import typing as t
 
+from ..report.quantities import size
 from .store import StorePathInfo, total_size
 
 if t.TYPE_CHECKING:
@@ -53,14 +54,14 @@ class PackageChange:
     @property
     def text(self) -> str:
         """The change in one line."""
-        size = signed_size(self.bytes)
+        growth = signed_size(self.bytes)
         if self.kind == "added":
-            return _words(f"{self.name}:", _versions(self.after), "added,", size)
+            return _words(f"{self.name}:", _versions(self.after), "added,", growth)
         if self.kind == "removed":
-            return _words(f"{self.name}:", _versions(self.before), "removed,", size)
+            return _words(f"{self.name}:", _versions(self.before), "removed,", growth)
         if self.kind == "resized":
-            return f"{self.name}: {size}"
-        return f"{self.name}: {_versions(self.before) or '(none)'} → {_versions(self.after) or '(none)'}, {size}"
+            return f"{self.name}: {growth}"
+        return f"{self.name}: {_versions(self.before) or '(none)'} → {_versions(self.after) or '(none)'}, {growth}"
 
     def to_result(self) -> dict[str, t.Any]:
         """Return the change as the value of a module's result."""
@@ -144,20 +145,6 @@ def package_name_and_version(name: str) -> tuple[str, str]:
         name = stem
     package, *version = VERSION.split(name, maxsplit=1)
     return (package, version[0]) if package and version else (name, "")
-
-
-def size(count: int) -> str:
-    """Return ``count`` bytes in the unit that a person would use.
-
-    >>> size(0), size(1536), size(5 * 1024**3)
-    ('0 B', '1.5 KiB', '5.0 GiB')
-    """
-    amount = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if abs(amount) < 1024:
-            return f"{amount:.0f} B" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} TiB"
 
 
 def signed_size(count: int) -> str:

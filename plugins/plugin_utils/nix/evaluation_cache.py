@@ -27,21 +27,21 @@ REVISIONS_KEPT = 64
 TASK_SECONDS = 24 * 60 * 60
 
 
-class Store:
+class JsonDirectory:
     """A directory of small JSON files, each replaced as a whole and read by its owner only."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def read(self, name: str) -> t.Any:
-        """Return what is stored as ``name``, or None."""
+        """Return what is written as ``name``, or None."""
         try:
             return json.loads(self._path(name).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return None
 
     def write(self, name: str, value: t.Any) -> None:
-        """Store ``value`` as ``name`` in one step."""
+        """Write ``value`` as ``name`` in one step."""
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=self._directory, prefix=".")
         try:
@@ -84,12 +84,12 @@ class Store:
 
 
 class EvaluationCache:
-    """The stores and locks below one directory."""
+    """The results and locks below one directory."""
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.revisions = Store(directory / "revisions")
-        self.tasks = Store(directory / "tasks")
+        self.revisions = JsonDirectory(directory / "revisions")
+        self.tasks = JsonDirectory(directory / "tasks")
         self._locks = directory / "locks"
         self._locks.mkdir(mode=0o700, exist_ok=True)
 

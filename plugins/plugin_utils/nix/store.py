@@ -63,26 +63,6 @@ def parse_path_sizes(output: str) -> list[StorePathInfo]:
     return [StorePathInfo(path, int(size)) for path, size in rows]
 
 
-def closure(*paths: str) -> list[str]:
-    """Return the command that prints the paths in the closure of ``paths``, references first."""
-    return ["nix-store", "--query", "--requisites", *paths]
-
-
-def references(*paths: str) -> list[str]:
-    """Return the command that prints what ``paths`` refer to directly."""
-    return ["nix-store", "--query", "--references", *paths]
-
-
-def outputs(derivation: str) -> list[str]:
-    """Return the command that prints the output paths of ``derivation``, built or not."""
-    return ["nix-store", "--query", "--outputs", derivation]
-
-
-def invalid_paths(*paths: str) -> list[str]:
-    """Return the command that prints those of ``paths`` that the store does not have."""
-    return ["nix-store", "--check-validity", "--print-invalid", *paths]
-
-
 def protect(path: str, root: str) -> list[str]:
     """Return the command that keeps ``path`` from the garbage collector for as long as the link ``root`` exists."""
     return ["nix-store", "--realise", path, "--add-root", root]

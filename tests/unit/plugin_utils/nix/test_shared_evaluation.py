@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix import shared_evaluation
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation import Evaluated, Failed
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation_cache import EvaluationCache, Store
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation_cache import EvaluationCache, JsonDirectory
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.shared_evaluation import Answer, SharedEvaluation
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
 
@@ -228,12 +228,12 @@ def test_a_file_that_is_not_understood_counts_as_none(cache: EvaluationCache, tm
 
 
 def test_only_so_many_are_kept_and_the_oldest_go_first(tmp_path: Path) -> None:
-    store = Store(tmp_path / "store")
+    directory = JsonDirectory(tmp_path / "kept")
     now = time.time()
     for age in range(5):
-        store.write(f"entry-{age}", age)
-        os.utime(tmp_path / "store" / f"entry-{age}.json", (now - age * 100, now - age * 100))
-    store.prune(keep=3)
-    assert [store.read(f"entry-{age}") for age in range(5)] == [0, 1, 2, None, None]
-    store.prune(seconds=150)
-    assert [store.read(f"entry-{age}") for age in range(5)] == [0, 1, None, None, None]
+        directory.write(f"entry-{age}", age)
+        os.utime(tmp_path / "kept" / f"entry-{age}.json", (now - age * 100, now - age * 100))
+    directory.prune(keep=3)
+    assert [directory.read(f"entry-{age}") for age in range(5)] == [0, 1, 2, None, None]
+    directory.prune(seconds=150)
+    assert [directory.read(f"entry-{age}") for age in range(5)] == [0, 1, None, None, None]

@@ -31,11 +31,7 @@ def test_nothing_is_read_from_an_empty_answer() -> None:
     assert store.parse_paths("\n") == []
 
 
-def test_queries_are_plain_argument_lists() -> None:
-    assert store.closure(BASH) == ["nix-store", "--query", "--requisites", BASH]
-    assert store.references(BASH) == ["nix-store", "--query", "--references", BASH]
-    assert store.outputs(f"{BASH}.drv") == ["nix-store", "--query", "--outputs", f"{BASH}.drv"]
-    assert store.invalid_paths(BASH) == ["nix-store", "--check-validity", "--print-invalid", BASH]
+def test_a_root_protects_a_path() -> None:
     assert store.protect(BASH, "/r") == ["nix-store", "--realise", BASH, "--add-root", "/r"]
 
 
