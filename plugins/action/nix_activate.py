@@ -77,9 +77,9 @@ class ActionModule(NixAction):
                 f"the dry run ended with exit code {answer.exit_code}", log=answer.log, **details(request, answer)
             )
         difference = self._difference(link, answer, options["source_host"])
-        if answer.units_failed and request.failed_units == "fail":
+        if answer.failed_units and request.failed_units == "fail":
             raise ActivationError(
-                f"the new system runs, but these units failed: {', '.join(answer.units_failed)}",
+                f"the new system runs, but {answer.failed_units}",
                 log=answer.log,
                 advice="look at the units on the machine; deploying again tries them again",
                 **details(request, answer) | difference | {"changed": True},
@@ -141,8 +141,8 @@ class ActionModule(NixAction):
 
     def _warnings(self, answer: Answer) -> list[str]:
         warnings = [f"{self.play_host}: {text}" for text in answer.warnings]
-        if answer.units_failed:
-            warnings.append(f"{self.play_host}: these units failed: {', '.join(answer.units_failed)}")
+        if answer.failed_units:
+            warnings.append(f"{self.play_host}: {answer.failed_units}")
         return warnings
 
 

@@ -12,7 +12,9 @@ import typing as t
 
 from .request import STORE_PATH
 
-OUTCOMES = frozenset(("unchanged", "activated", "rolled_back", "rollback_failed", "failed", "refused", "unknown"))
+OUTCOMES = frozenset(
+    ("unchanged", "activated", "rolled_back", "rollback_failed", "superseded", "failed", "refused", "unknown")
+)
 GOOD = frozenset(("unchanged", "activated"))
 
 
@@ -41,6 +43,7 @@ class Answer:
     cause: str = ""
     advice: str | None = None
     exit_code: int | None = None
+    ending: str | None = None
     units_failed: tuple[str, ...] = ()
     reboot_required: bool = False
     seconds: int | None = None
@@ -53,6 +56,13 @@ class Answer:
     def good(self) -> bool:
         """Whether the host is what it was meant to be."""
         return self.outcome in GOOD
+
+    @property
+    def failed_units(self) -> str | None:
+        """What to say of units that failed, or None when none did; the target knows that without their names too."""
+        if self.units_failed:
+            return f"these units failed: {', '.join(self.units_failed)}"
+        return "units failed, and the log may tell which" if self.ending == "units" else None
 
     def to_result(self) -> dict[str, t.Any]:
         """Return the fields of a module's result."""
@@ -94,6 +104,7 @@ def parse_answer(text: str) -> Answer:
         cause=one.get("cause", ""),
         advice=one.get("advice") or None,
         exit_code=number(one.get("exit_code")),
+        ending=one.get("ending"),
         units_failed=tuple(filter(None, re.split(r"[,\s]+", one.get("units_failed", "")))),
         reboot_required=one.get("reboot_required") == "yes",
         seconds=number(one.get("seconds")),
@@ -154,6 +165,7 @@ def _from_journal(line: str) -> Answer:
         closure=store_path(after.get("closure")),
         cause="the machine has forgotten the details of this deployment since",
         exit_code=number(entry.get("exit_code")),
+        ending=entry.get("ending"),
         units_failed=units,
         seconds=number(entry.get("seconds")),
         journal=entry,

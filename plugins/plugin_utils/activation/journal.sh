@@ -44,8 +44,8 @@ write_journal() { # one line of the variables that `finish` has set; bounded, so
             "${entry%\}}" "$outcome" "$started" "$(json_number "$seconds")"
         printf ',"from":{"generation":%s,"closure":%s,"running":%s}' \
             "$(json_number "$recorded_generation")" "$(json_path "$recorded_default")" "$(json_path "$recorded_running")"
-        printf ',"to":{"generation":%s,"closure":%s},"exit_code":%s,"units_failed":%s}\n' \
-            "$(json_number "$generation")" "$(json_path "$closure")" "$(json_number "$code")" "$(json_names "$units")"
+        printf ',"to":{"generation":%s,"closure":%s},"exit_code":%s,"ending":"%s","units_failed":%s}\n' \
+            "$(json_number "$generation")" "$(json_path "$closure")" "$(json_number "$code")" "$ending" "$(json_names "$units")"
     } >"$run/entry" && (umask 077 && cat "$run/entry" >>"$journal") || return
     if [ "$(wc -l <"$journal")" -gt 1000 ]; then
         (umask 077 && tail -n 500 "$journal" >"$journal.new") && mv -f "$journal.new" "$journal"

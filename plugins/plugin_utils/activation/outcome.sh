@@ -8,6 +8,7 @@ refuse() { # end without having touched anything; $1 says why
     cause=$1
     rm -f "$run/reserve" "$run/closure" "$run/before"
     write_outcome refused
+    empty_program
     release_lock
     exit 0
 }
@@ -21,6 +22,7 @@ finish() { # end with outcome $1
     settle
     write_journal || say warning 'the journal could not be written' >>"$run/warnings"
     write_outcome "$1"
+    empty_program
     release_lock
     for directory in "$state"/runs/*; do
         [ "$directory" = "$run" ] || [ ! -e "$directory/outcome" ] || rm -rf "$directory"
@@ -28,10 +30,15 @@ finish() { # end with outcome $1
     exit 0
 }
 
+empty_program() { # it holds the settings of Nix, which may be secret; whoever comes late to recover finds nothing to do
+    (: >"$run/program")
+}
+
 # Remember whether the profile's closure was left half active: then the next deployment of the same is not "unchanged".
 settle() {
-    case $outcome:$units in
-        activated: | confirmed: | rolled_back:*)
+    case $outcome:$ending in
+        superseded:*) return ;;
+        activated:active | activated:reboot | activated: | rolled_back:*)
             [ -e "$state/unsettled" ] || return 0
             grep -vFx -e "$profile" "$state/unsettled" >"$state/unsettled.new"
             ;;
@@ -52,6 +59,7 @@ write_outcome() {
         say cause "$cause"
         say seconds "$seconds"
         say exit_code "$code"
+        say ending "$ending"
         say units_failed "$units"
         say closure "$closure"
         say previous_generation "$recorded_generation"

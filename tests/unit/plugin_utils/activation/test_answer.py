@@ -73,3 +73,9 @@ def test_what_is_no_store_path_is_none(path: str) -> None:
 
 def test_every_outcome_is_json() -> None:
     assert parse_answer(ANSWER).to_result()["previous"] == {"generation": 41, "closure": OLD, "running": OLD}
+
+
+def test_units_fail_by_the_exit_codes_meaning_and_not_by_their_names() -> None:
+    assert parse_answer("outcome=activated\nending=units").failed_units == "units failed, and the log may tell which"
+    assert parse_answer(ANSWER).failed_units == "these units failed: a.service, b.service"
+    assert parse_answer("outcome=activated\nending=active").failed_units is None

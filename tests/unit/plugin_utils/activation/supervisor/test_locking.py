@@ -46,3 +46,50 @@ def test_asking_again_waits_for_what_was_begun_and_begins_nothing(nixos: NixOS, 
     thread.join()
     assert nixos.calls == ["test slow", "boot slow"]
     assert deploy(nixos, slow).outcome == "activated"
+
+
+def test_a_script_that_comes_second_leaves_the_first_ones_directory_alone(nixos: NixOS, old: str) -> None:
+    asked = nixos.request(nixos.system("nixos-new"))
+    run = nixos.state / "runs" / asked.id
+    # In the moment between looking and beginning, the same script on another connection has begun, and ended.
+    nixos.replace_tool(
+        "mkdir", f'{{mkdir}} "$@" && [ -e "{run}" ] || {{mkdir}} "{run}" && echo outcome=activated >"{run}/outcome"'
+    )
+    assert deploy(nixos, asked).outcome == "activated"
+    assert (run / "outcome").exists()
+    assert nixos.calls == []
+
+
+def test_a_deployment_that_is_launched_twice_runs_once(nixos: NixOS, old: str) -> None:
+    slow = nixos.request(nixos.system("nixos-slow", trouble="sleep 1"))
+    thread = nixos.start(slow)
+    nixos.program(slow, "run")
+    nixos.program(slow, "recover")
+    thread.join()
+    assert deploy(nixos, slow).outcome == "activated"
+    assert nixos.calls == ["test slow", "boot slow"]
+
+
+def test_a_takeover_that_nobody_lives_to_end_does_not_stand_in_the_way(nixos: NixOS, old: str) -> None:
+    (nixos.state / "takeover").mkdir(parents=True)
+    (nixos.state / "lock").symlink_to("runs/long-gone/holder")
+    assert nixos.deploy(nixos.system("nixos-new")).outcome == "activated"
+    assert sorted(path.name for path in nixos.state.iterdir()) == ["journal.jsonl", "runs"]
+
+
+def test_both_systems_are_kept_from_the_garbage_collector_for_as_long_as_it_lasts(nixos: NixOS, old: str) -> None:
+    new = nixos.system("nixos-new", trouble="sleep 1")
+    asked = nixos.request(new)
+    thread = nixos.start(asked)
+    run = nixos.state / "runs" / asked.id
+    assert [nixos.there(str((run / root).readlink())) for root in ("closure", "before")] == [new, old]
+    thread.join()
+    assert not [root for root in ("closure", "before") if (run / root).is_symlink()]
+
+
+def test_the_settings_of_nix_are_not_left_behind(nixos: NixOS, old: str) -> None:
+    asked = nixos.request(nixos.system("nixos-new"), nix_options={"access-tokens": "example.org=secret"})
+    deploy(nixos, asked)
+    files = [path for path in (nixos.state / "runs" / asked.id).iterdir() if path.is_file()]
+    assert files
+    assert not [path for path in files if b"secret" in path.read_bytes()]
