@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import typing as t
 from pathlib import Path
@@ -134,6 +135,25 @@ def test_a_build_without_end_is_given_up(project: Project) -> None:
     result = build(project, "long", timeout=3)
     assert result["cause"] == "no end of the build after 3 s"
     wait_until(lambda: not running(LONG.split()[1]))
+
+
+def test_the_environment_of_a_task_reaches_nix_on_the_controller(project: Project) -> None:
+    project.write_flake(OUTPUTS)
+    options = {"flake": f"path:{project.flake}", "attr": "library"}
+    run = project.run("nix_build", options, {"web": {}}, environment={"PATH": "/nonexistent"})
+    assert "there is no nix on the controller" in run.results["web"]["cause"]
+    run = project.run("nix_build", options, {"web": {}}, environment={"NIX_CONFIG": "builders =\nmax-jobs = 0\n"})
+    assert "max-jobs = 0" in run.results["web"]["cause"]
+
+
+def test_a_setting_of_nix_takes_effect_and_is_shown_nowhere(project: Project) -> None:
+    project.write_flake(OUTPUTS)
+    secret = {"access-tokens": "example.org=ghp_secret", "builders": "", "max-jobs": 0, "substitute": False}
+    options = {"flake": f"path:{project.flake}", "attr": "library", "nix_options": secret}
+    run = project.run("nix_build", options, {"web": {}}, "-vvv")
+    assert run.results["web"]["failed"]
+    assert "ghp_secret" not in json.dumps(run.results)
+    assert "ghp_secret" not in run.output
 
 
 @pytest.mark.parametrize("host", ["../../escape", "$(touch pwned)", "a b"])
