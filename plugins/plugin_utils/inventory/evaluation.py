@@ -15,6 +15,7 @@ import typing as t
 from ..errors import InventoryError, NixError
 from ..nix.command import nix, with_settings
 from ..nix.language import string_literal
+from ..nix.source import override_arguments
 from ..process import CommandTimeoutError, run
 from .fields import quoted, shown
 from .place import FlakeOutput, NixFile
@@ -112,12 +113,10 @@ def evaluation_command(place: NixFile | FlakeOutput, function: str, settings: Se
 
 def flake_arguments(place: FlakeOutput, settings: Settings, suffix: str = "#.") -> list[str]:
     """Return the arguments that name a flake to Nix; by default all of its outputs, as the attribute path ``.``."""
-    overrides = [word for name, flake in settings.override_inputs.items() for word in ("--override-input", name, flake)]
     # A path is told as the working directory: some characters of it would mean something else in a flake reference.
     reference = "." if is_local(place) else place.flake
     return [
-        "--no-write-lock-file",
-        *overrides,
+        *override_arguments(settings.override_inputs),
         *(["--impure"] if settings.impure else []),
         f"{reference}{suffix}",
     ]

@@ -98,8 +98,7 @@ class Source:
     def _overrides(self) -> list[str]:
         if self.flake is None:
             return []
-        overrides = [word for name, flake in self.override_inputs.items() for word in ("--override-input", name, flake)]
-        return [*overrides, NO_LOCK_FILE]
+        return override_arguments(self.override_inputs)
 
     def _at(self, path: str) -> list[str]:
         """Return the words that name an attribute of the source; no path is the source itself."""
@@ -108,6 +107,11 @@ class Source:
             return ["--", f"{self.flake}#.{path}"]
         given = ["--file", self.file] if self.file is not None else ["--expr", str(self.expression)]
         return [*given, "--", path or "."]
+
+
+def override_arguments(inputs: Mapping[str, str]) -> list[str]:
+    """Return the words that replace inputs of a flake, by name, and leave its lock file as it is."""
+    return [*(word for name, flake in inputs.items() for word in ("--override-input", name, flake)), NO_LOCK_FILE]
 
 
 @dataclasses.dataclass(frozen=True)

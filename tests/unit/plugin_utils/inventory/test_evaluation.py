@@ -60,7 +60,7 @@ def test_settings_are_arguments_of_their_own() -> None:
     command = evaluation_command(FlakeOutput("/f"), "FUNCTION", settings, report=False)
     assert command[0] == "/opt/nix"
     assert command[6:] == [
-        *("--no-write-lock-file", "--override-input", "nixpkgs", "path:/x; touch y", "--impure", ".#."),
+        *("--override-input", "nixpkgs", "path:/x; touch y", "--no-write-lock-file", "--impure", ".#."),
         *("--apply", "FUNCTION"),
     ]
 
