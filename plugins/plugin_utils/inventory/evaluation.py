@@ -159,8 +159,10 @@ def run_nix(command: list[str], place: NixFile | FlakeOutput, settings: Settings
             advice="install Nix, say where it is with nix_executable, or keep the nodes in JSON or YAML, "
             "which are read without Nix",
         ) from None
-    except PermissionError:
-        raise InventoryError(f"{place}: {quoted(settings.executable)} cannot be run, permission denied") from None
+    except OSError as error:
+        raise InventoryError(
+            f"{place}: {quoted(settings.executable)} cannot be run: {error.strerror or error}"
+        ) from None
     except CommandTimeoutError:
         raise InventoryError(
             f"{place}: the evaluation took longer than {settings.timeout:g} seconds and was ended",
