@@ -76,8 +76,9 @@ class ActionModule(NixAction):
 
     def _others(self, options: dict[str, t.Any]) -> Iterator[str]:
         """Yield the attributes of the hosts that can be evaluated along with this one."""
-        names = options["host_variables"]
-        attribute, alike = names["attr"], [name for option, name in names.items() if option != "attr"]
+        names = dict(options["host_variables"])
+        attribute = names.pop("attr", HOST_VARIABLES["attr"])
+        alike = list(names.values())
         mine = variables_of(self, self.play_host, alike)
         for host in options["hosts"]:
             if host == self.play_host:
