@@ -48,8 +48,7 @@ SHARING = ("build", "fleet")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let files run side by side where each has a fleet of its own (`pytest -n 3 --dist loadgroup`)."""
     for item in items:
-        group = "shared" if item.path.parent.name in SHARING else str(item.path.relative_to(Path(__file__).parent))
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group("shared" if item.path.parent.name in SHARING else str(item.path)))
 
 
 @pytest.fixture(scope="session")
