@@ -44,10 +44,11 @@ def perform(answer: str, *, check: bool = False, diff: bool = False, **given: t.
         check_mode = check
         diff_mode = diff
         play_host = "vps"
-        variables: t.ClassVar[dict[str, t.Any]] = {}
 
     options = {name: option.get("default") for name, option in ActionModule.argument_spec.items()}
-    return Action.__new__(Action).perform({**options, "closure": NEW, **given})
+    action = Action.__new__(Action)
+    action.variables = {}
+    return action.perform({**options, "closure": NEW, **given})
 
 
 def test_an_activation_is_a_change() -> None:
@@ -81,9 +82,9 @@ def test_the_message_says_what_became_of_the_machine(outcome: str, given: dict[s
 
 def test_a_success_and_a_failure_name_the_deployment() -> None:
     assert perform(f"outcome=activated\n{STANDING}")["id"]
-    for answer, given in ((FAILED_UNITS, {}), ("", {}), ("outcome=refused\n", {}), ("", {"activation_timeout": 0})):
+    for answer, seconds in ((FAILED_UNITS, 9), ("", 9), ("outcome=refused\n", 9), ("", 0)):
         with pytest.raises(ActivationError) as raised:
-            perform(answer, **given)
+            perform(answer, activation_timeout=seconds)
         assert raised.value.details["id"]
 
 
