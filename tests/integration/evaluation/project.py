@@ -205,7 +205,7 @@ class Project:
             "XDG_STATE_HOME": str(self.directory / "state"),
         }
 
-    def results(self, hosts: t.Iterable[str]) -> dict[str, dict[str, t.Any]]:
+    def results(self, hosts: t.Iterable[str]) -> dict[str, t.Any]:
         files = {host: self.directory / "reports" / str(uuid.uuid5(TO_UUID, host)) for host in hosts}
         return {host: json.loads(file.read_text()) for host, file in files.items() if file.exists()}
 

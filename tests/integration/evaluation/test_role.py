@@ -51,7 +51,9 @@ def test_a_host_with_an_override_of_its_own_is_evaluated_with_it_and_apart(proje
             "outputs = { self }", f'inputs.d.url = "path:{project.directory}/one"; outputs = {{ self, d }}'
         )
     )
-    fleet = {name: {"nix_flake": f"path:{project.flake}", "nix_attr": name} for name in NAMES}
+    fleet: dict[str, dict[str, t.Any]] = {
+        name: {"nix_flake": f"path:{project.flake}", "nix_attr": name} for name in NAMES
+    }
     fleet["c"]["deploy_override_inputs"] = {"d": f"path:{project.directory}/two"}
     run = project.run_role({}, fleet)
     assert names_of(run.evaluated) == dict.fromkeys(NAMES, "one") | {"c": "two"}, run.output

@@ -133,7 +133,9 @@ def test_what_is_missing_is_copied_and_counted(target: Target) -> None:
 
 def test_what_is_there_is_kept_from_the_garbage_collector(target: Target) -> None:
     target.run(paths=[TWO])
-    assert (target.directory / "state" / "nix.fleet" / "gcroots" / "copied" / "vps-1" / "1").readlink() == pathlib.Path(TWO)
+    assert (target.directory / "state" / "nix.fleet" / "gcroots" / "copied" / "vps-1" / "1").readlink() == pathlib.Path(
+        TWO
+    )
 
 
 def test_check_mode_says_what_would_be_copied_and_writes_nothing(target: Target) -> None:
