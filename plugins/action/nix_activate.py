@@ -34,6 +34,7 @@ ADVICE = {
     "rolled_back": "correct the configuration and deploy again",
     "rollback_failed": "look at the machine at once: neither the new system nor the one before it runs as it should",
     "failed": "the machine may be between two systems: correct the cause and deploy again, or return with rollback",
+    "superseded": "look at what runs there now, and deploy again",
 }
 
 

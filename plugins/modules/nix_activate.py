@@ -184,6 +184,7 @@ outcome:
     - How it ended. Everything but V(unchanged) and V(activated) fails the host.
     - V(rolled_back) is back on the recorded generation and system. V(rollback_failed) is neither here nor there.
     - V(failed) stays where the failure left it, because no rollback was wanted or there was nothing to return to.
+    - V(superseded) was interrupted, and others have brought the machine to another system since, which was left alone.
     - V(refused) has not touched anything. V(unknown) could not be learned.
   type: str
   returned: always
