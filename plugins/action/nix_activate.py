@@ -77,6 +77,10 @@ class ActionModule(NixAction):
             raise ActivationError(
                 f"the dry run ended with exit code {answer.exit_code}", log=answer.log, **details(request, answer)
             )
+        if request.goal == "dry-activate":
+            # What was asked for is this text, whatever the verbosity.
+            for line in answer.log.splitlines():
+                self.announce(line)
         difference = self._difference(link, answer, options["source_host"])
         if answer.failed_units and request.failed_units == "fail":
             raise ActivationError(
@@ -89,6 +93,7 @@ class ActionModule(NixAction):
             **answer.to_result(),
             **difference,
             "id": request.id,
+            "goal": request.goal,
             "changed": answer.outcome != "unchanged",
             "msg": sentence(request, answer),
         }

@@ -179,6 +179,11 @@ msg:
   type: str
   returned: always
   sample: nixos-system-vps-25.11 runs now and is the default, generation 41 → 42
+goal:
+  description: The O(goal) that was pursued.
+  type: str
+  returned: success
+  sample: switch
 outcome:
   description:
     - How it ended. Everything but V(unchanged) and V(activated) fails the host.

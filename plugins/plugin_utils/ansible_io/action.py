@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -37,12 +38,27 @@ class NixAction(ActionBase):
         self.variables: dict[str, t.Any] = task_vars or {}
         _validation, options = self.validate_argument_spec(argument_spec=self.argument_spec, **self.constraints)
         try:
-            result.update(self.perform(plain(options)))
+            result.update(self._perform(plain(options)))
         except NixError as error:
             error.host = error.host or self.host
             # Returned, not raised: ansible-core 2.19 and later print an exception, and then the result that says the same.
             result.update({"changed": False, **error.to_result(), "failed": True, "msg": error.headline})
         return result
+
+    def _perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        try:
+            return self.perform(options)
+        except AnsibleConnectionFailure as error:
+            if self.host == self.play_host:
+                raise
+            # Ansible would call the play host unreachable, which nobody has tried to reach.
+            known = self.host in self.variables.get("hostvars", {})
+            raise NixError(
+                f"{self.host}, which this task of {self.play_host} is delegated to, cannot be reached: {error}",
+                advice=f"see that {self.host} is up, or delegate to another machine (deploy_build_on)"
+                if known
+                else f"{self.host} is not in the inventory: check the name (deploy_build_on, delegate_to)",
+            ) from error
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Do the work and return the result's fields, ``changed`` among them."""

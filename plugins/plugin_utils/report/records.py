@@ -123,6 +123,10 @@ def _activated(record: HostRecord, event: TaskEvent) -> HostRecord:
     outcome = _activation_outcome(event) or ("activated" if changed else "unchanged")
     if event.check_mode:
         outcome = "would change" if changed else "unchanged"
+    elif changed and result.get("goal") == "boot":
+        outcome = "set for boot"
+    elif result.get("goal") == "dry-activate":
+        outcome = "dry run"
     return dataclasses.replace(
         record,
         outcome=outcome,

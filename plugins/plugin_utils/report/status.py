@@ -51,7 +51,19 @@ def _word(host: HostRecord) -> Word:
     running, default = facts.get("current_system"), facts.get("default")
     if running and default and running != default and not facts.get("specialisation"):
         return Word("boots another", "changed")
+    if _last_failure(facts):
+        return Word("to be repeated", "changed")
     return Word("settled", "ok")
+
+
+def _last_failure(facts: Mapping[str, t.Any]) -> str | None:
+    """Return how the last deployment failed, if it did: deploying again would do something."""
+    last = (facts.get("journal") or [{}])[-1]
+    if last.get("units_failed"):
+        return f"the last deployment left failed units: {', '.join(last['units_failed'])}"
+    if last.get("outcome") in (None, "activated"):
+        return None
+    return f"the last deployment ended {str(last['outcome']).replace('_', ' ')}"
 
 
 def _notes(host: HostRecord) -> list[str]:
@@ -62,6 +74,8 @@ def _notes(host: HostRecord) -> list[str]:
         notes.append(f"deployment {lock.get('id')} by {lock.get('holder')} since {lock.get('started')}")
     if facts.get("interrupted"):
         notes.append("the last deployment ended without finishing; deploy again, which makes up for it")
+    if failure := _last_failure(facts):
+        notes.append(failure)
     if facts.get("specialisation"):
         notes.append(f"runs the specialisation {facts['specialisation']} of what it boots")
     if _word(host).text == "boots another":

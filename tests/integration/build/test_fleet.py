@@ -114,7 +114,8 @@ def test_a_foreign_system_is_told_where_to_build(elsewhere: Elsewhere) -> None:
 
 def test_a_flake_is_evaluated_and_built_where_it_is(elsewhere: Elsewhere) -> None:
     flake = elsewhere.flake / "flake.nix"
-    lab("exec", "homelab", "--", "/bin/sh", "-c", 'mkdir -p /tmp/fleet; printf %s "$1" >/tmp/fleet/flake.nix; echo content >/tmp/fleet/file', "sh", flake.read_text())  # fmt: skip
+    write = 'mkdir -p /tmp/fleet; printf %s "$1" >/tmp/fleet/flake.nix; echo content >/tmp/fleet/file'
+    lab("exec", "homelab", "--", "/bin/sh", "-c", write, "sh", flake.read_text())
     options = {"flake": "path:/tmp/fleet", "attr": "x86_64-linux.good"}
     for changed in (True, False):
         run = elsewhere.run("nix_build", options, {"homelab": {}}, "-l", "homelab", delegate_to="homelab")

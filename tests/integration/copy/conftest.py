@@ -41,7 +41,7 @@ class Copying:
 
     def results(self) -> dict[str, Result]:
         """Wait for the end, and return what came of it by host."""
-        self.output, _ = self.process.communicate(timeout=300)
+        self.output, _errors = self.process.communicate(timeout=300)
         answers = {file.name: json.loads(file.read_text()) for file in self._results.iterdir()}
         assert answers, self.output
         return answers

@@ -222,7 +222,7 @@ def test_a_task_that_tries_again_evaluates_again(project: Project) -> None:
     repaired = project.flake / "flake.nix"
     task = {"until": "result is succeeded", "retries": 20, "delay": 1}
     run = project.start("nix_eval", EACH, hosts(project, "a"), **task)
-    wait_until(lambda: (project.directory / "calls").exists())
+    wait_until((project.directory / "calls").exists)
     repaired.write_text(repaired.read_text().replace('throw "not yet"', 'mk "a" ""'))
     assert run.wait(60) == 0, (project.directory / "output").read_text()
     assert not project.results(["a"])["a"]["failed"]

@@ -21,12 +21,12 @@ class Connection:
     """A connection of Ansible's that breaks in the way that each of ``faults`` says, and then works."""
 
     def __init__(self, *faults: Exception | str) -> None:
-        self.faults = list(faults)
+        self.faults: list[Exception | str] = list(faults)
 
     def execute(self, command: str, data: bytes) -> dict[str, t.Any]:
-        fault = self.faults.pop(0) if self.faults else ""
+        fault: t.Any = self.faults.pop(0) if self.faults else ""
         if isinstance(fault, Exception):
-            raise fault
+            raise fault  # pylint: disable=raising-bad-type
         done = subprocess.run(["sh", "-c", command], input=data, capture_output=True, check=False)
         stdout, stderr = done.stdout.decode(), done.stderr.decode()
         if fault == "ssh":

@@ -106,6 +106,14 @@ def test_check_mode_says_what_would_happen() -> None:
     assert only(would).outcome == "would change"
 
 
+def test_a_system_for_the_next_boot_is_not_said_to_run() -> None:
+    assert only(event("nix_activate", changed=True, outcome="activated", goal="boot")).outcome == "set for boot"
+
+
+def test_a_dry_run_is_not_said_to_be_a_deployment() -> None:
+    assert only(event("nix_activate", changed=False, outcome="unchanged", goal="dry-activate")).outcome == "dry run"
+
+
 def test_hosts_of_other_tasks_are_left_out() -> None:
     assert records([event(None), event(None, "failed", msg="x")]) == ()
 

@@ -64,6 +64,17 @@ def test_a_state_says_whether_something_is_left_to_do(facts: dict[str, t.Any], s
     assert report(seen(**facts))[-1].startswith(f"1 host: 1 {state} ")
 
 
+def test_a_last_deployment_that_failed_is_to_be_repeated() -> None:
+    lines = report(seen(journal=[{"outcome": "rolled_back"}]))
+    assert "to be repeated" in lines[1]
+    assert "the last deployment ended rolled back" in lines[2]
+
+
+def test_failed_units_of_the_last_deployment_are_named() -> None:
+    lines = report(seen(journal=[{"outcome": "activated", "units_failed": ["page.service"]}]))
+    assert "the last deployment left failed units: page.service" in lines[2]
+
+
 def test_a_host_that_boots_something_else_says_what() -> None:
     assert any(OTHER in line for line in report(seen(default=OTHER)))
 

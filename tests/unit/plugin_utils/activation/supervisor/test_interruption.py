@@ -116,7 +116,7 @@ def test_an_interrupted_system_that_was_made_whole_by_hand_and_booted_is_not_und
 def test_a_late_recovery_leaves_the_deployment_that_runs_now_alone(nixos: NixOS, old: str) -> None:
     slow = cut_off(nixos)
     hold_lock(nixos)
-    for _ in range(2):
+    for _time in range(2):
         nixos.program(slow, "recover")
     assert nixos.calls == ["test slow"]
     assert nixos.journal == []
