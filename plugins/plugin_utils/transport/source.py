@@ -28,8 +28,9 @@ if t.TYPE_CHECKING:
 SENDER_PATIENCE = 3
 
 # Reads settings for Nix up to an empty line, runs a command, and prints an empty line to standard error now and then
-# until it ends. The end of standard input ends the command: its output would otherwise wait for ever in a session that nobody listens to any more. Then the socket is
-# of no use, and sshd does not remove it. One line, since it passes through whatever shell the user logs in to.
+# until it ends. The end of standard input ends the command: its output would otherwise wait for ever in a session
+# that nobody listens to any more. Then the socket is of no use, and sshd does not remove it. One line, since it
+# passes through whatever shell the user logs in to.
 BEATING = "; ".join(
     [
         *NIX_PATH.splitlines(),
