@@ -79,5 +79,6 @@ def test_a_field_that_would_change_the_contract_is_refused(name: str) -> None:
         host_variables(node(fields={name: 1}))
 
 
+@pytest.mark.skipif(not hasattr(constants, "INTERNAL_STATIC_VARS"), reason="this ansible-core does not list them")
 def test_every_name_that_this_ansible_sets_itself_is_known() -> None:
     assert set(constants.INTERNAL_STATIC_VARS) <= RESERVED
