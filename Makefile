@@ -63,9 +63,13 @@ lab: $(TOOLS) ## bring the rehearsal fleet up (seconds, but minutes the first ti
 lab-down: ## take the rehearsal fleet down, without a trace
 	@$(LAB) down
 
+# Looks at all of the machine, so nothing else may come and go.
+ALONE := tests/integration/lab/test_coming_and_going.py
+
 .PHONY: integration
 integration: lab ## what the collection does to the rehearsal fleet
-	@PYTHONPATH=.venv/collections pytest --numprocesses 4 --dist loadgroup $(ARGS) tests/integration
+	@PYTHONPATH=.venv/collections pytest $(ARGS) $(ALONE)
+	@PYTHONPATH=.venv/collections pytest --numprocesses 4 --dist loadgroup $(ARGS) $(ALONE:%=--ignore %) tests/integration
 
 .PHONY: molecule
 molecule: lab ## the roles' Molecule scenarios, on the rehearsal fleet

@@ -45,6 +45,8 @@ class Lab:
 SHARING = ("build", "fleet")
 
 
+# First, since pytest-xdist looks for the groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let files run side by side where each has a fleet of its own (`pytest -n 3 --dist loadgroup`)."""
     for item in items:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import typing as t
 from collections.abc import Callable
@@ -61,7 +62,8 @@ class Machine:
 
     def system(self, module: str = "{ }") -> str:
         """Build the host's configuration with a module more, bring it there, and return its path."""
-        nix = str(self.lab.root / ".lab/bin/nix")
+        # Where the controller has a Nix of its own, the lab brings none.
+        nix = shutil.which("nix") or str(self.lab.root / ".lab/bin/nix")
         expression = f"{_CONFIGURATION} module = {module}; in made.{_BUILT[self.name]}"
         built = subprocess.run(
             [nix, "build", "--impure", "--no-link", "--print-out-paths", "--expr", expression],
