@@ -28,7 +28,7 @@ demo: lab ## deploy a whole fleet of seven machines, made for it here, from one 
 	@tests/run/demo
 
 .PHONY: test
-test: $(TOOLS) ## every check there is; all of them run, and a table closes
+test: $(TOOLS) ## every check but the rehearsal; all of them run, and a table closes
 	@tests/run/everything $(PARTS)
 
 .PHONY: unit
@@ -66,10 +66,17 @@ lab-down: ## take the rehearsal fleet down, without a trace
 # Looks at all of the machine, so nothing else may come and go.
 ALONE := tests/integration/lab/test_coming_and_going.py
 
+# Not part of `test`: see `rehearsal`.
+LONG := tests/integration/fleet tests/integration/standins
+
 .PHONY: integration
 integration: lab ## what the collection does to the rehearsal fleet
 	@PYTHONPATH=.venv/collections pytest $(ARGS) $(ALONE)
-	@PYTHONPATH=.venv/collections pytest --numprocesses 4 --dist loadgroup $(ARGS) $(ALONE:%=--ignore %) tests/integration
+	@PYTHONPATH=.venv/collections pytest --numprocesses 4 --dist loadgroup $(ARGS) $(ALONE:%=--ignore %) $(LONG:%=--ignore %) tests/integration
+
+.PHONY: rehearsal
+rehearsal: lab ## whole deployments and their faults, and the stand-ins, one after the other
+	@PYTHONPATH=.venv/collections pytest $(ARGS) $(LONG)
 
 .PHONY: molecule
 molecule: lab ## the roles' Molecule scenarios, on the rehearsal fleet
