@@ -67,12 +67,12 @@ lab-down: ## take the rehearsal fleet down, without a trace
 ALONE := tests/integration/lab/test_coming_and_going.py
 
 # Not part of `test`: see `rehearsal`.
-LONG := tests/integration/fleet tests/integration/standins
+LONG := $(addprefix tests/integration/,activation build copy fleet lab/test_faults.py lab/test_hosts.py lab/test_power.py standins)
 
 .PHONY: integration
 integration: lab ## what the collection does to the rehearsal fleet
 	@PYTHONPATH=.venv/collections pytest $(ARGS) $(ALONE)
-	@PYTHONPATH=.venv/collections pytest --numprocesses 4 --dist loadgroup $(ARGS) $(ALONE:%=--ignore %) $(LONG:%=--ignore %) tests/integration
+	@PYTHONPATH=.venv/collections pytest $(ARGS) $(ALONE:%=--ignore %) $(LONG:%=--ignore %) tests/integration
 
 .PHONY: rehearsal
 rehearsal: lab ## whole deployments and their faults, and the stand-ins, one after the other
