@@ -8,10 +8,15 @@ from __future__ import annotations
 import shlex
 import typing as t
 
+from .terminal import harmless
+
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
 LOG_LINES = 25
+# What a machine says of itself may be of any length.
+LOG_CHARACTERS = 16_000
+CAUSE_CHARACTERS = 2_000
 
 
 class NixError(Exception):
@@ -19,6 +24,7 @@ class NixError(Exception):
 
     ``cause`` is one sentence. ``command`` is what was run, ``log`` what it printed (its last lines are kept), and
     ``advice`` the next step for the operator. The host is filled in at the border to Ansible when it is not known here.
+    All of them may be another machine's words: they are kept short, and fit to be printed.
     """
 
     stage: t.ClassVar[str] = "nix"
@@ -33,12 +39,12 @@ class NixError(Exception):
         advice: str | None = None,
         **details: t.Any,
     ) -> None:
-        super().__init__(cause)
-        self.cause = cause
+        self.cause = harmless(cause[:CAUSE_CHARACTERS])
+        super().__init__(self.cause)
         self.host = host
         self.command = tuple(command or ())
-        self.log = last_lines(log)
-        self.advice = advice
+        self.log = last_lines(harmless(log[-LOG_CHARACTERS:]))
+        self.advice = advice and harmless(advice[:CAUSE_CHARACTERS])
         self.details = details
 
     @property
@@ -47,12 +53,17 @@ class NixError(Exception):
         prefix = f"{self.host}: " if self.host else ""
         return f"{prefix}{self.stage}: {self.cause}"
 
+    @property
+    def command_line(self) -> str:
+        """The command as a shell takes it, or nothing."""
+        return harmless(shlex.join(self.command))
+
     def __str__(self) -> str:
         lines = [self.headline]
         if self.log:
             lines.append(self.log)
         if self.command:
-            lines.append(f"command: {shlex.join(self.command)}")
+            lines.append(f"command: {self.command_line}")
         if self.advice:
             lines.append(f"next: {self.advice}")
         return "\n".join(lines)
@@ -62,7 +73,7 @@ class NixError(Exception):
 
         What there is nothing to say of is left out.
         """
-        optional = {"command": shlex.join(self.command), "log": self.log, "advice": self.advice}
+        optional = {"command": self.command_line, "log": self.log, "advice": self.advice}
         return {
             "host": self.host,
             "stage": self.stage,
@@ -94,6 +105,24 @@ class ActivationError(NixError):
     """The target does not run what it was meant to run."""
 
     stage = "activation"
+
+
+class KeysError(NixError):
+    """The target does not have the secrets that it was to be brought."""
+
+    stage = "keys"
+
+
+class HeldBackError(NixError):
+    """The host was not to be begun with any more, since too many others have failed."""
+
+    stage = "rollout"
+
+
+class RebootError(NixError):
+    """The target was not rebooted, or not into the system that it was to come back on."""
+
+    stage = "reboot"
 
 
 class InventoryError(NixError):

@@ -13,11 +13,22 @@ import subprocess
 import threading
 import typing as t
 
+from .errors import NixError
+from .recent import Recent
+
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 GRACE_SECONDS = 5.0
 SIGNAL_SECONDS = 0.2
+
+# Some of what runs here hands on what another machine says, which may be anything and may have no end. More than the
+# largest evaluation prints, and less than what a controller would miss.
+MOST_OUTPUT = 256 << 20
+# Of standard error the last is kept. A longer line comes in pieces.
+MOST_ERRORS = 64 << 20
+LONGEST_LINE = 32 << 20
+CHUNK = 1 << 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,30 +64,36 @@ def run(
     cwd: str | None = None,
     timeout: float | None = None,
     on_stderr_line: Callable[[str], None] | None = None,
+    errors: str = "replace",
 ) -> Completed:
     """Run ``argv`` on the controller and return how it ended; a failure of the command is not an exception.
 
     The command is the leader of a process group of its own, and the whole group ends when the caller is
     interrupted, terminated, or out of time: an evaluation must not outlive the run that asked for it.
     With ``hold_stdin`` its standard input stays open after ``stdin``: on another machine, its end says that nobody waits any more.
-    ``environment`` is added to the caller's. Raises ``FileNotFoundError`` when there is no such program and
-    ``CommandTimeoutError`` after ``timeout`` seconds.
+    ``environment`` is added to the caller's. ``errors`` says what becomes of bytes in its output that are no text: with
+    `surrogateescape` none is lost. Raises ``FileNotFoundError`` when there is no such program,
+    ``CommandTimeoutError`` after ``timeout`` seconds, ``NixError`` when it prints more than there is room for, and what
+    ``on_stderr_line`` raised, once the command has ended.
     """
-    process = subprocess.Popen(
-        list(argv),
-        stdin=subprocess.PIPE if stdin is not None or hold_stdin else subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, **(environment or {})},
-        cwd=cwd,
-        start_new_session=True,
-    )
-    with _ended_with_caller(process) as told:
-        stdout: list[bytes] = []
-        stderr: list[str] = []
+
+    def begin() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            list(argv),
+            stdin=subprocess.PIPE if stdin is not None or hold_stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **(environment or {})},
+            cwd=cwd,
+            start_new_session=True,
+        )
+
+    with _ended_with_caller(begin) as (process, told):
+        output = _Output(process)
+        messages = _Errors(on_stderr_line)
         threads = [
-            threading.Thread(target=_read, args=(process.stdout, stdout), daemon=True),
-            threading.Thread(target=_read_lines, args=(process.stderr, stderr, on_stderr_line), daemon=True),
+            threading.Thread(target=output.read, daemon=True),
+            threading.Thread(target=messages.read, args=(process.stderr,), daemon=True),
             threading.Thread(target=_write, args=(process.stdin, stdin, hold_stdin), daemon=True),
         ]
         watchdog = _Watchdog(process, timeout)
@@ -89,7 +106,45 @@ def run(
             process.wait()
         if timeout is not None and watchdog.fired:
             raise CommandTimeoutError(argv, timeout)
-    return Completed(tuple(argv), process.returncode, b"".join(stdout).decode(errors="replace"), "".join(stderr))
+    if output.endless:
+        raise NixError(f"{argv[0]} printed more than {MOST_OUTPUT >> 20} MiB and was ended", log=messages.text)
+    if messages.raised is not None:
+        raise messages.raised
+    return Completed(tuple(argv), process.returncode, output.text(errors), messages.text)
+
+
+# What runs at the moment, in whichever thread; None once nothing may run any more.
+_running: set[subprocess.Popen[bytes]] | None = set()
+_running_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def _listed(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Let ``end_all`` know of ``process``."""
+    with _running_lock:
+        too_late = _running is None
+        if _running is not None:
+            _running.add(process)
+    if too_late:
+        end_group(process)
+    try:
+        yield
+    finally:
+        with _running_lock:
+            if _running is not None:
+                _running.discard(process)
+
+
+def end_all() -> None:
+    """End what runs in any thread, and what another thread is about to run: the program comes to its end."""
+    global _running
+    with _running_lock:
+        ending, _running = _running or set(), None
+    threads = [threading.Thread(target=end_group, args=(process,)) for process in ending]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,16 +178,54 @@ def _await(thread: threading.Thread, pointless: Callable[[], bool]) -> None:
         thread.join(SIGNAL_SECONDS)
 
 
-def _read(stream: t.IO[bytes], data: list[bytes]) -> None:
-    data.append(stream.read())
+class _Output:
+    """What a process prints, up to a limit that ends it."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.endless = False
+        self._process = process
+        self._read: list[bytes] = []
+
+    def read(self) -> None:
+        stream = t.cast("t.IO[bytes]", self._process.stdout)
+        size = 0
+        while chunk := stream.read(CHUNK):
+            size += len(chunk)
+            if size > MOST_OUTPUT:
+                self.endless = True
+                end_group(self._process)
+                return
+            self._read.append(chunk)
+
+    def text(self, errors: str) -> str:
+        return b"".join(self._read).decode(errors=errors)
 
 
-def _read_lines(stream: t.IO[bytes], lines: list[str], on_line: Callable[[str], None] | None) -> None:
-    for raw in stream:
-        line = raw.decode(errors="replace")
-        lines.append(line)
-        if on_line is not None:
-            on_line(line.rstrip("\n"))
+class _Errors:
+    """What a process prints on standard error: its last lines, each handed on as it comes."""
+
+    def __init__(self, on_line: Callable[[str], None] | None) -> None:
+        self.raised: BaseException | None = None
+        self._on_line = on_line
+        self._lines = Recent[str](MOST_ERRORS, len)
+
+    def read(self, stream: t.IO[bytes]) -> None:
+        while raw := stream.readline(LONGEST_LINE):
+            line = raw.decode(errors="replace")
+            self._lines.append(line)
+            self._hand_on(line)
+
+    @property
+    def text(self) -> str:
+        return "".join(self._lines)
+
+    def _hand_on(self, line: str) -> None:
+        if self._on_line is None or self.raised is not None:
+            return
+        try:
+            self._on_line(line.rstrip("\n"))
+        except BaseException as error:  # noqa: BLE001  # raised again when the process, which waits for a reader, has ended
+            self.raised = error
 
 
 def _write(stream: t.IO[bytes] | None, data: bytes | None, hold: bool) -> None:
@@ -169,35 +262,47 @@ class _Watchdog:
 
 
 @contextlib.contextmanager
-def _ended_with_caller(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
-    """End the process group when the block is left by an exception or the caller is told to end.
+def _ended_with_caller(
+    begin: Callable[[], subprocess.Popen[bytes]],
+) -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
+    """Begin a process, and end its group when the block is left by an exception or the caller is told to end.
 
-    Yields the signals that the caller was told so by.
+    Yields the process, and the signals that the caller was told so by.
     """
+    begun: list[subprocess.Popen[bytes]] = []
     told: list[int] = []
 
     def end(number: int, _frame: object) -> None:
         # Nothing is raised from here: a second signal would find us in the middle of ending it, or just after. The
         # block comes to its end with the process.
         told.append(number)
-        if len(told) == 1:
-            threading.Thread(target=end_group, args=(process,), daemon=True).start()
+        if len(told) == 1 and begun:
+            _end_in_background(begun[0])
 
     previous = {}
     # Ansible ends its workers with the signal that it was sent itself. They would hand it to their own process group,
-    # of which the command is no part, and be gone.
+    # of which the command is no part, and be gone. So before there is a command.
     if threading.current_thread() is threading.main_thread():
         previous = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield told
+        begun.append(begin())
+        if told:
+            _end_in_background(begun[0])
+        with _listed(begun[0]):
+            yield begun[0], told
     except BaseException:
-        end_group(process)
+        if begun:
+            end_group(begun[0])
         raise
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
     if told:
         raise KeyboardInterrupt if told[0] == signal.SIGINT else SystemExit(128 + told[0])
+
+
+def _end_in_background(process: subprocess.Popen[bytes]) -> None:
+    threading.Thread(target=end_group, args=(process,), daemon=True).start()
 
 
 def end_group(process: subprocess.Popen[bytes], grace: float = GRACE_SECONDS) -> None:

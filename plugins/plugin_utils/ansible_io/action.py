@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible.errors import AnsibleConnectionFailure
@@ -12,10 +13,29 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..errors import NixError
+from ..rollout.gate import hold_back
+from ..rollout.limit import most_failures
+from ..terminal import harmless
+from .bounded import bounded
+from .new_connection import new_connection
 from .plain import plain
+from .run import ledger
 from .shell import ConnectionShell
+from .terminal import TerminalShell, wants_terminal, without_terminal
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..transport.shell import Shell
+
+    # Ansible's own way to run a command, and ours, which has all that is to be said of it but these two.
+    LowLevel = Callable[..., Mapping[str, t.Any]]
+    Execute = Callable[[str, bytes | None], dict[str, t.Any]]
 
 display = Display()
+
+# What only asks a machine something may wait there for a garbage collection, and for nothing that takes longer.
+QUESTION_SECONDS = 1800.0
 
 
 class NixAction(ActionBase):
@@ -36,13 +56,14 @@ class NixAction(ActionBase):
         """Validate the task's options and perform it."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         self.variables: dict[str, t.Any] = task_vars or {}
+        without_terminal(self._connection)
         _validation, options = self.validate_argument_spec(argument_spec=self.argument_spec, **self.constraints)
         try:
-            result.update(self._perform(plain(options)))
+            result.update(_printable(self._perform(plain(options))))
         except NixError as error:
             error.host = error.host or self.host
             # Returned, not raised: ansible-core 2.19 and later print an exception, and then the result that says the same.
-            result.update({"changed": False, **error.to_result(), "failed": True, "msg": error.headline})
+            result.update(_printable({"changed": False, **error.to_result(), "failed": True, "msg": error.headline}))
         return result
 
     def _perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -50,6 +71,7 @@ class NixAction(ActionBase):
             return self.perform(options)
         except AnsibleConnectionFailure as error:
             if self.host == self.play_host:
+                ledger().note("unreachable", self.play_host, {"msg": str(error)})
                 raise
             # Ansible would call the play host unreachable, which nobody has tried to reach.
             known = self.host in self.variables.get("hostvars", {})
@@ -97,34 +119,91 @@ class NixAction(ActionBase):
         return bool(self._task.diff)
 
     @property
-    def shell(self) -> ConnectionShell:
+    def shell(self) -> Shell:
         """The shell of the machine that the task runs on, as the user that it escalates to."""
-        become = self._connection.become
-        # Absent before ansible-core 2.17, where every method but su could.
-        if become is not None and not getattr(become, "pipelining", become.name != "su"):
-            raise NixError(
-                f"become method {become.name} cannot hand a script to the user it becomes",
-                host=self.host,
-                advice="use a method that supports pipelining, such as sudo, doas or run0 (ansible_become_method)",
-            )
-        return self._shell(escalate=True)
+        return self.shell_within(None)
+
+    @property
+    def questions(self) -> Shell:
+        """The same, for what any machine answers sooner or later: one that does not is not waited for."""
+        return self.shell_within(QUESTION_SECONDS)
+
+    def shell_for_secrets(self, *, allow_disk: bool) -> Shell:
+        """Return the same as ``questions``, for scripts with what must come to no disk unless ``allow_disk``."""
+        execute = self._execution(self._low_level_execute_command, QUESTION_SECONDS)
+        return self._escalated(execute, self.login_shell, allow_disk=allow_disk)
+
+    def shell_within(self, seconds: float | None) -> Shell:
+        """Return the same, for scripts that end within ``seconds`` or are given up."""
+        return self._escalated(self._execution(self._low_level_execute_command, seconds), self.login_shell)
+
+    def fresh_shell_within(self, seconds: float) -> Shell:
+        """Return the same over a connection that shares no session with any other, made for each script."""
+        execute = self._execution(self._execute_afresh, seconds)
+        return self._escalated(execute, self._login(self._execute_afresh, seconds))
 
     @property
     def login_shell(self) -> ConnectionShell:
         """The same machine's shell as the user who logs in, without escalation."""
-        return self._shell(escalate=False)
+        return self._login(self._low_level_execute_command)
 
     def announce(self, text: str) -> None:
         """Print one line about this host on the terminal."""
-        display.display(f"{self.play_host}: {text}")
+        display.display(f"{self.play_host}: {harmless(text)}")
+
+    def hold_back(self, max_failed: str | None) -> None:
+        """Go no further when more other hosts have failed than ``max_failed`` says, or else the run."""
+        noted = ledger()
+        hosts = self.variables.get("ansible_play_hosts_all") or []
+        limit = noted.limit if max_failed is None else most_failures(max_failed, len(hosts))
+        if limit is not None:
+            # What Ansible itself calls failed is of this batch, and leaves out what was rescued, which is noted.
+            hold_back(noted, self.play_host, limit, self.variables.get("ansible_failed_hosts") or [])
 
     @property
     def escalates(self) -> bool:
         """Whether the task runs as another user than the one who logs in."""
         return bool(self._connection.become)
 
-    def _shell(self, *, escalate: bool) -> ConnectionShell:
-        def execute(command: str, data: bytes) -> dict[str, t.Any]:
-            return dict(self._low_level_execute_command(command, sudoable=escalate, in_data=data))
-
+    def _login(self, low_level: LowLevel, seconds: float = QUESTION_SECONDS) -> ConnectionShell:
+        execute = self._execution(functools.partial(low_level, sudoable=False), seconds)
         return ConnectionShell(self.host, execute, self._compute_environment_string().strip())
+
+    def _escalated(self, execute: Execute, login: ConnectionShell, *, allow_disk: bool = True) -> Shell:
+        if wants_terminal(self._connection.become):
+            return TerminalShell(login, execute, login.environment, allow_disk=allow_disk)
+        return ConnectionShell(self.host, execute, login.environment)
+
+    def _execution(self, low_level: LowLevel, seconds: float | None) -> Execute:
+        def execute(command: str, data: bytes | None) -> dict[str, t.Any]:
+            with bounded(self.host, seconds):
+                return dict(low_level(command, in_data=data))
+
+        return execute
+
+    def _execute_afresh(self, command: str, **rest: t.Any) -> Mapping[str, t.Any]:
+        shared = self._connection
+        self._connection = new_connection(shared)
+        try:
+            return dict(self._low_level_execute_command(command, **rest))
+        finally:
+            self._connection = shared
+
+
+# What Ansible prints of a result as it is.
+PRINTED = ("msg", "warnings", "diff")
+
+
+def _printable(result: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return ``result`` such that no machine's words reach the terminal as orders."""
+    return {name: _harmless_throughout(value) if name in PRINTED else value for name, value in result.items()}
+
+
+def _harmless_throughout(value: t.Any) -> t.Any:
+    if isinstance(value, str):
+        return harmless(value)
+    if isinstance(value, (list, tuple)):
+        return [_harmless_throughout(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _harmless_throughout(item) for name, item in value.items()}
+    return value

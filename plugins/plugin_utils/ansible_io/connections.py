@@ -24,7 +24,9 @@ from ..transport.local_link import LocalLink
 from ..transport.pulse import Pulse
 from ..transport.ssh_link import SshLink
 from ..transport.ssh_session import SshSession
+from .bounded import bounded
 from .shell import ConnectionShell
+from .terminal import without_terminal
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +38,9 @@ if t.TYPE_CHECKING:
 
 # Seconds without a sign of life after which a machine is given up, and after which it gives us up.
 TIMEOUT = 60.0
+
+# What is asked of another machine than the task's is answered within this many seconds, or not waited for.
+QUESTION_SECONDS = 1800.0
 
 # The length of a socket's path is limited to that of `sun_path`: 104 on macOS, less what ssh appends while it binds.
 SOCKET_PATH_LENGTH = 104 - 20
@@ -59,7 +64,7 @@ def opened_store(
 ) -> Iterator[pathlib.Path]:
     """Yield the controller's socket of ``store_of_connection``."""
     login = Login.of(action.login_shell) if action.escalates else None
-    door = open_door(action.shell, private=trusted, login=login, quiet=2 * timeout)
+    door = open_door(action.questions, private=trusted, login=login, quiet=2 * timeout)
     with (
         temporary_directory() as directory,
         link(action._connection, action.host, directory, compression=compression) as way,
@@ -158,6 +163,7 @@ def connection_to(action: NixAction, host: str) -> ConnectionBase:
     options = {name: variables[name] for name in names if name in variables}
     connection.set_options(task_keys=keywords, var_options={"_extras": {}, **options})
     connection.set_become_plugin(None)
+    without_terminal(connection)
     return connection
 
 
@@ -166,7 +172,8 @@ def shell_of(connection: ConnectionBase, host: str) -> ConnectionShell:
 
     def execute(command: str, data: bytes) -> dict[str, t.Any]:
         try:
-            rc, stdout, stderr = connection.exec_command(command, in_data=data, sudoable=False)
+            with bounded(host, QUESTION_SECONDS):
+                rc, stdout, stderr = connection.exec_command(command, in_data=data, sudoable=False)
         except AnsibleError as error:
             # Not this task's machine: Ansible would take its own host for unreachable.
             raise CopyError(

@@ -12,6 +12,8 @@ import typing as t
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ..activation.deployment import ConnectionLostError
+from ..errors import NixError
+from .bounded import NoAnswerError
 from .shell import AnswerBrokeOffError
 
 if t.TYPE_CHECKING:
@@ -44,6 +46,10 @@ class RenewableLink:
         except AnswerBrokeOffError as error:
             self._reached = True
             raise ConnectionLostError(self._unmarked(f"{error.cause}\n{error.log}".strip())) from error
+        except NoAnswerError as error:
+            # A line that died without a word looks like this.
+            self._reached = True
+            raise ConnectionLostError(error.cause) from error
         except AnsibleConnectionFailure as error:
             text = str(error)
             # Where nothing is told, waiting is the lesser evil: the script may be at work.
@@ -64,3 +70,25 @@ class RenewableLink:
 
     def _unmarked(self, text: str) -> str:
         return text.replace(f"{self._mark}\n", "").replace(self._mark, "")
+
+
+class FreshLink:
+    """Runs each script over a connection of its own, that of ``shell``: it stands for whoever comes after us.
+
+    A login that no longer runs what it is sent, or that may no longer escalate, is as lost as a line that is cut.
+    """
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+
+    def run(self, script: str) -> Completed:
+        """See ``Link.run``."""
+        try:
+            return self._shell.run(script)
+        except NixError as error:
+            raise ConnectionLostError(f"{error.cause}\n{error.log}".strip()) from error
+        except AnsibleError as error:
+            raise ConnectionLostError(str(error)) from error
+
+    def renew(self) -> None:
+        """See ``Link.renew``: every connection is a new one."""

@@ -15,7 +15,7 @@ from ..process import Completed
 from ..transport.shell import NIX_PATH
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 
 class AnswerBrokeOffError(NixError):
@@ -32,36 +32,48 @@ class ConnectionShell:
     def __init__(self, host: str, execute: Callable[[str, bytes], dict[str, t.Any]], environment: str = "") -> None:
         self.host = host
         self._execute = execute
-        self._environment = environment
+        self.environment = environment
 
     def run(self, script: str, *arguments: str) -> Completed:
         """See ``Shell.run``."""
         argv = ("sh", "-s", "--", *arguments)
+        refuse_unsendable(self.host, argv)
         marker = f"nix.fleet-{secrets.token_hex(8)}"
-        command = " ".join(filter(None, [self._environment, shlex.join(argv)]))
+        command = " ".join(filter(None, [self.environment, shlex.join(argv)]))
         answer = self._execute(command, framed(script, marker).encode())
-        stdout = str(answer.get("stdout") or "")
-        stderr = str(answer.get("stderr") or "")
-        output = unframed(stdout, marker)
-        if output is not None:
-            return Completed(argv, output.rc, output.text, stderr)
-        log = "\n".join(filter(None, [stdout, stderr]))
-        if begins(stdout, marker):
-            raise AnswerBrokeOffError(
-                "the machine's answer broke off in the middle",
-                host=self.host,
-                log=log.replace(f"{marker} begin\n", ""),
-                advice="see whether it is short of memory, or was being shut down; then run again",
-                rc=answer.get("rc"),
-            )
-        raise NixError(
-            "the machine did not run the script it was sent",
-            host=self.host,
-            command=argv[:2],
-            log=log,
-            advice="check that the login and its privilege escalation can run a POSIX sh: ansible HOST -m raw -a id",
+        return completed(self.host, argv, answer, marker)
+
+
+def refuse_unsendable(host: str, argv: tuple[str, ...]) -> None:
+    """Refuse what no command line can carry."""
+    if any("\0" in argument for argument in argv):
+        raise NixError("what is to be sent to the machine has a null character", host=host, command=argv)
+
+
+def completed(host: str, argv: tuple[str, ...], answer: Mapping[str, t.Any], marker: str) -> Completed:
+    """Return how a framed script ended, by what the machine answered; raise when it did not come to its end."""
+    stdout = str(answer.get("stdout") or "")
+    stderr = str(answer.get("stderr") or "")
+    output = unframed(stdout, marker)
+    if output is not None:
+        return Completed(argv, output.rc, output.text, stderr)
+    log = "\n".join(filter(None, [stdout, stderr]))
+    if begins(stdout, marker):
+        raise AnswerBrokeOffError(
+            "the machine's answer broke off in the middle",
+            host=host,
+            log=log.replace(f"{marker} begin\n", ""),
+            advice="see whether it is short of memory, or was being shut down; then run again",
             rc=answer.get("rc"),
         )
+    raise NixError(
+        "the machine did not run the script it was sent",
+        host=host,
+        command=argv[:2],
+        log=log,
+        advice="check that the login and its privilege escalation can run a POSIX sh: ansible HOST -m raw -a id",
+        rc=answer.get("rc"),
+    )
 
 
 class Framed(t.NamedTuple):

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import typing as t
 
 from ..errors import CopyError
 from ..nix.command import nix
-from ..nix.log import LOG_FORMAT, PREFIX, NixLog
+from ..nix.log import LOG_FORMAT, MOST_EVENTS, Event, NixLog
 from .errors import translated, was_interrupted
 from .link import LinkLostError
 
@@ -55,15 +54,12 @@ class CopyLog(NixLog):
     def read(self, line: str) -> str | None:
         """Take one line; return the path that is sent from then on, if any."""
         super().read(line)
-        if not line.startswith(PREFIX):
+        event = Event.parse(line)
+        if event is None or event.action != "start" or event.type != COPY_PATH or not event.fields:
             return None
-        try:
-            event = json.loads(line[len(PREFIX) :])
-        except ValueError:
+        if len(self.sent) >= MOST_EVENTS:
             return None
-        if event.get("action") != "start" or event.get("type") != COPY_PATH or not event.get("fields"):
-            return None
-        path = str(event["fields"][0])
+        path = str(event.fields[0])
         self.sent.append(path)
         return path
 

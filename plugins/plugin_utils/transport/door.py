@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
 
 from ..errors import CopyError
@@ -14,6 +15,10 @@ from .scripts import script_with
 if t.TYPE_CHECKING:
     from ..process import Completed
     from .shell import Shell
+
+# What a machine may call a socket or a directory of its own: nothing that ssh would read as two names.
+PATH = re.compile(r"(/[0-9A-Za-z@%+._-]+){1,20}")
+USER = re.compile(r"[0-9A-Za-z_][0-9A-Za-z+._@\\\\-]{0,63}\$?")
 
 NO_NIX = 127
 NO_STORE = 3
@@ -30,7 +35,15 @@ class Login:
     def of(cls, shell: Shell) -> Login:
         """Ask the machine who logs in."""
         answer = shell.run("id -u && { id -un 2>/dev/null || id -u; }\n")
-        uid, name = answer.stdout.split()
+        uid, name = (*answer.stdout.split(), "", "")[:2]
+        if not (uid.isascii() and uid.isdecimal() and USER.fullmatch(name)):
+            raise CopyError(
+                "the machine does not say who logs in",
+                host=shell.host,
+                command=["id", "-un"],
+                log=f"{answer.stdout}\n{answer.stderr}",
+                advice="see what `id` prints there",
+            )
         return cls(uid, name)
 
 
@@ -63,8 +76,16 @@ def open_door(shell: Shell, *, private: bool, login: Login | None, quiet: float)
     )
     if not answer.ok:
         raise _refusal(shell.host, answer)
-    fields = dict(line.split(" ", 1) for line in answer.stdout.splitlines() if " " in line)
-    return Door(fields["socket"], fields.get("signs"))
+    fields = dict(line.partition(" ")[::2] for line in answer.stdout.splitlines())
+    door = Door(fields.get("socket", ""), fields.get("signs"))
+    if not PATH.fullmatch(door.socket) or not (door.signs is None or PATH.fullmatch(door.signs)):
+        raise CopyError(
+            "the machine does not say where its Nix store is served",
+            host=shell.host,
+            log=f"{answer.stdout}\n{answer.stderr}",
+            advice="see whether the shell and the Nix there are the real ones",
+        )
+    return door
 
 
 def _refusal(host: str, answer: Completed) -> CopyError:

@@ -55,6 +55,10 @@ exec 3<"$directory/log"
 
 # In a session of its own where there is one to be had: sudo and login managers end what is left of theirs.
 if command -v setsid >/dev/null 2>&1; then new_session=setsid; else new_session=; fi
+# run0 is a unit, and all that is in it ends with it.
+case $(cat /proc/self/cgroup 2>/dev/null) in
+  */run-*.service) new_session="systemd-run --scope --quiet --collect $new_session" ;;
+esac
 $new_session sh "$directory/guard" "$directory" "$peer" "$quiet" </dev/null >>"$directory/log" 2>&1 3<&- &
 
 # From here on the directory is the guard's to remove, with the daemon.

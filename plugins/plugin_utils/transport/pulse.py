@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import threading
 import typing as t
@@ -18,6 +19,7 @@ if t.TYPE_CHECKING:
 
 BEATS_PER_TIMEOUT = 4
 GOODBYE_SECONDS = 2.0
+CHUNK = 1 << 16
 
 # Prints a line now and then, and leaves a file for each line it reads: see guard.sh. The end of its input is ours, and
 # so that of the private daemon. One line, since it passes through whatever shell the user logs in to.
@@ -64,7 +66,8 @@ class Pulse:
         process.end_group(self._remote.process)
 
     def _listen(self) -> None:
-        for _line in self._remote.stdout:
+        # In pieces: what the machine prints need have no end of line.
+        while os.read(self._remote.stdout.fileno(), CHUNK):
             self._watch.seen()
         self._watch.give_up("the session has ended")
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import threading
 import typing as t
 
 from .. import process
 from ..errors import CopyError
+from ..recent import Recent
 from .ssh_link import SshLink
 
 if t.TYPE_CHECKING:
@@ -20,6 +22,9 @@ if t.TYPE_CHECKING:
 
 # To log in, ssh has its ConnectTimeout and the machine's patience for authentication; this bounds what has neither.
 LOGIN_SECONDS = 150.0
+# What the machine prints meanwhile may be anything, and may have no end.
+LONGEST_LINE = 4096
+ERRORS_KEPT = 1 << 16
 
 
 class SshSession(SshLink):
@@ -50,16 +55,18 @@ class SshSession(SshLink):
         command = [
             self._ssh[0], "-o", "ControlMaster=yes", "-o", "ControlPersist=no", *self._ssh[1:], self._destination, "cat",
         ]  # fmt: skip
-        log = self._directory / "log"
-        with log.open("wb") as errors:
-            self._session = process.start(command, stderr=errors, environment=self._asking())
+        self._session = process.start(command, stderr=subprocess.PIPE, environment=self._asking())
+        errors = Recent[bytes](ERRORS_KEPT, len)
+        reader = threading.Thread(target=self._read_errors, args=(errors,), name=f"errors of {self.host}", daemon=True)
+        reader.start()
         if not self._is_up():
             process.end_group(self._session.process)
+            reader.join(1.0)
             raise CopyError(
                 "no ssh session could be opened",
                 host=self.host,
                 command=command,
-                log=log.read_text(errors="replace"),
+                log=b"".join(errors).decode(errors="replace"),
                 advice="Ansible itself logs in there; with ControlPersist in ansible_ssh_args its session is shared",
             )
         return self
@@ -75,11 +82,17 @@ class SshSession(SshLink):
                 self._session.stdin.write(b"up\n")
                 self._session.stdin.flush()
             # A login shell may print something of its own first.
-            return any(line.strip() == b"up" for line in self._session.stdout)
+            lines = iter(lambda: self._session.stdout.readline(LONGEST_LINE), b"")
+            return any(line.strip() == b"up" for line in lines)
         finally:
             limit.cancel()
             for name in ("password", "ask"):
                 (self._directory / name).unlink(missing_ok=True)
+
+    def _read_errors(self, errors: Recent[bytes]) -> None:
+        stream = t.cast("t.IO[bytes]", self._session.process.stderr)
+        while chunk := stream.readline(LONGEST_LINE):
+            errors.append(chunk)
 
     def _asking(self) -> dict[str, str]:
         """Return the environment in which ssh asks our program for the password."""

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.plugin_utils import process
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.process import CommandTimeoutError, end_group, run
 
 
@@ -111,3 +113,47 @@ def test_a_command_that_was_ended_is_not_waited_for_by_way_of_who_else_has_its_p
     with pytest.raises(CommandTimeoutError):
         run(["sh", "-c", "setsid sleep 20 & wait"], timeout=0.2)
     assert time.monotonic() - began < 10
+
+
+def test_a_command_that_prints_without_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "MOST_OUTPUT", 1 << 20)
+    with pytest.raises(NixError, match="yes printed more than 1 MiB and was ended"):
+        run(["yes"])
+
+
+def test_of_standard_error_without_end_the_last_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "MOST_ERRORS", 1000)
+    completed = run(["sh", "-c", "seq 100000 >&2"])
+    assert completed.stderr.endswith("99999\n100000\n")
+    assert len(completed.stderr) <= 1000
+
+
+def test_a_line_of_standard_error_without_end_comes_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "LONGEST_LINE", 1000)
+    pieces: list[str] = []
+    run(["sh", "-c", "head -c 2500 /dev/zero | tr '\\0' x >&2"], on_stderr_line=pieces.append)
+    assert [len(piece) for piece in pieces] == [1000, 1000, 500]
+
+
+def test_a_reader_that_fails_does_not_leave_the_command_waiting() -> None:
+    def fail(line: str) -> None:
+        raise ValueError(line)
+
+    with pytest.raises(ValueError, match="1"):
+        run(["sh", "-c", "seq 100000 >&2"], on_stderr_line=fail)
+
+
+def test_the_end_of_the_program_ends_what_runs_in_any_thread_and_lets_nothing_begin(tmp_path: Path) -> None:
+    program = (
+        "import threading, time\n"
+        "from ansible_collections.nix.fleet.plugins.plugin_utils.process import end_all, run\n"
+        f"script = 'echo >> {tmp_path}/begun; exec sleep 60'\n"
+        "threads = [threading.Thread(target=run, args=(['sh', '-c', script],)) for _ in range(2)]\n"
+        "[thread.start() for thread in threads]\n"
+        f"while len(open('{tmp_path}/begun', 'a+b').tell() * 'x') < 2: time.sleep(0.05)\n"
+        "end_all()\n"
+        "[thread.join() for thread in threads]\n"
+        "assert run(['sleep', '60']).rc < 0\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", program], env=environment, check=False, timeout=30).returncode == 0

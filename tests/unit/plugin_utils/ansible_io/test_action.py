@@ -4,13 +4,18 @@
 
 from __future__ import annotations
 
+import pathlib
+import subprocess
 import types
 import typing as t
 
 import pytest
+from ansible import constants
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.action import NixAction
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.bounded import NoAnswerError
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.run import ledger
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import NixError
 
 
@@ -25,9 +30,13 @@ class Unreachable(NixAction):
         raise AnsibleConnectionFailure("no route")
 
 
-def test_a_play_host_that_cannot_be_reached_is_unreachable() -> None:
+def test_a_play_host_that_cannot_be_reached_is_unreachable_and_the_others_can_know(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
     with pytest.raises(AnsibleConnectionFailure):
         Unreachable(None)._perform({})
+    assert ledger().read("unreachable", "web") == {"msg": "no route"}
 
 
 def test_a_builder_that_cannot_be_reached_fails_the_host_and_is_named() -> None:
@@ -39,3 +48,25 @@ def test_a_builder_that_the_inventory_does_not_have_is_called_so() -> None:
     with pytest.raises(NixError) as raised:
         Unreachable("homlab")._perform({})
     assert "homlab is not in the inventory" in str(raised.value.advice)
+
+
+class Silent(NixAction):
+    """An action whose machine takes a connection, and then is silent."""
+
+    def __init__(self, become: t.Any = None) -> None:
+        self._task: t.Any = types.SimpleNamespace(delegate_to=None, environment=None)
+        self._connection: t.Any = types.SimpleNamespace(become=become)
+        self.variables = {"inventory_hostname": "web"}
+
+    def _compute_environment_string(self, raw_environment_out: t.Any = None) -> str:
+        return ""
+
+    def _execute_afresh(self, command: str, **rest: t.Any) -> dict[str, t.Any]:
+        subprocess.run(["sleep", "60"], check=False)
+        return {}
+
+
+@pytest.mark.parametrize("become", [None, types.SimpleNamespace(name="doas", pipelining=False)])
+def test_a_new_connection_that_stays_silent_is_given_up_whoever_is_become(become: t.Any) -> None:
+    with pytest.raises(NoAnswerError, match=r"did not answer within 0\.2 s"):
+        Silent(become).fresh_shell_within(0.2).run("true")

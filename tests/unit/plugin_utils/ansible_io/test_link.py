@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 import subprocess
+import time
 import typing as t
 
 import pytest
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import ConnectionLostError
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.link import RenewableLink
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.bounded import NoAnswerError, bounded
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.link import FreshLink, RenewableLink
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.shell import ConnectionShell
 
 CLOSED = "Shared connection to 192.0.2.1 closed."
@@ -100,3 +102,27 @@ def test_a_connection_that_cannot_be_dropped_is_none() -> None:
         raise OSError("no such socket")
 
     RenewableLink(ConnectionShell("vps", Connection().execute), reset).renew()
+
+
+@pytest.mark.parametrize("kind", ["renewable", "fresh"])
+def test_a_machine_that_goes_on_dripping_is_a_lost_connection_when_its_time_is_over(kind: str) -> None:
+    def drip(_command: str, _data: bytes) -> dict[str, t.Any]:
+        with bounded("vps", 0.2):
+            subprocess.run(["sh", "-c", "while :; do echo drip; sleep 0.1; done"], capture_output=True, check=False)
+        raise AssertionError
+
+    shell = ConnectionShell("vps", drip)
+    link = RenewableLink(shell, lambda: None) if kind == "renewable" else FreshLink(shell)
+    began = time.monotonic()
+    with pytest.raises(ConnectionLostError, match=r"did not answer within 0\.2 s"):
+        link.run("true")
+    assert time.monotonic() - began < 10
+
+
+def test_a_line_that_fell_silent_may_have_begun_what_it_was_sent() -> None:
+    silent = NoAnswerError("the machine did not answer within 60 s", host="vps")
+    refused = AnsibleConnectionFailure("ssh: connect to host 192.0.2.1 port 22: Connection refused")
+    link = Connection(silent, refused).link
+    for _attempt in range(2):
+        with pytest.raises(ConnectionLostError):
+            link.run("true")

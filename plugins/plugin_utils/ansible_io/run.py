@@ -1,0 +1,48 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The run of Ansible that all hosts of it share, by a name that their journals keep."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import pathlib
+import secrets
+import tempfile
+
+from ansible import constants
+
+from ..rollout.ledger import Ledger
+
+
+def new_name() -> str:
+    """Return a name that is not given twice, and says when it was given."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+def run_directory() -> pathlib.Path:
+    """Return the directory that Ansible makes for each run, the same in each of its processes, and removes at its end."""
+    return pathlib.Path(constants.DEFAULT_LOCAL_TMP)
+
+
+def ledger() -> Ledger:
+    """Return what the hosts of this run tell each other."""
+    return Ledger(run_directory() / "nix.fleet-rollout")
+
+
+def run_name() -> str:
+    """Return the name of this run of Ansible. Whoever asks first writes it down for the others."""
+    directory = run_directory()
+    name = directory / "nix.fleet-run"
+    if not name.exists():
+        descriptor, draft = tempfile.mkstemp(dir=directory)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(new_name())
+        # Only the first of several processes can give it its place, and it is whole by then.
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, name)
+        pathlib.Path(draft).unlink()
+    return name.read_text(encoding="utf-8")

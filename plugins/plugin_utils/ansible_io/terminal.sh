@@ -1,0 +1,40 @@
+# shellcheck shell=sh
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Makes a directory for one script, in memory where there is such a place, which nobody else can look into.
+
+make_directory() { # allow_disk=1: on a disk, where there is no memory to write to
+    umask 077
+    for directory in "${XDG_RUNTIME_DIR:-/dev/shm}" /dev/shm; do
+        # shellcheck disable=SC2015  # a place that cannot be entered is not in memory
+        (cd "$directory" 2>/dev/null && [ -w . ] && in_memory) || continue
+        directory=$(mktemp -d "$directory/nix.fleet-XXXXXXXX") && return
+    done
+    # shellcheck disable=SC2154  # set before
+    [ "$allow_disk" = 1 ] || exit 3
+    directory=$(mktemp -d "${TMPDIR:-/tmp}/nix.fleet-XXXXXXXX") || exit
+}
+
+prepare() { # see that nothing of it stays, whatever comes
+    trap 'rm -rf "$directory"' 0
+    trap 'exit 129' HUP
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    # Some shells keep here-documents in files there.
+    TMPDIR=$directory
+}
+
+hand_over() {
+    # The script removes itself as it begins. Where the connection breaks before, nobody else is left to do so.
+    (
+        trap '' HUP
+        seconds=0
+        while [ -e "$directory/script" ] && [ "$seconds" -lt 300 ]; do
+            sleep 1
+            seconds=$((seconds + 1))
+        done
+        [ ! -e "$directory/script" ] || rm -rf "$directory"
+    ) </dev/null >/dev/null 2>&1 &
+    trap - 0
+    printf '%s\n' "$directory"
+}

@@ -1,0 +1,30 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Directories of ours on the controller, whose contents are believed: nobody else may have made them or write to them."""
+
+from __future__ import annotations
+
+import os
+import stat
+import typing as t
+
+from .errors import NixError
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+
+def private_directory(path: Path, *, advice: str) -> Path:
+    """Return ``path``, made if it was not there; raises ``NixError`` when others have a hand in it or in what it is in."""
+    try:
+        for directory in (path.parent, path):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            status = directory.stat()
+            if status.st_uid != os.geteuid():
+                raise NixError(f"{directory} belongs to another user (uid {status.st_uid})", advice=advice)
+            if status.st_mode & stat.S_IWOTH:
+                raise NixError(f"{directory} can be written by others", advice=advice)
+    except OSError as error:
+        raise NixError(f"{path} cannot be used: {error.strerror}", advice=advice) from error
+    return path
