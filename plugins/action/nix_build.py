@@ -18,10 +18,11 @@ from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, machine_of, source_
 from ..plugin_utils.errors import BuildError
 from ..plugin_utils.nix.build import BuildSettings, every_output
 from ..plugin_utils.nix.building import Build, Built, Root, in_store_of, on_controller, on_machine
-from ..plugin_utils.nix.evaluation import Failed
 from ..plugin_utils.nix.evaluation_cache import EvaluationCache
+from ..plugin_utils.nix.evaluation_result import Failed
 from ..plugin_utils.nix.shared_evaluation import SharedEvaluation
 from ..plugin_utils.nix.store import store_path_name
+from ..plugin_utils.nix.task_evaluation import Request
 from ..plugin_utils.transport.link import LinkLostError
 
 if t.TYPE_CHECKING:
@@ -116,8 +117,9 @@ class ActionModule(NixAction):
             return None
         source, machine = source_of(self, options), machine_of(self, options)
         cache = EvaluationCache.of_user()
-        shared = SharedEvaluation(source, machine, cache, task=f"{os.getppid()} {self._task._uuid}")
-        result = shared.ask(options["attr"], timeout=options["timeout"]).result
+        request = Request(source, timeout=options["timeout"])
+        shared = SharedEvaluation(request, machine, cache, task=f"{os.getppid()} {self._task._uuid}")
+        result = shared.ask(options["attr"]).result
         if isinstance(result, Failed):
             raise result.error(host=self.play_host)
         return result.drv_path

@@ -49,12 +49,12 @@ class ActionModule(NixAction):
         """Ask the target what it lacks, and send that."""
         paths = _store_paths(options["paths"])
         protect_as = None if self.check_mode else root_name(self.play_host)
-        if not missing_paths(self.shell, paths, protect_as=protect_as):
+        if not missing_paths(self.questions, paths, protect_as=protect_as):
             return self._report({}, msg="everything is there already")
         with self._source(options) as source:
             sizes = closure_sizes(source, paths)
             if self.check_mode:
-                missing = missing_of_many(self.shell, list(sizes))
+                missing = missing_of_many(self.questions, list(sizes))
                 return self._report({path: sizes[path] for path in missing}, msg="would be copied")
             copy = Copy(paths, options["check_signatures"], options["substitute_on_destination"])
             sent: dict[str, int] = {}
@@ -70,7 +70,7 @@ class ActionModule(NixAction):
                     sent.update((path, sizes.get(path, 0)) for path in log.sent)
                     substituted.extend(log.fetched)
                     verify(answer, log, host=self.host)
-                    if missing_paths(self.shell, paths, protect_as=protect_as):
+                    if missing_paths(self.questions, paths, protect_as=protect_as):
                         raise CopyError("the closure is not there, although Nix says that it was copied")
 
             try:

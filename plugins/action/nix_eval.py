@@ -13,10 +13,11 @@ from ..plugin_utils.ansible_io.action import NixAction
 from ..plugin_utils.ansible_io.host_variables import variables_of
 from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, machine_of, source_of
 from ..plugin_utils.errors import EvaluationError
-from ..plugin_utils.nix.evaluation import Failed
 from ..plugin_utils.nix.evaluation_cache import EvaluationCache
+from ..plugin_utils.nix.evaluation_result import Failed
 from ..plugin_utils.nix.shared_evaluation import SharedEvaluation
 from ..plugin_utils.nix.store import store_path_name
+from ..plugin_utils.nix.task_evaluation import Request
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,7 @@ class ActionModule(NixAction):
         "apply": {"type": "str"},
         "hosts": {"type": "list", "elements": "str", "default": []},
         "host_variables": {"type": "dict", "default": HOST_VARIABLES},
+        "eval_memory": {"type": "bytes"},
         "timeout": {"type": "int"},
     }
     constraints: t.ClassVar[dict[str, t.Any]] = {
@@ -51,13 +53,12 @@ class ActionModule(NixAction):
             raise EvaluationError("neither attr nor apply says what to evaluate", host=self.play_host)
         attribute = options["attr"] or ""
         shared = SharedEvaluation(
-            source_of(self, options),
+            Request(source_of(self, options), apply, options["timeout"], options["eval_memory"]),
             machine_of(self, options),
             EvaluationCache.of_user(),
             task=f"{os.getppid()} {self._task._uuid}",
-            apply=apply,
         )
-        answer = shared.ask(attribute, lambda: self._others(options), timeout=options["timeout"])
+        answer = shared.ask(attribute, lambda: self._others(options))
         result, snapshot = answer.result, answer.snapshot
         if isinstance(result, Failed):
             raise result.error(host=self.play_host)

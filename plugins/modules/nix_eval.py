@@ -15,9 +15,10 @@ description:
     that a function makes of it.
   - Runs where the task runs. For a fleet that is the controller (C(delegate_to=localhost)) or another machine that has Nix
     and the flake.
-  - Many hosts are evaluated by one Nix process, with what they have in common evaluated once. Whichever host's task comes
-    first evaluates for all hosts in O(hosts), and the others take their result from it, some while the rest is still being
-    evaluated.
+  - Many hosts are evaluated by few Nix processes, each with what its hosts have in common evaluated once. Whichever host's
+    task comes first has all hosts in O(hosts) evaluated. On the controller each host goes on as soon as its own result is
+    there, while the rest is still being evaluated.
+  - Where C(nix-eval-jobs) 2.31 or newer is on E(PATH) of the controller, it evaluates flakes and files to derivations.
   - Each host has an error of its own. A broken configuration costs one more Nix process, and no other host anything else.
   - A revision that was evaluated before is not evaluated again. The results are kept in C(~/.cache/nix.fleet/evaluation) on
     the controller by the flake's locked content, so that a changed file counts in a dirty working tree too. Impure evaluations,
@@ -54,6 +55,15 @@ options:
       attr: nix_attr
       flake: nix_flake
       impure: nix_impure
+  eval_memory:
+    description:
+      - How much memory evaluations may take together, in bytes or with a unit, such as V(4G). An evaluator that would need
+        more than its share is ended, and another one goes on with the hosts that are left. A host whose evaluation alone
+        needs more than all of it fails alone.
+      - On the controller, half of what is available by default, by the kernel and the control group's limit, and for as many
+        processes as it is enough for, one a CPU at most. Elsewhere there is one process, without a limit by default.
+    type: bytes
+    version_added: 0.2.0
   timeout:
     description:
       - Seconds after which one configuration that does not come to an end is given up. The others go on without it.

@@ -12,12 +12,16 @@ import typing as t
 
 from ..errors import BuildError
 from .command import nix
-from .log import LOG_FORMAT, FailedBuild, NixLog, derivation_name, readable
+from .log import LOG_FORMAT, LOG_ROOM, FailedBuild, NixLog, derivation_name, readable
+from .store import is_store_path
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 NAMES_SHOWN = 8
+# Hosts are built side by side and share most of their derivations. Who finds one being built by another looks again
+# after this many seconds; Nix's own five, once a derivation, would be most of a deployment.
+SECONDS_BETWEEN_LOOKS = ("--option", "build-poll-interval", "1")
 NO_SUBSTITUTES = ("--option", "substitute", "false")
 
 ADVICE = (
@@ -101,6 +105,7 @@ def build(
         "build",
         "--json",
         *LOG_FORMAT,
+        *SECONDS_BETWEEN_LOOKS,
         *settings.arguments(),
         *(["--out-link", link] if link else ["--no-link"]),
         *(["--eval-store", "auto", "--store", store] if store else []),
@@ -123,17 +128,35 @@ def every_output(derivation: str) -> str:
 
 
 def parse_outputs(text: str) -> list[Output]:
-    """Read what ``build`` printed."""
-    return [_output(entry) for entry in json.loads(text or "[]")]
+    """Read what ``build`` printed; raises ``BuildError`` when that is no list of outputs."""
+    try:
+        outputs = [_output(entry) for entry in json.loads(text or "[]")]
+        if not outputs:
+            raise ValueError("no outputs")
+        return outputs
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise BuildError(
+            "Nix was to name what it built, and said something else",
+            log=text[:LOG_ROOM],
+            advice="see whether the Nix on the machine that builds is the real one: nix build --json",
+        ) from error
 
 
 def _output(entry: t.Any) -> Output:
     if isinstance(entry, str):
-        return Output({"out": entry})
+        return Output({"out": _path(entry)})
     paths = entry.get("outputs")
     if not paths:
-        return Output({"out": str(entry.get("path"))})
-    return Output({str(name): str(path) for name, path in paths.items()}, entry.get("drvPath"))
+        return Output({"out": _path(entry.get("path"))})
+    # An output whose path is only known when it is built has none in a dry run.
+    named = {str(name): _path(path) if path else "" for name, path in paths.items()}
+    return Output(named, _path(entry["drvPath"]) if entry.get("drvPath") else None)
+
+
+def _path(value: t.Any) -> str:
+    if isinstance(value, str) and is_store_path(value):
+        return value
+    raise ValueError(f"not a store path: {value!r}")
 
 
 def failure(log: NixLog, *, rc: int, command: Sequence[str], machine: str) -> BuildError:

@@ -15,7 +15,7 @@ from ..report.quantities import size
 from .store import StorePathInfo, total_size
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 # Names of outputs, which follow the version in a store path's name.
 OUTPUTS = frozenset(
@@ -39,6 +39,18 @@ class PackageChange:
     bytes: int
     paths_before: int
     paths_after: int
+
+    @classmethod
+    def from_result(cls, result: Mapping[str, t.Any]) -> PackageChange:
+        """Read what ``to_result`` has written, which knows of the paths only whether there were any."""
+        return cls(
+            name=str(result["name"]),
+            before=tuple(result["before"]),
+            after=tuple(result["after"]),
+            bytes=int(result["bytes"]),
+            paths_before=int(result["kind"] != "added"),
+            paths_after=int(result["kind"] != "removed"),
+        )
 
     @property
     def kind(self) -> str:
@@ -88,6 +100,18 @@ class ClosureDiff:
     bytes_before: int
     bytes_after: int
 
+    @classmethod
+    def from_result(cls, result: Mapping[str, t.Any]) -> ClosureDiff:
+        """Read what ``to_result`` has written."""
+        return cls(
+            packages=tuple(PackageChange.from_result(package) for package in result["packages"]),
+            rebuilt=tuple(result["rebuilt"]),
+            paths_before=int(result["paths_before"]),
+            paths_after=int(result["paths_after"]),
+            bytes_before=int(result["bytes_before"]),
+            bytes_after=int(result["bytes_after"]),
+        )
+
     @property
     def bytes(self) -> int:
         """How many bytes the new closure is larger by."""
@@ -100,12 +124,22 @@ class ClosureDiff:
             return ""
         lines = [change.text for change in self.packages]
         if self.rebuilt:
-            lines.append(f"rebuilt: {_listed(self.rebuilt)}")
-        lines.append(
+            lines.append(self.rebuilt_text)
+        lines.append(self.closure_text)
+        return "\n".join(lines) + "\n"
+
+    @property
+    def rebuilt_text(self) -> str:
+        """What was rebuilt, in one line."""
+        return f"rebuilt: {_listed(self.rebuilt)}"
+
+    @property
+    def closure_text(self) -> str:
+        """The size of it all, in one line."""
+        return (
             f"closure: {self.paths_before} → {self.paths_after} paths, "
             f"{size(self.bytes_before)} → {size(self.bytes_after)} ({signed_size(self.bytes)})"
         )
-        return "\n".join(lines) + "\n"
 
     def to_result(self) -> dict[str, t.Any]:
         """Return the difference as the value of a module's result."""

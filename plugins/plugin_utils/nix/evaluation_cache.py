@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import fcntl
 import hashlib
 import json
@@ -16,12 +15,12 @@ import time
 import typing as t
 from pathlib import Path
 
-from .evaluation import Evaluated, Failed
+from ..private_directory import private_directory
+from .evaluation_journal import Journal
+from .evaluation_result import Evaluated, from_json, to_json
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from .evaluation import Result
 
 REVISIONS_KEPT = 64
 TASK_SECONDS = 24 * 60 * 60
@@ -52,32 +51,10 @@ class JsonDirectory:
             Path(temporary).unlink(missing_ok=True)
             raise
 
-    def written(self, name: str) -> float | None:
-        """Return when ``name`` was last written, or None."""
-        try:
-            return self._path(name).stat().st_mtime
-        except FileNotFoundError:
-            return None
-
     def touch(self, name: str) -> None:
         """Note that ``name`` was of use."""
         with contextlib.suppress(FileNotFoundError):
             os.utime(self._path(name))
-
-    def prune(self, *, keep: int | None = None, seconds: float | None = None) -> None:
-        """Remove all but the ``keep`` newest, and what is older than ``seconds``."""
-        newest_first = sorted(self._ages().items(), key=lambda item: item[1])
-        for rank, (path, age) in enumerate(newest_first):
-            if (keep is not None and rank >= keep) or (seconds is not None and age > seconds):
-                path.unlink(missing_ok=True)
-
-    def _ages(self) -> dict[Path, float]:
-        ages = {}
-        now = time.time()
-        for path in self._directory.glob("*"):
-            with contextlib.suppress(FileNotFoundError):
-                ages[path] = now - path.stat().st_mtime
-        return ages
 
     def _path(self, name: str) -> Path:
         return self._directory / f"{name}.json"
@@ -87,9 +64,9 @@ class EvaluationCache:
     """The results and locks below one directory."""
 
     def __init__(self, directory: Path) -> None:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.revisions = JsonDirectory(directory / "revisions")
-        self.tasks = JsonDirectory(directory / "tasks")
+        self.directory = directory
+        private_directory(directory, advice="remove it, or name another place for caches in XDG_CACHE_HOME")
+        self._revisions = JsonDirectory(directory / "revisions")
         self._locks = directory / "locks"
         self._locks.mkdir(mode=0o700, exist_ok=True)
 
@@ -99,45 +76,62 @@ class EvaluationCache:
         base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         return cls(Path(base) / "nix.fleet" / "evaluation")
 
+    def journal(self, task: str) -> Journal:
+        """Return what the hosts of ``task`` are told."""
+        return Journal(self.directory / "tasks" / f"{task}.jsonl")
+
+    def known(self, revision: str) -> dict[str, Evaluated]:
+        """Return what is known of ``revision``, which is of use once more."""
+        self._revisions.touch(revision)
+        known = {}
+        for attribute, data in (self._revisions.read(revision) or {}).items():
+            # What another version wrote counts as nothing.
+            with contextlib.suppress(TypeError, LookupError):
+                result = from_json(data)
+                if isinstance(result, Evaluated):
+                    known[attribute] = result
+        return known
+
+    def keep(self, revision: str, results: Mapping[str, Evaluated]) -> None:
+        """Write down all that is known of ``revision``, and remove what is of no more use."""
+        self._revisions.write(revision, {attribute: to_json(result) for attribute, result in results.items()})
+        prune(self.directory / "revisions", keep=REVISIONS_KEPT)
+        prune(self.directory / "tasks", seconds=TASK_SECONDS)
+
     @contextlib.contextmanager
-    def lock(self, name: str) -> Iterator[bool]:
-        """Hold the lock ``name`` if nobody else does; the value is whether it is held."""
+    def lock(self, name: str) -> Iterator[t.IO[str] | None]:
+        """Hold the lock ``name`` if nobody else does; the value is the file that it is held by, or None.
+
+        A process that is handed this file holds the lock as well, until it ends.
+        """
         # So few that they need not be removed; two that meet in one only wait for each other.
         path = self._locks / name[:2]
         with path.open("a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                yield False
+                yield None
                 return
-            yield True
+            yield file
 
-    def prune(self) -> None:
-        """Remove what is of no more use."""
-        self.revisions.prune(keep=REVISIONS_KEPT)
-        self.tasks.prune(seconds=TASK_SECONDS)
+
+def prune(directory: Path, *, keep: int | None = None, seconds: float | None = None) -> None:
+    """Remove all files in ``directory`` but the ``keep`` newest, and those that are older than ``seconds``."""
+    newest_first = sorted(_ages(directory).items(), key=lambda item: item[1])
+    for rank, (path, age) in enumerate(newest_first):
+        if (keep is not None and rank >= keep) or (seconds is not None and age > seconds):
+            path.unlink(missing_ok=True)
+
+
+def _ages(directory: Path) -> dict[Path, float]:
+    ages = {}
+    now = time.time()
+    for path in directory.glob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            ages[path] = now - path.stat().st_mtime
+    return ages
 
 
 def key(*parts: t.Any) -> str:
     """Return a file name that stands for ``parts``."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:40]
-
-
-def to_json(results: Mapping[str, Result]) -> dict[str, t.Any]:
-    """Return ``results`` as plain data."""
-    return {
-        attribute: {"failed" if isinstance(result, Failed) else "evaluated": dataclasses.asdict(result)}
-        for attribute, result in results.items()
-    }
-
-
-def from_json(data: t.Any) -> dict[str, Result]:
-    """Read back ``to_json``; what another version wrote counts as nothing."""
-    results: dict[str, Result] = {}
-    for attribute, entry in (data or {}).items():
-        with contextlib.suppress(TypeError):
-            if "failed" in entry:
-                results[attribute] = Failed(**{**entry["failed"], "command": tuple(entry["failed"]["command"])})
-            elif "evaluated" in entry:
-                results[attribute] = Evaluated(**entry["evaluated"])
-    return results

@@ -1,7 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Nix prints with ``--log-format internal-json``: activities, messages, and the logs of builders."""
+"""What Nix prints with ``--log-format internal-json``: activities, messages, and the logs of builders.
+
+Some of it comes from other machines. What makes no sense is passed over, and what has no end is not kept whole.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import json
 import re
 import typing as t
 
+from ..recent import Recent
 from .store import store_path_name
 
 if t.TYPE_CHECKING:
@@ -42,6 +46,10 @@ DEPENDENCY_FAILED = re.compile(r"dependenc(y|ies)( of derivation '[^']+')? faile
 PLAN = re.compile(r"^(?:this|these) .*will be (built|fetched)")
 OLD_FORM = re.compile(r"builder for '[^']+' ")
 AFTER_REASON = re.compile(r"Output paths:|Last \d+ log lines:|For full logs")
+# Characters of messages, and of one builder's log, that are kept; and how many events of a kind.
+MESSAGES_ROOM = 64_000_000
+LOG_ROOM = 200_000
+MOST_EVENTS = 1_000_000
 LOG_EXCERPT = re.compile(r"^\s*> ?(?P<line>.*)$", re.MULTILINE)
 
 
@@ -49,6 +57,45 @@ def readable(command: Sequence[str]) -> list[str]:
     """Return ``command`` as a person would give it, with a log for eyes."""
     at = next((at for at in range(len(command)) if tuple(command[at : at + 2]) == LOG_FORMAT), None)
     return list(command) if at is None else [*command[:at], *command[at + 2 :]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """One line of the log, with what there is of sense in it."""
+
+    action: str
+    id: int
+    type: int
+    level: int
+    text: str
+    raw: str
+    fields: tuple[t.Any, ...]
+
+    @classmethod
+    def parse(cls, line: str) -> Event | None:
+        """Read a line; None when it is not one of Nix's events."""
+        if not line.startswith(PREFIX):
+            return None
+        try:
+            event = json.loads(line[len(PREFIX) :])
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(event, dict):
+            return None
+        fields = event.get("fields")
+        return cls(
+            action=str(event.get("action")),
+            id=_number(event.get("id")),
+            type=_number(event.get("type")),
+            level=_number(event.get("level")),
+            text=without_colour(str(event.get("msg", ""))),
+            raw=without_colour(str(event.get("raw_msg") or "")),
+            fields=tuple(fields) if isinstance(fields, list) else (),
+        )
+
+
+def _number(value: t.Any) -> int:
+    return value if isinstance(value, int) else 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +124,8 @@ class FailedBuild:
     def reason(self) -> str:
         """The cause in one line, without the derivation's path and an excerpt of the log."""
         lines = [line.strip() for line in self.cause.removeprefix("error:").strip().splitlines()]
+        if not lines:
+            return "it gave no reason"
         if not lines[0].startswith("Cannot build"):
             return OLD_FORM.sub("builder ", lines[0]).partition(";")[0]
         told = itertools.takewhile(lambda line: not AFTER_REASON.match(line), lines[1:])
@@ -87,8 +136,8 @@ class NixLog:
     """Follows the log of one Nix command, line by line as it comes."""
 
     def __init__(self) -> None:
-        self.messages: list[Message] = []
-        self.other: list[str] = []
+        self.messages = Recent[Message](MESSAGES_ROOM, lambda message: len(message.text) + len(message.cause))
+        self.other = Recent[str](LOG_ROOM, len)
         self.built: list[str] = []
         self.fetched: list[str] = []
         self.to_build: list[str] = []
@@ -97,24 +146,18 @@ class NixLog:
         self._planned: list[str] | None = None
         self._overall: set[int] = set()
         self._derivations: dict[int, str] = {}
-        self._logs: dict[str, list[str]] = {}
+        self._logs: dict[str, Recent[str]] = {}
 
     def read(self, line: str) -> str | None:
         """Take one line; return the derivation that starts to be built with it, if any."""
-        if not line.startswith(PREFIX):
+        event = Event.parse(line)
+        if event is None:
             self.other.append(line)
-            return None
-        try:
-            event = json.loads(line[len(PREFIX) :])
-        except ValueError:
-            self.other.append(line)
-            return None
-        action = event.get("action")
-        if action == "msg":
+        elif event.action == "msg":
             self._message(event)
-        elif action == "result":
+        elif event.action == "result":
             self._result(event)
-        elif action == "start":
+        elif event.action == "start":
             return self._start(event)
         return None
 
@@ -160,45 +203,43 @@ class NixLog:
         lines = self._logs.get(derivation) or [match["line"] for match in LOG_EXCERPT.finditer(message)]
         return "\n".join(lines)
 
-    def _message(self, event: dict[str, t.Any]) -> None:
-        text = without_colour(str(event.get("msg", "")))
-        if self._plans(text):
-            return
-        cause = without_colour(str(event.get("raw_msg") or "")) or text
-        self.messages.append(Message(int(event.get("level", ERROR_LEVEL)), text, cause.strip()))
+    def _message(self, event: Event) -> None:
+        if not self._plans(event.text):
+            self.messages.append(Message(event.level, event.text, (event.raw or event.text).strip()))
 
     def _plans(self, text: str) -> bool:
         """Whether ``text`` belongs to the list of what is about to be built and fetched."""
         heading = PLAN.match(text)
         if heading:
             self._planned = self.to_build if heading[1] == "built" else self.to_fetch
-        elif self._planned is not None and text.startswith("  /"):
+        elif self._planned is not None and text.startswith("  /") and len(self._planned) < MOST_EVENTS:
             self._planned.append(text.strip())
         else:
             self._planned = None
         return self._planned is not None
 
-    def _start(self, event: dict[str, t.Any]) -> str | None:
-        fields = event.get("fields") or []
-        if event.get("type") == BUILDS:
-            self._overall.add(event["id"])
-        elif event.get("type") == SUBSTITUTE and fields:
-            self.fetched.append(str(fields[0]))
-        elif event.get("type") == BUILD and fields:
-            derivation = str(fields[0])
-            self._derivations[event["id"]] = derivation
+    def _start(self, event: Event) -> str | None:
+        if max(len(self._overall), len(self.fetched), len(self.built)) >= MOST_EVENTS:
+            return None
+        if event.type == BUILDS:
+            self._overall.add(event.id)
+        elif event.type == SUBSTITUTE and event.fields:
+            self.fetched.append(str(event.fields[0]))
+        elif event.type == BUILD and event.fields:
+            derivation = str(event.fields[0])
+            self._derivations[event.id] = derivation
             self.built.append(derivation)
             return derivation
         return None
 
-    def _result(self, event: dict[str, t.Any]) -> None:
-        fields = event.get("fields") or []
-        if event.get("type") in (BUILD_LOG_LINE, POST_BUILD_LOG_LINE):
-            derivation = self._derivations.get(event.get("id", 0))
-            if derivation and fields:
-                self._logs.setdefault(derivation, []).append(without_colour(str(fields[0])))
-        elif event.get("type") == PROGRESS and event.get("id") in self._overall:
-            self.expected = max(self.expected, int(fields[1]))
+    def _result(self, event: Event) -> None:
+        if event.type in (BUILD_LOG_LINE, POST_BUILD_LOG_LINE):
+            derivation = self._derivations.get(event.id)
+            if derivation and event.fields:
+                log = self._logs.setdefault(derivation, Recent[str](LOG_ROOM, len))
+                log.append(without_colour(str(event.fields[0])))
+        elif event.type == PROGRESS and event.id in self._overall and len(event.fields) > 1:
+            self.expected = max(self.expected, _number(event.fields[1]))
 
 
 def failed_derivation(message: str) -> str | None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 import typing as t
 from pathlib import Path
 
@@ -49,9 +50,14 @@ class Machine(t.Protocol):
         """Which machine this is, for messages and to tell it from another."""
 
     def run(
-        self, argv: Sequence[str], *, timeout: float | None = None, on_stderr_line: Callable[[str], None] | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float | None = None,
+        on_stderr_line: Callable[[str], None] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> Completed:
-        """Run ``argv``; a failure of the command is not an exception, a missing command is a ``NixError``.
+        """Run ``argv``, with ``environment`` added to what it finds there; a failure of the command is not an exception, a missing command is a ``NixError``.
 
         Raises ``CommandTimeoutError`` after ``timeout`` seconds.
         """
@@ -66,23 +72,34 @@ class Controller:
     name = "the controller"
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
-        self._environment = environment
+        self.environment = dict(environment or {})
 
     def run(
-        self, argv: Sequence[str], *, timeout: float | None = None, on_stderr_line: Callable[[str], None] | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float | None = None,
+        on_stderr_line: Callable[[str], None] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> Completed:
         """See ``Machine.run``; lines of standard error are handed on as they come."""
         try:
-            return process.run(argv, timeout=timeout, on_stderr_line=on_stderr_line, environment=self._environment)
+            return process.run(
+                argv,
+                timeout=timeout,
+                on_stderr_line=on_stderr_line,
+                environment={**self.environment, **(environment or {})},
+            )
         except FileNotFoundError as missing:
             raise NixError(
                 f"there is no {argv[0]} on the controller",
                 command=argv[:1],
                 advice="install Nix there, or evaluate and build on a machine that has it (delegate_to, deploy_build_on)",
             ) from missing
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            # A value error is that of an argument with a null character.
             raise NixError(
-                f"{argv[0]} cannot be run on the controller: {error.strerror or error}",
+                f"{argv[0]} cannot be run on the controller: {getattr(error, 'strerror', None) or error}",
                 command=argv[:1],
                 advice="check the program, and that the controller has memory and processes to spare",
             ) from error
@@ -101,11 +118,17 @@ class Remote:
         self._exported = exported(options or {})
 
     def run(
-        self, argv: Sequence[str], *, timeout: float | None = None, on_stderr_line: Callable[[str], None] | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float | None = None,
+        on_stderr_line: Callable[[str], None] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> Completed:
         """See ``Machine.run``; what came on standard error is handed on when the command has ended."""
         del timeout  # The connection's, or the task's own.
-        completed = self._shell.run(f'{self._exported}exec "$@"\n', *argv)
+        added = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in (environment or {}).items())
+        completed = self._shell.run(f'{self._exported}{added}exec "$@"\n', *argv)
         if completed.rc == COMMAND_NOT_FOUND:
             raise NixError(
                 f"there is no {argv[0]} on {self.name}",

@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
 NO_EVALUATION_CACHE = ("--option", "eval-cache", "false")
 # A deployment reads the user's files and writes none.
 NO_LOCK_FILE = "--no-write-lock-file"
+OVERRIDE = "--override-input"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,14 +62,19 @@ class Source:
         """Return the command that applies ``function`` to the whole of the source."""
         return [*self._eval("--json", *LOG_FORMAT), *self._settings(), "--apply", function, *self._at("")]
 
+    def evaluation_jobs(self) -> list[str]:
+        """Return the words that name the source to nix-eval-jobs."""
+        impure = ["--impure"] if self.impure or self.file is not None else []
+        if self.flake is not None:
+            overrides = [word for name, flake in self.override_inputs.items() for word in (OVERRIDE, name, flake)]
+            return [*impure, *overrides, "--flake", self.flake]
+        return [*impure, *self._arguments(), str(self.file)]
+
     def evaluate_one(self, steps: Sequence[str], apply: str | None = None) -> list[str]:
         """Return the command that evaluates one attribute alone, for a person to repeat."""
         path = attribute_path(steps if apply is not None else [*steps, "drvPath"])
         form = ["--raw"] if apply is None else ["--json", "--apply", apply]
-        arguments = [
-            word for name, value in self.arguments.items() for word in ("--arg", str(name), value_literal(value))
-        ]
-        return [*self._eval(*form), *self._settings(), *arguments, *self._at(path)]
+        return [*self._eval(*form), *self._settings(), *self._arguments(), *self._at(path)]
 
     def evaluate_root(self) -> list[str]:
         """Return the command that evaluates no more than the names in the source, for a person to repeat."""
@@ -87,6 +93,9 @@ class Source:
     def identity(self) -> dict[str, t.Any]:
         """Return all that distinguishes this source from another, as plain data."""
         return dataclasses.asdict(self)
+
+    def _arguments(self) -> list[str]:
+        return [word for name, value in self.arguments.items() for word in ("--arg", str(name), value_literal(value))]
 
     def _eval(self, *arguments: str) -> list[str]:
         return nix("eval", *arguments, *NO_EVALUATION_CACHE)
@@ -111,7 +120,7 @@ class Source:
 
 def override_arguments(inputs: Mapping[str, str]) -> list[str]:
     """Return the words that replace inputs of a flake, by name, and leave its lock file as it is."""
-    return [*(word for name, flake in inputs.items() for word in ("--override-input", name, flake)), NO_LOCK_FILE]
+    return [*(word for name, flake in inputs.items() for word in (OVERRIDE, name, flake)), NO_LOCK_FILE]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,14 +134,24 @@ class Snapshot:
 
     @classmethod
     def from_json(cls, text: str) -> Snapshot:
-        """Read the answer of ``nix flake metadata --json``."""
-        data = json.loads(text)
-        dirty_revision = data.get("dirtyRevision")
-        kind = data.get("locked", {}).get("type")
+        """Read the answer of ``nix flake metadata --json``; raises ``ValueError`` when it is none."""
+        try:
+            data = json.loads(text)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
+        locked = data.get("locked") if isinstance(data, dict) else None
+        if not isinstance(locked, (dict, type(None))) or not isinstance(data, dict):
+            raise ValueError("no metadata of a flake")
+        dirty_revision = _text(data.get("dirtyRevision"))
+        kind = (locked or {}).get("type")
         return cls(
-            locked_url=data.get("url") or data.get("lockedUrl"),
-            revision=data.get("revision") or dirty_revision,
+            locked_url=_text(data.get("url")) or _text(data.get("lockedUrl")),
+            revision=_text(data.get("revision")) or dirty_revision,
             # A Git repository without a commit has neither.
             dirty=dirty_revision is not None or (kind == "git" and "revision" not in data),
             content=data,
         )
+
+
+def _text(value: t.Any) -> str | None:
+    return value if isinstance(value, str) else None

@@ -10,8 +10,10 @@ is not (a list, then an object, then an object with a version of its own).
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
 
+from ..errors import NixError
 from .command import nix
 
 if t.TYPE_CHECKING:
@@ -19,6 +21,9 @@ if t.TYPE_CHECKING:
 
 STORE_DIRECTORY = "/nix/store"
 HASH_LENGTH = 32
+# No character of it means anything to a shell, to xargs or to a terminal.
+STORE_PATH = re.compile(rf"{STORE_DIRECTORY}/[0-9a-df-np-sv-z]{{32}}-[0-9A-Za-z+._?=-]+")
+SIZE = re.compile("[0-9]{1,18}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,8 +50,7 @@ def store_path_name(path: str) -> str:
 
 def is_store_path(text: str) -> bool:
     """Whether ``text`` is the path of a store object, and not of something in one."""
-    directory, _slash, base = text.rpartition("/")
-    return directory == STORE_DIRECTORY and len(base) > HASH_LENGTH + 1 and base[HASH_LENGTH] == "-"
+    return bool(STORE_PATH.fullmatch(text))
 
 
 def path_sizes(*paths: str, closure: bool = False, store: str | None = None) -> list[str]:
@@ -58,9 +62,8 @@ def path_sizes(*paths: str, closure: bool = False, store: str | None = None) -> 
 
 
 def parse_path_sizes(output: str) -> list[StorePathInfo]:
-    """Read the answer to ``path_sizes``."""
-    rows = (line.split() for line in output.splitlines() if line.strip())
-    return [StorePathInfo(path, int(size)) for path, size in rows]
+    """Read the answer to ``path_sizes``; raises ``NixError`` when it is none."""
+    return [_path_size(line) for line in output.splitlines() if line.strip()]
 
 
 def protect(path: str, root: str) -> list[str]:
@@ -69,13 +72,23 @@ def protect(path: str, root: str) -> list[str]:
 
 
 def parse_paths(output: str) -> list[str]:
-    """Read an answer of one store path a line."""
-    return [line for line in output.splitlines() if line.startswith("/")]
+    """Read an answer of one store path a line; what is none is passed over."""
+    return [line for line in output.splitlines() if is_store_path(line)]
 
 
 def total_size(paths: Iterable[StorePathInfo]) -> int:
     """Return the size of all ``paths`` together in bytes."""
     return sum(path.nar_size for path in paths)
+
+
+def _path_size(line: str) -> StorePathInfo:
+    path, *rest = line.split()
+    if not is_store_path(path) or len(rest) != 1 or not SIZE.fullmatch(rest[0]):
+        raise NixError(
+            f"a store was asked for the sizes of paths and told something else: {line[:200]!r}",
+            advice="see whether the Nix there is the real one: nix path-info --size",
+        )
+    return StorePathInfo(path, int(rest[0]))
 
 
 def _closure(wanted: bool) -> list[str]:

@@ -102,7 +102,7 @@ class Project:
     ) -> Run:
         """Run one task on all hosts, by default on the controller, and collect its results."""
         command = self._command(module, options, hosts, task, arguments)
-        done = subprocess.run(command, env=self._environment(), capture_output=True, text=True, check=False)
+        done = subprocess.run(command, env=self.environment(), capture_output=True, text=True, check=False)
         return Run(done.returncode, done.stdout + done.stderr, self.results(hosts), self._calls())
 
     def start(
@@ -112,7 +112,7 @@ class Project:
         command = self._command(module, options, hosts, task, arguments)
         with (self.directory / "output").open("wb") as output:
             return subprocess.Popen(
-                command, env=self._environment(), stdout=output, stderr=output, start_new_session=True
+                command, env=self.environment(), stdout=output, stderr=output, start_new_session=True
             )
 
     def run_role(
@@ -128,7 +128,7 @@ class Project:
         }
         done = subprocess.run(
             self._playbook(play, {"hosts": hosts, "vars": of_all or {}}),
-            env=self._environment(),
+            env=self.environment(),
             capture_output=True,
             text=True,
             check=False,
@@ -193,7 +193,9 @@ class Project:
         nix.write_text(COUNTING.format(log=self.directory / "calls", nix=shutil.which("nix", path=WITH_TOOLS)))
         nix.chmod(0o755)
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Return what programs of the project find in their environment."""
+        self.directory.joinpath("bin").mkdir(exist_ok=True)
         (self.directory / "ansible.cfg").write_text(f"[defaults]\ncollections_path = {ROOT / '.venv/collections'}\n")
         return {
             **os.environ,

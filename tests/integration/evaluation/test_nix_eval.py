@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import subprocess
 import typing as t
 
@@ -46,13 +47,13 @@ def test_hosts_are_evaluated_together_and_fail_apart(project: Project, strategy:
     assert run.calls.count("metadata") == 2
 
 
-def test_healthy_hosts_are_one_process(project: Project) -> None:
+def test_healthy_hosts_are_at_most_one_process_a_cpu(project: Project) -> None:
     names = [f"host-{number}" for number in range(30)]
     project.write_flake("""builtins.listToAttrs (map (name: { inherit name; value = mk name ""; })
       (builtins.genList (number: "host-${toString number}") 30))""")
     run = project.run("nix_eval", EACH, hosts(project, names))
     assert run.rc == 0, run.output
-    assert run.calls.count("eval") == 1
+    assert 1 <= run.calls.count("eval") <= len(os.sched_getaffinity(0))
     assert len({result["drv_path"] for result in run.results.values()}) == 30
 
 

@@ -13,7 +13,7 @@ import typing as t
 from ansible_collections.nix.fleet.plugins.plugin_utils.process import CommandTimeoutError, Completed
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 MARK = re.compile(r"nix\.fleet-[0-9a-f]{16}")
 PATHS = re.compile(r'  paths = \(builtins\.fromJSON "(.*)"\);')
@@ -23,6 +23,10 @@ BROKEN = "broken"
 KILLED = "killed"
 KILLED_AFTER_OTHERS = "killed after others"
 ENDLESS = "endless"
+# Out of memory in a heap of less than HEAVY, and in any.
+HEAVY_HEAP = 1 << 30
+HEAVY = "heavy"
+TOO_HEAVY = "too heavy"
 MISSING = "missing"
 PLAIN = "plain"
 
@@ -41,13 +45,19 @@ class TableMachine:
     longest_argument: int = 0
 
     def run(
-        self, argv: Sequence[str], *, timeout: float | None = None, on_stderr_line: Callable[[str], None] | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float | None = None,
+        on_stderr_line: Callable[[str], None] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> Completed:
         self.longest_argument = max(self.longest_argument, *map(len, argv))
         if "metadata" in argv:
             self.looked += 1
             return self._metadata(argv)
-        lines, rc = self._evaluate(argv[argv.index("--apply") + 1])
+        heap = int((environment or {}).get("GC_MAXIMUM_HEAP_SIZE", HEAVY_HEAP))
+        lines, rc = self._evaluate(argv[argv.index("--apply") + 1], heap)
         for line in lines:
             assert on_stderr_line is not None
             on_stderr_line(line)
@@ -63,7 +73,7 @@ class TableMachine:
             return Completed(tuple(argv), 1, "", message(0, f"error: {self.root}", self.root))
         return Completed(tuple(argv), 0, json.dumps({"revision": self.revision, "url": "path:/x"}), "")
 
-    def _evaluate(self, function: str) -> tuple[list[str], int | None]:
+    def _evaluate(self, function: str, heap: int) -> tuple[list[str], int | None]:
         if self.root:
             return [message(0, f"error: {self.root}", self.root)], 1
         mark = MARK.findall(function)[0]
@@ -77,6 +87,8 @@ class TableMachine:
             kind = self.table[path[0]]
             if kind == BROKEN:
                 return [*lines, message(0, f"error:\n\n       error: {path[0]} is broken", f"{path[0]} is broken")], 1
+            if kind == TOO_HEAVY or (kind == HEAVY and heap < HEAVY_HEAP):
+                return [*lines, message(0, "error: out of memory")], 1
             if kind == KILLED or (kind == KILLED_AFTER_OTHERS and index > 0):
                 return lines, -signal.SIGKILL
             if kind == ENDLESS:

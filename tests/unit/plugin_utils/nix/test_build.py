@@ -21,19 +21,22 @@ from .test_log import BAD, HASH, NEW_FAILURE, TOP, building, error, event, log_l
 
 NIX = ["nix", "--extra-experimental-features", "nix-command flakes"]
 LOG = ["--log-format", "internal-json"]
+LOOKS = ["--option", "build-poll-interval", "1"]
+
+PATH = f"/nix/store/{HASH}-hello"
 
 
 def test_a_build_prints_its_outputs_and_leaves_a_root() -> None:
     assert build([f"{TOP}^*"], BuildSettings(), link="/roots/web") == [
-        *NIX, "build", "--json", *LOG, "--out-link", "/roots/web", "--", f"{TOP}^*",
+        *NIX, "build", "--json", *LOG, *LOOKS, "--out-link", "/roots/web", "--", f"{TOP}^*",
     ]  # fmt: skip
 
 
 def test_all_settings_are_handed_to_nix() -> None:
     settings = BuildSettings(builders="ssh://b", max_jobs="auto", cores=0, keep_going=True)
     assert build(["x"], settings) == [
-        *NIX, "build", "--json", *LOG, "--builders", "ssh://b", "--max-jobs", "auto", "--cores", "0",
-        "--keep-going", "--no-link", "--", "x",
+        *NIX, "build", "--json", *LOG, *LOOKS, "--builders", "ssh://b", "--max-jobs", "auto",
+        "--cores", "0", "--keep-going", "--no-link", "--", "x",
     ]  # fmt: skip
 
 
@@ -49,19 +52,19 @@ def test_outputs_are_looked_up_without_building_or_asking_a_cache() -> None:
 
 
 def test_outputs_are_read_by_name() -> None:
-    text = f'[{{"drvPath":"{TOP}","outputs":{{"dev":"/nix/store/d","out":"/nix/store/o"}},"startTime":1}}]'
+    text = f'[{{"drvPath":"{TOP}","outputs":{{"dev":"{PATH}-dev","out":"{PATH}"}},"startTime":1}}]'
     (output,) = parse_outputs(text)
-    assert output == Output({"dev": "/nix/store/d", "out": "/nix/store/o"}, TOP)
-    assert output.out_path == "/nix/store/o"
+    assert output == Output({"dev": f"{PATH}-dev", "out": PATH}, TOP)
+    assert output.out_path == PATH
 
 
 def test_a_derivation_without_the_usual_output_has_its_first_one() -> None:
-    assert parse_outputs('[{"drvPath":"x","outputs":{"bin":"/nix/store/b"}}]')[0].out_path == "/nix/store/b"
+    assert parse_outputs(f'[{{"drvPath":"{TOP}","outputs":{{"bin":"{PATH}"}}}}]')[0].out_path == PATH
 
 
-@pytest.mark.parametrize("text", ['["/nix/store/p"]', '[{"path":"/nix/store/p"}]'])
+@pytest.mark.parametrize("text", [f'["{PATH}"]', f'[{{"path":"{PATH}"}}]'])
 def test_a_plain_store_path_is_its_own_output(text: str) -> None:
-    assert parse_outputs(text) == [Output({"out": "/nix/store/p"})]
+    assert parse_outputs(text) == [Output({"out": PATH})]
 
 
 def test_the_failed_derivation_is_named_with_its_own_log() -> None:

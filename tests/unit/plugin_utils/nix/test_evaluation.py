@@ -6,22 +6,21 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation import (
-    Evaluated,
-    Failed,
-    advice_for,
-    evaluate,
-    walk_function,
-)
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation import evaluate
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation_budget import Budget
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation_result import Evaluated, Failed, advice_for
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.walk import walk_function
 
 from .table_machine import (
     BROKEN,
     ENDLESS,
+    HEAVY,
     KILLED,
     KILLED_AFTER_OTHERS,
     MISSING,
     PLAIN,
+    TOO_HEAVY,
     TableMachine,
     derivation,
 )
@@ -149,3 +148,44 @@ def test_the_function_of_a_playbook_may_end_in_a_comment() -> None:
 )
 def test_the_next_step_depends_on_what_is_wrong(log: str, advice: str) -> None:
     assert advice in advice_for(log)
+
+
+SIXTEEN = [f"h{number:02}" for number in range(16)]
+# Two processes have room in it, each in half of it.
+ROOM_FOR_TWO = Budget(2 << 30, cpus=2)
+
+
+def test_many_attributes_are_taken_by_turns_by_as_many_processes_as_there_is_room_for() -> None:
+    machine = TableMachine(dict.fromkeys(SIXTEEN, "good"))
+    results = evaluate(FLAKE, SIXTEEN, machine, budget=ROOM_FOR_TWO)
+    assert sorted(machine.evaluated) == [SIXTEEN[0::2], SIXTEEN[1::2]]
+    assert len(results) == 16
+
+
+def test_an_attribute_that_outgrows_a_share_gets_the_whole_when_the_others_are_done() -> None:
+    machine = TableMachine({**dict.fromkeys(SIXTEEN, "good"), "h00": HEAVY})
+    results = evaluate(FLAKE, SIXTEEN, machine, budget=ROOM_FOR_TWO)
+    assert all(isinstance(result, Evaluated) for result in results.values())
+    assert machine.evaluated[-1] == ["h00"]
+
+
+def test_where_every_attribute_outgrows_a_share_few_find_it_out() -> None:
+    machine = TableMachine(dict.fromkeys(SIXTEEN, HEAVY))
+    results = evaluate(FLAKE, SIXTEEN, machine, budget=ROOM_FOR_TWO)
+    assert all(isinstance(result, Evaluated) for result in results.values())
+    assert len(machine.evaluated) == 5
+    assert len(machine.evaluated[-1]) == 16
+
+
+def test_an_attribute_that_outgrows_the_whole_budget_fails_alone_and_says_what_was_allowed() -> None:
+    machine = TableMachine({"a": "good", "b": TOO_HEAVY, "c": "good"})
+    results = evaluate(FLAKE, list("abc"), machine, budget=Budget(512 << 20))
+    assert [type(results[name]) for name in "abc"] == [Evaluated, Failed, Evaluated]
+    failed = results["b"]
+    assert isinstance(failed, Failed)
+    assert failed.cause == "its evaluation alone needs more memory than the 512 MiB that there are for evaluations"
+    assert "eval_memory" in (failed.advice or "")
+
+
+def test_without_a_budget_the_want_of_memory_is_in_nix_own_words() -> None:
+    assert "out of memory" in failure(TableMachine({"a": TOO_HEAVY}), "a").cause

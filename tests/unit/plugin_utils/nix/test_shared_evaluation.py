@@ -13,10 +13,16 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix import shared_evaluation
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation import Evaluated, Failed
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation_cache import EvaluationCache, JsonDirectory
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.shared_evaluation import Answer, SharedEvaluation
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation_cache import (
+    EvaluationCache,
+    JsonDirectory,
+    prune,
+)
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation_journal import Answer
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation_result import Evaluated, Failed
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.shared_evaluation import SharedEvaluation
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.task_evaluation import Request
 
 from .table_machine import BROKEN, TableMachine, derivation
 
@@ -41,7 +47,7 @@ def cache(tmp_path: Path) -> EvaluationCache:
 def ask(
     machine: TableMachine, cache: EvaluationCache, attribute: str, others: str = "", *, task: str = "1", source: Source = FLAKE
 ) -> Answer:  # fmt: skip
-    return SharedEvaluation(source, machine, cache, task=task).ask(attribute, lambda: iter(others))
+    return SharedEvaluation(Request(source), machine, cache, task=task).ask(attribute, lambda: iter(others))
 
 
 def test_the_first_host_evaluates_for_all(cache: EvaluationCache) -> None:
@@ -61,7 +67,7 @@ def test_variables_of_other_hosts_are_read_by_the_one_that_evaluates_only(cache:
     def others() -> Iterator[str]:
         raise AssertionError
 
-    SharedEvaluation(FLAKE, machine, cache, task="1").ask("b", others)
+    SharedEvaluation(Request(FLAKE), machine, cache, task="1").ask("b", others)
 
 
 def test_a_failure_is_shared_among_the_hosts_of_a_task(cache: EvaluationCache) -> None:
@@ -168,30 +174,27 @@ def test_a_flake_that_cannot_be_read_is_asked_once_for_all_hosts(cache: Evaluati
 @pytest.mark.parametrize("fault", ["root", "attribute"])
 def test_a_task_that_tries_again_gets_another_attempt(cache: EvaluationCache, fault: str) -> None:
     machine = TableMachine({"a": BROKEN if fault == "attribute" else "good"}, root="down" if fault == "root" else None)
-    shared = SharedEvaluation(FLAKE, machine, cache, task="1")
+    shared = SharedEvaluation(Request(FLAKE), machine, cache, task="1")
     assert isinstance(shared.ask("a").result, Failed)
     machine.table["a"], machine.root = "good", None
     assert isinstance(shared.ask("a").result, Evaluated)
 
 
-def test_a_waiting_host_goes_on_before_the_last_one_is_evaluated(
-    cache: EvaluationCache, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shared_evaluation, "PUBLISH_SECONDS", 0.0)
+def test_a_waiting_host_goes_on_before_the_last_one_is_evaluated(cache: EvaluationCache) -> None:
     waiting, end = threading.Event(), threading.Event()
 
     class Slow(TableMachine):
-        def run(self, argv: t.Any, *, timeout: float | None = None, on_stderr_line: t.Any = None) -> t.Any:
+        def run(self, argv: t.Any, *, on_stderr_line: t.Any = None, **how: t.Any) -> t.Any:
             def on_line(line: str) -> None:
                 on_stderr_line(line)
                 if '\\"done\\": 0' in line:
                     waiting.set()
                     assert end.wait(10)
 
-            return super().run(argv, timeout=timeout, on_stderr_line=on_stderr_line and on_line)
+            return super().run(argv, on_stderr_line=on_stderr_line and on_line, **how)
 
     machine = Slow(dict.fromkeys("ab", "good"))
-    first = threading.Thread(target=ask, args=(machine, cache, "b", "ab"))
+    first = threading.Thread(target=ask, args=(machine, cache, "a", "ab"))
     first.start()
     assert waiting.wait(10)
     assert isinstance(ask(machine, cache, "a", "ab").result, Evaluated)
@@ -211,9 +214,23 @@ def test_hosts_that_ask_at_the_same_time_evaluate_once(cache: EvaluationCache) -
     assert len(machine.evaluated) == 1
 
 
+def test_runs_at_the_same_time_evaluate_once(cache: EvaluationCache) -> None:
+    machine = TableMachine(dict.fromkeys("abcdefgh", "good"))
+
+    def run(task: str) -> None:
+        ask(machine, cache, "a", "abcdefgh", task=task)
+
+    threads = [threading.Thread(target=run, args=(task,)) for task in "123"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(machine.evaluated) == 1
+
+
 def test_the_cache_is_readable_by_its_owner_only(cache: EvaluationCache, tmp_path: Path) -> None:
     ask(TableMachine({"a": "good"}), cache, "a")
-    modes = {path.stat().st_mode & 0o077 for path in (tmp_path / "cache").rglob("*.json")}
+    modes = {path.stat().st_mode & 0o077 for path in (tmp_path / "cache").rglob("*.json*")}
     assert modes == {0}
     assert (tmp_path / "cache").stat().st_mode & 0o077 == 0
 
@@ -221,7 +238,7 @@ def test_the_cache_is_readable_by_its_owner_only(cache: EvaluationCache, tmp_pat
 def test_a_file_that_is_not_understood_counts_as_none(cache: EvaluationCache, tmp_path: Path) -> None:
     machine = TableMachine({"a": "good"})
     ask(machine, cache, "a")
-    for path in (tmp_path / "cache").rglob("*.json"):
+    for path in (tmp_path / "cache").rglob("*.json*"):
         path.write_text("{")
     ask(machine, cache, "a", task="2")
     assert len(machine.evaluated) == 2
@@ -233,7 +250,7 @@ def test_only_so_many_are_kept_and_the_oldest_go_first(tmp_path: Path) -> None:
     for age in range(5):
         directory.write(f"entry-{age}", age)
         os.utime(tmp_path / "kept" / f"entry-{age}.json", (now - age * 100, now - age * 100))
-    directory.prune(keep=3)
+    prune(tmp_path / "kept", keep=3)
     assert [directory.read(f"entry-{age}") for age in range(5)] == [0, 1, 2, None, None]
-    directory.prune(seconds=150)
+    prune(tmp_path / "kept", seconds=150)
     assert [directory.read(f"entry-{age}") for age in range(5)] == [0, 1, None, None, None]

@@ -1,0 +1,132 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The evaluation of one source for the hosts of one task: what is known of its revision, and the rest by Nix."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..process import CommandTimeoutError
+from .evaluation import evaluate
+from .evaluation_cache import key
+from .evaluation_result import Evaluated, Failed, advice_for
+from .log import NixLog, readable
+from .source import Snapshot, Source
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .evaluation_budget import Budget
+    from .evaluation_cache import EvaluationCache
+    from .evaluation_result import Result
+    from .machine import Machine
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What a task asks for: a source or a function of it, and within which bounds."""
+
+    source: Source
+    apply: str | None = None
+    timeout: float | None = None
+    memory: int | None = None
+
+    def key(self, machine: Machine) -> str:
+        """Return what stands for everything that decides on the result, but for the revision."""
+        return key(self.source.identity(), self.apply, machine.name)
+
+
+class TaskEvaluation:
+    """Evaluates what a task asks for, tells its journal of each result, and writes them down for later runs."""
+
+    def __init__(
+        self, request: Request, machine: Machine, cache: EvaluationCache, budget: Budget, *, task: str
+    ) -> None:
+        self._request = request
+        self._source = request.source
+        self._machine = machine
+        self._cache = cache
+        self._budget = budget
+        self._journal = cache.journal(task)
+
+    def tell_known(self, attributes: Sequence[str], snapshot: Snapshot | None) -> list[str]:
+        """Tell what is known of ``attributes`` from earlier runs, and return the others.
+
+        ``snapshot`` is the revision that the task is about, if it has begun.
+        """
+        found = snapshot or self._look()
+        if isinstance(found, Failed):
+            self._journal.tell_failure(found)
+            return []
+        if snapshot is None:
+            self._journal.tell_snapshot(found)
+        known = self._known(found)
+        for attribute in attributes:
+            if attribute in known:
+                self._journal.tell_result(attribute, known[attribute], cached=True)
+        return [attribute for attribute in dict.fromkeys(attributes) if attribute not in known]
+
+    def evaluate(self, attributes: Sequence[str], snapshot: Snapshot) -> None:
+        """Evaluate ``attributes``, telling of each as it is known."""
+        told: list[tuple[str, Result]] = []
+
+        def tell(attribute: str, result: Result) -> None:
+            told.append((attribute, result))
+            # The run may be over with its last result, and must not be before everything is written down.
+            if len(told) < len(attributes):
+                self._journal.tell_result(attribute, result, cached=False)
+
+        evaluate(
+            self._source,
+            attributes,
+            self._machine,
+            apply=self._request.apply,
+            timeout=self._request.timeout,
+            budget=self._budget,
+            on_result=tell,
+        )
+        # What changed while it was evaluated is of no certain revision.
+        if self._source.reproducible and self._look() == snapshot:
+            evaluated = {attribute: result for attribute, result in told if isinstance(result, Evaluated)}
+            self._cache.keep(self._revision(snapshot), {**self._known(snapshot), **evaluated})
+        attribute, result = told[-1]
+        self._journal.tell_result(attribute, result, cached=False)
+
+    def _revision(self, snapshot: Snapshot) -> str:
+        return key(self._request.key(self._machine), snapshot.content)
+
+    def _known(self, snapshot: Snapshot) -> dict[str, Evaluated]:
+        """Return what is known of a revision and still has its derivation in the store."""
+        if not self._source.reproducible:
+            return {}
+        results = self._cache.known(self._revision(snapshot))
+        existing = self._machine.existing([result.drv_path for result in results.values() if result.drv_path])
+        return {
+            attribute: result
+            for attribute, result in results.items()
+            if result.drv_path is None or result.drv_path in existing
+        }
+
+    def _look(self) -> Snapshot | Failed:
+        if self._source.flake is None:
+            return Snapshot()
+        return take_snapshot(self._source, self._machine, self._request.timeout)
+
+
+def take_snapshot(source: Source, machine: Machine, timeout: float | None = None) -> Snapshot | Failed:
+    """Ask which revision a flake is at."""
+    command = source.metadata()
+    try:
+        completed = machine.run(command, timeout=timeout)
+    except CommandTimeoutError as late:
+        return Failed(f"{source.name}: {late}", tuple(readable(command)), advice="allow more seconds in timeout")
+    log = NixLog().read_all(completed.stderr)
+    cause = (log.cause or f"Nix ended with exit code {completed.rc}").splitlines()[0]
+    if completed.ok:
+        try:
+            return Snapshot.from_json(completed.stdout)
+        except ValueError as error:
+            cause = f"Nix was to say which revision it is, and said something else ({error})"
+    return Failed(f"{source.name}: {cause}", tuple(readable(command)), log.text, advice_for(log.text))

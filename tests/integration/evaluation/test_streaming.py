@@ -1,0 +1,119 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hosts go their way while others are still evaluated, whatever becomes of those and of who evaluates them.
+
+The evaluation of the host `late` asks a server of the test, which answers when the test says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import os
+import signal
+import threading
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from .project import Project, interrupt, running, wait_until
+
+EACH = {
+    "flake": "{{ nix_flake }}",
+    "attr": "{{ nix_attr }}",
+    "hosts": "{{ ansible_play_hosts_all }}",
+    "impure": True,
+    # They differ in nothing else.
+    "host_variables": {"attr": "nix_attr", "flake": "nix_flake"},
+}
+
+
+class Gate:
+    """A server whose answer is held back until it is opened."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.open = threading.Event()
+        gate = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                gate.asked.set()
+                gate.open.wait(60)
+                self.send_response(200)
+                self.end_headers()
+                with contextlib.suppress(OSError):
+                    self.wfile.write(b"text")
+
+            def log_message(self, *_arguments: object) -> None: ...
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/text"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self.open.set()
+        self._server.shutdown()
+
+
+@pytest.fixture
+def gate() -> t.Iterator[Gate]:
+    gate = Gate()
+    yield gate
+    gate.close()
+
+
+@pytest.fixture
+def fleet(project: Project, gate: Gate) -> dict[str, dict[str, t.Any]]:
+    project.write_flake(f"""{{
+      early = mk "early" "";
+      late = mk "late" (builtins.readFile (builtins.fetchurl "{gate.url}"));
+    }}""")
+    return {name: {"nix_flake": f"path:{project.flake}", "nix_attr": name} for name in ("early", "late")}
+
+
+def evaluators(project: Project) -> set[int]:
+    """Return the processes that evaluate for the task: the parents of Nix's own."""
+    parents = set()
+    for number in running(f"path:{project.flake}#."):
+        with contextlib.suppress(OSError):
+            status = Path(f"/proc/{number}/status").read_text()
+            parents.add(int(status.partition("PPid:")[2].split()[0]))
+    return parents
+
+
+@pytest.mark.parametrize(("strategy", "forks"), [("free", "5"), ("host_pinned", "1")])
+def test_the_first_host_is_through_its_next_task_before_the_last_is_evaluated(
+    project: Project, gate: Gate, fleet: dict[str, dict[str, t.Any]], strategy: str, forks: str
+) -> None:
+    run = project.start("nix_eval", EACH, fleet, "--forks", forks, strategy=strategy)
+    # Its report is the task after its evaluation.
+    wait_until(lambda: "early" in project.results(fleet), 60)
+    assert "late" not in project.results(fleet)
+    gate.open.set()
+    assert run.wait(60) == 0, (project.directory / "output").read_text()
+    assert not project.results(fleet)["late"]["failed"]
+
+
+def test_when_the_one_that_evaluates_is_killed_another_does(
+    project: Project, gate: Gate, fleet: dict[str, dict[str, t.Any]]
+) -> None:
+    run = project.start("nix_eval", EACH, fleet)
+    assert gate.asked.wait(60)
+    for number in evaluators(project):
+        os.kill(number, signal.SIGKILL)
+    gate.open.set()
+    assert run.wait(60) == 0, (project.directory / "output").read_text()
+    assert not any(result["failed"] for result in project.results(fleet).values())
+
+
+def test_an_interrupted_run_takes_its_evaluation_with_it(
+    project: Project, gate: Gate, fleet: dict[str, dict[str, t.Any]]
+) -> None:
+    run = project.start("nix_eval", EACH, fleet)
+    assert gate.asked.wait(60)
+    evaluating = evaluators(project)
+    assert interrupt(run) != 0
+    wait_until(lambda: not running(f"path:{project.flake}#."))
+    wait_until(lambda: not any(Path(f"/proc/{number}/cmdline").exists() for number in evaluating))
