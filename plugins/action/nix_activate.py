@@ -5,21 +5,25 @@
 
 from __future__ import annotations
 
-import datetime
 import getpass
 import platform as controller_platform
-import secrets
 import typing as t
 
 from ansible import constants
 
 from ..plugin_utils.activation.changes import changes
-from ..plugin_utils.activation.deployment import deploy, details
+from ..plugin_utils.activation.conclusion import conclude, longest_look
+from ..plugin_utils.activation.deployment import PATIENCE_SECONDS, deploy, details, longest
+from ..plugin_utils.activation.ending import failure, units_failure, warnings_of
+from ..plugin_utils.activation.preview import preview
 from ..plugin_utils.activation.request import Origin, Request
 from ..plugin_utils.activation.sentence import sentence
+from ..plugin_utils.activation.verdict import CONFIRMED
 from ..plugin_utils.ansible_io.action import NixAction
 from ..plugin_utils.ansible_io.connections import connection_to, shell_of
-from ..plugin_utils.ansible_io.link import RenewableLink
+from ..plugin_utils.ansible_io.link import FreshLink, RenewableLink
+from ..plugin_utils.ansible_io.plain import plain
+from ..plugin_utils.ansible_io.run import new_name, run_name
 from ..plugin_utils.errors import ActivationError
 from ..plugin_utils.platforms.platform import GOALS
 from ..plugin_utils.platforms.registry import platforms
@@ -30,12 +34,9 @@ if t.TYPE_CHECKING:
     from ..plugin_utils.activation.answer import Answer
     from ..plugin_utils.process import Completed
 
-ADVICE = {
-    "rolled_back": "correct the configuration and deploy again",
-    "rollback_failed": "look at the machine at once: neither the new system nor the one before it runs as it should",
-    "failed": "the machine may be between two systems: correct the cause and deploy again, or return with rollback",
-    "superseded": "look at what runs there now, and deploy again",
-}
+
+# The strategies under which each host goes on by itself, whoever brings them.
+WITHOUT_BARRIER = ("free", "host_pinned")
 
 
 class ActionModule(NixAction):
@@ -51,6 +52,8 @@ class ActionModule(NixAction):
         "rollback_on_failure": {"type": "bool", "default": True},
         "failed_units": {"type": "str", "default": "fail", "choices": ["fail", "ignore", "rollback"]},
         "activation_timeout": {"type": "int", "default": 600},
+        "confirm": {"type": "str", "default": "now", "choices": ["now", "later", "never"]},
+        "confirm_timeout": {"type": "int", "default": 30},
         "install_bootloader": {"type": "bool", "default": False},
         "specialisation": {"type": "str"},
         "backup_extension": {"type": "str"},
@@ -59,6 +62,7 @@ class ActionModule(NixAction):
         "flake_dirty": {"type": "bool"},
         "source_host": {"type": "str", "default": "localhost"},
         "nix_options": {"type": "dict", "default": {}},
+        "max_failed": {"type": "str"},
     }
     constraints: t.ClassVar[dict[str, t.Any]] = {
         "mutually_exclusive": [["closure", "rollback"]],
@@ -69,46 +73,64 @@ class ActionModule(NixAction):
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
         request = self._request(options)
-        link = RenewableLink(self.shell, self._reset)
+        if request.rollback is None:
+            self.hold_back(options["max_failed"])
+        previewed = self._preview(request)
+        link = RenewableLink(self.shell_within(longest(request)), self._reset)
         answer = deploy(link, request, say=self.announce)
+        if answer.outcome == "awaiting" and options["confirm"] == "now":
+            answer = self._confirmed(request)
         if not answer.good:
-            raise failure(request, answer)
+            raise failure(request.id, answer)
         if request.goal == "dry-activate" and answer.exit_code:
             raise ActivationError(
-                f"the dry run ended with exit code {answer.exit_code}", log=answer.log, **details(request, answer)
+                f"the dry run ended with exit code {answer.exit_code}", log=answer.log, **details(request.id, answer)
             )
         if request.goal == "dry-activate":
             # What was asked for is this text, whatever the verbosity.
             for line in answer.log.splitlines():
                 self.announce(line)
-        difference = self._difference(link, answer, options["source_host"])
-        if answer.failed_units and request.failed_units == "fail":
-            raise ActivationError(
-                f"the new system runs, but {answer.failed_units}",
-                log=answer.log,
-                advice="look at the units on the machine; deploying again tries them again",
-                **details(request, answer) | difference | {"changed": True},
-            )
-        result = {
+        difference = previewed or self._difference(link, answer, options["source_host"])
+        # While it awaits a verdict it has not come to stay: then nix_confirm says so.
+        if answer.failed_units and request.failed_units == "fail" and answer.outcome != "awaiting":
+            raise units_failure(request.id, answer, **difference)
+        return {
             **answer.to_result(),
             **difference,
+            **warnings_of(self.play_host, answer),
+            **self._barrier(options, answer),
             "id": request.id,
+            "run": request.origin.run,
             "goal": request.goal,
+            "rollback": request.rollback,
             "changed": answer.outcome != "unchanged",
             "msg": sentence(request, answer),
         }
-        if warnings := self._warnings(answer):
-            result["warnings"] = warnings
-        return result
+
+    def _barrier(self, options: dict[str, t.Any], answer: Answer) -> dict[str, t.Any]:
+        """Warn of a verdict that cannot come before all other hosts have got as far."""
+        strategy = plain(str(self._task.get_play().strategy)) if answer.outcome == "awaiting" else ""
+        if not strategy or strategy.endswith(WITHOUT_BARRIER) or len(self.variables.get("ansible_play_batch", ())) < 2:
+            return {}
+        text = (
+            f"{self.play_host}: under the strategy {strategy} it waits for every other host's activation before its verdict, "
+            f"and goes back if that takes more than {options['confirm_timeout']} s; strategy: host_pinned waits for none"
+        )
+        return {"warnings": [*warnings_of(self.play_host, answer).get("warnings", ()), text]}
+
+    def _confirmed(self, request: Request) -> Answer:
+        patience = request.confirm_timeout + request.activation_timeout + PATIENCE_SECONDS
+        link = FreshLink(self.fresh_shell_within(longest_look(patience)))
+        return conclude(link, request.id, CONFIRMED, patience, say=self.announce)
 
     def _request(self, options: dict[str, t.Any]) -> Request:
-        now = datetime.datetime.now(datetime.timezone.utc)
         return Request(
-            id=f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
+            id=new_name(),
             platform=platforms()[options["platform"]],
             origin=Origin(
                 user=getpass.getuser(),
                 controller=controller_platform.node(),
+                run=run_name(),
                 revision=options["flake_revision"],
                 dirty=options["flake_dirty"],
                 description=options["description"],
@@ -123,14 +145,36 @@ class ActionModule(NixAction):
             rollback_on_failure=options["rollback_on_failure"],
             failed_units=options["failed_units"],
             activation_timeout=options["activation_timeout"],
+            confirm_timeout=self._confirm_timeout(options),
             backup_extension=options["backup_extension"],
             nix_options=options["nix_options"],
             check=self.check_mode,
         )
 
+    @staticmethod
+    def _confirm_timeout(options: dict[str, t.Any]) -> int:
+        if options["confirm"] == "never":
+            return 0
+        if options["confirm_timeout"] < 1:
+            raise ActivationError(
+                "confirm_timeout is not a number of seconds", advice="confirm: never waits for nobody"
+            )
+        return int(options["confirm_timeout"])
+
     def _reset(self) -> None:
         if self._connection.transport == "ssh":
             self._connection.reset()
+
+    def _preview(self, request: Request) -> dict[str, t.Any]:
+        """Say what a rollback is about to change; a check says so by what it returns."""
+        if request.rollback is None or request.check or request.goal == "dry-activate":
+            return {}
+        found = preview(RenewableLink(self.questions, self._reset), request)
+        if found is None:
+            return {}
+        for line in found.text.splitlines():
+            self.announce(line)
+        return {"closure_diff": found.to_result()}
 
     def _difference(self, link: RenewableLink, answer: Answer, source_host: str) -> dict[str, t.Any]:
         """Return what is to be shown of the change, as fields of the result."""
@@ -144,26 +188,3 @@ class ActionModule(NixAction):
         if host in constants.LOCALHOST and host not in self.variables.get("hostvars", {}):
             return run(argv)
         return run_command(shell_of(connection_to(self, host), host), *argv)
-
-    def _warnings(self, answer: Answer) -> list[str]:
-        warnings = [f"{self.play_host}: {text}" for text in answer.warnings]
-        if answer.failed_units:
-            warnings.append(f"{self.play_host}: {answer.failed_units}")
-        return warnings
-
-
-def failure(request: Request, answer: Answer) -> ActivationError:
-    """Return the error of a deployment that did not end well."""
-    ending = {
-        "rolled_back": "; the machine is back on the system it ran before",
-        "rollback_failed": "; going back to the system it ran before FAILED too",
-    }.get(answer.outcome, "")
-    advice = answer.advice or ADVICE.get(answer.outcome)
-    if advice and answer.log_file:
-        advice = f"{advice}; the whole log is on the target: {answer.log_file}"
-    return ActivationError(
-        f"{answer.cause or 'the target gave no reason'}{ending}",
-        log=answer.log,
-        advice=advice,
-        **details(request, answer) | {"changed": answer.outcome != "refused"},
-    )

@@ -26,7 +26,7 @@ class ActionModule(NixAction):
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
         script = info_script(options["platform"], options["profile"], max(options["journal"], 0))
-        facts = parse_info(self.shell.run(script).stdout)
+        facts = parse_info(self.questions.run(script).stdout)
         if facts["nix_version"] is None:
             raise NixError(
                 "there is no Nix on this machine, or not where it usually is",

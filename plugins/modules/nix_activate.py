@@ -16,6 +16,8 @@ description:
   - The work is done on the target by a supervisor that outlives the connection. A restart of the network in the middle, a
     lost link or the end of the controller cannot leave the machine half switched; the module connects again and learns how
     it ended.
+  - On its new system the machine waits for a confirmation, which the module brings over a new connection. A machine that
+    cannot be reached any more goes back by itself, and is not left on a system that locks everybody out.
   - When activation fails or hangs, the machine returns to exactly the generation and the running system that were recorded
     before it, and the task fails.
   - What already runs and is already the default is left alone, in one round trip.
@@ -54,9 +56,14 @@ options:
     default: switch
   rollback:
     description:
-      - Instead of a closure, the generation of the profile to return to, a number or V(previous).
-      - It needs nothing but the target. V(previous) is the newest generation that is older than the profile's current one, so
-        that a second rollback goes back one more.
+      - Instead of a closure, what to return to. It needs nothing but the target.
+      - A number is a generation of the profile.
+      - V(previous) is the newest generation that is older than the profile's current one, so that a second rollback goes
+        back one more.
+      - V(before:ID) is what the profile stood at before the deployment with this RV(id), or before the first one
+        of the run of Ansible with this RV(run), as the target's journal has it. It is found even if its generation
+        has been deleted, as long as its closure is there. A target that had no such deployment, or that went back from it
+        by itself, is V(unchanged). A system that merely ran then, by O(goal=test) for example, is not returned to.
     type: str
   rollback_on_failure:
     description:
@@ -76,6 +83,22 @@ options:
       - Seconds after which an activation that has not ended is ended and counts as failed. Returning may take as long again.
     type: int
     default: 600
+  confirm:
+    description:
+      - Whether the new system stays only when it is confirmed over a new connection. Until then NixOS still boots the old one.
+      - With V(now) the module confirms it as soon as it runs. With V(later) the task ends while the machine waits, so that
+        other tasks can look at it; M(nix.fleet.nix_confirm) then confirms or rejects it. With V(never) it stays unasked.
+      - A machine that waits in vain returns to what it ran before, and the task fails. O(rollback_on_failure) does not change
+        that.
+      - O(goal=boot) and O(goal=dry-activate) activate nothing that could lock anybody out, and are not asked about.
+    type: str
+    choices: [now, later, never]
+    default: now
+  confirm_timeout:
+    description:
+      - For how many seconds the machine waits for the confirmation. With O(confirm=later), the tasks in between count.
+    type: int
+    default: 30
   install_bootloader:
     description:
       - Install the boot loader itself again, with O(platform=nixos). Nothing is "unchanged" then.
@@ -108,6 +131,14 @@ options:
       - V(localhost) is the controller, unless the inventory says otherwise; any host of the inventory can be named.
     type: str
     default: localhost
+  max_failed:
+    description:
+      - Do not begin when more other hosts of the play's batch have failed than this number, or this percentage of the play's
+        hosts. Hosts that cannot be reached do not count. A rollback is never held back.
+      - The default is what M(nix.fleet.nix_rollout) was told in this run, and otherwise that nobody's failure matters to
+        others.
+    type: str
+    version_added: 0.2.0
 extends_documentation_fragment:
   - nix.fleet._attributes
   - nix.fleet._attributes.actiongroup_nix
@@ -127,13 +158,14 @@ attributes:
       - What runs and is the default already is left alone. With O(rollback=previous) each run goes back once more, with
         O(install_bootloader=true) each run installs it, and units that failed are tried again.
 notes:
-  - Whether the machine can still be reached after the activation is not asked. A system that breaks the network stays, and
-    is the default of the next boot.
+  - The confirmation over a new connection is one over a new TCP connection where Ansible's connection plugin is ssh. Others
+    are reset where they can be.
   - O(platform=nixos) and O(platform=darwin) need root, so C(become) unless the login is root.
   - The journal and the log of the last activation are in C(/var/lib/nix.fleet) for root, and in
     C(${XDG_STATE_HOME:-~/.local/state}/nix.fleet) for others.
   - An activation that ended with failed units is not "unchanged" when it is run again, but tries the units again.
 seealso:
+  - module: nix.fleet.nix_confirm
   - module: nix.fleet.nix_copy_closure
   - module: nix.fleet.nix_info
 """
@@ -163,9 +195,40 @@ EXAMPLES = r"""
     profile: /nix/var/nix/profiles/website
     activate: bin/activate
 
+- name: Run it, and let it stay only if the shop still answers
+  block:
+    - name: Activate
+      nix.fleet.nix_activate:
+        closure: "{{ build.out_path }}"
+        confirm: later
+        confirm_timeout: 60
+      register: activation
+
+    - name: Look at the shop
+      ansible.builtin.uri:
+        url: "http://{{ ansible_host }}/"
+      delegate_to: localhost
+      when: activation.outcome == 'awaiting'
+
+    - name: Let it stay
+      nix.fleet.nix_confirm:
+        deployment: "{{ activation.id }}"
+      when: activation.outcome == 'awaiting'
+  rescue:
+    - name: Send it back
+      nix.fleet.nix_confirm:
+        deployment: "{{ activation.id }}"
+        verdict: reject
+        reason: the shop does not answer
+      when: activation.outcome == 'awaiting'
+
 - name: Return to the generation before this one
   nix.fleet.nix_activate:
     rollback: previous
+
+- name: Return to what there was before a run of Ansible
+  nix.fleet.nix_activate:
+    rollback: before:20260131T115930Z-07c1f3a2
 
 - name: Return to a certain generation of a home
   nix.fleet.nix_activate:
@@ -184,16 +247,23 @@ goal:
   type: str
   returned: success
   sample: switch
+rollback:
+  description: The O(rollback) that was asked for, or null.
+  type: str
+  returned: success
 outcome:
   description:
-    - How it ended. Everything but V(unchanged) and V(activated) fails the host.
+    - How it ended. V(confirmed) is V(activated) and confirmed over a new connection.
+    - V(awaiting) runs the new system and waits for M(nix.fleet.nix_confirm), with O(confirm=later).
+    - Everything but these and V(unchanged) fails the host.
     - V(rolled_back) is back on the recorded generation and system. V(rollback_failed) is neither here nor there.
     - V(failed) stays where the failure left it, because no rollback was wanted or there was nothing to return to.
     - V(superseded) was interrupted, and others have brought the machine to another system since, which was left alone.
     - V(refused) has not touched anything. V(unknown) could not be learned.
+    - V(held_back) was not begun, since more other hosts than O(max_failed) have failed.
   type: str
   returned: always
-  sample: activated
+  sample: confirmed
 previous:
   description: What was recorded before the activation.
   type: dict
@@ -240,7 +310,9 @@ units_failed:
   elements: str
   returned: when the target answered
 reboot_required:
-  description: Whether the kernel, its parameters, the initial ramdisk or the interface to init differ from what was booted.
+  description:
+    - Whether the kernel, its modules or parameters, the initial ramdisk, the device trees or the interface to init differ
+      from what was booted.
   type: bool
   returned: when the target answered
 seconds:
@@ -256,6 +328,11 @@ id:
   type: str
   returned: always
   sample: 20260131T120000Z-5f2b9c04
+run:
+  description: The name of this run of Ansible, which the journals of all its targets keep.
+  type: str
+  returned: always
+  sample: 20260131T115930Z-07c1f3a2
 log:
   description: The last lines of what the activation printed.
   type: str
@@ -270,7 +347,7 @@ closure_diff:
     - What changes by package, as a structure, between what ran and what was asked for.
     - Ansible prints it for a host that succeeds. That of a host with failed units is in the result alone.
   type: dict
-  returned: with C(--diff), when both closures can be listed
+  returned: with C(--diff) or O(rollback), when both closures can be listed
   contains:
     packages:
       description: The packages that come, go or change.

@@ -152,7 +152,9 @@ booted_system:
   type: str
   returned: always
 reboot_required:
-  description: Whether the current system has a kernel, parameters or an initial ramdisk that only a reboot brings into use.
+  description:
+    - Whether the current or the default system has a kernel, modules, parameters, an initial ramdisk, device trees or an
+      interface to init that only a reboot brings into use.
   type: bool
   returned: always
 generations:
@@ -179,6 +181,67 @@ journal:
   type: list
   elements: dict
   returned: always
+  contains:
+    id:
+      description: The deployment.
+      type: str
+      sample: 20260131T120000Z-5f2b9c04
+    run:
+      description: The run of Ansible that it was part of, the same on all hosts of that run.
+      type: str
+      sample: 20260131T115930Z-07c1f3a2
+    user:
+      description: Who deployed.
+      type: str
+    controller:
+      description: From where.
+      type: str
+    started:
+      description: When it began, by the machine's own clock.
+      type: str
+    seconds:
+      description: How long it took on the machine.
+      type: int
+    revision:
+      description: The revision that was deployed, where it was known.
+      type: str
+    dirty:
+      description: Whether there were uncommitted changes, where it was known.
+      type: bool
+    description:
+      description: What was written about it.
+      type: str
+    platform:
+      description: The platform.
+      type: str
+    profile:
+      description: The profile's path.
+      type: str
+    goal:
+      description: What was to be done.
+      type: str
+    rollback:
+      description: What was to be gone back to, for a rollback.
+      type: str
+    from:
+      description: What was found, with C(generation), C(closure) and C(running).
+      type: dict
+    to:
+      description: Where it led, with C(generation), and the C(closure) that was asked for.
+      type: dict
+    outcome:
+      description: How it ended, see RV(nix.fleet.nix_activate#module:outcome).
+      type: str
+    ending:
+      description: What the end of the activation's program meant, in one word.
+      type: str
+    exit_code:
+      description: The exit code of the activation's program.
+      type: int
+    units_failed:
+      description: The units that failed to start.
+      type: list
+      elements: str
 interrupted:
   description: Whether a deployment ended without finishing, for which the next one makes up.
   type: bool

@@ -13,9 +13,24 @@ import typing as t
 from .request import STORE_PATH
 
 OUTCOMES = frozenset(
-    ("unchanged", "activated", "rolled_back", "rollback_failed", "superseded", "failed", "refused", "unknown")
+    (
+        "unchanged",
+        "activated",
+        "awaiting",
+        "confirmed",
+        "rolled_back",
+        "rollback_failed",
+        "superseded",
+        "failed",
+        "refused",
+        "unknown",
+    )
 )
-GOOD = frozenset(("unchanged", "activated"))
+GOOD = frozenset(("unchanged", "activated", "awaiting", "confirmed"))
+
+
+# A machine writes lines of about a kilobyte.
+LONGEST_ENTRY = 1 << 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +62,7 @@ class Answer:
     units_failed: tuple[str, ...] = ()
     reboot_required: bool = False
     seconds: int | None = None
+    verdict_taken: bool = False
     warnings: tuple[str, ...] = ()
     journal: dict[str, t.Any] | None = None
     log: str = ""
@@ -108,6 +124,7 @@ def parse_answer(text: str) -> Answer:
         units_failed=tuple(filter(None, re.split(r"[,\s]+", one.get("units_failed", "")))),
         reboot_required=one.get("reboot_required") == "yes",
         seconds=number(one.get("seconds")),
+        verdict_taken=one.get("verdict_taken") == "yes",
         warnings=tuple(fields.get("warning", ())),
         journal=journal_entry(one.get("entry", "")),
         log=log.strip("\n"),
@@ -141,21 +158,33 @@ def store_path(text: t.Any) -> str | None:
 def journal_entry(line: str) -> dict[str, t.Any] | None:
     """Return a line of the journal, or None when it is not one."""
     try:
-        entry = json.loads(line)
-    except ValueError:
+        entry = json.loads(line[:LONGEST_ENTRY])
+    except (ValueError, RecursionError):
         return None
-    return entry if isinstance(entry, dict) and "outcome" in entry else None
+    if not isinstance(entry, dict) or "outcome" not in entry:
+        return None
+    units = entry.get("units_failed")
+    # What readers of a journal take for granted, whoever wrote it.
+    return {
+        **entry,
+        "outcome": str(entry["outcome"]),
+        "units_failed": [str(unit) for unit in units] if isinstance(units, list) else [],
+        "from": _set(entry.get("from")),
+        "to": _set(entry.get("to")),
+    }
+
+
+def _set(value: t.Any) -> dict[str, t.Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _from_journal(line: str) -> Answer:
     entry = journal_entry(line) or {}
-    try:
-        before, after = entry["from"], entry["to"]
-        outcome = entry["outcome"]
-        units = tuple(str(unit) for unit in entry["units_failed"])
-    except (TypeError, KeyError):
+    before, after = _set(entry.get("from")), _set(entry.get("to"))
+    if not (before and after):
         nothing = Standing(None, None, None)
         return Answer("unknown", nothing, nothing)
+    outcome = entry.get("outcome")
     return Answer(
         outcome=outcome if outcome in OUTCOMES else "unknown",
         previous=Standing(
@@ -165,8 +194,8 @@ def _from_journal(line: str) -> Answer:
         closure=store_path(after.get("closure")),
         cause="the machine has forgotten the details of this deployment since",
         exit_code=number(entry.get("exit_code")),
-        ending=entry.get("ending"),
-        units_failed=units,
+        ending=str(entry["ending"]) if entry.get("ending") else None,
+        units_failed=tuple(entry.get("units_failed", ())),
         seconds=number(entry.get("seconds")),
         journal=entry,
     )

@@ -9,11 +9,11 @@ begin() {
     shell=$(command -v sh)
     begun_already && return
     find_program || return
-    find_closure || {
-        decline "$profile has no generation to return to (asked for: $rollback)" \
-            "its generations are: $(generations_of "$profile" | tr '\n' ' ')"
+    find_closure
+    if [ $? = 1 ]; then
+        decline "$missing" "$remedy"
         return
-    }
+    fi
     objections && return
     begun_already && return # by the same script on another connection, in this moment
     say closure "$closure"
@@ -24,6 +24,7 @@ begin() {
         [ ! -e "$closure" ] || dry_run
     elif nothing_to_do; then
         look unchanged
+        say cause "${missing:-}"
     elif [ "$check" = 1 ]; then
         look activated
         [ "$dry_run_writes" = yes ] || [ ! -e "$closure" ] || dry_run
@@ -53,6 +54,8 @@ objections() { # fails when there are none
         decline 'no profile is named' 'set the option profile'
     elif [ -e "$profile" ] && [ ! -L "$profile" ]; then
         decline "$profile is not a profile: it is not a symbolic link" 'name another profile, or move it away'
+    elif [ -z "$closure" ]; then
+        return 1 # there is nothing to go back from
     elif [ ! -e "$closure" ]; then
         # Before it is copied, there is only a change to foretell.
         [ "$check" = 0 ] || return 1
@@ -84,15 +87,27 @@ write_run() {
         begun_already || decline_unwritable
         return 1
     fi
+    if ! all_ours; then
+        rmdir "$run"
+        decline "$state, or something in it, belongs to another user" "see what it is (ls -ln $state), and remove it"
+        return 1
+    fi
     (
         umask 077
-        write_program >"$run/program" &&
+        # A link, since one is never half written.
+        ln -s "boot $(boot_id)" "$run/boot" &&
+            write_program >"$run/program" &&
             # Room for the outcome, should the disk fill up in the meantime.
             dd if=/dev/zero of="$run/reserve" bs=1024 count=64 2>/dev/null
     ) && return
     rm -rf "$run"
     decline_unwritable
     return 1
+}
+
+all_ours() { # whether what leads to the programs of deployments belongs to whoever has just made $run
+    # shellcheck disable=SC2012  # `find -printf` and `stat` are not everywhere; a name that breaks the line is not ours
+    [ "$(ls -ldn "$state" "$state/." "$state/runs" "$state"/runs/* | awk '{ print $3 }' | sort -u | wc -l)" -eq 1 ]
 }
 
 decline_unwritable() {
@@ -137,6 +152,19 @@ from_journal() { # all that is known of a deployment when others have followed i
     [ -n "$line" ] && say journal "$line"
 }
 
+over() { # whether there is nothing to wait for any more
+    ended || awaiting
+}
+
+say_awaiting() {
+    say outcome awaiting
+    say closure "$(field closure "$run/recorded")"
+    say previous_generation "$(field recorded_generation "$run/recorded")"
+    say previous_closure "$(field recorded_default "$run/recorded")"
+    say previous_running "$(field recorded_running "$run/recorded")"
+    say_standing
+}
+
 ended() {
     [ -e "$run/outcome" ] && [ "$(readlink "$state/lock" 2>/dev/null)" != "$run/holder" ]
 }
@@ -147,9 +175,9 @@ before_this_boot() {
 
 follow() {
     waited=0 relaunched=no
-    until ended || [ ! -d "$run" ]; do
+    until over || [ ! -d "$run" ]; do
         hundredths=0
-        while [ "$hundredths" -lt 100 ] && ! ended; do
+        while [ "$hundredths" -lt 100 ] && ! over; do
             pause
         done
         if holder_alive "$run/holder"; then
@@ -164,7 +192,11 @@ follow() {
             break
         fi
     done
-    cat "$run/outcome" 2>/dev/null || from_journal || say outcome unknown
+    if awaiting; then
+        say_awaiting
+    else
+        cat "$run/outcome" 2>/dev/null || from_journal || say outcome unknown
+    fi
     [ ! -e "$run/entry" ] || say entry "$(cat "$run/entry")"
     tail -n 200 "$run/log" 2>/dev/null | tail -c 60000 | sed 's/^/log=/'
 }

@@ -43,52 +43,63 @@ def deploy(
     sleep: t.Callable[[float], None] = time.sleep,
     clock: t.Callable[[], float] = time.monotonic,
 ) -> Answer:
-    """Begin the deployment on the target and return how it ended.
+    """Begin the deployment on the target and return how it ended, or that it awaits a verdict.
 
     The same script goes out again after a lost connection: it begins nothing twice, but waits for what it began.
     """
-    script = begin_script(request)
     # By then it has ended by itself: the activation, and going back after it.
-    deadline = clock() + 2 * request.activation_timeout + PATIENCE_SECONDS
-    told = False
+    deadline = clock() + 2 * request.activation_timeout + request.confirm_timeout + PATIENCE_SECONDS
+    script = begin_script(request)
+    losses = 0
     while True:
         try:
-            return checked(link.run(script), request)
+            return checked(link.run(script), request.id)
         except ConnectionLostError as error:
             if clock() > deadline:
-                raise unreachable(request, error) from error
-            if not told:
+                raise unreachable(request.id, error) from error
+            losses += 1
+            if losses == 1:
                 say("the connection was lost; the activation goes on on the target, trying to reach it again")
-                told = True
             sleep(RETRY_SECONDS)
             link.renew()
 
 
-def checked(completed: Completed, request: Request) -> Answer:
+def longest(request: Request) -> float:
+    """Return after how many seconds a machine that has not answered never will.
+
+    Several steps have the time of an activation, on the way there and back. Few take any of it.
+    """
+    return 4.0 * request.activation_timeout + request.confirm_timeout + PATIENCE_SECONDS
+
+
+def checked(completed: Completed, deployment: str) -> Answer:
     """Return the target's answer; raise when there is none."""
     answer = parse_answer(completed.stdout)
     if answer.outcome == "unknown":
         raise ActivationError(
             answer.cause or "the activation's supervisor did not say how it ended",
             log=answer.log or "\n".join([completed.stdout[-4000:], completed.stderr]),
-            advice=f"look at the machine with nix.fleet.nix_info; this was deployment {request.id}",
-            **details(request, answer),
+            advice=f"look at the machine with nix.fleet.nix_info; this was deployment {deployment}",
+            **details(deployment, answer),
         )
     return answer
 
 
-def details(request: Request, answer: Answer) -> dict[str, t.Any]:
+def details(deployment: str, answer: Answer) -> dict[str, t.Any]:
     """Return what an error says of ``answer`` besides its own fields."""
-    return {key: value for key, value in answer.to_result().items() if key != "log"} | {"id": request.id}
+    return {key: value for key, value in answer.to_result().items() if key != "log"} | {
+        "id": deployment,
+        "run": (answer.journal or {}).get("run"),
+    }
 
 
-def unreachable(request: Request, error: ConnectionLostError) -> ActivationError:
+def unreachable(deployment: str, error: ConnectionLostError) -> ActivationError:
     """Return the error of a machine that did not come back."""
     return ActivationError(
         f"the connection was lost and the machine did not come back: {error}",
         advice=(
-            f"deployment {request.id} ends on the target by itself; its journal will tell how (nix.fleet.nix_info)"
+            f"deployment {deployment} ends on the target by itself; its journal will tell how (nix.fleet.nix_info)"
         ),
         outcome="unknown",
-        id=request.id,
+        id=deployment,
     )

@@ -53,7 +53,10 @@ describe_profile() { # $1: the platform's name
     say booted_system "$(booted)"
     kernel=$(echo "$(running)"/kernel-modules/lib/modules/*)
     [ ! -d "$kernel" ] || say kernel_current "${kernel##*/}"
-    ! reboot_required "$(running)" || say reboot_required yes
+    # The default too: it may be one that cannot become active in the running system at all.
+    if reboot_required "$(running)" || reboot_required "$(closure_of "$profile")"; then
+        say reboot_required yes
+    fi
     for number in $(generations_of "$profile"); do
         say generations "$number $(modified "$profile-$number-link") $(closure_of "$profile-$number-link")"
     done

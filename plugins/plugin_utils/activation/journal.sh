@@ -31,6 +31,10 @@ json_path() { # $1 when it is a store path, whose characters need no quoting, el
     esac
 }
 
+json_text() { # $1, which has no control characters, as a string
+    printf '"%s"' "$(printf '%s\n' "$1" | sed 's/["\\]/\\&/g')"
+}
+
 json_names() ( # the comma-separated unit names of $1 as a list
     printf '['
     printf '%s\n' "$1" | tr ',' '\n' | sed -e 's/[^A-Za-z0-9:_.@\\-]//g' -e '/^$/d' -e 's/\\/\\\\/g' -e 's/.*/"&"/' | paste -s -d , - | tr -d '\n'
@@ -40,8 +44,8 @@ json_names() ( # the comma-separated unit names of $1 as a list
 write_journal() { # one line of the variables that `finish` has set; bounded, so that it never fills a disk
     journal=$state/journal.jsonl
     {
-        printf '%s,"outcome":"%s","started":"%s","seconds":%s' \
-            "${entry%\}}" "$outcome" "$started" "$(json_number "$seconds")"
+        printf '%s,"profile":%s,"outcome":"%s","started":"%s","seconds":%s' \
+            "${entry%\}}" "$(json_text "$profile")" "$outcome" "$started" "$(json_number "$seconds")"
         printf ',"from":{"generation":%s,"closure":%s,"running":%s}' \
             "$(json_number "$recorded_generation")" "$(json_path "$recorded_default")" "$(json_path "$recorded_running")"
         printf ',"to":{"generation":%s,"closure":%s},"exit_code":%s,"ending":"%s","units_failed":%s}\n' \

@@ -22,6 +22,16 @@ interrupted() { # the directories of deployments that began to change the machin
     done
 }
 
+abandoned() { # whether the deployment of directory $1 got as far as no record of the machine, and nobody goes on with it
+    [ ! -e "$1/recorded" ] || return
+    if [ -e "$1/holder" ]; then
+        ! holder_alive "$1/holder"
+    else
+        # In this boot, its supervisor may be about to start.
+        [ -L "$1/boot" ] && [ "$(readlink "$1/boot")" != "boot $(boot_id)" ]
+    fi
+}
+
 holder_record() { # of this process
     say id "$id"
     say who "$who"
@@ -51,25 +61,40 @@ take_lock() { # fails when another deployment is alive
 }
 
 remove_dead_lock() {
-    [ ! -L "$state/lock" ] || holder_alive "$state/lock" || rm -f "$state/lock"
+    holder_of_lock=$(readlink "$state/lock")
+    # What is still the lock of somebody found dead stays that: it may have been given up and taken anew in between.
+    [ -z "$holder_of_lock" ] || holder_alive "$holder_of_lock" ||
+        [ "$(readlink "$state/lock")" != "$holder_of_lock" ] || rm -f "$state/lock"
 }
 
 # Run function $1 while nobody else does: one at a time judges a dead holder, lest the second removes or takes over what
 # the first has just taken. Fails when the function does, or when its turn never comes.
 alone() {
     turns=0
-    until mkdir "$state/takeover" 2>/dev/null; do
+    until ln -s "$(name_of_process $$)" "$state/takeover" 2>/dev/null; do
         turns=$((turns + 1))
         [ "$turns" -le 30 ] || return 1
-        # Who has made the directory says so at once, or is dead.
-        [ "$turns" -le 10 ] || holder_alive "$state/takeover/owner" || rm -rf "$state/takeover"
+        # Whoever has been at this for so long is dead too.
+        [ "$turns" -ne 20 ] || rmdir "$state/takeover.dead" 2>/dev/null
+        remove_dead_takeover
         sleep 1
     done
-    holder_record 2>/dev/null >"$state/takeover/owner"
     "$1"
     set -- $?
-    rm -rf "$state/takeover"
+    rm -f "$state/takeover"
     return "$1"
+}
+
+remove_dead_takeover() { # by one at a time, lest the second removes what has been made since the first did
+    mkdir "$state/takeover.dead" 2>/dev/null || return
+    owner=$(readlink "$state/takeover")
+    [ -z "$owner" ] || [ "$owner" = "$(name_of_process "${owner%% *}")" ] ||
+        [ "$(readlink "$state/takeover")" != "$owner" ] || rm -f "$state/takeover"
+    rmdir "$state/takeover.dead"
+}
+
+name_of_process() { # one that no other process than $1 ever has
+    printf '%s %s %s\n' "$1" "$(process_start "$1")" "$(boot_id)"
 }
 
 release_lock() {

@@ -5,9 +5,13 @@
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
 refuse() { # end without having touched anything; $1 says why
-    cause=$1
-    rm -f "$run/reserve" "$run/closure" "$run/before"
-    write_outcome refused
+    leave refused "$1"
+}
+
+leave() { # end with outcome $1 without having touched anything; $2 says why
+    cause=$2
+    rm -f "$run/reserve" "$run/closure" "$run/before" "$run/awaiting.new"
+    write_outcome "$1"
     empty_program
     release_lock
     exit 0
@@ -15,19 +19,28 @@ refuse() { # end without having touched anything; $1 says why
 
 finish() { # end with outcome $1
     # First of all the room that was kept for what follows.
-    rm -f "$run/reserve" "$run/closure" "$run/before"
+    rm -f "$run/reserve" "$run/closure" "$run/before" "$run/awaiting.new"
     outcome=$1
-    seconds=$(($(clock) - start))
+    seconds=${start:+$(($(clock) - start))}
     generation=$(generation_of "$profile")
     settle
     write_journal || say warning 'the journal could not be written' >>"$run/warnings"
     write_outcome "$1"
     empty_program
+    remove_other_runs
     release_lock
-    for directory in "$state"/runs/*; do
-        [ "$directory" = "$run" ] || [ ! -e "$directory/outcome" ] || rm -rf "$directory"
-    done
     exit 0
+}
+
+remove_other_runs() { # those that have ended, and those that never touched anything and never will
+    for directory in "$state"/runs/*; do
+        case $directory/holder in
+            "$run/holder" | "$(readlink "$state/lock")") continue ;;
+        esac
+        if [ -e "$directory/outcome" ] || abandoned "$directory"; then
+            rm -rf "$directory"
+        fi
+    done
 }
 
 empty_program() { # it holds the settings of Nix, which may be secret; whoever comes late to recover finds nothing to do
@@ -38,7 +51,7 @@ empty_program() { # it holds the settings of Nix, which may be secret; whoever c
 settle() {
     case $outcome:$ending in
         superseded:*) return ;;
-        activated:active | activated:reboot | activated: | rolled_back:*)
+        confirmed:active | confirmed:reboot | activated:active | activated:reboot | activated: | rolled_back:*)
             [ -e "$state/unsettled" ] || return 0
             grep -vFx -e "$profile" "$state/unsettled" >"$state/unsettled.new"
             ;;

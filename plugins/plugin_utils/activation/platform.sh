@@ -7,6 +7,7 @@
 needs_root=no       # whether nothing works without being root
 dry_run_writes=yes  # whether the platform's dry run may write something
 default_first=no    # whether the profile must stand at a closure before its program can run
+boot_activates=no   # whether booting the machine makes all of the default active
 
 present() { # whether this machine is one of the platform's
     return 1
@@ -52,10 +53,27 @@ only_by_reboot() { # whether closure $1 cannot become active in the running syst
     return 1
 }
 
+changed_since_boot() { # the parts of closure $1 that only a reboot brings into use, a line each
+    :
+}
+
 reboot_required() { # whether closure $1 has parts that only a reboot brings into use
-    return 1
+    [ -n "$(changed_since_boot "$1")" ]
 }
 
 leaving() { # whether the machine is shutting down, so that nothing can be activated any more
     return 1
+}
+
+reboot_machine() { # ask the machine to reboot, with $message for its users; returns before it does
+    echo 'this platform is not the whole machine'
+    return 1
+}
+
+coming_up() { # what a machine that has been booted still waits for; nothing when it is up
+    :
+}
+
+failed_units() { # the services that could not be started, a line each
+    :
 }

@@ -11,11 +11,13 @@ import typing as t
 
 if t.TYPE_CHECKING:
     from .request import Request
+    from .verdict import Verdict
 
 # In the order in which they are read: a platform's functions take the place of the general ones.
-BEFORE_PLATFORM = ("target", "lock", "journal", "request", "platform")
-ON_TARGET = ("step", "supervisor", "outcome", "main")
-AT_BEGIN = ("step", "outcome", "begin")
+BEFORE_PLATFORM = ("target", "lock", "journal", "request", "history", "platform")
+ON_TARGET = ("step", "confirmation", "supervisor", "recover", "damage", "outcome", "main")
+AT_BEGIN = ("step", "confirmation", "outcome", "begin")
+AT_CONFIRMATION = ("step", "confirmation", "outcome", "begin", "confirm")
 
 
 def begin_script(request: Request) -> str:
@@ -38,6 +40,23 @@ def begin_script(request: Request) -> str:
             "}",
             read_request,
             "begin",
+            '[ ! -e "$run/log" ] || say log_file "$run/log"',
+        ]
+    )
+
+
+def request_script(request: Request) -> str:
+    """Return the script that knows what is asked for and what that means on the machine, and does nothing."""
+    return "\n".join([_functions(request, ()), shlex.join(["read_request", *request.arguments()])])
+
+
+def confirm_script(deployment: str, verdict: Verdict) -> str:
+    """Return the script that brings ``verdict`` on a deployment, and waits for its end."""
+    return "\n".join(
+        [
+            *map(part, BEFORE_PLATFORM + AT_CONFIRMATION),
+            shlex.join(["read_request", f"id={deployment}"]),
+            shlex.join(["confirm", verdict.word, verdict.reason]),
             '[ ! -e "$run/log" ] || say log_file "$run/log"',
         ]
     )

@@ -10,8 +10,8 @@ import json
 import re
 import typing as t
 
-from ..errors import ActivationError
-from ..nix.command import setting
+from ..errors import ActivationError, NixError
+from ..nix.command import configuration
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,9 +19,14 @@ if t.TYPE_CHECKING:
     from ..platforms.platform import Platform
 
 STORE_PATH = re.compile(r"/nix/store/[0-9a-df-np-sv-z]{32}-[0-9A-Za-z+._?=-]+")
+PROFILE = re.compile(r"(~?/[^/\0-\x1f\x7f]+)(/[^/\0-\x1f\x7f]+)*")
+# As `nix_activate` makes them; it becomes the name of a directory on the target.
+DEPLOYMENT = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,99}")
 NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z+._-]*")
 # What a person may write about a deployment; longer is kept out of the journal, whose lines are bounded.
 LONGEST_TEXT = 500
+# The generation before, the number of one, or what there was before a deployment or a run.
+ROLLBACK = re.compile("previous|[1-9][0-9]{0,8}|before:[0-9A-Za-z-]{1,64}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Origin:
 
     user: str
     controller: str
+    run: str | None = None
     revision: str | None = None
     dirty: bool | None = None
     description: str | None = None
@@ -42,7 +48,10 @@ class Origin:
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """One deployment of one profile, as the options of a task say it."""
+    """One deployment of one profile, as the options of a task say it.
+
+    ``confirm_timeout`` is how many seconds the target waits for a verdict on what it has activated; 0 wants none.
+    """
 
     id: str
     platform: Platform
@@ -57,6 +66,7 @@ class Request:
     rollback_on_failure: bool = True
     failed_units: str = "fail"
     activation_timeout: int = 600
+    confirm_timeout: int = 0
     backup_extension: str | None = None
     nix_options: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     check: bool = False
@@ -82,8 +92,9 @@ class Request:
             "rollback_on_failure": str(int(self.rollback_on_failure)),
             "failed_units": self.failed_units,
             "activation_timeout": str(self.activation_timeout),
+            "confirm_timeout": str(self.confirm_timeout),
             "backup_extension": self.backup_extension or "",
-            "nix_config": "\n".join(f"{name} = {setting(value)}" for name, value in self.nix_options.items()),
+            "nix_config": configuration(self.nix_options),
             "check": str(int(self.check)),
         }
         return [f"{key}={value}" for key, value in values.items()]
@@ -92,13 +103,13 @@ class Request:
         origin = self.origin
         return {
             "id": self.id,
+            "run": origin.run,
             "user": one_line(origin.user),
             "controller": one_line(origin.controller),
             "revision": origin.revision and one_line(origin.revision),
             "dirty": origin.dirty,
             "description": origin.description and one_line(origin.description),
             "platform": self.platform.name,
-            "profile": self.profile,
             "goal": self.goal,
             "rollback": self.rollback,
         }
@@ -111,9 +122,12 @@ class Request:
             yield "one of closure and rollback is needed, and not both"
         if self.closure and not STORE_PATH.fullmatch(self.closure):
             yield f"closure is not a store path: {self.closure!r}"
-        if self.rollback and self.rollback != "previous" and not re.fullmatch("[1-9][0-9]{0,8}", self.rollback):
-            yield f"rollback is neither 'previous' nor the number of a generation: {self.rollback!r}"
-        if self.profile is not None and not re.fullmatch(r"(~?/[^/\0\r\n]+)(/[^/\0\r\n]+)*", self.profile):
+        if self.rollback and not ROLLBACK.fullmatch(self.rollback):
+            yield (
+                "rollback is neither 'previous' nor the number of a generation nor 'before:' and a deployment or run: "
+                f"{self.rollback!r}"
+            )
+        if self.profile is not None and not PROFILE.fullmatch(self.profile):
             yield f"profile is not an absolute path: {self.profile!r}"
         if platform.takes_program and not self.program:
             yield f"{platform.name} needs the option activate: the program inside the closure"
@@ -133,9 +147,12 @@ class Request:
             yield f"backup_extension is not the end of a file name: {self.backup_extension!r}"
         if self.activation_timeout < 1:
             yield "activation_timeout is not a number of seconds"
-        for name, value in self.nix_options.items():
-            if not NAME.fullmatch(name) or "\n" in setting(value):
-                yield f"nix_options has what is no setting: {name!r}"
+        if self.confirm_timeout < 0:
+            yield "confirm_timeout is not a number of seconds"
+        try:
+            configuration(self.nix_options)
+        except NixError as error:
+            yield error.cause
 
 
 def one_line(text: str) -> str:

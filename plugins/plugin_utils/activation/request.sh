@@ -9,7 +9,7 @@ read_request() { # each argument is key=value, and becomes the variable of that 
         key=${argument%%=*}
         case $key in
             id | who | entry | profile | closure | rollback | goal | program | specialisation | install_bootloader | \
-                rollback_on_failure | failed_units | activation_timeout | backup_extension | nix_config | check)
+                rollback_on_failure | failed_units | activation_timeout | confirm_timeout | backup_extension | nix_config | check)
                 eval "$key=\${argument#*=}"
                 ;;
         esac
@@ -27,18 +27,6 @@ read_request() { # each argument is key=value, and becomes the variable of that 
     esac
 }
 
-find_closure() { # set the closure that a rollback goes to and `wanted`, its generation; fails when there is none
-    wanted=
-    [ -n "$rollback" ] || return 0
-    wanted=$rollback
-    if [ "$rollback" = previous ]; then
-        current=$(generation_of "$profile")
-        wanted=${current:+$(generation_before "$profile" "$current")}
-    fi
-    closure=${wanted:+$(closure_of "$profile-$wanted-link")}
-    [ -n "$closure" ]
-}
-
 activated_path() { # what becomes active: the closure, or a specialisation inside it
     if [ -n "$specialisation" ]; then
         resolve "$closure/specialisation/$specialisation"
@@ -52,6 +40,11 @@ settled() { # whether the last deployment of this profile left nothing half done
 }
 
 nothing_to_do() {
+    if [ -z "$closure" ]; then
+        # There is nothing to go back from, unless a deployment has been interrupted which goes back by itself.
+        [ -z "$(interrupted)" ]
+        return
+    fi
     [ "$install_bootloader" = 0 ] && settled || return
     case $goal in
         test) [ "$(running)" = "$(activated_path)" ] ;;

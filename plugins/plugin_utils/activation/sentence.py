@@ -21,6 +21,8 @@ WOULD = {"switch": "would run and be the default", "boot": "would be the default
 
 def sentence(request: Request, answer: Answer) -> str:
     """Return what became of the machine, or would become of it."""
+    if answer.outcome == "unchanged" and answer.cause:
+        return f"nothing was changed: {answer.cause}"
     name = store_path_name(answer.closure) if answer.closure else "the closure"
     if request.specialisation:
         name = f"{name} with its specialisation {request.specialisation}"
@@ -32,6 +34,8 @@ def sentence(request: Request, answer: Answer) -> str:
         return f"{name} {ALREADY[request.goal]}{_generation(answer)}"
     if request.check:
         return f"{name} {WOULD[request.goal]}"
+    if answer.outcome == "awaiting":
+        return f"{name} runs now, and goes again unless it is confirmed within {request.confirm_timeout} s"
     reboot = "; only a reboot brings all of it into use" if answer.reboot_required else ""
     return f"{name} {DONE[request.goal]}{_generation(answer)}{reboot}"
 

@@ -4,15 +4,15 @@
 # The deployment itself, run where no lost connection can end it: to the new system, or back to the recorded one.
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
-cause='' code='' ending='' units='' reboot=no process=''
+cause='' code='' ending='' units='' reboot=no process='' told_to_stop=no confirmation=no unconfirmed=no
 
 supervise() {
     trap '' HUP
     # Whoever could not tell whether it had launched this may have launched it twice.
     mkdir "$run/begun" 2>/dev/null || exit 0
     # What runs now is ended; how it ended decides what comes next.
-    trap '[ -z "$process" ] || end_step "$process"' TERM INT
-    begin_clock
+    trap 'told_to_stop=yes; [ -z "$process" ] || end_step "$process"' TERM INT
+    start=$(clock) started=$(timestamp)
     write_holder || refuse "$run cannot be written"
     take_lock
     case $? in
@@ -23,65 +23,21 @@ supervise() {
     interrupted | while IFS= read -r directory; do
         "$shell" "$directory/program" recover "$run/holder" </dev/null
     done
-    find_closure || refuse "$profile has no generation ${rollback} to return to"
+    find_closure
+    case $? in
+        1) refuse "$missing" ;;
+        2) leave unchanged "$missing" ;;
+    esac
     record || refuse "the state before the deployment could not be recorded in $run, so nothing was done: $(tail -n 1 "$log")"
-    if deploy; then
-        finish activated
-    else
-        fall_back
-    fi
-}
-
-recover() { # finish what a supervisor left that was ended from outside, on behalf of whoever holds the lock by record $1
-    if [ -e "$run/outcome" ]; then
-        release_lock
-        exit 0
-    fi
-    begin_clock
-    holder=$1
-    alone take_over || exit 0
-    [ -e "$run/recorded" ] || refuse 'the supervisor was ended before it had touched anything'
-    end_orphan
-    if [ "$(field complete "$run/recorded")" != yes ]; then
-        cause="the deployment was interrupted and its record is not whole, so nothing was touched: $run/recorded"
-        finish failed
-    fi
-    read_recorded
-    if superseded; then
-        cause='the deployment was interrupted, and the machine has come to another system since, so nothing was undone'
-        finish superseded
-    fi
-    cause='the supervisor was ended before the deployment was complete'
-    fall_back
-}
-
-take_over() { # from the dead supervisor; fails when another deployment holds the lock, or somebody does this already
-    [ "$(readlink "$state/lock" 2>/dev/null)" = "$holder" ] && ! holder_alive "$run/holder" && write_holder
-}
-
-superseded() { # whether there is something by now that this deployment has neither found nor made
-    case $(closure_of "$profile") in
-        "$closure")
-            # Once it has been booted and is the default, it is as whole as a repair by hand would make it.
-            [ "$goal" = boot ] || [ "$recorded_boot" = "$(boot_id)" ] || [ "$(running)" != "$(activated_path)" ] || return 0
-            ;;
-        "$recorded_default") ;;
-        *) return 0 ;;
-    esac
-    [ "$goal" != boot ] || return 1
-    case $(running) in
-        '' | "$recorded_running" | "$(activated_path)" | "$recorded_default" | "$closure") return 1 ;;
-    esac
-}
-
-begin_clock() {
-    start=$(clock)
-    started=$(timestamp)
+    deploy || fall_back
+    [ "$confirmation" = no ] || finish confirmed
+    finish activated
 }
 
 # The profile's generation and the running system: exactly what a rollback returns to.
 record() {
     mkdir -p "${profile%/*}" &&
+        : >"$run/awaiting.new" &&
         protect closure "$closure" &&
         { protect before "$(running)" || :; } &&
         {
@@ -91,6 +47,8 @@ record() {
             say recorded_default "$(closure_of "$profile")"
             say recorded_running "$(running)"
             say recorded_boot "$(boot_id)"
+            say recorded_started "$started"
+            say recorded_start "$start"
             say closure "$closure"
             say wanted "$wanted"
             say complete yes
@@ -98,7 +56,7 @@ record() {
 }
 
 read_recorded() {
-    for key in link generation newest default running boot; do
+    for key in link generation newest default running boot started start; do
         eval "recorded_$key=\$(field recorded_$key \"\$run/recorded\")"
     done
     closure=$(field closure "$run/recorded")
@@ -112,11 +70,11 @@ protect() { # keep closure $2 from the garbage collector while this deployment l
 deploy() {
     case $goal:$default_first in
         boot:*) change_default ;;
-        test:*) try ;;
-        *:yes) change_default && try ;;
+        test:*) try && confirmed ;;
+        *:yes) change_default && try && confirmed ;;
         # A machine that loses its power in the middle comes back as it was: the default changes last.
-        *) try && change_default ;;
-    esac && verify
+        *) try && confirmed && change_default ;;
+    esac && verify_default
 }
 
 try() {
@@ -141,7 +99,7 @@ try() {
             [ "$code" != 124 ] || cause="activation had not ended after $activation_timeout s and was ended"
             false
             ;;
-    esac
+    esac && verify_running
 }
 
 generation_of_closure() { # the generation by which the closure is known already
@@ -170,19 +128,21 @@ set_profile() { # to closure $1, or back to generation $2
     fi
 }
 
-verify() {
-    if [ "$goal" != test ] && [ "$(closure_of "$profile")" != "$closure" ]; then
-        cause="$profile stands at $(closure_of "$profile") after the deployment"
-    elif [ "$goal" != boot ] && [ "$reboot" = no ] && [ "$(running)" != "$(activated_path)" ]; then
-        cause="activation ended well, but what runs is $(running)"
-    else
-        return 0
-    fi
+verify_running() {
+    [ "$reboot" = yes ] || [ "$(running)" = "$(activated_path)" ] && return
+    cause="activation ended well, but what runs is $(running)"
+    return 1
+}
+
+verify_default() {
+    [ "$goal" = test ] || [ "$(closure_of "$profile")" = "$closure" ] && return
+    cause="$profile stands at $(closure_of "$profile") after the deployment"
     return 1
 }
 
 fall_back() {
-    if [ "$rollback_on_failure" = 0 ]; then
+    # Of a machine that cannot be reached, nobody can ask for anything else.
+    if [ "$rollback_on_failure" = 0 ] && [ "$unconfirmed" = no ]; then
         finish failed
     fi
     go_back
@@ -194,6 +154,7 @@ fall_back() {
         cause="$cause; there is no other system to return to"
         finish failed
     else
+        ! may_be_damaged || forget_damaged
         finish rolled_back
     fi
 }

@@ -13,5 +13,6 @@ PLATFORM = Platform(
     output="darwinConfigurations",
     built=("system",),
     escalates=True,
+    reboots=True,
     aliases=("nix-darwin",),
 )

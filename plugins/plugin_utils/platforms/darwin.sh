@@ -46,3 +46,11 @@ dry_activate() (
     interpreter=$(sed -n '1s/.*[! ]//p' "$1/activate")
     checkActivation=1 "$interpreter" "$1/activate"
 )
+
+reboot_machine() {
+    shutdown -r now ${message:+"$message"}
+}
+
+coming_up() {
+    [ -n "$(running)" ] || printf 'the system has not been activated yet\n'
+}

@@ -13,6 +13,7 @@ PLATFORM = Platform(
     output="nixosConfigurations",
     built=("config", "system", "build", "toplevel"),
     escalates=True,
+    reboots=True,
     goals=GOALS,
     takes_specialisation=True,
     takes_bootloader=True,

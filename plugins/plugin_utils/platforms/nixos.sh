@@ -6,6 +6,7 @@
 
 needs_root=yes
 dry_run_writes=no
+boot_activates=yes
 current_system=/run/current-system
 booted_system=/run/booted-system
 
@@ -62,18 +63,33 @@ only_by_reboot() (
     [ -n "$new" ] && [ "$new" != "$(cat "$current_system/init-interface-version" 2>/dev/null)" ]
 )
 
-reboot_required() (
-    [ -e "$booted_system" ] || exit 1
-    for part in kernel initrd kernel-modules; do
+changed_since_boot() (
+    [ -e "$booted_system" ] || exit 0
+    for part in kernel initrd kernel-modules dtbs; do
         [ "$(resolve "$booted_system/$part")" = "$(resolve "$1/$part")" ] ||
-            cmp -s "$booted_system/$part" "$1/$part" || [ ! -e "$1/$part" ] || exit 0
+            cmp -s "$booted_system/$part" "$1/$part" || [ ! -e "$1/$part" ] || printf '%s\n' "$part"
     done
     for part in kernel-params init-interface-version; do
-        [ "$(cat "$booted_system/$part" 2>/dev/null)" = "$(cat "$1/$part" 2>/dev/null)" ] || exit 0
+        [ "$(cat "$booted_system/$part" 2>/dev/null)" = "$(cat "$1/$part" 2>/dev/null)" ] || printf '%s\n' "$part"
     done
-    exit 1
 )
 
 leaving() {
     [ "$(systemctl is-system-running 2>/dev/null)" = stopping ]
+}
+
+reboot_machine() {
+    # shellcheck disable=SC2086  # one word, or none
+    systemctl reboot ${message:+--message="$message"}
+}
+
+coming_up() (
+    state=$(systemctl is-system-running 2>/dev/null)
+    case $state in
+        initializing | starting | stopping) printf 'systemd is %s\n' "$state" ;;
+    esac
+)
+
+failed_units() {
+    systemctl list-units --failed --plain --no-legend --no-pager 2>/dev/null | cut -d ' ' -f 1
 }

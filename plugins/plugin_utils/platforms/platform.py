@@ -20,7 +20,8 @@ class Platform:
 
     ``output`` is the standard flake output with the platform's configurations, and ``built`` the attribute of one of
     them that is built. A platform that ``escalates`` is made active by root, and one that is ``impure`` is evaluated
-    so. A platform that is not the whole machine's is looked for on a machine only after those that are.
+    so. A platform that is not the whole machine's is looked for on a machine only after those that are, and one that
+    ``reboots`` is what the machine is booted with.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Platform:
     goals: tuple[str, ...] = ("switch", "dry-activate")
     aliases: tuple[str, ...] = ()
     whole_machine: bool = True
+    reboots: bool = False
     takes_program: bool = False
     takes_specialisation: bool = False
     takes_bootloader: bool = False

@@ -47,8 +47,8 @@ ln -sfn "$2" "$4"
 
 # All that the programs may use: what macOS, NixOS and busybox have in common. `setsid` is not on every machine.
 TOOLS = """
-    awk cat chmod cmp cut date dd df env grep head id kill ln mkdir mv ps readlink rm rmdir sed sleep sort stat sync tail
-    touch tr uname wc paste
+    awk cat chmod cmp cut date dd df env grep head id kill ln ls mkdir mv ps readlink rm rmdir sed sleep sort stat sync tail
+    touch tr uname wc paste xargs
 """.split()
 
 

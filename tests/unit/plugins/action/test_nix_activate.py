@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import types
 import typing as t
 
 import pytest
@@ -36,18 +37,25 @@ class Shell:
         return Completed(("sh",), 0, self.answer, "")
 
 
-def perform(answer: str, *, check: bool = False, diff: bool = False, **given: t.Any) -> dict[str, t.Any]:
+def perform(
+    answer: str, *, check: bool = False, diff: bool = False, strategy: str = "host_pinned", **given: t.Any
+) -> dict[str, t.Any]:
     """Run the action against a target that answers ``answer``."""
 
     class Action(ActionModule):
-        shell = Shell(answer)  # type: ignore[assignment]
+        shell = questions = Shell(answer)
         check_mode = check
         diff_mode = diff
         play_host = "vps"
 
+        def shell_within(self, seconds: float | None) -> t.Any:
+            assert seconds is not None
+            return self.shell
+
     options = {name: option.get("default") for name, option in ActionModule.argument_spec.items()}
     action = Action.__new__(Action)
-    action.variables = {}
+    action.variables = {"ansible_play_batch": ["vps", "web"]}
+    action._task = t.cast("t.Any", types.SimpleNamespace(get_play=lambda: types.SimpleNamespace(strategy=strategy)))
     return action.perform({**options, "closure": NEW, **given})
 
 
@@ -142,3 +150,12 @@ def test_a_dry_run_that_fails_fails_the_host() -> None:
 
 def test_a_difference_that_cannot_be_had_never_stops_a_deployment() -> None:
     assert "diff" not in perform(f"outcome=activated\n{STANDING}", diff=True, source_host="localhost")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "warned"),
+    [("linear", True), ("free", False), ("host_pinned", False), ("ansible.builtin.free", False)],
+)
+def test_a_verdict_that_waits_for_other_hosts_is_warned_of(strategy: str, warned: bool) -> None:
+    result = perform(f"outcome=awaiting\n{STANDING}", strategy=strategy, confirm="later")
+    assert any("waits for every other host" in text for text in result.get("warnings", ())) is warned

@@ -14,6 +14,7 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin
 
 from ..machine import SHELLS
 from .nixos import BOOTED, PROFILE, RUNNING, NixOS, wait_for, whole
@@ -49,6 +50,30 @@ def test_what_a_power_cut_left_is_made_up_for_by_the_next_deployment(nixos: NixO
     thread.join()
 
 
+def test_the_journal_has_when_an_interrupted_deployment_began_and_how_long_it_took(nixos: NixOS, old: str) -> None:
+    rewrite_record(nixos, cut_off(nixos), recorded_started="2026-01-31T11:59:30Z", recorded_start="1")
+    nixos.deploy(old)
+    entry = nixos.journal[0]
+    uptime = float(pathlib.Path("/proc/uptime").read_text().split()[0])
+    assert entry["started"] == "2026-01-31T11:59:30Z"
+    assert uptime - 60 < entry["seconds"] <= uptime - 1
+
+
+def test_how_long_a_deployment_took_over_a_reboot_is_not_made_up(nixos: NixOS, old: str) -> None:
+    rewrite_record(nixos, cut_off(nixos), recorded_boot="earlier", recorded_started="2026-01-31T11:59:30Z")
+    nixos.deploy(old)
+    assert (nixos.journal[0]["started"], nixos.journal[0]["seconds"]) == ("2026-01-31T11:59:30Z", None)
+
+
+def rewrite_record(nixos: NixOS, request: Request, **fields: str) -> None:
+    """Have ``fields`` in what a deployment has recorded."""
+    file = nixos.state / "runs" / request.id / "recorded"
+    text = file.read_text()
+    for key, value in fields.items():
+        text = re.sub(f"(?m)^{key}=.*\n", "", text) + f"{key}={value}\n"
+    file.write_text(text)
+
+
 def test_what_was_interrupted_is_never_called_unchanged(nixos: NixOS, old: str) -> None:
     slow = nixos.request(nixos.system("nixos-slow", trouble='echo $$ > "$root/step"; sleep 30'))
     thread = nixos.start(slow)
@@ -56,6 +81,19 @@ def test_what_was_interrupted_is_never_called_unchanged(nixos: NixOS, old: str) 
         os.kill(pid, signal.SIGKILL)
     assert nixos.deploy(old).outcome == "activated"
     assert nixos.whole_as == whole(old)
+    thread.join()
+
+
+def test_what_was_interrupted_goes_back_with_its_run(nixos: NixOS, old: str) -> None:
+    trouble = 'ln -sfn "$self" "/run/current-system"; echo $$ > "$root/step"; sleep 30'
+    slow = nixos.request(nixos.system("nixos-slow", trouble=trouble), origin=Origin("alice", "laptop", run="night"))
+    thread = nixos.start(slow)
+    for pid in family(nixos.supervisor_of(slow), step_of(nixos)):
+        os.kill(pid, signal.SIGKILL)
+    answer = nixos.deploy(rollback="before:night")
+    assert (answer.outcome, answer.cause) == ("unchanged", "deployment night was rolled back itself")
+    assert nixos.whole_as == whole(old)
+    assert not (nixos.state / "lock").exists()
     thread.join()
 
 
@@ -105,8 +143,7 @@ def test_a_deployment_that_fails_returns_to_what_others_have_made_since(nixos: N
 
 def test_an_interrupted_system_that_was_made_whole_by_hand_and_booted_is_not_undone(nixos: NixOS, old: str) -> None:
     slow = cut_off(nixos)
-    record = nixos.state / "runs" / slow.id / "recorded"
-    record.write_text(re.sub("(?m)^recorded_boot=.*", "recorded_boot=earlier", record.read_text()))
+    rewrite_record(nixos, slow, recorded_boot="earlier")
     assert slow.closure
     repair_by_hand(nixos, slow.closure)
     assert nixos.deploy(nixos.system("nixos-bad", trouble="exit 2")).previous.generation == 3
@@ -135,7 +172,7 @@ def hold_lock(nixos: NixOS) -> None:
 
 def outcome_without_supervisor(machine: NixOS) -> str:
     """Kill a supervisor in the middle of an activation, see to it that this one never finishes, and return the outcome."""
-    system = machine.system("nixos-slow", trouble='echo $$ > "$root/step"; sleep 3; : > "$root/finished"')
+    system = machine.system("nixos-slow", trouble='echo $$ > "$root/step"; sleep 30; : > "$root/finished"')
     slow = machine.request(system)
     thread = machine.start(slow)
     step = step_of(machine)

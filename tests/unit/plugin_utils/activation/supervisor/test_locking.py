@@ -6,8 +6,12 @@ from __future__ import annotations
 
 import threading
 import typing as t
+from concurrent import futures
+
+import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.program import BEFORE_PLATFORM, part
 
 from .nixos import NixOS
 
@@ -70,11 +74,35 @@ def test_a_deployment_that_is_launched_twice_runs_once(nixos: NixOS, old: str) -
     assert nixos.calls == ["test slow", "boot slow"]
 
 
-def test_a_takeover_that_nobody_lives_to_end_does_not_stand_in_the_way(nixos: NixOS, old: str) -> None:
-    (nixos.state / "takeover").mkdir(parents=True)
+@pytest.mark.parametrize("breaking", [False, True])
+def test_a_takeover_that_nobody_lives_to_end_does_not_stand_in_the_way(
+    nixos: NixOS, old: str, *, breaking: bool
+) -> None:
+    leave_a_dead_takeover(nixos)
+    if breaking:  # and neither did who wanted to remove it
+        (nixos.state / "takeover.dead").mkdir()
+        nixos.replace_tool("sleep", '[ "$1" = 1 ] && set -- 0.01; {sleep} "$@"')
     (nixos.state / "lock").symlink_to("runs/long-gone/holder")
     assert nixos.deploy(nixos.system("nixos-new")).outcome == "activated"
     assert sorted(path.name for path in nixos.state.iterdir()) == ["journal.jsonl", "runs"]
+
+
+def test_of_those_that_find_a_dead_takeover_one_goes_on_at_a_time(nixos: NixOS, old: str) -> None:
+    leave_a_dead_takeover(nixos)
+    # The one that finds it dead first is slow to remove it: by then, the other one may have one of its own.
+    slow = f'for _ in 1 2 3 4 5 6 7 8 9 10; do [ -e "{nixos.root}/inside" ] || sleep 0.2; done'
+    nixos.replace_tool("rm", f'! mkdir "{nixos.root}/first" 2>/dev/null || {{ {slow}; }}; {{rm}} "$@"')
+    critical = 'mkdir "@root@/inside" && echo alone; sleep 2; rmdir "@root@/inside"'
+    program = ["state=/var/lib/nix.fleet", f"critical() {{ {critical}; }}", "alone critical"]
+    script = nixos.here("\n".join([*map(part, BEFORE_PLATFORM), *program]))
+    with futures.ThreadPoolExecutor() as pool:
+        said = [done.stdout + done.stderr for done in pool.map(lambda _: nixos.script("-s", text=script), range(2))]
+    assert said == ["alone\n", "alone\n"]
+
+
+def leave_a_dead_takeover(nixos: NixOS) -> None:
+    nixos.state.mkdir(parents=True)
+    (nixos.state / "takeover").symlink_to("4194305 1 earlier")
 
 
 def test_both_systems_are_kept_from_the_garbage_collector_for_as_long_as_it_lasts(nixos: NixOS, old: str) -> None:

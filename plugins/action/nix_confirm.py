@@ -1,0 +1,61 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Say whether a system that awaits a verdict stays."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..plugin_utils.activation.conclusion import conclude, longest_look
+from ..plugin_utils.activation.deployment import details
+from ..plugin_utils.activation.ending import failure, units_failure, warnings_of
+from ..plugin_utils.activation.request import DEPLOYMENT
+from ..plugin_utils.activation.verdict import CONFIRMED, rejected
+from ..plugin_utils.ansible_io.action import NixAction
+from ..plugin_utils.ansible_io.link import FreshLink
+from ..plugin_utils.errors import ActivationError
+from ..plugin_utils.nix.store import store_path_name
+
+
+class ActionModule(NixAction):
+    """See the documentation of the module of the same name."""
+
+    argument_spec: t.ClassVar[dict[str, t.Any]] = {
+        "deployment": {"type": "str", "required": True},
+        "verdict": {"type": "str", "default": "confirm", "choices": ["confirm", "reject"]},
+        "reason": {"type": "str", "default": ""},
+        "failed_units": {"type": "str", "default": "fail", "choices": ["fail", "ignore"]},
+        "timeout": {"type": "int", "default": 900},
+    }
+
+    def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        """See ``NixAction.perform``."""
+        deployment = options["deployment"]
+        if not DEPLOYMENT.fullmatch(deployment):
+            raise ActivationError(
+                f"deployment is not the id of one: {deployment!r}", advice="take it from nix_activate"
+            )
+        verdict = CONFIRMED if options["verdict"] == "confirm" else rejected(options["reason"])
+        if self.check_mode:
+            return {"changed": False, "msg": f"would be {verdict.word}", "id": deployment}
+        link = FreshLink(self.fresh_shell_within(longest_look(options["timeout"])))
+        answer = conclude(link, deployment, verdict, options["timeout"], say=self.announce)
+        if not answer.good:
+            raise failure(deployment, answer)
+        if verdict is not CONFIRMED:
+            raise ActivationError(
+                f"the rejection came too late: {verdict.reason}; the deployment had ended as {answer.outcome} and stays",
+                advice=f"return with nix_activate, rollback: before:{deployment}",
+                **details(deployment, answer),
+            )
+        if answer.failed_units and options["failed_units"] == "fail":
+            raise units_failure(deployment, answer)
+        name = store_path_name(answer.closure) if answer.closure else "the closure"
+        return {
+            **answer.to_result(),
+            **warnings_of(self.play_host, answer),
+            "id": deployment,
+            "changed": answer.verdict_taken,
+            "msg": f"{name} is confirmed and stays",
+        }

@@ -1,0 +1,59 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A deployment that was cut off before it had touched anything leaves nothing behind, and one about to begin all it needs."""
+
+from __future__ import annotations
+
+import pathlib
+
+from .nixos import NixOS
+from .test_interruption import hold_lock
+
+
+def cut_off_early(nixos: NixOS, *, boot: str) -> pathlib.Path:
+    """Return the directory of a deployment whose supervisor has not started."""
+    run = nixos.state / "runs/early"
+    run.mkdir(parents=True)
+    (run / "program").write_text("access-tokens = example.org=secret")
+    (run / "boot").symlink_to(f"boot {boot}")
+    return run
+
+
+def boot_of_now() -> str:
+    return pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def test_what_never_started_before_the_last_boot_is_removed(nixos: NixOS, old: str) -> None:
+    run = cut_off_early(nixos, boot="earlier")
+    nixos.deploy(nixos.system("nixos-new"))
+    assert not run.exists()
+
+
+def test_what_started_and_is_dead_is_removed(nixos: NixOS, old: str) -> None:
+    run = cut_off_early(nixos, boot=boot_of_now())
+    (run / "begun").mkdir()
+    (run / "holder").write_text(f"id=early\npid=4194305\nstart=1\nboot={boot_of_now()}\n")
+    (run / "closure").symlink_to(nixos.here(old))
+    nixos.deploy(nixos.system("nixos-new"))
+    assert not run.exists()
+
+
+def test_what_is_about_to_start_keeps_its_program(nixos: NixOS, old: str) -> None:
+    run = cut_off_early(nixos, boot=boot_of_now())
+    nixos.deploy(nixos.system("nixos-new"))
+    assert (run / "program").exists()
+
+
+def test_what_has_started_and_waits_keeps_its_program(nixos: NixOS, old: str) -> None:
+    run = cut_off_early(nixos, boot=boot_of_now())
+    hold_lock(nixos)
+    (nixos.state / "lock").unlink()
+    (nixos.state / "runs/another/holder").rename(run / "holder")
+    nixos.deploy(nixos.system("nixos-new"))
+    assert (run / "program").exists()
+
+
+def test_the_boot_that_a_deployment_began_in_is_known_from_the_start(nixos: NixOS, old: str) -> None:
+    asked = nixos.request(nixos.system("nixos-new", trouble="sleep 1"))
+    nixos.start(asked).join()
+    assert (nixos.state / "runs" / asked.id / "boot").readlink() == pathlib.Path(f"boot {boot_of_now()}")

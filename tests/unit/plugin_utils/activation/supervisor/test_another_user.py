@@ -1,0 +1,56 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What another user of the machine has put in the way is neither used nor run."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+import pytest
+
+from .nixos import NixOS
+
+NOBODY = 65534
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+
+
+@pytest.mark.parametrize("place", [".", "runs", "runs/20260101T000000Z-00000000"])
+def test_a_directory_of_another_users_is_refused(nixos: NixOS, old: str, place: str) -> None:
+    theirs = nixos.state / place
+    theirs.mkdir(parents=True, exist_ok=True)
+    os.chown(theirs, NOBODY, NOBODY)
+    answer = nixos.deploy(nixos.system("nixos-new"))
+    assert answer.outcome == "refused"
+    assert "belongs to another user" in answer.cause
+    assert nixos.standing("/run/current-system") == old
+
+
+def test_a_link_that_another_user_made_is_refused(nixos: NixOS, old: str, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    nixos.state.parent.mkdir(parents=True, exist_ok=True)
+    if nixos.state.exists():
+        nixos.state.rename(tmp_path / "before")
+    nixos.state.symlink_to(tmp_path / "elsewhere")
+    os.lchown(nixos.state, NOBODY, NOBODY)
+    answer = nixos.deploy(nixos.system("nixos-new"))
+    assert answer.outcome == "refused"
+    assert nixos.standing("/run/current-system") == old
+
+
+def test_a_link_of_ones_own_is_followed(nixos: NixOS, old: str, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    nixos.state.parent.mkdir(parents=True, exist_ok=True)
+    if nixos.state.exists():
+        nixos.state.rename(tmp_path / "before")
+    nixos.state.symlink_to(tmp_path / "elsewhere")
+    assert nixos.deploy(nixos.system("nixos-new")).outcome in ("activated", "confirmed")
+
+
+def test_what_stands_where_the_lock_belongs_is_no_lock(nixos: NixOS, old: str) -> None:
+    nixos.state.mkdir(parents=True, exist_ok=True)
+    (nixos.state / "lock").write_text("nonsense\n")
+    answer = nixos.deploy(nixos.system("nixos-new"))
+    assert answer.outcome == "refused"
+    assert nixos.standing("/run/current-system") == old

@@ -1,0 +1,185 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What runs stays only when the other side says in time that it should."""
+
+from __future__ import annotations
+
+import os
+import signal
+import typing as t
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.conclusion import conclude
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import CONFIRMED, Verdict, rejected
+
+from .nixos import PROFILE, NixOS, wait_for, whole
+
+if t.TYPE_CHECKING:
+    from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import Answer
+    from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Request
+
+
+def awaiting(nixos: NixOS, closure: str, seconds: int = 20, **fields: t.Any) -> Request:
+    """Return the request of a deployment that has activated ``closure`` and awaits a verdict."""
+    request = nixos.request(closure, confirm_timeout=seconds, **fields)
+    assert deploy(nixos, request).outcome == "awaiting"
+    return request
+
+
+def end(nixos: NixOS, request: Request, verdict: Verdict = CONFIRMED) -> Answer:
+    return conclude(nixos, request.id, verdict, 60)
+
+
+def test_while_a_verdict_is_awaited_the_new_system_runs_and_the_old_one_boots(nixos: NixOS, old: str) -> None:
+    new = nixos.system("nixos-new")
+    request = awaiting(nixos, new)
+    assert nixos.whole_as == (new, old, "old")
+    end(nixos, request)
+
+
+def test_what_awaits_says_what_there_was_before(nixos: NixOS, old: str) -> None:
+    request = nixos.request(nixos.system("nixos-new"), confirm_timeout=20)
+    answer = deploy(nixos, request)
+    assert (answer.previous.generation, answer.previous.running) == (2, old)
+    assert (answer.closure, answer.now.running) == (request.closure, request.closure)
+    end(nixos, request)
+
+
+def test_a_confirmed_system_becomes_the_default_and_stays(nixos: NixOS, old: str) -> None:
+    new = nixos.system("nixos-new")
+    answer = end(nixos, awaiting(nixos, new))
+    assert (answer.outcome, answer.previous.generation, answer.now.generation) == ("confirmed", 2, 3)
+    assert nixos.whole_as == whole(new)
+    assert nixos.journal[-1]["outcome"] == "confirmed"
+    assert nixos.deploy(new, confirm_timeout=20).outcome == "unchanged"
+
+
+def test_a_rejected_system_is_left_at_once_and_the_reason_is_kept(nixos: NixOS, old: str) -> None:
+    answer = end(nixos, awaiting(nixos, nixos.system("nixos-new"), 600), rejected("the shop is\n'closed' $(touch x)"))
+    assert (answer.outcome, answer.cause) == ("rolled_back", "it was rejected: the shop is 'closed' $(touch x)")
+    assert nixos.whole_as == whole(old)
+    assert nixos.calls == ["test new", "test old"]
+
+
+def test_nobody_s_verdict_in_time_is_a_rejection(nixos: NixOS, old: str) -> None:
+    awaiting(nixos, nixos.system("nixos-new"), 1)
+    wait_for(lambda: bool(nixos.journal))
+    assert nixos.journal[-1]["outcome"] == "rolled_back"
+    assert nixos.whole_as == whole(old)
+    assert sorted(nixos.generations(PROFILE)) == [1, 2]
+
+
+def test_a_confirmation_that_comes_too_late_is_told_what_happened(nixos: NixOS, old: str) -> None:
+    request = awaiting(nixos, nixos.system("nixos-new"), 1)
+    wait_for(lambda: bool(nixos.journal))
+    answer = end(nixos, request)
+    assert (answer.outcome, answer.verdict_taken) == ("rolled_back", False)
+    assert "nobody confirmed" in answer.cause
+    assert nixos.whole_as == whole(old)
+
+
+def test_of_two_verdicts_the_first_counts(nixos: NixOS, old: str) -> None:
+    request = awaiting(nixos, nixos.system("nixos-new"))
+    assert end(nixos, request).verdict_taken
+    answer = end(nixos, request, rejected("too late"))
+    assert (answer.outcome, answer.verdict_taken) == ("confirmed", False)
+    assert nixos.whole_as == whole(str(request.closure))
+
+
+def test_a_verdict_on_a_deployment_that_is_not_known_is_refused(nixos: NixOS, old: str) -> None:
+    answer = conclude(nixos, "deployment-0", CONFIRMED, 60)
+    assert (answer.outcome, answer.cause) == ("refused", "this machine knows of no deployment deployment-0")
+
+
+def test_an_older_deployment_is_still_known_to_the_journal(nixos: NixOS, old: str) -> None:
+    request = awaiting(nixos, nixos.system("nixos-a"))
+    end(nixos, request)
+    nixos.deploy(nixos.system("nixos-b"))
+    assert end(nixos, request).outcome == "confirmed"
+
+
+@pytest.mark.parametrize("signals", [(signal.SIGKILL,), (signal.SIGTERM,)])
+def test_a_supervisor_that_is_ended_while_it_waits_goes_back(
+    nixos: NixOS, old: str, signals: tuple[signal.Signals, ...]
+) -> None:
+    request = awaiting(nixos, nixos.system("nixos-new"), 600)
+    for each in signals:
+        os.kill(nixos.supervisor_of(request), each)
+    wait_for(lambda: bool(nixos.journal))
+    assert nixos.journal[-1]["outcome"] == "rolled_back"
+    assert nixos.whole_as == whole(old)
+    assert end(nixos, request).outcome == "rolled_back"
+
+
+def test_the_same_script_again_finds_the_deployment_still_waiting(nixos: NixOS, old: str) -> None:
+    request = awaiting(nixos, nixos.system("nixos-new"))
+    assert deploy(nixos, request).outcome == "awaiting"
+    assert nixos.calls == ["test new"]
+    end(nixos, request)
+
+
+def test_another_deployment_is_refused_while_a_verdict_is_awaited(nixos: NixOS, old: str) -> None:
+    request = awaiting(nixos, nixos.system("nixos-new"))
+    assert nixos.deploy(nixos.system("nixos-other")).outcome == "refused"
+    end(nixos, request)
+
+
+def test_without_a_rollback_on_failure_an_unconfirmed_system_goes_back_all_the_same(nixos: NixOS, old: str) -> None:
+    request = awaiting(nixos, nixos.system("nixos-new"), rollback_on_failure=False)
+    assert end(nixos, request, rejected("no")).outcome == "rolled_back"
+    assert nixos.whole_as == whole(old)
+
+
+@pytest.mark.parametrize("verdict", [None, rejected("no")])
+def test_nor_does_it_stay_when_the_supervisor_is_killed_before_it_went_back(
+    nixos: NixOS, old: str, verdict: Verdict | None
+) -> None:
+    request = awaiting(nixos, nixos.system("nixos-new"), 600, rollback_on_failure=False)
+    os.kill(nixos.supervisor_of(request), signal.SIGSTOP)
+    if verdict:
+        (nixos.state / "runs" / request.id / "verdict").symlink_to(verdict.word)
+    os.kill(nixos.supervisor_of(request), signal.SIGKILL)
+    wait_for(lambda: bool(nixos.journal))
+    assert nixos.journal[-1]["outcome"] == "rolled_back"
+    assert nixos.whole_as == whole(old)
+
+
+def test_a_verdict_that_comes_when_the_supervisor_has_been_killed_is_too_late(nixos: NixOS, old: str) -> None:
+    request = awaiting(nixos, nixos.system("nixos-new"), 600)
+    os.kill(nixos.supervisor_of(request), signal.SIGKILL)
+    wait_for(lambda: bool(nixos.journal))
+    answer = end(nixos, request)
+    assert (answer.outcome, answer.verdict_taken) == ("rolled_back", False)
+
+
+def test_a_goal_that_activates_nothing_is_not_asked_about(nixos: NixOS, old: str) -> None:
+    assert nixos.deploy(nixos.system("nixos-new"), goal="boot", confirm_timeout=20).outcome == "activated"
+    assert nixos.deploy(nixos.system("nixos-new"), goal="dry-activate", confirm_timeout=20).outcome == "unchanged"
+
+
+def test_goal_test_is_asked_about_and_changes_no_default(nixos: NixOS, old: str) -> None:
+    new = nixos.system("nixos-new")
+    assert end(nixos, awaiting(nixos, new, goal="test")).outcome == "confirmed"
+    assert nixos.whole_as == (new, old, "old")
+
+
+def test_failed_units_are_told_with_the_end(nixos: NixOS, old: str) -> None:
+    new = nixos.system("nixos-new", afterwards="echo 'warning: the following units failed: web.service'; exit 4")
+    answer = end(nixos, awaiting(nixos, new))
+    assert (answer.outcome, answer.units_failed) == ("confirmed", ("web.service",))
+    assert nixos.whole_as == whole(new)
+
+
+def test_a_first_system_that_nobody_confirms_has_nothing_to_return_to(nixos: NixOS) -> None:
+    request = awaiting(nixos, nixos.system("nixos-new"))
+    answer = end(nixos, request, rejected("no"))
+    assert (answer.outcome, "no other system to return to" in answer.cause) == ("failed", True)
+
+
+def test_nothing_is_left_of_a_confirmed_deployment_but_its_log(nixos: NixOS, old: str) -> None:
+    request = awaiting(nixos, nixos.system("nixos-new"))
+    end(nixos, request)
+    assert sorted(path.name for path in nixos.state.iterdir()) == ["journal.jsonl", "runs"]
+    assert not (nixos.state / "runs" / request.id / "reserve").exists()
