@@ -1,0 +1,84 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""nix_health: see that a host does what it is there for."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from ansible.errors import AnsibleError
+
+from ..plugin_utils.ansible_io.action import NixAction
+from ..plugin_utils.ansible_io.address import address_of
+from ..plugin_utils.ansible_io.web import fetch
+from ..plugin_utils.errors import NixError
+from ..plugin_utils.health.check import HealthError, Surroundings, shortened
+from ..plugin_utils.health.kinds import check_options, checks_of
+from ..plugin_utils.health.round import TargetAwayError, look_once, seconds_on_target
+from ..plugin_utils.health.verdict import failure, result, sentence
+from ..plugin_utils.health.watch import Patience, observe
+
+if t.TYPE_CHECKING:
+    from ..plugin_utils.process import Completed
+
+
+class ActionModule(NixAction):
+    """See the documentation of the module of the same name."""
+
+    argument_spec: t.ClassVar[dict[str, t.Any]] = {
+        "checks": {"type": "list", "elements": "dict", "required": True, "options": check_options()},
+        "within": {"type": "float", "default": 10.0},
+        "stable_for": {"type": "float", "default": 0.0},
+        "interval": {"type": "float", "default": 2.0},
+    }
+
+    def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        """See ``NixAction.perform``."""
+        surroundings = Surroundings(lambda: address_of(self._connection), fetch, check_mode=self.check_mode)
+        checks = checks_of(options["checks"], surroundings)
+        patience = _patience(options)
+        target = _Target(self, seconds_on_target(checks))
+        observation = observe(lambda: look_once(checks, target), patience)
+        if not observation.held:
+            raise failure(checks, observation)
+        return {
+            "changed": False,
+            "msg": sentence(observation, patience.stable_for),
+            **result(checks, observation),
+        }
+
+
+class _Target:
+    """The target's shell, where not being there is something that is found out, and tried again."""
+
+    def __init__(self, action: NixAction, seconds: float) -> None:
+        self._action = action
+        self._seconds = seconds
+        self.host = action.host
+
+    def run(self, script: str, *arguments: str) -> Completed:
+        """See ``Shell.run``."""
+        try:
+            return self._action.shell_within(self._seconds).run(script, *arguments)
+        except NixError as error:
+            self._drop()
+            raise TargetAwayError(error.cause) from error
+        except AnsibleError as error:
+            # The next try is to make a connection of its own.
+            self._drop()
+            raise TargetAwayError(f"the machine cannot be reached: {shortened(str(error), 300)}") from error
+
+    def _drop(self) -> None:
+        connection = self._action._connection
+        if connection.transport == "ssh":
+            with contextlib.suppress(AnsibleError, OSError):
+                connection.reset()
+
+
+def _patience(options: dict[str, t.Any]) -> Patience:
+    for name in ("within", "stable_for", "interval"):
+        if not options[name] >= 0:
+            raise HealthError(f"{name} is {options[name]:g}, and time does not run backwards", advice=f"correct {name}")
+    return Patience(options["within"], options["stable_for"], max(options["interval"], 0.1))

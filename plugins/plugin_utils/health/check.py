@@ -1,0 +1,127 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a check is, and what comes of one."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..errors import NixError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .http import Request, Response
+
+
+class HealthError(NixError):
+    """A host does not do what it is there for."""
+
+    stage = "health"
+
+
+# Enough to see why a check does not hold.
+OUTPUT_BYTES = 64 * 1024
+# As far as a page or an output is searched.
+SEARCHED_BYTES = 1024 * 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What one look at a check found.
+
+    ``held`` is None when nobody looked. ``text`` is one line, and ``output`` what a command or a page said, when that
+    may tell why. With ``final`` waiting will not change it.
+    """
+
+    held: bool | None
+    text: str
+    output: str = ""
+    final: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a check's function on the target printed, noted, and how it ended; see round.sh."""
+
+    output: str
+    notes: str
+    code: int
+    late: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Surroundings:
+    """What a check may need to know of, beside its options.
+
+    ``address`` says where Ansible connects to, and ``fetch`` asks a web server from the controller.
+    """
+
+    address: Callable[[], str]
+    fetch: Callable[[Request], Response]
+    check_mode: bool = False
+
+
+class CheckFromController(t.Protocol):
+    """A check that the controller makes."""
+
+    @property
+    def name(self) -> str:
+        """What the check is called in results."""
+
+    @property
+    def timeout(self) -> int:
+        """After how many seconds one look has failed."""
+
+    def look(self) -> Finding:
+        """Look once."""
+
+
+class CheckOnTarget(t.Protocol):
+    """A check that the target makes: a function of a shell script."""
+
+    @property
+    def name(self) -> str:
+        """What the check is called in results."""
+
+    @property
+    def timeout(self) -> int:
+        """After how many seconds one look has failed."""
+
+    @property
+    def script(self) -> str:
+        """The name of the script, beside this file, that has the function."""
+
+    @property
+    def output_bytes(self) -> int:
+        """How much of what the function prints is wanted."""
+
+    def call(self) -> list[str]:
+        """Return the function's name and its arguments."""
+
+    def finding(self, answer: Answer) -> Finding:
+        """Judge what the function answered."""
+
+
+Check: t.TypeAlias = "CheckFromController | CheckOnTarget"
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A kind of check, named for the option that asks for it.
+
+    ``options`` are the argument specs of what its checks take, beside ``name`` and ``timeout``. ``of`` makes a check of
+    options; it raises ``ValueError`` with what is wrong with them.
+    """
+
+    name: str
+    options: Mapping[str, Mapping[str, t.Any]]
+    of: Callable[[Mapping[str, t.Any], Surroundings], Check]
+
+
+def shortened(text: str, length: int = 60) -> str:
+    """Return the first line of ``text`` in at most ``length`` characters."""
+    line, *more = text.strip().splitlines() or [""]
+    return f"{line[: length - 1]}…" if more or len(line) > length else line
