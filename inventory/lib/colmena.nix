@@ -33,6 +33,19 @@ let
 
   given = select (value: value != null);
 
+  # colmena takes absolute files only.
+  hiveKey =
+    key:
+    given {
+      keyFile = key.file or null;
+      keyCommand = key.command or null;
+      destDir = key.directory or null;
+      user = key.owner or null;
+      group = key.group or null;
+      permissions = if key.mode or null == null then "0400" else key.mode;
+      uploadAt = key.upload_at or null;
+    };
+
   hiveNode = node: {
     imports = modules node;
     deployment =
@@ -43,6 +56,7 @@ let
       // given {
         targetPort = node.ssh.port;
         targetUser = node.ssh.user;
+        keys = if node.keys or null == null then null else mapAttrs (_: hiveKey) node.keys;
       };
   };
 in

@@ -25,7 +25,8 @@ let
     value = set.${name};
   }) (attrNames set);
 
-  whole = (check "the inventory").whole inventory;
+  # Editors are told by `$schema` what a file may hold; it is no node.
+  whole = removeAttrs ((check "the inventory").whole inventory) [ "$schema" ];
 
   entries =
     if whole ? roles || whole ? nodes then

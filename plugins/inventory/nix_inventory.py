@@ -226,7 +226,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         memory = None
         if self.get_option("cache"):
             memory = Memory(self._cache, self.get_cache_key(str(file)), readable=cache)
-        return loading.fleet(plan, loading.fetch(plan, settings, memory))
+        return loading.fleet(plan, loading.fetch(plan, settings, memory), settings)
 
     def _plain(self, option: str) -> t.Any:
         return plain(self.get_option(option))

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
+from ..nix.language import string_literal
 from ..platforms.registry import platforms
 from .attribute import attribute_path, built_attribute
+from .colmena_keys import keys_of
 from .fields import Check, shown
 from .node import Node, become_user_of
 from .source import Origin, Source
@@ -52,20 +55,28 @@ def _node(name: str, deployment: dict[str, t.Any], evaluated: bool, origin: Orig
         attr=attribute_path((*(origin.attribute or OUTPUT), "nodes", name, *platforms()["nixos"].built), check)
         if evaluated
         else built_attribute("nixos", name, check),
+        keys=keys_of(check, name, deployment.get("keys"), origin),
         variables=variables,
-        data={"name": name, "platform": "nixos", "deployment": deployment},
+        data={
+            "name": name,
+            "platform": "nixos",
+            "deployment": {option: value for option, value in deployment.items() if option != "keys"},
+        },
     )
 
 
 # The deployment options of every node. An evaluated hive has them; a raw one is evaluated as colmena does it, with all
-# of its modules, since any of them may set a deployment option. Keys are left out: their texts are secrets.
-_EXPRESSION = r"""
+# of its modules, since any of them may set a deployment option. Of a key's text it is only told that there is one: what
+# an inventory holds is printed, and kept in caches and databases.
+_HIVE = r"""
   { outputs, value }:
   let
     hive = if value != null then value else outputs.colmenaHive or (outputs.colmena or null);
     evaluated = isAttrs hive && hive ? deploymentConfig;
+    factsOfKey = key: removeAttrs key [ "path" ] // { text = key.text or null != null; };
     facts = name: deployment:
-      let where = "node ${name}"; in at where (plain where (removeAttrs deployment [ "keys" ]));
+      let where = "node ${name}"; in
+      at where (plain where (deployment // { keys = mapAttrs (_: factsOfKey) (deployment.keys or { }); }));
 
     raw = if isFunction hive || hive ? __functor then hive { } else hive;
     meta = raw.meta or (raw.network or { });
@@ -114,14 +125,17 @@ _EXPRESSION = r"""
         modules = [ options (raw.defaults or { }) ] ++ (if isList module then module else [ module ]);
         specialArgs = { inherit name nodes; } // meta.specialArgs or { } // meta.nodeSpecialArgs.${name} or { };
       }) members;
+    deployments = if evaluated then hive.deploymentConfig else mapAttrs (_: node: node.config.deployment) nodes;
   in
-  if hive == null then null
-  else {
-    inherit evaluated;
-    nodes = if evaluated then mapAttrs facts hive.deploymentConfig
-      else mapAttrs (name: node: facts name node.config.deployment) nodes;
-  }
 """
+_EXPRESSION = f"{_HIVE} if hive == null then null else {{ inherit evaluated; nodes = mapAttrs facts deployments; }}"
+
+
+def text_source(node: str, key: str) -> Source:
+    """Return the source that reads nothing of a hive but the text of one key."""
+    steps = " ".join(map(string_literal, (node, "keys", key, "text")))
+    return dataclasses.replace(SOURCE, expression=f"{_HIVE} select deployments [ {steps} ]")
+
 
 SOURCE = Source(
     name="colmena",

@@ -9,6 +9,7 @@ import keyword
 import typing as t
 
 from ..platforms.registry import platforms
+from .connection import connection_variables
 from .fields import Check, shown
 
 if t.TYPE_CHECKING:
@@ -30,7 +31,7 @@ RESERVED = frozenset(
 
 def host_variables(node: Node) -> dict[str, t.Any]:
     """Return the variables of ``node``; raises ``InventoryError`` for a field that cannot be one."""
-    contract = {**_connection(node), **_facts(node), **node.variables}
+    contract = {**connection_variables(node), **_facts(node), **node.variables}
     own = {name: value for name, value in node.fields.items() if is_variable_name(name)}
     check = Check(f"node {shown(node.name)}")
     for name in own:
@@ -46,19 +47,6 @@ def is_variable_name(name: str) -> bool:
     return name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
 
 
-def _connection(node: Node) -> dict[str, t.Any]:
-    variables: dict[str, t.Any] = {"ansible_host": node.address}
-    if node.port is not None:
-        variables["ansible_port"] = node.port
-    if node.user is not None:
-        variables["ansible_user"] = node.user
-    if node.become_user is not None:
-        variables["ansible_become"] = True
-    if node.become_user not in (None, "root"):
-        variables["ansible_become_user"] = node.become_user
-    return variables
-
-
 def _facts(node: Node) -> dict[str, t.Any]:
     return {
         "nix_name": node.name,
@@ -72,6 +60,7 @@ def _facts(node: Node) -> dict[str, t.Any]:
         "nix_attr": node.attr,
         "nix_profile": node.profile,
         "nix_activate": node.activate,
+        "nix_keys": [dict(key) for key in node.keys],
         "nix_impure": platforms()[node.platform].impure,
         "nix_node": dict(node.data),
     }

@@ -17,6 +17,7 @@ from .evaluation import Evaluated, Settings
 from .fleet import Fleet, fleet_of
 from .nodes import SOURCE as NODES
 from .place import DataFile, FlakeOutput, NixFile, find_flake, found_place, named_place
+from .reading import reading
 from .remembering import evaluate_unless_remembered
 from .source import Origin
 
@@ -72,10 +73,10 @@ def fetch(plan: Plan, settings: Settings, memory: Memory | None) -> Evaluated:
     return evaluate_unless_remembered(plan.sources, place, settings, memory)
 
 
-def fleet(plan: Plan, evaluated: Evaluated) -> Fleet:
+def fleet(plan: Plan, evaluated: Evaluated, settings: Settings) -> Fleet:
     """Return the fleet that the data describe; raises ``InventoryError`` which names the place."""
     attribute = plan.place.attribute if isinstance(plan.place, FlakeOutput) else None
-    origin = Origin(str(plan.place), plan.flake, attribute)
+    origin = Origin(str(plan.place), plan.flake, attribute, reading(plan.place, settings))
     with _named(origin.place):
         return fleet_of(SOURCES[evaluated.source].nodes(evaluated.data, origin))
 

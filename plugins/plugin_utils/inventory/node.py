@@ -37,6 +37,8 @@ class Node:
     profile: str | None = None
     # Which program of it is run; the custom platform only.
     activate: str | None = None
+    # Its secrets, as nix_keys takes them: where each comes from, and never what it holds.
+    keys: tuple[Mapping[str, t.Any], ...] = ()
     # What the source says to Ansible and nix.fleet beyond all this, as the variables that say it.
     variables: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     # The user's own fields.

@@ -10,12 +10,15 @@ import typing as t
 
 from .attribute import built_attribute
 from .fields import Check, shown
+from .keys import named_keys
 from .node import Node, become_user_of
 from .normalise import normalise
 from .source import Origin, Source
 
 # What nix.fleet takes out of a node; all else is the user's.
-KNOWN = frozenset("name address role platform system configuration hostName ips primaryIp ssh tags profiles".split())
+KNOWN = frozenset(
+    "name address role platform system configuration hostName ips primaryIp ssh tags profiles keys".split()
+)
 # A node or profile of the custom platform says these, too. On other platforms they are fields like any other.
 CUSTOM = frozenset(("attr", "activate", "profile"))
 
@@ -50,6 +53,7 @@ def _node(given: dict[str, t.Any], origin: Origin) -> Node:
         attr=given["attr"] if custom else built_attribute(platform, given["configuration"], check),
         profile=given.get("profile") if custom else None,
         activate=given["activate"] if custom else None,
+        keys=named_keys(check, given.get("keys")),
         fields={field: value for field, value in given.items() if field not in known},
         data=given,
     )
@@ -69,6 +73,7 @@ def _profile(node: Node, given: dict[str, t.Any]) -> Node:
         attr=given["attr"] or built_attribute(platform, given["configuration"], check),
         profile=given["profile"],
         activate=given["activate"] if platform == "custom" else None,
+        keys=named_keys(check, given.get("keys")),
         # The machine's own facts hold for everything on it.
         fields={**node.fields, **fields},
         data=given,

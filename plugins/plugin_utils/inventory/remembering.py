@@ -85,7 +85,10 @@ def flake_fingerprint(place: FlakeOutput, settings: Settings) -> str | None:
     )
     if not completed.ok:
         return None
-    metadata = json.loads(completed.stdout)
+    try:
+        metadata = json.loads(completed.stdout)
+    except ValueError:
+        return None
     return _digest([metadata.get(field) for field in ("fingerprint", "path", "locked", "locks")])
 
 

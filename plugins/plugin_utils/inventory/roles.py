@@ -21,7 +21,9 @@ class _Entry(t.NamedTuple):
 
 def nodes_by_name(inventory: t.Any) -> dict[str, dict[str, t.Any]]:
     """Return the nodes of ``inventory``, whichever form it has; raises ``InventoryError``."""
-    whole = Check("the inventory").whole(inventory)
+    given = Check("the inventory").whole(inventory)
+    # Editors are told by it what the file may hold; it is no node.
+    whole = {name: value for name, value in given.items() if name != "$schema"}
     if "roles" in whole or "nodes" in whole:
         entries = [entry for role in _part(whole, "roles").items() for entry in _targets(*role)]
         entries += _entries("nodes", _part(whole, "nodes"))

@@ -9,7 +9,7 @@ import dataclasses
 import typing as t
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .node import Node
 
@@ -24,6 +24,8 @@ class Origin:
     flake: str | None = None
     # The output that the user named, if any.
     attribute: tuple[str, ...] | None = None
+    # What it takes to read the place again.
+    reading: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -63,6 +63,24 @@ def test_all_options_are_kept_in_the_nodes_data() -> None:
     assert hosts({"a": {}})["a"].data["deployment"]["replaceUnknownProfiles"] is True
 
 
+def test_keys_are_told_as_the_module_takes_them_and_a_text_by_where_it_is() -> None:
+    given = {"name": "acme", "destDir": "/run/keys", "user": "acme", "group": "nginx", "permissions": "0640"}
+    keys = {
+        "a": {**given, "keyCommand": ["pass", "acme"], "keyFile": None, "text": False, "uploadAt": "post-activation"},
+        "b": {**given, "keyCommand": None, "keyFile": "/secrets/b", "text": False, "uploadAt": "pre-activation"},
+        "c": {"text": True},
+    }
+    data = {"evaluated": True, "nodes": {"web": {"targetHost": "web", **DEFAULTS, "keys": keys}}}
+    (node,) = nodes_of(data, Origin("flake", "/flake", None, {"flake": "/flake"}))
+    common = {"name": "acme", "directory": "/run/keys", "owner": "acme", "group": "nginx", "mode": "0640"}
+    assert node.keys == (
+        {**common, "upload_at": "post-activation", "command": ["pass", "acme"]},
+        {**common, "upload_at": "pre-activation", "file": "/secrets/b"},
+        {"name": "c", "hive": {"flake": "/flake", "node": "web", "key": "c"}},
+    )
+    assert "keys" not in node.data["deployment"]
+
+
 def test_a_node_without_target_is_for_local_deployment_and_no_host() -> None:
     assert list(hosts({"here": {"targetHost": None}, "there": {}})) == ["there"]
 
@@ -79,6 +97,7 @@ def test_a_user_of_null_is_left_to_ssh() -> None:
         ({"targetHost": ["a"]}, "node a: deployment.targetHost must be a string"),
         ({"targetHost": ""}, "node a: deployment.targetHost must not be empty"),
         ({"tags": "web"}, "node a: deployment.tags must be a list of strings"),
+        ({"keys": {"a": {"text": False}}}, "node a, deployment.keys.a: needs one of text, keyFile and keyCommand"),
         ({"buildOnTarget": "yes"}, "node a: deployment.buildOnTarget must be a boolean"),
     ],
 )

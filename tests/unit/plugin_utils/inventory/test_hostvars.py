@@ -32,6 +32,7 @@ def test_a_host_has_every_variable_of_the_contract_also_those_that_are_not_known
         "nix_attr": None,
         "nix_profile": None,
         "nix_activate": None,
+        "nix_keys": [],
         "nix_impure": False,
         "nix_node": {},
     }

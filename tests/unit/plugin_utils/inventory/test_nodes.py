@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import InventoryError
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.node import Node
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.nodes import nodes_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.source import Origin
@@ -64,3 +67,43 @@ def test_a_further_profile_is_a_host_of_its_own_on_the_same_connection() -> None
 def test_a_profile_of_the_login_user_needs_no_escalation() -> None:
     node = {"ips": ["192.0.2.1"], "ssh": {"user": "alice"}, "profiles": {"home": {"platform": "home-manager"}}}
     assert hosts({"a": node})["home@a"].become_user is None
+
+
+def test_the_keys_of_a_node_are_told_as_the_module_takes_them() -> None:
+    web = {"file": "tls.key", "owner": "nginx", "mode": "0440"}
+    token = {"command": ["pass", "token"], "upload_at": "post-activation", "group": None}
+    node = hosts({"a": {"ips": ["192.0.2.1"], "keys": {"tls.key": web, "token": token}}})["a"]
+    assert node.keys == (
+        {"name": "tls.key", **web},
+        {"name": "token", "command": ["pass", "token"], "upload_at": "post-activation"},
+    )
+    assert "keys" not in node.fields
+
+
+def test_a_profile_has_keys_of_its_own_and_not_those_of_its_node() -> None:
+    home = {"platform": "home-manager", "user": "bob", "keys": {"mine": {"file": "bob"}}}
+    agent = {"platform": "home-manager", "user": "eve"}
+    data = {"ips": ["192.0.2.1"], "keys": {"x": {"file": "x"}}, "profiles": {"home": home, "agent": agent}}
+    known = hosts({"a": data})
+    assert known["home@a"].keys == ({"name": "mine", "file": "bob"},)
+    assert known["agent@a"].keys == ()
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (["ssh-ed25519 AAAA"], "node a: keys must be a set, not a list"),
+        ({"x": "secret"}, "node a, key x: must be a set, not a string"),
+        ({"x": {"content": "secret"}}, "node a, key x: content is a secret"),
+        ({"x": {"fiel": "x"}}, "node a, key x: unknown field fiel"),
+        ({"x": {}}, "node a, key x: needs a file or a command"),
+        ({"x": {"file": "x", "command": ["y"]}}, "node a, key x: needs a file or a command"),
+        ({"x": {"command": "pass x"}}, "node a, key x: command must be a list of strings"),
+        ({"x": {"file": "x", "mode": 256}}, "node a, key x: mode must be a string"),
+    ],
+)
+def test_keys_that_cannot_be_brought_are_told_with_their_node(keys: t.Any, message: str) -> None:
+    with pytest.raises(InventoryError) as raised:
+        hosts({"a": {"ips": ["192.0.2.1"], "keys": keys}})
+    assert message in raised.value.cause
+    assert "secret" not in raised.value.cause.replace("is a secret", "")
