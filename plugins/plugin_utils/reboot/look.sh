@@ -1,0 +1,23 @@
+# shellcheck shell=sh
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What there is to see of a machine that is to reboot, or has; once it has, the request's files go.
+# shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
+
+look() { # $1: the boot id before the reboot
+    say boot_id "$(boot_id)"
+    say running "$(running)"
+    say booted "$(booted)"
+    unfinished=$(coming_up)
+    say unfinished "$unfinished"
+    if [ "$(boot_id)" = "$1" ]; then
+        [ ! -e "$run/failed" ] || cat "$run/failed"
+    elif [ -z "$unfinished" ]; then
+        failed_units | sed 's/^/unit_failed=/'
+        release_lock
+        # Those of earlier ones too, whose controllers did not come back to see how they ended.
+        for directory in "$state"/runs/reboot-*; do
+            holder_alive "$directory/holder" || rm -rf "$directory"
+        done
+    fi
+}

@@ -1,0 +1,165 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a machine answers to the request for a reboot: tried with the real scripts, on a machine of files."""
+
+from __future__ import annotations
+
+import subprocess
+import typing as t
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
+from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.answer import Asked, parse_asked, parse_seen
+from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.program import ask_script, look_script
+from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.request import Request
+
+from ..activation.machine import SHELLS
+from ..activation.supervisor.nixos import NixOS, wait_for
+
+if t.TYPE_CHECKING:
+    import pathlib
+
+SYSTEMCTL = """
+case $1 in
+    reboot) echo "$*" >> @root@/asked; exit $(cat @root@/exit-code) ;;
+    is-system-running) echo running ;;
+    list-units) echo bad.service loaded failed failed Bad ;;
+esac
+"""
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+
+class Rebooting(NixOS):
+    """A machine whose `systemctl` only notes what it is asked, and whose boot can be changed."""
+
+    def __init__(self, root: pathlib.Path, shell: str) -> None:
+        super().__init__(root, shell, uid=0)
+        self.replace_tool("systemctl", self.here(SYSTEMCTL))
+        (self.root / "exit-code").write_text("0")
+        self.boot("00000000-first")
+
+    def boot(self, identity: str) -> None:
+        file = self.path("/proc/boot_id")
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(identity)
+
+    def here(self, text: str) -> str:
+        return super().here(text.replace(BOOT_ID, f"{self.root}/proc/boot_id"))
+
+    def ask(self, **fields: t.Any) -> Asked:
+        return parse_asked(self.run(ask_script(request(**fields))).stdout)
+
+    @property
+    def asked_to_reboot(self) -> list[str]:
+        file = self.root / "asked"
+        return file.read_text().splitlines() if file.exists() else []
+
+
+def request(**fields: t.Any) -> Request:
+    given = {"id": "reboot-1", "platform": platforms()["nixos"], "origin": Origin("alice", "laptop"), "timeout": 2}
+    return Request(**{**given, **fields})
+
+
+@pytest.fixture(params=sorted(SHELLS))
+def machine(tmp_path: pathlib.Path, request: pytest.FixtureRequest) -> Rebooting:
+    """A machine that was booted with the system that it runs, under each shell."""
+    machine = Rebooting(tmp_path, request.param)
+    system = machine.system("one", kernel="6.12", kernel_params="quiet")
+    machine.install(system)
+    machine.link("/run/booted-system", system)
+    return machine
+
+
+def test_nothing_new_is_no_reason(machine: Rebooting) -> None:
+    system = machine.standing("/run/current-system")
+    assert machine.ask() == Asked("00000000-first", system, system, system)
+    assert machine.asked_to_reboot == []
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"kernel": "6.17"}, "kernel"),
+        ({"initrd": "new"}, "initrd"),
+        ({"kernel_modules": "new"}, "kernel-modules"),
+        ({"dtbs": "new"}, "dtbs"),
+        ({"kernel_params": "verbose"}, "kernel-params"),
+        ({"init_interface_version": "systemd 3"}, "init-interface-version"),
+    ],
+)
+def test_each_part_of_a_boot_is_a_reason(machine: Rebooting, files: dict[str, str], reason: str) -> None:
+    new = machine.system("two", **{"kernel": "6.12", "kernel_params": "quiet", **files})
+    machine.install(new)
+    assert machine.ask(check=True).reasons == (reason,)
+
+
+def test_a_default_that_neither_runs_nor_was_booted_is_a_reason(machine: Rebooting) -> None:
+    same = {"kernel": "6.12", "kernel_params": "quiet"}
+    running = machine.standing("/run/current-system")
+    machine.install(machine.system("two", **same))
+    assert machine.ask(check=True).reasons == ()
+    machine.link("/run/current-system", t.cast("str", running))
+    assert machine.ask(check=True).reasons == ("system",)
+    machine.path("/run/booted-system").unlink()
+    assert machine.ask(check=True).reasons == ("system",)
+
+
+def test_a_specialisation_of_the_default_is_none(machine: Rebooting) -> None:
+    same = {"kernel": "6.12", "kernel_params": "quiet"}
+    special = machine.system("special", **same)
+    new = machine.system("two", **same)
+    machine.install(new)
+    machine.link(f"{new}/specialisation/special", special)
+    machine.link("/run/current-system", special)
+    assert machine.ask(check=True).reasons == ()
+
+
+def test_the_machine_is_asked_once_however_often_the_request_arrives(machine: Rebooting) -> None:
+    first = machine.ask(when="always", message="it's $(touch x)")
+    assert first.reboots
+    wait_for(lambda: machine.asked_to_reboot != [])
+    machine.boot("00000000-second")
+    assert machine.ask(when="always") == first
+    assert machine.asked_to_reboot == ["reboot --message=it's $(touch x)"]
+    assert parse_seen(machine.run(look_script(request(), "00000000-first")).stdout).boot_id == "00000000-second"
+    assert list((machine.state / "runs").iterdir()) == []
+    assert not (machine.state / "lock").is_symlink()
+
+
+def test_a_machine_that_does_not_go_down_says_so_and_can_be_deployed_to(machine: Rebooting) -> None:
+    (machine.root / "exit-code").write_text("1")
+    assert machine.ask(when="always").reboots
+    wait_for((machine.state / "runs/reboot-1/failed").exists)
+    wait_for(lambda: not (machine.state / "lock").is_symlink())
+    seen = parse_seen(machine.run(look_script(request(), "00000000-first")).stdout)
+    assert "exit code 1" in (seen.failed or "")
+
+
+def test_a_deployment_at_work_is_named(machine: Rebooting) -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        start = machine.script("-c", _START, "sh", str(process.pid)).stdout.strip()
+        holder = machine.state / "runs/other/holder"
+        holder.parent.mkdir(parents=True)
+        holder.write_text(f"pid={process.pid}\nstart={start}\nboot=00000000-first\nwho=bob@desk\n")
+        (machine.state / "lock").symlink_to(holder)
+        answer = machine.ask(when="always")
+        process.kill()
+    assert "bob@desk" in (answer.refused or "")
+    assert machine.asked_to_reboot == []
+
+
+# What the programs read of a process, in one place.
+_START = "awk '{ print $22 }' /proc/$1/stat"
+
+
+def test_a_system_that_would_not_be_booted_is_refused(machine: Rebooting) -> None:
+    answer = machine.ask(when="always", closure="/nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-old")
+    assert "would boot" in (answer.refused or "")
+    assert machine.asked_to_reboot == []
+
+
+def test_no_profile_is_refused(machine: Rebooting) -> None:
+    machine.path("/nix/var/nix/profiles/system").unlink()
+    assert "has no generation" in (machine.ask(when="always").refused or "")
