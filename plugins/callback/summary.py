@@ -17,6 +17,7 @@ description:
   - A row has the outcome, the generation before and after, how much was copied, and the time it took. Below the row of
     a host that failed is why, and what to do about it.
   - Runs without any module of this collection print nothing.
+  - The same can be written to files, for programs and for pull requests.
 requirements:
   - enable in configuration (C(callbacks_enabled = nix.fleet.summary))
 options:
@@ -30,22 +31,61 @@ options:
     ini:
       - section: callback_nix_fleet_summary
         key: width
+  report:
+    description:
+      - A file to write the whole record of every host to, as JSON. C(docs/report.md) of the collection explains it, and
+        C(docs/schemas/report-1.json) is its JSON Schema.
+      - A name that ends with V(.md) gets the Markdown of O(report_markdown) instead.
+      - The file is for its owner alone, and is replaced in one step when the run is over. A file that was there before is
+        removed when the run begins, so that a run that is interrupted leaves no other run's report.
+    type: path
+    version_added: 0.2.0
+    env:
+      - name: NIX_FLEET_REPORT
+    ini:
+      - section: callback_nix_fleet_summary
+        key: report
+  report_markdown:
+    description:
+      - A file to write a summary in Markdown to, fit for a comment on a pull request or for a job's summary. It is written
+        as that of O(report) is, and never longer than GitHub takes a comment.
+      - What changes by package is in it where it is known, which takes C(--diff).
+    type: path
+    version_added: 0.2.0
+    env:
+      - name: NIX_FLEET_REPORT_MARKDOWN
+    ini:
+      - section: callback_nix_fleet_summary
+        key: report_markdown
 """
 
+import datetime
+import json
 import shutil
 import time
 import typing as t
+from pathlib import Path
 
 from ansible import constants
 from ansible.plugins.callback import CallbackBase
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.plain import plain
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.run import run_name
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.document import document
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.file import remove_earlier, write
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.markdown import markdown
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.redacted import redacted
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.run import Run
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.stages import stages
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
 
 if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import Status
+    from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord
 
 COLLECTION = "nix.fleet."
 WIDEST = 100
@@ -71,10 +111,22 @@ class CallbackModule(CallbackBase):
         super().__init__()
         self._events: list[TaskEvent] = []
         self._began = time.monotonic()
+        self._started = datetime.datetime.now(datetime.timezone.utc)
+        self._playbooks: list[str] = []
+        self._checks: list[bool] = []
 
     def v2_playbook_on_start(self, playbook: t.Any) -> None:
-        """Start the clock."""
-        self._began = time.monotonic()
+        """Start the clock, unless it runs already: several playbooks are one run."""
+        if not self._playbooks:
+            self._began = time.monotonic()
+            self._started = datetime.datetime.now(datetime.timezone.utc)
+            for path in self._reports():
+                self._attempt(remove_earlier, path)
+        self._playbooks.append(Path(str(playbook._file_name)).name)
+
+    def v2_playbook_on_play_start(self, play: t.Any) -> None:
+        """Note whether the play only checks."""
+        self._checks.append(bool(play.check_mode))
 
     def v2_runner_on_start(self, host: t.Any, task: t.Any) -> None:
         """Note that a host's task began."""
@@ -94,27 +146,65 @@ class CallbackModule(CallbackBase):
         self._note_result(result, "unreachable")
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
-        """Print the report."""
-        # A failure that was rescued or ignored is not counted there.
-        failed = frozenset(str(host) for host, count in stats.failures.items() if count)
-        lines = summary(records(self._events, failed=failed), self._width(), time.monotonic() - self._began)
+        """Print the report, and write it where it was asked for."""
+        run = self._run(stats)
+        hosts = records(self._events, failed=run.failed)
+        self._write(run, hosts)
+        lines = summary(hosts, self._width(), run.seconds)
         if not lines:
             return
         self._display.banner("FLEET")
         for line in lines:
             self._display.display(line.text, color=_COLORS.get(line.meaning))
 
+    def _run(self, stats: t.Any) -> Run:
+        return Run(
+            id=run_name(),
+            playbooks=tuple(self._playbooks),
+            started=self._started,
+            seconds=time.monotonic() - self._began,
+            check_mode=bool(self._checks) and all(self._checks),
+            # A failure that was rescued or ignored is not counted there.
+            failed=_counted(stats.failures),
+            unreachable=_counted(stats.dark),
+        )
+
+    def _write(self, run: Run, hosts: Sequence[HostRecord]) -> None:
+        for path, is_markdown in self._reports().items():
+            if is_markdown:
+                text = markdown(run, hosts)
+            else:
+                text = json.dumps(document(run, hosts, stages(self._events)), indent=2, default=str) + "\n"
+            self._attempt(write, path, text)
+
+    def _reports(self) -> dict[Path, bool]:
+        """Return each file to write, and whether Markdown is to be in it."""
+        asked = {self.get_option("report"): False, self.get_option("report_markdown"): True}
+        return {Path(path): is_markdown or path.endswith(".md") for path, is_markdown in asked.items() if path}
+
+    def _attempt(self, do: t.Callable[..., None], path: Path, *arguments: str) -> None:
+        # What was deployed is deployed, whether or not it can be told here.
+        try:
+            do(path, *arguments)
+        except OSError as error:
+            self._display.warning(f"the report cannot be written to {path}: {error.strerror or error}")
+
     def _note_result(self, result: t.Any, status: Status) -> None:
         # `_host` and `_task` are what every supported ansible-core has; 2.19 added public names.
-        self._note(result._host.get_name(), result._task, status, plain(dict(result._result)))
+        self._note(result._host.get_name(), result._task, status, redacted(plain(dict(result._result))))
 
     def _note(self, host: str, task: t.Any, status: Status, result: dict[str, t.Any]) -> None:
+        name = plain(str(getattr(task, "name", None) or ""))
         check_mode = bool(task.check_mode) if isinstance(task.check_mode, bool) else False
-        self._events.append(TaskEvent(str(host), our_module(task), status, time.monotonic(), result, check_mode))
+        self._events.append(TaskEvent(str(host), our_module(task), status, time.monotonic(), result, check_mode, name))
 
     def _width(self) -> int:
         chosen = int(self.get_option("width"))
         return chosen or min(WIDEST, shutil.get_terminal_size((WIDEST, 25)).columns)
+
+
+def _counted(hosts: t.Mapping[t.Any, int]) -> frozenset[str]:
+    return frozenset(str(host) for host, count in hosts.items() if count)
 
 
 def our_module(task: t.Any) -> str | None:

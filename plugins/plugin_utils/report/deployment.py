@@ -44,7 +44,11 @@ def _word(host: HostRecord) -> Word:
 
 
 def _notes(host: HostRecord) -> list[str]:
-    notes = []
+    notes = [host.note] if host.note and host.outcome == "unchanged" else []
+    if host.undone and host.outcome != "undone":
+        notes.append("what this run did was undone")
+    if host.down_seconds is not None:
+        notes.append(f"rebooted, and up again after {duration(host.down_seconds)}")
     if host.reboot_required:
         notes.append("only a reboot brings all of it into use")
     if host.units_failed and host.failure is None:

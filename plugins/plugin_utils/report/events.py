@@ -28,3 +28,4 @@ class TaskEvent:
     at: float
     result: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     check_mode: bool = False
+    task: str = ""

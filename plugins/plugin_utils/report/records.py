@@ -15,7 +15,13 @@ if t.TYPE_CHECKING:
 
 
 # The outcomes of an activation that say more of a failure than that it is one.
-FAILURES = ("rolled back", "rollback failed", "refused")
+ROLLED_BACK = "rolled back"
+FAILURES = (ROLLED_BACK, "rollback failed", "refused", "held back")
+# The outcome that is none yet, and cannot be the last one.
+AWAITING = "awaiting"
+KEYS_BROUGHT = "keys brought"
+# The stage between an activation and its confirmation.
+HEALTH = "health"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,15 +33,30 @@ class Failure:
     log: str = ""
     advice: str | None = None
 
+    def of_health(self, task: str) -> Failure:
+        """Return the failure as that of a check: where any other module was one, its task says which."""
+        if self.stage is not None:
+            return self
+        return dataclasses.replace(self, stage=HEALTH, cause=f"{task}: {self.cause}" if task else self.cause)
+
     @classmethod
     def from_result(cls, result: Mapping[str, t.Any]) -> Failure:
         """Read the failure of one of our modules, or of any other."""
+        # Ansible keeps what a task with no_log says from those who report.
+        unsaid = "it failed, and what it says is not to be logged" if result.get("censored") else "it gave no reason"
         return cls(
-            cause=_sentence(str(result.get("cause") or result.get("msg") or "it gave no reason")),
+            cause=_sentence(str(result.get("cause") or result.get("msg") or unsaid)),
             stage=_text(result.get("stage")),
-            log=str(result.get("log") or ""),
+            log=str(result.get("log") or _printed(result)),
             advice=_text(result.get("advice")),
         )
+
+
+_UNCONFIRMED = Failure(
+    cause="nobody brought a verdict; the machine goes back by itself",
+    stage="confirmation",
+    advice="see with nix.fleet.status what it runs, and deploy again",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +72,14 @@ class HostRecord:
     copied_bytes: int | None = None
     units_failed: tuple[str, ...] = ()
     reboot_required: bool = False
+    run: str | None = None
+    undone: bool = False
+    note: str | None = None
+    difference: Mapping[str, t.Any] | None = None
+    down_seconds: float | None = None
     facts: Mapping[str, t.Any] | None = None
     failure: Failure | None = None
+    failed_task: str = ""
 
     @property
     def seconds(self) -> float:
@@ -81,17 +108,45 @@ def _with_event(record: HostRecord, event: TaskEvent) -> HostRecord:
     if event.status == "started":
         return record
     if event.status == "unreachable":
-        return dataclasses.replace(record, outcome="unreachable", failure=Failure.from_result(event.result))
+        failure = Failure.from_result(event.result)
+        if record.outcome == AWAITING:
+            failure = dataclasses.replace(
+                failure, advice="see what it runs when it is back: unconfirmed, it returns by itself"
+            )
+        return dataclasses.replace(record, outcome="unreachable", failure=failure)
+    before = record
     # What is known of a host grows by its failures too: a rolled back activation names its generations.
     record = _READERS.get(event.module or "", _unread)(record, event)
     if event.status == "failed":
-        outcome = _activation_outcome(event)
-        outcome = outcome if outcome in FAILURES else "failed"
-        return dataclasses.replace(record, outcome=outcome, failure=Failure.from_result(event.result))
+        return _failed(before, record, event)
+    if before.outcome == "unreachable":
+        # What went well later, in a run that goes on with such hosts, does not make up for what was left out.
+        return dataclasses.replace(record, outcome=before.outcome)
+    if event.module == "nix_activate" and before.failure is not None and before.failure.stage == HEALTH:
+        # What a check that no longer held brought about.
+        gone_back = record.outcome in ("activated", "confirmed")
+        return dataclasses.replace(record, outcome=ROLLED_BACK if gone_back else before.outcome)
     return record
 
 
+def _failed(before: HostRecord, record: HostRecord, event: TaskEvent) -> HostRecord:
+    outcome = _activation_outcome(event)
+    if before.failure is not None and event.module == "nix_confirm" and outcome == ROLLED_BACK:
+        # The host was sent back because of what failed before: that is why, and not that it was sent back.
+        return dataclasses.replace(record, outcome=outcome, failure=before.failure.of_health(before.failed_task))
+    if before.failure is not None and before.failure.stage == HEALTH and before.outcome == ROLLED_BACK:
+        return before
+    outcome = outcome if outcome in FAILURES else "failed"
+    # At the end of a rollout a failure is told again, and shorter.
+    failure = before.failure if event.module == "nix_rollout" else None
+    return dataclasses.replace(
+        record, outcome=outcome, failure=failure or Failure.from_result(event.result), failed_task=event.task
+    )
+
+
 def _settled(record: HostRecord, failed: Collection[str] | None) -> HostRecord:
+    if record.outcome == AWAITING and record.failure is None:
+        return dataclasses.replace(record, failure=_UNCONFIRMED)
     if record.failure is None or record.outcome == "unreachable" or failed is None or record.host in failed:
         return record
     outcome = "recovered" if record.outcome == "failed" else record.outcome
@@ -115,6 +170,14 @@ def _copied(record: HostRecord, event: TaskEvent) -> HostRecord:
     return dataclasses.replace(record, copied_bytes=(record.copied_bytes or 0) + copied, outcome="copied")
 
 
+def _keys_brought(record: HostRecord, event: TaskEvent) -> HostRecord:
+    if not event.result.get("changed"):
+        return dataclasses.replace(record, outcome=record.outcome or "unchanged")
+    brought = "would change" if event.check_mode else KEYS_BROUGHT
+    # Of a deployment that does more, the rest is what matters.
+    return dataclasses.replace(record, outcome=brought if record.outcome in _BESIDE_KEYS else record.outcome)
+
+
 def _activated(record: HostRecord, event: TaskEvent) -> HostRecord:
     result = event.result
     before = _number((result.get("previous") or {}).get("generation"))
@@ -127,14 +190,45 @@ def _activated(record: HostRecord, event: TaskEvent) -> HostRecord:
         outcome = "set for boot"
     elif result.get("goal") == "dry-activate":
         outcome = "dry run"
+    elif outcome == "unchanged" and record.outcome == KEYS_BROUGHT:
+        outcome = KEYS_BROUGHT
+    entry = result.get("journal") or {}
+    # Gone back in the same run that it came to what it has gone back from.
+    undone = entry.get("run") is not None and entry.get("rollback") == f"before:{entry['run']}"
     return dataclasses.replace(
         record,
-        outcome=outcome,
+        outcome="undone" if undone and outcome in ("activated", "confirmed") else outcome,
+        run=_text(result.get("run")) or record.run,
+        undone=undone or record.undone,
+        # A rollback that had nowhere to go says why.
+        note=_text(result.get("msg")) if result.get("rollback") and outcome == "unchanged" else None,
         # The first activation of a run knows what ran before it.
         generation_before=before if record.generation_before is None else record.generation_before,
         generation_after=after if after is not None else record.generation_after,
+        difference=result.get("closure_diff") or record.difference,
         units_failed=tuple(str(unit) for unit in result.get("units_failed") or ()),
         reboot_required=bool(result.get("reboot_required")),
+    )
+
+
+def _rebooted(record: HostRecord, event: TaskEvent) -> HostRecord:
+    result = event.result
+    if event.check_mode or not result.get("rebooted"):
+        would = event.check_mode and (result.get("changed") or result.get("required"))
+        foreseen = "would reboot" if would else "unchanged"
+        return dataclasses.replace(
+            record,
+            outcome=foreseen if record.outcome in (None, "unchanged") else record.outcome,
+            reboot_required=bool(result.get("required")),
+        )
+    seconds = result.get("seconds")
+    return dataclasses.replace(
+        record,
+        # What was only set for the next boot has come into use by it.
+        outcome="rebooted" if event.status == "ok" else record.outcome,
+        units_failed=tuple(str(unit) for unit in result.get("units_failed") or ()),
+        reboot_required=False,
+        down_seconds=float(seconds) if isinstance(seconds, (int, float)) else None,
     )
 
 
@@ -142,23 +236,37 @@ def _inspected(record: HostRecord, event: TaskEvent) -> HostRecord:
     return dataclasses.replace(record, facts=dict(event.result))
 
 
+# What is less than that a key has changed.
+_BESIDE_KEYS = (None, "unchanged", "evaluated", "built", "copied")
+
 _READERS = {
     "nix_eval": _evaluated,
     "nix_build": _built,
     "nix_copy_closure": _copied,
+    "nix_keys": _keys_brought,
     "nix_activate": _activated,
+    "nix_confirm": _activated,
     "nix_info": _inspected,
+    "nix_reboot": _rebooted,
 }
 
 
+_WITH_OUTCOME = ("nix_activate", "nix_confirm", "nix_keys", "nix_rollout")
+
+
 def _activation_outcome(event: TaskEvent) -> str | None:
-    outcome = event.result.get("outcome") if event.module == "nix_activate" else None
+    outcome = event.result.get("outcome") if event.module in _WITH_OUTCOME else None
     return str(outcome).replace("_", " ") if outcome else None
 
 
 def _sentence(message: str) -> str:
     # What ansible-core 2.19 and later put in front of every message.
     return message.strip().removeprefix("Task failed: ").removeprefix("Action failed: ")
+
+
+def _printed(result: Mapping[str, t.Any]) -> str:
+    # What a command of another module's printed, and an error last.
+    return "\n".join(str(result[name]).strip() for name in ("stdout", "stderr") if result.get(name))
 
 
 def _text(value: t.Any) -> str | None:

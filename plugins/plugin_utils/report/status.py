@@ -61,9 +61,23 @@ def _last_failure(facts: Mapping[str, t.Any]) -> str | None:
     last = (facts.get("journal") or [{}])[-1]
     if last.get("units_failed"):
         return f"the last deployment left failed units: {', '.join(last['units_failed'])}"
-    if last.get("outcome") in (None, "activated"):
+    if last.get("outcome") in (None, "activated", "confirmed"):
         return None
     return f"the last deployment ended {str(last['outcome']).replace('_', ' ')}"
+
+
+def _last_deployment(entry: Mapping[str, t.Any]) -> str:
+    """Return who deployed last, when, in which run, and what."""
+    parts = [f"deployed {entry.get('started')} by {entry.get('user')}@{entry.get('controller')}"]
+    if entry.get("rollback"):
+        parts.append(f"back to {entry['rollback']}")
+    if entry.get("run"):
+        parts.append(f"run {entry['run']}")
+    if entry.get("revision"):
+        parts.append(f"revision {str(entry['revision'])[:12]}")
+    if entry.get("dirty"):
+        parts.append("uncommitted changes")
+    return ", ".join(parts)
 
 
 def _notes(host: HostRecord) -> list[str]:
@@ -80,7 +94,7 @@ def _notes(host: HostRecord) -> list[str]:
         notes.append(f"runs the specialisation {facts['specialisation']} of what it boots")
     if _word(host).text == "boots another":
         notes.append(f"runs {facts['current_system']}, boots {facts['default']}")
-    return notes
+    return [*notes, *map(_last_deployment, (facts.get("journal") or [])[-1:])]
 
 
 STATUS = View(("host", "state", "platform", "generation", "since", "Nix", "free"), _row, _word, _notes)

@@ -21,6 +21,8 @@ if t.TYPE_CHECKING:
 
 # Ansible has printed the whole failure already; here it is enough to recognise it.
 LOG_LINES = 6
+# The outcomes that leave a host with something else than it had before.
+DONE = ("activated", "confirmed", "set for boot")
 
 
 def summary(hosts: Sequence[HostRecord], width: int, seconds: float) -> list[Line]:
@@ -37,13 +39,20 @@ def summary(hosts: Sequence[HostRecord], width: int, seconds: float) -> list[Lin
             lines += _note(note, width, "changed")
         if host.failure is not None:
             lines += _why(host.failure, width, word.meaning)
-    return [*lines, Line(""), Line(closing(words, seconds), _worst(words))]
+    return [*lines, *_way_back(hosts), Line(""), Line(closing(words, seconds), _worst(words))]
 
 
 def view_of(hosts: Sequence[HostRecord]) -> View:
     """Return the view for what the run did: it only looked where no host got further than a failure."""
     looked = any(host.facts is not None for host in hosts)
     return STATUS if looked and all(host.outcome in (None, "failed", "unreachable") for host in hosts) else DEPLOYMENT
+
+
+def _way_back(hosts: Sequence[HostRecord]) -> list[Line]:
+    """Return how to take back what the run has done, if it has done anything."""
+    runs = {host.run for host in hosts if host.run and host.outcome in DONE}
+    command = "undo: ansible-playbook nix.fleet.rollback -e rollback_to=before"
+    return [line for run in runs for line in (Line(""), Line(f"{command}:{run}", "aside"))]
 
 
 def closing(words: Sequence[Word], seconds: float) -> str:

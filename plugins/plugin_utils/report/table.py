@@ -1,13 +1,18 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lines of text for a terminal, with what colour says about them kept apart."""
+"""Lines of text for a terminal, with what colour says about them kept apart.
+
+What the lines say may come from a machine, which has no say in how they look.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import textwrap
 import typing as t
+
+from ..terminal import harmless_line
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +35,7 @@ def aligned(rows: Sequence[Sequence[str]], width: int) -> list[str]:
 
     A column is as wide as its widest cell. Where that is too much, the first column gives way: it has the names.
     """
+    rows = [[harmless_line(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     rest = sum(widths[1:]) + len(GAP) * (len(widths) - 1)
     widths[0] = min(widths[0], max(8, width - rest))
@@ -40,13 +46,14 @@ def aligned(rows: Sequence[Sequence[str]], width: int) -> list[str]:
 
 def cut(text: str, width: int) -> str:
     """Return ``text`` in at most ``width`` characters, the last of them saying when something is missing."""
+    text = harmless_line(text)
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def indented(text: str, width: int, *, first: str, rest: str) -> list[str]:
     """Return ``text`` broken into lines of at most ``width``, each behind an indent; a long word stays whole."""
     return textwrap.wrap(
-        text,
+        harmless_line(text),
         width,
         initial_indent=first,
         subsequent_indent=rest,

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
+
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord, records
 
@@ -127,3 +129,179 @@ def test_a_new_system_whose_units_failed_is_a_failure() -> None:
     units = {**ACTIVATED, "units_failed": ["page.service"], "cause": "these units failed: page.service"}
     record = only(event("nix_activate", "failed", **units))
     assert (record.outcome, record.generation_after, record.units_failed) == ("failed", 4, ("page.service",))
+
+
+def test_a_host_that_others_failures_held_back_is_called_so() -> None:
+    held = event("nix_rollout", "failed", outcome="held_back", cause="other hosts have failed")
+    assert only(held, failed=frozenset({"web"})).outcome == "held back"
+
+
+def test_a_failure_that_is_told_again_in_the_end_is_the_first_one() -> None:
+    failure: dict[str, t.Any] = {"outcome": "rolled_back", "cause": "it hangs", "stage": "activation"}
+    record = only(
+        event("nix_activate", "failed", log="it hung", **failure),
+        event("nix_rollout"),
+        event("nix_rollout", "failed", **failure),
+        failed=frozenset({"web"}),
+    )
+    assert record.outcome == "rolled back"
+    assert record.failure is not None
+    assert (record.failure.cause, record.failure.log) == ("it hangs", "it hung")
+
+
+def test_what_is_gone_back_from_in_the_same_run_is_undone() -> None:
+    back = {**ACTIVATED, "generation": 3, "journal": {"run": "night", "rollback": "before:night"}}
+    record = only(event("nix_activate", **ACTIVATED), event("nix_activate", **back))
+    assert (record.outcome, record.generation_before, record.generation_after) == ("undone", 3, 3)
+
+
+def test_a_run_that_was_gone_back_from_later_is_not() -> None:
+    back = {**ACTIVATED, "journal": {"run": "morning", "rollback": "before:night"}}
+    assert only(event("nix_activate", **back)).outcome == "activated"
+
+
+def test_a_rollback_without_anything_to_go_back_from_says_why() -> None:
+    record = only(event("nix_activate", changed=False, outcome="unchanged", rollback="before:night", msg="no such run"))
+    assert (record.outcome, record.note) == ("unchanged", "no such run")
+
+
+UNHEALTHY = event("nix_health", "failed", stage="health", cause="the page: status 500 instead of 200", advice="look")
+SENT_BACK: dict[str, t.Any] = {"outcome": "rolled_back", "previous": AT_THREE, "generation": 3, "stage": "activation"}
+AWAITING: dict[str, t.Any] = {**ACTIVATED, "outcome": "awaiting"}
+
+
+def test_a_host_that_a_check_sent_back_is_rolled_back_because_of_the_check() -> None:
+    record = only(
+        event("nix_activate", **AWAITING),
+        UNHEALTHY,
+        event("nix_confirm", "failed", cause="it was rejected", **SENT_BACK),
+    )
+    assert (record.outcome, record.generation_after) == ("rolled back", 3)
+    assert record.failure is not None
+    assert (record.failure.stage, record.failure.cause) == ("health", "the page: status 500 instead of 200")
+
+
+def test_a_host_that_a_task_of_the_users_sent_back_is_rolled_back_because_of_the_task() -> None:
+    record = only(
+        event("nix_activate", **AWAITING),
+        TaskEvent("web", None, "failed", 0.0, {"msg": "non-zero return code", "stderr": "stuck"}, task="Ask the queue"),
+        event("nix_confirm", "failed", cause="it was rejected", **SENT_BACK),
+    )
+    assert record.outcome == "rolled back"
+    assert record.failure is not None
+    assert (record.failure.stage, record.failure.cause) == ("health", "Ask the queue: non-zero return code")
+    assert record.failure.log == "stuck"
+
+
+def test_a_host_that_could_not_be_sent_back_is_reported_for_that() -> None:
+    record = only(
+        event("nix_activate", **AWAITING),
+        UNHEALTHY,
+        event("nix_confirm", "failed", cause="going back FAILED", outcome="rollback_failed", stage="activation"),
+    )
+    assert record.outcome == "rollback failed"
+    assert record.failure is not None
+    assert record.failure.cause == "going back FAILED"
+
+
+def test_a_host_that_did_not_stay_healthy_is_rolled_back_because_of_the_check() -> None:
+    record = only(
+        event("nix_confirm", **{**ACTIVATED, "outcome": "confirmed"}),
+        UNHEALTHY,
+        event("nix_activate", **{**ACTIVATED, "outcome": "confirmed", "generation": 3}),
+        event("", "failed", msg="the page: status 500 instead of 200; the machine is back"),
+    )
+    assert (record.outcome, record.generation_after) == ("rolled back", 3)
+    assert record.failure is not None
+    assert record.failure.stage == "health"
+
+
+def test_a_host_whose_check_failed_is_failed_when_nothing_came_of_it() -> None:
+    record = only(UNHEALTHY)
+    assert record.outcome == "failed"
+    assert record.failure is not None
+    assert record.failure.stage == "health"
+
+
+def test_a_reboot_brings_what_waited_for_it_into_use() -> None:
+    boot = event("nix_activate", changed=True, outcome="activated", goal="boot", reboot_required=True)
+    record = only(boot, event("nix_reboot", changed=True, rebooted=True, seconds=41.3, units_failed=[]))
+    assert (record.outcome, record.reboot_required, record.down_seconds) == ("rebooted", False, 41.3)
+
+
+def test_a_reboot_that_is_not_required_takes_nothing_from_a_deployment() -> None:
+    record = only(event("nix_activate", **ACTIVATED), event("nix_reboot", changed=False, rebooted=False))
+    assert record.outcome == "activated"
+
+
+def test_a_reboot_that_is_only_foreseen_is_not_said_to_have_been() -> None:
+    foreseen = TaskEvent("web", "nix_reboot", "ok", 1.0, {"required": True, "rebooted": False}, check_mode=True)
+    assert only(foreseen).outcome == "would reboot"
+
+
+def test_what_goes_well_later_does_not_hide_that_a_host_was_unreachable() -> None:
+    record = only(
+        event("nix_activate", **AWAITING),
+        event(None, "unreachable", msg="no route"),
+        event("nix_confirm", **{**ACTIVATED, "outcome": "confirmed"}),
+        failed=frozenset(),
+    )
+    assert record.outcome == "unreachable"
+    assert record.failure is not None
+    assert record.failure.cause == "no route"
+
+
+def test_a_host_that_nobody_confirmed_has_failed() -> None:
+    record = only(event("nix_activate", **AWAITING), failed=frozenset())
+    assert record.outcome == "awaiting"
+    assert record.failure is not None
+    assert record.failure.cause == "nobody brought a verdict; the machine goes back by itself"
+
+
+@pytest.mark.parametrize("ending", [event("nix_activate", outcome="unchanged"), event("nix_activate", "unreachable")])
+def test_a_host_that_did_not_stay_healthy_and_did_not_go_back_is_not_rolled_back(ending: TaskEvent) -> None:
+    record = only(
+        event("nix_confirm", **{**ACTIVATED, "outcome": "confirmed"}),
+        UNHEALTHY,
+        ending,
+        event("", "failed", msg="the page: status 500 instead of 200; the machine did not go back"),
+        failed=frozenset({"web"}),
+    )
+    assert record.outcome == "failed"
+    assert record.failure is not None
+    assert record.failure.cause.endswith("the machine did not go back")
+
+
+def test_keys_that_were_brought_are_what_a_run_of_nothing_else_did() -> None:
+    assert only(event("nix_keys", changed=True)).outcome == "keys brought"
+    assert only(event("nix_keys", changed=False)).outcome == "unchanged"
+    assert only(TaskEvent("web", "nix_keys", "ok", 0.0, {"changed": True}, check_mode=True)).outcome == "would change"
+
+
+def test_a_deployment_is_more_than_its_keys_and_keys_are_more_than_none() -> None:
+    unchanged = event("nix_activate", changed=False, outcome="unchanged")
+    keys = event("nix_keys", changed=True)
+    assert only(keys, event("nix_activate", **ACTIVATED), keys).outcome == "activated"
+    assert only(keys, unchanged).outcome == "keys brought"
+    assert only(unchanged, keys).outcome == "keys brought"
+
+
+def test_a_host_whose_keys_were_held_back_is_held_back() -> None:
+    held = event("nix_keys", "failed", outcome="held_back", cause="another host of this run has failed")
+    assert only(held, failed=frozenset({"web"})).outcome == "held back"
+
+
+def test_a_host_that_was_lost_before_its_confirmation_is_said_to_return_by_itself() -> None:
+    record = only(event("nix_activate", **AWAITING), event(None, "unreachable", msg="no route"))
+    assert record.failure is not None
+    assert record.failure.advice is not None
+    assert "it returns by itself" in record.failure.advice
+    record = only(event("nix_build"), event("nix_copy_closure", "unreachable", msg="no route"))
+    assert record.failure is not None
+    assert record.failure.advice is None
+
+
+def test_a_task_that_is_not_to_be_logged_is_not_said_to_have_had_no_reason() -> None:
+    record = only(event("nix_build"), event(None, "failed", censored="the output has been hidden"))
+    assert record.failure is not None
+    assert record.failure.cause == "it failed, and what it says is not to be logged"

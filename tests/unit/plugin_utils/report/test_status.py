@@ -102,3 +102,25 @@ def test_unreachable_hosts_are_shown_among_the_others() -> None:
 def test_what_is_not_known_is_a_dash() -> None:
     nothing = dict.fromkeys(FACTS)
     assert report(HostRecord("odd", 0.0, 0.1, facts=nothing))[1].split() == ["odd", "undeployed", *["-"] * 5]
+
+
+def test_below_a_host_is_who_deployed_last_in_which_run_and_what() -> None:
+    entry = {
+        "outcome": "confirmed",
+        "started": "2026-01-31T12:00:00Z",
+        "user": "ada",
+        "controller": "laptop",
+        "run": "night",
+        "revision": "0123456789abcdef0123456789abcdef01234567-dirty",
+        "dirty": True,
+        "rollback": None,
+        "units_failed": [],
+    }
+    lines = " ".join(" ".join(report(seen(journal=[entry]))).split())
+    assert "web settled" in lines
+    assert "deployed 2026-01-31T12:00:00Z by ada@laptop, run night, revision 0123456789ab, uncommitted changes" in lines
+
+
+def test_a_rollback_says_to_what_it_went_back() -> None:
+    entry = {"outcome": "activated", "started": "now", "user": "ada", "controller": "laptop", "rollback": "previous"}
+    assert "deployed now by ada@laptop, back to previous" in " ".join(report(seen(journal=[entry])))

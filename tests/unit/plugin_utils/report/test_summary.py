@@ -111,3 +111,15 @@ def test_sizes_read_well(count: int, words: str) -> None:
 )
 def test_times_read_well(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+def test_a_run_that_changed_something_says_how_to_undo_it() -> None:
+    command = "undo: ansible-playbook nix.fleet.rollback -e rollback_to=before:night"
+    assert command in text(host("web", run="night"), host("mail", "unchanged", run="night"))
+    assert "undo:" not in text(host("mail", "unchanged", run="night"))
+
+
+def test_a_host_that_failed_and_was_undone_says_both() -> None:
+    report = text(host("web", "failed", failure=Failure("a unit failed"), undone=True))
+    assert "what this run did was undone" in report
+    assert "a unit failed" in report

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import json
+import stat
 import types
 import typing as t
+from pathlib import Path
 
 import pytest
 
@@ -25,12 +28,15 @@ class Screen:
     def display(self, text: str, color: str | None = None) -> None:
         self.lines.append(text)
 
+    def warning(self, text: str) -> None:
+        self.lines.append(f"warning: {text}")
+
 
 @pytest.fixture
 def plugin(monkeypatch: pytest.MonkeyPatch) -> CallbackModule:
     plugin = CallbackModule()
     monkeypatch.setattr(plugin, "_display", Screen())
-    monkeypatch.setattr(plugin, "get_option", {"width": 80}.__getitem__)
+    monkeypatch.setattr(plugin, "get_option", {"width": 80}.get)
     return plugin
 
 
@@ -44,7 +50,7 @@ def result(host: str, of: t.Any, **fields: t.Any) -> t.Any:
 
 
 def stats(**failures: int) -> t.Any:
-    return types.SimpleNamespace(failures=failures)
+    return types.SimpleNamespace(failures=failures, dark={})
 
 
 def printed(plugin: CallbackModule) -> list[str]:
@@ -92,3 +98,61 @@ def test_a_short_name_of_a_module_is_recognised_by_what_it_resolves_to() -> None
 def test_its_name_is_the_one_to_enable_it_by() -> None:
     assert CallbackModule.CALLBACK_NAME == "nix.fleet.summary"
     assert callback.COLLECTION == "nix.fleet."
+
+
+@pytest.fixture
+def wanted(plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory that both reports are asked for in."""
+    options = {"report": str(tmp_path / "report.json"), "report_markdown": str(tmp_path / "summary.md"), "width": 80}
+    monkeypatch.setattr(plugin, "get_option", options.get)
+    return tmp_path
+
+
+def begin(plugin: CallbackModule, *, check_mode: bool = False) -> None:
+    plugin.v2_playbook_on_start(types.SimpleNamespace(_file_name="/srv/fleet/deploy.yml"))
+    plugin.v2_playbook_on_play_start(types.SimpleNamespace(check_mode=check_mode))
+
+
+def test_the_reports_are_written_where_they_are_wanted(plugin: CallbackModule, wanted: Path) -> None:
+    begin(plugin, check_mode=True)
+    plugin.v2_runner_on_ok(result("web", task("nix.fleet.nix_info"), generation=3))
+    plugin.v2_playbook_on_stats(stats())
+    report = json.loads((wanted / "report.json").read_text())
+    assert (report["run"]["playbooks"], report["run"]["check_mode"]) == (["deploy.yml"], True)
+    assert [host["host"] for host in report["hosts"]] == ["web"]
+    assert "<code>web</code>" in (wanted / "summary.md").read_text()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in wanted.iterdir()} == {0o600}
+
+
+def test_a_report_is_written_even_when_no_host_took_part(plugin: CallbackModule, wanted: Path) -> None:
+    begin(plugin)
+    plugin.v2_playbook_on_stats(stats())
+    assert json.loads((wanted / "report.json").read_text())["hosts"] == []
+
+
+def test_a_report_with_the_ending_of_markdown_is_markdown(
+    plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugin, "get_option", {"report": str(tmp_path / "x.md"), "width": 80}.get)
+    begin(plugin)
+    plugin.v2_playbook_on_stats(stats())
+    assert (tmp_path / "x.md").read_text().startswith("<!-- nix.fleet -->")
+
+
+def test_passwords_in_addresses_get_into_no_report(plugin: CallbackModule, wanted: Path) -> None:
+    begin(plugin)
+    failure = {"cause": "cannot fetch https://me:hunter2@forge.example/fleet", "log": "https://hunter2@forge.example"}
+    plugin.v2_runner_on_failed(result("web", task("nix.fleet.nix_eval"), **failure))
+    plugin.v2_playbook_on_stats(stats(web=1))
+    assert "hunter2" not in "".join(path.read_text() for path in wanted.iterdir())
+    assert not any("hunter2" in line for line in printed(plugin))
+
+
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_done(
+    plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugin, "get_option", {"report": str(tmp_path / "no/report.json"), "width": 80}.get)
+    begin(plugin)
+    assert printed(plugin) == [
+        f"warning: the report cannot be written to {tmp_path}/no/report.json: No such file or directory"
+    ]

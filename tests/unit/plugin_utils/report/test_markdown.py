@@ -1,0 +1,138 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the report reads in a pull request, whatever the machines had to say."""
+
+from __future__ import annotations
+
+import datetime
+import html
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.markdown import MARK, MOST_BYTES, markdown
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.markup import cell, code, preformatted
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import Failure, HostRecord
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.run import Run
+from ansible_collections.nix.fleet.plugins.plugin_utils.terminal import harmless_line
+
+MISCHIEF = (
+    "@everyone #1 :tada: [here](https://evil.example) ![](https://evil.example/x.png) | `a` *b* <script>x</script> "
+    "</code></pre></details> <!-- --> www.evil.example \n/close\n~~~\n"
+)
+
+
+def host(name: str, outcome: str | None = "activated", **fields: t.Any) -> HostRecord:
+    return HostRecord(name, started=0.0, ended=1.0, outcome=outcome, **fields)
+
+
+def difference(*packages: tuple[str, str], rebuilt: tuple[str, ...] = ()) -> dict[str, t.Any]:
+    return {
+        "packages": [
+            {"name": name, "kind": kind, "before": ["1"], "after": ["2"], "bytes": 0} for name, kind in packages
+        ],
+        "rebuilt": list(rebuilt),
+        **dict.fromkeys(("bytes", "bytes_before", "bytes_after", "paths_before", "paths_after"), 1),
+    }
+
+
+def text(*hosts: HostRecord, **fields: t.Any) -> str:
+    started = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.timezone.utc)
+    return markdown(Run("run", fields.pop("playbooks", ("deploy.yml",)), started, 45.0, **fields), hosts)
+
+
+def test_it_begins_with_what_finds_it_again_and_how_it_went() -> None:
+    lines = text(host("web"), host("db", "unchanged")).splitlines()
+    assert lines[0] == MARK
+    assert lines[1].endswith(": 2 hosts: 1 activated, 1 unchanged (45 s)")
+
+
+def test_a_check_says_that_it_is_one() -> None:
+    assert "(check mode)" in text(host("web", "would change"), check_mode=True)
+
+
+def test_a_run_without_hosts_says_so() -> None:
+    assert "no host took part" in text()
+
+
+def test_failed_hosts_come_first_and_their_reasons_are_folded() -> None:
+    report = text(
+        host("a"), host("web", "failed", failure=Failure("it broke", "build", "line one\nline two", "mend it"))
+    )
+    rows = [line for line in report.splitlines() if line.startswith("| <code>")]
+    assert rows[0].startswith("| <code>web</code> | **failed** |")
+    assert "<details><summary><code>web</code> <b>build</b>: <code>it broke</code></summary>" in report
+    assert "<pre>line one\nline two</pre>" in report
+    assert "next: <code>mend it</code>" in report
+
+
+def test_hosts_that_change_alike_are_named_together() -> None:
+    same = difference(("htop", "upgraded"))
+    report = text(host("a", difference=same), host("b", difference=same))
+    assert report.count("htop") == 1
+    assert "<code>a</code>, <code>b</code>: 1 package</summary>" in report
+
+
+def test_what_comes_and_goes_is_coloured() -> None:
+    change = difference(("htop", "upgraded"), ("new", "added"), ("old", "removed"), rebuilt=("etc",))
+    lines = text(host("web", difference=change)).splitlines()
+    assert [line[0] for line in lines[lines.index("~~~diff") + 1 : lines.index("~~~")]] == ["!", "+", "-", "!"]
+
+
+@pytest.mark.parametrize("place", ["name", "cause", "log", "advice", "task", "package", "unit"])
+def test_nothing_that_a_machine_says_is_an_order_to_the_forge(place: str) -> None:
+    said = dict.fromkeys(("name", "cause", "log", "advice", "task", "package", "unit"), "words") | {place: MISCHIEF}
+    failure = Failure(said["cause"], "build", said["log"], said["advice"])
+    report = text(
+        host(said["name"], "failed", failure=failure, difference=difference((said["package"], "added"))),
+        host("b", units_failed=(said["unit"],)),
+        playbooks=(said["task"],),
+    )
+    before, _fence, rest = report.partition("\n~~~diff\n")
+    outside = before + rest.partition("\n~~~\n")[2]
+    for order in ("@everyone", "](", "<script", "/close", "`", "www."):
+        assert order not in outside
+    assert outside.count("</details>") == outside.count("<details>")
+    assert not any(line.startswith("/") for line in report.splitlines())
+    assert [line for line in report.splitlines() if line.startswith("~~~")] == ["~~~diff", "~~~"]
+
+
+def test_it_is_never_longer_than_a_comment_may_be() -> None:
+    failure = Failure("x" * 2000, "build", "ü" * 16_000, "y" * 2000)
+    change = [difference(*((f"package-{number}-{each}", "added") for each in range(300))) for number in range(300)]
+    hosts = [host(f"host-{number}", "failed", failure=failure, difference=change[number]) for number in range(300)]
+    report = text(*hosts)
+    assert len(report.encode()) <= MOST_BYTES
+    assert "too long for a comment" in report
+    assert report.count("<details>") == report.count("</details>")
+
+
+def test_even_the_table_of_hosts_with_long_names_fits() -> None:
+    report = text(*(host("é." * 500 + str(number)) for number in range(300)))
+    assert len(report.encode()) <= MOST_BYTES
+    assert " more hosts" in report
+
+
+def test_words_and_numbers_need_no_dress() -> None:
+    assert [cell(text) for text in ("would change", "41 → 42", "1.2 MiB", "-")] == [
+        "would change",
+        "41 → 42",
+        "1.2 MiB",
+        "-",
+    ]
+    assert cell("www.evil.example") == "<code>www&#46;evil&#46;example</code>"
+
+
+@given(some.text())
+def test_code_shows_exactly_what_it_was_given(given_text: str) -> None:
+    markdown_it = pytest.importorskip("markdown_it")
+    shown = markdown_it.MarkdownIt("commonmark").render(f"- {code(given_text)}") if given_text else ""
+    inside = shown.removeprefix("<ul>\n<li><code>").removesuffix("</code></li>\n</ul>\n")
+    assert "<" not in inside
+    assert " ".join(html.unescape(inside).split()) == " ".join(harmless_line(given_text).split())
+
+
+def test_a_log_keeps_its_lines() -> None:
+    assert preformatted("a\n\n</pre>b") == "<pre>a\n\n&#60;&#47;pre&#62;b</pre>"
