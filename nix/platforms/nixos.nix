@@ -14,6 +14,7 @@
 
   # Who deploys here, where that is not root, may become root without a password.
   services.openssh.enable = true;
+  services.openssh.settings = lib.optionalAttrs (node ? sshUsers) { AllowUsers = node.sshUsers; };
   security.sudo.wheelNeedsPassword = false;
   users.users = lib.optionalAttrs (node.ssh.user != "root") {
     ${node.ssh.user} = {

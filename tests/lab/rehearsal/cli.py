@@ -96,6 +96,14 @@ def _cut(fleet: Fleet, arguments: Arguments) -> None:
     _order(fleet, arguments, "cut", manner="reset" if arguments.reset else "silent")
 
 
+def _refuse(fleet: Fleet, arguments: Arguments) -> None:
+    _order(fleet, arguments, "refuse", manner="reset" if arguments.reset else "silent")
+
+
+def _admit(fleet: Fleet, arguments: Arguments) -> None:
+    _order(fleet, arguments, "admit")
+
+
 def _heal(fleet: Fleet, arguments: Arguments) -> None:
     _order(fleet, arguments, "heal")
 
@@ -209,6 +217,9 @@ def parser() -> argparse.ArgumentParser:
         added.add_argument("--no-wait", action="store_true", help="do not wait until sshd answers again")
     cut = for_hosts("cut", _cut, "cut the line to hosts: nothing passes and nobody is told")
     cut.add_argument("--reset", action="store_true", help="end connections with a reset instead, and refuse new ones")
+    refuse = for_hosts("refuse", _refuse, "let no new connection to hosts in; those that stand go on")
+    refuse.add_argument("--reset", action="store_true", help="refuse at once instead of not answering")
+    for_hosts("admit", _admit, "let new connections to hosts in again")
     for_hosts("heal", _heal, "make the line to hosts whole again: not cut, not delayed, not slow")
     delay = for_hosts("delay", _delay, "add latency to a host's line: TIME is for the round trip, half of it each way")
     delay.add_argument("time", type=_argument(parse_milliseconds), metavar="TIME", help="50, 50ms, 1.5s; 0 for none")

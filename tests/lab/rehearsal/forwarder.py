@@ -36,12 +36,14 @@ class Line:
         self.state = state
         self.shape = Shape()
         self.cut: str | None = None
+        self.refused: str | None = None
         self.to_host = Lane()
         self.from_host = Lane()
         self.connections: set[Connection] = set()
         self.listeners: dict[int, socket.socket] = {}
         self.ports: dict[int, int] = {}
         self.carried = {"to_host": 0, "from_host": 0}
+        self.accepted = 0
         self.deaf: Deafness | None = None
 
     def listen(self, address: str, port: int, alternative: int | None) -> None:
@@ -70,10 +72,11 @@ class Line:
                 client, _address = listener.accept()
             except OSError:
                 return
-            if self.cut:
+            if self.cut or self.refused:
                 _reset(client)
                 continue
             connection = Connection(self, client, port)
+            self.accepted += 1
             self.connections.add(connection)
             connection.opening = asyncio.get_running_loop().create_task(connection.open())
 
@@ -88,8 +91,21 @@ class Line:
             else:
                 connection.update()
 
+    def refuse(self, manner: str) -> None:
+        """Let nobody new in, while who is connected notices nothing."""
+        self.heal()
+        self.refused = manner
+        if manner == "silent":
+            self.deaf = Deafness([*self.listeners.values()])
+
+    def admit(self) -> None:
+        """Let new connections in again, and leave the line as it is otherwise."""
+        if self.refused and not self.cut:
+            self.heal()
+
     def heal(self) -> None:
         self.cut = None
+        self.refused = None
         if self.deaf:
             self.deaf.end()
             self.deaf = None
@@ -124,11 +140,13 @@ class Line:
     def report(self) -> dict[str, Any]:
         return {
             "cut": self.cut,
+            "refused": self.refused,
             "delay": self.shape.delay * 2,
             "rate": self.shape.rate,
             "connections": len(self.connections),
             "ports": self.ports,
             "carried": self.carried,
+            "accepted": self.accepted,
         }
 
     def dial(self, port: int) -> socket.socket:
@@ -433,6 +451,10 @@ class Exchange:
         line = self.lines[order["host"]]
         if what == "cut":
             line.sever(order["manner"])
+        elif what == "refuse":
+            line.refuse(order["manner"])
+        elif what == "admit":
+            line.admit()
         elif what == "heal":
             line.reshape(Shape())
             line.heal()

@@ -57,6 +57,8 @@ def _name(host: Host, root: Path) -> None:
 
 def _ssh_server(host: Host, access: HostAccess, root: Path) -> None:
     lines = {
+        # First, since sshd keeps the first value it reads.
+        "Include": "/etc/ssh/sshd_config.d/*.conf",
         "AcceptEnv": "LANG LC_* COLORTERM NO_COLOR",
         "HostKey": "/etc/ssh/ssh_host_ed25519_key",
         "KbdInteractiveAuthentication": "no",
@@ -168,6 +170,7 @@ def _darwin(host: Host, access: HostAccess, root: Path) -> None:
     if not host.user:
         raise LabError(f"{host.name}: a darwin host needs a user")
     _without_systemd(root, ["/usr/sbin/sshd -D -e", _DAEMON])
+    _install("activate-system", root / "etc/lab-boot")
     _set_password(host.user, access.password, root)
     rules = f'Defaults lecture=never\nDefaults secure_path="{_DARWIN_PATH}"\n{host.user.name} ALL=(ALL) ALL\n'
     _write(root / "etc/sudoers.d/lab", rules, 0o440)

@@ -108,6 +108,8 @@ def describe_line(line: dict[str, Any]) -> str:
     words = []
     if line.get("cut"):
         words.append("cut" if line["cut"] == "silent" else "cut (reset)")
+    if line.get("refused"):
+        words.append("lets nobody new in")
     if line.get("delay"):
         words.append(f"{line['delay'] * 1000:g} ms")
     if line.get("rate"):

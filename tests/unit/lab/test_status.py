@@ -15,6 +15,7 @@ from ansible_collections.nix.fleet.tests.lab.rehearsal.status import describe_li
         ({}, "ok"),
         ({"cut": None, "delay": 0.0, "rate": None}, "ok"),
         ({"cut": "silent"}, "cut"),
+        ({"cut": None, "refused": "silent"}, "lets nobody new in"),
         ({"cut": "reset", "delay": 0.05, "rate": 1_250_000}, "cut (reset), 50 ms, 10 Mbit/s"),
     ],
 )

@@ -27,6 +27,7 @@ let
       ../options.nix
       ../etc.nix
       ../systemd.nix
+      ../openssh.nix
       ../activation.nix
       ../toplevel.nix
       base

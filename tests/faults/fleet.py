@@ -1,0 +1,164 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The machines that faults befall, looked at from outside: neither ssh nor a process of theirs is needed for that."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import typing as t
+from pathlib import Path
+
+if t.TYPE_CHECKING:
+    from ..integration.conftest import Lab
+
+SYSTEM = "/nix/var/nix/profiles/system"
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """Where a platform keeps what a deployment changes."""
+
+    platform: str
+    profile: str
+    # What runs, in the words of a shell.
+    running: str
+    # The file by which every deployment of this suite can be told from any other, and the module that makes it.
+    mark: str
+    module: str
+    state: str = "/var/lib/nix.fleet"
+
+
+# sshd takes up its settings whenever they have changed, as NixOS has it do, and however often it has failed before.
+_SSHD = (
+    "system.activationScripts.sshd = { deps = [ \"etc\" ]; text = ''cmp -s /etc/ssh/sshd_config /run/sshd_config || "
+    "{ cp /etc/ssh/sshd_config /run/; systemctl reset-failed ssh || :; systemctl restart ssh || :; }''; };"
+)
+NIXOS = Kind(
+    "nixos",
+    SYSTEM,
+    "readlink -f /run/current-system",
+    "/etc/deployed",
+    f'environment.etc."deployed".text = "%s"; {_SSHD}',
+)
+DARWIN = Kind(
+    "darwin", SYSTEM, "readlink -f /run/current-system", "/etc/deployed", 'environment.etc."deployed".text = "%s";'
+)
+HOME = Kind(
+    "home-manager",
+    "/home/alice/.local/state/nix/profiles/home-manager",
+    "readlink -f /home/alice/.local/state/home-manager/gcroots/current-home",
+    "/home/alice/.deployed",
+    'home.file.".deployed".text = "%s";',
+    state="/home/alice/.local/state/nix.fleet",
+)
+DROID = Kind(
+    "nix-on-droid",
+    "/nix/var/nix/profiles/nix-on-droid",
+    "readlink -f /nix/var/nix/profiles/nix-on-droid",
+    "/etc/deployed",
+    'environment.etc."deployed".text = "%s";',
+    state="/data/data/com.termux.nix/files/home/.local/state/nix.fleet",
+)
+KINDS = {"workstation": HOME, "macbook": DARWIN, "phone": DROID}
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """What a machine runs, has as its profile's generation, and boots."""
+
+    running: str
+    default: str
+    boots: str
+    mark: str
+    broken: str
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is one system, all of which is there."""
+        return self.running == self.default == self.boots and bool(self.running) and not self.broken
+
+    def __str__(self) -> str:
+        if self.whole:
+            return f"whole: {self.running}"
+        return f"runs {self.running}, profile {self.default}, boots {self.boots}, broken: {self.broken or 'nothing'}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """A host of the rehearsal fleet."""
+
+    lab: Lab
+    name: str
+
+    @property
+    def kind(self) -> Kind:
+        """What the host stands in for."""
+        return KINDS.get(self.name, NIXOS)
+
+    @property
+    def root(self) -> Path:
+        """The host's file system as this machine sees it, even while the host is frozen."""
+        state = json.loads((self.lab.root / ".lab/hosts" / self.name / "state.json").read_text())
+        return Path(f"/proc/{state['init']}/root")
+
+    def path(self, path: str) -> Path:
+        """Return where a path of the host's is."""
+        return self.root / path.lstrip("/")
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such a file, or a link of that name."""
+        return os.path.lexists(self.path(path))
+
+    def says(self, script: str) -> str:
+        """Return what a script prints that root runs there, behind the back of ssh and Ansible."""
+        return self.lab("exec", self.name, "--", "/bin/sh", "-c", f"PATH=$PATH:/opt/nix/bin\n{script}").strip()
+
+    def asks_nix(self, script: str) -> str:
+        """Return what a script prints that is run by the one who owns the store: root's questions change the phone's."""
+        if self.kind is DROID:
+            return self.lab.ssh(self.name, f". ~/.profile\n{script}", "-o", "ControlMaster=no").stdout
+        return self.says(script)
+
+    def answers(self) -> bool:
+        """Whether a new login gets in."""
+        return self.lab.ssh(self.name, "true", "-o", "ConnectTimeout=5", "-o", "ControlMaster=no").returncode == 0
+
+    def standing(self) -> Standing:
+        """Look at all that must agree with each other."""
+        kind = self.kind
+        boots = "cat /boot/loader/default" if kind is NIXOS else f"readlink -f {kind.profile}"
+        text = self.asks_nix(
+            f"""
+            echo "running=$({kind.running})"
+            echo "default=$(readlink -f {kind.profile})"
+            echo "boots=$({boots})"
+            echo "mark=$(cat {kind.mark} 2>/dev/null)"
+            for path in $(nix-store --query --requisites "$({kind.running})" 2>&1); do
+                test -e "$path" && nix-store --check-validity "$path" 2>/dev/null || echo "broken=$path"
+            done
+            """
+        )
+        fields = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+        return Standing(**{field.name: fields.get(field.name, "") for field in dataclasses.fields(Standing)})
+
+    def journal(self) -> list[dict[str, t.Any]]:
+        """Return the deployments that the host remembers, the last one last."""
+        journal = self.path(f"{self.kind.state}/journal.jsonl")
+        return [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
+
+    def runs(self) -> list[Path]:
+        """Return the directories of deployments, the newest last."""
+        directory = self.path(f"{self.kind.state}/runs")
+        return sorted(directory.iterdir()) if directory.is_dir() else []
+
+    def deploying(self) -> bool:
+        """Whether a deployment is at work: it holds the lock, and its process lives."""
+        lock = self.path(f"{self.kind.state}/lock")
+        if not lock.is_symlink():
+            return False
+        # The link's own path is the host's.
+        record = self.path(str(lock.readlink()))
+        fields = dict(line.split("=", 1) for line in record.read_text().splitlines()) if record.exists() else {}
+        return self.exists(f"/proc/{fields.get('pid', '0')}")

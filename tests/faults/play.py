@@ -1,0 +1,112 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Playing a row: deploy with the fault, look at everything, make it good, deploy again."""
+
+from __future__ import annotations
+
+import typing as t
+
+from . import remains
+
+if t.TYPE_CHECKING:
+    from .deployment import Ended
+    from .row import Row
+    from .scene import Scene
+
+
+def play(row: Row, scene: Scene) -> list[str]:
+    """Play a row and return what is not as expected."""
+    wrong: list[str] = []
+    machines = [scene.machine, *([scene.builder] if scene.builder else [])]
+    before = {machine.name: remains.on(machine) for machine in machines}
+    ended = hurt(row, scene)
+    wrong += _compared(row, scene, ended)
+
+    remains.end_sessions(scene.machine)
+    wrong += remains.left_on_controller(scene.run, killed=row.fault.kills_run)
+    for machine in machines:
+        left = remains.left_on(machine, before[machine.name])
+        wrong += [thing for thing in left if not any(allowed in thing for allowed in row.remains)]
+
+    wrong += _recovered(row, scene)
+    remains.end_sessions(scene.machine)
+    for machine in machines:
+        wrong += [f"after the next deployment: {thing}" for thing in remains.left_on(machine, before[machine.name])]
+    return wrong
+
+
+def hurt(row: Row, scene: Scene) -> Ended:
+    """Deploy, and have the fault strike at its moment."""
+    fault, moment = row.fault, row.moment
+    scene.configure(moment.module, fault.module)
+    moment.prepare(scene)
+    fault.prepare(scene)
+    scene.old = scene.machine.standing()
+    scene.run = scene.deploy(hold=moment.hold, **_variables(row), **moment.variables, **fault.variables)
+    mended = False
+    try:
+        moment.reached(scene)
+        fault.strike(scene)
+        if not fault.keeps_out:
+            moment.go(scene)
+        if fault.meanwhile is not None:
+            fault.meanwhile(scene)
+            fault.mend(scene)
+            mended = True
+        return scene.run.ended()
+    finally:
+        moment.go(scene)
+        if not mended:
+            fault.mend(scene)
+        scene.run.kill()
+
+
+def _variables(row: Row) -> dict[str, t.Any]:
+    return {"deploy_build_on": row.builder} if row.builder else {}
+
+
+def _compared(row: Row, scene: Scene, ended: Ended) -> list[str]:
+    """Return what is not as the row expects it."""
+    expected = row.expectation
+    wrong = []
+    scene.wait_until_settled()
+    standing = scene.machine.standing()
+    stands = "new" if standing.mark == scene.token else "old" if standing == scene.old else "neither"
+    if expected.stands == "new after a reboot" and standing.running == scene.old.running:
+        scene.lab("reboot", scene.machine.name)
+        standing = scene.machine.standing()
+        stands = "new after a reboot" if standing.mark == scene.token else "neither"
+    told, outcome = ended.told(scene.machine.name), scene.outcome(ended)
+    scene.seen += [
+        f"{stands} system",
+        "the run is gone" if told == "nothing" else told,
+        *([outcome] if outcome else []),
+    ]
+    if not standing.whole and standing != scene.old:
+        wrong.append(f"the machine is not whole: {standing}")
+    if stands != expected.stands:
+        wrong.append(f"the machine stands on the {stands} system, not the {expected.stands} one: {standing}")
+    if told != expected.told:
+        wrong.append(f"Ansible counts the host as {told}, not {expected.told}")
+    if ended.rc not in expected.rc:
+        wrong.append(f"the exit code is {ended.rc}, not {' or '.join(map(str, expected.rc))}")
+    if outcome != expected.outcome:
+        wrong.append(f"the outcome is told as {outcome}, not {expected.outcome}")
+    wrong += [f"nothing is said of {text!r}" for text in expected.says if text not in ended.output]
+    if "Traceback" in ended.output:
+        wrong.append("there is a traceback")
+    if not scene.machine.answers():
+        wrong.append("the machine lets nobody in")
+    row.extra(scene)
+    wrong += scene.wrong
+    return [*wrong, *([ended.output] if wrong else [])]
+
+
+def _recovered(row: Row, scene: Scene) -> list[str]:
+    """Deploy ordinarily, without the fault, and return what is wrong after that."""
+    scene.configure(row.moment.module)
+    again = scene.deploy(**_variables(row)).ended()
+    standing = scene.machine.standing()
+    if again.rc == 0 and standing.whole and standing.mark == scene.token:
+        return []
+    return [f"the next deployment ends with {again.rc}, and then {standing}", again.output]

@@ -1,0 +1,147 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a fault can act on while its row is played: the machine, its line, the run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import time
+import typing as t
+
+from .deployment import Deployment, Ended
+from .fleet import Machine
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from .fleet import Standing
+    from .project import Project
+    from .row import Row
+
+
+class Scene:
+    """One row under way."""
+
+    run: Deployment
+
+    def __init__(self, row: Row, machine: Machine, project: Project, directory: Path) -> None:
+        self.row = row
+        self.machine = machine
+        self.project = project
+        self.directory = directory
+        self.token = secrets.token_hex(6)
+        self.seen: list[str] = []
+        self.wrong: list[str] = []
+        self.old: Standing = machine.standing()
+        self._others: list[Deployment] = []
+        self._remembered = len(machine.journal())
+        self._ended_runs = {run.name for run in machine.runs()}
+
+    @property
+    def gate(self) -> str:
+        """Where the configuration's gate is, on whichever machine."""
+        return f"/tmp/faults-{self.token}"
+
+    def lab(self, *arguments: str) -> str:
+        """Give the rehearsal fleet an order."""
+        return self.machine.lab(*arguments)
+
+    def configure(self, *modules: str) -> None:
+        """Make the configuration that is deployed: this row's, told by its token from any other."""
+        mark = "{ %s }" % (self.machine.kind.module % self.token)
+        self.project.configure(mark, *(self.filled(module) for module in modules))
+
+    def filled(self, text: str) -> str:
+        """Put into a text what only this row knows."""
+        for name, value in {"gate": self.gate, "directory": str(self.directory), "token": self.token}.items():
+            text = text.replace("{%s}" % name, value)  # noqa: UP031
+        return text
+
+    def deploy(self, *, hold: str | None = None, **variables: t.Any) -> Deployment:
+        """Start a deployment."""
+        arguments = ["-l", self.machine.name, "-e", json.dumps(variables)]
+        return Deployment(self.project.root, self.directory, arguments, hold)
+
+    def deploy_besides(self, **variables: t.Any) -> Ended:
+        """Deploy once more while the first deployment is under way, and wait for that."""
+        aside = self.directory / f"aside-{len(self._others)}"
+        aside.mkdir()
+        arguments = ["-l", self.machine.name, "-e", json.dumps(variables)]
+        other = Deployment(self.project.root, aside, arguments, None)
+        self._others.append(other)
+        return other.ended()
+
+    # The gate of a configuration on the target.
+
+    def open_gate(self) -> None:
+        """Let go what waits at the target's gate. Done from outside: the machine may be frozen."""
+        with contextlib.suppress(FileNotFoundError):
+            (self.machine.path(self.gate) / "go").touch()
+
+    def make_gate(self) -> None:
+        """Have the target's gate wait. It is in memory: a machine that boots again waits for nothing."""
+        self.machine.path(self.gate).mkdir(mode=0o777)
+        self.machine.path(self.gate).chmod(0o777)
+
+    def wait_at_gate(self) -> None:
+        """Wait until the target has come to its gate."""
+        self.run.wait_until((self.machine.path(self.gate) / "reached").exists, "an activation under way")
+
+    def wait_for_file(self, path: str, what: str, seconds: float = 60) -> None:
+        """Wait until the target has a file."""
+        self.run.wait_until(lambda: self.machine.exists(path), what, seconds)
+
+    def runs(self) -> list[Path]:
+        """Return the directories of the deployments that the target has begun in this row."""
+        return [run for run in self.machine.runs() if run.name not in self._ended_runs]
+
+    def wait_until(self, condition: t.Callable[[], bool], what: str, seconds: float = 30) -> None:
+        """Wait until something comes true, whether the run goes on or not."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"after {seconds} s there was not {what}"
+            time.sleep(0.05)
+
+    @property
+    def builder(self) -> Machine | None:
+        """The machine that builds, when it is neither the controller nor the target."""
+        name = self.row.builder
+        return Machine(self.machine.lab, name) if name else None
+
+    def wait_until_settled(self) -> None:
+        """Wait until no deployment is at work on the machine any more: one whose controller is gone ends by itself."""
+        self.wait_until(lambda: not self.machine.deploying(), "an end of the deployment on the machine", 60)
+
+    def outcome(self, ended: Ended) -> str | None:
+        """Return how the deployment came out: as its task was told, or as the machine remembers it when none was."""
+        told = ended.outcome(self.machine.name)
+        if told is not None:
+            return told
+        new = self.machine.journal()[self._remembered :]
+        return str(new[-1]["outcome"]) if new else None
+
+    def carried(self) -> int:
+        """Return how many bytes the line has carried to the machine."""
+        rows: list[dict[str, t.Any]] = json.loads(self.lab("status", "--json"))
+        return next(int(row["line"]["carried"]["to_host"]) for row in rows if row["name"] == self.machine.name)
+
+    def wait_for_verdict_awaited(self) -> None:
+        """Wait until the machine runs the new system and waits for somebody to confirm it."""
+        self.run.wait_until(
+            lambda: any((run / "awaiting").exists() for run in self.runs()),
+            "a deployment awaiting confirmation",
+        )
+
+    def verdict(self) -> str | None:
+        """Return the verdict that the machine has on the system it is trying, from whomever."""
+        for run in self.runs():
+            if (run / "verdict").is_symlink():
+                return str((run / "verdict").readlink())
+        return None
+
+    def copied(self) -> str:
+        """Return the closure that has been copied to the machine last."""
+        roots = self.machine.path(f"{self.machine.kind.state}/gcroots/copied").glob("*/1")
+        return str(max(roots, key=lambda root: root.lstat().st_mtime).readlink())

@@ -1,0 +1,9 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All rows."""
+
+from __future__ import annotations
+
+from .rows import configuration, controller, link, machine, platforms, state
+
+ROWS = (*link.ROWS, *controller.ROWS, *machine.ROWS, *configuration.ROWS, *state.ROWS, *platforms.ROWS)
