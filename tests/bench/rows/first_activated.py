@@ -1,0 +1,65 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long the first host waits while a heavy evaluation is still under way for the others."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..record import Bar, Command, Measured, Row, Way
+from .evaluation import PLAY
+
+if t.TYPE_CHECKING:
+    from ..ground import Ground
+    from ..measure import Run
+    from ..project import Project
+
+BARRIER: list[dict[str, t.Any]] = [{**PLAY, "strategy": "linear"}, {"import_playbook": "nix.fleet.deploy"}]
+
+
+def project(ground: Ground, hosts: int) -> Project:
+    """Return the project of so many hosts with heavy configurations."""
+    made = ground.project(f"activated-{hosts}", hosts, heavy=True)
+    made.write_playbook("barrier", BARRIER)
+    return made
+
+
+def prepare(ground: Ground, hosts: int) -> None:
+    """Have the hosts up, on systems like those to come."""
+    ground.up(hosts)
+    ground.run(project(ground, hosts).play("deploy"))
+
+
+def change(ground: Ground, hosts: int) -> None:
+    """Give all hosts something to do."""
+    ground.change(project(ground, hosts))
+
+
+def deploy(ground: Ground, hosts: int) -> Command:
+    return project(ground, hosts).play("deploy")
+
+
+def barrier(ground: Ground, hosts: int) -> Command:
+    return project(ground, hosts).play("barrier")
+
+
+def first(ground: Ground, hosts: int, run: Run) -> Measured:
+    return {"first_host_seconds": ground.first_switch(hosts, run.began)}
+
+
+ROWS = (
+    Row(
+        name="first-activated",
+        what="from the start until the first host has its new system, with a heavy evaluation",
+        unit="hosts",
+        points=(20,),
+        at=20,
+        quantity="first_host_seconds",
+        prepare=prepare,
+        ways=(
+            Way("nix.fleet", "us", deploy, before=change, read=first),
+            Way("all evaluated before", "bare", barrier, before=change, read=first),
+        ),
+        bars=(Bar(0.4, "all evaluated before", of="first_host_seconds"),),
+    ),
+)
