@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the pages point at exists: files, headings, playbooks, modules, targets of make, variables."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import typing as t
+
+import pytest
+
+from .collection import ROOT
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES += [page for directory in ("roles", "tests", "extensions") for page in sorted((ROOT / directory).rglob("*.md"))]
+
+BLOCK = re.compile(r"^(?:```|~~~).*?^(?:```|~~~)\s*$", flags=re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(\s*(?![a-z]+:)(?P<file>[^)#\s]*)(?:#(?P<heading>[^)\s]+))?\)")
+HEADING = re.compile(r"^#+ +(?P<title>.+?) *$", flags=re.MULTILINE)
+
+
+def anchors(page: pathlib.Path) -> set[str]:
+    """Return the names that a forge gives the headings of ``page``."""
+    titles = HEADING.findall(BLOCK.sub("", page.read_text(encoding="utf-8")))
+    plain = [re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", title).lower() for title in titles]
+    return {re.sub(r"[^\w\- ]", "", title).replace(" ", "-") for title in plain}
+
+
+def dead_links(page: pathlib.Path) -> t.Iterator[str]:
+    """Yield the links of ``page`` that lead to nothing."""
+    for link in LINK.finditer(BLOCK.sub("", page.read_text(encoding="utf-8"))):
+        target = page.parent / link["file"] if link["file"] else page
+        if not target.exists() or (link["heading"] and link["heading"] not in anchors(target)):
+            yield link[0]
+
+
+def mentioned(pattern: str) -> set[str]:
+    """Return what ``pattern`` finds on all pages."""
+    return {found for page in PAGES for found in re.findall(pattern, page.read_text(encoding="utf-8"))}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_link_is_dead(page: pathlib.Path) -> None:
+    assert not list(dead_links(page))
+
+
+def test_every_playbook_that_a_command_names_exists() -> None:
+    named = mentioned(r"ansible-playbook (?:[^\n`]*? )?nix\.fleet\.(\w+)")
+    assert named > {"deploy", "rollback"}
+    assert not [name for name in named if not (ROOT / f"playbooks/{name}.yml").is_file()]
+
+
+def test_every_plugin_that_a_command_asks_for_is_documented() -> None:
+    kinds = {"": "modules", "inventory": "inventory", "callback": "callback"}
+    for page in PAGES:
+        for asked in re.finditer(r"ansible-doc (?:-t (\w+) )?nix\.fleet\.(\w+)", page.read_text(encoding="utf-8")):
+            kind, name = asked.groups(default="")
+            place = ROOT / "roles" / name if kind == "role" else ROOT / "plugins" / kinds[kind] / f"{name}.py"
+            assert place.exists(), f"{page}: {asked[0]}"
+
+
+def test_every_target_of_make_that_is_named_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = mentioned(r"`make ([a-z-]+)") | mentioned(r"(?m)^make ([a-z-]+)(?=$|  )")
+    assert named > {"demo", "docs", "test"}
+    assert not [name for name in named if f"\n{name}:" not in makefile]
+
+
+def test_every_variable_of_ours_that_is_named_exists() -> None:
+    files = [file for room in ("roles", "playbooks", "plugins") for file in (ROOT / room).rglob("*.*")]
+    program = "".join(file.read_text(encoding="utf-8") for file in files if file.suffix in {".py", ".yml"})
+    named = mentioned(r"\b((?:deploy|rollback|keys|rollout)_[a-z_]*[a-z])\b")
+    assert named > {"deploy_goal", "rollback_to"}
+    assert not [name for name in named if not re.search(rf"\b{name}\b", program)]

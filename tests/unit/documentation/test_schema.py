@@ -1,0 +1,102 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The schema that completes nodes files in editors says what the inventory says, as far as a schema can see."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import typing as t
+
+import hypothesis
+import pytest
+import yaml
+from hypothesis import strategies as st
+from jsonschema import Draft7Validator
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import InventoryError
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import keys, nodes, normalise, source
+
+from .collection import ROOT
+
+SCHEMA = json.loads((ROOT / "docs/schemas/nodes.schema.json").read_text(encoding="utf-8"))
+VALIDATOR = Draft7Validator(SCHEMA)
+
+CASES = sorted((ROOT / "tests/cases/nodes").glob("*.json"))
+
+# It takes two places of the file, or what was merged of them, to see what is wrong in these.
+BEYOND_A_SCHEMA = {
+    "error-computed-address",
+    "error-computed-name",
+    "error-duplicate-node",
+    "error-duplicate-roles",
+    "error-no-address-target",
+    "error-role-mismatch",
+}
+
+FIELDS = ["platform", "system", "configuration", "hostName", "ips", "primaryIp", "ssh", "tags", "profiles", "keys"]
+FIELDS += ["role", "attr", "activate", "profile", "user", "mine"]
+TEXTS = st.sampled_from(["", "x", "192.0.2.1", "nixos", "darwin", "nix-darwin", "home-manager", "custom", "freebsd"])
+SIMPLE = st.one_of(st.none(), st.booleans(), st.sampled_from([0, 22, 1.5, 70000]), TEXTS, st.lists(TEXTS, max_size=2))
+SSH = st.dictionaries(st.sampled_from(["host", "port", "user", "prot"]), SIMPLE, max_size=3)
+KEY = st.dictionaries(st.sampled_from(["file", "command", "mode", "content"]), SIMPLE, max_size=3)
+PROFILE = st.dictionaries(st.sampled_from(FIELDS), SIMPLE | st.dictionaries(TEXTS, KEY, max_size=1), max_size=5)
+NODE = st.builds(
+    lambda simple, sets: {**simple, **sets},
+    st.dictionaries(st.sampled_from(FIELDS), SIMPLE, max_size=6),
+    st.fixed_dictionaries(
+        {}, optional={"ssh": SSH, "profiles": st.dictionaries(TEXTS, PROFILE), "keys": st.dictionaries(TEXTS, KEY)}
+    ),
+)
+
+
+def case(path: pathlib.Path) -> dict[str, t.Any]:
+    """Return one of the rules that all readers of an inventory are held to."""
+    rule: dict[str, t.Any] = json.loads(path.read_text(encoding="utf-8"))
+    return rule
+
+
+def test_the_schema_is_one() -> None:
+    Draft7Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("path", [path for path in CASES if "expected" in case(path)], ids=lambda path: path.stem)
+def test_what_the_inventory_reads_the_schema_allows(path: pathlib.Path) -> None:
+    assert not [error.message for error in VALIDATOR.iter_errors(case(path)["input"])]
+
+
+@pytest.mark.parametrize("path", [path for path in CASES if "error" in case(path)], ids=lambda path: path.stem)
+def test_what_the_inventory_refuses_the_schema_refuses_where_it_can_see_it(path: pathlib.Path) -> None:
+    assert VALIDATOR.is_valid(case(path)["input"]) == (path.stem in BEYOND_A_SCHEMA)
+
+
+@hypothesis.settings(max_examples=200, deadline=None)
+@hypothesis.given(NODE)
+def test_the_schema_refuses_nothing_that_the_inventory_reads(node: dict[str, t.Any]) -> None:
+    try:
+        nodes.nodes_of({"a": node}, source.Origin("nodes.json", flake="/etc/fleet"))
+    except InventoryError:
+        return
+    assert not [error.message for error in VALIDATOR.iter_errors({"nodes": {"a": node}})]
+
+
+def test_the_examples_for_editors_are_read_and_allowed() -> None:
+    guide = (ROOT / "docs/inventory.md").read_text(encoding="utf-8").partition("## In an editor")[2]
+    in_json, in_yaml = re.findall(r"^```(?:json|yaml)\n(.*?)^```$", guide, flags=re.MULTILINE | re.DOTALL)[:2]
+    written, same = json.loads(in_json), yaml.safe_load(in_yaml)
+    assert VALIDATOR.is_valid(written)
+    assert normalise.normalise(written) == normalise.normalise(same)
+
+
+def test_the_schema_knows_every_field_that_the_inventory_knows() -> None:
+    definitions = SCHEMA["definitions"]
+    worked_out = {"name", "address"}
+    assert set(definitions["fields"]["properties"]) == (nodes.KNOWN | nodes.CUSTOM) - worked_out
+    assert set(definitions["keyFields"]["properties"]) == {*keys.TEXTS, "command"}
+
+
+@pytest.mark.parametrize("name", ["fields", "profileFields", "keyFields"])
+def test_every_field_is_described_for_who_hovers_over_it(name: str) -> None:
+    fields = SCHEMA["definitions"][name]["properties"]
+    assert not [field for field, described in fields.items() if "description" not in described]
