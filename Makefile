@@ -14,10 +14,11 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export LC_ALL := C.UTF-8
 
 TOOLS := .venv/.installed
+DOCUMENTATION_TOOLS := .venv/.installed-docs
 COLLECTION := .venv/collections/ansible_collections/nix/fleet
 LAB := tests/lab/lab
 # The fleet is up before the unit tests: it brings the Nix that some of them ask.
-PARTS := lint build sanity lab unit-all integration molecule
+PARTS := lint build docs sanity lab unit-all integration-some faults-some molecule
 
 .PHONY: help
 help: ## this list
@@ -28,7 +29,7 @@ demo: lab ## deploy a whole fleet of seven machines, made for it here, from one 
 	@tests/run/demo
 
 .PHONY: test
-test: $(TOOLS) ## every check but the rehearsal; all of them run, and a table closes
+test: $(TOOLS) ## every check; of the longest ones those that stand for the others. A table closes
 	@tests/run/everything $(PARTS)
 
 .PHONY: unit
@@ -65,22 +66,36 @@ lab-down: ## take the rehearsal fleet down, without a trace
 
 # Looks at all of the machine, so nothing else may come and go.
 ALONE := tests/integration/lab/test_coming_and_going.py
-
-# Not part of `test`: see `rehearsal`.
-LONG := $(addprefix tests/integration/,activation build copy fleet lab/test_faults.py lab/test_hosts.py lab/test_power.py standins)
+SIDE_BY_SIDE := --numprocesses 3 --dist loadgroup
 
 .PHONY: integration
 integration: lab ## what the collection does to the rehearsal fleet
-	@PYTHONPATH=.venv/collections pytest $(ARGS) $(ALONE)
-	@PYTHONPATH=.venv/collections pytest $(ARGS) $(ALONE:%=--ignore %) $(LONG:%=--ignore %) tests/integration
+	@PYTHONPATH=$(CURDIR)/.venv/collections pytest $(ARGS) $(ALONE)
+	@PYTHONPATH=$(CURDIR)/.venv/collections pytest $(SIDE_BY_SIDE) $(ARGS) $(ALONE:%=--ignore %) tests/integration
 
-.PHONY: rehearsal
-rehearsal: lab ## whole deployments and their faults, and the stand-ins, one after the other
-	@PYTHONPATH=.venv/collections pytest $(ARGS) $(LONG)
+.PHONY: integration-some
+integration-some: ## the same, without what others stand for
+	@$(MAKE) --no-print-directory integration ARGS="-m 'not thorough' $(ARGS)"
+
+.PHONY: faults
+faults: lab ## every fault at every moment of a deployment; a table closes
+	@PYTHONPATH=$(CURDIR)/.venv/collections pytest --numprocesses 3 --tb=short $(ARGS) tests/faults
+
+.PHONY: faults-some
+faults-some: lab ## the faults that stand for the others
+	@PYTHONPATH=$(CURDIR)/.venv/collections pytest --numprocesses 3 --tb=short --representative $(ARGS) tests/faults
+
+.PHONY: bench
+bench: $(TOOLS) ## how fast it is, beside the bare work and whichever other tools are on PATH
+	@tests/run/bench $(ARGS)
 
 .PHONY: molecule
 molecule: lab ## the roles' Molecule scenarios, on the rehearsal fleet
 	@molecule test --all --report
+
+.PHONY: docs
+docs: $(DOCUMENTATION_TOOLS) ## the site, in .docs/html; a dead link in it fails
+	@tests/run/documentation
 
 .PHONY: venv
 venv: $(TOOLS) ## the tools, in .venv (every target that needs them makes them)
@@ -92,7 +107,11 @@ $(TOOLS): requirements-dev.txt
 	@ln -sfn ../../../.. $(COLLECTION)
 	@touch $@
 
+$(DOCUMENTATION_TOOLS): requirements-docs.txt $(TOOLS)
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	@touch $@
+
 .PHONY: clean
 clean: ## remove what was made here, the rehearsal fleet first
 	@if [ -d .lab ]; then $(LAB) down; fi
-	rm -rf .venv .lab .nox .ansible .mypy_cache .pytest_cache .ruff_cache tests/output nix-fleet-*.tar.gz
+	rm -rf .venv .lab .docs .nox .ansible .mypy_cache .pytest_cache .ruff_cache tests/output nix-fleet-*.tar.gz

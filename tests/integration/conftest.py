@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from .fleet.lab import leave_home
+
 LAB = Path(__file__).resolve().parents[1] / "lab"
 
 
@@ -41,16 +43,17 @@ class Lab:
         return next(row for row in rows if row["name"] == host)
 
 
-# These deploy to this clone's own fleet, of which there is one.
-SHARING = ("build", "fleet")
-
-
 # First, since pytest-xdist looks for the groups in the same hook.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let files run side by side where each has a fleet of its own (`pytest -n 3 --dist loadgroup`)."""
+    """Let files run side by side, and the tests of one file after another (`pytest -n 3 --dist loadgroup`)."""
     for item in items:
-        item.add_marker(pytest.mark.xdist_group("shared" if item.path.parent.name in SHARING else str(item.path)))
+        item.add_marker(pytest.mark.xdist_group(str(item.path)))
+
+
+def pytest_sessionfinish() -> None:
+    """Leave nothing behind of a worker's own fleet."""
+    leave_home()
 
 
 @pytest.fixture(scope="session")

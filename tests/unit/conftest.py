@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells the unit tests that start real shells and a real Nix from those that a programmer waits for: `make unit`."""
+"""Tells the unit tests that start real shells, a real Nix or a thousand examples from those that a programmer waits for: `make unit`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-SLOW = ("nix_side", "plugin_utils/activation/supervisor", "plugin_utils/test_process.py")
+SLOW = (
+    "hostile",
+    "nix_side",
+    "plugin_utils/activation/supervisor",
+    "plugin_utils/health/test_target.py",
+    "plugin_utils/test_process.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

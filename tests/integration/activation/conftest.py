@@ -143,7 +143,7 @@ class Target(Machine):
             ps -eo args | grep '/[p]rogram run' || :
             systemctl list-units --all --plain --no-legend 'nix-fleet-*' 2>/dev/null || :
             ls -d /var/lib/nix.fleet/lock /var/lib/nix.fleet/takeover 2>/dev/null || :
-            find /var/lib/nix.fleet/runs -type l
+            find /var/lib/nix.fleet/runs -type l ! -name verdict ! -name boot
             """
         )
 

@@ -4,10 +4,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import time
-
 import pytest
 
 from .conftest import PROFILES, Target
@@ -42,14 +38,14 @@ def _before_and_after(vps: Target, plain: str) -> None:
     settled = f"test ! -e /var/lib/nix.fleet/unsettled && test {plain} = $(readlink /run/current-system)"
     if vps.root(f"{settled} && test {plain} = $(readlink -f {PROFILES[vps.name]})").rc:
         answer = vps.activate(plain)
-        assert answer["outcome"] == "activated", answer
+        assert answer["outcome"] == "confirmed", answer
     assert vps.whole == plain
 
 
 def test_a_new_system_runs_and_boots(vps: Target, plain: str) -> None:
     new = vps.system(etc("new"))
     answer = vps.activate(new, flake_revision="4f1e", flake_dirty=True, description="it's $(new)")
-    assert (answer["outcome"], answer["changed"]) == ("activated", True)
+    assert (answer["outcome"], answer["changed"]) == ("confirmed", True)
     assert vps.whole == new
     assert answer["previous"]["closure"] == answer["previous"]["running"] == plain
     assert answer["journal"]["description"] == "it's $(new)"
@@ -83,7 +79,7 @@ def test_an_activation_script_that_fails(vps: Target, plain: str) -> None:
 def test_a_unit_that_fails(vps: Target, plain: str) -> None:
     bad = vps.system(f"{{ {FAILING_UNIT} }}")
     answer = vps.activate(bad)
-    assert (answer["failed"], answer["outcome"], answer["units_failed"]) == (True, "activated", ["bad.service"])
+    assert (answer["failed"], answer["outcome"], answer["units_failed"]) == (True, "confirmed", ["bad.service"])
     assert vps.whole == bad
     answer = vps.activate(bad)
     assert (answer["failed"], answer["units_failed"]) == (True, ["bad.service"])
@@ -105,55 +101,9 @@ def test_an_activation_that_hangs(vps: Target, plain: str) -> None:
     assert vps.root("ps -eo args | grep '[s]leep 1000'").rc == 1
 
 
-@pytest.mark.parametrize("how", [["--reset"], []])
-def test_a_line_that_is_cut_and_comes_back(vps: Target, plain: str, how: list[str]) -> None:
-    new = vps.system(script(f"{SLOW} # {how}"))
-    task = vps.start(closure=new)
-    vps.wait_until(BEGUN)
-    vps.lab("cut", vps.name, *how)
-    time.sleep(8)
-    assert vps.whole == new
-    vps.lab("heal", vps.name)
-    answer = task.result()
-    assert (answer["failed"], answer["outcome"]) == (False, "activated")
-    assert vps.leftovers == ""
-
-
-def test_a_switch_that_ends_every_session(vps: Target) -> None:
-    new = vps.system(script("pkill -9 -f sshd-session; sleep 1; systemctl restart ssh"))
-    assert vps.activate(new)["outcome"] == "activated"
-    assert vps.whole == new
-
-
 def test_a_switch_that_fails_after_ending_every_session(vps: Target, plain: str) -> None:
     assert vps.activate(vps.system(script("pkill -9 -f sshd-session; sleep 1; false")))["outcome"] == "rolled_back"
     assert vps.whole == plain
-
-
-def test_a_controller_that_is_interrupted(vps: Target) -> None:
-    new = vps.system(script(f"{SLOW} # ctrl-C"))
-    task = vps.start(closure=new)
-    vps.wait_until(BEGUN)
-    os.killpg(task.process.pid, signal.SIGINT)
-    task.process.communicate(timeout=60)
-    vps.wait_until("test ! -e /var/lib/nix.fleet/lock")
-    assert vps.whole == new
-    journal = vps.info(journal=1)["journal"]
-    assert journal[0]["outcome"] == "activated"
-
-
-@pytest.mark.parametrize("victim", ["supervisor", "unit"])
-def test_a_supervisor_that_is_killed(vps: Target, plain: str, victim: str) -> None:
-    task = vps.start(closure=vps.system(script(f"{SLOW} # {victim}")))
-    vps.wait_until(BEGUN)
-    if victim == "supervisor":
-        vps.says("kill -9 $(sed -n s/^pid=//p /var/lib/nix.fleet/lock)")
-    else:
-        vps.says("systemctl kill --signal=KILL 'nix-fleet-*'")
-    answer = task.result()
-    assert (answer["outcome"], answer["failed"]) == ("rolled_back", True), answer
-    assert vps.whole == plain
-    assert vps.leftovers == ""
 
 
 def test_a_deployment_that_an_operator_stops(vps: Target, plain: str) -> None:
@@ -164,46 +114,21 @@ def test_a_deployment_that_an_operator_stops(vps: Target, plain: str) -> None:
     assert vps.whole == plain
 
 
-@pytest.mark.parametrize("how", ["power-cycle", "reboot"])
-def test_a_machine_that_goes_down_in_the_middle(vps: Target, plain: str, how: str) -> None:
-    task = vps.start(closure=vps.system(script(f"{SLOW} # {how}")))
+def test_a_machine_that_reboots_in_the_middle(vps: Target, plain: str) -> None:
+    task = vps.start(closure=vps.system(script(f"{SLOW} # reboot")))
     vps.wait_until(BEGUN)
-    vps.lab(how, vps.name)
+    vps.lab("reboot", vps.name)
     answer = task.result()
     assert (answer["outcome"], answer["failed"]) == ("rolled_back", True), answer
     assert vps.whole == plain
     assert vps.leftovers == ""
 
 
-def test_two_at_once(vps: Target) -> None:
-    first, second = vps.system(script(f"{SLOW} # first")), vps.system(etc("second"))
-    task = vps.start(closure=first)
-    vps.wait_until(BEGUN)
-    answer = vps.activate(second)
-    assert (answer["failed"], answer["outcome"], "another deployment" in answer["msg"]) == (True, "refused", True)
-    assert task.result()["outcome"] == "activated"
-    assert vps.whole == first
-
-
-def test_a_full_disk(vps: Target, plain: str) -> None:
-    new = vps.system(etc("full"))
-    vps.lab("fill-disk", vps.name)
-    try:
-        answer = vps.activate(new)
-        assert answer["failed"]
-        assert answer["outcome"] in ("refused", "rolled_back")
-        assert vps.whole == plain
-    finally:
-        vps.lab("free-disk", vps.name)
-    assert vps.activate(new)["outcome"] == "activated"
-    assert vps.whole == new
-
-
 def test_a_disk_that_is_filled_by_the_activation_itself(vps: Target, plain: str) -> None:
     new = vps.system(script("dd if=/dev/zero of=/var/filled bs=1M 2>/dev/null || :"))
     try:
         answer = vps.activate(new)
-        assert answer["outcome"] in ("rolled_back", "activated"), answer
+        assert answer["outcome"] in ("rolled_back", "confirmed"), answer
         assert answer["journal"]["outcome"] == answer["outcome"]
         assert vps.whole == (plain if answer["outcome"] == "rolled_back" else new)
     finally:
@@ -213,7 +138,7 @@ def test_a_disk_that_is_filled_by_the_activation_itself(vps: Target, plain: str)
 def test_another_init_comes_with_the_next_boot(vps: Target, plain: str) -> None:
     new = vps.system("({ pkgs, ... }: { systemd.package = pkgs.systemd // { interfaceVersion = 3; }; })")
     answer = vps.activate(new)
-    assert (answer["outcome"], answer["reboot_required"], answer["running"]) == ("activated", True, plain)
+    assert (answer["outcome"], answer["reboot_required"], answer["running"]) == ("confirmed", True, plain)
     assert vps.activate(new)["outcome"] == "unchanged"
     vps.lab("reboot", vps.name)
     vps.wait_until("systemctl is-system-running --wait || :")

@@ -10,7 +10,7 @@ import typing as t
 import pytest
 
 from ..evaluation.project import ROOT, Project, interrupt, running, wait_until
-from ..fleet.lab import HOSTS, lab, on
+from ..fleet.lab import HOSTS, home, lab, on
 
 LONG = "sleep 98714"
 DRV = {"drv_path": "{{ evaluated.drv_path }}"}
@@ -36,10 +36,10 @@ class Elsewhere(Project):
 
     def _command(self, *given: t.Any) -> list[str]:
         command = super()._command(*given)
-        return [word if word != str(self.directory / "hosts.yml") else str(ROOT / "inventory/fleet.nix.yml") for word in command]  # fmt: skip
+        return [word if word != str(self.directory / "hosts.yml") else str(home() / "inventory/fleet.nix.yml") for word in command]  # fmt: skip
 
-    def _environment(self) -> dict[str, str]:
-        return {**super()._environment(), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    def environment(self) -> dict[str, str]:
+        return {**super().environment(), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
 
 
 @pytest.fixture(scope="module", autouse=True)

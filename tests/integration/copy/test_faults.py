@@ -14,6 +14,8 @@ import pytest
 
 from .conftest import Fleet, within
 
+pytestmark = pytest.mark.thorough
+
 # 8 Mbit/s, so that a copy of this size takes a dozen seconds.
 RATE = "8mbit"
 PATHS = 150

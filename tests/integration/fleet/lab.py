@@ -6,7 +6,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
+import os
+import shutil
 import subprocess
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -14,15 +18,38 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[3]
+PROJECT = ("ansible.cfg", "deploy.yml", "flake.nix", "flake.lock", "inventory", "nix")
 
 NIXOS = ("homelab", "vps-sg-1", "vps-sg-2", "vps-de-1")
 HOSTS = (*NIXOS, "workstation", "macbook", "phone")
 SYSTEM = "/nix/var/nix/profiles/system"
 
 
+@functools.cache
+def home() -> Path:
+    """Return the clone whose fleet this process rehearses on: this one, or one of its own for each worker of many."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None:
+        return ROOT
+    made = Path(tempfile.mkdtemp(prefix=f"nix-fleet-{worker}-"))
+    for part in ("tests/lab", *PROJECT):
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, made / part, ignore=shutil.ignore_patterns("lab.yml", "__pycache__"))
+        elif (ROOT / part).exists():
+            shutil.copy2(ROOT / part, made / part)
+    return made
+
+
+def leave_home() -> None:
+    """Take down the fleet that a worker has had for itself."""
+    if home.cache_info().currsize and home() != ROOT:
+        subprocess.run([home() / "tests/lab/lab", "down"], capture_output=True, check=False)
+        shutil.rmtree(home(), ignore_errors=True)
+
+
 def lab(*arguments: str) -> str:
     """Run one command of the rehearsal fleet's own command line and return what it printed."""
-    done = subprocess.run([ROOT / "tests/lab/lab", *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run([home() / "tests/lab/lab", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -11,12 +11,11 @@ import shutil
 import subprocess
 import typing as t
 
-from .lab import ROOT
+from .lab import PROJECT, ROOT, home
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-PARTS = ("ansible.cfg", "deploy.yml", "flake.nix", "flake.lock", "inventory", "nix")
 _RECAP = re.compile(r"^(?P<host>\S+)\s+: (?P<counts>ok=\d+.*)$", re.MULTILINE)
 
 
@@ -54,8 +53,8 @@ class Project:
     @classmethod
     def copied_to(cls, directory: Path) -> Project:
         """Copy the example project, with what points it at the rehearsal fleet."""
-        for part in PARTS:
-            source = ROOT / part
+        for part in PROJECT:
+            source = home() / part
             if source.is_dir():
                 shutil.copytree(source, directory / part)
             elif source.exists():

@@ -16,6 +16,8 @@ from .lab import lab, running
 if t.TYPE_CHECKING:
     from .project import Project
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def edited(servers: Project) -> Project:

@@ -27,7 +27,7 @@ def test_a_job_deploys_and_its_events_tell_what_happened(servers: Project, tmp_p
         for event in run.events
         if event["event"] == "runner_on_ok" and event["event_data"]["task_action"] == "nix.fleet.nix_activate"
     ]
-    assert activation["outcome"] == "activated"
+    assert activation["outcome"] == "confirmed"
     assert activation["previous"]["generation"] == before.generation
     assert activation["generation"] == running("vps-sg-2").generation
 

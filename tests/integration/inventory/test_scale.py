@@ -7,8 +7,12 @@ from __future__ import annotations
 import resource
 import typing as t
 
+import pytest
+
 if t.TYPE_CHECKING:
     from .project import Project
+
+pytestmark = pytest.mark.thorough
 
 NODES = 1000
 # What a node may cost beyond Ansible's own start. Of the processor's time, since a machine may have other things to do.

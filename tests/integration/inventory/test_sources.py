@@ -9,6 +9,8 @@ import typing as t
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.reading import text_in_hive
+
 from .project import FLEETS, ROOT, STANDINS, Project, nixpkgs
 
 if t.TYPE_CHECKING:
@@ -27,6 +29,9 @@ DATA = {
     "shell": "'\"$(touch created)`\\\n",
     "größe.mit-punkt": "v",
 }
+
+# What the module fills in for that part of a key which the inventory leaves out.
+NOTHING = dict.fromkeys(("flake", "attribute", "override_inputs", "impure", "file"))
 
 
 def unmarked(value: t.Any) -> t.Any:
@@ -92,6 +97,9 @@ def test_a_colmena_flake_is_read_as_it_stands(project: Project, tmp_path: pathli
     assert backup["ansible_ssh_common_args"] == """-o 'ProxyCommand=nc '"'"'%h'"'"' %p'"""
     assert backup["nix_attr"] == 'colmenaHive.nodes."backup.example.net".config.system.build.toplevel'
     assert "the secret itself" not in json.dumps(listed)
+    (token,) = mirror["nix_keys"]
+    assert (token["name"], token["hive"]["node"], token["hive"]["key"]) == ("token", "mirror", "token")
+    assert text_in_hive(NOTHING | token["hive"]) == "the secret itself"
 
 
 def test_a_raw_hive_in_a_flake_is_read(project: Project, tmp_path: pathlib.Path) -> None:
@@ -113,6 +121,9 @@ def test_a_hive_without_flakes_is_read_with_all_of_its_modules(project: Project)
     assert listed["all_of_us"]["hosts"] == ["gateway", "mirror"]
     assert listed["Asia_Singapore"]["hosts"] == ["mirror"]
     assert "the secret itself" not in json.dumps(listed)
+    (token,) = hosts["mirror"]["nix_keys"]
+    assert token["directory"] == "/run/keys"
+    assert text_in_hive(NOTHING | token["hive"]) == "the secret itself"
 
 
 def test_a_deploy_rs_flake_is_read_without_evaluating_its_profiles(project: Project) -> None:

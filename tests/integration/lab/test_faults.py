@@ -66,6 +66,17 @@ def test_a_reset_ends_connections_and_refuses_new_ones_at_once(lab: Lab) -> None
     assert seconds(lambda: lab.ssh(HOST, "true")) < 2
 
 
+@pytest.mark.parametrize("how", [["--reset"], []])
+def test_who_is_connected_does_not_notice_that_nobody_new_gets_in(lab: Lab, how: list[str]) -> None:
+    options = ("-o", "ControlMaster=auto", "-o", f"ControlPath={lab.root}/%C", "-o", "ControlPersist=20")
+    lab.ssh(HOST, "true", *options)
+    lab("refuse", *how, HOST)
+    assert lab.ssh(HOST, "echo still here", *options).stdout == "still here\n"
+    assert lab.ssh(HOST, "true", "-o", "ConnectTimeout=2").returncode == 255
+    lab("admit", HOST)
+    assert lab.ssh(HOST, "true").returncode == 0
+
+
 def test_a_delay_is_felt_once_per_round_trip(lab: Lab) -> None:
     options = ("-o", "ControlMaster=auto", "-o", f"ControlPath={lab.root}/%C", "-o", "ControlPersist=20")
     lab.ssh(HOST, "true", *options)

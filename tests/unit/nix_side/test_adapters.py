@@ -52,6 +52,23 @@ def test_colmena_gets_the_nixos_machines_and_how_to_reach_them(nix: Nix) -> None
     }
 
 
+def test_colmena_brings_the_same_keys(nix: Nix) -> None:
+    keys = {
+        "token": {"command": ["pass", "token"], "owner": "web", "upload_at": "post-activation"},
+        "tls": {"file": "/secrets/tls", "group": "nginx", "mode": "0440", "directory": "/run/tls"},
+    }
+    data = {"a": {**NODES["a"], "keys": keys}}
+    assert nix.evaluate(of("(lib.toColmena fleet).a.deployment.keys"), data=data) == {
+        "token": {
+            "keyCommand": ["pass", "token"],
+            "user": "web",
+            "permissions": "0400",
+            "uploadAt": "post-activation",
+        },
+        "tls": {"keyFile": "/secrets/tls", "group": "nginx", "permissions": "0440", "destDir": "/run/tls"},
+    }
+
+
 def test_colmena_gives_modules_the_same_arguments(nix: Nix) -> None:
     meta = nix.evaluate(of("(lib.toColmena fleet).meta"), data=NODES)
     assert meta["nodeNixpkgs"] == {"a": "packages"}

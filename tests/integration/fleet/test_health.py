@@ -1,0 +1,234 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A new system stays when it works; one that does not is left at once, and the summary says which check found it out."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import time
+import typing as t
+
+import pytest
+
+from .lab import home, lab, on, running
+
+if t.TYPE_CHECKING:
+    from .project import Project, Run
+
+HOST = "vps-sg-1"
+LONG = 120
+
+
+def greet(project: Project) -> str:
+    """Make every web server's page say something else, and return what."""
+    word = f"Hello-{secrets.token_hex(4)}"
+    path = project.root / "inventory" / "nodes.nix"
+    text, count = re.subn('greeting = "[^"]*";', f'greeting = "{word}";', path.read_text(), count=1)
+    assert count == 1
+    path.write_text(text)
+    return word
+
+
+def page_at() -> str:
+    """Return where the controller sees the host's page."""
+    config = (home() / ".lab" / "ssh_config").read_text()
+    address = re.search(rf"^Host {HOST}$.*?HostName (\S+)", config, flags=re.MULTILINE | re.DOTALL)
+    assert address
+    return f"http://{address[1]}/"
+
+
+def deploy(project: Project, host: str = HOST, playbook: str = "deploy.yml", **variables: t.Any) -> Run:
+    # A host that goes back by itself would do so after this time, and not before.
+    variables = {"deploy_confirm_timeout": LONG} | variables
+    return project.run(playbook, "-l", host, "-e", json.dumps(variables))
+
+
+def report(run: Run) -> str:
+    """Return the summary in one line."""
+    return " ".join(run.output.partition("FLEET ***")[2].split())
+
+
+def test_a_system_whose_checks_hold_is_confirmed(servers: Project) -> None:
+    word = greet(servers)
+    checks = [
+        {"units": "page, sshd" if on(HOST, "systemctl is-active sshd || true") == "active" else "page"},
+        {"units": "all"},
+        {"http": page_at(), "contains": word},
+        {"http": "http://localhost/", "from": "target", "contains": word, "headers": {"X-Any": "thing"}},
+        {"port": 22},
+        {"command": f"curl --silent http://localhost/ | grep {word}"},
+    ]
+    before = running(HOST)
+    run = deploy(servers, deploy_health_checks=checks)
+    assert run.rc == 0, run.output
+    assert "1 confirmed" in run.closing
+    assert running(HOST).generation == before.generation + 1
+    again = deploy(servers, deploy_health_checks=checks)
+    assert again.counts(HOST)["changed"] == 0, "what runs already is not activated, and so not checked"
+
+
+@pytest.mark.parametrize(
+    ("check", "reason"),
+    [
+        ({"units": "nothing"}, "units nothing: there is no unit nothing.service"),
+        ({"http": "http://localhost/", "from": "target", "status": 418}, "status 200 instead of 418"),
+        ({"port": 8022, "name": "the phone's port"}, "the phone's port: no connection to"),
+        ({"command": "echo no rows; exit 3"}, "exit code 3 instead of 0: no rows"),
+    ],
+)
+def test_a_check_that_does_not_hold_sends_the_host_back_at_once(
+    servers: Project, check: dict[str, t.Any], reason: str
+) -> None:
+    greet(servers)
+    before = running(HOST)
+    begin = time.monotonic()
+    run = deploy(servers, deploy_health_checks=[{"units": "page"}, check], deploy_health_within=1)
+    assert time.monotonic() - begin < LONG / 2
+    assert run.rc == 2
+    assert "1 rolled back" in run.closing
+    assert "health: 1 of 2 checks does not hold" in report(run)
+    assert reason in report(run)
+    assert running(HOST) == before
+
+
+def test_one_hosts_check_sends_no_other_host_back(servers: Project) -> None:
+    word = greet(servers)
+    run = deploy(
+        servers,
+        "vps",
+        deploy_health_checks=[{"command": "test $(uname -n) != vps-sg-2", "name": "not this one"}],
+        deploy_health_within=0,
+    )
+    assert run.hosts(failed=1) == {"vps-sg-2"}
+    assert run.hosts(failed=0) == {HOST, "vps-de-1"}
+    assert word in on(HOST, "curl --silent http://localhost/")
+    assert word not in on("vps-sg-2", "curl --silent http://localhost/")
+
+
+@pytest.mark.parametrize("playbook", ["deploy.yml", "nix.fleet.deploy"])
+def test_tasks_of_the_users_decide_whether_the_system_stays(servers: Project, playbook: str) -> None:
+    tasks = servers.root / "checks" / "web.yml"
+    tasks.parent.mkdir()
+    tasks.write_text("- name: Ask the queue\n  ansible.builtin.raw: echo it is stuck; exit 1\n")
+    greet(servers)
+    before = running(HOST)
+    run = deploy(servers, playbook=playbook, deploy_health_tasks="checks/web.yml")
+    assert run.rc == 2
+    assert "1 rolled back" in run.closing
+    assert "health: Ask the queue: non-zero return code it is stuck" in report(run)
+    assert running(HOST) == before
+    tasks.write_text("- name: Ask the queue\n  ansible.builtin.raw: exit 0\n")
+    assert "1 confirmed" in deploy(servers, playbook=playbook, deploy_health_tasks="checks/web.yml").closing
+
+
+def test_a_file_of_tasks_that_is_not_there_is_missed_before_anything_is_activated(servers: Project) -> None:
+    greet(servers)
+    before = running(HOST)
+    run = deploy(servers, deploy_health_tasks="nowhere.yml")
+    assert run.rc == 2
+    assert "there is no file nowhere.yml in" in report(run)
+    assert running(HOST) == before
+
+
+def test_a_check_that_makes_no_sense_sends_the_host_back(servers: Project) -> None:
+    greet(servers)
+    before = running(HOST)
+    run = deploy(servers, deploy_health_checks=[{"port": 0}])
+    assert "check 1: 0 is not a TCP port" in report(run)
+    assert running(HOST) == before
+
+
+def test_a_system_that_does_not_stay_healthy_is_left_after_its_confirmation(servers: Project) -> None:
+    greet(servers)
+    before = running(HOST)
+    # Holds for the first two looks, one before the confirmation and one after it.
+    check = {"name": "the fuse", "command": "echo >>/tmp/fuse; test $(wc -l </tmp/fuse) -le 2"}
+    on(HOST, "rm -f /tmp/fuse")
+    run = deploy(servers, deploy_health_checks=[check], deploy_bake=30)
+    assert run.rc == 2
+    assert "1 rolled back" in run.closing
+    assert "health: the check held and does no more" in report(run)
+    assert running(HOST).system == before.system
+    assert running(HOST).default == before.default
+
+
+def test_a_system_that_stays_healthy_stays(servers: Project) -> None:
+    greet(servers)
+    run = deploy(servers, deploy_health_checks=[{"units": "page"}], deploy_bake=3)
+    assert run.rc == 0, run.output
+    assert "1 confirmed" in run.closing
+
+
+def test_a_check_mode_run_checks_nothing_and_changes_nothing(servers: Project) -> None:
+    greet(servers)
+    before = running(HOST)
+    run = servers.run("deploy.yml", "-l", HOST, "--check", "-e", json.dumps({"deploy_health_checks": [{"port": 9}]}))
+    assert run.rc == 0, run.output
+    assert running(HOST) == before
+
+
+HEALTH = """
+- hosts: {host}
+  gather_facts: false
+  tasks:
+    - block:
+        - nix.fleet.nix_health:
+            within: 2
+            checks: {checks}
+      rescue:
+        - ansible.builtin.debug:
+            msg: "rescued from {{{{ ansible_failed_result.cause }}}}"
+"""
+
+
+def health(project: Project, host: str, *checks: dict[str, t.Any]) -> Run:
+    (project.root / "health.yml").write_text(HEALTH.format(host=host, checks=json.dumps(checks)))
+    return project.run("health.yml")
+
+
+def test_a_machine_that_cannot_be_reached_is_a_failed_check_that_can_be_rescued(project: Project) -> None:
+    lab("cut", "--reset", HOST)
+    try:
+        run = health(project, HOST, {"command": "true"})
+    finally:
+        lab("heal", HOST)
+    assert run.rc == 0, run.output
+    assert run.counts(HOST)["unreachable"] == 0
+    assert run.counts(HOST)["rescued"] == 1
+    assert "the machine cannot be reached" in " ".join(run.output.split())
+
+
+def test_a_machine_that_hangs_is_given_up(project: Project) -> None:
+    assert health(project, HOST, {"command": "true"}).rc == 0
+    lab("freeze", HOST)
+    begin = time.monotonic()
+    try:
+        run = health(project, HOST, {"command": "true", "timeout": 2})
+    finally:
+        lab("thaw", HOST)
+    assert time.monotonic() - begin < 90
+    assert run.counts(HOST)["rescued"] == 1
+
+
+@pytest.mark.parametrize(("host", "program"), [("workstation", "curl"), ("macbook", "curl"), ("phone", "wget")])
+def test_every_platform_can_check_itself_without_python(project: Project, host: str, program: str) -> None:
+    good: list[dict[str, t.Any]] = [{"command": ["sh", "-c", 'test -n "$HOME"']}, {"command": "sleep 60 & exit 0"}]
+    assert health(project, host, *good).counts(host)["rescued"] == 0
+    page = {"http": "http://127.0.0.1:9/", "from": "target"}
+    refused = " ".join(health(project, host, page).output.split())
+    assert "onnect" in refused.partition("rescued from")[2], f"{program} did not say why"
+    assert on(host, "ps -e 2>/dev/null | grep -c '[s]leep 60' || true") == "0"
+
+
+def test_a_check_that_is_not_to_be_logged_says_its_name_alone(servers: Project) -> None:
+    word = greet(servers)
+    tasks = "- name: Ask the queue\n  ansible.builtin.fail:\n    msg: the password is {word}\n  no_log: true\n"
+    (servers.root / "queue.yml").write_text(tasks.format(word=f"pass-{word}"))
+    run = deploy(servers, deploy_health_tasks="queue.yml")
+    assert "1 rolled back" in run.closing
+    assert "health: Ask the queue" in report(run)
+    assert "rejected: Ask the queue: it failed" in " ".join(run.output.split())
+    # What Ansible itself prints of it comes before that.
+    assert f"pass-{word}" not in run.output.partition("Send it back]")[2]

@@ -1,0 +1,76 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A fleet of which one host is not what it is taken for."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.nix.fleet.tests.integration.fleet.lab import home, lab, on
+from ansible_collections.nix.fleet.tests.integration.fleet.project import Project
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+GOOD, BAD = "vps-sg-1", "vps-sg-2"
+LOGIN_SHELL = "/opt/hostile"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Return a project that both hosts run."""
+    lab("up", GOOD, BAD, "homelab")
+    made = Project.copied_to(tmp_path)
+    run = made.run("deploy.yml", "-l", f"{GOOD},{BAD}")
+    assert run.rc == 0, run.output
+    return made
+
+
+@pytest.fixture
+def login_shell() -> Iterator[Callable[[str], None]]:
+    """Returns what gives the bad host's login a shell of the test's own."""
+    shell = on(BAD, "sed -n 's/^root:.*://p' /etc/passwd")
+
+    def give(script: str) -> None:
+        on(BAD, 'printf "#!/bin/sh\\n%s\\n" "$1" >"$2"; chmod 755 "$2"', script, LOGIN_SHELL)
+        on(BAD, 'sed -i "s|^\\(root:.*:\\).*|\\1$1|" /etc/passwd', LOGIN_SHELL)
+        end_sessions()
+
+    yield give
+    on(BAD, 'sed -i "s|^\\(root:.*:\\).*|\\1$1|" /etc/passwd', shell)
+    end_sessions()
+
+
+@pytest.fixture
+def program() -> Iterator[Callable[[str, str], None]]:
+    """Returns what puts a script in place of a program of the bad host's."""
+    replaced: set[str] = set()
+
+    def replace(name: str, script: str) -> None:
+        on(
+            BAD,
+            'mv "/usr/bin/$1" "/usr/bin/$1.real" && printf "#!/bin/sh\\n%s\\n" "$2" >"/usr/bin/$1"; chmod 755 "/usr/bin/$1"',
+            name,
+            script,
+        )
+        replaced.add(name)
+
+    yield replace
+    for name in replaced:
+        on(BAD, 'mv -f "/usr/bin/$1.real" "/usr/bin/$1"', name)
+
+
+def end_sessions() -> None:
+    """End the sessions that Ansible keeps: sshd has looked up their login shell already."""
+    settings = yaml.safe_load((home() / "inventory/group_vars/all/lab.yml").read_text())
+    for socket in Path(settings["ansible_control_path_dir"]).glob("*"):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run(
+                ["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "x"], capture_output=True, check=False, timeout=10
+            )

@@ -1,0 +1,100 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A secret is where it belongs and nowhere else: in no process's arguments, no output, no log and no temporary file."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import tempfile
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ..fleet.lab import on
+from .watching import watching
+
+if t.TYPE_CHECKING:
+    from .conftest import Keys
+
+HOSTS = "vps-sg-1:vps-de-1:phone:macbook"
+
+
+def forms(secret: str) -> list[str]:
+    """Return a secret as it is and as it may be written on its way."""
+    plain = secret.encode()
+    return [secret, "".join(f"\\{byte:03o}" for byte in plain), plain.hex(), base64.b64encode(plain).decode()[:-4]]
+
+
+@pytest.fixture
+def vault(keys: Keys, secret: str) -> Path:
+    """Return a file that is a vault with a secret in it; its password is in a file beside it."""
+    (keys.project.root / "password").write_text("the password of the vault")
+    file = keys.project.root / "files" / "vault"
+    file.parent.mkdir()
+    command = ["ansible-vault", "encrypt", "--vault-password-file", "password", "--output", str(file)]
+    subprocess.run(command, input=secret, text=True, cwd=keys.project.root, check=True, capture_output=True)
+    return file
+
+
+def test_a_run_at_its_most_talkative_gives_no_secret_away(
+    keys: Keys, vault: Path, name: str, secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = keys.project.root / "ansible.log"
+    (keys.project.root / "plain").write_text(secret)
+    monkeypatch.setenv("ANSIBLE_LOG_PATH", str(log))
+    monkeypatch.setenv("ANSIBLE_DEBUG", "1")
+    monkeypatch.setenv("ANSIBLE_DISPLAY_ARGS_TO_STDOUT", "1")
+    sources = (
+        {"name": f"{name}-vault", "file": "vault"},
+        {"name": f"{name}-command", "command": ["cat", "plain"]},
+        {"name": f"{name}-content", "content": "{{ lookup('ansible.builtin.file', 'plain') }}", "mode": "0440"},
+    )
+    flags = ("-vvvv", "--diff", "--vault-password-file", "password")
+    with watching() as watch:
+        run = keys.bring(HOSTS, *sources, flags=flags, allow_disk=True)
+    for host in HOSTS.split(":"):
+        assert list(keys.changes(host).values()) == [["created"]] * len(sources)
+    assert any(b"sh\0-s\0--" in seen for seen in watch.seen), "nothing was seen of the hosts"
+    everything = b"\n".join(watch.seen).decode(errors="replace")
+    for form in forms(secret):
+        assert form not in everything
+        assert form not in run.output
+        assert form not in log.read_text()
+        for host in HOSTS.split(":"):
+            assert form not in str(keys.answer(host))
+
+
+def test_a_failure_says_everything_but_the_secret(keys: Keys, name: str, secret: str) -> None:
+    refused = (
+        {"name": name, "content": secret, "owner": "no-such-user"},
+        {"name": f"{name}/..", "content": secret},
+        {"name": name, "content": secret, "mode": 256},
+        {"name": name, "command": ["sh", "-c", "cat plain; exit 1"]},
+        {"name": name, "content": secret, "fiel": "x"},
+    )
+    (keys.project.root / "plain").write_text(secret)
+    for key in refused:
+        run = keys.bring("vps-sg-1", key, flags=("-vvvv",))
+        assert keys.answer("vps-sg-1")["failed"], run.output
+        assert secret not in str(keys.answer("vps-sg-1"))
+        # ansible-core shows the line of the playbook that a task stands in, and the keys of these stand there.
+        said = run.output.replace((keys.project.root / "keys.yml").read_text(), "")
+        assert secret not in said
+
+
+def test_nothing_is_left_in_temporary_files_or_beside_the_keys(keys: Keys, name: str, secret: str) -> None:
+    (keys.project.root / "plain").write_text(secret)
+    keys.bring(HOSTS, {"name": name, "command": ["cat", "plain"]}, allow_disk=True)
+    for host in HOSTS.split(":"):
+        directory = keys.answer(host)["files"][0]["path"].rpartition("/")[0]
+        assert on(host, 'ls -A "$1" | grep -F .nix.fleet || :', directory) == ""
+        assert on(host, 'grep -rlF "$1" /tmp /var/tmp 2>/dev/null || :', secret) == ""
+    ours = subprocess.run(
+        ["grep", "-rlF", secret, tempfile.gettempdir(), str(Path("~/.ansible/tmp").expanduser())],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert [file for file in ours.stdout.splitlines() if not file.startswith(str(keys.project.root))] == []

@@ -1,0 +1,185 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A machine reboots when that is required or asked for, and the task tells the truth about how it came back."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ..activation.conftest import Target
+from .conftest import boot_id, reboot, start
+
+PARAMETERS = '{ boot.kernelParams = [ "quiet" "%s" ]; }'
+KERNEL = "({ pkgs, ... }: { boot.kernelPackages = pkgs.linuxPackages_latest; })"
+INIT = "({ pkgs, ... }: { systemd.package = pkgs.systemd // { interfaceVersion = 3; }; })"
+ETC = '{ environment.etc.different.text = "%s"; }'
+# What a reboot's request must not leave behind.
+LEFTOVERS = "ls -d /var/lib/nix.fleet/lock /var/lib/nix.fleet/runs/reboot-* 2>/dev/null || :"
+
+
+@pytest.fixture(scope="module")
+def plain(vps: Target) -> str:
+    """The system that the machine has before each test."""
+    return vps.system()
+
+
+@pytest.fixture(autouse=True)
+def _before(vps: Target, plain: str) -> None:
+    vps.lab("heal", vps.name)
+    vps.root("rm -rf /var/lib/nix.fleet/runs/reboot-*")
+    answer = vps.activate(plain)
+    assert answer["outcome"] in ("activated", "unchanged", "confirmed"), answer
+    if vps.root(f"test {plain} = $(readlink /run/booted-system)").rc:
+        vps.lab("reboot", vps.name)
+    assert vps.whole == plain
+
+
+def test_a_machine_that_runs_what_it_was_booted_with_is_left_alone(vps: Target) -> None:
+    before = boot_id(vps)
+    answer = reboot(vps)
+    assert (answer["changed"], answer["rebooted"], answer["required"]) == (False, False, False)
+    assert boot_id(vps) == before
+
+
+def test_always_is_always(vps: Target, plain: str) -> None:
+    before = boot_id(vps)
+    answer = reboot(vps, when="always", message="it's $(touch /run/message)")
+    assert (answer["changed"], answer["rebooted"], answer["required"]) == (True, True, False), answer
+    assert answer["boot_id"] == {"before": before, "after": boot_id(vps)}
+    assert before != boot_id(vps)
+    assert answer["running"] == answer["expected"] == vps.whole == plain
+    assert 0 < answer["seconds"] < 30
+    assert vps.says(LEFTOVERS) == ""
+    assert vps.root("test -e /run/message").rc
+
+
+def test_check_mode_says_whether_it_would(vps: Target) -> None:
+    before = boot_id(vps)
+    assert reboot(vps, "--check", when="always")["changed"] is True
+    assert reboot(vps, "--check")["changed"] is False
+    time.sleep(2)
+    assert boot_id(vps) == before
+
+
+@pytest.mark.parametrize(
+    ("module", "part"),
+    [(PARAMETERS % "new", "kernel-params"), (KERNEL, "kernel"), (INIT, "init-interface-version")],
+    ids=["params", "kernel", "init"],
+)
+def test_new_parts_that_only_a_boot_takes_are_a_reason(vps: Target, module: str, part: str) -> None:
+    new = vps.system(module)
+    answer = vps.activate(new)
+    assert answer["reboot_required"] is True
+    assert vps.info()["reboot_required"] is True
+    answer = reboot(vps)
+    assert (answer["rebooted"], answer["reasons"], answer["running"]) == (
+        True,
+        [part, *(["system"] if part.startswith("init") else [])],
+        new,
+    )
+    assert vps.whole == new
+    assert vps.info()["reboot_required"] is False
+
+
+def test_a_system_that_was_only_made_the_default_is_a_reason(vps: Target) -> None:
+    new = vps.system(ETC % "boot")
+    assert vps.activate(new, goal="boot")["outcome"] == "activated"
+    answer = reboot(vps, closure=new)
+    assert (answer["reasons"], answer["rebooted"], answer["running"]) == (["system"], True, new)
+    assert vps.whole == new
+
+
+def test_a_system_that_runs_and_has_nothing_for_the_boot_is_none(vps: Target) -> None:
+    vps.activate(vps.system(ETC % "switch"))
+    assert reboot(vps)["rebooted"] is False
+
+
+def test_a_closure_that_would_not_be_booted_is_refused(vps: Target) -> None:
+    before = boot_id(vps)
+    answer = reboot(vps, when="always", closure=vps.system(ETC % "other"))
+    assert (answer["failed"], answer["changed"]) == (True, False)
+    assert "would boot" in answer["cause"]
+    assert boot_id(vps) == before
+
+
+def test_a_machine_that_stays_away_fails_in_time(vps: Target) -> None:
+    task = start(vps, when="always", timeout=6, delay=2)
+    vps.wait_until("ls /var/lib/nix.fleet/runs/reboot-*/outcome")
+    vps.lab("exec", vps.name, "--", "systemctl", "poweroff")
+    begin = time.monotonic()
+    answer = task.result()
+    took = time.monotonic() - begin
+    vps.lab("up", vps.name)
+    assert (answer["failed"], answer["rebooted"], answer["boot_id"]["after"]) == (True, False, None), answer
+    assert "was not back within 6 s: it cannot be reached" in answer["cause"]
+    assert took < 40
+
+
+def test_a_machine_behind_a_silent_line_fails_in_time(vps: Target) -> None:
+    task = start(vps, when="always", timeout=6, delay=2)
+    vps.wait_until("ls /var/lib/nix.fleet/runs/reboot-*/outcome")
+    vps.lab("cut", vps.name)
+    begin = time.monotonic()
+    answer = task.result()
+    assert answer["failed"] is True
+    assert time.monotonic() - begin < 60
+
+
+def test_a_machine_that_comes_back_on_another_system_fails_and_both_are_named(vps: Target, plain: str) -> None:
+    new = vps.system(PARAMETERS % "fallen-back-from")
+    vps.activate(new, goal="boot")
+    # As a boot loader does that counts boots, or was told otherwise.
+    vps.says(f"echo {plain} > /boot/loader/default")
+    answer = reboot(vps)
+    assert (answer["failed"], answer["changed"], answer["rebooted"]) == (True, True, True)
+    assert (answer["expected"], answer["running"]) == (new, plain)
+    assert new in answer["cause"]
+    assert plain in answer["cause"]
+
+
+def test_a_machine_at_which_a_deployment_is_at_work_is_refused(vps: Target) -> None:
+    slow = vps.system("{ system.activationScripts.test = ''echo begun > /run/begun; sleep 6; rm -f /run/begun''; }")
+    deployment = vps.start(closure=slow)
+    vps.wait_until("test -e /run/begun")
+    answer = reboot(vps, when="always")
+    assert (answer["failed"], answer["changed"]) == (True, False)
+    assert "a deployment is running" in answer["cause"]
+    assert deployment.result()["outcome"] in ("activated", "confirmed")
+
+
+def test_no_deployment_begins_in_a_machine_that_is_about_to_go_down(vps: Target, plain: str) -> None:
+    task = start(vps, when="always", delay=6)
+    vps.wait_until("ls /var/lib/nix.fleet/runs/reboot-*/outcome")
+    answer = vps.activate(vps.system(ETC % "too late"))
+    assert (answer["outcome"], answer["changed"]) == ("refused", False), answer
+    assert task.result()["running"] == plain
+
+
+def test_a_reboot_by_somebody_else_in_the_meantime_counts_once(vps: Target) -> None:
+    task = start(vps, when="always", delay=20, timeout=40)
+    vps.wait_until("ls /var/lib/nix.fleet/runs/reboot-*/outcome")
+    boots = vps.lab.status(vps.name)["boots"]
+    vps.lab("reboot", vps.name)
+    answer = task.result()
+    assert (answer["rebooted"], answer["boot_id"]["after"]) == (True, boot_id(vps))
+    assert vps.lab.status(vps.name)["boots"] == boots + 1
+    assert vps.says(LEFTOVERS) == ""
+
+
+def test_units_that_fail_in_the_new_boot_are_told(vps: Target) -> None:
+    bad = 'systemd.services.bad = { wantedBy = [ "multi-user.target" ]; serviceConfig.ExecStart = "/bin/false"; };'
+    vps.activate(vps.system(f"{{ {bad} }}"), goal="boot")
+    answer = reboot(vps)
+    assert (answer["failed"], answer["rebooted"], answer["units_failed"]) == (False, True, ["bad.service"])
+
+
+def test_a_mac_reboots_and_activates_its_system(macbook: Target) -> None:
+    system = macbook.system()
+    assert macbook.activate(system)["outcome"] in ("activated", "unchanged", "confirmed")
+    assert reboot(macbook)["rebooted"] is False
+    before = boot_id(macbook)
+    answer = reboot(macbook, when="always", message="see you")
+    assert (answer["rebooted"], answer["running"]) == (True, system), answer
+    assert answer["boot_id"] == {"before": before, "after": boot_id(macbook)}

@@ -1,0 +1,243 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A bad change stops at the canaries or soon after, and an offline host stops nobody."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+import typing as t
+
+import pytest
+
+from ..fleet.lab import NIXOS, cut, home, lab, on, running
+from .changes import change
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..fleet.lab import Running
+    from ..fleet.project import Project, Run
+
+REST = tuple(host for host in NIXOS if host != "homelab")
+ONE_BY_ONE = {"rollout_batches": [1]}
+
+
+def roll_out(project: Project, **variables: t.Any) -> Run:
+    return project.run("nix.fleet.rollout", "-l", ",".join(NIXOS), "-e", json.dumps(variables))
+
+
+def state() -> dict[str, Running]:
+    return {host: running(host) for host in NIXOS}
+
+
+def changed(before: dict[str, Running]) -> set[str]:
+    return {host for host, now in state().items() if now.system != before[host].system}
+
+
+def summary(run: Run) -> dict[str, str]:
+    """Return each host's row of the closing table."""
+    rows = [line.split(None, 1) for line in run.output.partition("FLEET ***")[2].splitlines()]
+    return {row[0]: row[1] for row in rows if row and row[0] in NIXOS}
+
+
+def order(run: Run) -> list[str]:
+    """Return the hosts in the order in which they were allowed to begin."""
+    return [line.strip(" []").split("[")[1].rstrip("]") for line in begun(run)]
+
+
+def begun(run: Run) -> list[str]:
+    sections = run.output.split("\nTASK [")
+    return [
+        line
+        for section in sections
+        if section.startswith("Begin,")
+        for line in section.splitlines()
+        if line.startswith("ok: [")
+    ]
+
+
+def test_the_canary_goes_first_and_everyone_follows(project: Project) -> None:
+    before = state()
+    change(project)
+    run = roll_out(project)
+    assert run.rc == 0, run.output
+    assert changed(before) == set(NIXOS)
+    assert order(run)[0] == "homelab"
+    assert run.output.count("PLAY [Roll out]") == 3
+    assert "[WARNING]" not in run.output
+
+
+def test_a_fleet_without_canaries_needs_none(project: Project) -> None:
+    project.edit("inventory/nodes.nix", 'tags = [ "canary" ]; ', "")
+    change(project)
+    run = roll_out(project)
+    assert run.rc == 0, run.output
+    assert "[WARNING]" not in run.output
+
+
+def test_when_the_canary_fails_nobody_else_is_touched(project: Project) -> None:
+    before = state()
+    change(project, "homelab")
+    run = roll_out(project)
+    assert run.rc == 2
+    assert state() == before
+    assert run.hosts(failed=1) == set(NIXOS)
+    assert summary(run)["homelab"].startswith("rolled back")
+    assert {host for host, row in summary(run).items() if row.startswith("held back")} == set(REST)
+    assert "3 held back" in run.closing
+    assert "Copy]" not in "".join(run.output.split("PLAY [Roll out]")[2:]), "what is held back is not copied to"
+
+
+def test_as_many_may_fail_as_was_said(project: Project) -> None:
+    before = state()
+    change(project, "vps-de-1")
+    run = roll_out(project, **ONE_BY_ONE, deploy_max_failed=1)
+    assert run.rc == 2
+    assert changed(before) == set(NIXOS) - {"vps-de-1"}
+    assert run.hosts(failed=1) == {"vps-de-1"}
+
+
+def test_a_percentage_may_fail(project: Project) -> None:
+    change(project, "homelab")
+    assert roll_out(project, **ONE_BY_ONE, deploy_max_failed="25%").hosts(failed=1) == {"homelab"}
+
+
+def test_after_one_too_many_the_rest_is_held_back(project: Project) -> None:
+    before = state()
+    change(project, "vps-de-1")
+    run = roll_out(project, **ONE_BY_ONE)
+    assert run.rc == 2
+    assert changed(before) == {"homelab"}
+    assert "2 held back" in run.closing
+
+
+def test_what_was_deployed_can_be_undone(project: Project) -> None:
+    before = state()
+    change(project, "vps-de-1")
+    run = roll_out(project, **ONE_BY_ONE, rollout_undo=True)
+    assert run.rc == 2
+    assert changed(before) == set()
+    rows = summary(run)
+    assert rows["homelab"].startswith("undone")
+    assert rows["vps-de-1"].startswith("rolled back")
+    assert rows["vps-sg-1"].startswith("held back")
+    assert state()["homelab"].generation == before["homelab"].generation
+
+
+def test_an_offline_canary_stops_nobody(project: Project) -> None:
+    before = state()
+    change(project)
+    with cut("homelab"):
+        # It is the builder of the others too, which is another matter.
+        run = roll_out(project, deploy_build_on="controller")
+    assert run.rc == 4
+    assert changed(before) == set(REST)
+    assert run.hosts(unreachable=1) == {"homelab"}
+    assert "1 unreachable" in run.closing
+
+
+@pytest.mark.parametrize("playbook", ["nix.fleet.rollout", "nix.fleet.deploy"])
+def test_an_offline_host_need_not_fail_the_run(project: Project, playbook: str) -> None:
+    change(project)
+    with cut("vps-sg-2"):
+        run = project.run(playbook, "-l", ",".join(NIXOS), "-e", "deploy_ignore_unreachable=true")
+    assert run.rc == 0, run.output
+    assert run.hosts(failed=0, unreachable=0) == set(NIXOS)
+    assert "1 unreachable" in run.closing
+
+
+def test_offline_hosts_do_not_count_as_failed(project: Project) -> None:
+    change(project)
+    with cut("vps-de-1"):
+        run = roll_out(project, **ONE_BY_ONE)
+    assert run.rc == 4
+    assert "3 activated" in run.closing or "3 confirmed" in run.closing
+
+
+def test_one_evaluation_serves_all_batches(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    change(project)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    run = roll_out(project, **ONE_BY_ONE)
+    assert run.rc == 0, run.output
+    assert len(list((tmp_path / "cache/nix.fleet/evaluation/tasks").glob("*.json"))) == 1
+
+
+def test_batches_keep_their_distance(project: Project) -> None:
+    change(project)
+    run = roll_out(project, rollout_batches=["100%"], rollout_pause=3)
+    assert run.rc == 0, run.output
+    assert run.output.count("waits 3 s") >= 1
+
+
+def test_a_plain_deployment_holds_hosts_back_too(project: Project) -> None:
+    before = state()
+    change(project, "homelab")
+    # One at a time, and each whole way before the next begins, but of a single batch.
+    run = project.run("nix.fleet.deploy", "-l", ",".join(NIXOS), "-f", "1", "-e", "deploy_max_failed=0")
+    assert run.rc == 2
+    assert run.hosts(failed=1) == set(NIXOS)
+    assert state() == before
+    assert "3 held back" in run.closing
+
+
+# A machine that is not there, in the place of the host's.
+LOST = """
+- name: Ask the queue
+  ansible.builtin.raw: "true"
+  vars:
+    ansible_host: 127.0.0.1
+    ansible_port: 9
+    ansible_ssh_common_args: "-o HostName=127.0.0.1 -o ControlPath=none"
+  when: inventory_hostname == 'vps-sg-1'
+"""
+
+
+@pytest.mark.parametrize(
+    ("playbook", "variables"),
+    [("nix.fleet.rollout", {"rollout_batches": ["100%"]}), ("nix.fleet.deploy", {"deploy_ignore_unreachable": True})],
+)
+def test_a_host_whose_check_could_not_be_made_does_not_stay_on_the_new_system(
+    project: Project, playbook: str, variables: dict[str, t.Any]
+) -> None:
+    (project.root / "lost.yml").write_text(LOST)
+    before = state()
+    change(project)
+    variables = {"deploy_health_tasks": "lost.yml", "deploy_confirm_timeout": 15, **variables}
+    run = project.run(playbook, "-l", "vps-sg-1,vps-de-1", "-e", json.dumps(variables))
+    assert run.rc == 4, run.output
+    assert run.hosts(unreachable=1) == {"vps-sg-1"}
+    assert summary(run)["vps-sg-1"].startswith("unreachable")
+    assert summary(run)["vps-de-1"].startswith("confirmed")
+    deadline = time.monotonic() + 60
+    while running("vps-sg-1") != before["vps-sg-1"] and time.monotonic() < deadline:
+        time.sleep(2)
+    assert changed(before) == {"vps-de-1"}
+
+
+def test_a_host_that_lost_its_line_before_its_keys_is_not_activated(project: Project) -> None:
+    before = state()
+    change(project)
+    # What the key holds is asked for when everything before it has been done.
+    key = {"name": "lost", "command": [str(home() / "tests/lab/lab"), "cut", "--reset", "vps-sg-1"]}
+    variables = {"deploy_keys": [key], "deploy_ignore_unreachable": True}
+    try:
+        run = project.run("nix.fleet.deploy", "-l", "vps-sg-1", "-e", json.dumps(variables))
+    finally:
+        lab("heal", "vps-sg-1")
+    assert "1 unreachable" in run.closing
+    assert "...ignoring" in run.output.partition("Bring the keys that the new system starts with]")[2]
+    assert "Activate]" in run.output
+    assert "skipping: [vps-sg-1]" in run.output.partition("Activate]")[2].partition("TASK")[0]
+    assert changed(before) == set()
+
+
+def test_a_host_that_is_held_back_keeps_the_keys_it_has(project: Project) -> None:
+    change(project, "homelab")
+    name = f"held-{secrets.token_hex(4)}"
+    variables = {"deploy_max_failed": 0, "deploy_keys": [{"name": name, "content": "x"}]}
+    run = project.run("nix.fleet.deploy", "-l", "homelab,vps-de-1", "-f", "1", "-e", json.dumps(variables))
+    assert "1 rolled back, 1 held back" in run.closing
+    assert on("homelab", f"test -e /run/keys/{name} && echo there") == "there"
+    assert on("vps-de-1", f"test -e /run/keys/{name} || echo none") == "none"
