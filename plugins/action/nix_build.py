@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 import time
 import typing as t
@@ -97,7 +98,7 @@ class ActionModule(NixAction):
         root = Root(self.play_host, given or "", wanted=given != NO_ROOT)
         if self.on_controller:
             return on_controller(build, root, self.environment)
-        if derivation is None or not Path(derivation).exists():
+        if derivation is None or not _can_be_sent(derivation):
             return on_machine(build, root, self.shell)
         # A daemon that serves everyone listens to nobody's builders and settings.
         trusted = bool(options["builders"] or options["nix_options"])
@@ -123,6 +124,11 @@ class ActionModule(NixAction):
         if isinstance(result, Failed):
             raise result.error(host=self.play_host)
         return result.drv_path
+
+
+def _can_be_sent(derivation: str) -> bool:
+    """Whether the controller has the derivation, and a Nix to send it with."""
+    return Path(derivation).exists() and shutil.which("nix") is not None
 
 
 def _sentence(built: Built, *, dry_run: bool) -> str:

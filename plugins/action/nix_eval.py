@@ -15,12 +15,15 @@ from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, machine_of, source_
 from ..plugin_utils.errors import EvaluationError
 from ..plugin_utils.nix.evaluation_cache import EvaluationCache
 from ..plugin_utils.nix.evaluation_result import Failed
+from ..plugin_utils.nix.sending import sent
 from ..plugin_utils.nix.shared_evaluation import SharedEvaluation
 from ..plugin_utils.nix.store import store_path_name
 from ..plugin_utils.nix.task_evaluation import Request
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from ..plugin_utils.nix.source import Source
 
 THE_VALUE_ITSELF = "value: value"
 # Where an inventory says what is evaluated for a host, by option.
@@ -39,6 +42,7 @@ class ActionModule(NixAction):
         "host_variables": {"type": "dict", "default": HOST_VARIABLES},
         "eval_memory": {"type": "bytes"},
         "timeout": {"type": "int"},
+        "send_flake": {"type": "bool", "default": False},
     }
     constraints: t.ClassVar[dict[str, t.Any]] = {
         "mutually_exclusive": [["flake", "file", "expr"]],
@@ -57,6 +61,7 @@ class ActionModule(NixAction):
             machine_of(self, options),
             EvaluationCache.of_user(),
             task=f"{os.getppid()} {self._task._uuid}",
+            prepare=self._sent if options["send_flake"] and not self.on_controller else None,
         )
         answer = shared.ask(attribute, lambda: self._others(options))
         result, snapshot = answer.result, answer.snapshot
@@ -74,6 +79,9 @@ class ActionModule(NixAction):
             "changed": False,
             "msg": _sentence(attribute, found.get("drv_path"), cached=answer.cached),
         }
+
+    def _sent(self, source: Source) -> Source:
+        return sent(source, self.shell)
 
     def _others(self, options: dict[str, t.Any]) -> Iterator[str]:
         """Yield the attributes of the hosts that can be evaluated along with this one."""

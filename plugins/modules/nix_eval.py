@@ -50,6 +50,7 @@ options:
       - For O(hosts), which of a host's variables holds which of the options O(attr), O(flake), O(override_inputs), O(impure) and
         O(nix_options). Variables of the play and the role count as those of the inventory do.
       - Hosts are evaluated together with this one when they differ in none of them but that of O(attr).
+      - An entry of any other name is one more variable in which they must not differ, such as one for C(delegate_to).
     type: dict
     default:
       attr: nix_attr
@@ -63,6 +64,16 @@ options:
       - On the controller, half of what is available by default, by the kernel and the control group's limit, and for as many
         processes as it is enough for, one a CPU at most. Elsewhere there is one process, without a limit by default.
     type: bytes
+    version_added: 0.2.0
+  send_flake:
+    description:
+      - Whether O(flake), and each of O(override_inputs), that is a plain path is one of the controller, and is sent to the
+        machine that the task runs on. It arrives in that machine's store. The controller needs no Nix for it.
+      - In a Git repository these are the files that Git knows of, as they are in the working tree, and the machine evaluates
+        them as those of the commit. What is there already is not sent again.
+      - Any other flake reference is the machine's to fetch. On the controller there is nothing to send.
+    type: bool
+    default: false
     version_added: 0.2.0
   timeout:
     description:
@@ -91,6 +102,14 @@ EXAMPLES = r"""
     impure: "{{ nix_impure }}"
   delegate_to: localhost
   register: evaluated
+
+- name: Evaluate on another machine what is checked out here, where there may be no Nix
+  nix.fleet.nix_eval:
+    flake: "{{ nix_flake }}"
+    attr: "{{ nix_attr }}"
+    hosts: "{{ ansible_play_hosts_all }}"
+    send_flake: true
+  delegate_to: homelab
 
 - name: Evaluate with another nixpkgs than the locked one
   nix.fleet.nix_eval:

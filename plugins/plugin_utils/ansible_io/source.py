@@ -34,14 +34,15 @@ def machine_of(action: NixAction, options: dict[str, t.Any]) -> Machine:
 
 
 def source_of(action: NixAction, options: dict[str, t.Any]) -> Source:
-    """Return the source that the options name; on the controller, relative paths start at the playbook."""
+    """Return the source that the options name; paths of the controller that are relative start at the playbook."""
 
     base = action._loader.get_basedir()
     flake, file = options["flake"], options["file"]
     overrides = {name: str(reference) for name, reference in options["override_inputs"].items()}
-    if action.on_controller:
+    if action.on_controller and file is not None:
+        file = absolute_path(file, base)
+    if action.on_controller or options.get("send_flake"):
         flake = absolute_flake(flake, base) if flake is not None else None
-        file = absolute_path(file, base) if file is not None else None
         overrides = {name: absolute_flake(reference, base) for name, reference in overrides.items()}
     return Source(
         flake=flake,

@@ -94,7 +94,7 @@ class Controller:
             raise NixError(
                 f"there is no {argv[0]} on the controller",
                 command=argv[:1],
-                advice="install Nix there, or evaluate and build on a machine that has it (delegate_to, deploy_build_on)",
+                advice="install Nix there, or have a builder evaluate and build (deploy_evaluate_on: builder, deploy_build_on)",
             ) from missing
         except (OSError, ValueError) as error:
             # A value error is that of an argument with a null character.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 import typing as t
 
@@ -22,6 +23,7 @@ if t.TYPE_CHECKING:
     from .evaluation_cache import EvaluationCache
     from .evaluation_journal import Answer, Journal
     from .machine import Machine
+    from .source import Source
     from .task_evaluation import Request
 
 SHORTEST_POLL = 0.02
@@ -39,12 +41,23 @@ class SharedEvaluation:
     Whoever comes first has all evaluated. On the controller a process of the task's own does it, so that each host, the
     first one too, goes on as soon as its own result is there. Elsewhere, where results only come with the end of the
     command, the first host waits for all.
+
+    ``prepare`` has the source where the machine finds it, and says how it is called there. It is asked once for all hosts.
     """
 
-    def __init__(self, request: Request, machine: Machine, cache: EvaluationCache, *, task: str) -> None:
+    def __init__(
+        self,
+        request: Request,
+        machine: Machine,
+        cache: EvaluationCache,
+        *,
+        task: str,
+        prepare: Callable[[Source], Source] | None = None,
+    ) -> None:
         self._request = request
         self._machine = machine
         self._cache = cache
+        self._prepare = prepare
         self._lock = request.key(machine)
         self._task = key(self._lock, task)
 
@@ -79,9 +92,14 @@ class SharedEvaluation:
 
     def _begin(self, attribute: str, others: Callable[[], Iterable[str]], journal: Journal, lock: t.IO[str]) -> None:
         """Tell of what is known, and have the rest evaluated."""
+        try:
+            request = self._prepared()
+        except EvaluationError as error:
+            journal.tell_failure(Failed(error.cause, error.command, error.log, error.advice))
+            return
         # How much memory there is elsewhere is not known, and one process is enough of a load.
-        budget = Budget(self._request.memory)
-        evaluation = TaskEvaluation(self._request, self._machine, self._cache, budget, task=self._task)
+        budget = Budget(request.memory)
+        evaluation = TaskEvaluation(request, self._machine, self._cache, budget, task=self._task)
         wanted = evaluation.tell_known(
             [attribute, *(name for name in others() if name not in journal.results)], journal.snapshot
         )
@@ -89,6 +107,11 @@ class SharedEvaluation:
         if not wanted or journal.snapshot is None:
             return
         if isinstance(self._machine, Controller):
-            begin(self._request, self._machine, self._cache, lock, self._task, wanted, journal.snapshot)
+            begin(request, self._machine, self._cache, lock, self._task, wanted, journal.snapshot)
         else:
             evaluation.evaluate(wanted, journal.snapshot)
+
+    def _prepared(self) -> Request:
+        if self._prepare is None:
+            return self._request
+        return dataclasses.replace(self._request, source=self._prepare(self._request.source))

@@ -38,6 +38,8 @@ class Source:
     arguments: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     impure: bool = False
     options: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    # Of a flake whose files were sent with changes that are not committed, which Nix cannot be told.
+    dirty_revision: str | None = None
 
     def __post_init__(self) -> None:
         if self.flake is not None and "#" in self.flake:

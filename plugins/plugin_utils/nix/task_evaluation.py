@@ -126,7 +126,10 @@ def take_snapshot(source: Source, machine: Machine, timeout: float | None = None
     cause = (log.cause or f"Nix ended with exit code {completed.rc}").splitlines()[0]
     if completed.ok:
         try:
-            return Snapshot.from_json(completed.stdout)
+            snapshot = Snapshot.from_json(completed.stdout)
+            if source.dirty_revision is None:
+                return snapshot
+            return dataclasses.replace(snapshot, revision=source.dirty_revision, dirty=True)
         except ValueError as error:
             cause = f"Nix was to say which revision it is, and said something else ({error})"
     return Failed(f"{source.name}: {cause}", tuple(readable(command)), log.text, advice_for(log.text))

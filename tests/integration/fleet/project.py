@@ -49,6 +49,8 @@ class Project:
     """A directory with an inventory, a flake and a playbook of its own."""
 
     root: Path
+    # Where programs are found; by default, the tools of this clone first.
+    path: str = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
 
     @classmethod
     def copied_to(cls, directory: Path) -> Project:
@@ -80,7 +82,7 @@ class Project:
                 "ANSIBLE_NOCOLOR": "1",
                 "COLUMNS": "100",
                 "LC_ALL": "C.UTF-8",
-                "PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}",
+                "PATH": self.path,
             },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

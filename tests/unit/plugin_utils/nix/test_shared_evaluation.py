@@ -12,6 +12,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import EvaluationError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix import shared_evaluation
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation_cache import (
     EvaluationCache,
@@ -160,6 +161,35 @@ def test_another_machine_shares_nothing(cache: EvaluationCache) -> None:
     ask(here, cache, "a")
     ask(there, cache, "a")
     assert len(there.evaluated) == 1
+
+
+def test_what_is_sent_is_sent_once_for_all_hosts(cache: EvaluationCache) -> None:
+    machine = TableMachine({"a": "good", "b": "good"}, name="homelab")
+    prepared = []
+
+    def prepare(source: Source) -> Source:
+        prepared.append(source)
+        return Source(flake="path:/nix/store/fleet")
+
+    for name in "ab":
+        SharedEvaluation(Request(FLAKE), machine, cache, task="1", prepare=prepare).ask(name, lambda: iter("ab"))
+    assert prepared == [FLAKE]
+
+
+def test_what_cannot_be_sent_is_tried_once_for_all_hosts(cache: EvaluationCache) -> None:
+    machine = TableMachine({"a": "good", "b": "good"}, name="homelab")
+    tried = []
+
+    def prepare(source: Source) -> Source:
+        tried.append(source)
+        raise EvaluationError("there is no Git on the controller")
+
+    for name in "ab":
+        shared = SharedEvaluation(Request(FLAKE), machine, cache, task="1", prepare=prepare)
+        result = shared.ask(name, lambda: iter("ab")).result
+        assert isinstance(result, Failed)
+        assert result.cause == "there is no Git on the controller"
+    assert len(tried) == 1
 
 
 def test_a_flake_that_cannot_be_read_is_asked_once_for_all_hosts(cache: EvaluationCache) -> None:

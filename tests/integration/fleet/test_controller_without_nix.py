@@ -1,0 +1,123 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A controller that has no Nix, as in a container of AWX: hosts' builders evaluate what is checked out here, and build it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+
+import pytest
+
+from .lab import ROOT, running
+from .project import Project
+
+INPUTS = ("nixpkgs", "nix-darwin", "home-manager", "nix-on-droid")
+HOSTS = ("vps-sg-1", "macbook")
+
+
+@pytest.fixture
+def without_nix(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The example project as such a controller has it: nodes in JSON, in a Git repository, and no Nix on PATH."""
+    nodes = project.root / "inventory" / "nodes.nix"
+    nodes.with_suffix(".json").write_text(nix("eval", "--json", "--file", str(nodes)))
+    nodes.unlink()
+    project.edit("flake.nix", "inventory/nodes.nix", "inventory/nodes.json")
+    project.edit("inventory/fleet.nix.yml", "nodes: nodes.nix", "nodes: nodes.json")
+    inputs = tmp_path_factory.mktemp("inputs")
+    shutil.copytree(ROOT / "tests" / "lab" / "standins", inputs, dirs_exist_ok=True)
+    (project.root / "inventory" / "group_vars" / "all" / "place.yml").write_text(
+        json.dumps(
+            {
+                "deploy_evaluate_on": "builder",
+                "deploy_build_on": "homelab",
+                # Paths of the controller, which are sent like the flake.
+                "deploy_override_inputs": {name: str(inputs / name) for name in INPUTS},
+            }
+        )
+    )
+    commit(project)
+    programs = tmp_path_factory.mktemp("programs")
+    for tool in (ROOT / ".venv" / "bin").iterdir():
+        if not tool.name.startswith("nix"):
+            (programs / tool.name).symlink_to(tool)
+    path = ":".join([str(programs), *(each for each in os.defpath.split(":") if each), "/usr/sbin", "/sbin"])
+    assert shutil.which("nix", path=path) is None
+    return dataclasses.replace(project, path=path)
+
+
+def test_hosts_are_deployed_and_an_unchanged_fleet_is_left_alone(without_nix: Project) -> None:
+    change(without_nix)
+    run = without_nix.run("deploy.yml", "-l", ",".join(HOSTS), "-v")
+    assert run.hosts(failed=0, unreachable=0) == set(HOSTS), run.output
+    assert f"flake_revision: {head(without_nix)}" in run.output
+    deployed = {host: running(host) for host in HOSTS}
+    again = without_nix.run("deploy.yml", "-l", ",".join(HOSTS), "-v")
+    assert again.hosts(changed=0, failed=0) == set(HOSTS), again.output
+    # The builder still has the derivations.
+    assert "cached: false" not in again.output
+    assert {host: running(host) for host in HOSTS} == deployed
+
+
+def test_the_builder_comes_to_the_derivation_that_a_controller_with_nix_would(without_nix: Project) -> None:
+    change(without_nix)
+    run = without_nix.run("nix.fleet.build", "-l", "vps-sg-1", "-v")
+    assert run.rc == 0, run.output
+    found = re.search(r"drv_path: (\S+)", run.output)
+    assert found is not None, run.output
+    variables = json.loads((without_nix.root / "inventory/group_vars/all/place.yml").read_text())
+    overrides = [
+        word for name, path in variables["deploy_override_inputs"].items() for word in ("--override-input", name, path)
+    ]
+    attribute = f"{without_nix.root}#nixosConfigurations.vps-sg-1.config.system.build.toplevel.drvPath"
+    assert found[1] == nix("eval", "--raw", "--no-write-lock-file", *overrides, attribute)
+
+
+def test_a_check_says_what_would_change_and_changes_nothing(without_nix: Project) -> None:
+    change(without_nix)
+    before = running("vps-sg-1")
+    run = without_nix.run("nix.fleet.diff", "-l", "vps-sg-1")
+    assert run.rc == 0, run.output
+    assert run.counts("vps-sg-1")["changed"] > 0
+    assert running("vps-sg-1") == before
+
+
+def test_what_cannot_be_evaluated_there_is_told_as_ever(without_nix: Project) -> None:
+    without_nix.edit("nix/roles/web.nix", "</title>", "</title> ${missing}")
+    run = without_nix.run("deploy.yml", "-l", "vps-sg-1,vps-sg-2")
+    assert run.hosts(failed=1) == {"vps-sg-1", "vps-sg-2"}, run.output
+    assert "undefined variable 'missing'" in run.output
+
+
+def change(project: Project) -> None:
+    """Commit a change of every web server and Mac."""
+    project.edit("nix/roles/web.nix", "</title>", f" {secrets.token_hex(4)}</title>")
+    commit(project)
+
+
+def commit(project: Project) -> None:
+    git(project, "init", "--quiet")
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message", "fleet")
+
+
+def head(project: Project) -> str:
+    return git(project, "rev-parse", "HEAD")
+
+
+def git(project: Project, *arguments: str) -> str:
+    identity = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+    return output("git", "-C", str(project.root), *identity, *arguments)
+
+
+def nix(*arguments: str) -> str:
+    return output("nix", "--extra-experimental-features", "nix-command flakes", *arguments)
+
+
+def output(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
