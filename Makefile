@@ -38,7 +38,7 @@ unit: $(TOOLS) ## the unit tests: the inner loop
 
 .PHONY: unit-all
 unit-all: $(TOOLS) ## with the slow ones, and on the oldest and the newest ansible-core where their Pythons are here
-	@tests/run/unit .venv --numprocesses 4 && PYTEST_ADDOPTS="-m 'not slow'" tests/run/versions tests/run/unit
+	@tests/run/unit .venv --numprocesses 4 && PYTEST_ADDOPTS="-m 'not slow' --numprocesses 4" tests/run/versions tests/run/unit
 
 .PHONY: lint
 lint: $(TOOLS) ## everything that reads the source and runs none of it

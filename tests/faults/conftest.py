@@ -48,10 +48,7 @@ class Ground:
         if name not in self._whole:
             # Whatever the last row has left there.
             self.lab("down", name)
-            brought_up = self.lab.try_to("up", name)
-            if brought_up.returncode == 3:
-                pytest.skip(brought_up.stderr.strip())
-            assert brought_up.returncode == 0, brought_up.stdout + brought_up.stderr
+            self.lab.bring_up(name)
         return machine
 
     def project(self) -> Project:

@@ -34,6 +34,13 @@ class Lab:
         assert done.returncode == 0, f"lab {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout
 
+    def bring_up(self, *hosts: str) -> None:
+        """Have hosts up, all when none is named; skip the test on a machine that cannot carry them."""
+        done = self.try_to("up", *hosts)
+        if done.returncode == 3:
+            pytest.skip(done.stderr.strip())
+        assert done.returncode == 0, done.stdout + done.stderr
+
     def ssh(self, host: str, command: str, *options: str, text: str = "") -> subprocess.CompletedProcess[str]:
         arguments = ["ssh", "-F", str(self.root / ".lab/ssh_config"), *options, host, command]
         return subprocess.run(arguments, input=text, capture_output=True, text=True, check=False, timeout=120)
@@ -76,8 +83,5 @@ def new_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 def lab(new_lab: Callable[[str], Lab]) -> Lab:
     """A lab with the whole named fleet up."""
     lab = new_lab("fleet")
-    brought_up = lab.try_to("up")
-    if brought_up.returncode == 3:
-        pytest.skip(brought_up.stderr.strip())
-    assert brought_up.returncode == 0, brought_up.stdout + brought_up.stderr
+    lab.bring_up()
     return lab

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import time
 import typing as t
@@ -152,17 +151,7 @@ class Target(Machine):
 def fleet(new_lab: Callable[[str], Lab]) -> Lab:
     """A rehearsal fleet of one host a platform."""
     lab = new_lab("activation")
-    brought_up = lab.try_to("up", *HOSTS)
-    if brought_up.returncode == 3:
-        pytest.skip(brought_up.stderr.strip())
-    assert brought_up.returncode == 0, brought_up.stdout + brought_up.stderr
-    # Where the controller has a Nix of its own, the lab brings none.
-    programs = lab.root / ".lab" / "bin"
-    programs.mkdir(exist_ok=True)
-    for name in ("nix", "nix-store"):
-        found = shutil.which(name)
-        if not (programs / name).exists() and found is not None:
-            (programs / name).symlink_to(found)
+    lab.bring_up(*HOSTS)
     return lab
 
 

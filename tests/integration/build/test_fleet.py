@@ -10,7 +10,7 @@ import typing as t
 import pytest
 
 from ..evaluation.project import ROOT, Project, interrupt, running, wait_until
-from ..fleet.lab import HOSTS, home, lab, on
+from ..fleet.lab import HOSTS, home, lab, new_fleet, on
 
 LONG = "sleep 98714"
 DRV = {"drv_path": "{{ evaluated.drv_path }}"}
@@ -44,8 +44,7 @@ class Elsewhere(Project):
 
 @pytest.fixture(scope="module", autouse=True)
 def _fleet() -> None:
-    lab("up", *HOSTS)
-    lab("heal", *HOSTS)
+    new_fleet(*HOSTS)
 
 
 @pytest.fixture

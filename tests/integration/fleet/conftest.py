@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every test gets a project of its own; all of them share the rehearsal fleet, whose lines are whole when one begins."""
+"""Every file of tests gets a rehearsal fleet of its own, and every test a project."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ import typing as t
 
 import pytest
 
-from .lab import HOSTS, lab
+from .lab import HOSTS, new_fleet
 from .project import Project
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def fleet() -> None:
-    """Have the rehearsal fleet up."""
-    lab("up", *HOSTS)
-    lab("heal", *HOSTS)
+    """Have all hosts up, as new."""
+    new_fleet(*HOSTS)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import os
 import shutil
 import subprocess
 import tempfile
@@ -27,11 +26,8 @@ SYSTEM = "/nix/var/nix/profiles/system"
 
 @functools.cache
 def home() -> Path:
-    """Return the clone whose fleet this process rehearses on: this one, or one of its own for each worker of many."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER")
-    if worker is None:
-        return ROOT
-    made = Path(tempfile.mkdtemp(prefix=f"nix-fleet-{worker}-"))
+    """Return the clone whose fleet this process rehearses on: one of its own, since tests leave nothing as it was."""
+    made = Path(tempfile.mkdtemp(prefix="rehearsal-"))
     for part in ("tests/lab", *PROJECT):
         if (ROOT / part).is_dir():
             shutil.copytree(ROOT / part, made / part, ignore=shutil.ignore_patterns("lab.yml", "__pycache__"))
@@ -41,8 +37,8 @@ def home() -> Path:
 
 
 def leave_home() -> None:
-    """Take down the fleet that a worker has had for itself."""
-    if home.cache_info().currsize and home() != ROOT:
+    """Take down the fleet that this process has had for itself."""
+    if home.cache_info().currsize:
         subprocess.run([home() / "tests/lab/lab", "down"], capture_output=True, check=False)
         shutil.rmtree(home(), ignore_errors=True)
 
@@ -52,6 +48,12 @@ def lab(*arguments: str) -> str:
     done = subprocess.run([home() / "tests/lab/lab", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def new_fleet(*hosts: str) -> None:
+    """Have these hosts, none of which has ever been deployed to."""
+    lab("down")
+    lab("up", *hosts)
 
 
 def on(host: str, script: str, *arguments: str) -> str:

@@ -8,7 +8,6 @@ import secrets
 import typing as t
 
 from .lab import cut, running
-from .project import ended
 
 if t.TYPE_CHECKING:
     from .project import Project
@@ -73,20 +72,6 @@ def test_the_summary_says_why_and_what_next(servers: Project) -> None:
     assert "evaluation:" in report
     assert "next:" in report
     assert max(map(len, report.splitlines()[1:])) <= 100
-
-
-def test_of_two_deployments_at_once_both_end_and_the_host_is_whole(servers: Project) -> None:
-    changed_greeting(servers)
-    runs = [servers.start("deploy.yml", "-l", "vps-sg-1,vps-sg-2") for _run in range(2)]
-    first, second = (ended(run) for run in runs)
-    assert 0 in (first.rc, second.rc), first.output + second.output
-    for run in (first, second):
-        assert run.rc == 0 or "another deployment" in run.output, run.output
-    for host in ("vps-sg-1", "vps-sg-2"):
-        now = running(host)
-        assert now.system == now.default
-    again = servers.run("deploy.yml", "-l", "vps-sg-1,vps-sg-2")
-    assert again.hosts(changed=0) == {"vps-sg-1", "vps-sg-2"}
 
 
 def test_a_mistyped_variable_is_told_before_anything_is_done(servers: Project) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.nix.fleet.tests.integration.fleet.lab import home, lab, on
-from ansible_collections.nix.fleet.tests.integration.fleet.project import Project
+from ..fleet.lab import home, new_fleet, on
+from ..fleet.project import Project
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,10 +22,15 @@ GOOD, BAD = "vps-sg-1", "vps-sg-2"
 LOGIN_SHELL = "/opt/hostile"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def fleet() -> None:
+    """Have both hosts and their builder up, as new."""
+    new_fleet(GOOD, BAD, "homelab")
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """Return a project that both hosts run."""
-    lab("up", GOOD, BAD, "homelab")
     made = Project.copied_to(tmp_path)
     run = made.run("deploy.yml", "-l", f"{GOOD},{BAD}")
     assert run.rc == 0, run.output

@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ansible_collections.nix.fleet.tests.integration.fleet.project import Project, Run
+    from ..fleet.project import Project, Run
 
 pytestmark = pytest.mark.thorough
 

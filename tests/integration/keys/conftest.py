@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every test gets a project of its own, and secrets that nobody has seen; all share this clone's rehearsal fleet."""
+"""Every test gets a project of its own, and secrets that nobody has seen."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ import typing as t
 
 import pytest
 
-from ..fleet.lab import HOSTS, lab
+from ..fleet.conftest import fleet, project
 from ..fleet.project import Project, Run
 
-if t.TYPE_CHECKING:
-    from pathlib import Path
+__all__ = ["fleet", "project"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,19 +51,6 @@ class Keys:
         answer = self.answer(host)
         assert not answer.get("failed"), answer
         return {file["name"]: file["changes"] for file in answer["files"]}
-
-
-@pytest.fixture(scope="session", autouse=True)
-def fleet() -> None:
-    """Have the rehearsal fleet up."""
-    lab("up", *HOSTS)
-    lab("heal", *HOSTS)
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """Return a copy of the example project that the test may edit."""
-    return Project.copied_to(tmp_path)
 
 
 @pytest.fixture

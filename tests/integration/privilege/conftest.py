@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ..fleet.lab import ROOT, lab, on
+from ..fleet.lab import ROOT, new_fleet, on
 from ..fleet.project import Project, Run
 
 HOST = "vps-de-1"
@@ -22,16 +22,12 @@ PASSWORD = "it's $(a) p4ss"
 HERE = Path(__file__).parent
 
 
-@pytest.fixture(scope="session", autouse=True)
-def fleet() -> t.Iterator[None]:
-    """Have the builder and the server up, and the server as it was at the end."""
-    lab("up", "homelab", HOST)
-    lab("heal", "homelab", HOST)
-    yield
-    on(HOST, f"printf '{NOTHING_ASKED}' >/etc/sudoers.d/lab; rm -f /etc/doas.conf; usermod -p '*' deploy; {NO_RUN0}")
+@pytest.fixture(scope="module", autouse=True)
+def fleet() -> None:
+    """Have the builder and the server up, as new."""
+    new_fleet("homelab", HOST)
 
 
-NOTHING_ASKED = "deploy ALL=(ALL:ALL) NOPASSWD: ALL\\n"
 RULES = "/etc/polkit-1/rules.d/60-run0.rules"
 NO_RUN0 = f"rm -f {RULES}"
 

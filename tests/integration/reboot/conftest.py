@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import shutil
 import typing as t
 from collections.abc import Callable
 
@@ -23,16 +22,7 @@ BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 def fleet(new_lab: Callable[[str], Lab]) -> Lab:
     """A rehearsal fleet of one host a platform that reboots."""
     lab = new_lab("reboot")
-    brought_up = lab.try_to("up", *HOSTS)
-    if brought_up.returncode == 3:
-        pytest.skip(brought_up.stderr.strip())
-    assert brought_up.returncode == 0, brought_up.stdout + brought_up.stderr
-    programs = lab.root / ".lab" / "bin"
-    programs.mkdir(exist_ok=True)
-    for name in ("nix", "nix-store"):
-        found = shutil.which(name)
-        if not (programs / name).exists() and found is not None:
-            (programs / name).symlink_to(found)
+    lab.bring_up(*HOSTS)
     return lab
 
 

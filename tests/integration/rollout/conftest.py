@@ -8,18 +8,17 @@ import typing as t
 
 import pytest
 
-from ..fleet.lab import NIXOS, lab
+from ..fleet.lab import NIXOS, new_fleet
 from ..fleet.project import Project
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def fleet() -> None:
-    """Have the rehearsal fleet up."""
-    lab("up", *NIXOS)
-    lab("heal", *NIXOS)
+    """Have the NixOS hosts up, as new."""
+    new_fleet(*NIXOS)
 
 
 @pytest.fixture

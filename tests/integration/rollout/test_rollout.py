@@ -161,7 +161,7 @@ def test_one_evaluation_serves_all_batches(project: Project, tmp_path: Path, mon
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     run = roll_out(project, **ONE_BY_ONE)
     assert run.rc == 0, run.output
-    assert len(list((tmp_path / "cache/nix.fleet/evaluation/tasks").glob("*.json"))) == 1
+    assert len(list((tmp_path / "cache/nix.fleet/evaluation/tasks").glob("*.jsonl"))) == 1
 
 
 def test_batches_keep_their_distance(project: Project) -> None:

@@ -15,10 +15,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.nix.fleet.tests.integration.fleet.changes import change_everything
-from ansible_collections.nix.fleet.tests.integration.fleet.lab import lab, on
-from ansible_collections.nix.fleet.tests.integration.fleet.project import Project
-
+from ..fleet.changes import change_everything
+from ..fleet.lab import new_fleet, on
+from ..fleet.project import Project
 from .processes import Onlooker
 
 if t.TYPE_CHECKING:
@@ -51,7 +50,7 @@ class Rehearsal:
 @pytest.fixture(scope="module")
 def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """Deploy something new to every kind of login, and then something that does not evaluate, while somebody looks."""
-    lab("up", *HOSTS)
+    new_fleet(*HOSTS)
     project = Project.copied_to(tmp_path_factory.mktemp("project"))
     change_everything(project)
     token = secrets.token_hex(20)
