@@ -14,14 +14,13 @@ import typing as t
 import pytest
 from jsonschema import Draft202012Validator
 
-from .lab import ROOT
+from .lab import ROOT, home
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
     from .project import Project
 
-LAB = ROOT / ".lab"
 SCHEMA = json.loads((ROOT / "docs/schemas/report-1.json").read_text())
 
 
@@ -30,19 +29,20 @@ class Job:
 
     def __init__(self, project: Project, directory: Path) -> None:
         self.root, self.directory = project.root, directory
+        lab = home() / ".lab"
         (self.root / "ci").mkdir()
         shutil.copy2(ROOT / "examples/ci/fleet", self.root / "ci/fleet")
         places = re.sub(
-            r"(?mi)^\s*(IdentityFile|(User|Global)KnownHostsFile) .*\n", "", (LAB / "ssh_config").read_text()
+            r"(?mi)^\s*(IdentityFile|(User|Global)KnownHostsFile) .*\n", "", (lab / "ssh_config").read_text()
         )
         (directory / "ssh_config").write_text(places)
-        lab = self.root / "inventory/group_vars/all/lab.yml"
-        settings = lab.read_text().replace(str(LAB / "ssh_config"), str(directory / "ssh_config"))
+        variables = self.root / "inventory/group_vars/all/lab.yml"
+        settings = variables.read_text().replace(str(lab / "ssh_config"), str(directory / "ssh_config"))
         # No connection that another run has left standing.
         settings = re.sub(
             r"(?m)^ansible_control_path_dir: .*$", f'ansible_control_path_dir: "{directory}/cp"', settings
         )
-        lab.write_text(settings)
+        variables.write_text(settings)
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         variables = {
@@ -75,15 +75,21 @@ class Job:
 
 
 @pytest.fixture
+def lab() -> Path:
+    """Return where the fleet keeps the keys of its hosts, and the one that opens them."""
+    return home() / ".lab"
+
+
+@pytest.fixture
 def job(servers: Project, tmp_path_factory: pytest.TempPathFactory) -> Job:
     return Job(servers, tmp_path_factory.mktemp("job"))
 
 
-def test_a_job_builds_without_a_key_compares_with_one_and_deploys(job: Job) -> None:
+def test_a_job_builds_without_a_key_compares_with_one_and_deploys(job: Job, lab: Path) -> None:
     page = job.root / "nix/roles/web.nix"
     page.write_text(page.read_text().replace("</title>", f" {os.urandom(4).hex()}</title>"))
-    key = (LAB / "keys/client").read_text()
-    shutil.copy2(LAB / "known_hosts", job.root / "ci/known_hosts")
+    key = (lab / "keys/client").read_text()
+    shutil.copy2(lab / "known_hosts", job.root / "ci/known_hosts")
 
     built = job.run("build", "--limit", "vps-sg-2", "--extra-vars", "deploy_build_on=controller")
     assert built.returncode == 0, built.stdout
@@ -102,12 +108,12 @@ def test_a_job_builds_without_a_key_compares_with_one_and_deploys(job: Job) -> N
     assert [stage["stage"] for stage in host["stages"]][:4] == ["evaluation", "build", "copy", "activation"]
 
 
-def test_a_host_with_another_key_than_it_should_have_is_not_deployed_to(job: Job) -> None:
-    another = " ".join((LAB / "keys/homelab.pub").read_text().split()[:2])
-    known = "\n".join(f"{line.split()[0]} {another}" for line in (LAB / "known_hosts").read_text().splitlines())
+def test_a_host_with_another_key_than_it_should_have_is_not_deployed_to(job: Job, lab: Path) -> None:
+    another = " ".join((lab / "keys/homelab.pub").read_text().split()[:2])
+    known = "\n".join(f"{line.split()[0]} {another}" for line in (lab / "known_hosts").read_text().splitlines())
     run = job.run(
         *("deploy", "--limit", "vps-sg-2", "--extra-vars", "deploy_build_on=controller"),
-        SSH_PRIVATE_KEY=str(LAB / "keys/client"),
+        SSH_PRIVATE_KEY=str(lab / "keys/client"),
         SSH_KNOWN_HOSTS=known,
     )
     assert run.returncode == 4, run.stdout
