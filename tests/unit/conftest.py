@@ -14,6 +14,8 @@ SLOW = (
     "plugin_utils/activation/supervisor",
     "plugin_utils/health/test_target.py",
     "plugin_utils/test_process.py",
+    "examples/test_execution_environment.py",
+    "playbooks",
 )
 
 

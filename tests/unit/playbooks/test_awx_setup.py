@@ -1,0 +1,159 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What AWX is told to have: each object as the modules of AWX take it, and each name that one has for another is there.
+
+The collection infra.aap_configuration is stood in for by a role of the same name that writes down what it was given.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+ROOT = Path(__file__).resolve().parents[3]
+PUBLISHED = json.loads((Path(__file__).parent / "awx_modules.json").read_text())
+LISTS: dict[str, str] = PUBLISHED["lists"]
+PLAYBOOK = "playbooks/awx_setup.yml"
+GIVEN = {"awx_project_url": "https://git.example/fleet.git", "awx_image": "registry.example/fleet:1"}
+# By AWX, "JSON for survey_spec" in its documentation of the API.
+SURVEY_TYPES = {"text", "textarea", "password", "multiplechoice", "multiselect", "integer", "float"}
+WRITE_DOWN = """
+- ansible.builtin.copy:
+    content: "{{ dict(names | zip(names | map('extract', vars))) | to_json }}"
+    dest: "{{ written }}"
+    mode: "0600"
+"""
+
+Objects: t.TypeAlias = dict[str, list[dict[str, t.Any]]]
+
+
+def play(directory: Path, **variables: t.Any) -> subprocess.CompletedProcess[str]:
+    """Run the playbook with the stand-in."""
+    role = directory / "ansible_collections/infra/aap_configuration/roles/dispatch/tasks"
+    role.mkdir(parents=True)
+    (role / "main.yml").write_text(WRITE_DOWN)
+    extra = json.dumps({"written": str(directory / "written.json"), "names": sorted(LISTS), **variables})
+    return subprocess.run(
+        ["ansible-playbook", PLAYBOOK, "-i", "localhost,", "-e", extra],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(directory), "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def objects_of(directory: Path, **variables: t.Any) -> Objects:
+    """Return what the playbook asks for."""
+    done = play(directory, **GIVEN, **variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return t.cast("Objects", json.loads((directory / "written.json").read_text()))
+
+
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory: pytest.TempPathFactory) -> Objects:
+    """What is asked for when nothing but what is needed is said, and a key."""
+    return objects_of(tmp_path_factory.mktemp("awx"), awx_machine_key="a key")
+
+
+def faults(module: str, item: dict[str, t.Any]) -> list[str]:
+    """Return what the module of AWX would find wrong."""
+    return list(ArgumentSpecValidator(PUBLISHED["modules"][module]).validate(item).error_messages)
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_each_object_is_as_its_module_takes_it(objects: Objects, name: str) -> None:
+    assert objects[name]
+    for item in objects[name]:
+        nodes = item.pop("simplified_workflow_nodes", [])
+        assert not faults(LISTS[name], item)
+        assert not [
+            fault for node in nodes for fault in faults("workflow_job_template_node", {**node, "workflow": "w"})
+        ]
+        item |= {"simplified_workflow_nodes": nodes} if nodes else {}
+
+
+def test_each_name_is_one_of_an_object_that_is_asked_for(objects: Objects) -> None:
+    names = {name: {item["name"] for item in items} for name, items in objects.items()}
+    (source,) = objects["controller_inventory_sources"]
+    assert source["source_project"] in names["controller_projects"]
+    assert source["inventory"] in names["controller_inventories"]
+    for user in (source, *objects["controller_templates"]):
+        assert user["execution_environment"] in names["controller_execution_environments"]
+    for template in objects["controller_templates"]:
+        assert template["project"] in names["controller_projects"]
+        assert template["inventory"] in names["controller_inventories"]
+        assert set(template["credentials"]) <= names["controller_credentials"]
+    for schedule in objects["controller_schedules"]:
+        assert schedule["unified_job_template"] in names["controller_templates"]
+
+
+def test_each_playbook_is_one_that_the_project_has_and_awx_finds(objects: Objects) -> None:
+    for template in objects["controller_templates"]:
+        file = ROOT / "examples/jobs" / template["playbook"]
+        file = file if file.exists() else ROOT / template["playbook"]
+        (play,) = yaml.safe_load(file.read_text())
+        assert play["ansible.builtin.import_playbook"] == f"nix.fleet.{file.stem}"
+        assert (ROOT / "playbooks" / file.name).exists()
+
+
+def test_each_answer_to_a_survey_is_a_variable_that_is_read_and_has_a_default_that_it_may_have(
+    objects: Objects,
+) -> None:
+    sources = [*(ROOT / "playbooks").glob("*.yml"), *(ROOT / "roles").glob("*/meta/argument_specs.yml")]
+    text = "".join(path.read_text() for path in sources)
+    for template in objects["controller_templates"]:
+        for question in template.get("survey_spec", {"spec": []})["spec"]:
+            assert question["variable"] in text
+            assert question["type"] in SURVEY_TYPES
+            assert question["default"] in question.get("choices", [question["default"]])
+
+
+def test_the_choices_of_the_survey_are_those_of_the_role(objects: Objects) -> None:
+    specs = yaml.safe_load((ROOT / "roles/deploy/meta/argument_specs.yml").read_text())["argument_specs"]["main"]
+    (deploy,) = (item for item in objects["controller_templates"] if item["playbook"] == "deploy.yml")
+    for question in deploy["survey_spec"]["spec"]:
+        assert question.get("choices") == specs["options"][question["variable"]].get("choices")
+
+
+def test_a_release_is_built_then_approved_then_tried_on_the_canaries_then_on_all(objects: Objects) -> None:
+    (workflow,) = objects["controller_workflows"]
+    nodes = {node["identifier"]: node for node in workflow["simplified_workflow_nodes"]}
+    order, name = [], "build"
+    while name:
+        order.append(name)
+        (name,) = nodes[name].get("success_nodes", [""])
+    assert order == ["build", "approve", "canary", "all"] == list(nodes)
+    assert nodes["canary"]["limit"] == "canary"
+    prompting = {item["name"]: item for item in objects["controller_templates"]}
+    assert prompting[nodes["canary"]["unified_job_template"]]["ask_limit_on_launch"]
+
+
+def test_whoever_launches_is_asked_for_a_limit_tags_and_whether_to_only_check(objects: Objects) -> None:
+    for template in objects["controller_templates"]:
+        assert template["ask_limit_on_launch"]
+        assert template["ask_tags_on_launch"]
+        if template["playbook"] in {"deploy.yml", "rollout.yml", "rollback.yml"}:
+            assert template["ask_job_type_on_launch"]
+
+
+def test_without_a_key_a_credential_that_exists_is_used(tmp_path: Path) -> None:
+    asked = objects_of(tmp_path, awx_machine_credential="Servers", awx_name="Edge", awx_slices=3)
+    assert asked["controller_credentials"] == []
+    (deploy,) = (item for item in asked["controller_templates"] if item["name"] == "Edge deploy")
+    assert deploy["credentials"] == ["Servers"]
+    assert deploy["job_slice_count"] == 3
+
+
+def test_what_is_missing_is_said_before_anything_is_done(tmp_path: Path) -> None:
+    done = play(tmp_path)
+    assert done.returncode == 2
+    assert "awx_project_url" in done.stdout + done.stderr
+    assert not (tmp_path / "written.json").exists()
