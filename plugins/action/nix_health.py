@@ -12,6 +12,7 @@ from ansible.errors import AnsibleError
 
 from ..plugin_utils.ansible_io.action import NixAction
 from ..plugin_utils.ansible_io.address import address_of
+from ..plugin_utils.ansible_io.bounded import EndlessAnswerError
 from ..plugin_utils.ansible_io.web import fetch
 from ..plugin_utils.errors import NixError
 from ..plugin_utils.health.check import HealthError, Surroundings, shortened
@@ -62,6 +63,8 @@ class _Target:
         """See ``Shell.run``."""
         try:
             return self._action.shell_within(self._seconds).run(script, *arguments)
+        except EndlessAnswerError:
+            raise
         except NixError as error:
             self._drop()
             raise TargetAwayError(error.cause) from error

@@ -43,7 +43,7 @@ options:
     type: str
   profile:
     description:
-      - The profile that the machine is booted from, an absolute path. By default, the platform's own.
+      - The profile that the machine is booted from, an absolute path, which may begin with V(~/). By default, the platform's own.
     type: str
   timeout:
     description:

@@ -10,7 +10,7 @@ import json
 import re
 import typing as t
 
-from .request import STORE_PATH
+from ..transport.fields import fields_and_log, number, store_path
 
 OUTCOMES = frozenset(
     (
@@ -130,29 +130,6 @@ def parse_answer(text: str) -> Answer:
         log=log.strip("\n"),
         log_file=one.get("log_file") or None,
     )
-
-
-def fields_and_log(text: str) -> tuple[dict[str, list[str]], str]:
-    """Return the values of each key in their order, and the log that follows them."""
-    fields: dict[str, list[str]] = {}
-    log = []
-    for line in text.split("\n"):
-        key, equals, value = line.partition("=")
-        if key == "log" and equals:
-            log.append(value)
-        elif equals and re.fullmatch("[a-z_]+", key):
-            fields.setdefault(key, []).append(value.rstrip("\r"))
-    return fields, "\n".join(log)
-
-
-def number(text: t.Any) -> int | None:
-    """Return ``text`` as a number that a machine may sensibly have counted to, else None."""
-    return int(text) if re.fullmatch("[0-9]{1,18}", str(text)) else None
-
-
-def store_path(text: t.Any) -> str | None:
-    """Return ``text`` when it is a store path, else None."""
-    return text if isinstance(text, str) and STORE_PATH.fullmatch(text) else None
 
 
 def journal_entry(line: str) -> dict[str, t.Any] | None:

@@ -28,8 +28,12 @@ begin() {
     elif [ "$check" = 1 ]; then
         look activated
         [ "$dry_run_writes" = yes ] || [ ! -e "$closure" ] || dry_run
+    elif leaving; then
+        decline 'the machine is shutting down' 'wait until it is back, then run again'
     else
-        write_run && launch run && follow
+        claim && launch run
+        # Also what another connection has claimed in this moment.
+        begun_already
     fi
 }
 
@@ -38,12 +42,6 @@ find_program() {
     decline 'there is no Nix on this machine, or not where it usually is' \
         "the PATH was $PATH; set the task's environment if Nix is elsewhere"
     return 1
-}
-
-decline() { # refuse before anything has been touched: $1 why, $2 what to do
-    say outcome refused
-    say cause "$1"
-    say advice "$2"
 }
 
 objections() { # fails when there are none
@@ -79,124 +77,4 @@ dry_run() {
     output=$(dry_activate "$(activated_path)" 2>&1)
     say exit_code $?
     printf '%s\n' "$output" | tail -n 200 | sed 's/^/log=/'
-}
-
-write_run() {
-    if ! (umask 077 && mkdir -p "$state/runs" && chmod 700 "$state" && mkdir "$run"); then
-        # The same script on another connection may have been faster, and then the directory is that one's.
-        begun_already || decline_unwritable
-        return 1
-    fi
-    if ! all_ours; then
-        rmdir "$run"
-        decline "$state, or something in it, belongs to another user" "see what it is (ls -ln $state), and remove it"
-        return 1
-    fi
-    (
-        umask 077
-        # A link, since one is never half written.
-        ln -s "boot $(boot_id)" "$run/boot" &&
-            write_program >"$run/program" &&
-            # Room for the outcome, should the disk fill up in the meantime.
-            dd if=/dev/zero of="$run/reserve" bs=1024 count=64 2>/dev/null
-    ) && return
-    rm -rf "$run"
-    decline_unwritable
-    return 1
-}
-
-all_ours() { # whether what leads to the programs of deployments belongs to whoever has just made $run
-    # shellcheck disable=SC2012  # `find -printf` and `stat` are not everywhere; a name that breaks the line is not ours
-    [ "$(ls -ldn "$state" "$state/." "$state/runs" "$state"/runs/* | awk '{ print $3 }' | sort -u | wc -l)" -eq 1 ]
-}
-
-decline_unwritable() {
-    decline "$run cannot be written" 'check the free space and the permissions of the file system'
-}
-
-launch() { # run the program's part $1 where the end of this connection does not reach it
-    if root && [ -d /run/systemd/system ]; then
-        unit=nix-fleet-$id-$1
-        systemd-run --quiet --collect --no-ask-password --service-type=exec --unit="$unit" \
-            --description="nix.fleet deployment $id" \
-            --property="ExecStopPost=$shell $run/program recover" --property=TimeoutStopSec=1h \
-            --setenv=PATH="$PATH" --setenv=HOME="${HOME:-/root}" \
-            ${LOCALE_ARCHIVE:+--setenv=LOCALE_ARCHIVE="$LOCALE_ARCHIVE"} \
-            ${NIXOS_NO_CHECK:+--setenv=NIXOS_NO_CHECK="$NIXOS_NO_CHECK"} \
-            "$shell" "$run/program" "$1" >>"$run/log" 2>&1 </dev/null && return
-        # It may have failed after it had started the unit.
-        if systemctl is-active --quiet "$unit.service" || { [ "$1" = run ] && [ -e "$run/begun" ]; }; then
-            return
-        fi
-        say warning 'systemd started no unit for the deployment, so it ran in a session of its own' >>"$run/warnings"
-    fi
-    (
-        trap '' HUP
-        cd / || exit
-        # The second part does something only when the first was ended from outside.
-        # shellcheck disable=SC2016  # expanded by the inner shell
-        in_new_session "$shell" -c '"$1" "$2" "$3"; "$1" "$2" recover' guardian "$shell" "$run/program" "$1"
-    ) >>"$run/log" 2>&1 </dev/null
-}
-
-begun_already() { # whether this deployment has begun already; then wait for its end
-    if [ -d "$run" ]; then
-        follow
-    else
-        from_journal
-    fi
-}
-
-from_journal() { # all that is known of a deployment when others have followed it
-    line=$(grep -F "\"id\":\"$id\"" "$state/journal.jsonl" 2>/dev/null | tail -n 1)
-    [ -n "$line" ] && say journal "$line"
-}
-
-over() { # whether there is nothing to wait for any more
-    ended || awaiting
-}
-
-say_awaiting() {
-    say outcome awaiting
-    say closure "$(field closure "$run/recorded")"
-    say previous_generation "$(field recorded_generation "$run/recorded")"
-    say previous_closure "$(field recorded_default "$run/recorded")"
-    say previous_running "$(field recorded_running "$run/recorded")"
-    say_standing
-}
-
-ended() {
-    [ -e "$run/outcome" ] && [ "$(readlink "$state/lock" 2>/dev/null)" != "$run/holder" ]
-}
-
-before_this_boot() {
-    [ -e "$run/holder" ] && [ "$(field boot "$run/holder")" != "$(boot_id)" ]
-}
-
-follow() {
-    waited=0 relaunched=no
-    until over || [ ! -d "$run" ]; do
-        hundredths=0
-        while [ "$hundredths" -lt 100 ] && ! over; do
-            pause
-        done
-        if holder_alive "$run/holder"; then
-            waited=0
-        elif [ "$relaunched" = no ] && { [ "$waited" -ge 8 ] || before_this_boot; }; then
-            # Whoever would have finished the work is dead too.
-            launch recover
-            waited=0 relaunched=yes
-        elif [ "$waited" -lt 8 ]; then
-            waited=$((waited + 1))
-        else
-            break
-        fi
-    done
-    if awaiting; then
-        say_awaiting
-    else
-        cat "$run/outcome" 2>/dev/null || from_journal || say outcome unknown
-    fi
-    [ ! -e "$run/entry" ] || say entry "$(cat "$run/entry")"
-    tail -n 200 "$run/log" 2>/dev/null | tail -c 60000 | sed 's/^/log=/'
 }

@@ -11,17 +11,17 @@ import typing as t
 from ..errors import NixError
 from ..nix.closure_diff import ClosureDiff, closure_diff
 from ..nix.store import StorePathInfo, parse_path_sizes, path_sizes
-from .deployment import ConnectionLostError
+from ..transport.script_link import ConnectionLostError
 
 if t.TYPE_CHECKING:
     from ..process import Completed
-    from .deployment import Link
+    from ..transport.script_link import ScriptLink
 
 BETWEEN = "then"
 
 
 def changes(
-    link: Link,
+    link: ScriptLink,
     before: str | None,
     after: str,
     *,
@@ -42,7 +42,7 @@ def changes(
     return None if old is None or new is None else closure_diff(old, new)
 
 
-def _listed(link: Link, *closures: str | None) -> list[list[StorePathInfo] | None]:
+def _listed(link: ScriptLink, *closures: str | None) -> list[list[StorePathInfo] | None]:
     commands = [shlex.join(path_sizes(path, closure=True)) if path else ":" for path in closures]
     script = f"echo {BETWEEN}\n".join(f"{command} 2>/dev/null || echo missing\n" for command in commands)
     listings = link.run(script).stdout.split(f"{BETWEEN}\n")

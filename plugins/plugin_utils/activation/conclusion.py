@@ -9,10 +9,12 @@ import dataclasses
 import time
 import typing as t
 
-from .deployment import RETRY_SECONDS, ConnectionLostError, Link, checked, unreachable
+from ..transport.script_link import ConnectionLostError
+from .deployment import RETRY_SECONDS, checked, unreachable
 from .program import confirm_script
 
 if t.TYPE_CHECKING:
+    from ..transport.script_link import ScriptLink
     from .answer import Answer
     from .verdict import Verdict
 
@@ -27,7 +29,7 @@ def longest_look(patience: float) -> float:
 
 
 def conclude(
-    link: Link,
+    link: ScriptLink,
     deployment: str,
     verdict: Verdict,
     patience: float,

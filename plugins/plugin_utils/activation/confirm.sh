@@ -9,6 +9,9 @@ confirm() { # deployment $id, with verdict $1, and with the reason $2 when it is
     if [ ! -d "$run" ]; then
         from_journal || decline "this machine knows of no deployment $id" 'check the id, and the user: each has a state of its own'
         return
+    elif ! all_ours; then
+        decline_foreign
+        return
     fi
     [ -z "$2" ] || printf '%s\n' "$2" >"$run/reason"
     if [ -L "$run/verdict" ]; then
@@ -18,9 +21,6 @@ confirm() { # deployment $id, with verdict $1, and with the reason $2 when it is
     else
         say warning 'the verdict could not be written on the machine, which goes back when its time is over'
     fi
-    follow
-}
-
-over() { # whatever becomes of the verdict, the end says what the machine has made of it
-    ended
+    # Whatever becomes of the verdict, the end says what the machine has made of it.
+    follow ended
 }

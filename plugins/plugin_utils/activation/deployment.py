@@ -9,11 +9,13 @@ import time
 import typing as t
 
 from ..errors import ActivationError
+from ..transport.script_link import ConnectionLostError
 from .answer import Answer, parse_answer
 from .program import begin_script
 
 if t.TYPE_CHECKING:
     from ..process import Completed
+    from ..transport.script_link import ScriptLink
     from .request import Request
 
 # How long a machine may stay away after its deployment must have ended: longer than a reboot takes.
@@ -21,22 +23,8 @@ PATIENCE_SECONDS = 120
 RETRY_SECONDS = 3
 
 
-class ConnectionLostError(Exception):
-    """The machine did not answer, or its answer broke off."""
-
-
-class Link(t.Protocol):
-    """A connection to the target that can be made anew."""
-
-    def run(self, script: str) -> Completed:
-        """Run ``script``; raises ``ConnectionLostError`` when a connection that stood did not bring its whole answer."""
-
-    def renew(self) -> None:
-        """Give the connection up, so that the next script makes a new one."""
-
-
 def deploy(
-    link: Link,
+    link: ScriptLink,
     request: Request,
     *,
     say: t.Callable[[str], None] = lambda text: None,

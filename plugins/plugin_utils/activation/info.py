@@ -10,7 +10,8 @@ import shlex
 import typing as t
 
 from ..platforms.registry import platforms
-from .answer import fields_and_log, journal_entry, number, store_path
+from ..transport.fields import fields_and_log, number, store_path
+from .answer import journal_entry
 from .program import part
 
 if t.TYPE_CHECKING:
@@ -32,7 +33,6 @@ def info_script(platform: str | None, profile: str | None, journal: int) -> str:
     ]
     script += [
         f"profile={shlex.quote(profile or '')}",
-        'case $profile in "~"/*) profile=$HOME/${profile#??} ;; esac',
         "described=no",
     ]
     for candidate in candidates:
@@ -40,7 +40,7 @@ def info_script(platform: str | None, profile: str | None, journal: int) -> str:
         script += [
             part("platform"),
             candidate.functions,
-            f'if {condition}; then described=yes; : "${{profile:=$(default_profile)}}"; '
+            f'if {condition}; then described=yes; profile=$(profile_named "$profile"); '
             f"describe_profile {shlex.quote(candidate.name)}; fi",
         ]
     return "\n".join(script)

@@ -28,8 +28,12 @@ abandoned() { # whether the deployment of directory $1 got as far as no record o
         ! holder_alive "$1/holder"
     else
         # In this boot, its supervisor may be about to start.
-        [ -L "$1/boot" ] && [ "$(readlink "$1/boot")" != "boot $(boot_id)" ]
+        made_before_this_boot "$1"
     fi
+}
+
+made_before_this_boot() { # whether directory $1 was claimed in an earlier boot
+    [ -L "$1/boot" ] && [ "$(readlink "$1/boot")" != "boot $(boot_id)" ]
 }
 
 holder_record() { # of this process

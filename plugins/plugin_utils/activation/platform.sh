@@ -17,6 +17,14 @@ default_profile() { # the profile that the platform's own tools use
     :
 }
 
+profile_named() { # the profile that is asked for as $1, by default the usual one
+    case $1 in
+        '') default_profile ;;
+        '~'/*) printf '%s\n' "$HOME/${1#??}" ;;
+        *) printf '%s\n' "$1" ;;
+    esac
+}
+
 refusal() { # why closure $1 is not one of this platform; nothing when it is
     [ -x "$1/activate" ] || printf '%s\n' "$1 has no program to activate it: activate"
 }

@@ -11,18 +11,18 @@ import typing as t
 from ..errors import NixError
 from ..nix.closure_diff import closure_diff
 from ..nix.store import parse_path_sizes, path_sizes
-from .deployment import ConnectionLostError
+from ..transport.script_link import ConnectionLostError
 from .program import request_script
 
 if t.TYPE_CHECKING:
     from ..nix.closure_diff import ClosureDiff
-    from .deployment import Link
+    from ..transport.script_link import ScriptLink
     from .request import Request
 
 BETWEEN = "then"
 
 
-def preview(link: Link, request: Request) -> ClosureDiff | None:
+def preview(link: ScriptLink, request: Request) -> ClosureDiff | None:
     """Compare what runs with where the rollback goes, in one round trip.
 
     None when there is nothing to compare: seeing less never keeps a machine from going back.

@@ -16,8 +16,9 @@ if t.TYPE_CHECKING:
 # In the order in which they are read: a platform's functions take the place of the general ones.
 BEFORE_PLATFORM = ("target", "lock", "journal", "request", "history", "platform")
 ON_TARGET = ("step", "confirmation", "supervisor", "recover", "damage", "outcome", "main")
-AT_BEGIN = ("step", "confirmation", "outcome", "begin")
-AT_CONFIRMATION = ("step", "confirmation", "outcome", "begin", "confirm")
+FOLLOWING = ("step", "confirmation", "outcome", "claim", "launch", "follow")
+AT_BEGIN = (*FOLLOWING, "begin")
+AT_CONFIRMATION = (*FOLLOWING, "confirm")
 
 
 def begin_script(request: Request) -> str:

@@ -12,13 +12,13 @@ import typing as t
 
 from ..errors import ActivationError, NixError
 from ..nix.command import configuration
+from ..nix.store import is_store_path
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..platforms.platform import Platform
 
-STORE_PATH = re.compile(r"/nix/store/[0-9a-df-np-sv-z]{32}-[0-9A-Za-z+._?=-]+")
 PROFILE = re.compile(r"(~?/[^/\0-\x1f\x7f]+)(/[^/\0-\x1f\x7f]+)*")
 # As `nix_activate` makes them; it becomes the name of a directory on the target.
 DEPLOYMENT = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,99}")
@@ -120,7 +120,7 @@ class Request:
             yield f"{platform.name} has no goal {self.goal}; it has {', '.join(platform.goals)}"
         if bool(self.closure) == bool(self.rollback):
             yield "one of closure and rollback is needed, and not both"
-        if self.closure and not STORE_PATH.fullmatch(self.closure):
+        if self.closure and not is_store_path(self.closure):
             yield f"closure is not a store path: {self.closure!r}"
         if self.rollback and not ROLLBACK.fullmatch(self.rollback):
             yield (

@@ -21,10 +21,7 @@ read_request() { # each argument is key=value, and becomes the variable of that 
 }$nix_config"
         export NIX_CONFIG
     fi
-    case $profile in
-        '') profile=$(default_profile) ;;
-        '~'/*) profile=$HOME/${profile#??} ;;
-    esac
+    profile=$(profile_named "$profile")
 }
 
 activated_path() { # what becomes active: the closure, or a specialisation inside it

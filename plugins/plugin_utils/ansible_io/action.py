@@ -16,7 +16,7 @@ from ..errors import NixError
 from ..rollout.gate import hold_back
 from ..rollout.limit import most_failures
 from ..terminal import harmless
-from .bounded import bounded
+from .bounded import QUESTION_SECONDS, bounded
 from .new_connection import new_connection
 from .plain import plain
 from .run import ledger
@@ -33,9 +33,6 @@ if t.TYPE_CHECKING:
     Execute = Callable[[str, bytes | None], dict[str, t.Any]]
 
 display = Display()
-
-# What only asks a machine something may wait there for a garbage collection, and for nothing that takes longer.
-QUESTION_SECONDS = 1800.0
 
 
 class NixAction(ActionBase):

@@ -29,10 +29,16 @@ if t.TYPE_CHECKING:
 # megabytes, the paths of a closure or the log of a build.
 MOST_MEMORY = 128 << 20
 LOOK_SECONDS = 0.25
+# What only asks a machine something may wait there for a garbage collection, and for nothing that takes longer.
+QUESTION_SECONDS = 1800.0
 
 
 class NoAnswerError(NixError):
     """A machine had its time and did not use it: it may be at work, or gone without a word."""
+
+
+class EndlessAnswerError(NixError):
+    """A machine said more than there is memory for. It is not to be asked again: each time it could take as much more."""
 
 
 @contextlib.contextmanager
@@ -52,7 +58,7 @@ def bounded(host: str, seconds: float | None = None) -> Iterator[None]:
 
 
 def _refusal(host: str, watch: _Watch) -> NixError:
-    kind = NoAnswerError if watch.late else NixError
+    kind = NoAnswerError if watch.late else EndlessAnswerError
     return kind(
         watch.reason,
         host=host,

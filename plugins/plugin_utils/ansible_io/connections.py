@@ -24,7 +24,7 @@ from ..transport.local_link import LocalLink
 from ..transport.pulse import Pulse
 from ..transport.ssh_link import SshLink
 from ..transport.ssh_session import SshSession
-from .bounded import bounded
+from .bounded import QUESTION_SECONDS, bounded
 from .shell import ConnectionShell
 from .terminal import without_terminal
 
@@ -38,9 +38,6 @@ if t.TYPE_CHECKING:
 
 # Seconds without a sign of life after which a machine is given up, and after which it gives us up.
 TIMEOUT = 60.0
-
-# What is asked of another machine than the task's is answered within this many seconds, or not waited for.
-QUESTION_SECONDS = 1800.0
 
 # The length of a socket's path is limited to that of `sun_path`: 104 on macOS, less what ssh appends while it binds.
 SOCKET_PATH_LENGTH = 104 - 20

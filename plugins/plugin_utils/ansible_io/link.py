@@ -9,11 +9,11 @@ import dataclasses
 import secrets
 import typing as t
 
-from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.errors import AnsibleError
 
-from ..activation.deployment import ConnectionLostError
 from ..errors import NixError
-from .bounded import NoAnswerError
+from ..transport.script_link import ConnectionLostError
+from .bounded import EndlessAnswerError, NoAnswerError
 from .shell import AnswerBrokeOffError
 
 if t.TYPE_CHECKING:
@@ -40,20 +40,25 @@ class RenewableLink:
         self._reached = False
 
     def run(self, script: str) -> Completed:
-        """See ``Link.run``. A machine that could not be reached in the first place is Ansible's to report."""
+        """See ``ScriptLink.run``. A machine that could not be reached in the first place is Ansible's to report.
+
+        Once a script has begun, so that it may be at work, whatever keeps the next one from running is a lost connection:
+        an activation may leave a machine without sudo, or without a login, for a moment.
+        """
         try:
             answer = self._shell.run(f"printf '{self._mark}\\n' >&2\n{script}")
-        except AnswerBrokeOffError as error:
-            self._reached = True
-            raise ConnectionLostError(self._unmarked(f"{error.cause}\n{error.log}".strip())) from error
-        except NoAnswerError as error:
-            # A line that died without a word looks like this.
-            self._reached = True
-            raise ConnectionLostError(error.cause) from error
-        except AnsibleConnectionFailure as error:
-            text = str(error)
-            # Where nothing is told, waiting is the lesser evil: the script may be at work.
-            self._reached = self._reached or self._mark in text or CENSORED in text
+        except EndlessAnswerError:
+            raise
+        except (NixError, AnsibleError) as error:
+            text = _text(error)
+            # A line that died without a word has no answer. Where nothing is told, waiting is the lesser evil: the script
+            # may be at work.
+            self._reached = (
+                self._reached
+                or isinstance(error, (AnswerBrokeOffError, NoAnswerError))
+                or self._mark in text
+                or CENSORED in text
+            )
             if not self._reached:
                 raise
             raise ConnectionLostError(self._unmarked(text)) from error
@@ -61,7 +66,7 @@ class RenewableLink:
         return dataclasses.replace(answer, stderr=self._unmarked(answer.stderr))
 
     def renew(self) -> None:
-        """See ``Link.renew``."""
+        """See ``ScriptLink.renew``."""
         try:
             self._reset()
         except (AnsibleError, OSError):
@@ -82,13 +87,17 @@ class FreshLink:
         self._shell = shell
 
     def run(self, script: str) -> Completed:
-        """See ``Link.run``."""
+        """See ``ScriptLink.run``."""
         try:
             return self._shell.run(script)
-        except NixError as error:
-            raise ConnectionLostError(f"{error.cause}\n{error.log}".strip()) from error
-        except AnsibleError as error:
-            raise ConnectionLostError(str(error)) from error
+        except EndlessAnswerError:
+            raise
+        except (NixError, AnsibleError) as error:
+            raise ConnectionLostError(_text(error)) from error
 
     def renew(self) -> None:
-        """See ``Link.renew``: every connection is a new one."""
+        """See ``ScriptLink.renew``: every connection is a new one."""
+
+
+def _text(error: NixError | AnsibleError) -> str:
+    return f"{error.cause}\n{error.log}".strip() if isinstance(error, NixError) else str(error)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ..activation.answer import fields_and_log
+from ..transport.fields import fields_and_log
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence

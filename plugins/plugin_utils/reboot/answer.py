@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from ..activation.answer import fields_and_log, store_path
+from ..transport.fields import fields_and_log, store_path
 
 BOOT_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
 
@@ -49,8 +49,8 @@ def parse_asked(text: str) -> Asked:
         default=store_path(one.get("default")),
         expected=store_path(one.get("expected")),
         reasons=tuple(reason for reason in fields.get("reason", ()) if reason),
-        reboots=one.get("asked") == "yes",
-        refused=one.get("refused") or None,
+        reboots=one.get("outcome") == "asked",
+        refused=one.get("cause", "no reason was given") if one.get("outcome") == "refused" else None,
         advice=one.get("advice") or None,
     )
 

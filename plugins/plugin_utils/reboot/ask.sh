@@ -8,8 +8,7 @@
 ask() {
     shell=$(command -v sh)
     if [ -d "$run" ]; then
-        cat "$run/answer"
-        outcome_of_request
+        answer_again
         return
     fi
     current=$(running) default=$(closure_of "$profile")
@@ -18,7 +17,16 @@ ask() {
     answer=$(describe)
     printf '%s\n' "$answer"
     if { [ "$when" = always ] || [ -n "$(reasons)" ]; } && ! obstacle && [ "$check" = 0 ]; then
-        write_request && launch_restart && outcome_of_request
+        claim && keep_answer && launch run && say_decision
+    fi
+}
+
+answer_again() { # as before, when that has been written
+    if all_ours; then
+        say_decision
+        cat "$run/answer"
+    else
+        decline_foreign
     fi
 }
 
@@ -64,38 +72,20 @@ obstacle() { # fails when there is none
     fi
 }
 
-decline() { # $1 why, $2 what to do
-    say refused "$1"
-    say advice "$2"
-}
-
-write_request() {
-    (
-        umask 077
-        mkdir -p "$state/runs" && chmod 700 "$state" && mkdir "$run" &&
-            printf '%s\n' "$answer" >"$run/answer" && write_program >"$run/program"
-    ) && return
-    decline "$run cannot be written" 'check the free space and the permissions of the file system'
+keep_answer() {
+    (umask 077 && printf '%s\n' "$answer" >"$run/answer") && return
+    give_back
     return 1
 }
 
-launch_restart() { # where neither the end of this connection nor that of the escalation reaches it
-    if [ -d /run/systemd/system ]; then
-        systemd-run --quiet --collect --no-ask-password --service-type=exec --unit="nix-fleet-$id" \
-            --description='nix.fleet reboot' --setenv=PATH="$PATH" \
-            "$shell" "$run/program" >>"$run/log" 2>&1 </dev/null && return
-    fi
-    (
-        trap '' HUP
-        cd / || exit
-        in_new_session "$shell" "$run/program"
-    ) >>"$run/log" 2>&1 </dev/null
-}
-
-outcome_of_request() {
+say_decision() { # of the program, or in its place when it has not come to one in time
     hundredths=0
-    until [ -e "$run/outcome" ] || [ "$hundredths" -ge 3000 ]; do
+    until [ -L "$run/decision" ] || [ "$hundredths" -ge 3000 ]; do
         pause
     done
-    cat "$run/outcome" 2>/dev/null || decline 'the reboot could not be started' "$(tail -n 3 "$run/log" 2>/dev/null | tr '\n' ' ')"
+    decide 'the reboot could not be started'
+    case $(decision) in
+        asked) say outcome asked ;;
+        *) decline "$(decision)" "$(tail -n 3 "$run/log" 2>/dev/null | tr '\n' ' ')" ;;
+    esac
 }

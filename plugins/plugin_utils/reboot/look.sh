@@ -17,7 +17,7 @@ look() { # $1: the boot id before the reboot
         release_lock
         # Those of earlier ones too, whose controllers did not come back to see how they ended.
         for directory in "$state"/runs/reboot-*; do
-            holder_alive "$directory/holder" || rm -rf "$directory"
+            ! made_before_this_boot "$directory" || rm -rf "$directory"
         done
     fi
 }

@@ -24,12 +24,15 @@ def ask_script(request: Request) -> str:
     return "\n".join(
         [
             _common(request),
+            *map(part, ("claim", "launch")),
+            _own_part("decision"),
             _own_part("ask"),
             "write_program() {",
             f"cat <<'{marker}'",
             _common(request),
+            _own_part("decision"),
             _own_part("restart"),
-            "restart",
+            'main "$@"',
             marker,
             "}",
             "ask",
@@ -51,7 +54,7 @@ def _common(request: Request) -> str:
             *variables,
             "state=$(state_directory)",
             "run=$state/runs/$id",
-            ': "${profile:=$(default_profile)}"',
+            'profile=$(profile_named "$profile")',
         ]
     )
 

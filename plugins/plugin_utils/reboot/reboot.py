@@ -9,16 +9,16 @@ import dataclasses
 import time
 import typing as t
 
-from ..activation.deployment import ConnectionLostError
 from ..errors import RebootError
 from ..nix.store import store_path_name
+from ..transport.script_link import ConnectionLostError
 from .answer import Asked, Seen, parse_asked, parse_seen
 from .program import ask_script, look_script
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..activation.deployment import Link
+    from ..transport.script_link import ScriptLink
     from .request import Request
 
 LOOK_SECONDS = 1.0
@@ -49,8 +49,8 @@ class Reboot:
 
 
 def reboot(
-    link: Link,
-    fresh: Link,
+    link: ScriptLink,
+    fresh: ScriptLink,
     request: Request,
     *,
     say: Callable[[str], None] = lambda text: None,
@@ -79,7 +79,7 @@ def reboot(
 
 
 def _ask(
-    link: Link, request: Request, deadline: float, sleep: Callable[[float], None], clock: Callable[[], float]
+    link: ScriptLink, request: Request, deadline: float, sleep: Callable[[float], None], clock: Callable[[], float]
 ) -> Asked:
     while True:
         try:
@@ -104,7 +104,7 @@ def _ask(
 
 
 def _wait(
-    fresh: Link,
+    fresh: ScriptLink,
     request: Request,
     asked: Asked,
     deadline: float,

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import typing as t
 
-from ..activation.request import STORE_PATH, one_line
+from ..activation.request import PROFILE, one_line
 from ..errors import RebootError
+from ..nix.store import is_store_path
 
 if t.TYPE_CHECKING:
     from ..activation.request import Origin
@@ -60,7 +60,7 @@ class Request:
             yield "timeout is not a number of seconds"
         if not 0 <= self.delay <= 86400:
             yield "delay is not a number of seconds within a day"
-        if self.closure and not STORE_PATH.fullmatch(self.closure):
+        if self.closure and not is_store_path(self.closure):
             yield f"closure is not a store path: {self.closure!r}"
-        if self.profile is not None and not re.fullmatch(r"(/[^/\0\r\n]+)+", self.profile):
+        if self.profile is not None and not PROFILE.fullmatch(self.profile):
             yield f"profile is not an absolute path: {self.profile!r}"

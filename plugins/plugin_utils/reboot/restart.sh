@@ -5,6 +5,13 @@
 # then: none begins in a machine that is about to go down. With the boot that it names, the lock loses its force.
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
+main() {
+    case $1 in
+        run) restart ;;
+        recover) recover ;;
+    esac
+}
+
 restart() {
     trap '' HUP
     # Whoever could not tell whether it had launched this may have launched it twice.
@@ -16,25 +23,37 @@ restart() {
         1) give_up "a deployment is running: $(holder_text "$state/lock")" ;;
         *) give_up "$state cannot be written to" ;;
     esac
-    end_request asked yes
+    decide asked || give_up ''
     [ -z "$message" ] || ! command -v wall >/dev/null || printf '%s\n' "$message" | wall 2>/dev/null
     # The answer is on its way for a moment.
     sleep "$((delay + 1))"
+    mkdir "$run/tried"
     if reboot_machine >"$run/said" 2>&1; then
         # From now on, the machine ends this.
         sleep "$timeout"
-        say failed 'it was asked to reboot, and has not' >"$run/failed"
+        fail 'it was asked to reboot, and has not'
     else
-        say failed "the command that reboots it ended with exit code $?: $(tail -n 3 "$run/said" | tr '\n' ' ')" >"$run/failed"
+        fail "the command that reboots it ended with exit code $?: $(tail -n 3 "$run/said" | tr '\n' ' ')"
+    fi
+}
+
+recover() { # what was ended from outside before it had the machine reboot
+    { [ -e "$run/holder" ] && ! holder_alive "$run/holder" && ! leaving; } || exit 0
+    decide 'it was ended before it had the machine reboot'
+    if [ "$(decision)" = asked ] && [ ! -d "$run/tried" ]; then
+        fail 'what was to reboot the machine was ended before it did'
     fi
     release_lock
 }
 
-give_up() { # before anything has been touched; $1 says why
-    end_request refused "$1"
+give_up() { # before anything has been touched; $1 says why, unless it is known
+    [ -z "$1" ] || decide "$1"
+    release_lock
     exit 0
 }
 
-end_request() { # with key $1 and value $2; the file also says to later deployments that this directory may go
-    say "$1" "$2" >"$run/outcome.new" && mv -f "$run/outcome.new" "$run/outcome"
+fail() { # $1 says why
+    rm -f "$run/reserve"
+    say failed "$1" >"$run/failed"
+    release_lock
 }

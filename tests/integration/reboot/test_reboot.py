@@ -106,7 +106,7 @@ def test_a_closure_that_would_not_be_booted_is_refused(vps: Target) -> None:
 
 def test_a_machine_that_stays_away_fails_in_time(vps: Target) -> None:
     task = start(vps, when="always", timeout=6, delay=2)
-    vps.wait_until("ls /var/lib/nix.fleet/runs/reboot-*/outcome")
+    vps.wait_until("ls /var/lib/nix.fleet/runs/reboot-*/decision")
     vps.lab("exec", vps.name, "--", "systemctl", "poweroff")
     begin = time.monotonic()
     answer = task.result()
@@ -119,7 +119,7 @@ def test_a_machine_that_stays_away_fails_in_time(vps: Target) -> None:
 
 def test_a_machine_behind_a_silent_line_fails_in_time(vps: Target) -> None:
     task = start(vps, when="always", timeout=6, delay=2)
-    vps.wait_until("ls /var/lib/nix.fleet/runs/reboot-*/outcome")
+    vps.wait_until("ls /var/lib/nix.fleet/runs/reboot-*/decision")
     vps.lab("cut", vps.name)
     begin = time.monotonic()
     answer = task.result()
@@ -151,7 +151,7 @@ def test_a_machine_at_which_a_deployment_is_at_work_is_refused(vps: Target) -> N
 
 def test_no_deployment_begins_in_a_machine_that_is_about_to_go_down(vps: Target, plain: str) -> None:
     task = start(vps, when="always", delay=6)
-    vps.wait_until("ls /var/lib/nix.fleet/runs/reboot-*/outcome")
+    vps.wait_until("ls /var/lib/nix.fleet/runs/reboot-*/decision")
     answer = vps.activate(vps.system(ETC % "too late"))
     assert (answer["outcome"], answer["changed"]) == ("refused", False), answer
     assert task.result()["running"] == plain
@@ -159,7 +159,7 @@ def test_no_deployment_begins_in_a_machine_that_is_about_to_go_down(vps: Target,
 
 def test_a_reboot_by_somebody_else_in_the_meantime_counts_once(vps: Target) -> None:
     task = start(vps, when="always", delay=20, timeout=40)
-    vps.wait_until("ls /var/lib/nix.fleet/runs/reboot-*/outcome")
+    vps.wait_until("ls /var/lib/nix.fleet/runs/reboot-*/decision")
     boots = vps.lab.status(vps.name)["boots"]
     vps.lab("reboot", vps.name)
     answer = task.result()

@@ -9,12 +9,17 @@ import time
 import typing as t
 
 import pytest
-from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure
+from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import ConnectionLostError
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.bounded import NoAnswerError, bounded
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.bounded import (
+    EndlessAnswerError,
+    NoAnswerError,
+    bounded,
+)
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.link import FreshLink, RenewableLink
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.shell import ConnectionShell
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import NixError
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.script_link import ConnectionLostError
 
 CLOSED = "Shared connection to 192.0.2.1 closed."
 
@@ -33,6 +38,8 @@ class Connection:
         stdout, stderr = done.stdout.decode(), done.stderr.decode()
         if fault == "ssh":
             raise AnsibleConnectionFailure(f"Failed to connect to the host via ssh: {stderr}{CLOSED}")
+        if fault == "no sudo":
+            return {"rc": 127, "stdout": "", "stderr": "sh: sudo: not found"}
         if fault == "killed":
             return {"rc": 137, "stdout": stdout[: stdout.index("half") + 4], "stderr": stderr}
         return {"rc": done.returncode, "stdout": stdout, "stderr": stderr}
@@ -90,6 +97,27 @@ def test_once_a_script_has_begun_every_failure_is_worth_another_try() -> None:
         with pytest.raises(ConnectionLostError):
             link.run("echo half")
     assert link.run("echo half").stdout == "half\n"
+
+
+def test_an_escalation_that_fails_is_told_at_once_unless_a_script_may_be_at_work() -> None:
+    with pytest.raises(NixError, match="did not run the script"):
+        Connection("no sudo").link.run("true")
+    link = Connection("killed", "no sudo", AnsibleError("Incorrect sudo password"), "").link
+    for _attempt in range(3):
+        with pytest.raises(ConnectionLostError):
+            link.run("echo half")
+    assert link.run("echo half").stdout == "half\n"
+
+
+@pytest.mark.parametrize("kind", ["renewable", "fresh"])
+def test_a_machine_whose_answer_has_no_end_is_not_asked_again(kind: str) -> None:
+    endless = EndlessAnswerError("the machine's answer has no end: it was cut off", host="vps")
+    shell = ConnectionShell("vps", Connection("killed", endless).execute)
+    link = RenewableLink(shell, lambda: None) if kind == "renewable" else FreshLink(shell)
+    with pytest.raises(ConnectionLostError):
+        link.run("echo half")
+    with pytest.raises(EndlessAnswerError):
+        link.run("echo half")
 
 
 def test_what_no_log_hides_may_have_begun() -> None:

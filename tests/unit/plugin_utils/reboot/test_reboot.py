@@ -9,20 +9,20 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import ConnectionLostError
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import RebootError
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
 from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.reboot import Reboot, reboot
 from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.request import Request
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.script_link import ConnectionLostError
 
 OLD = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-old"
 NEW = "/nix/store/1123456789abcdfghijklmnpqrsvwxyz-nixos-new"
 FIRST, SECOND = "00000000-aaaa", "00000000-bbbb"
 
 STANDING = f"boot_id={FIRST}\nrunning={OLD}\ndefault={NEW}\nexpected={NEW}\n"
-ASKED = f"{STANDING}reason=kernel\nasked=yes\n"
+ASKED = f"{STANDING}reason=kernel\noutcome=asked\n"
 STILL_THERE = f"boot_id={FIRST}\nrunning={OLD}\nunfinished=systemd is stopping\n"
 STARTING = f"boot_id={SECOND}\nrunning={NEW}\nbooted={NEW}\nunfinished=systemd is starting\n"
 BACK = f"boot_id={SECOND}\nrunning={NEW}\nbooted={NEW}\nunfinished=\n"
@@ -139,7 +139,7 @@ def test_a_system_that_was_activated_after_the_boot_is_not_blamed_on_the_boot_lo
 
 
 def test_a_refusal_changes_nothing() -> None:
-    error = failure(f"{STANDING}refused=a deployment is running\nadvice=wait\n")
+    error = failure(f"{STANDING}outcome=refused\ncause=a deployment is running\nadvice=wait\n")
     assert (error.cause, error.advice, error.details["rebooted"]) == ("a deployment is running", "wait", False)
     assert "changed" not in error.details
 
@@ -163,7 +163,8 @@ def test_nonsense_for_an_answer_is_an_error() -> None:
         {"timeout": 0},
         {"delay": -1},
         {"closure": "/nix/store/../etc"},
-        {"profile": "~/x"},
+        {"profile": "x"},
+        {"profile": "/x\x1b"},
     ],
 )
 def test_what_no_machine_should_be_asked_never_reaches_one(fields: dict[str, t.Any]) -> None:

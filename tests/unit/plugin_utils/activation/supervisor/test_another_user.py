@@ -9,6 +9,10 @@ import pathlib
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.conclusion import conclude
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import CONFIRMED
+
 from .nixos import NixOS
 
 NOBODY = 65534
@@ -54,3 +58,29 @@ def test_what_stands_where_the_lock_belongs_is_no_lock(nixos: NixOS, old: str) -
     answer = nixos.deploy(nixos.system("nixos-new"))
     assert answer.outcome == "refused"
     assert nixos.standing("/run/current-system") == old
+
+
+@pytest.mark.parametrize("place", [".", "runs", "runs/ID"])
+@pytest.mark.parametrize("moment", ["begin", "confirm"])
+def test_a_program_of_another_users_is_not_run_in_place_of_ones_own(
+    nixos: NixOS, old: str, place: str, moment: str
+) -> None:
+    request = nixos.request(nixos.system("nixos-new"))
+    planted = nixos.state / "runs" / request.id
+    planted.mkdir(parents=True)
+    (planted / "program").write_text(f": >{nixos.root}/harm\n")
+    (planted / "boot").symlink_to("boot earlier")
+    os.chown(nixos.state / place.replace("ID", request.id), NOBODY, NOBODY)
+    answer = deploy(nixos, request) if moment == "begin" else conclude(nixos, request.id, CONFIRMED, 60)
+    assert (answer.outcome, "belongs to another user" in answer.cause) == ("refused", True)
+    assert not nixos.path("/harm").exists()
+    assert nixos.standing("/run/current-system") == old
+
+
+def test_what_belongs_to_another_user_throughout_is_not_ones_own_either(nixos: NixOS, old: str) -> None:
+    request = nixos.request(nixos.system("nixos-new"))
+    planted = nixos.state / "runs" / request.id
+    planted.mkdir(parents=True)
+    for directory in (nixos.state, nixos.state / "runs", planted):
+        os.chown(directory, NOBODY, NOBODY)
+    assert "belongs to another user" in deploy(nixos, request).cause

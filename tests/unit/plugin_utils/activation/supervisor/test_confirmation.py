@@ -64,7 +64,7 @@ def test_a_rejected_system_is_left_at_once_and_the_reason_is_kept(nixos: NixOS, 
 
 
 def test_nobody_s_verdict_in_time_is_a_rejection(nixos: NixOS, old: str) -> None:
-    awaiting(nixos, nixos.system("nixos-new"), 1)
+    nixos.deploy(nixos.system("nixos-new"), confirm_timeout=1)
     wait_for(lambda: bool(nixos.journal))
     assert nixos.journal[-1]["outcome"] == "rolled_back"
     assert nixos.whole_as == whole(old)
@@ -72,7 +72,8 @@ def test_nobody_s_verdict_in_time_is_a_rejection(nixos: NixOS, old: str) -> None
 
 
 def test_a_confirmation_that_comes_too_late_is_told_what_happened(nixos: NixOS, old: str) -> None:
-    request = awaiting(nixos, nixos.system("nixos-new"), 1)
+    request = nixos.request(nixos.system("nixos-new"), confirm_timeout=1)
+    deploy(nixos, request)
     wait_for(lambda: bool(nixos.journal))
     answer = end(nixos, request)
     assert (answer.outcome, answer.verdict_taken) == ("rolled_back", False)

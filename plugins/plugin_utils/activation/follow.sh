@@ -1,0 +1,75 @@
+# shellcheck shell=sh
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Waits for a deployment that has begun, whoever began it, and says what has become of it.
+# shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
+
+begun_already() { # whether this deployment has begun already; then wait until it has ended or awaits a verdict
+    if [ ! -d "$run" ]; then
+        from_journal
+    elif all_ours; then
+        follow ended_or_awaiting
+    else
+        decline_foreign
+    fi
+}
+
+from_journal() { # all that is known of a deployment when others have followed it
+    line=$(grep -F "\"id\":\"$id\"" "$state/journal.jsonl" 2>/dev/null | tail -n 1)
+    [ -n "$line" ] && say journal "$line"
+}
+
+follow() { # until function $1 says that there is nothing to wait for any more
+    waited=0 relaunched=no
+    until "$1" || [ ! -d "$run" ]; do
+        hundredths=0
+        while [ "$hundredths" -lt 100 ] && ! "$1"; do
+            pause
+        done
+        if holder_alive "$run/holder"; then
+            waited=0
+        elif [ "$relaunched" = no ] && { [ "$waited" -ge 8 ] || made_before_this_boot "$run"; }; then
+            # Whoever would have finished the work is dead too.
+            launch recover
+            waited=0 relaunched=yes
+        elif [ "$waited" -lt 8 ]; then
+            waited=$((waited + 1))
+        else
+            ! never_to_begin || (refuse 'it was cut off before it had touched anything')
+            break
+        fi
+    done
+    say_what_became
+}
+
+ended_or_awaiting() {
+    ended || awaiting
+}
+
+ended() {
+    [ -e "$run/outcome" ] && [ "$(readlink "$state/lock" 2>/dev/null)" != "$run/holder" ]
+}
+
+never_to_begin() { # whether a deployment that nobody goes on with has touched nothing, and never will
+    # Who makes the directory is the one who begins, should a supervisor start after all.
+    [ ! -e "$run/recorded" ] && { mkdir "$run/begun" 2>/dev/null || abandoned "$run"; }
+}
+
+say_what_became() {
+    if awaiting; then
+        say_awaiting
+    else
+        cat "$run/outcome" 2>/dev/null || from_journal || say outcome unknown
+    fi
+    [ ! -e "$run/entry" ] || say entry "$(cat "$run/entry")"
+    tail -n 200 "$run/log" 2>/dev/null | tail -c 60000 | sed 's/^/log=/'
+}
+
+say_awaiting() {
+    say outcome awaiting
+    say closure "$(field closure "$run/recorded")"
+    say previous_generation "$(field recorded_generation "$run/recorded")"
+    say previous_closure "$(field recorded_default "$run/recorded")"
+    say previous_running "$(field recorded_running "$run/recorded")"
+    say_standing
+}
