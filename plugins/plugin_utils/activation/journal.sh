@@ -50,8 +50,12 @@ write_journal() { # one line of the variables that `finish` has set; bounded, so
             "$(json_number "$recorded_generation")" "$(json_path "$recorded_default")" "$(json_path "$recorded_running")"
         printf ',"to":{"generation":%s,"closure":%s},"exit_code":%s,"ending":"%s","units_failed":%s}\n' \
             "$(json_number "$generation")" "$(json_path "$closure")" "$(json_number "$code")" "$ending" "$(json_names "$units")"
-    } >"$run/entry" && (umask 077 && cat "$run/entry" >>"$journal") || return
+    } >"$run/entry" && (umask 077 && end_last_line && cat "$run/entry" >>"$journal") || return
     if [ "$(wc -l <"$journal")" -gt 1000 ]; then
         (umask 077 && tail -n 500 "$journal" >"$journal.new") && mv -f "$journal.new" "$journal"
     fi
+}
+
+end_last_line() { # of the journal, which a full disk or a loss of power may have cut off
+    [ -z "$(tail -c 1 "$journal" 2>/dev/null)" ] || echo >>"$journal"
 }

@@ -25,7 +25,8 @@ finish() { # end with outcome $1
     generation=$(generation_of "$profile")
     settle
     write_journal || say warning 'the journal could not be written' >>"$run/warnings"
-    write_outcome "$1"
+    # What has an end and cannot say so must not pass for interrupted ever after.
+    write_outcome "$1" || rm -f "$run/recorded"
     empty_program
     remove_other_runs
     release_lock

@@ -42,8 +42,8 @@ take_over() { # from the dead supervisor; fails when another deployment holds th
 superseded() { # whether there is something by now that this deployment has neither found nor made
     case $(closure_of "$profile") in
         "$closure")
-            # Once it has been booted and is the default, it is as whole as a repair by hand would make it.
-            [ "$goal" = boot ] || [ "$recorded_boot" = "$(boot_id)" ] || [ "$(running)" != "$(activated_path)" ] || return 0
+            # Where booting activates, what has been booted and is the default is as whole as a repair by hand would make it.
+            [ "$goal" = boot ] || [ "$boot_activates" = no ] || [ "$recorded_boot" = "$(boot_id)" ] || [ "$(running)" != "$(activated_path)" ] || return 0
             ;;
         "$recorded_default") ;;
         *) return 0 ;;

@@ -20,7 +20,8 @@ supervise() {
         1) refuse "another deployment is running: $(holder_text "$state/lock")" ;;
         *) refuse "$state cannot be written to" ;;
     esac
-    interrupted | while IFS= read -r directory; do
+    # The latest first: it has recorded what the others before it had left.
+    interrupted | sort -r | while IFS= read -r directory; do
         "$shell" "$directory/program" recover "$run/holder" </dev/null
     done
     find_closure
@@ -28,6 +29,7 @@ supervise() {
         1) refuse "$missing" ;;
         2) leave unchanged "$missing" ;;
     esac
+    [ "$told_to_stop" = no ] || refuse 'the supervisor was told to stop before it had touched anything'
     record || refuse "the state before the deployment could not be recorded in $run, so nothing was done: $(tail -n 1 "$log")"
     deploy || fall_back
     [ "$confirmation" = no ] || finish confirmed
@@ -141,6 +143,8 @@ verify_default() {
 }
 
 fall_back() {
+    # Who is told to stop while it goes back is on the way there already.
+    trap 'told_to_stop=yes' TERM INT
     # Of a machine that cannot be reached, nobody can ask for anything else.
     if [ "$rollback_on_failure" = 0 ] && [ "$unconfirmed" = no ]; then
         finish failed
@@ -180,8 +184,8 @@ go_back() {
 
 reactivation_helps() {
     [ -n "$recorded_running" ] && [ "$recorded_running" != "$(activated_path)" ] || return
-    # After a reboot, what was recorded has been activated by booting it.
-    [ "$recorded_boot" = "$(boot_id)" ] || [ "$(running)" != "$recorded_running" ]
+    # After a reboot that does so, what was recorded has been activated by booting it.
+    [ "$boot_activates" = no ] || [ "$recorded_boot" = "$(boot_id)" ] || [ "$(running)" != "$recorded_running" ]
 }
 
 restore_profile() {

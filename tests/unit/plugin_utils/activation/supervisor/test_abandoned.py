@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import pathlib
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
+
 from .nixos import NixOS
 from .test_interruption import hold_lock
 
@@ -57,3 +59,31 @@ def test_the_boot_that_a_deployment_began_in_is_known_from_the_start(nixos: NixO
     asked = nixos.request(nixos.system("nixos-new", trouble="sleep 1"))
     nixos.start(asked).join()
     assert (nixos.state / "runs" / asked.id / "boot").readlink() == pathlib.Path(f"boot {boot_of_now()}")
+
+
+def test_who_comes_back_to_what_never_started_is_told_that_nothing_was_touched(nixos: NixOS, old: str) -> None:
+    asked = nixos.request(nixos.system("nixos-new"))
+    run = cut_off_early(nixos, boot="earlier")
+    run.rename(run.with_name(asked.id))
+    answer = deploy(nixos, asked)
+    assert (answer.outcome, answer.cause) == ("refused", "it was cut off before it had touched anything")
+    assert (run.with_name(asked.id) / "program").read_text() == ""
+    assert nixos.calls == []
+    assert nixos.deploy(asked.closure).outcome == "activated"
+
+
+def test_and_so_is_who_comes_back_to_what_had_no_time_to_take_the_lock(nixos: NixOS, old: str) -> None:
+    asked = nixos.request(nixos.system("nixos-new"))
+    run = cut_off_early(nixos, boot="earlier")
+    (run / "begun").mkdir()
+    (run / "holder").write_text("id=early\npid=4194305\nstart=1\nboot=earlier\n")
+    run.rename(run.with_name(asked.id))
+    assert deploy(nixos, asked).outcome == "refused"
+    assert nixos.calls == []
+
+
+def test_nothing_is_begun_on_a_machine_that_is_shutting_down(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool("systemctl", "echo stopping")
+    answer = nixos.deploy(nixos.system("nixos-new"))
+    assert (answer.outcome, answer.cause) == ("refused", "the machine is shutting down")
+    assert not nixos.state.exists()

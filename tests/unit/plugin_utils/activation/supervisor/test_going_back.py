@@ -8,13 +8,14 @@ import contextlib
 import itertools
 import os
 import pathlib
+import signal
 
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 
 from ..machine import SHELLS
-from .nixos import PROFILE, RUNNING, NixOS, whole
+from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
 
 NAPS = itertools.count(1000)
 UNITS = 'ln -sfn "$self" "/run/current-system"; echo "warning: the following units failed: a.service, b\\\\x2dc.service"; exit 4'
@@ -189,6 +190,20 @@ def test_what_fails_again_is_not_returned_to(nixos: NixOS) -> None:
     answer = nixos.deploy(only, install_bootloader=True)
     assert (answer.outcome, "no other system" in answer.cause) == ("failed", True)
     assert nixos.whole_as == whole(only)
+
+
+def test_who_is_told_to_stop_while_it_goes_back_goes_back_all_the_same(nixos: NixOS) -> None:
+    slow_back = 'echo $$ > "$root/step"; until [ -e "$root/go" ]; do sleep 0.05; done'
+    old = nixos.system("nixos-old", trouble=slow_back)
+    nixos.install(nixos.system("nixos-first"), old)
+    asked = nixos.request(nixos.system("nixos-bad", trouble="exit 2"))
+    thread = nixos.start(asked)
+    wait_for(lambda: nixos.calls == ["test bad", "test old"] and nixos.path("/step").exists())
+    os.kill(nixos.supervisor_of(asked), signal.SIGTERM)
+    nixos.path("/go").touch()
+    thread.join()
+    assert deploy(nixos, asked).outcome == "rolled_back"
+    assert nixos.whole_as == whole(old)
 
 
 def test_rollback_goes_to_the_generation_before_and_once_more(nixos: NixOS) -> None:

@@ -9,12 +9,14 @@ import os
 import pathlib
 import re
 import signal
+import threading
 import typing as t
 
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
 
 from ..machine import SHELLS
 from .nixos import BOOTED, PROFILE, RUNNING, NixOS, wait_for, whole
@@ -150,6 +152,55 @@ def test_an_interrupted_system_that_was_made_whole_by_hand_and_booted_is_not_und
     assert nixos.whole_as[1:] == (slow.closure, "slow")
 
 
+SITE = "/nix/var/nix/profiles/site"
+SLOW = 'echo "site slow" >> @root@/calls; echo $$ > @root@/step; [ -e @root@/repaired ] || sleep 30'
+
+
+def test_what_a_reboot_does_not_activate_is_activated_again_after_one(nixos: NixOS) -> None:
+    website: dict[str, t.Any] = {"platform": platforms()["custom"], "profile": SITE, "program": "activate"}
+    first = nixos.closure("site-1", activate='echo "site first" >> @root@/calls')
+    nixos.deploy(first, **website)
+    slow = nixos.request(nixos.closure("site-2", activate=SLOW), **website)
+    rewrite_record(nixos, cut_off(nixos, slow), recorded_boot="earlier")
+    nixos.path("/repaired").touch()
+    assert nixos.deploy(slow.closure, **website).outcome == "activated"
+    assert nixos.calls == ["site first", "site slow", "site first", "site slow"]
+    assert [entry["outcome"] for entry in nixos.journal] == ["activated", "rolled_back", "activated"]
+
+
+def test_of_two_that_were_interrupted_the_later_is_taken_back_first(nixos: NixOS, old: str) -> None:
+    trouble = 'ln -sfn "$self" "/run/current-system"; echo $$ > "$root/step"; sleep 30'
+    first, second = (
+        nixos.request(nixos.system(f"nixos-{name}", trouble=trouble), id=f"cut-off-{name}") for name in ("a", "b")
+    )
+    cut_off(nixos, first)
+    aside = (nixos.state / "runs" / first.id).rename(nixos.state / "aside")
+    nixos.path("/step").unlink()
+    cut_off(nixos, second)
+    aside.rename(nixos.state / "runs" / first.id)
+    assert nixos.deploy(nixos.system("nixos-bad", trouble="exit 2")).previous.running == old
+    assert nixos.whole_as == whole(old)
+
+
+def test_who_is_told_to_stop_before_anything_was_touched_touches_nothing(nixos: NixOS, old: str) -> None:
+    recovering = nixos.system("nixos-slow", trouble='echo $$ > "$root/step"; sleep 30')
+    cut_off(nixos, nixos.request(recovering))
+    # What goes back takes its time, in which the next supervisor is told to stop.
+    script = nixos.path(f"{old}/bin/switch-to-configuration")
+    slow = 'test) until [ -e "$root/go" ]; do sleep 0.05; done; '
+    script.write_text(script.read_text().replace("test)", slow))
+    asked = nixos.request(nixos.system("nixos-new"))
+    thread = threading.Thread(target=deploy, args=(nixos, asked))
+    thread.start()
+    wait_for(lambda: nixos.calls == ["test slow", "test old"])
+    os.kill(nixos.supervisor_of(asked), signal.SIGTERM)
+    nixos.path("/go").touch()
+    thread.join()
+    answer = deploy(nixos, asked)
+    assert (answer.outcome, "told to stop" in answer.cause) == ("refused", True)
+    assert nixos.whole_as == whole(old)
+
+
 def test_a_late_recovery_leaves_the_deployment_that_runs_now_alone(nixos: NixOS, old: str) -> None:
     slow = cut_off(nixos)
     hold_lock(nixos)
@@ -199,9 +250,9 @@ def is_gone(process: int) -> bool:
         return True
 
 
-def cut_off(nixos: NixOS) -> Request:
+def cut_off(nixos: NixOS, slow: Request | None = None) -> Request:
     """Begin a deployment, and end all that belongs to it in the middle of its activation, as a power cut does."""
-    slow = nixos.request(nixos.system("nixos-slow", trouble='echo $$ > "$root/step"; sleep 30'))
+    slow = slow or nixos.request(nixos.system("nixos-slow", trouble='echo $$ > "$root/step"; sleep 30'))
     thread = nixos.start(slow)
     for pid in family(nixos.supervisor_of(slow), step_of(nixos)):
         os.kill(pid, signal.SIGKILL)
