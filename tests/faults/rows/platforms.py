@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ..faults import CUT_FOR_A_WHILE, CUT_UNTIL_BACK, KILLED, on_target
+from ..faults import CUT_FOR_A_WHILE, CUT_UNTIL_BACK, KILLED, POWER_CYCLED, on_target
 from ..moments import ACTIVATION_GATE, AT_REST, AWAITING, activation_with
 from ..row import CHANGED, ROLLED_BACK, Expectation, Fault, Row
 from .controller import GONE_BACK
@@ -54,5 +54,8 @@ ROWS = (
         representative=True,
     ),
     Row(WRONG_PASSWORD, AT_REST, Expectation("old", "failed", (2,), says=("Incorrect sudo password",)), host="macbook"),
+    # Booting them activates nothing.
+    Row(POWER_CYCLED, activation_with(STEPS["workstation"] % ACTIVATION_GATE), ROLLED_BACK, host="workstation"),
+    Row(POWER_CYCLED, activation_with(STEPS["phone"] % ACTIVATION_GATE), ROLLED_BACK, host="phone"),
     Row(NO_DAEMON, AT_REST, Expectation("old", "failed", (2,)), host="workstation"),
 )

@@ -112,7 +112,7 @@ def test_a_machine_that_stays_away_fails_in_time(vps: Target) -> None:
     answer = task.result()
     took = time.monotonic() - begin
     vps.lab("up", vps.name)
-    assert (answer["failed"], answer["rebooted"], answer["boot_id"]["after"]) == (True, False, None), answer
+    assert (answer["failed"], answer["rebooted"]) == (True, False), answer
     assert "was not back within 6 s: it cannot be reached" in answer["cause"]
     assert took < 40
 
