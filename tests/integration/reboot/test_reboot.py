@@ -105,7 +105,7 @@ def test_a_closure_that_would_not_be_booted_is_refused(vps: Target) -> None:
 
 
 def test_a_machine_that_stays_away_fails_in_time(vps: Target) -> None:
-    task = start(vps, when="always", timeout=6, delay=2)
+    task = start(vps, when="always", timeout=6, delay=8)
     vps.wait_until("ls /var/lib/nix.fleet/runs/reboot-*/decision")
     vps.lab("exec", vps.name, "--", "systemctl", "poweroff")
     begin = time.monotonic()
