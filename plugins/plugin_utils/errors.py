@@ -125,6 +125,12 @@ class RebootError(NixError):
     stage = "reboot"
 
 
+class SemaphoreError(NixError):
+    """The server of Semaphore does not have the project as it was meant to."""
+
+    stage = "semaphore"
+
+
 class InventoryError(NixError):
     """The inventory's data cannot be used."""
 

@@ -1,0 +1,39 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""nix_semaphore: a project of Semaphore, as its server is to hold it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..plugin_utils.ansible_io.action import NixAction
+from ..plugin_utils.ansible_io.semaphore import SemaphoreServer
+from ..plugin_utils.semaphore.setup import Setup
+
+
+class ActionModule(NixAction):
+    """See plugins/modules/nix_semaphore.py."""
+
+    argument_spec: t.ClassVar[dict[str, t.Any]] = {
+        "url": {"type": "str", "required": True},
+        "token": {"type": "str", "required": True, "no_log": True},
+        "project": {"type": "dict", "required": True},
+        "secrets": {"type": "dict", "default": {}, "no_log": True},
+        "timeout": {"type": "float", "default": 30.0},
+        "validate_certs": {"type": "bool", "default": True},
+    }
+
+    def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Have the server hold the project, or say what would be made and changed."""
+        server = SemaphoreServer(
+            options["url"], options["token"], timeout=options["timeout"], validate_certs=options["validate_certs"]
+        )
+        setup = Setup(server, options["project"], options["secrets"], self.check_mode)
+        setup.run()
+        return {
+            "made": setup.made,
+            "updated": setup.changed,
+            "changed": bool(setup.made or setup.changed),
+            "msg": f"made: {len(setup.made)}, changed: {len(setup.changed)}",
+        }

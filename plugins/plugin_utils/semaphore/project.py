@@ -1,0 +1,87 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A project of Semaphore, from the form of its file, where objects go by names, to that of its API, where they go by numbers.
+
+The file is that of `services/project/types.go`, the API that of `api-docs.yml`, in https://github.com/semaphoreui/semaphore.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..errors import SemaphoreError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Object: t.TypeAlias = dict[str, t.Any]
+    Numbers: t.TypeAlias = Mapping[str, Mapping[str, int]]
+
+# A server knows of one of them, by how old it is.
+ONE_ENVIRONMENT = "environment_id"
+SEVERAL_ENVIRONMENTS = "environment_ids"
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A kind of objects: what the API and the file call it, and which of its fields name an object of which other kind.
+
+    ``changes`` says whether one that is there is ever changed.
+    """
+
+    path: str
+    part: str
+    references: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    changes: bool = True
+
+
+# Each after those that it names. What a key holds is told by no server, so that nobody could say whether it differs.
+KINDS = (
+    Kind("keys", "keys", changes=False),
+    Kind("repositories", "repositories", {"ssh_key": "keys"}),
+    Kind("inventory", "inventories", {"ssh_key": "keys", "become_key": "keys"}),
+    Kind("environment", "environments"),
+    Kind(
+        "templates",
+        "templates",
+        {
+            "repository": "repositories",
+            "inventory": "inventory",
+            "environment": "environment",
+            "environments": "environment",
+        },
+    ),
+    Kind("schedules", "schedules", {"template": "templates"}),
+)
+
+
+def body(kind: Kind, item: Object, numbers: Numbers, project: int) -> Object:
+    """Return an object of the file as the API takes it; raises ``SemaphoreError`` when it names one that is not there."""
+    found: Object = {"project_id": project}
+    for field, value in item.items():
+        named = kind.references.get(field)
+        if named is None:
+            found[field] = value
+        elif isinstance(value, list):
+            found[f"{field.removesuffix('s')}_ids"] = [_number(named, name, numbers) for name in value]
+        elif value is not None:
+            found[f"{field}_id"] = _number(named, value, numbers)
+    return found
+
+
+def differs(wanted: Object, there: Object) -> bool:
+    """Whether the object that is there is another than the one that is wanted. What is empty, a server leaves out."""
+    unknown = ONE_ENVIRONMENT if SEVERAL_ENVIRONMENTS in there else SEVERAL_ENVIRONMENTS
+    return any((value or None) != (there.get(field) or None) for field, value in wanted.items() if field != unknown)
+
+
+def _number(kind: str, name: str, numbers: Numbers) -> int:
+    try:
+        return numbers[kind][name]
+    except KeyError:
+        raise SemaphoreError(
+            f"there is no {name!r} among the project's {kind}",
+            advice="make it in Semaphore first, or say what is in it (secrets)" if kind == "keys" else None,
+        ) from None

@@ -1,0 +1,92 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Have a server of Semaphore hold a project: make what is missing, and change what differs."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import typing as t
+
+from .project import KINDS, body, differs
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .project import Kind, Object
+
+# By the number of what does not exist yet, in a check.
+NOT_YET = 0
+
+
+class Server(t.Protocol):
+    """What is asked, by a path below that of the API; raises ``SemaphoreError`` when the server refuses."""
+
+    def get(self, path: str) -> list[Object]:
+        """Return the objects there."""
+
+    def post(self, path: str, item: Object) -> None:
+        """Make an object."""
+
+    def put(self, path: str, item: Object) -> None:
+        """Change an object."""
+
+
+@dataclasses.dataclass
+class Setup:
+    """One run over all objects of a project, and what it has made and changed, each by kind and name."""
+
+    server: Server
+    project: Mapping[str, t.Any]
+    secrets: Mapping[str, Object]
+    check: bool
+    made: list[str] = dataclasses.field(default_factory=list)
+    changed: list[str] = dataclasses.field(default_factory=list)
+
+    def run(self) -> None:
+        """Bring the project about. Nothing is ever removed."""
+        meta = self.project["meta"]
+        number = self._brought_about("projects", [meta], dict, changes=False)[meta["name"]]
+        numbers: dict[str, dict[str, int]] = {}
+        for kind in KINDS:
+            if number == NOT_YET:
+                self.made += [f"{kind.path} {item['name']}" for item in self.project.get(kind.part, [])]
+                continue
+            numbers[kind.path] = self._brought_about(
+                f"project/{number}/{kind.path}",
+                self._wanted(kind),
+                functools.partial(body, kind, numbers=numbers, project=number),
+                changes=kind.changes,
+            )
+
+    def _wanted(self, kind: Kind) -> list[Object]:
+        items: list[Object] = self.project.get(kind.part, [])
+        if kind.path != "keys":
+            return items
+        # A key that holds something is made only by who says what.
+        return [{**item, **self.secrets.get(item["name"], {})} for item in items if self._is_known(item)]
+
+    def _is_known(self, key: Object) -> bool:
+        return key["type"] == "none" or key["name"] in self.secrets
+
+    def _brought_about(
+        self, path: str, items: list[Object], as_body: Callable[[Object], Object], *, changes: bool
+    ) -> dict[str, int]:
+        """Return the number of each object at ``path``, by its name, when those that are wanted are there."""
+        name = path.rpartition("/")[2]
+        there = {item["name"]: item for item in self.server.get(path)}
+        missing = [item for item in items if item["name"] not in there]
+        for item in items:
+            present = there.get(item["name"])
+            if present is None:
+                self.made.append(f"{name} {item['name']}")
+                if not self.check:
+                    self.server.post(path, as_body(item))
+            elif changes and differs(wanted := as_body(item), present):
+                self.changed.append(f"{name} {item['name']}")
+                if not self.check:
+                    self.server.put(f"{path}/{present['id']}", {**wanted, "id": present["id"]})
+        if missing and not self.check:
+            there = {item["name"]: item for item in self.server.get(path)}
+        return {**{item["name"]: NOT_YET for item in missing}, **{key: item["id"] for key, item in there.items()}}

@@ -1,0 +1,181 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Semaphore is told to have, by its project file and by its API.
+
+With SEMAPHORE_URL and SEMAPHORE_TOKEN in the environment, one test has a real server bring it about.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+from .semaphore_server import TOKEN, Server
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[3]
+PUBLISHED: dict[str, t.Any] = json.loads((Path(__file__).parent / "semaphore_api.json").read_text())
+GIVEN = {"semaphore_repository_url": "https://git.example/fleet.git"}
+KEY = "the-private-key-of-the-test"
+REQUESTS = {
+    "projects": "ProjectRequest",
+    "keys": "AccessKeyRequest",
+    "repositories": "RepositoryRequest",
+    "inventory": "InventoryRequest",
+    "environment": "EnvironmentRequest",
+    "templates": "TemplateRequest",
+    "schedules": "ScheduleRequest",
+}
+
+
+def play(url: str = "", token: str = "", **variables: t.Any) -> subprocess.CompletedProcess[str]:
+    """Run the playbook, at its most talkative, as for a server."""
+    return subprocess.run(
+        ["ansible-playbook", "playbooks/semaphore_setup.yml", "-i", "localhost,", "-vvv", "-e", json.dumps(variables)],
+        cwd=ROOT,
+        env={**os.environ, "SEMAPHORE_URL": url, "SEMAPHORE_TOKEN": token, "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def set_up(server: Server, **variables: t.Any) -> str:
+    """Have the server bring it about, and return what was printed."""
+    done = play(server.url, TOKEN, **GIVEN, semaphore_machine_key=KEY, **variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+class FirstRun(t.NamedTuple):
+    """What a server was asked for that had nothing, and what was printed."""
+
+    server: Server
+    asked: list[tuple[str, str, t.Any]]
+    output: str
+
+
+@pytest.fixture(scope="module")
+def first() -> Iterator[FirstRun]:
+    """A server that has had everything brought about."""
+    with Server() as server:
+        output = set_up(server)
+        yield FirstRun(server, list(server.asked), output)
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> dict[str, t.Any]:
+    """The project's file."""
+    file = tmp_path_factory.mktemp("semaphore") / "fleet.json"
+    done = play(**GIVEN, semaphore_file=str(file), semaphore_machine_key=KEY)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert KEY not in file.read_text()
+    return t.cast("dict[str, t.Any]", json.loads(file.read_text()))
+
+
+def test_the_file_has_the_parts_of_a_backup_and_no_others(project: dict[str, t.Any]) -> None:
+    assert sorted(project) == PUBLISHED["backup"]
+
+
+def test_each_name_in_the_file_is_one_of_an_object_in_it(project: dict[str, t.Any]) -> None:
+    names = {kind: {item["name"] for item in items} for kind, items in project.items() if isinstance(items, list)}
+    for user in (*project["repositories"], *project["inventories"]):
+        assert user["ssh_key"] in names["keys"]
+    for template in project["templates"]:
+        assert template["repository"] in names["repositories"]
+        assert template["inventory"] in names["inventories"]
+        assert {template["environment"], *template["environments"]} <= names["environments"]
+    for schedule in project["schedules"]:
+        assert schedule["template"] in names["templates"]
+
+
+def test_each_playbook_is_one_that_the_project_has(project: dict[str, t.Any]) -> None:
+    for template in project["templates"]:
+        name = template["playbook"]
+        assert (ROOT / "examples/jobs" / name).exists() or (ROOT / name).exists()
+
+
+def test_whoever_starts_a_task_is_asked_for_a_limit_and_tags(project: dict[str, t.Any]) -> None:
+    for template in project["templates"]:
+        assert set(template["task_params"]) <= set(PUBLISHED["task_params"])
+        assert template["task_params"]["allow_override_limit"]
+        assert template["task_params"]["allow_override_tags"]
+
+
+def test_surveys_ask_for_variables_that_are_read_with_the_choices_of_the_role(project: dict[str, t.Any]) -> None:
+    sources = [*(ROOT / "playbooks").glob("*.yml"), *(ROOT / "roles").glob("*/meta/argument_specs.yml")]
+    text = "".join(path.read_text() for path in sources)
+    specs = yaml.safe_load((ROOT / "roles/deploy/meta/argument_specs.yml").read_text())["argument_specs"]["main"]
+    for template in project["templates"]:
+        for question in template["survey_vars"]:
+            assert set(question) <= set(PUBLISHED["survey_var"])
+            assert question["name"] in text
+            choices = [value["value"] for value in question.get("values", [])]
+            assert choices == specs["options"].get(question["name"], {}).get("choices", [])
+
+
+def test_a_server_gets_what_the_file_has(first: FirstRun, project: dict[str, t.Any]) -> None:
+    made = [path for method, path, _body in first.asked if method == "POST"]
+    assert {path.rpartition("/")[2] for path in made} == {*REQUESTS}
+    assert not [method for method, _path, _body in first.asked if method == "PUT"]
+    for kind, part in (("templates", "templates"), ("inventory", "inventories"), ("schedules", "schedules")):
+        assert [item["name"] for item in first.server.objects[kind]] == [item["name"] for item in project[part]]
+
+
+def test_each_request_has_the_fields_that_the_api_documents(first: FirstRun) -> None:
+    for method, path, body in first.asked:
+        if method == "POST":
+            fields = PUBLISHED["requests"][REQUESTS[path.rpartition("/")[2]]]
+            assert {name: type(value).__name__ for name, value in body.items()}.items() <= fields.items()
+
+
+def test_neither_the_token_nor_the_key_is_printed(first: FirstRun) -> None:
+    assert any(KEY in json.dumps(body) for _method, _path, body in first.asked)
+    assert TOKEN not in first.output
+    assert KEY not in first.output
+
+
+def test_a_second_run_changes_nothing_and_a_third_what_differs(first: FirstRun) -> None:
+    server = first.server
+    server.asked.clear()
+    assert "changed=0" in set_up(server)
+    assert server.written == []
+    set_up(server, semaphore_repository_branch="stable", semaphore_scheduled=False)
+    assert sorted(method for method, _path in server.written) == ["PUT", "PUT", "PUT"]
+    assert server.objects["repositories"][0]["git_branch"] == "stable"
+    assert not any(item["active"] for item in server.objects["schedules"])
+
+
+def test_a_refusal_is_told_with_its_status_and_without_the_token() -> None:
+    with Server() as server:
+        done = play(server.url, "another-token", **GIVEN)
+        server.shutdown()
+    assert done.returncode == 2
+    assert "/api/projects: 401" in done.stdout + done.stderr
+    assert "another-token" not in done.stdout + done.stderr
+    assert server.written == []
+
+
+@pytest.mark.skipif("SEMAPHORE_URL" not in os.environ, reason="no SEMAPHORE_URL: no real server")
+def test_a_real_server_brings_it_about_once() -> None:
+    name = f"nix.fleet test {secrets.token_hex(4)}"
+    for changed in (True, False):
+        done = play(
+            os.environ["SEMAPHORE_URL"],
+            os.environ["SEMAPHORE_TOKEN"],
+            **GIVEN,
+            semaphore_name=name,
+            semaphore_machine_key=KEY,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert ("changed=0" in done.stdout) != changed

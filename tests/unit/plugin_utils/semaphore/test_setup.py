@@ -1,0 +1,116 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A project of Semaphore is brought about: what is missing is made, what differs is changed, and nothing else is touched."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import SemaphoreError
+from ansible_collections.nix.fleet.plugins.plugin_utils.semaphore.setup import Setup
+
+PROJECT: dict[str, t.Any] = {
+    "meta": {"name": "Fleet"},
+    "keys": [{"name": "None", "type": "none"}, {"name": "machines", "type": "ssh"}],
+    "repositories": [{"name": "Fleet", "git_branch": "main", "ssh_key": "None"}],
+    "inventories": [{"name": "Fleet", "type": "file", "ssh_key": "machines"}],
+    "environments": [{"name": "Fleet", "json": "{}"}],
+    "templates": [
+        {
+            "name": "deploy",
+            "type": "",
+            "repository": "Fleet",
+            "inventory": "Fleet",
+            "environment": "Fleet",
+            "environments": ["Fleet"],
+        }
+    ],
+    "schedules": [{"name": "nightly", "template": "deploy", "active": False}],
+}
+SECRETS = {"machines": {"ssh": {"private_key": "key"}}}
+
+
+class Table:
+    """A server that keeps what it is given, leaves out what is empty, and writes down what changes."""
+
+    def __init__(self, unknown: str = "environment_id") -> None:
+        self.objects: dict[str, list[dict[str, t.Any]]] = {}
+        self.written: list[str] = []
+        self._unknown = unknown
+
+    def get(self, path: str) -> list[dict[str, t.Any]]:
+        return [
+            {name: value for name, value in item.items() if value and name not in {"ssh", self._unknown}}
+            for item in self.objects.get(path, [])
+        ]
+
+    def post(self, path: str, item: dict[str, t.Any]) -> None:
+        self.written.append(f"POST {path}")
+        self.objects.setdefault(path, []).append({**item, "id": len(self.written)})
+
+    def put(self, path: str, item: dict[str, t.Any]) -> None:
+        self.written.append(f"PUT {path}")
+        place, _slash, number = path.rpartition("/")
+        assert int(number) == item["id"]
+        self.objects[place] = [item if each["id"] == item["id"] else each for each in self.objects[place]]
+
+
+def set_up(server: Table, project: dict[str, t.Any] = PROJECT, *, check: bool = False) -> Setup:
+    setup = Setup(server, project, SECRETS, check)
+    setup.run()
+    return setup
+
+
+def test_names_become_numbers() -> None:
+    server = Table()
+    set_up(server)
+    (template,) = server.objects["project/1/templates"]
+    assert template["repository_id"] == server.objects["project/1/repositories"][0]["id"]
+    assert template["environment_ids"] == [server.objects["project/1/environment"][0]["id"]]
+    assert not {"repository", "inventory", "environment", "environments"} & set(template)
+    assert server.objects["project/1/schedules"][0]["template_id"] == template["id"]
+
+
+@pytest.mark.parametrize("unknown", ["environment_id", "environment_ids"])
+def test_a_server_of_any_age_has_nothing_to_change_the_second_time(unknown: str) -> None:
+    server = Table(unknown)
+    set_up(server)
+    server.written.clear()
+    again = set_up(server)
+    assert server.written == again.made == again.changed == []
+
+
+def test_only_what_differs_is_changed() -> None:
+    server = Table()
+    set_up(server)
+    server.written.clear()
+    setup = set_up(server, {**PROJECT, "repositories": [{**PROJECT["repositories"][0], "git_branch": "stable"}]})
+    assert setup.changed == ["repositories Fleet"]
+    assert len(server.written) == 1
+
+
+def test_a_check_says_what_would_be_made_and_writes_nothing() -> None:
+    server = Table()
+    assert "templates deploy" in set_up(server, check=True).made
+    assert server.written == []
+    set_up(server)
+    server.written.clear()
+    changed = {**PROJECT, "templates": [*PROJECT["templates"], {**PROJECT["templates"][0], "name": "diff"}]}
+    assert set_up(server, changed, check=True).made == ["templates diff"]
+    assert server.written == []
+
+
+def test_a_key_that_is_there_is_left_as_it_is() -> None:
+    server = Table()
+    set_up(server)
+    server.objects["project/1/keys"][1]["ssh"] = {"private_key": "another"}
+    server.written.clear()
+    set_up(server)
+    assert server.written == []
+
+
+def test_a_key_that_is_missing_and_that_nobody_says_is_named() -> None:
+    with pytest.raises(SemaphoreError, match="no 'machines' among the project's keys"):
+        Setup(Table(), PROJECT, {}, check=False).run()
