@@ -78,6 +78,8 @@ class ActionModule(NixAction):
         previewed = self._preview(request)
         link = RenewableLink(self.shell_within(longest(request)), self._reset)
         answer = deploy(link, request, say=self.announce)
+        if answer.outcome == "awaiting":
+            self.doing("waiting for confirmation", seconds=request.confirm_timeout)
         if answer.outcome == "awaiting" and options["confirm"] == "now":
             answer = self._confirmed(request)
         if not answer.good:

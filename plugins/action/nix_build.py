@@ -13,7 +13,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from ..plugin_utils.ansible_io.action import NixAction, display
+from ..plugin_utils.ansible_io.action import NixAction, display, warnings_of
 from ..plugin_utils.ansible_io.connections import opened_store
 from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, machine_of, source_of
 from ..plugin_utils.errors import BuildError
@@ -66,7 +66,7 @@ class ActionModule(NixAction):
             # without it nobody could say what would be copied and activated.
             dry_run=self.check_mode and self.host == self.play_host,
             timeout=options["timeout"],
-            say=self.announce if ON_TERMINAL or display.verbosity else None,
+            **self._told(),
         )
         try:
             built = self._built(build, derivation, options)
@@ -89,9 +89,16 @@ class ActionModule(NixAction):
             "built_derivations": list(built.built),
             "fetched": len(built.fetched),
             "seconds": round(time.monotonic() - begin, 2),
+            **warnings_of(built.warnings),
             "changed": built.changed,
             "msg": _sentence(built, dry_run=build.dry_run),
         }
+
+    def _told(self) -> dict[str, t.Any]:
+        """Return whom to tell of the build's progress, and how often."""
+        if self.followed:
+            return {"say": self.doing, "pause": 0.0}
+        return {"say": self.announce if ON_TERMINAL or display.verbosity else None}
 
     def _built(self, build: Build, derivation: str | None, options: dict[str, t.Any]) -> Built:
         given = options["gc_root"]

@@ -27,7 +27,9 @@ from ..plugin_utils.transport.source import ControllerSource, HostSource, Source
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
+# How often is said how far a copy is: where lines are printed of it, and where somebody shows it as it goes.
 PROGRESS_SECONDS = 10.0
+FOLLOWED_SECONDS = 0.2
 
 
 class ActionModule(NixAction):
@@ -109,17 +111,16 @@ class ActionModule(NixAction):
     def _progress(self, log: CopyLog, sizes: dict[str, int]) -> t.Callable[[str], None]:
         """Return what follows the lines of a copy and says now and then how far it is."""
         last = time.monotonic()
+        pause, tell = (FOLLOWED_SECONDS, self.doing) if self.followed else (PROGRESS_SECONDS, self.announce)
 
         def follow(line: str) -> None:
             nonlocal last
             path = log.read(line)
-            if path is None:
-                return
-            display.vv(f"copying {path} ({size(sizes.get(path, 0))})", host=self.host)
-            if time.monotonic() - last > PROGRESS_SECONDS:
+            if path is not None:
+                display.vv(f"copying {path} ({size(sizes.get(path, 0))})", host=self.host)
+            if time.monotonic() - last > pause:
                 last = time.monotonic()
-                sent = sum(sizes.get(each, 0) for each in log.sent)
-                self.announce(f"copying: {len(log.sent)} paths, {size(sent)}")
+                tell(log.sentence)
 
         return follow
 

@@ -9,7 +9,7 @@ import os
 import time
 import typing as t
 
-from ..plugin_utils.ansible_io.action import NixAction
+from ..plugin_utils.ansible_io.action import NixAction, warnings_of
 from ..plugin_utils.ansible_io.host_variables import variables_of
 from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, machine_of, source_of
 from ..plugin_utils.errors import EvaluationError
@@ -75,6 +75,7 @@ class ActionModule(NixAction):
             "flake_dirty": snapshot.dirty,
             "flake_locked_url": snapshot.locked_url,
             "cached": answer.cached,
+            **warnings_of(result.warnings),
             "seconds": round(time.monotonic() - begin, 2),
             "changed": False,
             "msg": _sentence(attribute, found.get("drv_path"), cached=answer.cached),

@@ -61,22 +61,19 @@ options:
 
 import datetime
 import json
-import shutil
 import time
 import typing as t
 from pathlib import Path
 
-from ansible import constants
 from ansible.plugins.callback import CallbackBase
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.plain import plain
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.run import run_name
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.screen import print_lines, screen_width
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.task_events import began, ended
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.document import document
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.file import remove_earlier, write
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.markdown import markdown
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.redacted import redacted
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.run import Run
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.stages import stages
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
@@ -84,19 +81,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import su
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import Status
+    from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
     from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord
-
-COLLECTION = "nix.fleet."
-WIDEST = 100
-
-_COLORS = {
-    "ok": constants.COLOR_OK,
-    "changed": constants.COLOR_CHANGED,
-    "failed": constants.COLOR_ERROR,
-    "unreachable": constants.COLOR_UNREACHABLE,
-    "aside": constants.COLOR_VERBOSE,
-}
 
 
 class CallbackModule(CallbackBase):
@@ -130,32 +116,30 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_start(self, host: t.Any, task: t.Any) -> None:
         """Note that a host's task began."""
-        self._note(host.get_name(), task, "started", {})
+        self._events.append(began(host, task))
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
         """Note what a task returned."""
-        self._note_result(result, "ok")
+        self._events.append(ended(result, "ok"))
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         """Note why a task failed."""
         if not ignore_errors:
-            self._note_result(result, "failed")
+            self._events.append(ended(result, "failed"))
 
     def v2_runner_on_unreachable(self, result: t.Any) -> None:
         """Note that a host could not be reached."""
-        self._note_result(result, "unreachable")
+        self._events.append(ended(result, "unreachable"))
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
         """Print the report, and write it where it was asked for."""
         run = self._run(stats)
         hosts = records(self._events, failed=run.failed)
         self._write(run, hosts)
-        lines = summary(hosts, self._width(), run.seconds)
-        if not lines:
-            return
-        self._display.banner("FLEET")
-        for line in lines:
-            self._display.display(line.text, color=_COLORS.get(line.meaning))
+        lines = summary(hosts, int(self.get_option("width")) or screen_width(), run.seconds)
+        if lines:
+            self._display.banner("FLEET")
+            print_lines(self._display, lines)
 
     def _run(self, stats: t.Any) -> Run:
         return Run(
@@ -189,31 +173,6 @@ class CallbackModule(CallbackBase):
         except OSError as error:
             self._display.warning(f"the report cannot be written to {path}: {error.strerror or error}")
 
-    def _note_result(self, result: t.Any, status: Status) -> None:
-        # `_host` and `_task` are what every supported ansible-core has; 2.19 added public names.
-        self._note(result._host.get_name(), result._task, status, redacted(plain(dict(result._result))))
-
-    def _note(self, host: str, task: t.Any, status: Status, result: dict[str, t.Any]) -> None:
-        name = plain(str(getattr(task, "name", None) or ""))
-        check_mode = bool(task.check_mode) if isinstance(task.check_mode, bool) else False
-        self._events.append(TaskEvent(str(host), our_module(task), status, time.monotonic(), result, check_mode, name))
-
-    def _width(self) -> int:
-        chosen = int(self.get_option("width"))
-        return chosen or min(WIDEST, shutil.get_terminal_size((WIDEST, 25)).columns)
-
 
 def _counted(hosts: t.Mapping[t.Any, int]) -> frozenset[str]:
     return frozenset(str(host) for host, count in hosts.items() if count)
-
-
-def our_module(task: t.Any) -> str | None:
-    """Return the name of this collection's module that ``task`` runs, or None.
-
-    Whatever the role ``deploy`` does counts as ours, so that a host whose variables are not valid is reported too.
-    """
-    name = str(getattr(task, "resolved_action", None) or task.action)
-    if name.startswith(COLLECTION):
-        return name.removeprefix(COLLECTION)
-    role = getattr(task, "_role", None)
-    return "" if role is not None and str(role.get_name()).startswith(COLLECTION) else None

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -15,6 +16,9 @@ from typing import Any
 import pytest
 
 from .fleet.lab import leave_home
+
+# What these tests read of a run is what Ansible itself prints, whatever the project's own settings choose.
+os.environ["ANSIBLE_STDOUT_CALLBACK"] = "ansible.builtin.default"
 
 LAB = Path(__file__).resolve().parents[1] / "lab"
 

@@ -13,18 +13,19 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..errors import NixError
+from ..progress.channel import Word, say, somebody_listens
 from ..rollout.gate import hold_back
 from ..rollout.limit import most_failures
 from ..terminal import harmless
 from .bounded import QUESTION_SECONDS, bounded
 from .new_connection import new_connection
 from .plain import plain
-from .run import ledger
+from .run import ledger, progress_pipe
 from .shell import ConnectionShell
 from .terminal import TerminalShell, wants_terminal, without_terminal
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from ..transport.shell import Shell
 
@@ -148,6 +149,15 @@ class NixAction(ActionBase):
         """Print one line about this host on the terminal."""
         display.display(f"{self.play_host}: {harmless(text)}")
 
+    @property
+    def followed(self) -> bool:
+        """Whether somebody shows what each host does at the moment, so that no lines need to be printed of it."""
+        return somebody_listens(progress_pipe())
+
+    def doing(self, text: str, *, seconds: float | None = None) -> None:
+        """Say what this host does now, in a few words; in ``seconds`` it goes back by itself, unless it is confirmed."""
+        say(progress_pipe(), Word(self.play_host, text, seconds))
+
     def hold_back(self, max_failed: str | None) -> None:
         """Go no further when more other hosts have failed than ``max_failed`` says, or else the run."""
         noted = ledger()
@@ -185,6 +195,15 @@ class NixAction(ActionBase):
             return dict(self._low_level_execute_command(command, **rest))
         finally:
             self._connection = shared
+
+
+def warnings_of(warned: Iterable[str]) -> dict[str, list[str]]:
+    """Return what Nix warned of as a field of the result.
+
+    No host is named in it: what Nix says for many hosts, Ansible then shows once.
+    """
+    warnings = [f"Nix: {text}" for text in warned]
+    return {"warnings": warnings} if warnings else {}
 
 
 # What Ansible prints of a result as it is.

@@ -33,6 +33,11 @@ def ledger() -> Ledger:
     return Ledger(run_directory() / "nix.fleet-rollout")
 
 
+def progress_pipe() -> pathlib.Path:
+    """Return where hosts say what they do at the moment, if anybody listens."""
+    return run_directory() / "nix.fleet-progress"
+
+
 def run_name() -> str:
     """Return the name of this run of Ansible. Whoever asks first writes it down for the others."""
     directory = run_directory()

@@ -13,7 +13,7 @@ import typing as t
 from ..errors import BuildError
 from .command import nix
 from .log import LOG_FORMAT, LOG_ROOM, FailedBuild, NixLog, derivation_name, readable
-from .store import is_store_path
+from .store import is_store_path, store_path_name
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -195,23 +195,32 @@ def _advice(text: str, machine: str, failed: FailedBuild | None = None) -> str:
 
 
 class Progress:
-    """Tells of a build while it runs, a line at a time and not more than one in a while."""
+    """Tells of a build while it runs, a line at a time and not more than one in ``pause`` seconds."""
 
-    SECONDS = 2.0
-
-    def __init__(self, say: Callable[[str], None] | None, clock: Callable[[], float]) -> None:
+    def __init__(self, say: Callable[[str], None] | None, clock: Callable[[], float], *, pause: float = 2.0) -> None:
         self.log = NixLog()
         self._say = say
         self._clock = clock
+        self._pause = pause
         self._last: float | None = None
 
     def read(self, line: str) -> None:
         """Take one line of Nix's log."""
-        derivation = self.log.read(line)
-        if derivation is None or self._say is None:
+        before = self._sentence()
+        self.log.read(line)
+        sentence = self._sentence()
+        if self._say is None or sentence is None or sentence == before:
             return
         now = self._clock()
-        if self._last is not None and now - self._last < self.SECONDS:
-            return
-        self._last = now
-        self._say(f"building {len(self.log.built)}/{self.log.builds_expected} {derivation_name(derivation)}")
+        if self._last is None or now - self._last >= self._pause:
+            self._last = now
+            self._say(sentence)
+
+    def _sentence(self) -> str | None:
+        log = self.log
+        if log.building:
+            return f"building {len(log.built)}/{log.builds_expected} {derivation_name(log.building)}"
+        if log.fetching:
+            # How many there will be is only known where Nix was asked for its plan.
+            return f"fetching {max(len(log.fetched), len(log.to_fetch))} paths, {store_path_name(log.fetching)}"
+        return None

@@ -64,6 +64,7 @@ class Built:
     outputs: tuple[Output, ...]
     built: tuple[str, ...] = ()
     fetched: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -73,7 +74,7 @@ class Built:
 
 @dataclasses.dataclass(frozen=True)
 class Build:
-    """One build to be done: what, how, and whom to tell of its progress."""
+    """One build to be done: what, how, and whom to tell of its progress, at most once in ``pause`` seconds."""
 
     installables: Sequence[str]
     settings: BuildSettings
@@ -81,11 +82,12 @@ class Build:
     dry_run: bool = False
     timeout: float | None = None
     say: Callable[[str], None] | None = None
+    pause: float = 2.0
 
     def on(self, machine: Machine, *, store: str | None = None, name: str | None = None) -> Built:
         """Build by the Nix of ``machine``, in ``store`` or its own."""
         command = build(self.installables, self.settings, link=self.link, store=store, dry_run=self.dry_run)
-        progress = Progress(self.say, time.monotonic)
+        progress = Progress(self.say, time.monotonic, pause=self.pause)
         try:
             completed = machine.run(command, timeout=self.timeout, on_stderr_line=progress.read)
         except CommandTimeoutError as late:
@@ -100,7 +102,12 @@ class Build:
             raise failure(log, rc=completed.rc, command=command, machine=name or machine.name)
         built = log.to_build if self.dry_run else log.built
         fetched = log.to_fetch if self.dry_run else log.fetched
-        return Built(tuple(parse_outputs(completed.stdout)), tuple(dict.fromkeys(built)), tuple(dict.fromkeys(fetched)))
+        return Built(
+            tuple(parse_outputs(completed.stdout)),
+            tuple(dict.fromkeys(built)),
+            tuple(dict.fromkeys(fetched)),
+            log.warnings,
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -35,11 +35,12 @@ ADVICE = (
 
 @dataclasses.dataclass(frozen=True)
 class Evaluated:
-    """What an attribute evaluated to: a derivation, or with ``apply`` any value."""
+    """What an attribute evaluated to: a derivation, or with ``apply`` any value; and what Nix warned of meanwhile."""
 
     drv_path: str | None = None
     out_path: str | None = None
     value: t.Any = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +69,7 @@ def from_json(data: t.Any) -> Result:
     """Read back ``to_json``; raises ``TypeError`` or ``LookupError`` at what another version wrote."""
     if "failed" in data:
         return Failed(**{**data["failed"], "command": tuple(data["failed"]["command"])})
-    return Evaluated(**data["evaluated"])
+    return Evaluated(**{**data["evaluated"], "warnings": tuple(data["evaluated"].get("warnings", ()))})
 
 
 def advice_for(log: str) -> str:

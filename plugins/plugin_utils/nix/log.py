@@ -50,6 +50,11 @@ AFTER_REASON = re.compile(r"Output paths:|Last \d+ log lines:|For full logs")
 MESSAGES_ROOM = 64_000_000
 LOG_ROOM = 200_000
 MOST_EVENTS = 1_000_000
+# By builtins.warn and Nix itself; older libraries trace theirs.
+WARNING_LEVEL = 1
+WARNING = re.compile(r"^(?:trace: )?(?:evaluation )?warning:\s*")
+MOST_WARNINGS = 20
+WARNING_ROOM = 2_000
 LOG_EXCERPT = re.compile(r"^\s*> ?(?P<line>.*)$", re.MULTILINE)
 
 
@@ -146,6 +151,9 @@ class NixLog:
         self._planned: list[str] | None = None
         self._overall: set[int] = set()
         self._derivations: dict[int, str] = {}
+        # What is going on, by activity.
+        self._building: dict[int, str] = {}
+        self._fetching: dict[int, str] = {}
         self._logs: dict[str, Recent[str]] = {}
 
     def read(self, line: str) -> str | None:
@@ -159,6 +167,9 @@ class NixLog:
             self._result(event)
         elif event.action == "start":
             return self._start(event)
+        elif event.action == "stop":
+            self._building.pop(event.id, None)
+            self._fetching.pop(event.id, None)
         return None
 
     def read_all(self, text: str) -> NixLog:
@@ -172,6 +183,16 @@ class NixLog:
         """How many derivations will have been built in the end, as far as is known."""
         # Where the plan is not known beforehand, a count stands in that includes what turns out to be there already.
         return max(len(self.built), len(self.to_build) or self.expected)
+
+    @property
+    def building(self) -> str | None:
+        """The derivation that has been building for longest."""
+        return next(iter(self._building.values()), None)
+
+    @property
+    def fetching(self) -> str | None:
+        """The path that has been on its way for longest."""
+        return next(iter(self._fetching.values()), None)
 
     @property
     def errors(self) -> list[Message]:
@@ -188,6 +209,16 @@ class NixLog:
         """The log as a person would have seen it, without what the builders printed."""
         told = (message.text for message in self.messages if message.level <= NOTICE_LEVEL)
         return "\n".join([*self.other, *told])
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What Nix warned of, each of it once."""
+        warned = (
+            WARNING.sub("", message.text)[:WARNING_ROOM]
+            for message in self.messages
+            if message.level == WARNING_LEVEL or WARNING.match(message.text)
+        )
+        return tuple(itertools.islice(dict.fromkeys(warned), MOST_WARNINGS))
 
     @property
     def failed(self) -> tuple[FailedBuild, ...]:
@@ -225,9 +256,11 @@ class NixLog:
             self._overall.add(event.id)
         elif event.type == SUBSTITUTE and event.fields:
             self.fetched.append(str(event.fields[0]))
+            self._fetching[event.id] = self.fetched[-1]
         elif event.type == BUILD and event.fields:
             derivation = str(event.fields[0])
             self._derivations[event.id] = derivation
+            self._building[event.id] = derivation
             self.built.append(derivation)
             return derivation
         return None

@@ -38,7 +38,7 @@ def summary(hosts: Sequence[HostRecord], width: int, seconds: float) -> list[Lin
         for note in view.notes(host):
             lines += _note(note, width, "changed")
         if host.failure is not None:
-            lines += _why(host.failure, width, word.meaning)
+            lines += why(host.failure, width, word.meaning)
     return [*lines, *_way_back(hosts), Line(""), Line(closing(words, seconds), _worst(words))]
 
 
@@ -69,13 +69,14 @@ def _worst(words: Sequence[Word]) -> Meaning:
     return next((meaning for meaning in order if meaning in meanings), "ok")
 
 
-def _why(failure: Failure, width: int, meaning: Meaning) -> list[Line]:
+def why(failure: Failure, width: int, meaning: Meaning, *, log_lines: int = LOG_LINES) -> list[Line]:
+    """Return why a host failed, to stand below its line, and what to do about it."""
     # The first line says it; what follows in a foreign module's message is its log.
     cause, _newline, rest = failure.cause.partition("\n")
     stage = f"{failure.stage}: " if failure.stage else ""
     log = [line for line in (failure.log or rest).rstrip().splitlines() if line.strip()]
     lines = _note(f"{stage}{cause}", width, meaning)
-    lines += [Line(cut(f"      {line}".rstrip(), width), "aside") for line in log[-LOG_LINES:]]
+    lines += [Line(cut(f"      {line}".rstrip(), width), "aside") for line in log[-log_lines:]]
     if failure.advice:
         lines += _note(f"next: {failure.advice}", width, "plain")
     return lines

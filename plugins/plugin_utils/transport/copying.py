@@ -10,7 +10,8 @@ import typing as t
 
 from ..errors import CopyError
 from ..nix.command import nix
-from ..nix.log import LOG_FORMAT, MOST_EVENTS, Event, NixLog
+from ..nix.log import LOG_FORMAT, MOST_EVENTS, PROGRESS, Event, NixLog
+from ..report.quantities import size
 from .errors import translated, was_interrupted
 from .link import LinkLostError
 
@@ -19,8 +20,10 @@ if t.TYPE_CHECKING:
 
     from ..process import Completed
 
-# Number of Nix's `ActivityType`.
+# Numbers of Nix's `ActivityType` and `ResultType`.
 COPY_PATH = 100
+COPY_PATHS = 103
+SET_EXPECTED = 106
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,23 +48,55 @@ class Copy:
 
 
 class CopyLog(NixLog):
-    """Follows the log of a copy, and knows which paths were sent."""
+    """Follows the log of a copy, and knows which paths were sent and how much of all that is."""
 
     def __init__(self) -> None:
         super().__init__()
         self.sent: list[str] = []
+        self._paths: tuple[int, int] = (0, 0)
+        self._bytes_expected = 0
+        # By activity: what has arrived of a path.
+        self._bytes: dict[int, int] = {}
+        self._types: dict[int, int] = {}
 
     def read(self, line: str) -> str | None:
         """Take one line; return the path that is sent from then on, if any."""
         super().read(line)
         event = Event.parse(line)
-        if event is None or event.action != "start" or event.type != COPY_PATH or not event.fields:
+        if event is None or len(self._types) >= MOST_EVENTS:
             return None
-        if len(self.sent) >= MOST_EVENTS:
+        if event.action == "result":
+            self._count(event)
+        if event.action != "start" or event.type not in (COPY_PATH, COPY_PATHS):
+            return None
+        self._types[event.id] = event.type
+        if event.type == COPY_PATHS or not event.fields:
             return None
         path = str(event.fields[0])
         self.sent.append(path)
         return path
+
+    @property
+    def sentence(self) -> str:
+        """How far the copy is: ``copying 41/400 paths, 12 MiB of 80 MiB``."""
+        done, expected = self._paths
+        if not expected:
+            return "copying"
+        amount = size(sum(self._bytes.values()))
+        whole = f" of {size(self._bytes_expected)}" if self._bytes_expected else ""
+        return f"copying {done}/{expected} paths, {amount}{whole}"
+
+    def _count(self, event: Event) -> None:
+        numbers = [field for field in event.fields if isinstance(field, int)]
+        if len(numbers) < 2:
+            return
+        first, second, *_rest = numbers
+        if event.type == SET_EXPECTED and first == COPY_PATH:
+            self._bytes_expected = second
+        elif event.type == PROGRESS and self._types.get(event.id) == COPY_PATHS:
+            self._paths = (first, second)
+        elif event.type == PROGRESS and self._types.get(event.id) == COPY_PATH:
+            self._bytes[event.id] = first
 
 
 def verify(answer: Completed, log: CopyLog, *, host: str) -> None:

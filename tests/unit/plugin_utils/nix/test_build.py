@@ -118,8 +118,30 @@ def test_progress_names_what_is_built_and_how_much_is_left_but_not_all_the_time(
         progress.read(event(action="msg", level=3, msg=f"  /nix/store/{HASH}-{name}.drv"))
     for second, name in enumerate("abc"):
         now[0] = second * 1.5
-        progress.read(building(f"/nix/store/{HASH}-{name}.drv"))
+        progress.read(building(f"/nix/store/{HASH}-{name}.drv", number=second))
+        progress.read(event(action="stop", id=second))
     assert said == ["building 1/3 a", "building 3/3 c"]
+
+
+def test_progress_names_what_has_been_building_for_longest() -> None:
+    said = list[str]()
+    progress = Progress(said.append, lambda: 0.0, pause=0.0)
+    for number, name in enumerate("ab"):
+        progress.read(building(f"/nix/store/{HASH}-{name}.drv", number=number))
+    progress.read(event(action="stop", id=0))
+    progress.read(event(action="stop", id=1))
+    assert said == ["building 1/1 a", "building 2/2 a", "building 2/2 b"]
+
+
+def test_progress_can_be_told_each_time_and_of_what_is_fetched() -> None:
+    said = list[str]()
+    progress = Progress(said.append, lambda: 0.0, pause=0.0)
+    for number, name in enumerate("ab"):
+        path = f"/nix/store/{HASH}-{name}"
+        fields = [path, "https://cache.example"]
+        progress.read(event(action="start", id=number, level=3, type=108, text="", fields=fields))
+    progress.read(building(BAD, number=2))
+    assert said == ["fetching 1 paths, a", "fetching 2 paths, a", "building 1/1 bad-1.0"]
 
 
 def test_progress_can_be_silent() -> None:

@@ -142,3 +142,14 @@ def test_logs_of_builds_at_the_same_time_are_kept_apart() -> None:
 def test_a_command_is_shown_without_the_log_format_for_programs() -> None:
     assert readable(["nix", "build", *LOG_FORMAT, "x"]) == ["nix", "build", "x"]
     assert readable(["nix", "build", "x"]) == ["nix", "build", "x"]
+
+
+def test_warnings_are_kept_once_each_whoever_warns() -> None:
+    log = read(
+        event(action="msg", level=1, msg="\x1b[35;1mwarning:\x1b[0m unknown setting 'foo'"),
+        event(action="msg", level=1, msg="\x1b[35;1mevaluation warning:\x1b[0m mind the gap", raw_msg="mind the gap"),
+        event(action="msg", level=0, msg="trace: evaluation warning: mind the gap"),
+        event(action="msg", level=0, msg="trace: of no concern"),
+        error("not a warning"),
+    )
+    assert log.warnings == ("unknown setting 'foo'", "mind the gap")

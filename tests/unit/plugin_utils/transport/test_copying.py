@@ -112,3 +112,17 @@ def test_anything_else_is_reported_in_the_words_of_nix() -> None:
 def test_a_full_disk_is_not_taken_for_a_broken_connection() -> None:
     with pytest.raises(CopyError, match="the disk is full"):
         verify(*ended(error("writing to file: No space left on device"), error("unexpected end-of-file")), host="vps-1")
+
+
+def test_how_far_a_copy_is_is_told_in_paths_and_bytes() -> None:
+    log = CopyLog()
+    assert log.sentence == "copying"
+    log.read(event(action="start", id=9, type=103, text="copying 2 paths", level=3))
+    log.read(event(action="result", id=9, type=106, fields=[100, 4096]))
+    log.read(event(action="result", id=9, type=105, fields=[0, 2, 1, 0]))
+    log.read(copying(ONE))
+    log.read(event(action="result", id=1, type=105, fields=[1024, 2048, 0, 0]))
+    assert log.sentence == "copying 0/2 paths, 1.0 KiB of 4.0 KiB"
+    log.read(event(action="result", id=1, type=105, fields=[2048, 2048, 0, 0]))
+    log.read(event(action="result", id=9, type=105, fields=[1, 2, 1, 0]))
+    assert log.sentence == "copying 1/2 paths, 2.0 KiB of 4.0 KiB"

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.callback import summary as callback
-from ansible_collections.nix.fleet.plugins.callback.summary import CallbackModule, our_module
+from ansible_collections.nix.fleet.plugins.callback.summary import CallbackModule
 
 
 class Screen:
@@ -90,14 +89,8 @@ def test_a_failure_of_the_role_itself_is_reported(plugin: CallbackModule) -> Non
     assert printed(plugin)[-1].startswith("1 host: 1 failed")
 
 
-def test_a_short_name_of_a_module_is_recognised_by_what_it_resolves_to() -> None:
-    assert our_module(task("nix_build", resolved="nix.fleet.nix_build")) == "nix_build"
-    assert our_module(task("nix_build", resolved="another.collection.nix_build")) is None
-
-
 def test_its_name_is_the_one_to_enable_it_by() -> None:
     assert CallbackModule.CALLBACK_NAME == "nix.fleet.summary"
-    assert callback.COLLECTION == "nix.fleet."
 
 
 @pytest.fixture

@@ -1,0 +1,238 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# What a person sees of a run: a line for each host while it is at work, and one that stays when it is done.
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: progress
+type: stdout
+short_description: Show what each host does while it does it
+version_added: 0.2.0
+author: nix.fleet contributors (!UNKNOWN)
+description:
+  - On a terminal, each host that is at work has a line which says what it does now. That of a host that is done stays,
+    and below that of a host that failed is why, and what to do about it. A table closes, which is that of the callback
+    P(nix.fleet.summary#callback).
+  - Where standard output is no terminal, a line is printed for each stage that a host has behind it.
+  - With C(-v) and more the output is that of P(ansible.builtin.default#callback), whose options are those of this plugin.
+  - Nothing is drawn while a person has to type something, and colours are left out where E(NO_COLOR) is set.
+requirements:
+  - set as stdout in configuration (C(stdout_callback = nix.fleet.progress))
+  - the Python library C(rich) on the controller; without it lines are printed as if there were no terminal
+extends_documentation_fragment:
+  - default_callback
+  - result_format_callback
+"""
+
+import atexit
+import os
+import sys
+import threading
+import time
+import typing as t
+
+from ansible import constants, context
+from ansible.plugins.callback import CallbackBase
+from ansible.plugins.callback.default import CallbackModule as Default
+from ansible.utils.display import Display
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.run import progress_pipe
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.screen import print_lines, screen_width
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.task_events import began, ended
+from ansible_collections.nix.fleet.plugins.plugin_utils.progress.channel import Listener
+from ansible_collections.nix.fleet.plugins.plugin_utils.progress.drawing import CAN_DRAW, Drawing
+from ansible_collections.nix.fleet.plugins.plugin_utils.progress.scene import Scene
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.table import Line
+from ansible_collections.nix.fleet.plugins.plugin_utils.terminal import harmless
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable
+
+NAME = "nix.fleet.progress"
+SECONDS_BETWEEN_PICTURES = 0.125
+PAUSE = ("pause", "ansible.builtin.pause", "ansible.legacy.pause")
+
+
+class CallbackModule(CallbackBase):
+    """Ansible's events in, a screen out."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = NAME
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Ansible holds it while it prints, and while it forks: a worker must not begin in the middle of a line.
+        self._lock: threading.RLock = self._display._lock
+        self._began = time.monotonic()
+        self._scene = Scene(screen_width, drawn=_is_terminal() and CAN_DRAW and not _wants_keyboard())
+        self._drawing = Drawing(color=not constants.ANSIBLE_NOCOLOR) if self._scene.drawn else None
+        self._listener: Listener | None = None
+        self._over = threading.Event()
+        self._ticker = threading.Thread(target=self._tick, name=NAME, daemon=True)
+
+    def v2_playbook_on_start(self, playbook: t.Any) -> None:
+        """Begin to draw and to listen."""
+        if self._ticker.is_alive():
+            return
+        if _is_terminal() and not CAN_DRAW:
+            self._display.warning(
+                f"{NAME}: the Python library rich is not there, so lines are printed and nothing is drawn: pip install rich"
+            )
+        try:
+            self._listener = Listener(progress_pipe())
+        except OSError as error:
+            self._display.warning(f"{NAME}: what hosts do at the moment cannot be heard: {error}")
+        self._ticker.start()
+        atexit.register(self._leave)
+
+    def v2_playbook_on_play_start(self, play: t.Any) -> None:
+        """Begin a play, or the next batch of one."""
+        variables = play.get_variable_manager().get_vars(play=play)
+        with self._lock:
+            self._print(self._scene.play(map(str, variables.get("ansible_play_hosts_all", ()))))
+
+    def v2_playbook_on_vars_prompt(self, *_prompt: t.Any, **_more: t.Any) -> None:
+        """Make room for a question, until the play begins."""
+        with self._lock:
+            self._clear()
+            self._scene.play(())
+
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        """Say that a play is for nobody."""
+        self._display.display("no hosts matched", color=constants.COLOR_SKIP)
+
+    def v2_runner_on_start(self, host: t.Any, task: t.Any) -> None:
+        """Show what a host begins."""
+        asks = str(task.action) in PAUSE or getattr(task, "debugger", None) not in (None, "never")
+        with self._lock:
+            self._scene.began(began(host, task), asks=asks)
+            if asks:
+                self._clear()
+
+    def v2_runner_on_ok(self, result: t.Any) -> None:
+        """Show that a task went well."""
+        with self._lock:
+            self._hear()
+            self._handle_warnings(result._result)
+            self._print(self._scene.ended(ended(result, "ok")))
+            self._show(result)
+
+    def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
+        """Show why a task failed."""
+        with self._lock:
+            self._hear()
+            self._handle_warnings(result._result)
+            event = ended(result, "failed")
+            self._print(self._scene.ignored(event) if ignore_errors else self._scene.ended(event))
+
+    def v2_runner_on_unreachable(self, result: t.Any) -> None:
+        """Show that a host could not be reached."""
+        with self._lock:
+            self._hear()
+            self._print(self._scene.ended(ended(result, "unreachable")))
+
+    def v2_runner_on_skipped(self, result: t.Any) -> None:
+        """Show that a host is done with a task that is not for it."""
+        with self._lock:
+            self._scene.skipped(str(result._host.get_name()), time.monotonic())
+
+    def v2_runner_item_on_ok(self, result: t.Any) -> None:
+        """Show what an item of a loop has to say."""
+        self._show(result)
+
+    def v2_runner_item_on_failed(self, result: t.Any) -> None:
+        """Show which item of a loop failed."""
+        item = self._get_item_label(result._result)
+        self._say(result, f"{result._task.get_name()} ({item}): {result._result.get('msg', 'failed')}", "failed")
+
+    def v2_on_file_diff(self, result: t.Any) -> None:
+        """Show what changes, where that was asked for."""
+        for each in result._result.get("results") or [result._result]:
+            if isinstance(each, dict) and each.get("changed") and each.get("diff"):
+                self._display.display(f"{result._host.get_name()}:\n{self._get_diff(each['diff']).rstrip()}")
+
+    def v2_playbook_on_stats(self, stats: t.Any) -> None:
+        """Close with a table, unless the callback that is there for it prints its own."""
+        self._over.set()
+        self._ticker.join()
+        with self._lock:
+            lines = self._scene.rest()
+            self._clear()
+            if self._listener:
+                self._listener.close()
+        self._print(lines)
+        hosts = records(self._scene.events, failed=[str(host) for host, count in stats.failures.items() if count])
+        if "nix.fleet.summary" not in constants.CALLBACKS_ENABLED:
+            self._print([Line(""), *summary(hosts, screen_width(), time.monotonic() - self._began)])
+        self._print(_counted(stats, besides={record.host for record in hosts}))
+
+    def _tick(self) -> None:
+        while not self._over.wait(SECONDS_BETWEEN_PICTURES):
+            with self._lock:
+                self._hear()
+                now = time.monotonic()
+                if self._drawing is None:
+                    self._print(self._scene.still(now))
+                elif self._scene.board.is_busy():
+                    self._drawing.draw(self._scene.board, now, now - self._began)
+
+    def _hear(self) -> None:
+        if self._listener:
+            self._scene.hear(self._listener.hear(), time.monotonic())
+
+    def _clear(self) -> None:
+        if self._drawing:
+            self._drawing.clear()
+
+    def _leave(self) -> None:
+        """End a run that was interrupted: what was drawn last says how far it was."""
+        self._over.set()
+        with self._lock:
+            if self._drawing:
+                self._drawing.leave()
+
+    def _show(self, result: t.Any) -> None:
+        """Print what a task is there to print, such as one of debug."""
+        if not self._run_is_verbose(result):
+            return
+        said = result._result.get("msg")
+        lines = said if isinstance(said, list) else [self._dump_results(result._result) if said is None else said]
+        for line in lines:
+            self._say(result, str(line))
+
+    def _say(self, result: t.Any, text: str, meaning: t.Any = "plain") -> None:
+        self._print([Line(f"{result._host.get_name()}: {harmless(text)}", meaning)])
+
+    def _print(self, lines: Iterable[Line]) -> None:
+        print_lines(self._display, lines)
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def _wants_keyboard() -> bool:
+    """Whether Ansible itself will ask something in the middle of the run."""
+    return bool(context.CLIARGS.get("step") or constants.ENABLE_TASK_DEBUGGER)
+
+
+def _counted(stats: t.Any, besides: set[str]) -> list[Line]:
+    """Return Ansible's own counts for hosts that no module of ours ran for."""
+    lines = []
+    for host in sorted(set(map(str, stats.processed)) - besides):
+        counts = stats.summarize(host)
+        told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        bad = counts["failures"] or counts["unreachable"]
+        lines.append(Line(f"{host}: {told}", "failed" if bad else "changed" if counts["changed"] else "ok"))
+    return lines
+
+
+# Who asks for details gets those of Ansible, by its own callback.
+if Display().verbosity:
+    CallbackModule = Default  # type: ignore[assignment,misc]

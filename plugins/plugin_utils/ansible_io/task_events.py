@@ -1,0 +1,47 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible's events as the report has them, free of secrets in addresses."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ..report.events import TaskEvent
+from ..report.redacted import redacted
+from .plain import plain
+
+if t.TYPE_CHECKING:
+    from ..report.events import Status
+
+COLLECTION = "nix.fleet."
+
+
+def began(host: t.Any, task: t.Any) -> TaskEvent:
+    """Return the event of a task that begins for ``host``."""
+    return _event(host, task, "started", {})
+
+
+def ended(result: t.Any, status: Status) -> TaskEvent:
+    """Return the event of a task that has ended so."""
+    # `_host` and `_task` are what every supported ansible-core has; 2.19 added public names.
+    return _event(result._host, result._task, status, redacted(plain(dict(result._result))))
+
+
+def our_module(task: t.Any) -> str | None:
+    """Return the name of this collection's module that ``task`` runs, or None.
+
+    Whatever the role ``deploy`` does counts as ours, so that a host whose variables are not valid is reported too.
+    """
+    name = str(getattr(task, "resolved_action", None) or task.action)
+    if name.startswith(COLLECTION):
+        return name.removeprefix(COLLECTION)
+    role = getattr(task, "_role", None)
+    return "" if role is not None and str(role.get_name()).startswith(COLLECTION) else None
+
+
+def _event(host: t.Any, task: t.Any, status: Status, result: dict[str, t.Any]) -> TaskEvent:
+    name = plain(str(getattr(task, "name", None) or ""))
+    check_mode = bool(task.check_mode) if isinstance(task.check_mode, bool) else False
+    return TaskEvent(str(host.get_name()), our_module(task), status, time.monotonic(), result, check_mode, name)

@@ -1,0 +1,91 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lines that stay on the screen: how a host ended, why it failed, what a stage has done."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..report.quantities import duration
+from ..report.stages import STAGES
+from ..report.summary import view_of, why
+from ..report.table import Line, cut
+from ..report.view import NOTHING
+from ..terminal import harmless_line
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..report.events import TaskEvent
+    from ..report.records import Failure, HostRecord
+
+# What a host does while a module of ours runs, until that says it better.
+DOING = {
+    "": "beginning",
+    "nix_eval": "evaluating",
+    "nix_build": "building",
+    "nix_copy_closure": "copying",
+    "nix_keys": "bringing keys",
+    "nix_activate": "activating",
+    "nix_health": "checking",
+    "nix_confirm": "confirming",
+    "nix_reboot": "rebooting",
+    "nix_rollout": "waiting for its turn",
+    "nix_info": "telling what it runs",
+}
+MARKS = {"failed": "✗", "unreachable": "✗"}
+# Enough for most cells, so that lines which come one by one stand in columns.
+COLUMN = 11
+# The error has kept the last lines of its log; here they are all shown.
+LOG_LINES = 25
+
+
+def doing(module: str | None, task: str) -> str:
+    """Return what a host does in a task."""
+    return task if module is None else DOING.get(module, task)
+
+
+def settled(host: HostRecord, wide: int) -> Line:
+    """Return the line of a host that is done; the names of the hosts are ``wide``."""
+    view = view_of([host])
+    meaning = view.word(host).meaning
+    name, *cells = view.row(host)
+    told = "  ".join(("" if cell == NOTHING else cell).ljust(COLUMN) for cell in cells)
+    return Line(harmless_line(f"{MARKS.get(meaning, '✓')} {name.ljust(wide)}  {told}".rstrip()), meaning)
+
+
+def failed(failure: Failure, command: str | None, width: int) -> list[Line]:
+    """Return why a host failed, to stand below its line."""
+    lines = why(failure, width, "failed", log_lines=LOG_LINES)
+    if command:
+        lines.append(Line(harmless_line(f"      command: {command}"), "aside"))
+    return lines
+
+
+def done(event: TaskEvent, seconds: float, wide: int) -> Line | None:
+    """Return the line of a task that went well, if it is worth one: where nothing is drawn, a log tells of each stage."""
+    changed = bool(event.result.get("changed"))
+    if event.module in STAGES:
+        what = f"{STAGES[event.module][0]}: {_first_line(event.result)}"
+    elif changed:
+        what = f"{event.task}: changed"
+    else:
+        return None
+    return Line(
+        harmless_line(f"{event.host.ljust(wide)}  {what} ({duration(seconds)})"), "changed" if changed else "ok"
+    )
+
+
+def goes_on(host: str, what: str, seconds: float, wide: int) -> Line:
+    """Return the line of a host that has been at the same for long."""
+    return Line(harmless_line(f"{host.ljust(wide)}  {what} ({duration(seconds)})"), "aside")
+
+
+def ignored(host: str, task: str, failure: Failure, width: int) -> Line:
+    """Return the line of a failure that the playbook does not mind."""
+    return Line(cut(f"{host}: {task}: {failure.cause} (ignored)", width), "aside")
+
+
+def _first_line(result: Mapping[str, t.Any]) -> str:
+    return str(result.get("msg") or "done").partition("\n")[0]

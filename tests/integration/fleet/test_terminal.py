@@ -1,0 +1,204 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a person sees who runs a playbook in a terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import os
+import pty
+import re
+import secrets
+import select
+import struct
+import subprocess
+import termios
+import time
+import typing as t
+
+import pytest
+
+from .lab import ROOT, cut
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .project import Project
+
+LINES, COLUMNS = 24, 100
+PATIENCE = 300.0
+ORDERS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+COLOR = re.compile(r"\x1b\[(?:[0-9;]*;)?3[0-9][0-9;]*m")
+SHOW_CURSOR, HIDE_CURSOR = "\x1b[?25h", "\x1b[?25l"
+
+
+@dataclasses.dataclass
+class Terminal:
+    """A terminal with a playbook in it."""
+
+    process: subprocess.Popen[bytes]
+    keyboard: int
+    screen: int
+    seen: str = ""
+
+    def wait_for(self, text: str) -> None:
+        """Read until ``text`` has been printed."""
+        deadline = time.monotonic() + PATIENCE
+        while text not in ORDERS.sub("", self.seen):
+            assert self._read(deadline), f"no {text!r} in:\n{self.seen}"
+
+    def type(self, keys: str) -> None:
+        os.write(self.keyboard, keys.encode())
+
+    def end(self) -> int:
+        """Read to the end, and return the exit code."""
+        deadline = time.monotonic() + PATIENCE
+        while self._read(deadline):
+            pass
+        return self.process.wait(PATIENCE)
+
+    @property
+    def text(self) -> str:
+        return ORDERS.sub("", self.seen)
+
+    def lines(self, mark: str) -> list[str]:
+        """Return the lines that stay and begin so."""
+        return [line for line in re.split(r"[\r\n]+", self.text) if line.startswith(mark)]
+
+    def _read(self, deadline: float) -> bool:
+        while time.monotonic() < deadline:
+            if select.select([self.keyboard], [], [], 0.2)[0]:
+                self.seen += os.read(self.keyboard, 1 << 16).decode(errors="replace")
+                return True
+            if self.process.poll() is not None:
+                return False
+        raise AssertionError(f"no end of it:\n{self.seen}")
+
+
+@pytest.fixture
+def opened() -> Iterator[t.Callable[..., Terminal]]:
+    """Opens terminals, and closes them at the end."""
+    terminals: list[Terminal] = []
+
+    def open_with(project: Project, *command: str, **environment: str) -> Terminal:
+        keyboard, screen = pty.openpty()
+        fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+        settings = {
+            "ANSIBLE_CONFIG": str(project.root / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
+            "ANSIBLE_STDOUT_CALLBACK": "nix.fleet.progress",
+            "LC_ALL": "C.UTF-8",
+            "PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}",
+            "TERM": "xterm-256color",
+        }
+        process = subprocess.Popen(
+            ["ansible-playbook", *command],
+            cwd=project.root,
+            env={**os.environ, **settings, **environment},
+            stdin=screen,
+            stdout=screen,
+            stderr=screen,
+            preexec_fn=lambda: _lead(screen),
+        )
+        terminals.append(Terminal(process, keyboard, screen))
+        return terminals[-1]
+
+    yield open_with
+    for terminal in terminals:
+        terminal.process.kill()
+        terminal.process.wait()
+        os.close(terminal.keyboard)
+        os.close(terminal.screen)
+
+
+def _lead(screen: int) -> None:
+    """Make the terminal that of the process, so that its keys reach it."""
+    os.setsid()
+    fcntl.ioctl(screen, termios.TIOCSCTTY, 0)
+
+
+def change(project: Project) -> None:
+    project.edit("inventory/nodes.nix", 'greeting = "Hello";', f'greeting = "{secrets.token_hex(4)}";')
+
+
+def test_each_host_is_seen_at_work_and_then_in_a_line_that_stays(
+    servers: Project, opened: t.Callable[..., Terminal]
+) -> None:
+    change(servers)
+    servers.edit(
+        "nix/roles/web.nix",
+        "${pkgs.busybox}/bin/httpd",
+        '${if node.name == "vps-sg-2" then pkgs.runCommand "broken-page" { } "sleep 2; echo the page is broken; exit 3" '
+        "else pkgs.busybox}/bin/httpd",
+    )
+    with cut("vps-de-1"):
+        terminal = opened(servers, "deploy.yml", "-l", "vps")
+        assert terminal.end() == 4
+    assert "3 hosts: 3 at work" in terminal.text
+    assert re.search(r"building \d+/\d+ broken-page", terminal.text)
+    assert {line.split()[1] for line in terminal.lines("✓")} == {"vps-sg-1"}
+    assert {line.split()[1] for line in terminal.lines("✗")} == {"vps-sg-2", "vps-de-1"}
+    assert "broken-page did not build: builder failed with exit code 3" in terminal.text
+    assert terminal.text.count("FLEET *") == 1
+    assert "1 confirmed" in terminal.text.rstrip().splitlines()[-1]
+    for machine_talk in ("fatal:", "TASK [", '{"', "PLAY RECAP"):
+        assert machine_talk not in terminal.text
+
+
+def test_without_colours_everything_else_is_the_same(servers: Project, opened: t.Callable[..., Terminal]) -> None:
+    terminal = opened(servers, "deploy.yml", "-l", "vps-sg-1", NO_COLOR="1")
+    assert terminal.end() == 0
+    assert "1 host: 1 at work" in terminal.text
+    assert terminal.lines("✓") != []
+    assert not COLOR.search(terminal.seen)
+
+
+def test_who_asks_for_details_gets_those_of_ansible(servers: Project, opened: t.Callable[..., Terminal]) -> None:
+    terminal = opened(servers, "deploy.yml", "-l", "vps-sg-1", "-v")
+    assert terminal.end() == 0
+    assert "TASK [nix.fleet.deploy : Activate]" in terminal.text
+    assert "PLAY RECAP" in terminal.text
+    assert "at work" not in terminal.text
+
+
+QUESTION = """
+- hosts: vps-sg-1
+  gather_facts: false
+  tasks:
+    - ansible.builtin.pause:
+        prompt: What is its name
+      register: answer
+    - ansible.builtin.debug:
+        msg: "it is {{ answer.user_input }}"
+    - name: Sleep
+      ansible.builtin.raw: sleep 60
+"""
+
+
+def test_nothing_is_drawn_over_a_question(project: Project, opened: t.Callable[..., Terminal]) -> None:
+    (project.root / "question.yml").write_text(QUESTION)
+    terminal = opened(project, "question.yml")
+    terminal.wait_for("What is its name")
+    asked = len(terminal.text)
+    time.sleep(1)
+    terminal.type("Ada\r")
+    terminal.wait_for("it is Ada")
+    answered = terminal.text[asked:].partition("vps-sg-1: it is Ada")[0]
+    assert "at work" not in answered
+    terminal.wait_for("Sleep")
+
+
+def test_an_interrupted_run_leaves_the_terminal_as_it_was(project: Project, opened: t.Callable[..., Terminal]) -> None:
+    (project.root / "sleep.yml").write_text(
+        "- hosts: vps-sg-1\n  gather_facts: false\n  tasks:\n    - name: Sleep\n      ansible.builtin.raw: sleep 60\n"
+    )
+    terminal = opened(project, "sleep.yml")
+    before = termios.tcgetattr(terminal.screen)
+    terminal.wait_for("Sleep")
+    terminal.type("\x03")
+    assert terminal.end() == 99
+    assert "1 host: 1 at work" in terminal.text
+    assert "Traceback" not in terminal.text
+    assert termios.tcgetattr(terminal.screen) == before
+    assert terminal.seen.rindex(SHOW_CURSOR) > terminal.seen.rindex(HIDE_CURSOR)

@@ -1,0 +1,34 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible's events as the report has them."""
+
+from __future__ import annotations
+
+import types
+import typing as t
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.task_events import ended, our_module
+
+
+def task(resolved: str, role: str | None = None) -> t.Any:
+    named = types.SimpleNamespace(get_name=lambda: role) if role else None
+    return types.SimpleNamespace(
+        action="nix_build", resolved_action=resolved, _role=named, name="Build", check_mode=False
+    )
+
+
+def test_a_short_name_of_a_module_is_recognised_by_what_it_resolves_to() -> None:
+    assert our_module(task("nix.fleet.nix_build")) == "nix_build"
+    assert our_module(task("another.collection.nix_build")) is None
+
+
+def test_what_our_roles_do_by_other_modules_is_ours() -> None:
+    assert our_module(task("ansible.builtin.validate_argument_spec", role="nix.fleet.deploy")) == ""
+
+
+def test_a_password_in_an_address_is_not_kept() -> None:
+    host = types.SimpleNamespace(get_name=lambda: "web")
+    said = {"msg": "cannot fetch https://me:hunter2@forge.example/fleet"}
+    event = ended(types.SimpleNamespace(_host=host, _task=task("nix.fleet.nix_build"), _result=said), "failed")
+    assert (event.host, event.module, event.status, event.task) == ("web", "nix_build", "failed", "Build")
+    assert "hunter2" not in str(event.result)

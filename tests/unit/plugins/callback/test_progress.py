@@ -1,0 +1,116 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the callback makes of Ansible's events where standard output is no terminal."""
+
+from __future__ import annotations
+
+import threading
+import types
+import typing as t
+
+import pytest
+from ansible import constants
+
+from ansible_collections.nix.fleet.plugins.callback.progress import NAME, CallbackModule
+
+ACTIVATED = {"changed": True, "outcome": "activated", "previous": {"generation": 1}, "generation": 2, "msg": "runs now"}
+
+
+class Screen:
+    """Takes the place of Ansible's display."""
+
+    verbosity = 0
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self.lines: list[str] = []
+
+    def display(self, text: str, color: str | None = None) -> None:
+        self.lines.append(text)
+
+    def warning(self, text: str) -> None:
+        self.lines.append(f"warning: {text}")
+
+
+@pytest.fixture
+def plugin(monkeypatch: pytest.MonkeyPatch) -> CallbackModule:
+    plugin = CallbackModule()
+    screen = Screen()
+    monkeypatch.setattr(plugin, "_display", screen)
+    monkeypatch.setattr(plugin, "_lock", screen._lock)
+    monkeypatch.setattr(plugin, "_ticker", types.SimpleNamespace(join=lambda: None))
+    monkeypatch.setattr(constants, "CALLBACKS_ENABLED", [])
+    return plugin
+
+
+def printed(plugin: CallbackModule) -> list[str]:
+    screen: t.Any = plugin._display
+    assert isinstance(screen, Screen)
+    return screen.lines
+
+
+def task(action: str, name: str = "") -> t.Any:
+    return types.SimpleNamespace(
+        action=action, resolved_action=action, name=name, check_mode=False, get_name=lambda: name
+    )
+
+
+def result(of: t.Any, **fields: t.Any) -> t.Any:
+    host = types.SimpleNamespace(get_name=lambda: "web")
+    # By both names that ansible-core has for it.
+    return types.SimpleNamespace(_host=host, _task=of, _result=fields, result=fields)
+
+
+class Stats:
+    """Ansible's counts of one host."""
+
+    processed = {"web": 1}
+
+    def __init__(self, **counts: int) -> None:
+        self.counts = {"ok": 0, "changed": 0, "failures": 0, "unreachable": 0} | counts
+        self.failures = {"web": counts.get("failures", 0)}
+
+    def summarize(self, host: str) -> dict[str, int]:
+        return self.counts
+
+
+def test_a_run_ends_with_the_table(plugin: CallbackModule) -> None:
+    plugin.v2_runner_on_ok(result(task("nix.fleet.nix_activate"), **ACTIVATED))
+    plugin.v2_playbook_on_stats(Stats(ok=1))
+    assert any(line.startswith("web   activated  1 → 2") for line in printed(plugin))
+
+
+def test_the_table_is_left_to_the_callback_that_is_there_for_it(
+    plugin: CallbackModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "CALLBACKS_ENABLED", ["nix.fleet.summary"])
+    plugin.v2_runner_on_ok(result(task("nix.fleet.nix_activate"), **ACTIVATED))
+    plugin.v2_playbook_on_stats(Stats(ok=1))
+    assert printed(plugin) == ["web  activation: runs now (0.0 s)"]
+
+
+def test_a_run_without_our_modules_ends_with_the_counts_of_ansible(plugin: CallbackModule) -> None:
+    plugin.v2_runner_on_ok(result(task("ansible.builtin.raw", "Look")))
+    plugin.v2_playbook_on_stats(Stats(ok=3, changed=1))
+    assert printed(plugin)[-1] == "web: 3 ok, 1 changed"
+
+
+def test_what_a_task_is_there_to_print_is_printed(plugin: CallbackModule) -> None:
+    plugin.v2_runner_on_ok(
+        result(task("ansible.builtin.debug"), _ansible_verbose_always=True, msg=["one", "t\x1b[2Jwo"])
+    )
+    assert printed(plugin) == ["web: one", "web: two"]
+
+
+def test_a_failure_that_is_ignored_is_told_as_such(plugin: CallbackModule) -> None:
+    plugin.v2_runner_on_failed(result(task("ansible.builtin.raw", "Look"), msg="no"), ignore_errors=True)
+    assert printed(plugin) == ["web: Look: no (ignored)"]
+
+
+def test_what_changes_is_shown_where_it_was_asked_for(plugin: CallbackModule) -> None:
+    plugin.v2_on_file_diff(result(task("nix.fleet.nix_activate"), changed=True, diff={"prepared": "linux 6.1 → 6.2"}))
+    assert printed(plugin) == ["web:\nlinux 6.1 → 6.2"]
+
+
+def test_its_name_is_the_one_to_set_it_by() -> None:
+    assert CallbackModule.CALLBACK_NAME == NAME == "nix.fleet.progress"
