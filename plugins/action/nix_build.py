@@ -89,7 +89,8 @@ class ActionModule(NixAction):
             "built_derivations": list(built.built),
             "fetched": len(built.fetched),
             "seconds": round(time.monotonic() - begin, 2),
-            **warnings_of(built.warnings),
+            # Of its settings, a machine's Nix warns also when there is nothing to do.
+            **warnings_of(built.warnings if built.changed else ()),
             "changed": built.changed,
             "msg": _sentence(built, dry_run=build.dry_run),
         }

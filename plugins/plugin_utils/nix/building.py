@@ -32,6 +32,8 @@ if t.TYPE_CHECKING:
 # Nix hands the settings of whoever asks to the daemon that builds. What this controller's nix.conf says of sandboxes,
 # substituters and systems is of no concern to another machine.
 NO_SETTINGS = {"NIX_CONF_DIR": "/nix/var/empty", "NIX_USER_CONF_FILES": "", "NIX_CONFIG": ""}
+# What Nix warns of then, where it is root's, is that this group of its defaults is not there. Nothing is built here.
+OF_NO_SETTINGS = "build-users-group"
 
 # What a machine is asked before anything is built there:
 #   ROOT NAME [PATH…]   ROOT: a garbage collector root to make, or nothing for NAME in the usual directory, or `none`;
@@ -170,7 +172,7 @@ def in_store_of(
         built = dataclasses.replace(build, settings=settings).on(controller, store=url, name=machine.host)
     if found.root:
         _protect(machine, built.outputs[0].out_path, found.root)
-    return built
+    return dataclasses.replace(built, warnings=tuple(text for text in built.warnings if OF_NO_SETTINGS not in text))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,7 +18,7 @@ from ..recent import Recent
 from .store import store_path_name
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 PREFIX = "@nix "
 LOG_FORMAT = ("--log-format", "internal-json")
@@ -50,9 +50,8 @@ AFTER_REASON = re.compile(r"Output paths:|Last \d+ log lines:|For full logs")
 MESSAGES_ROOM = 64_000_000
 LOG_ROOM = 200_000
 MOST_EVENTS = 1_000_000
-# By builtins.warn and Nix itself; older libraries trace theirs.
-WARNING_LEVEL = 1
-WARNING = re.compile(r"^(?:trace: )?(?:evaluation )?warning:\s*")
+# Nix's own, and what a configuration warns of: by builtins.warn, or as a trace, as older libraries do.
+WARNING = re.compile(r"^(?:(?P<configuration>trace: |evaluation |trace: evaluation ))?warning:\s*")
 MOST_WARNINGS = 20
 WARNING_ROOM = 2_000
 LOG_EXCERPT = re.compile(r"^\s*> ?(?P<line>.*)$", re.MULTILINE)
@@ -212,12 +211,17 @@ class NixLog:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What Nix warned of, each of it once."""
-        warned = (
-            WARNING.sub("", message.text)[:WARNING_ROOM]
-            for message in self.messages
-            if message.level == WARNING_LEVEL or WARNING.match(message.text)
-        )
+        """What Nix and the configuration warned of, each of it once."""
+        return self._warned(lambda found: True)
+
+    @property
+    def warnings_of_configuration(self) -> tuple[str, ...]:
+        """What the configuration alone warned of: Nix speaks of a machine's settings whenever it is asked anything."""
+        return self._warned(lambda found: bool(found["configuration"]))
+
+    def _warned(self, wanted: Callable[[re.Match[str]], bool]) -> tuple[str, ...]:
+        found = ((WARNING.match(message.text), message.text) for message in self.messages)
+        warned = (text[match.end() :][:WARNING_ROOM] for match, text in found if match and wanted(match))
         return tuple(itertools.islice(dict.fromkeys(warned), MOST_WARNINGS))
 
     @property

@@ -89,13 +89,16 @@ class Board:
         """Note that a task ended; ``awaits`` says that the machine still waits to be confirmed."""
         if not awaits:
             self._goes_back.pop(host, None)
+        self._settled.pop(host, None)
         if host in self._working:
             self._did[host] = self._working[host].what
             self._working[host] = dataclasses.replace(self._working[host], over=at)
 
     def skip(self, host: str, at: float) -> None:
         """Note that a task had nothing to do for a host."""
-        if host in self._working:
+        if host in self._settled:
+            self._working.pop(host, None)
+        elif host in self._working:
             work = self._working[host]
             self._working[host] = dataclasses.replace(work, what=work.before or work.what, over=at)
 
@@ -115,11 +118,12 @@ class Board:
 
     def working(self, now: float) -> list[Work]:
         """Return the hosts with a task, and first those that have been at work for longest."""
-        shown = [work for work in self._working.values() if work.is_shown(now)]
-        for work in shown:
-            if not work.is_brief(now):
-                self._settled.pop(work.host, None)
-        return sorted((work for work in shown if work.host not in self._settled), key=lambda work: work.arrived)
+        shown = [
+            work
+            for work in self._working.values()
+            if work.is_shown(now) and not (work.host in self._settled and work.is_brief(now))
+        ]
+        return sorted(shown, key=lambda work: work.arrived)
 
     def is_busy(self) -> bool:
         """Whether anybody is at work, and nobody has to type something for it."""
@@ -136,7 +140,8 @@ class Board:
         working = {work.host for work in self.working(now)}
         hosts = dict.fromkeys((*self._hosts, *working))
         counts = {"at work": len(working)}
-        counts |= collections.Counter(self._settled[host] for host in hosts if host in self._settled)
+        settled = [word for host, word in self._settled.items() if host in hosts and host not in working]
+        counts |= collections.Counter(settled)
         counts["waiting"] = len(hosts) - sum(counts.values())
         told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
         return f"{len(hosts)} {'host' if len(hosts) == 1 else 'hosts'}: {told or 'none at work'} ({duration(seconds)})"

@@ -31,6 +31,8 @@ SHARE = 0.6
 # Below the hosts: how many there are besides, and all of them in one line.
 OTHER_LINES = 2
 WIDEST_NAME = 30
+# Where the hosts that are done have a mark.
+INDENT = "  "
 
 
 class Drawing:
@@ -77,13 +79,13 @@ def picture(board: Board, now: float, seconds: float, height: int) -> Group:
     working = board.working(now)
     shown = working if len(working) <= room else working[: room - 1]
     table = Table.grid(padding=(0, 2), expand=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", width=min(board.widest, WIDEST_NAME))
+    table.add_column(no_wrap=True, overflow="ellipsis", width=len(INDENT) + min(board.widest, WIDEST_NAME))
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     table.add_column(no_wrap=True, justify="right", style="dim")
     for work in shown:
-        table.add_row(_text(work.host), _text(work.sentence(now), style="cyan"), duration(now - work.arrived))
+        table.add_row(_text(INDENT + work.host), _text(work.sentence(now), style="cyan"), duration(now - work.arrived))
     if len(shown) < len(working):
-        table.add_row(Text("…"), Text(f"{len(working) - len(shown)} more at work", style="dim"))
+        table.add_row(Text(f"{INDENT}…"), Text(f"{len(working) - len(shown)} more at work", style="dim"))
     return Group(table, Text(board.counts(now, seconds), style="bold", no_wrap=True, overflow="ellipsis"))
 
 

@@ -5,54 +5,156 @@
 from __future__ import annotations
 
 import os
+import secrets
+import tempfile
 import typing as t
+from pathlib import Path
 
+import pytest
 from ansible_runner.interface import run as run_job
 
-from .lab import ROOT, running
+from .lab import ROOT, cut, on, running
+from .project import Project
 
-if t.TYPE_CHECKING:
-    from pathlib import Path
-
-    from .project import Project
+WEB = ("vps-sg-1", "vps-sg-2", "vps-de-1")
 
 
-def test_a_job_deploys_and_its_events_tell_what_happened(servers: Project, tmp_path_factory: t.Any) -> None:
-    servers.edit("nix/roles/web.nix", "</title>", f" {os.urandom(4).hex()}</title>")
+class Jobs:
+    """A project that the web servers run, and jobs that AWX would start in it."""
+
+    def __init__(self, project: Project, directory: Path) -> None:
+        self.project = project
+        self._directory = directory
+        self._file = project.root / "nix/roles/web.nix"
+        self._text = self._file.read_text()
+
+    def change(self) -> None:
+        """Give every web server a page that it has never had."""
+        self._file.write_text(self._text.replace("</title>", f" {secrets.token_hex(4)}</title>"))
+
+    def run(self, playbook: str = "deploy.yml", **options: t.Any) -> t.Any:
+        """Run a playbook as a job, in a directory of its own."""
+        return run_job(
+            private_data_dir=tempfile.mkdtemp(dir=self._directory),
+            project_dir=str(self.project.root),
+            playbook=playbook,
+            inventory=str(self.project.root / "inventory" / "fleet.nix.yml"),
+            envvars={
+                "ANSIBLE_CONFIG": str(self.project.root / "ansible.cfg"),
+                "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
+                "PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}",
+            },
+            quiet=True,
+            **options,
+        )
+
+
+@pytest.fixture(scope="module")
+def jobs(fleet: None, tmp_path_factory: pytest.TempPathFactory) -> Jobs:
+    """One project for the file, which every job finds deployed."""
+    project = Project.copied_to(tmp_path_factory.mktemp("project"))
+    jobs = Jobs(project, tmp_path_factory.mktemp("jobs"))
+    assert jobs.run(limit="vps").status == "successful"
+    return jobs
+
+
+def results(job: t.Any, module: str, event: str = "runner_on_ok") -> dict[str, dict[str, t.Any]]:
+    """Return what a module of ours returned for each host, as the events have it."""
+    return {
+        each["event_data"]["host"]: each["event_data"]["res"]
+        for each in job.events
+        if each["event"] == event and each["event_data"]["task_action"] == f"nix.fleet.{module}"
+    }
+
+
+def test_a_job_deploys_and_its_events_tell_what_happened(jobs: Jobs) -> None:
+    jobs.change()
     before = running("vps-sg-2")
-    run = job(servers, tmp_path_factory.mktemp("job"), limit="vps-sg-2", extravars={"deploy_failed_units": "rollback"})
-    assert run.status == "successful"
-    (activation,) = [
-        event["event_data"]["res"]
-        for event in run.events
-        if event["event"] == "runner_on_ok" and event["event_data"]["task_action"] == "nix.fleet.nix_activate"
-    ]
+    job = jobs.run(limit="vps-sg-2", extravars={"deploy_failed_units": "rollback"})
+    assert (job.status, job.rc) == ("successful", 0)
+    (activation,) = results(job, "nix_activate").values()
     assert activation["outcome"] == "confirmed"
     assert activation["previous"]["generation"] == before.generation
     assert activation["generation"] == running("vps-sg-2").generation
 
 
-def test_a_job_of_type_check_changes_nothing(servers: Project, tmp_path_factory: t.Any) -> None:
-    servers.edit("nix/roles/web.nix", "</title>", f" {os.urandom(4).hex()}</title>")
+def test_the_limit_of_a_job_is_its_limit(jobs: Jobs) -> None:
+    jobs.change()
+    before = {host: running(host) for host in WEB}
+    job = jobs.run(limit="vps-sg-1")
+    assert set(job.stats["processed"]) == {"vps-sg-1"}
+    assert {host for host in WEB if running(host) != before[host]} == {"vps-sg-1"}
+
+
+def test_a_job_of_type_check_changes_nothing(jobs: Jobs) -> None:
+    jobs.change()
     before = running("vps-sg-2")
-    run = job(servers, tmp_path_factory.mktemp("job"), limit="vps-sg-2", cmdline="--check --diff")
-    assert run.status == "successful"
-    assert run.stats["changed"] == {"vps-sg-2": 3}
+    job = jobs.run(limit="vps-sg-2", cmdline="--check --diff")
+    assert job.status == "successful"
+    assert job.stats["changed"] == {"vps-sg-2": 3}
+    (activation,) = results(job, "nix_activate").values()
+    assert "index.html" in activation["diff"]["prepared"]
     assert running("vps-sg-2") == before
 
 
-def job(project: Project, directory: Path, **options: t.Any) -> t.Any:
-    """Run the project's playbook as a job."""
-    return run_job(
-        private_data_dir=str(directory),
-        project_dir=str(project.root),
-        playbook="deploy.yml",
-        inventory=str(project.root / "inventory" / "fleet.nix.yml"),
-        envvars={
-            "ANSIBLE_CONFIG": str(project.root / "ansible.cfg"),
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
-            "PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}",
-        },
-        quiet=True,
-        **options,
+def test_a_job_rolls_back_what_another_has_deployed(jobs: Jobs) -> None:
+    before = running("vps-sg-2")
+    jobs.change()
+    deployment = jobs.run(limit="vps-sg-2")
+    (activation,) = results(deployment, "nix_activate").values()
+    job = jobs.run("nix.fleet.rollback", limit="vps-sg-2", extravars={"rollback_to": f"before:{activation['run']}"})
+    assert job.status == "successful"
+    assert job.stats["changed"] == {"vps-sg-2": 1}
+    assert running("vps-sg-2").system == before.system
+
+
+def test_a_host_that_fails_fails_the_job_and_no_other_host(jobs: Jobs) -> None:
+    jobs.change()
+    page = "${pkgs.busybox}/bin/httpd"
+    broken = 'pkgs.runCommand "broken-page" { } "echo the page is broken; exit 3"'
+    jobs.project.edit(
+        "nix/roles/web.nix", page, f'${{if node.name == "vps-de-1" then {broken} else pkgs.busybox}}/bin/httpd'
     )
+    with cut("vps-sg-2"):
+        job = jobs.run(limit="vps")
+    assert (job.status, job.rc) == ("failed", 4)
+    assert job.stats["failures"] == {"vps-de-1": 1}
+    assert job.stats["dark"] == {"vps-sg-2": 1}
+    assert set(results(job, "nix_activate")) == {"vps-sg-1"}
+    failure = results(job, "nix_build", "runner_on_failed")["vps-de-1"]
+    assert (failure["host"], failure["stage"]) == ("vps-de-1", "build")
+    assert failure["log"] == "the page is broken"
+
+
+TAGGED = """
+- hosts: vps-sg-1
+  gather_facts: false
+  tasks:
+    - name: Look
+      nix.fleet.nix_info:
+      tags: [look]
+    - name: Do what was not asked for
+      ansible.builtin.raw: "false"
+"""
+
+
+def test_a_job_runs_the_tags_that_it_is_given(jobs: Jobs) -> None:
+    (jobs.project.root / "tagged.yml").write_text(TAGGED)
+    job = jobs.run("tagged.yml", tags="look")
+    assert job.status == "successful"
+    (facts,) = results(job, "nix_info").values()
+    assert facts["generation"] == running("vps-sg-1").generation
+    assert job.stats["ok"] == {"vps-sg-1": 1}
+
+
+def test_no_secret_of_a_job_is_among_its_artifacts(jobs: Jobs, tmp_path: Path) -> None:
+    word = secrets.token_hex(8)
+    # In a file, as a credential of AWX brings it: extra variables and the environment runner itself writes down.
+    (tmp_path / "db").write_text(word)
+    key = {"name": "db", "content": f"{{{{ lookup('file', '{tmp_path}/db') }}}}"}
+    job = jobs.run("nix.fleet.keys", limit="vps-sg-1", verbosity=3, extravars={"keys_list": [key]})
+    assert job.status == "successful", job.stdout.read()
+    assert on("vps-sg-1", "cat /run/keys/db") == word
+    artifacts = [path for path in Path(job.config.artifact_dir).rglob("*") if path.is_file()]
+    assert len(artifacts) > len(list(job.events))
+    assert [path for path in artifacts if word in path.read_text(errors="replace")] == []

@@ -153,3 +153,4 @@ def test_warnings_are_kept_once_each_whoever_warns() -> None:
         error("not a warning"),
     )
     assert log.warnings == ("unknown setting 'foo'", "mind the gap")
+    assert log.warnings_of_configuration == ("mind the gap",)

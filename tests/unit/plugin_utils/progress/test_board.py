@@ -75,6 +75,15 @@ def test_who_is_settled_stays_so_until_a_task_takes_its_time(board: Board) -> No
     assert board.counts(5 + LATER, 7) == "2 hosts: 1 at work, 1 waiting (7.0 s)"
 
 
+def test_a_task_that_had_nothing_to_do_leaves_a_host_settled(board: Board) -> None:
+    board.begin("web", "activating", at=0)
+    board.end("web", at=4)
+    board.settle("web", "confirmed")
+    board.begin("web", "bringing keys", at=5)
+    board.skip("web", at=9)
+    assert board.counts(9, 9) == "2 hosts: 1 confirmed, 1 waiting (9.0 s)"
+
+
 def test_nothing_is_drawn_while_somebody_has_to_type(board: Board) -> None:
     assert not board.is_busy()
     board.begin("web", "building", at=0)

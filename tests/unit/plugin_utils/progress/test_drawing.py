@@ -42,7 +42,7 @@ def test_each_host_at_work_has_a_line_and_all_have_one() -> None:
 def test_two_hundred_hosts_fit_any_terminal(height: int) -> None:
     lines = drawn(fleet(200), height=height)
     assert len(lines) < height
-    shown = sum(line.startswith("web-") for line in lines)
+    shown = sum(line.startswith("  web-") for line in lines)
     assert f"{200 - shown} more at work" in lines[-2]
 
 
