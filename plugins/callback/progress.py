@@ -18,7 +18,7 @@ description:
     P(nix.fleet.summary#callback).
   - Where standard output is no terminal, a line is printed for each stage that a host has behind it.
   - With C(-v) and more the output is that of P(ansible.builtin.default#callback), whose options are those of this plugin.
-  - Nothing is drawn while a person has to type something, and colours are left out where E(NO_COLOR) is set.
+  - Nothing is drawn while a person has to type something, and colours are left out where C(NO_COLOR) is set.
 requirements:
   - set as stdout in configuration (C(stdout_callback = nix.fleet.progress))
   - the Python library C(rich) on the controller; without it lines are printed as if there were no terminal
