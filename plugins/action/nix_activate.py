@@ -10,12 +10,14 @@ import platform as controller_platform
 import typing as t
 
 from ansible import constants
+from ansible.errors import AnsibleConnectionFailure
 
 from ..plugin_utils.activation.changes import changes
 from ..plugin_utils.activation.conclusion import conclude, longest_look
 from ..plugin_utils.activation.deployment import PATIENCE_SECONDS, deploy, details, longest
 from ..plugin_utils.activation.ending import failure, units_failure, warnings_of
 from ..plugin_utils.activation.preview import preview
+from ..plugin_utils.activation.question import settled
 from ..plugin_utils.activation.request import Origin, Request
 from ..plugin_utils.activation.sentence import sentence
 from ..plugin_utils.activation.verdict import CONFIRMED
@@ -25,6 +27,7 @@ from ..plugin_utils.ansible_io.link import FreshLink, RenewableLink
 from ..plugin_utils.ansible_io.plain import plain
 from ..plugin_utils.ansible_io.run import new_name, run_name
 from ..plugin_utils.errors import ActivationError
+from ..plugin_utils.nix.roots import root_name
 from ..plugin_utils.platforms.platform import GOALS
 from ..plugin_utils.platforms.registry import platforms
 from ..plugin_utils.process import run
@@ -63,6 +66,7 @@ class ActionModule(NixAction):
         "source_host": {"type": "str", "default": "localhost"},
         "nix_options": {"type": "dict", "default": {}},
         "max_failed": {"type": "str"},
+        "ask": {"type": "str", "default": "first", "choices": ["first", "only", "never"]},
     }
     constraints: t.ClassVar[dict[str, t.Any]] = {
         "mutually_exclusive": [["closure", "rollback"]],
@@ -73,10 +77,15 @@ class ActionModule(NixAction):
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
         request = self._request(options)
+        link = RenewableLink(self.shell_within(longest(request)), self._reset)
+        answer = None if options["ask"] == "never" else self._settled(request, options)
+        if answer is None and options["ask"] == "only":
+            return {"changed": False, "outcome": "needed", "msg": "there is something to do"}
         if request.rollback is None:
             self.hold_back(options["max_failed"])
+        if answer is not None:
+            return self._result(request, answer, self._difference(link, answer, options["source_host"]))
         previewed = self._preview(request)
-        link = RenewableLink(self.shell_within(longest(request)), self._reset)
         answer = deploy(link, request, say=self.announce)
         if answer.outcome == "awaiting":
             self.doing("waiting for confirmation", seconds=request.confirm_timeout)
@@ -96,11 +105,24 @@ class ActionModule(NixAction):
         # While it awaits a verdict it has not come to stay: then nix_confirm says so.
         if answer.failed_units and request.failed_units == "fail" and answer.outcome != "awaiting":
             raise units_failure(request.id, answer, **difference)
+        return {**self._result(request, answer, difference), **self._barrier(options, answer)}
+
+    def _settled(self, request: Request, options: dict[str, t.Any]) -> Answer | None:
+        """Return the answer of a machine that has nothing to do, or None."""
+        copied = options["ask"] == "only" and options["source_host"] != self.host and not self.check_mode
+        try:
+            return settled(self.questions, request, kept_as=root_name(self.play_host) if copied else None)
+        except AnsibleConnectionFailure:
+            if options["ask"] == "only":
+                raise
+            # Also an answer that broke off. The deployment tries for longer, and knows one from the other.
+            return None
+
+    def _result(self, request: Request, answer: Answer, difference: dict[str, t.Any]) -> dict[str, t.Any]:
         return {
             **answer.to_result(),
             **difference,
             **warnings_of(self.play_host, answer),
-            **self._barrier(options, answer),
             "id": request.id,
             "run": request.origin.run,
             "goal": request.goal,

@@ -105,7 +105,7 @@ class ActionModule(NixAction):
         given = options["gc_root"]
         root = Root(self.play_host, given or "", wanted=given != NO_ROOT)
         if self.on_controller:
-            return on_controller(build, root, self.environment)
+            return on_controller(build, root, self.environment, derivation)
         if derivation is None or not _can_be_sent(derivation):
             return on_machine(build, root, self.shell)
         # A daemon that serves everyone listens to nobody's builders and settings.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 
 from ansible import constants
 from ansible.errors import AnsibleConnectionFailure
@@ -53,9 +54,10 @@ class ActionModule(NixAction):
         protect_as = None if self.check_mode else root_name(self.play_host)
         if not missing_paths(self.questions, paths, protect_as=protect_as):
             return self._report({}, msg="everything is there already")
-        with self._source(options) as source:
-            sizes = closure_sizes(source, paths)
+        with self._source(options) as source, ThreadPoolExecutor(1) as beside:
+            listing = beside.submit(closure_sizes, source, paths)
             if self.check_mode:
+                sizes = listing.result()
                 missing = missing_of_many(self.questions, list(sizes))
                 return self._report({path: sizes[path] for path in missing}, msg="would be copied")
             copy = Copy(paths, options["check_signatures"], options["substitute_on_destination"])
@@ -67,8 +69,11 @@ class ActionModule(NixAction):
                 opened = opened_store(
                     self, trusted=True, timeout=options["timeout"], compression=options["compression"]
                 )
-                with opened as socket, source.reaching(socket) as store:
-                    answer = source.run(copy.command(store), self._progress(log, sizes))
+                with opened as socket:
+                    # Listed while the machine opened its store, which takes longer.
+                    sizes = listing.result()
+                    with source.reaching(socket) as store:
+                        answer = source.run(copy.command(store), self._progress(log, sizes))
                     sent.update((path, sizes.get(path, 0)) for path in log.sent)
                     substituted.extend(log.fetched)
                     verify(answer, log, host=self.host)

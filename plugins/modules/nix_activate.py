@@ -20,7 +20,7 @@ description:
     cannot be reached any more goes back by itself, and is not left on a system that locks everybody out.
   - When activation fails or hangs, the machine returns to exactly the generation and the running system that were recorded
     before it, and the task fails.
-  - What already runs and is already the default is left alone, in one round trip.
+  - What already runs and is already the default is left alone, in one short round trip.
   - Each activation is written to a journal on the target, which M(nix.fleet.nix_info) shows.
 options:
   closure:
@@ -138,6 +138,18 @@ options:
       - The default is what M(nix.fleet.nix_rollout) was told in this run, and otherwise that nobody's failure matters to
         others.
     type: str
+    version_added: 0.2.0
+  ask:
+    description:
+      - Whether to ask the machine, in one short round trip, if there is anything to do.
+      - With V(first) it is asked before it is sent the program that would do it. With V(never) it is sent the program at
+        once, which finds out the same.
+      - With V(only) nothing else is done. The RV(outcome) is V(unchanged), with all that this module returns, or V(needed).
+        A closure that has not been copied, or that is no longer kept from the garbage collector as what was copied from
+        O(source_host), is V(needed) too. So is what only the program itself can tell, such as a rollback.
+    type: str
+    choices: [first, only, never]
+    default: first
     version_added: 0.2.0
 extends_documentation_fragment:
   - nix.fleet._attributes
@@ -261,6 +273,7 @@ outcome:
     - V(superseded) was interrupted, and others have brought the machine to another system since, which was left alone.
     - V(refused) has not touched anything. V(unknown) could not be learned.
     - V(held_back) was not begun, since more other hosts than O(max_failed) have failed.
+    - V(needed) was only asked, with O(ask=only), and is not what was asked for, or may not be.
   type: str
   returned: always
   sample: confirmed

@@ -15,6 +15,7 @@ if t.TYPE_CHECKING:
 
 # In the order in which they are read: a platform's functions take the place of the general ones.
 BEFORE_PLATFORM = ("target", "lock", "journal", "request", "history", "platform")
+AT_QUESTION = ("target", "lock", "request", "platform")
 ON_TARGET = ("step", "confirmation", "supervisor", "recover", "damage", "outcome", "main")
 FOLLOWING = ("step", "confirmation", "outcome", "claim", "launch", "follow")
 AT_BEGIN = (*FOLLOWING, "begin")
@@ -42,6 +43,22 @@ def begin_script(request: Request) -> str:
             read_request,
             "begin",
             '[ ! -e "$run/log" ] || say log_file "$run/log"',
+        ]
+    )
+
+
+def question_script(request: Request, kept_as: str | None) -> str:
+    """Return the script that asks whether there is nothing to do: a quarter of the one that would do it.
+
+    ``kept_as`` is the name under which the closure must be kept as what was copied, where that is asked for.
+    """
+    return "\n".join(
+        [
+            *map(part, AT_QUESTION),
+            request.platform.functions,
+            part("settled"),
+            shlex.join(["read_request", *request.arguments()]),
+            shlex.join(["ask", kept_as or ""]),
         ]
     )
 

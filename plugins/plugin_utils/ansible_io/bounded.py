@@ -115,9 +115,17 @@ def _most_memory() -> int:
 def _children() -> set[int]:
     """Return the processes that we have started."""
     own = Path("/proc/self/task")
-    if own.is_dir():
-        with contextlib.suppress(OSError):
-            return {int(word) for thread in own.iterdir() for word in (thread / "children").read_text().split()}
+    # Not every kernel says it.
+    if (own / str(os.getpid()) / "children").exists():
+        return {int(word) for thread in own.iterdir() for word in _children_of(thread)}
     listed = subprocess.run(["ps", "-A", "-o", "pid=", "-o", "ppid="], capture_output=True, text=True, check=False)
     pairs = (line.split() for line in listed.stdout.splitlines())
     return {int(process) for process, parent in pairs if parent == str(os.getpid()) and process != str(os.getpid())}
+
+
+def _children_of(thread: Path) -> list[str]:
+    """Return the processes that one of our threads has started; one that has ended in this moment has none."""
+    try:
+        return (thread / "children").read_text().split()
+    except OSError:
+        return []

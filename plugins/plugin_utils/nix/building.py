@@ -15,6 +15,7 @@ from ..errors import BuildError
 from ..process import CommandTimeoutError
 from ..transport.shell import run_command
 from .build import Progress, build, failure, known_outputs, parse_outputs
+from .built_before import built_before
 from .command import with_settings
 from .log import NixLog, readable
 from .machine import Controller, Remote
@@ -137,10 +138,16 @@ class Root:
         return str(root)
 
 
-def on_controller(build: Build, root: Root, environment: Mapping[str, str]) -> Built:
-    """Build on the controller, with ``environment`` added to ours."""
+def on_controller(build: Build, root: Root, environment: Mapping[str, str], derivation: str | None = None) -> Built:
+    """Build on the controller, with ``environment`` added to ours; ``derivation`` is all of it, if it is one."""
+    link = None if build.dry_run else root.on_controller()
+    # Other settings may mean another store.
+    if derivation and link and not build.settings.options and not environment:
+        known = built_before(derivation, link)
+        if known is not None:
+            return Built((known,))
     controller = Controller(with_settings(environment, build.settings.options))
-    return dataclasses.replace(build, link=None if build.dry_run else root.on_controller()).on(controller)
+    return dataclasses.replace(build, link=link).on(controller)
 
 
 def on_machine(build: Build, root: Root, shell: Shell) -> Built:

@@ -180,6 +180,9 @@ def _keys_brought(record: HostRecord, event: TaskEvent) -> HostRecord:
 
 def _activated(record: HostRecord, event: TaskEvent) -> HostRecord:
     result = event.result
+    if result.get("outcome") == "needed":
+        # It was only asked. What is done about it follows.
+        return record
     before = _number((result.get("previous") or {}).get("generation"))
     after = _number(result.get("generation"))
     changed = bool(result.get("changed"))
@@ -201,6 +204,8 @@ def _activated(record: HostRecord, event: TaskEvent) -> HostRecord:
         run=_text(result.get("run")) or record.run,
         undone=undone or record.undone,
         # A rollback that had nowhere to go says why.
+        # What is as it was meant to be needed no copy.
+        copied_bytes=0 if _needed_nothing(record, result, outcome) else record.copied_bytes,
         note=_text(result.get("msg")) if result.get("rollback") and outcome == "unchanged" else None,
         # The first activation of a run knows what ran before it.
         generation_before=before if record.generation_before is None else record.generation_before,
@@ -209,6 +214,10 @@ def _activated(record: HostRecord, event: TaskEvent) -> HostRecord:
         units_failed=tuple(str(unit) for unit in result.get("units_failed") or ()),
         reboot_required=bool(result.get("reboot_required")),
     )
+
+
+def _needed_nothing(record: HostRecord, result: Mapping[str, t.Any], outcome: str) -> bool:
+    return record.copied_bytes is None and outcome == "unchanged" and not result.get("rollback")
 
 
 def _rebooted(record: HostRecord, event: TaskEvent) -> HostRecord:

@@ -66,11 +66,13 @@ trap '(: >"$directory/end") 2>/dev/null' EXIT
 tries=0
 until [ -S "$directory/socket" ]; do
   tries=$((tries + 1))
-  if [ "$tries" -gt 100 ] || [ ! -d "$directory" ] || [ -e "$directory/ended" ]; then
+  nap=0.1
+  [ "$tries" -gt 10 ] || nap=0.02
+  if [ "$tries" -gt 110 ] || [ ! -d "$directory" ] || [ -e "$directory/ended" ]; then
     cat <&3 >&2
     fail "nix-daemon did not start" 4
   fi
-  sleep 0.1 2>/dev/null || sleep 1
+  sleep "$nap" 2>/dev/null || sleep 1
 done
 trap - EXIT
 printf 'socket %s\nsigns %s\n' "$directory/socket" "$directory/signs"

@@ -15,8 +15,10 @@ pytestmark = pytest.mark.thorough
 
 ROOT = Path(__file__).resolve().parents[3]
 FEW, MANY = 1, 3
-# A worker of Ansible for each of nine tasks (four of them only to find that nothing is to be done), ssh, and `nix build`.
-PROCESSES_A_HOST = 15
+# A worker of Ansible for each of five tasks, ssh, and the session of it that stays.
+PROCESSES_A_HOST = 10
+# To log in takes four thousand, and the short question whether there is anything to do five times as much.
+BYTES_A_HOST = 25_000
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +49,7 @@ def test_nothing_is_evaluated_but_the_inventory(costs: dict[int, dict[str, float
 
 def test_a_host_more_costs_few_processes(costs: dict[int, dict[str, float]]) -> None:
     assert costs[MANY]["processes"] - costs[FEW]["processes"] <= PROCESSES_A_HOST * (MANY - FEW)
+
+
+def test_a_host_is_sent_a_question_and_not_the_program_that_would_activate(costs: dict[int, dict[str, float]]) -> None:
+    assert costs[MANY]["bytes_sent"] - costs[FEW]["bytes_sent"] <= BYTES_A_HOST * (MANY - FEW)

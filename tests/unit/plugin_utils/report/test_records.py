@@ -41,6 +41,16 @@ def test_a_deployment_says_from_which_generation_to_which() -> None:
     assert record.copied_bytes == 1024
 
 
+def test_a_host_that_was_only_asked_is_as_far_as_it_was() -> None:
+    record = only(event("nix_build", changed=True), event("nix_activate", outcome="needed"))
+    assert (record.outcome, record.generation_after) == ("built", None)
+
+
+def test_a_host_that_is_what_it_was_to_be_needed_no_copy() -> None:
+    assert only(event("nix_activate", outcome="unchanged")).copied_bytes == 0
+    assert only(event("nix_activate", outcome="unchanged", rollback="previous")).copied_bytes is None
+
+
 def test_a_first_deployment_has_no_generation_before() -> None:
     record = only(event("nix_activate", changed=True, outcome="activated", previous={"generation": None}, generation=1))
     assert (record.generation_before, record.generation_after) == (None, 1)

@@ -38,15 +38,15 @@ class Shell:
 
 
 def perform(
-    answer: str, *, check: bool = False, diff: bool = False, strategy: str = "host_pinned", **given: t.Any
+    answer: str | Shell, *, check: bool = False, diff: bool = False, strategy: str = "host_pinned", **given: t.Any
 ) -> dict[str, t.Any]:
     """Run the action against a target that answers ``answer``."""
 
     class Action(ActionModule):
-        shell = questions = Shell(answer)
+        shell = questions = answer if isinstance(answer, Shell) else Shell(answer)
         check_mode = check
         diff_mode = diff
-        play_host = "vps"
+        play_host = host = "vps"
 
         def shell_within(self, seconds: float | None) -> t.Any:
             assert seconds is not None
@@ -159,3 +159,30 @@ def test_a_difference_that_cannot_be_had_never_stops_a_deployment() -> None:
 def test_a_verdict_that_waits_for_other_hosts_is_warned_of(strategy: str, warned: bool) -> None:
     result = perform(f"outcome=awaiting\n{STANDING}", strategy=strategy, confirm="later")
     assert any("waits for every other host" in text for text in result.get("warnings", ())) is warned
+
+
+def test_a_machine_that_has_nothing_to_do_is_sent_the_short_question_alone() -> None:
+    shell = Shell(f"outcome=unchanged\n{STANDING}")
+    result = perform(shell)
+    assert (result["changed"], result["outcome"], len(shell.scripts)) == (False, "unchanged", 1)
+    assert "write_program" not in shell.scripts[0]
+
+
+def test_asking_only_begins_nothing() -> None:
+    shell = Shell("outcome=needed\n")
+    result = perform(shell, ask="only")
+    assert (result["changed"], result["outcome"], len(shell.scripts)) == (False, "needed", 1)
+
+
+def test_whoever_has_asked_before_is_not_asked_again() -> None:
+    shell = Shell(f"outcome=unchanged\n{STANDING}")
+    assert perform(shell, ask="never")["outcome"] == "unchanged"
+    assert "write_program" in shell.scripts[0]
+
+
+def test_asking_only_wants_what_was_copied_to_be_kept() -> None:
+    shell = Shell("outcome=needed\n")
+    perform(shell, ask="only")
+    perform(shell, ask="only", source_host="vps")
+    perform(shell, ask="only", check=True)
+    assert [script.splitlines()[-1] for script in shell.scripts] == ["ask vps", "ask ''", "ask ''"]

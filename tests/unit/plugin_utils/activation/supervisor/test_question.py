@@ -1,0 +1,109 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The short question finds nothing to do where the program itself would find nothing, and otherwise leaves it to that."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.program import begin_script, question_script
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.question import settled
+
+from .nixos import PROFILE, RUNNING, NixOS
+
+if t.TYPE_CHECKING:
+    from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import Answer
+
+KEPT = "gcroots/copied/vps"
+
+
+def ask(nixos: NixOS, closure: str | None, *, kept_as: str | None = None, **fields: t.Any) -> Answer | None:
+    return settled(t.cast("t.Any", nixos), nixos.request(closure, **fields), kept_as=kept_as)
+
+
+def keep(nixos: NixOS, *closures: str) -> None:
+    """Have the closures kept from the garbage collector as what was copied."""
+    roots = nixos.state / KEPT
+    roots.mkdir(parents=True, exist_ok=True)
+    for number, closure in enumerate(closures, 1):
+        (roots / str(number)).symlink_to(nixos.path(closure))
+
+
+def test_what_runs_and_is_the_default_gets_the_programs_own_answer(nixos: NixOS, old: str) -> None:
+    assert ask(nixos, old) == nixos.deploy(old)
+    assert not nixos.state.exists()
+
+
+def test_a_kernel_that_waits_for_a_reboot_is_in_the_answer(nixos: NixOS) -> None:
+    first, second = nixos.system("nixos-1", kernel="5"), nixos.system("nixos-2", kernel="6")
+    nixos.install(first, second)
+    nixos.link("/run/booted-system", first)
+    assert ask(nixos, second) == nixos.deploy(second)
+
+
+def test_it_is_asked_in_a_quarter_of_the_words(nixos: NixOS, old: str) -> None:
+    request = nixos.request(old)
+    assert len(question_script(request, "vps")) < len(begin_script(request)) / 4
+
+
+def test_another_closure_is_something_to_do(nixos: NixOS, old: str) -> None:
+    assert ask(nixos, nixos.system("nixos-new")) is None
+
+
+def test_a_closure_that_is_not_there_is_something_to_do(nixos: NixOS, old: str) -> None:
+    assert ask(nixos, "/nix/store/00000000000000000000000000000000-nixos-new") is None
+
+
+def test_a_default_that_does_not_run_is_something_to_do(nixos: NixOS, old: str) -> None:
+    nixos.link(RUNNING, nixos.system("nixos-stray"))
+    assert ask(nixos, old) is None
+
+
+def test_what_runs_and_is_not_the_default_is_something_to_do(nixos: NixOS, old: str) -> None:
+    nixos.link(PROFILE, "system-1-link")
+    assert ask(nixos, old) is None
+
+
+def test_another_deployment_is_for_the_program_to_judge(nixos: NixOS, old: str) -> None:
+    nixos.state.mkdir(parents=True)
+    # Whether its holder is alive or dead.
+    (nixos.state / "lock").symlink_to("runs/other/holder")
+    assert ask(nixos, old) is None
+
+
+def test_an_interrupted_deployment_is_for_the_program_to_finish(nixos: NixOS, old: str) -> None:
+    interrupted = nixos.state / "runs/other"
+    interrupted.mkdir(parents=True)
+    (interrupted / "recorded").touch()
+    assert ask(nixos, old) is None
+
+
+def test_units_that_failed_are_tried_again(nixos: NixOS, old: str) -> None:
+    nixos.state.mkdir(parents=True)
+    (nixos.state / "unsettled").write_text(f"{nixos.here(PROFILE)}\n")
+    assert ask(nixos, old) is None
+
+
+def test_what_the_machine_would_refuse_is_for_the_program_to_refuse(nixos: NixOS, old: str) -> None:
+    nixos.path(f"{old}/nixos-version").unlink()
+    assert ask(nixos, old) is None
+
+
+def test_what_is_more_than_a_question_is_not_asked(nixos: NixOS, old: str) -> None:
+    assert ask(nixos, old, install_bootloader=True) is None
+    assert ask(nixos, old, goal="dry-activate") is None
+    assert ask(nixos, None, rollback="previous") is None
+    assert nixos.round_trips == 0
+
+
+def test_what_was_copied_must_still_be_kept(nixos: NixOS, old: str) -> None:
+    assert ask(nixos, old, kept_as="vps") is None
+    keep(nixos, old)
+    answer = ask(nixos, old, kept_as="vps")
+    assert answer is not None
+    assert answer.outcome == "unchanged"
+
+
+def test_what_is_kept_besides_it_is_something_to_do(nixos: NixOS, old: str) -> None:
+    keep(nixos, old, nixos.system("nixos-more"))
+    assert ask(nixos, old, kept_as="vps") is None
