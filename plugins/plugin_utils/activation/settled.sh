@@ -6,7 +6,7 @@
 # shellcheck disable=SC2154  # one program in several files, which share variables
 
 ask() { # answers as `begin` does where that finds nothing to do, and with one line wherever there is any doubt
-    if untouched && complete && nothing_to_do && { [ -z "$1" ] || kept_as "$1"; }; then
+    if untouched && in_order && nothing_to_do && { [ -z "$1" ] || kept_as "$1"; }; then
         say outcome unchanged
         say closure "$closure"
         say profile "$profile"
@@ -28,7 +28,7 @@ untouched() { # whether nobody is at work here, and nothing stands in the way of
         command -v nix-env >/dev/null && command -v nix-store >/dev/null
 }
 
-complete() { # whether closure and profile are what they are taken for
+in_order() { # whether closure and profile are what they are taken for
     [ -n "$closure" ] && [ -n "$profile" ] && [ -L "$profile" ] && [ -e "$closure" ] &&
         [ -z "$(refusal "$(activated_path)")" ]
 }

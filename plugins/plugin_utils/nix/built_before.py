@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 from .build import Output
 from .store import STORE_PATH
@@ -23,9 +24,9 @@ LONGEST_BEGINNING = 1024
 def built_before(derivation: str, root: str) -> Output | None:
     """Return the output of ``derivation`` when ``root`` leads to it, else None."""
     try:
-        with open(derivation, encoding="utf-8", errors="replace") as file:
+        with Path(derivation).open(encoding="utf-8", errors="replace") as file:
             output = ONLY_OUTPUT.match(file.read(LONGEST_BEGINNING))
-        if output is None or os.readlink(root) != output[1] or not os.path.lexists(output[1]):
+        if output is None or str(Path(root).readlink()) != output[1] or not os.path.lexists(output[1]):
             return None
     except OSError:
         return None

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix import built_before as module
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.built_before import built_before
 
 OUT = "/nix/store/" + "1" * 32 + "-top"
@@ -17,8 +17,10 @@ OTHER = "/nix/store/" + "2" * 32 + "-top"
 
 @pytest.fixture(autouse=True)
 def a_store_that_has_it(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    paths = {OUT}
-    monkeypatch.setattr(module.os.path, "lexists", lambda path: path in paths)
+    paths, real = {OUT}, os.path.lexists
+    monkeypatch.setattr(
+        os.path, "lexists", lambda path: path in paths if str(path).startswith("/nix/store/") else real(path)
+    )
     return paths
 
 
