@@ -57,8 +57,8 @@ class Table:
         self.objects[place] = [item if each["id"] == item["id"] else each for each in self.objects[place]]
 
 
-def set_up(server: Table, project: dict[str, t.Any] = PROJECT, *, check: bool = False) -> Setup:
-    setup = Setup(server, project, SECRETS, check)
+def set_up(server: Table, project: dict[str, t.Any] | None = None, *, check: bool = False) -> Setup:
+    setup = Setup(server, project or PROJECT, SECRETS, check)
     setup.run()
     return setup
 
