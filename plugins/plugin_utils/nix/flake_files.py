@@ -9,6 +9,7 @@ In a Git repository these are the files that Git knows of, as they are in the wo
 from __future__ import annotations
 
 import dataclasses
+import os
 import typing as t
 from pathlib import Path
 
@@ -40,8 +41,8 @@ class FlakeFiles:
 
 def flake_files(flake: str) -> FlakeFiles:
     """Return the files of the flake in the directory ``flake``; raises ``EvaluationError`` where there is none."""
-    # The path of a repository is as its user names it: Git would resolve links.
-    directory = Path(flake)
+    # The path of a repository is as its user names it, as in Nix: Git would resolve links.
+    directory = Path(os.path.normpath(flake))
     if not directory.is_dir():
         raise EvaluationError(
             f"there is no directory {directory} on the controller, from where it is to be sent",
@@ -65,8 +66,8 @@ def _of_repository(root: Path, directory: Path) -> FlakeFiles:
                 place = place.setdefault(part, {})
             place[last] = path
     dirty = bool(_git(root, "status", "--porcelain", "--untracked-files=no").stdout)
-    inside = directory.relative_to(root).as_posix().removeprefix(".")
-    commit = _run(root, "log", "-1", "--format=%H %ct")
+    inside = "" if directory == root else directory.relative_to(root).as_posix()
+    commit = _run(root, "log", "-1", "--no-show-signature", "--format=%H %ct")
     if not commit.ok:
         return FlakeFiles(tree, inside, dirty=True)
     revision, seconds = commit.stdout.split()

@@ -103,6 +103,30 @@ def test_a_flake_below_the_top_of_its_repository_is_sent_with_all_of_it(flake: P
     assert "flake.nix" in files.tree
 
 
+@pytest.mark.usefixtures("git")
+def test_a_flake_may_be_in_a_hidden_directory_of_its_repository(flake: Path) -> None:
+    (flake / ".config" / "fleet").mkdir(parents=True)
+    assert flake_files(str(flake / ".config" / "fleet")).directory == ".config/fleet"
+
+
+@pytest.mark.usefixtures("git")
+def test_a_flake_beside_a_repository_is_not_taken_for_a_part_of_it(flake: Path) -> None:
+    beside = flake.parent / "beside"
+    beside.mkdir()
+    (beside / "flake.nix").write_text("")
+    files = flake_files(f"{flake}/../beside")
+    assert (set(files.tree), files.revision) == ({"flake.nix"}, None)
+
+
+def test_the_signature_of_a_commit_is_not_taken_for_its_name(flake: Path, git: Callable[..., str]) -> None:
+    git("config", "log.showSignature", "true")
+    key = flake.parent / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    signed = ("-c", "gpg.format=ssh", "-c", f"user.signingkey={key}")
+    git(*signed, "commit", "--quiet", "--allow-empty", "--gpg-sign", "--message", "signed")
+    assert flake_files(str(flake)).revision == git("rev-parse", "HEAD")
+
+
 def test_the_machine_is_told_the_commit_that_it_cannot_see(flake: Path, git: Callable[..., str]) -> None:
     builder = Builder()
     (path,) = _stored(builder, Source(flake=str(flake)))
