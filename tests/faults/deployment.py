@@ -49,8 +49,10 @@ class Ended:
 
     def outcome(self, host: str) -> str | None:
         """Return the last outcome of a deployment that a task reported of a host."""
-        outcomes = [result["outcome"] for result in self.results if result["host"] == host and result["outcome"]]
-        return str(outcomes[-1]) if outcomes else None
+        outcomes = [result["outcome"] for result in self.results if result["host"] == host]
+        # That something is to be done is said before anything is.
+        told = [outcome for outcome in outcomes if outcome not in (None, "needed")]
+        return str(told[-1]) if told else None
 
 
 class Deployment:
