@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let files run side by side, and the tests of one file after another (`pytest -n 3 --dist loadgroup`)."""
     for item in items:
         item.add_marker(pytest.mark.xdist_group(str(item.path)))
+    # So that no long file is begun when the others are about to end.
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: -tests[item.path])
 
 
 def pytest_sessionfinish() -> None:

@@ -154,6 +154,7 @@ def test_a_system_that_does_not_stay_healthy_is_left_after_its_confirmation(serv
     assert running(HOST).default == before.default
 
 
+@pytest.mark.thorough
 def test_a_system_that_stays_healthy_stays(servers: Project) -> None:
     greet(servers)
     run = deploy(servers, deploy_health_checks=[{"units": "page"}], deploy_bake=3)

@@ -69,6 +69,7 @@ def test_the_canary_goes_first_and_everyone_follows(project: Project) -> None:
     assert "[WARNING]" not in run.output
 
 
+@pytest.mark.thorough
 def test_a_fleet_without_canaries_needs_none(project: Project) -> None:
     project.edit("inventory/nodes.nix", 'tags = [ "canary" ]; ', "")
     change(project)
@@ -99,6 +100,7 @@ def test_as_many_may_fail_as_was_said(project: Project) -> None:
     assert run.hosts(failed=1) == {"vps-de-1"}
 
 
+@pytest.mark.thorough
 def test_a_percentage_may_fail(project: Project) -> None:
     change(project, "homelab")
     assert roll_out(project, **ONE_BY_ONE, deploy_max_failed="25%").hosts(failed=1) == {"homelab"}
@@ -148,6 +150,7 @@ def test_an_offline_host_need_not_fail_the_run(project: Project, playbook: str) 
     assert "1 unreachable" in run.closing
 
 
+@pytest.mark.thorough
 def test_offline_hosts_do_not_count_as_failed(project: Project) -> None:
     change(project)
     with cut("vps-de-1"):
@@ -164,6 +167,7 @@ def test_one_evaluation_serves_all_batches(project: Project, tmp_path: Path, mon
     assert len(list((tmp_path / "cache/nix.fleet/evaluation/tasks").glob("*.jsonl"))) == 1
 
 
+@pytest.mark.thorough
 def test_batches_keep_their_distance(project: Project) -> None:
     change(project)
     run = roll_out(project, rollout_batches=["100%"], rollout_pause=3)
