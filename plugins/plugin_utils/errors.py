@@ -125,6 +125,12 @@ class RebootError(NixError):
     stage = "reboot"
 
 
+class GarbageCollectionError(NixError):
+    """The target's store was not collected, or not as it was asked for."""
+
+    stage = "collection"
+
+
 class SemaphoreError(NixError):
     """The server of Semaphore does not have the project as it was meant to."""
 

@@ -12,6 +12,7 @@ SLOW = (
     "hostile",
     "nix_side",
     "plugin_utils/activation/supervisor",
+    "plugin_utils/gc/test_scripts.py",
     "plugin_utils/health/test_target.py",
     "plugin_utils/test_process.py",
     "examples/test_execution_environment.py",

@@ -9,13 +9,10 @@ import datetime
 import shlex
 import typing as t
 
-from ..platforms.registry import platforms
+from ..platforms.registry import by_presence, platforms
 from ..transport.fields import fields_and_log, number, store_path
 from .answer import journal_entry
 from .program import part
-
-if t.TYPE_CHECKING:
-    from ..platforms.platform import Platform
 
 KIB = 1024
 
@@ -25,7 +22,7 @@ def info_script(platform: str | None, profile: str | None, journal: int) -> str:
 
     Without ``platform``, the first whose ``present`` says so is described; a machine may be none of them.
     """
-    candidates = [platforms()[platform]] if platform else _by_presence()
+    candidates = [platforms()[platform]] if platform else by_presence()
     script = [
         *map(part, ("target", "lock", "info")),
         "describe_machine",
@@ -81,19 +78,15 @@ def parse_info(text: str) -> dict[str, t.Any]:
     }
 
 
-def _by_presence() -> list[Platform]:
-    every = {platform.name: platform for platform in platforms().values()}
-    return sorted(every.values(), key=lambda platform: (not platform.whole_machine, platform.name))
-
-
 def _generation(line: str, current: int | None) -> dict[str, t.Any] | None:
     words = line.split(" ")
     if len(words) != 3 or (found := number(words[0])) is None:
         return None
-    return {"number": found, "date": _date(words[1]), "closure": store_path(words[2]), "current": found == current}
+    return {"number": found, "date": date_of(words[1]), "closure": store_path(words[2]), "current": found == current}
 
 
-def _date(seconds: str) -> str | None:
+def date_of(seconds: str) -> str | None:
+    """Return the moment so many seconds after the beginning of 1970, in UTC."""
     # A clock beyond the year 9999 is a clock that is not set.
     if (count := number(seconds)) is None or count > 253402300799:
         return None

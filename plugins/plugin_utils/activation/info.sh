@@ -16,11 +16,15 @@ describe_machine() {
     say system "$(nix_config system)"
     [ ! -S /nix/var/nix/daemon-socket/socket ] || say multi_user yes
     ! trusted || say trusted yes
-    # POSIX says what the columns are: total, used and free are the second to the fourth, in KiB.
-    # shellcheck disable=SC2046  # columns are what is wanted
-    set -- $(df -Pk "$store" 2>/dev/null | tail -n 1)
-    say store_total_kib "$2"
-    say store_free_kib "$4"
+    store_space | while read -r total free; do
+        say store_total_kib "$total"
+        say store_free_kib "$free"
+    done
+}
+
+store_space() { # the size of the store's file system and what is free there, in KiB
+    # POSIX says what the columns are: total, used and free are the second to the fourth.
+    df -Pk "$store" 2>/dev/null | awk 'END { print $2, $4 }'
 }
 
 nix_config() {

@@ -8,6 +8,7 @@ needs_root=no       # whether nothing works without being root
 dry_run_writes=yes  # whether the platform's dry run may write something
 default_first=no    # whether the profile must stand at a closure before its program can run
 boot_activates=no   # whether booting the machine makes all of the default active
+boot_entries=no     # whether the boot loader has an entry for each generation of the platform's own profiles
 
 present() { # whether this machine is one of the platform's
     return 1

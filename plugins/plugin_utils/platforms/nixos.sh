@@ -7,6 +7,7 @@
 needs_root=yes
 dry_run_writes=no
 boot_activates=yes
+boot_entries=yes
 current_system=/run/current-system
 booted_system=/run/booted-system
 

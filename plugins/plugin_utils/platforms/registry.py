@@ -22,3 +22,9 @@ def platforms() -> dict[str, Platform]:
     package = __name__.rpartition(".")[0]
     found: list[Platform] = [importlib.import_module(f"{package}.{name}").PLATFORM for name in names]
     return {name: platform for platform in found for name in (platform.name, *platform.aliases)}
+
+
+def by_presence() -> list[Platform]:
+    """Return every platform once, in the order in which a machine is asked whether it is one of theirs."""
+    every = {platform.name: platform for platform in platforms().values()}
+    return sorted(every.values(), key=lambda platform: (not platform.whole_machine, platform.name))

@@ -31,6 +31,7 @@ DOING = {
     "nix_health": "checking",
     "nix_confirm": "confirming",
     "nix_reboot": "rebooting",
+    "nix_gc": "collecting garbage",
     "nix_rollout": "waiting for its turn",
     "nix_info": "telling what it runs",
 }

@@ -20,6 +20,8 @@ FAILURES = (ROLLED_BACK, "rollback failed", "refused", "held back")
 # The outcome that is none yet, and cannot be the last one.
 AWAITING = "awaiting"
 KEYS_BROUGHT = "keys brought"
+COLLECTED = "collected"
+WOULD_COLLECT = "would collect"
 # The stage between an activation and its confirmation.
 HEALTH = "health"
 
@@ -241,6 +243,16 @@ def _rebooted(record: HostRecord, event: TaskEvent) -> HostRecord:
     )
 
 
+def _collected(record: HostRecord, event: TaskEvent) -> HostRecord:
+    if not event.result.get("changed"):
+        return dataclasses.replace(record, outcome=record.outcome or "unchanged")
+    if record.outcome not in (None, "unchanged"):
+        # A deployment is what matters of a run that also tidies up.
+        return record
+    outcome = WOULD_COLLECT if event.check_mode else COLLECTED
+    return dataclasses.replace(record, outcome=outcome, note=_text(event.result.get("msg")))
+
+
 def _inspected(record: HostRecord, event: TaskEvent) -> HostRecord:
     return dataclasses.replace(record, facts=dict(event.result))
 
@@ -257,6 +269,7 @@ _READERS = {
     "nix_confirm": _activated,
     "nix_info": _inspected,
     "nix_reboot": _rebooted,
+    "nix_gc": _collected,
 }
 
 

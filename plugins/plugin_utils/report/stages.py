@@ -29,6 +29,12 @@ STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "nix_health": ("health", ("checks", "looks")),
     "nix_confirm": ("confirmation", _ACTIVATION),
     "nix_reboot": ("reboot", ("rebooted", "required", "reasons", "expected", "running", "units_failed")),
+    "nix_gc": (
+        "collection",
+        tuple(
+            "deleted_generations deleted_paths freed_bytes optimised_bytes removed_roots boot_entries_refreshed".split()
+        ),
+    ),
     "nix_rollout": ("rollout", ("standing", "failures", "stopped")),
     "nix_info": (
         "status",

@@ -18,7 +18,7 @@ NAMES = {platform.name for platform in platforms().values()}
 def test_the_platforms_are_the_same_wherever_they_are_listed() -> None:
     listed = {
         f"module {name}": documented_options(name)["platform"]["choices"]
-        for name in ("nix_activate", "nix_info", "nix_reboot")
+        for name in ("nix_activate", "nix_gc", "nix_info", "nix_reboot")
     }
     for file in ROOT.glob("roles/*/meta/argument_specs.yml"):
         for entry in yaml.safe_load(file.read_text())["argument_specs"].values():
@@ -27,7 +27,7 @@ def test_the_platforms_are_the_same_wherever_they_are_listed() -> None:
                     listed[f"{file.parent.parent.name}: {option}"] = described["choices"]
     nix = (ROOT / "inventory" / "lib" / "check.nix").read_text()
     listed["check.nix"] = re.findall('"(.+?)"', nix.partition("platforms = [")[2].partition("]")[0])
-    assert len(listed) == 6
+    assert len(listed) == 7
     # Other names of a platform may be taken as well, wherever they are turned into its own.
     different = {where: sorted(names) for where, names in listed.items() if not NAMES <= set(names) <= set(platforms())}
     assert different == {}

@@ -20,6 +20,10 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.errors import (
     CopyError,
     NixError,
 )
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import foreseen, parse_collection
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import plan_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.policy import Policy
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.survey import parse_survey
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.build import parse_outputs
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.log import PREFIX, NixLog
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Snapshot
@@ -36,6 +40,10 @@ from .values import data, texts
 INFO_KEYS = (
     "user login_user host boot_id nix_version system trusted store_free_kib store_total_kib platform profile default"
     " generation generations current_system booted_system specialisation lock_id lock_who lock_alive interrupted journal"
+).split()
+COLLECTION_KEYS = (
+    "outcome cause platform profile generation boot_menu root now space excess garbage_paths garbage_bytes deleted"
+    " collected optimised removed_root before after failed complete log"
 ).split()
 DEEP = "[" * 100_000
 EVENTS = st.fixed_dictionaries(
@@ -220,6 +228,17 @@ def test_any_description_of_a_machine_can_be_shown(lines: list[str]) -> None:
     for line in summary(records([TaskEvent("vps-1", "nix_info", "ok", 0.0, facts)]), 100, 1.0):
         assert "\x1b" not in line.text
         assert "\n" not in line.text
+
+
+@given(lines=st.lists(st.tuples(st.sampled_from(COLLECTION_KEYS), texts).map("=".join), max_size=12))
+def test_any_answer_to_a_collection_can_be_shown_or_is_an_error(lines: list[str]) -> None:
+    survey = parse_survey("\n".join(lines))
+    plan = plan_of(survey, Policy(keep_generations=1, keep_for="1d", known_hosts=("vps-1",)))
+    json.dumps(foreseen(survey, plan).to_result())
+    try:
+        json.dumps(parse_collection("\n".join(lines), plan).to_result())
+    except NixError as error:
+        json.dumps(error.to_result())
 
 
 @pytest.mark.parametrize("key", ["journal", "entry", "outcome"])

@@ -36,7 +36,10 @@ case $3 in
         point "$newest"
         ;;
     --switch-generation) [ -L "$profile-$4-link" ] && point "$4" ;;
-    --delete-generations) rm "$profile-$4-link" ;;
+    --delete-generations)
+        shift 3
+        for number; do rm "$profile-$number-link" || exit; done
+        ;;
 esac
 """
 NIX_STORE = r"""#!/bin/sh

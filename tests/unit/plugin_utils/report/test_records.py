@@ -244,6 +244,13 @@ def test_a_reboot_that_is_not_required_takes_nothing_from_a_deployment() -> None
     assert record.outcome == "activated"
 
 
+def test_a_collection_is_told_unless_there_was_more_to_the_run() -> None:
+    collected = event("nix_gc", changed=True, msg="freed 2 MiB (3 paths)")
+    assert (only(collected).outcome, only(collected).note) == ("collected", "freed 2 MiB (3 paths)")
+    assert only(event("nix_activate", **ACTIVATED), collected).outcome == "activated"
+    assert only(event("nix_gc", changed=False, msg="nothing to collect")).outcome == "unchanged"
+
+
 def test_a_reboot_that_is_only_foreseen_is_not_said_to_have_been() -> None:
     foreseen = TaskEvent("web", "nix_reboot", "ok", 1.0, {"required": True, "rebooted": False}, check_mode=True)
     assert only(foreseen).outcome == "would reboot"

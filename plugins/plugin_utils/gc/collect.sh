@@ -1,0 +1,140 @@
+# shellcheck shell=sh
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The collection itself. It holds the lock of deployments, and once begun it comes to its end without the connection too.
+# shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
+
+collect() {
+    trap '' HUP
+    outdated=$state/boot-entries-outdated
+    prepare || return
+    # Kept until the lock is given up: nobody may be there any more to read it.
+    answer=$(
+        say before "$(store_space)"
+        remove_roots
+        remove_generations
+        refresh_boot_entries && collect_garbage && { [ "$optimise" = 0 ] || report optimised nix-store --optimise; }
+        say after "$(store_space)"
+        say complete yes
+    )
+    release_lock
+    rm -rf "$run"
+    printf '%s\n' "$answer"
+}
+
+prepare() { # take the lock; fails when that cannot be had, and says why
+    claimed=$(claim) || { make_room "$claimed" && claimed=$(claim); } || {
+        printf '%s\n' "$claimed"
+        return 1
+    }
+    # Nothing is written later that room has to be kept for.
+    rm -f "$run/reserve"
+    code=2
+    if write_holder; then
+        take_lock_in_time
+        code=$?
+    fi
+    case $code in
+        0) return ;;
+        1) decline "a deployment is running: $(holder_text "$state/lock")" 'wait for it to end, then run again' ;;
+        *) decline_unwritable ;;
+    esac
+    rm -rf "$run"
+    return 1
+}
+
+take_lock_in_time() { # as `take_lock`, which fails with 1 while another is alive: that one has $wait seconds to end
+    waited=0
+    while :; do
+        take_lock
+        code=$?
+        [ "$code" = 1 ] && [ "$waited" -lt "$wait" ] || return "$code"
+        sleep 1
+        waited=$((waited + 1))
+    done
+}
+
+write_program() { # nothing goes on here that a program would be needed for
+    :
+}
+
+# On a disk on which not even the lock can be written, a first little of the garbage goes without it: no deployment can
+# begin on such a disk either.
+make_room() { # $1: why there is no lock
+    case $1 in
+        *'cannot be written'*) ;;
+        *) return 1 ;;
+    esac
+    { [ ! -e "$state/lock" ] || ! holder_alive "$state/lock"; } && report collected nix-store --gc --max-freed 16777216
+}
+
+remove_root() { # $1, of those that the question has named
+    rm -rf "$state/gcroots/$1"
+    [ -e "$state/gcroots/$1" ] || [ -L "$state/gcroots/$1" ] || say removed_root "$1"
+}
+
+delete_generations() { # of profile $1 the others, each NUMBER:CLOSURE, unless they are another by now or must stay
+    profile=$1 numbers=''
+    shift
+    recall
+    for asked; do
+        number=${asked%%:*}
+        if [ "$(closure_of "$profile-$number-link")" = "${asked#*:}" ] && [ -z "$(reasons "$number")" ]; then
+            numbers="$numbers $number"
+        fi
+    done
+    [ -n "$numbers" ] || return 0
+    ! in_boot_menu || (: >"$outdated") || return
+    # shellcheck disable=SC2086  # a word each
+    report removed nix-env --profile "$profile" --delete-generations $numbers
+    for number in $numbers; do
+        [ -L "$profile-$number-link" ] || say deleted "$number $profile"
+    done
+}
+
+# Before anything goes that an entry names. A collection that did not come to this leaves its mark, and the next one does.
+refresh_boot_entries() {
+    [ -e "$outdated" ] || return 0
+    profile=$(default_profile)
+    # The default stays what it is, even where another system runs.
+    default=$(closure_of "$profile")
+    reason=$(refusal "$default")
+    if [ -n "$reason" ]; then
+        say failed "$reason"
+        return 1
+    fi
+    if ! report boot_entries make_default "$default"; then
+        say failed "the boot loader's entries could not be brought up to date, so nothing was collected"
+        return 1
+    fi
+    rm -f "$outdated"
+}
+
+collect_garbage() {
+    if ! limit=$(excess); then
+        say failed 'the machine does not say how large its store is, or how much room there is'
+        return 1
+    fi
+    case $limit in
+        '') report collected nix-store --gc ;;
+        0 | -*) ;;
+        *) report collected nix-store --gc --max-freed "$limit" ;;
+    esac
+}
+
+report() { # run command $2 with the other arguments, and answer with the end of what it prints by the key $1
+    key=$1
+    shift
+    # Of a large collection that is megabytes.
+    output=$({
+        "$@" </dev/null 2>&1
+        echo "exit code $?"
+    } | tail -n 25)
+    if [ "${output##*exit code }" = 0 ]; then
+        printf '%s\n' "$output" | sed "s/^/$key=/"
+    else
+        say failed "$* ended with exit code ${output##*exit code }"
+        printf '%s\n' "$output" | sed 's/^/log=/'
+        return 1
+    fi
+}

@@ -1,0 +1,117 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a collection has done, by the machine's own answer."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from ..errors import GarbageCollectionError
+from ..transport.fields import fields_and_log
+from .policy import bytes_of
+from .survey import free_bytes
+
+if t.TYPE_CHECKING:
+    from .plan import Plan
+    from .survey import Generation, Survey
+
+# As `nix-store --gc` and `nix-store --optimise` close; the unit was always MiB up to Nix 2.28.
+COLLECTED = re.compile(r"([0-9]{1,12}) store paths deleted, ([0-9.]+ (?:[KMGT]i)?B) freed")
+OPTIMISED = re.compile(r"([0-9.]+ (?:[KMGT]i)?B) freed by hard-linking ([0-9]{1,12}) files")
+
+
+@dataclasses.dataclass(frozen=True)
+class Collection:
+    """What went, or in a check would go; ``boot_entries`` tells whether those of the boot loader were brought up to date."""
+
+    deleted: tuple[Generation, ...] = ()
+    kept: tuple[Generation, ...] = ()
+    roots: tuple[str, ...] = ()
+    paths: int = 0
+    freed: int = 0
+    linked: int = 0
+    optimised: int = 0
+    boot_entries: bool = False
+    free_before: int | None = None
+    free_after: int | None = None
+    failed: str | None = None
+    log: str = ""
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is another than it was."""
+        return bool(self.deleted or self.roots or self.paths or self.linked or self.boot_entries)
+
+    def to_result(self) -> dict[str, t.Any]:
+        """Return the fields of a module's result."""
+        return {
+            "deleted_generations": [generation.to_result() for generation in self.deleted],
+            "kept_generations": [
+                {**generation.to_result(), "reasons": sorted(generation.reasons)} for generation in self.kept
+            ],
+            "deleted_paths": self.paths,
+            "freed_bytes": self.freed,
+            "optimised_bytes": self.optimised,
+            "removed_roots": list(self.roots),
+            "boot_entries_refreshed": self.boot_entries,
+            "store_free_bytes": {"before": self.free_before, "after": self.free_after},
+        }
+
+
+def foreseen(survey: Survey, plan: Plan) -> Collection:
+    """Return what a collection would do, as far as that is known before the generations have gone."""
+    limit = survey.excess
+    collects = limit is None or limit > 0
+    freed = survey.garbage_bytes if limit is None else min(survey.garbage_bytes, max(limit, 0))
+    return Collection(
+        deleted=plan.going,
+        kept=plan.staying,
+        roots=plan.roots,
+        paths=survey.garbage_paths if collects else 0,
+        freed=freed if collects else 0,
+        boot_entries=survey.boot_entries_outdated or any(each.profile in survey.boot_menu for each in plan.going),
+        free_before=survey.free,
+        free_after=survey.free,
+    )
+
+
+def parse_collection(text: str, plan: Plan) -> Collection:
+    """Read the answer to ``plan``; raises ``GarbageCollectionError`` when the machine refused, or gave none."""
+    fields, log = fields_and_log(text)
+    one = {key: values[-1] for key, values in fields.items()}
+    if one.get("outcome") == "refused":
+        raise GarbageCollectionError(one.get("cause", "no reason was given"), advice=one.get("advice") or None)
+    if "complete" not in one:
+        raise GarbageCollectionError(
+            "the machine does not say how the collection ended", log=text[-4000:], advice="look at it with nix_info"
+        )
+    gone = set(fields.get("deleted", ()))
+    deleted = tuple(each for each in plan.going if f"{each.number} {each.profile}" in gone)
+    collected = COLLECTED.findall("\n".join(fields.get("collected", ())))
+    optimised = OPTIMISED.findall("\n".join(fields.get("optimised", ())))
+    return Collection(
+        deleted=deleted,
+        kept=tuple(
+            sorted(
+                (*plan.staying, *(each for each in plan.going if each not in deleted)),
+                key=lambda each: (each.profile, each.number),
+            )
+        ),
+        roots=tuple(root for root in plan.roots if root in fields.get("removed_root", ())),
+        paths=sum(int(count) for count, _size in collected),
+        freed=sum(_bytes(size) for _count, size in collected),
+        linked=sum(int(count) for _size, count in optimised),
+        optimised=sum(_bytes(size) for size, _count in optimised),
+        boot_entries="boot_entries" in one,
+        free_before=free_bytes(one.get("before")),
+        free_after=free_bytes(one.get("after")),
+        failed=one.get("failed"),
+        log=log,
+    )
+
+
+def _bytes(size: str) -> int:
+    return bytes_of(size) or 0

@@ -1,0 +1,62 @@
+# shellcheck shell=sh
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What there is on a machine that could be collected. Reads, and changes nothing.
+# shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
+
+look() { # $1: the platform's name; the others: the profiles, by default the platform's own
+    say platform "$1"
+    shift
+    obstacle && return
+    say now "$(date +%s)"
+    say space "$(store_space)"
+    say excess "$(excess || echo unknown)"
+    [ "$#" -gt 0 ] || set -- ''
+    for asked; do
+        profile=$(profile_named "$asked")
+        [ -z "$profile" ] || describe_generations
+    done
+    describe_roots
+    [ ! -e "$state/boot-entries-outdated" ] || say boot_entries outdated
+    [ "$check" = 0 ] || describe_garbage
+}
+
+obstacle() { # fails when there is none
+    if ! command -v nix-env >/dev/null || ! command -v nix-store >/dev/null; then
+        decline 'there is no Nix on this machine, or not where it usually is' \
+            "the PATH was $PATH; set the task's environment if Nix is elsewhere"
+    elif [ "$needs_root" = yes ] && ! root; then
+        decline "the generations of this platform are root's, and this is $(id -un)" \
+            'escalate: become, or ansible_become in the inventory'
+    elif [ "$wait" = 0 ] && [ -e "$state/lock" ] && holder_alive "$state/lock"; then
+        decline "a deployment is running: $(holder_text "$state/lock")" 'wait for it to end, then run again'
+    else
+        return 1
+    fi
+}
+
+describe_generations() {
+    say profile "$profile"
+    ! in_boot_menu || say boot_menu "$profile"
+    recall
+    for number in $(generations_of "$profile"); do
+        link=$profile-$number-link
+        why=$(reasons "$number")
+        say generation "$number $(modified "$link") ${why:--} $(closure_of "$link") $profile"
+    done
+}
+
+describe_roots() { # what is kept for hosts that were built for here, or that this machine has been deployed as
+    for root in "$state"/gcroots/built/* "$state"/gcroots/copied/*; do
+        [ ! -e "$root" ] && [ ! -L "$root" ] || say root "${root#"$state/gcroots/"}"
+    done
+}
+
+describe_garbage() { # what could go as it is, without any generation going before
+    dead=$(nix-store --gc --print-dead 2>/dev/null)
+    [ -n "$dead" ] || return 0
+    say garbage_paths "$(printf '%s\n' "$dead" | wc -l | tr -d ' ')"
+    # Of what is half written, Nix knows no size.
+    say garbage_bytes "$(printf '%s\n' "$dead" | xargs nix-store --query --size 2>/dev/null |
+        awk '{ total += $1 } END { printf "%.0f\n", total }')"
+}

@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Old generations go and their garbage with them, on every platform, and what is needed stays. The tests go on from each other."""
+
+from __future__ import annotations
+
+import pytest
+
+from ..fleet.lab import SYSTEM, lab, on, running
+from .conftest import PROFILES, Fleet, generations
+
+HOST = "vps-sg-1"
+# Of the server, the first was booted; of each, the last but one is what its last deployment returns to.
+GOING = {"vps-sg-1": [2], "workstation": [1], "macbook": [1], "phone": [1]}
+ENTRIES = "cd /boot/loader/entries && echo *"
+# A path of twenty megabytes that nothing needs.
+LITTER = """
+PATH=$PATH:/opt/nix/bin
+head -c 20971520 /dev/urandom >/root/litter && nix-store --add /root/litter && rm /root/litter
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def before(fleet: Fleet) -> dict[str, list[int]]:
+    """Return the generations that there were before anything was collected."""
+    return {host: generations(host) for host in PROFILES}
+
+
+def test_a_check_shows_what_would_go_and_touches_nothing(fleet: Fleet, before: dict[str, list[int]]) -> None:
+    foreseen = fleet.collect("--check", "--diff")
+    assert foreseen.run.rc == 0, foreseen.run.output
+    assert foreseen.run.hosts(changed=1) == set(PROFILES)
+    assert foreseen.deleted == GOING
+    assert f"--- before: {SYSTEM}\n+++ after: {SYSTEM}" in foreseen.run.output
+    assert "\n-2  20" in foreseen.run.output
+    assert before == {host: generations(host) for host in PROFILES}
+
+
+def test_a_host_at_which_a_deployment_is_at_work_is_left_alone(fleet: Fleet, before: dict[str, list[int]]) -> None:
+    # As a supervisor holds it: by the record of a process that lives.
+    on(HOST, f"{_HOLD} /var/lib/nix.fleet")
+    refused = fleet.collect("-l", HOST, gc_wait=0)
+    on(HOST, "rm -r /var/lib/nix.fleet/lock /var/lib/nix.fleet/runs/other")
+    assert (refused.run.rc, generations(HOST)) == (2, before[HOST])
+    assert "a deployment is running: somebody@elsewhere" in refused.run.output
+
+
+_HOLD = r"""
+hold() {
+    mkdir -p "$1/runs/other"
+    {
+        echo pid=1
+        echo start=$(sed 's/.*) //' /proc/1/stat | cut -d ' ' -f 20)
+        echo boot=$(cat /proc/sys/kernel/random/boot_id)
+        echo who=somebody@elsewhere
+    } >"$1/runs/other/holder"
+    ln -s "$1/runs/other/holder" "$1/lock"
+}
+hold"""
+
+
+def test_on_every_platform_generations_go_and_what_is_needed_stays(fleet: Fleet, before: dict[str, list[int]]) -> None:
+    standing = {host: running(host) for host in ("vps-sg-1", "macbook")}
+    closure = on(HOST, f"readlink {SYSTEM}-2-link")
+    collected = fleet.collect()
+    assert collected.run.rc == 0, collected.run.output
+    assert collected.deleted == GOING
+    assert {host: generations(host) for host in PROFILES} == {
+        host: [number for number in before[host] if number not in GOING[host]] for host in PROFILES
+    }
+    assert standing == {host: running(host) for host in standing}
+    for host in PROFILES:
+        assert collected[host]["deleted_paths"] > 0, collected[host]
+    assert on(HOST, 'test -e "$1" || echo gone', closure) == "gone"
+    assert collected[HOST]["boot_entries_refreshed"]
+    assert on(HOST, ENTRIES).split() == [f"nixos-generation-{number}.conf" for number in (1, 3, 4)]
+    assert on(HOST, "cat /boot/loader/default") == standing[HOST].default
+
+
+def test_a_second_time_there_is_nothing_to_do(fleet: Fleet) -> None:
+    again = fleet.collect()
+    assert again.run.rc == 0, again.run.output
+    assert again.run.hosts(changed=0) == set(PROFILES)
+
+
+def test_the_way_back_is_still_there(fleet: Fleet) -> None:
+    run = fleet.project.run("nix.fleet.rollback", "-l", HOST)
+    assert run.rc == 0, run.output
+    assert running(HOST).generation == 3
+
+
+def test_a_full_disk_gets_room_and_no_more_than_was_asked_for(fleet: Fleet) -> None:
+    for _time in range(3):
+        on(HOST, LITTER)
+    lab("fill-disk", HOST)
+    try:
+        collected = fleet.collect("-l", HOST, gc_free_space="16M")
+        assert collected.run.rc == 0, collected.run.output
+        assert collected.run.hosts(changed=1) == {HOST}
+        assert 16 << 20 <= collected[HOST]["freed_bytes"] < 60 << 20
+        assert fleet.collect("-l", HOST, gc_free_space="16M").run.hosts(changed=0) == {HOST}
+    finally:
+        lab("free-disk", HOST)

@@ -1,0 +1,45 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is shown of a collection: by number and date, and only where something goes."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import Collection, foreseen
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.difference import difference
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Plan
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.survey import Generation, Survey
+
+STORE = "/nix/store/4j30m861p40qzdn8ba8bhh58kxlyi6lm-nixos-system-web"
+OLD = Generation("/p/system", 9, 1_769_860_800, STORE)
+NEW = Generation("/p/system", 10, None, STORE, ("running", "current"))
+
+
+def test_the_generations_of_a_profile_are_listed_before_and_after() -> None:
+    (shown,) = difference(Collection(deleted=(OLD,), kept=(NEW,)), ["/p/system", "/p/other"])
+    assert shown["before"] == (
+        "9  2026-01-31T12:00:00Z  nixos-system-web\n10  date unknown  nixos-system-web (current, running)\n"
+    )
+    assert shown["after"] == "10  date unknown  nixos-system-web (current, running)\n"
+
+
+def test_where_nothing_goes_nothing_is_shown() -> None:
+    assert difference(Collection(kept=(OLD, NEW), paths=3), ["/p/system"]) == []
+
+
+def test_a_check_foresees_the_boot_entries_of_a_profile_that_has_some() -> None:
+    plan = Plan(going=(OLD,), staying=(NEW,))
+    assert foreseen(Survey(boot_menu=("/p/system",)), plan).boot_entries
+    assert not foreseen(Survey(boot_menu=("/p/other",)), plan).boot_entries
+
+
+def test_a_check_counts_no_more_garbage_than_what_is_lacking() -> None:
+    survey = Survey(garbage_paths=3, garbage_bytes=3000)
+    assert [foreseen(dataclasses.replace(survey, excess=excess), Plan()).freed for excess in (None, 2000, 0, -5)] == [
+        3000,
+        2000,
+        0,
+        0,
+    ]
+    assert not foreseen(dataclasses.replace(survey, excess=0), Plan()).changed

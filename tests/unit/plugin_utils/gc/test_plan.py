@@ -1,0 +1,96 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A generation goes when it is neither new enough nor among the last, and nothing needs it."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import going_of, plan_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.policy import Policy
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.survey import Generation, Survey
+
+PROFILE = "/nix/var/nix/profiles/system"
+DAY = 86400
+NOW = 1000 * DAY
+
+
+def generations(*ages: int | None, current: int | None = None, **reasons: int) -> list[Generation]:
+    """Return generations 1, 2, … with their ages in days; the last one is the current one unless another is."""
+    return [
+        Generation(
+            PROFILE,
+            number,
+            None if age is None else NOW - age * DAY,
+            f"/nix/store/{number:032}-nixos",
+            tuple(
+                word
+                for word, holds in [
+                    ("current", number == (current or len(ages))),
+                    *((word, number == of) for word, of in reasons.items()),
+                ]
+                if holds
+            ),
+        )
+        for number, age in enumerate(ages, 1)
+    ]
+
+
+def going(found: list[Generation], **options: t.Any) -> list[int]:
+    return [each.number for each in going_of(found, Policy(**options), NOW)]
+
+
+def test_nothing_goes_that_nobody_has_spoken_of() -> None:
+    assert going(generations(90, 60, 30, 1)) == []
+    assert going(generations(90, 60, 30, 1), free_space="20G", optimise=True) == []
+
+
+def test_the_last_ones_stay() -> None:
+    assert going(generations(5, 4, 3, 2, 1), keep_generations=2) == [1, 2, 3]
+    assert going(generations(2, 1), keep_generations=5) == []
+
+
+def test_the_last_ones_are_counted_from_the_current_one_and_newer_ones_stay() -> None:
+    assert going(generations(5, 4, 3, 2, 1, current=3), keep_generations=2) == [1]
+
+
+def test_of_those_that_are_too_old_the_newest_stays() -> None:
+    assert going(generations(90, 60, 40, 20, 1), keep_for="30d") == [1, 2]
+    assert going(generations(90, 60, 40), keep_for="30d") == [1, 2]
+
+
+def test_one_wish_is_enough_to_stay() -> None:
+    found = generations(90, 60, 40, 20, 10, 1)
+    assert going(found, keep_for="30d", keep_generations=5) == [1]
+    assert going(found, keep_for="30d", keep_generations=1) == [1, 2]
+
+
+@pytest.mark.parametrize("reason", ["running", "booted", "rollback"])
+def test_what_is_needed_stays_and_is_not_counted_for_it(reason: str) -> None:
+    assert going(generations(5, 4, 3, 2, 1, current=None, **{reason: 2}), keep_generations=1) == [1, 3, 4]
+
+
+def test_what_does_not_say_its_age_counts_as_young() -> None:
+    assert going(generations(90, None, 60, 40, 1), keep_for="30d") == [1, 3]
+    assert going_of(generations(90, 60, 1), Policy(keep_for="30d"), None) == ()
+
+
+def test_a_clock_that_was_wrong_takes_nothing_away() -> None:
+    assert going(generations(90, -5000, 40, 1), keep_for="30d") == [1]
+
+
+def test_each_profile_has_its_own_generations() -> None:
+    one = generations(3, 2, 1)
+    other = [Generation("/other", each.number, each.made, each.closure, each.reasons) for each in one]
+    survey = Survey(profiles=(PROFILE, "/other"), generations=(*one, *other), now=NOW)
+    plan = plan_of(survey, Policy(keep_generations=2))
+    assert [(each.profile, each.number) for each in plan.going] == [(PROFILE, 1), ("/other", 1)]
+    assert len(plan.staying) == 4
+
+
+def test_roots_of_other_hosts_go_only_where_the_known_ones_are_named() -> None:
+    survey = Survey(roots=("built/web", "built/old", "copied/a%2Fb", "copied/gone"))
+    assert plan_of(survey, Policy()).roots == ()
+    assert plan_of(survey, Policy(known_hosts=("web", "a/b"))).roots == ("built/old", "copied/gone")

@@ -1,0 +1,286 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a machine tells of its generations, and what a collection leaves of them: tried with the real scripts."""
+
+from __future__ import annotations
+
+import subprocess
+import typing as t
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import GarbageCollectionError
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import parse_collection
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Plan, plan_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.policy import Policy
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.survey import Generation, parse_survey
+
+from ..activation.machine import SHELLS
+from ..activation.supervisor.nixos import PROFILE
+from .collecting import Collecting
+
+if t.TYPE_CHECKING:
+    import pathlib
+
+
+@pytest.fixture(params=sorted(SHELLS))
+def machine(tmp_path: pathlib.Path, request: pytest.FixtureRequest) -> Collecting:
+    """A machine of each shell."""
+    return Collecting(tmp_path, request.param)
+
+
+def reasons(machine: Collecting) -> dict[int, set[str]]:
+    return {each.number: set(each.reasons) for each in machine.look().generations if each.reasons}
+
+
+def test_the_question_changes_nothing_and_knows_what_must_stay(machine: Collecting) -> None:
+    machine.run_booted_and_current(running=4, booted=2)
+    assert reasons(machine) == {5: {"current"}, 4: {"running"}, 2: {"booted"}}
+    assert machine.numbers == [1, 2, 3, 4, 5]
+    assert not machine.state.exists()
+    assert machine.collected == []
+
+
+def test_the_generation_whose_specialisation_runs_must_stay(machine: Collecting) -> None:
+    special = machine.system("nixos-special")
+    machine.link(f"{machine.closures[2]}/specialisation/special", special)
+    machine.link("/run/current-system", special)
+    assert reasons(machine) == {5: {"current", "booted"}, 3: {"running"}}
+
+
+def test_what_the_last_run_is_recorded_to_return_to_must_stay(machine: Collecting) -> None:
+    first, second, third, fourth, fifth = machine.closures
+    machine.record(run="r0", **{"from": found(1, first, first), "to": {"generation": 2, "closure": second}})
+    machine.record(**{"from": found(2, second, third), "to": {"generation": 4, "closure": fourth}})
+    machine.record(id="2", **{"from": found(4, fourth, fourth), "to": {"generation": 5, "closure": fifth}})
+    # What came to nothing, and what was the same again, is nothing to return from.
+    machine.record(
+        id="3", run="r2", outcome="rolled_back", **{"from": found(5, fifth, fifth), "to": {"closure": first}}
+    )
+    machine.record(id="4", run="r3", **{"from": found(5, fifth, fifth), "to": {"generation": 5, "closure": fifth}})
+    assert reasons(machine) == {
+        5: {"current", "running", "booted"},
+        4: {"rollback"},
+        3: {"rollback"},
+        2: {"rollback"},
+    }
+
+
+def found(generation: int, closure: str, running: str) -> dict[str, t.Any]:
+    return {"generation": generation, "closure": closure, "running": running}
+
+
+def test_what_an_interrupted_deployment_goes_back_to_must_stay(machine: Collecting) -> None:
+    directory = machine.state / "runs" / "it was cut off"
+    directory.mkdir(parents=True)
+    text = f"recorded_default={machine.closures[1]}\nrecorded_running={machine.closures[2]}\n"
+    (directory / "recorded").write_text(machine.here(text))
+    assert reasons(machine) == {5: {"current", "running", "booted"}, 3: {"rollback"}, 2: {"rollback"}}
+
+
+def test_generations_go_then_their_boot_entries_and_then_the_garbage(machine: Collecting) -> None:
+    done = machine.collect(keep_generations=2, optimise=True)
+    assert machine.numbers == [4, 5]
+    assert [each.number for each in done.deleted] == [1, 2, 3]
+    assert [each.number for each in done.kept] == [4, 5]
+    assert (done.paths, done.freed, done.optimised, done.boot_entries) == (7, 1572864, 262144, True)
+    assert machine.collected == ["boot 5", "nix-store --gc", "nix-store --optimise"]
+    assert machine.boots == "5"
+    assert list((machine.state / "runs").iterdir()) == []
+    assert not (machine.state / "lock").is_symlink()
+
+
+def test_the_default_stays_the_default_where_another_system_runs(machine: Collecting) -> None:
+    machine.run_booted_and_current(running=2, booted=3)
+    machine.collect(keep_generations=1)
+    assert machine.numbers == [2, 3, 5]
+    assert machine.collected[0] == "boot 5"
+
+
+def test_age_is_that_of_the_link(machine: Collecting) -> None:
+    for number, days in {1: 90, 2: 60, 3: 40}.items():
+        machine.age(number, days)
+    machine.collect(keep_for="30d")
+    assert machine.numbers == [3, 4, 5]
+
+
+def test_where_no_generation_goes_the_boot_entries_are_left_alone(machine: Collecting) -> None:
+    done = machine.collect()
+    assert (done.deleted, done.boot_entries, machine.collected) == ((), False, ["nix-store --gc"])
+
+
+def test_another_profile_has_no_boot_entries(machine: Collecting) -> None:
+    for number in (1, 2):
+        machine.link(f"/nix/var/nix/profiles/my site-{number}-link", machine.closure(f"site-{number}"))
+    machine.link("/nix/var/nix/profiles/my site", "my site-2-link")
+    done = machine.collect(profiles=("/nix/var/nix/profiles/my site",), keep_generations=1)
+    assert [each.number for each in done.deleted] == [1]
+    assert machine.collected == ["nix-store --gc"]
+
+
+def test_what_has_come_into_use_since_the_question_stays(machine: Collecting) -> None:
+    policy = Policy(keep_generations=1)
+    plan = plan_of(machine.look(policy), policy)
+    machine.run_booted_and_current(running=2, booted=5)
+    machine.link(f"{PROFILE}-3-link", machine.system("nixos-another"))
+    done = machine.collect(plan, keep_generations=1)
+    assert [each.number for each in done.deleted] == [1, 4]
+    assert [each.number for each in done.kept] == [2, 3, 5]
+
+
+def test_no_more_is_collected_than_it_takes_to_have_room(machine: Collecting) -> None:
+    machine.collect(free_space="150M")
+    machine.collect(free_space="20%")
+    machine.collect(free_space="50M")
+    machine.collect(free_space="5%")
+    assert machine.collected == [
+        f"nix-store --gc --max-freed {50 << 20}",
+        f"nix-store --gc --max-freed {1024000 * 1024 * 20 // 100 - (100 << 20)}",
+    ]
+    assert [machine.look(Policy(free_space=size)).excess for size in ("150M", "50M")] == [50 << 20, 0]
+
+
+def test_a_quota_is_of_the_sizes_of_all_paths(machine: Collecting) -> None:
+    (machine.root / "sizes").write_text("/nix/store/a  3000000000\n/nix/store/b  2000000000\n")
+    machine.collect(quota="4G")
+    machine.collect(quota="5G")
+    assert machine.collected == [f"nix-store --gc --max-freed {5_000_000_000 - (4 << 30)}"]
+
+
+def test_a_store_that_does_not_say_its_size_is_not_collected(machine: Collecting) -> None:
+    done = machine.collect(quota="4G")
+    assert "does not say how large its store is" in (done.failed or "")
+    assert machine.collected == []
+
+
+def test_boot_entries_that_cannot_be_refreshed_keep_their_paths_and_are_refreshed_the_next_time(
+    machine: Collecting,
+) -> None:
+    program = machine.path(f"{machine.closures[-1]}/bin/switch-to-configuration")
+    text = program.read_text()
+    program.write_text("#!/bin/sh\necho 'No space left on device'; exit 1\n")
+    done = machine.collect(keep_generations=2)
+    assert ([each.number for each in done.deleted], done.log.splitlines()[0]) == ([1, 2, 3], "No space left on device")
+    assert "boot loader's entries could not be" in (done.failed or "")
+    assert machine.collected == []
+    program.write_text(text)
+    assert machine.look().boot_entries_outdated
+    done = machine.collect(keep_generations=2)
+    assert (done.deleted, done.boot_entries, done.failed) == ((), True, None)
+    assert machine.collected == ["boot 5", "nix-store --gc"]
+
+
+def test_a_collection_that_fails_says_so_and_gives_the_lock_up(machine: Collecting) -> None:
+    (machine.root / "broken").touch()
+    done = machine.collect()
+    assert (done.failed, done.paths) == ("nix-store --gc ended with exit code 1", 0)
+    assert "malformed" in done.log
+    assert not (machine.state / "lock").is_symlink()
+
+
+@pytest.mark.parametrize("moment", ["before the question", "after it"])
+def test_a_deployment_at_work_is_named_and_nothing_is_touched(machine: Collecting, moment: str) -> None:
+    plan = plan_of(machine.look(), Policy(keep_generations=1))
+    with at_work(machine, "60") as process:
+        if moment == "before the question":
+            refused = machine.look().refused or ""
+        else:
+            with pytest.raises(GarbageCollectionError) as raised:
+                machine.collect(plan)
+            refused = raised.value.cause
+        process.kill()
+    assert "bob@desk" in refused
+    assert machine.numbers == [1, 2, 3, 4, 5]
+    assert machine.collected == []
+    assert [each.name for each in (machine.state / "runs").iterdir()] == ["other"]
+
+
+def test_a_deployment_that_ends_in_time_is_waited_for(machine: Collecting) -> None:
+    with at_work(machine, "1.5"):
+        done = machine.collect(keep_generations=2, wait=60)
+    assert [each.number for each in done.deleted] == [1, 2, 3]
+
+
+def at_work(machine: Collecting, seconds: str) -> subprocess.Popen[bytes]:
+    """Return a process that holds the lock for so long."""
+    process = subprocess.Popen(["sleep", seconds])
+    start = machine.script("-c", "awk '{ print $22 }' /proc/$1/stat", "sh", str(process.pid)).stdout.strip()
+    boot = machine.script("-c", "cat /proc/sys/kernel/random/boot_id").stdout.strip()
+    holder = machine.state / "runs/other/holder"
+    holder.parent.mkdir(parents=True)
+    holder.write_text(f"pid={process.pid}\nstart={start}\nboot={boot}\nwho=bob@desk\n")
+    (machine.state / "lock").symlink_to(holder)
+    return process
+
+
+def test_a_lock_that_cannot_be_written_for_want_of_room_does_not_keep_the_garbage(machine: Collecting) -> None:
+    machine.replace_tool("dd", f"[ -e {machine.root}/room ] || {{ echo 'No space left on device' >&2; exit 1; }}")
+    machine.replace_tool(
+        "nix-store",
+        machine.here(
+            "echo \"nix-store $*\" >> @root@/calls; touch @root@/room; echo '7 store paths deleted, 1.50 MiB freed'"
+        ),
+    )
+    done = machine.collect()
+    assert machine.collected == ["nix-store --gc --max-freed 16777216", "nix-store --gc"]
+    assert (done.paths, done.freed) == (14, 3 << 20)
+
+
+def test_a_check_says_what_is_garbage_already(machine: Collecting) -> None:
+    (machine.root / "dead").write_text("/nix/store/a\n/nix/store/b\n")
+    survey = machine.look(check=True)
+    assert (survey.garbage_paths, survey.garbage_bytes) == (2, 2000)
+    assert not machine.state.exists()
+
+
+def test_what_is_kept_for_hosts_that_are_no_more_can_go(machine: Collecting) -> None:
+    roots = machine.state / "gcroots"
+    (roots / "copied/old").mkdir(parents=True)
+    (roots / "built").mkdir()
+    for name in ("built/web", "built/it's old", "copied/old/1"):
+        (roots / name).symlink_to(machine.path(machine.closures[0]))
+    survey = machine.look()
+    done = machine.collect(plan_of(survey, Policy(known_hosts=("web",))))
+    assert done.roots == ("built/it's old", "copied/old")
+    assert [each.name for each in (roots / "built").iterdir()] == ["web"]
+    assert list((roots / "copied").iterdir()) == []
+
+
+def test_a_home_keeps_what_is_active(tmp_path: pathlib.Path) -> None:
+    machine = Collecting(tmp_path, "dash")
+    profile = "/nix/var/nix/profiles/per-user/0/home-manager"
+    homes = [machine.closure(f"home-{number}", activate="") for number in (1, 2, 3)]
+    for number, home in enumerate(homes, 1):
+        machine.link(f"{profile}-{number}-link", home)
+    machine.link(profile, "home-manager-3-link")
+    machine.link(machine.there(f"{machine.home}/.local/state/home-manager/gcroots/current-home"), homes[1])
+    done = machine.collect(platform="home-manager", keep_generations=1)
+    assert [each.number for each in done.deleted] == [1]
+
+
+def test_a_machine_of_no_platform_has_its_garbage_collected(tmp_path: pathlib.Path) -> None:
+    machine = Collecting(tmp_path, "dash")
+    machine.path("/run/current-system").unlink()
+    survey = machine.look(platform=None)
+    assert (survey.platform, survey.profiles, survey.refused) == (None, (), None)
+
+
+def test_a_user_who_is_not_root_is_refused_where_the_generations_are_roots(machine: Collecting) -> None:
+    machine.replace_tool("id", "[ $1 = -u ] && echo 1000 || echo alice")
+    assert "root's, and this is alice" in (machine.look().refused or "")
+
+
+@pytest.mark.parametrize(
+    "nonsense", ["", "\0", "generation=x y z", "generation=1 2", "root=built/../../etc", "excess=-"]
+)
+def test_nonsense_is_as_if_it_were_not_there(nonsense: str) -> None:
+    survey = parse_survey(nonsense)
+    assert (survey.generations, survey.roots, survey.excess) == ((), (), None)
+    with pytest.raises(GarbageCollectionError):
+        parse_collection(nonsense, Plan())
+
+
+def test_what_the_machine_says_it_has_deleted_is_believed_only_of_what_was_asked() -> None:
+    plan = Plan(going=(Generation(PROFILE, 1),))
+    done = parse_collection(f"deleted=2 {PROFILE}\ndeleted=1 {PROFILE}\ncomplete=yes\n", plan)
+    assert [each.number for each in done.deleted] == [1]
