@@ -22,11 +22,12 @@ from ..plugin_utils.activation.request import Origin, Request
 from ..plugin_utils.activation.sentence import sentence
 from ..plugin_utils.activation.verdict import CONFIRMED
 from ..plugin_utils.ansible_io.action import NixAction
+from ..plugin_utils.ansible_io.bounded import EndlessAnswerError, NoAnswerError
 from ..plugin_utils.ansible_io.connections import connection_to, shell_of
 from ..plugin_utils.ansible_io.link import FreshLink, RenewableLink
 from ..plugin_utils.ansible_io.plain import plain
 from ..plugin_utils.ansible_io.run import new_name, run_name
-from ..plugin_utils.errors import ActivationError
+from ..plugin_utils.errors import ActivationError, NixError
 from ..plugin_utils.nix.roots import root_name
 from ..plugin_utils.platforms.platform import GOALS
 from ..plugin_utils.platforms.registry import platforms
@@ -116,6 +117,12 @@ class ActionModule(NixAction):
             if options["ask"] == "only":
                 raise
             # Also an answer that broke off. The deployment tries for longer, and knows one from the other.
+            return None
+        except (EndlessAnswerError, NoAnswerError):
+            # To be asked again could cost as much memory, or as much time, once more.
+            raise
+        except NixError:
+            # Whoever sends the program finds out what the trouble is, and has more to say of it.
             return None
 
     def _result(self, request: Request, answer: Answer, difference: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -37,42 +37,6 @@ begin() {
     fi
 }
 
-find_program() {
-    command -v nix-env >/dev/null && command -v nix-store >/dev/null && return
-    decline 'there is no Nix on this machine, or not where it usually is' \
-        "the PATH was $PATH; set the task's environment if Nix is elsewhere"
-    return 1
-}
-
-objections() { # fails when there are none
-    if [ "$needs_root" = yes ] && ! root; then
-        decline "this platform is activated by root, and this is $(id -un)" \
-            'escalate: become, or ansible_become in the inventory'
-    elif [ -z "$profile" ]; then
-        decline 'no profile is named' 'set the option profile'
-    elif [ -e "$profile" ] && [ ! -L "$profile" ]; then
-        decline "$profile is not a profile: it is not a symbolic link" 'name another profile, or move it away'
-    elif [ -z "$closure" ]; then
-        return 1 # there is nothing to go back from
-    elif [ ! -e "$closure" ]; then
-        # Before it is copied, there is only a change to foretell.
-        [ "$check" = 0 ] || return 1
-        decline "$closure is not on this machine" 'copy it first: nix.fleet.nix_copy_closure'
-    elif [ -n "$(refusal "$(activated_path)")" ]; then
-        decline "$(refusal "$(activated_path)")" 'check that platform and closure belong together'
-    else
-        return 1
-    fi
-}
-
-look() { # answer with outcome $1 and what is there now
-    say outcome "$1"
-    say previous_generation "$(generation_of "$profile")"
-    say previous_closure "$(closure_of "$profile")"
-    say previous_running "$(running)"
-    say_standing
-}
-
 dry_run() {
     output=$(dry_activate "$(activated_path)" 2>&1)
     say exit_code $?

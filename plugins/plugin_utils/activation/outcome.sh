@@ -95,13 +95,3 @@ put_in_place() {
 flush() { # write the files $@ to the disk; where `sync` knows of no files, everything
     sync "$@" 2>/dev/null || sync 2>/dev/null || :
 }
-
-say_standing() { # what the machine runs and boots now
-    say profile "$profile"
-    say generation "$(generation_of "$profile")"
-    say default "$(closure_of "$profile")"
-    say running "$(running)"
-    if [ "$reboot" = yes ] || reboot_required "$closure"; then
-        say reboot_required yes
-    fi
-}

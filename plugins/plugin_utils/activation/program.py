@@ -16,9 +16,10 @@ if t.TYPE_CHECKING:
 # In the order in which they are read: a platform's functions take the place of the general ones.
 BEFORE_PLATFORM = ("target", "lock", "journal", "request", "history", "platform")
 AT_QUESTION = ("target", "lock", "request", "platform")
-ON_TARGET = ("step", "confirmation", "supervisor", "recover", "damage", "outcome", "main")
-FOLLOWING = ("step", "confirmation", "outcome", "claim", "launch", "follow")
-AT_BEGIN = (*FOLLOWING, "begin")
+ASKING = ("objections", "standing", "settled")
+ON_TARGET = ("step", "confirmation", "supervisor", "recover", "damage", "standing", "outcome", "main")
+FOLLOWING = ("step", "confirmation", "standing", "outcome", "claim", "launch", "follow")
+AT_BEGIN = (*FOLLOWING, "objections", "begin")
 AT_CONFIRMATION = (*FOLLOWING, "confirm")
 
 
@@ -56,7 +57,7 @@ def question_script(request: Request, kept_as: str | None) -> str:
         [
             *map(part, AT_QUESTION),
             request.platform.functions,
-            part("settled"),
+            *map(part, ASKING),
             shlex.join(["read_request", *request.arguments()]),
             shlex.join(["ask", kept_as or ""]),
         ]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ..errors import NixError
 from .answer import parse_answer
 from .program import question_script
 
@@ -21,15 +20,10 @@ def settled(shell: Shell, request: Request, *, kept_as: str | None = None) -> An
     """Return the answer of a machine that has nothing to do, in one round trip; None where there is any doubt.
 
     With ``kept_as``, the closure must also be kept from the garbage collector as what was copied under that name, so
-    that a copy would find nothing to do either. A connection that cannot be made raises what it always does.
+    that a copy would find nothing to do either. Raises what ``shell`` raises.
     """
     # What begins something even so, or is to say more than that there is nothing to do.
     if request.rollback is not None or request.install_bootloader or request.goal == "dry-activate":
         return None
-    try:
-        completed = shell.run(question_script(request, kept_as))
-    except NixError:
-        # Whoever sends the program finds out what the trouble is, and has more to say of it.
-        return None
-    answer = parse_answer(completed.stdout)
+    answer = parse_answer(shell.run(question_script(request, kept_as)).stdout)
     return answer if answer.outcome == "unchanged" else None

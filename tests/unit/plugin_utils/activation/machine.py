@@ -43,8 +43,8 @@ case $3 in
 esac
 """
 NIX_STORE = r"""#!/bin/sh
-[ -e "$2" ] || { echo "error: path '$2' does not exist and cannot be created" >&2; exit 1; }
-ln -sfn "$2" "$4"
+[ -e "$2" ] && [ ! -e "$2.forgotten" ] || { echo "error: path '$2' is not valid" >&2; exit 1; }
+[ "$1" = --check-validity ] || ln -sfn "$2" "$4"
 """
 
 
@@ -84,6 +84,10 @@ class Machine:
             self._program(closure / path.replace("__", "/").replace("_", "-"), f"#!/bin/sh\n{self.here(text)}")
         return self.there(str(closure))
 
+    def forget(self, closure: str) -> None:
+        """Have Nix know no more of a closure that is in the store, as after a loss of power."""
+        self.path(f"{closure}.forgotten").touch()
+
     def run(self, script: str) -> Completed:
         """Be the link of a deployment."""
         self.round_trips += 1
@@ -102,9 +106,13 @@ class Machine:
             check=False,
         )
 
+    def tool(self, name: str) -> pathlib.Path:
+        """Return where a tool is."""
+        return self._bin / name
+
     def replace_tool(self, name: str, text: str) -> None:
         """Have ``text`` in place of a tool; ``{name}`` in it is the tool itself."""
-        self._program(self._bin / name, f"#!/bin/sh\n{text.replace(f'{{{name}}}', str(shutil.which(name)))}\n")
+        self._program(self.tool(name), f"#!/bin/sh\n{text.replace(f'{{{name}}}', str(shutil.which(name)))}\n")
 
     def renew(self) -> None:
         """Be the link of a deployment."""

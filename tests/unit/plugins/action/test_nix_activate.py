@@ -11,7 +11,9 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.action import nix_activate
 from ansible_collections.nix.fleet.plugins.action.nix_activate import ActionModule
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import ActivationError
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.bounded import EndlessAnswerError, NoAnswerError
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.shell import AnswerBrokeOffError
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import ActivationError, NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.closure_diff import closure_diff
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import StorePathInfo
 from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
@@ -172,6 +174,20 @@ def test_asking_only_begins_nothing() -> None:
     shell = Shell("outcome=needed\n")
     result = perform(shell, ask="only")
     assert (result["changed"], result["outcome"], len(shell.scripts)) == (False, "needed", 1)
+
+
+@pytest.mark.parametrize("error", [EndlessAnswerError, NoAnswerError])
+@pytest.mark.parametrize("ask", ["first", "only"])
+def test_a_machine_that_says_too_much_or_nothing_is_not_asked_again(error: type[NixError], ask: str) -> None:
+    shell = Shell(error("it was cut off", host="vps"))
+    with pytest.raises(error):
+        perform(shell, ask=ask)
+    assert len(shell.scripts) == 1
+
+
+def test_what_else_is_wrong_with_an_answer_is_for_the_program_to_find_out() -> None:
+    shell = Shell(AnswerBrokeOffError("the machine's answer broke off in the middle", host="vps"))
+    assert perform(shell, ask="only")["outcome"] == "needed"
 
 
 def test_whoever_has_asked_before_is_not_asked_again() -> None:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
+
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.program import begin_script, question_script
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.question import settled
 
@@ -15,6 +17,37 @@ if t.TYPE_CHECKING:
     from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import Answer
 
 KEPT = "gcroots/copied/vps"
+
+
+def without_root(nixos: NixOS, old: str) -> dict[str, t.Any]:
+    nixos.replace_tool("id", "echo 1000")
+    return {}
+
+
+def without_nix(nixos: NixOS, old: str) -> dict[str, t.Any]:
+    nixos.tool("nix-env").unlink()
+    return {}
+
+
+def with_a_file_as_the_profile(nixos: NixOS, old: str) -> dict[str, t.Any]:
+    nixos.path(PROFILE).unlink()
+    nixos.path(PROFILE).touch()
+    return {}
+
+
+def with_no_system(nixos: NixOS, old: str) -> dict[str, t.Any]:
+    nixos.path(f"{old}/nixos-version").unlink()
+    return {}
+
+
+def with_no_specialisation(nixos: NixOS, old: str) -> dict[str, t.Any]:
+    return {"specialisation": "travel"}
+
+
+OBJECTIONS = {
+    objection.__name__.replace("_", " "): objection
+    for objection in (without_root, without_nix, with_a_file_as_the_profile, with_no_system, with_no_specialisation)
+}
 
 
 def ask(nixos: NixOS, closure: str | None, *, kept_as: str | None = None, **fields: t.Any) -> Answer | None:
@@ -54,6 +87,12 @@ def test_a_closure_that_is_not_there_is_something_to_do(nixos: NixOS, old: str) 
     assert ask(nixos, "/nix/store/00000000000000000000000000000000-nixos-new") is None
 
 
+def test_a_closure_that_nix_does_not_know_of_is_something_to_do(nixos: NixOS, old: str) -> None:
+    keep(nixos, old)
+    nixos.forget(old)
+    assert ask(nixos, old, kept_as="vps") is None
+
+
 def test_a_default_that_does_not_run_is_something_to_do(nixos: NixOS, old: str) -> None:
     nixos.link(RUNNING, nixos.system("nixos-stray"))
     assert ask(nixos, old) is None
@@ -84,9 +123,14 @@ def test_units_that_failed_are_tried_again(nixos: NixOS, old: str) -> None:
     assert ask(nixos, old) is None
 
 
-def test_what_the_machine_would_refuse_is_for_the_program_to_refuse(nixos: NixOS, old: str) -> None:
-    nixos.path(f"{old}/nixos-version").unlink()
-    assert ask(nixos, old) is None
+@pytest.mark.parametrize("objection", OBJECTIONS.values(), ids=OBJECTIONS)
+def test_what_the_machine_would_refuse_is_for_the_program_to_refuse(
+    nixos: NixOS, old: str, objection: t.Callable[[NixOS, str], dict[str, t.Any]]
+) -> None:
+    # With this goal nothing but what is objected to tells the machine from one that runs the closure already.
+    fields = {"goal": "test", **objection(nixos, old)}
+    assert ask(nixos, old, **fields) is None
+    assert nixos.deploy(old, **fields).outcome == "refused"
 
 
 def test_what_is_more_than_a_question_is_not_asked(nixos: NixOS, old: str) -> None:
