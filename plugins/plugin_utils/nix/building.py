@@ -143,7 +143,7 @@ def on_controller(build: Build, root: Root, environment: Mapping[str, str], deri
     link = None if build.dry_run else root.on_controller()
     # Other settings may mean another store.
     if derivation and link and not build.settings.options and not environment:
-        known = built_before(derivation, link)
+        known = built_before(derivation, link, Controller())
         if known is not None:
             return Built((known,))
     controller = Controller(with_settings(environment, build.settings.options))

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.thorough
 
 ROOT = Path(__file__).resolve().parents[3]
 FEW, MANY = 1, 3
-# A worker of Ansible for each of five tasks, ssh, and the session of it that stays.
+# A worker of Ansible for each of five tasks, ssh, the session of it that stays, and whether what was built is valid.
 PROCESSES_A_HOST = 10
 # To log in takes four thousand, and the short question whether there is anything to do five times as much.
 BYTES_A_HOST = 25_000
