@@ -8,13 +8,13 @@ from __future__ import annotations
 import contextlib
 import time
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
 
 from ansible import constants
 from ansible.errors import AnsibleConnectionFailure
 
 from ..plugin_utils.ansible_io.action import NixAction, display
 from ..plugin_utils.ansible_io.connections import connection_to, link, opened_store, shell_of, temporary_directory
+from ..plugin_utils.beside import beside
 from ..plugin_utils.errors import CopyError
 from ..plugin_utils.nix.roots import root_name
 from ..plugin_utils.nix.store import is_store_path
@@ -54,45 +54,48 @@ class ActionModule(NixAction):
         protect_as = None if self.check_mode else root_name(self.play_host)
         if not missing_paths(self.questions, paths, protect_as=protect_as):
             return self._report({}, msg="everything is there already")
-        with self._source(options) as source, ThreadPoolExecutor(1) as beside:
-            listing = beside.submit(closure_sizes, source, paths)
-            if self.check_mode:
-                sizes = listing.result()
-                missing = missing_of_many(self.questions, list(sizes))
-                return self._report({path: sizes[path] for path in missing}, msg="would be copied")
-            copy = Copy(paths, options["check_signatures"], options["substitute_on_destination"])
-            sent: dict[str, int] = {}
-            substituted: list[str] = []
-
-            def attempt() -> None:
-                log = CopyLog()
-                opened = opened_store(
-                    self, trusted=True, timeout=options["timeout"], compression=options["compression"]
-                )
-                with opened as socket:
-                    # Listed while the machine opened its store, which takes longer.
-                    sizes = listing.result()
-                    with source.reaching(socket) as store:
-                        answer = source.run(copy.command(store), self._progress(log, sizes))
-                    sent.update((path, sizes.get(path, 0)) for path in log.sent)
-                    substituted.extend(log.fetched)
-                    verify(answer, log, host=self.host)
-                    if missing_paths(self.questions, paths, protect_as=protect_as):
-                        raise CopyError("the closure is not there, although Nix says that it was copied")
-
+        with self._source(options) as source:
             try:
-                retried(
-                    attempt,
-                    on=(LinkLostError, AnsibleConnectionFailure),
-                    retries=options["retries"],
-                    delay=options["delay"],
-                    announce=self.announce,
-                )
+                return self._foretold(source, paths) if self.check_mode else self._copied(source, paths, options)
             except LinkLostError as error:
                 raise CopyError(
                     f"the connection broke: {error}",
                     advice="run again once the machine can be reached: what has arrived is not sent a second time",
                 ) from error
+
+    def _foretold(self, source: Source, paths: list[str]) -> dict[str, t.Any]:
+        """Return the result of a check: what would be copied."""
+        sizes = closure_sizes(source, paths)
+        missing = missing_of_many(self.questions, list(sizes))
+        return self._report({path: sizes[path] for path in missing}, msg="would be copied")
+
+    def _copied(self, source: Source, paths: list[str], options: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Copy, again after each loss of a connection, and return the result."""
+        copy = Copy(paths, options["check_signatures"], options["substitute_on_destination"])
+        sent: dict[str, int] = {}
+        substituted: list[str] = []
+
+        def attempt() -> None:
+            log = CopyLog()
+            opened = opened_store(self, trusted=True, timeout=options["timeout"], compression=options["compression"])
+            # Listed while the machine opens its store, which takes longer.
+            with beside(lambda: closure_sizes(source, paths)) as listing, opened as socket:
+                sizes = listing.result()
+                with source.reaching(socket) as store:
+                    answer = source.run(copy.command(store), self._progress(log, sizes))
+                sent.update((path, sizes.get(path, 0)) for path in log.sent)
+                substituted.extend(log.fetched)
+                verify(answer, log, host=self.host)
+                if missing_paths(self.questions, paths, protect_as=root_name(self.play_host)):
+                    raise CopyError("the closure is not there, although Nix says that it was copied")
+
+        retried(
+            attempt,
+            on=(LinkLostError, AnsibleConnectionFailure),
+            retries=options["retries"],
+            delay=options["delay"],
+            announce=self.announce,
+        )
         return self._report(sent, changed=True, substituted=substituted)
 
     @contextlib.contextmanager

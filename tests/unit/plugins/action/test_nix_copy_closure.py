@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -17,6 +18,11 @@ from ansible.plugins.loader import connection_loader
 from ansible.template import Templar
 
 from ansible_collections.nix.fleet.plugins.action.nix_copy_closure import ActionModule
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.link import LinkLostError
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.source import ControllerSource
+
+if t.TYPE_CHECKING:
+    from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
 
 ONE = "/nix/store/00000000000000000000000000000001-one"
 TWO = "/nix/store/00000000000000000000000000000002-two"
@@ -46,12 +52,20 @@ esac
 """
 
 
-# For whoever may write a store here, who is then served by a daemon of his own.
+# For whoever may write a store here, who is then served by a daemon of his own. It answers, and that is all.
 NIX_DAEMON = """
-exec python3 -c 'import os, socket, time
+exec python3 -c 'import os, socket
+path = os.environ["NIX_DAEMON_SOCKET_PATH"]
 listener = socket.socket(socket.AF_UNIX)
-listener.bind(os.environ["NIX_DAEMON_SOCKET_PATH"])
-time.sleep(60)'
+listener.settimeout(60)
+# Whoever finds it is answered.
+listener.bind(path + ".new")
+listener.listen()
+os.rename(path + ".new", path)
+clients = []
+while True:
+    clients.append(listener.accept()[0])
+    clients[-1].sendall(b"oixd\\0\\0\\0\\0")'
 """
 
 
@@ -176,6 +190,38 @@ def test_a_failure_says_on_which_host_at_what_stage_and_what_to_do(target: Targe
     assert (result["host"], result["stage"], result["cause"]) == ("vps-1", "copy", "the disk is full")
     assert "No space left" in result["log"]
     assert result["advice"]
+
+
+class LostAtFirst(ControllerSource):
+    """A source to which the connection is lost the first times that it is asked something."""
+
+    def __init__(self, losses: int) -> None:
+        super().__init__({})
+        self.losses = losses
+
+    def run(self, argv: t.Sequence[str], on_line: t.Callable[[str], None]) -> Completed:
+        if self.losses:
+            self.losses -= 1
+            raise LinkLostError("homelab: the ssh session has ended")
+        return super().run(argv, on_line)
+
+
+def come_from(source: ControllerSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ActionModule, "_source", lambda _action, _options: contextlib.nullcontext(source))
+
+
+def test_a_source_that_is_lost_while_it_lists_is_asked_again(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    come_from(LostAtFirst(2), monkeypatch)
+    assert target.run(paths=[TWO], delay=0)["copied_paths"] == [ONE, TWO]
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_source_that_stays_lost_is_a_failure_of_the_copy(
+    target: Target, monkeypatch: pytest.MonkeyPatch, check: bool
+) -> None:
+    come_from(LostAtFirst(9), monkeypatch)
+    result = target.failure(paths=[TWO], delay=0, check=check)
+    assert (result["stage"], result["cause"]) == ("copy", "the connection broke: homelab: the ssh session has ended")
 
 
 def test_a_copy_that_nix_believes_in_is_verified_all_the_same(target: Target) -> None:
