@@ -20,7 +20,7 @@ from ..faults import (
     RESET_FOR_A_WHILE,
     until_said,
 )
-from ..moments import ACTIVATION, AWAITING, BEFORE_ACTIVATION, CONFIRMATION, COPY
+from ..moments import ACTIVATION, AWAITING, BEFORE_ACTIVATION, CONFIRMATION, COPY, QUESTION
 from ..row import CHANGED, ROLLED_BACK, UNREACHABLE, Row
 
 # What a copy says of it.
@@ -30,6 +30,10 @@ AGAIN = until_said("trying again")
 ANEW = until_said("cannot be reached anew")
 
 ROWS = (
+    Row(CUT, QUESTION, UNREACHABLE),
+    Row(RESET, QUESTION, UNREACHABLE),
+    Row(FROZEN, QUESTION, UNREACHABLE),
+    Row(DELAYED, QUESTION, CHANGED),
     Row(CUT, COPY, UNREACHABLE),
     Row(dataclasses.replace(CUT_FOR_A_WHILE, meanwhile=AGAIN), COPY, CHANGED, representative=True),
     Row(dataclasses.replace(RESET_FOR_A_WHILE, meanwhile=AGAIN), COPY, CHANGED),

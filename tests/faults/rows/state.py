@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import typing as t
 
 from ..faults import HEAL, on_target, until_back
@@ -22,6 +24,15 @@ def once_before(scene: Scene) -> None:
     """Deploy what is going to be deployed again."""
     ended = scene.deploy().ended()
     assert ended.rc == 0, ended.output
+
+
+def forget_what_runs(scene: Scene) -> None:
+    """Have Nix know no more of what it runs, as after a loss of power that its database has not survived whole."""
+    once_before(scene)
+    with contextlib.closing(sqlite3.connect(scene.machine.path("/nix/var/nix/db/db.sqlite"))) as database, database:
+        database.execute("PRAGMA foreign_keys = ON")
+        deleted = database.execute("DELETE FROM ValidPaths WHERE path = ?", (scene.copied(),))
+    assert deleted.rowcount == 1
 
 
 def at_the_same_time(scene: Scene) -> None:
@@ -75,6 +86,11 @@ def corrupt(scene: Scene) -> None:
 
 ROWS = (
     Row(Fault("equal closure", prepare=once_before), AT_REST, Expectation("new", "ok", (0,), "unchanged")),
+    Row(
+        Fault("equal closure, which Nix there does not know of", prepare=forget_what_runs),
+        AT_REST,
+        Expectation("new", "changed", (0,), "unchanged"),
+    ),
     Row(Fault("no profile yet", prepare=forget_profile), AT_REST, CHANGED),
     Row(
         Fault("no profile yet, and activation fails", prepare=forget_profile, module=FAILING.module),
