@@ -51,6 +51,12 @@ def test_every_playbook_that_a_command_names_exists() -> None:
     assert not [name for name in named if not (ROOT / f"playbooks/{name}.yml").is_file()]
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/playbooks.md"])
+def test_every_playbook_is_in_the_table_of_playbooks(page: str) -> None:
+    told = "".join(re.findall(r"^\| .*", (ROOT / page).read_text(encoding="utf-8"), flags=re.MULTILINE))
+    assert not [file.stem for file in (ROOT / "playbooks").glob("*.yml") if not re.search(rf"[`.]{file.stem}`", told)]
+
+
 def test_every_plugin_that_a_command_asks_for_is_documented() -> None:
     kinds = {"": "modules", "inventory": "inventory", "callback": "callback"}
     for page in PAGES:
