@@ -74,11 +74,12 @@ class CallbackModule(CallbackBase):
         self._drawing = Drawing(color=not constants.ANSIBLE_NOCOLOR) if self._scene.drawn else None
         self._listener: Listener | None = None
         self._over = threading.Event()
-        self._ticker = threading.Thread(target=self._tick, name=NAME, daemon=True)
+        self._ticker: threading.Thread | None = None
+        atexit.register(self._leave)
 
     def v2_playbook_on_start(self, playbook: t.Any) -> None:
-        """Begin to draw and to listen."""
-        if self._ticker.is_alive():
+        """Begin to draw and to listen, once more for each playbook."""
+        if self._ticker:
             return
         if _is_terminal() and not CAN_DRAW:
             self._display.warning(
@@ -88,8 +89,9 @@ class CallbackModule(CallbackBase):
             self._listener = Listener(progress_pipe())
         except OSError as error:
             self._display.warning(f"{NAME}: what hosts do at the moment cannot be heard: {error}")
+        self._over.clear()
+        self._ticker = threading.Thread(target=self._tick, name=NAME, daemon=True)
         self._ticker.start()
-        atexit.register(self._leave)
 
     def v2_playbook_on_play_start(self, play: t.Any) -> None:
         """Begin a play, or the next batch of one."""
@@ -101,7 +103,7 @@ class CallbackModule(CallbackBase):
         """Make room for a question, until the play begins."""
         with self._lock:
             self._clear()
-            self._scene.play(())
+            self._print(self._scene.play(()))
 
     def v2_playbook_on_no_hosts_matched(self) -> None:
         """Say that a play is for nobody."""
@@ -160,12 +162,15 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
         """Close with a table, unless the callback that is there for it prints its own."""
         self._over.set()
-        self._ticker.join()
+        if self._ticker:
+            self._ticker.join()
+            self._ticker = None
         with self._lock:
             lines = self._scene.rest()
             self._clear()
             if self._listener:
                 self._listener.close()
+                self._listener = None
         self._print(lines)
         hosts = records(self._scene.events, failed=[str(host) for host, count in stats.failures.items() if count])
         if "nix.fleet.summary" not in constants.CALLBACKS_ENABLED:

@@ -137,8 +137,8 @@ def test_each_host_is_seen_at_work_and_then_in_a_line_that_stays(
         assert terminal.end() == 4
     assert "3 hosts: 3 at work" in terminal.text
     assert re.search(r"building \d+/\d+ broken-page", terminal.text)
-    assert {line.split()[1] for line in terminal.lines("✓")} == {"vps-sg-1"}
-    assert {line.split()[1] for line in terminal.lines("✗")} == {"vps-sg-2", "vps-de-1"}
+    assert [line.split()[1] for line in terminal.lines("✓")] == ["vps-sg-1"]
+    assert sorted(line.split()[1] for line in terminal.lines("✗")) == ["vps-de-1", "vps-sg-2"]
     assert "broken-page did not build: builder failed with exit code 3" in terminal.text
     assert terminal.text.count("FLEET *") == 1
     assert "1 confirmed" in terminal.text.rstrip().splitlines()[-1]
@@ -174,6 +174,34 @@ QUESTION = """
     - name: Sleep
       ansible.builtin.raw: sleep 60
 """
+
+
+ASKING = """
+- import_playbook: nix.fleet.build
+- hosts: vps-sg-1
+  gather_facts: false
+  vars_prompt:
+    - name: answer
+      prompt: What is its name
+      private: false
+  tasks:
+    - ansible.builtin.debug:
+        msg: "it is {{ answer }}"
+"""
+
+
+def test_who_is_done_has_a_line_before_a_play_asks_and_in_each_of_several_playbooks(
+    project: Project, opened: t.Callable[..., Terminal]
+) -> None:
+    (project.root / "asking.yml").write_text(ASKING)
+    terminal = opened(project, "asking.yml", "nix.fleet.status", "-l", "vps-sg-1")
+    terminal.wait_for("What is its name")
+    assert len(terminal.lines("✓")) == 1
+    terminal.type("Ada\r")
+    assert terminal.end() == 0
+    assert "it is Ada" in terminal.text
+    assert terminal.text.count("FLEET *") == 2
+    assert "can only be started once" not in terminal.text
 
 
 def test_nothing_is_drawn_over_a_question(project: Project, opened: t.Callable[..., Terminal]) -> None:

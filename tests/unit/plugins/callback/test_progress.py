@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import threading
 import types
 import typing as t
@@ -11,7 +12,9 @@ import typing as t
 import pytest
 from ansible import constants
 
+from ansible_collections.nix.fleet.plugins.callback import progress
 from ansible_collections.nix.fleet.plugins.callback.progress import NAME, CallbackModule
+from ansible_collections.nix.fleet.plugins.plugin_utils.progress.channel import Word, say
 
 ACTIVATED = {"changed": True, "outcome": "activated", "previous": {"generation": 1}, "generation": 2, "msg": "runs now"}
 
@@ -38,7 +41,6 @@ def plugin(monkeypatch: pytest.MonkeyPatch) -> CallbackModule:
     screen = Screen()
     monkeypatch.setattr(plugin, "_display", screen)
     monkeypatch.setattr(plugin, "_lock", screen._lock)
-    monkeypatch.setattr(plugin, "_ticker", types.SimpleNamespace(join=lambda: None))
     monkeypatch.setattr(constants, "CALLBACKS_ENABLED", [])
     return plugin
 
@@ -87,6 +89,29 @@ def test_the_table_is_left_to_the_callback_that_is_there_for_it(
     plugin.v2_runner_on_ok(result(task("nix.fleet.nix_activate"), **ACTIVATED))
     plugin.v2_playbook_on_stats(Stats(ok=1))
     assert printed(plugin) == ["web  activation: runs now (0.0 s)"]
+
+
+def test_several_playbooks_are_one_run(
+    plugin: CallbackModule, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    monkeypatch.setattr(progress, "progress_pipe", lambda: tmp_path / "pipe")
+    heard = []
+    monkeypatch.setattr(plugin._scene, "hear", lambda words, _at: heard.extend(words))
+    for playbook in ("one.yml", "two.yml"):
+        plugin.v2_playbook_on_start(playbook)
+        say(tmp_path / "pipe", Word("web", f"at work for {playbook}"))
+        plugin.v2_runner_on_ok(result(task("nix.fleet.nix_activate"), **ACTIVATED))
+        plugin.v2_playbook_on_stats(Stats(ok=1))
+    assert [word.text for word in heard] == ["at work for one.yml", "at work for two.yml"]
+    assert sum(line.startswith("web   activated") for line in printed(plugin)) == 2
+
+
+def test_who_is_done_is_told_before_a_question(plugin: CallbackModule) -> None:
+    plugin._scene.drawn = True
+    plugin.v2_runner_on_start(types.SimpleNamespace(get_name=lambda: "web"), task("nix.fleet.nix_build"))
+    plugin.v2_runner_on_ok(result(task("nix.fleet.nix_build"), changed=True))
+    plugin.v2_playbook_on_vars_prompt("name")
+    assert [line.split()[:3] for line in printed(plugin)] == [["✓", "web", "built"]]
 
 
 def test_a_run_without_our_modules_ends_with_the_counts_of_ansible(plugin: CallbackModule) -> None:
