@@ -81,11 +81,14 @@ class ActionModule(NixAction):
         link = RenewableLink(self.shell_within(longest(request)), self._reset)
         answer = None if options["ask"] == "never" else self._settled(request, options)
         if answer is None and options["ask"] == "only":
-            return {"changed": False, "outcome": "needed", "msg": "there is something to do"}
+            return {**_named(request), "changed": False, "outcome": "needed", "msg": "there is something to do"}
         if request.rollback is None:
             self.hold_back(options["max_failed"])
         if answer is not None:
-            return self._result(request, answer, self._difference(link, answer, options["source_host"]))
+            difference = self._difference(link, answer, options["source_host"])
+            # As the copy would have said that is left out now.
+            copied = {"copied_bytes": 0} if self._comes_before_copy(options) else {}
+            return {**self._result(request, answer, difference), **copied}
         previewed = self._preview(request)
         answer = deploy(link, request, say=self.announce)
         if answer.outcome == "awaiting":
@@ -110,7 +113,9 @@ class ActionModule(NixAction):
 
     def _settled(self, request: Request, options: dict[str, t.Any]) -> Answer | None:
         """Return the answer of a machine that has nothing to do, or None."""
-        copied = options["ask"] == "only" and options["source_host"] != self.host and not self.check_mode
+        if options["ask"] == "only":
+            self.doing("asking what it runs")
+        copied = self._comes_before_copy(options) and not self.check_mode
         try:
             return settled(self.questions, request, kept_as=root_name(self.play_host) if copied else None)
         except AnsibleConnectionFailure:
@@ -125,15 +130,16 @@ class ActionModule(NixAction):
             # Whoever sends the program finds out what the trouble is, and has more to say of it.
             return None
 
+    def _comes_before_copy(self, options: dict[str, t.Any]) -> bool:
+        """Whether it is only asked, and a machine that has something to do is copied the closure next."""
+        return options["ask"] == "only" and options["source_host"] != self.host
+
     def _result(self, request: Request, answer: Answer, difference: dict[str, t.Any]) -> dict[str, t.Any]:
         return {
             **answer.to_result(),
             **difference,
             **warnings_of(self.play_host, answer),
-            "id": request.id,
-            "run": request.origin.run,
-            "goal": request.goal,
-            "rollback": request.rollback,
+            **_named(request),
             "changed": answer.outcome != "unchanged",
             "msg": sentence(request, answer),
         }
@@ -219,3 +225,8 @@ class ActionModule(NixAction):
         if host in constants.LOCALHOST and host not in self.variables.get("hostvars", {}):
             return run(argv)
         return run_command(shell_of(connection_to(self, host), host), *argv)
+
+
+def _named(request: Request) -> dict[str, t.Any]:
+    """Return what a result says of the request itself."""
+    return {"id": request.id, "run": request.origin.run, "goal": request.goal, "rollback": request.rollback}

@@ -144,9 +144,12 @@ options:
       - Whether to ask the machine, in one short round trip, if there is anything to do.
       - With V(first) it is asked before it is sent the program that would do it. With V(never) it is sent the program at
         once, which finds out the same.
-      - With V(only) nothing else is done. The RV(outcome) is V(unchanged), with all that this module returns, or V(needed).
-        A closure that has not been copied, or that is no longer kept from the garbage collector as what was copied from
-        O(source_host), is V(needed) too. So is what only the program itself can tell, such as a rollback.
+      - With V(only) nothing is done to the machine. The RV(outcome) is V(unchanged), with all that this module returns, or
+        V(needed). What only the program itself can tell, such as a rollback, is V(needed) too.
+      - With V(only), a closure that is no longer kept from the garbage collector as what was copied to this host is V(needed)
+        as well. That is not asked in check mode, nor where O(source_host) is the host itself, which nothing is copied to.
+      - With V(only), O(max_failed) holds back a host that has nothing to do, which then fails. One that has something to do
+        is held back by the task that begins it.
     type: str
     choices: [first, only, never]
     default: first
@@ -267,7 +270,7 @@ outcome:
   description:
     - How it ended. V(confirmed) is V(activated) and confirmed over a new connection.
     - V(awaiting) runs the new system and waits for M(nix.fleet.nix_confirm), with O(confirm=later).
-    - Everything but these and V(unchanged) fails the host.
+    - Everything but these, V(unchanged) and V(needed) fails the host.
     - V(rolled_back) is back on the recorded generation and system. V(rollback_failed) is neither here nor there.
     - V(failed) stays where the failure left it, because no rollback was wanted or there was nothing to return to.
     - V(superseded) was interrupted, and others have brought the machine to another system since, which was left alone.
@@ -322,6 +325,11 @@ units_failed:
   type: list
   elements: str
   returned: when the target answered
+copied_bytes:
+  description: Always 0. It says that nothing is left to be copied from O(source_host).
+  type: int
+  returned: with O(ask=only) and a O(source_host) other than the host itself, when there is nothing to do
+  version_added: 0.2.0
 reboot_required:
   description:
     - Whether the kernel, its modules or parameters, the initial ramdisk, the device trees or the interface to init differ

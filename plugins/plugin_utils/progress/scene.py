@@ -76,6 +76,8 @@ class Scene:
         self.board.end(event.host, event.at, awaits=event.host in self._awaiting)
         if event.status != "ok":
             return self._failed(event)
+        if event.only_asked:
+            return []
         line = None if self.drawn else done(event, seconds, self.board.widest)
         settles = event.module in LAST and event.host not in self._awaiting
         return [*([line] if line else []), *(self._settle(event.host) if settles else [])]

@@ -29,3 +29,8 @@ class TaskEvent:
     result: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     check_mode: bool = False
     task: str = ""
+
+    @property
+    def only_asked(self) -> bool:
+        """Whether a host was only asked if there is anything to activate, and there is: doing it is another task."""
+        return self.module == "nix_activate" and self.result.get("outcome") == "needed"

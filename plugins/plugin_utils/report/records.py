@@ -168,8 +168,7 @@ def _built(record: HostRecord, event: TaskEvent) -> HostRecord:
 
 
 def _copied(record: HostRecord, event: TaskEvent) -> HostRecord:
-    copied = _number(event.result.get("copied_bytes")) or 0
-    return dataclasses.replace(record, copied_bytes=(record.copied_bytes or 0) + copied, outcome="copied")
+    return dataclasses.replace(record, copied_bytes=_copied_in_all(record, event) or 0, outcome="copied")
 
 
 def _keys_brought(record: HostRecord, event: TaskEvent) -> HostRecord:
@@ -181,10 +180,9 @@ def _keys_brought(record: HostRecord, event: TaskEvent) -> HostRecord:
 
 
 def _activated(record: HostRecord, event: TaskEvent) -> HostRecord:
-    result = event.result
-    if result.get("outcome") == "needed":
-        # It was only asked. What is done about it follows.
+    if event.only_asked:
         return record
+    result = event.result
     before = _number((result.get("previous") or {}).get("generation"))
     after = _number(result.get("generation"))
     changed = bool(result.get("changed"))
@@ -205,9 +203,8 @@ def _activated(record: HostRecord, event: TaskEvent) -> HostRecord:
         outcome="undone" if undone and outcome in ("activated", "confirmed") else outcome,
         run=_text(result.get("run")) or record.run,
         undone=undone or record.undone,
+        copied_bytes=_copied_in_all(record, event),
         # A rollback that had nowhere to go says why.
-        # What is as it was meant to be needed no copy.
-        copied_bytes=0 if _needed_nothing(record, result, outcome) else record.copied_bytes,
         note=_text(result.get("msg")) if result.get("rollback") and outcome == "unchanged" else None,
         # The first activation of a run knows what ran before it.
         generation_before=before if record.generation_before is None else record.generation_before,
@@ -218,8 +215,9 @@ def _activated(record: HostRecord, event: TaskEvent) -> HostRecord:
     )
 
 
-def _needed_nothing(record: HostRecord, result: Mapping[str, t.Any], outcome: str) -> bool:
-    return record.copied_bytes is None and outcome == "unchanged" and not result.get("rollback")
+def _copied_in_all(record: HostRecord, event: TaskEvent) -> int | None:
+    copied = _number(event.result.get("copied_bytes"))
+    return record.copied_bytes if copied is None else (record.copied_bytes or 0) + copied
 
 
 def _rebooted(record: HostRecord, event: TaskEvent) -> HostRecord:

@@ -67,7 +67,7 @@ def stages(events: Iterable[TaskEvent]) -> dict[str, tuple[Stage, ...]]:
     for event in events:
         if event.status == "started":
             began[event.host] = event.at
-        elif event.module in STAGES:
+        elif event.module in STAGES and not event.only_asked:
             stage = _stage(event, event.module, event.at - began.get(event.host, event.at))
             found[event.host] = (*found.get(event.host, ()), stage)
     return found

@@ -40,6 +40,24 @@ def test_a_host_that_is_activated_has_a_line() -> None:
     assert line.split() == "✓ web confirmed 4 → 5 4.0 s".split()
 
 
+def test_a_host_that_was_only_asked_is_not_done() -> None:
+    run = Run()
+    run.task("web", "nix_build")
+    assert run.task("web", "nix_activate", outcome="needed", msg="there is something to do") == []
+    assert run.scene.board.unsettled == ["web"]
+    run.task("web", "nix_copy_closure", changed=True)
+    assert len(run.task("web", "nix_activate", **ACTIVATED)) == 1
+    assert run.scene.rest() == []
+
+
+def test_a_log_does_not_tell_that_a_host_was_asked() -> None:
+    run = Run(drawn=False)
+    assert run.task("web", "nix_activate", outcome="needed", msg="there is something to do") == []
+    assert run.task("web", "nix_activate", outcome="unchanged", msg="runs already") == [
+        "web  activation: runs already (2.0 s)"
+    ]
+
+
 def test_a_host_that_awaits_its_verdict_has_none_before_it() -> None:
     run = Run()
     assert run.task("web", "nix_activate", **{**ACTIVATED, "outcome": "awaiting"}) == []

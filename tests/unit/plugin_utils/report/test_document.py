@@ -114,6 +114,17 @@ def test_a_deployment_is_told_from_its_evaluation_to_its_confirmation() -> None:
     assert host["stages"][1]["seconds"] == 0.5
 
 
+def test_a_host_that_was_only_asked_has_not_been_activated_twice() -> None:
+    told = events(
+        ("nix_build", "ok", {"changed": True, "out_path": STORE}),
+        ("nix_activate", "ok", {"changed": False, "outcome": "needed", "id": "20260131T120000Z-5f2b9c04"}),
+        ("nix_activate", "ok", ACTIVATED),
+    )
+    (host,) = reported(told)["hosts"]
+    assert [stage["stage"] for stage in host["stages"]] == ["build", "activation"]
+    assert host["stages"][1]["result"]["outcome"] == "confirmed"
+
+
 def test_nothing_is_told_that_was_not_named_as_fit_for_it() -> None:
     assert "hunter2" not in json.dumps(reported(events(("nix_activate", "ok", ACTIVATED))))
 

@@ -47,8 +47,11 @@ def test_a_host_that_was_only_asked_is_as_far_as_it_was() -> None:
 
 
 def test_a_host_that_is_what_it_was_to_be_needed_no_copy() -> None:
-    assert only(event("nix_activate", outcome="unchanged")).copied_bytes == 0
-    assert only(event("nix_activate", outcome="unchanged", rollback="previous")).copied_bytes is None
+    assert only(event("nix_activate", outcome="unchanged", copied_bytes=0)).copied_bytes == 0
+
+
+def test_to_a_host_that_builds_for_itself_nothing_is_ever_copied() -> None:
+    assert only(event("nix_build"), event("nix_activate", outcome="unchanged")).copied_bytes is None
 
 
 def test_a_first_deployment_has_no_generation_before() -> None:

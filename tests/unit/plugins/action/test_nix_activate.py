@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import types
 import typing as t
 
@@ -11,12 +12,14 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.action import nix_activate
 from ansible_collections.nix.fleet.plugins.action.nix_activate import ActionModule
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io import action as shared
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.bounded import EndlessAnswerError, NoAnswerError
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.shell import AnswerBrokeOffError
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import ActivationError, NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.closure_diff import closure_diff
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import StorePathInfo
 from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
+from ansible_collections.nix.fleet.plugins.plugin_utils.progress.channel import Listener
 
 OLD = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-old"
 NEW = "/nix/store/1123456789abcdfghijklmnpqrsvwxyz-nixos-new"
@@ -188,6 +191,28 @@ def test_a_machine_that_says_too_much_or_nothing_is_not_asked_again(error: type[
 def test_what_else_is_wrong_with_an_answer_is_for_the_program_to_find_out() -> None:
     shell = Shell(AnswerBrokeOffError("the machine's answer broke off in the middle", host="vps"))
     assert perform(shell, ask="only")["outcome"] == "needed"
+
+
+def test_asking_only_returns_what_was_asked_for() -> None:
+    result = perform("outcome=needed\n", ask="only", goal="boot")
+    assert (result["goal"], result["rollback"]) == ("boot", None)
+    assert result["id"]
+    assert result["run"]
+
+
+def test_while_it_asks_only_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    monkeypatch.setattr(shared, "progress_pipe", lambda: tmp_path / "pipe")
+    listener = Listener(tmp_path / "pipe")
+    perform("outcome=needed\n", ask="only")
+    assert [word.text for word in listener.hear()] == ["asking what it runs"]
+    listener.close()
+
+
+def test_asking_only_says_that_nothing_is_left_to_copy_where_anything_ever_is() -> None:
+    answer = f"outcome=unchanged\n{STANDING}"
+    assert perform(answer, ask="only")["copied_bytes"] == 0
+    assert "copied_bytes" not in perform(answer, ask="only", source_host="vps")
+    assert "copied_bytes" not in perform(answer)
 
 
 def test_whoever_has_asked_before_is_not_asked_again() -> None:
