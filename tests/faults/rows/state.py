@@ -29,7 +29,8 @@ def once_before(scene: Scene) -> None:
 def forget_what_runs(scene: Scene) -> None:
     """Have Nix know no more of what it runs, as after a loss of power that its database has not survived whole."""
     once_before(scene)
-    with contextlib.closing(sqlite3.connect(scene.machine.path("/nix/var/nix/db/db.sqlite"))) as database, database:
+    file = scene.machine.path("/nix/var/nix/db/db.sqlite")
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as database:
         database.execute("PRAGMA foreign_keys = ON")
         deleted = database.execute("DELETE FROM ValidPaths WHERE path = ?", (scene.copied(),))
     assert deleted.rowcount == 1
