@@ -24,6 +24,9 @@ from .nixos import BOOTED, PROFILE, RUNNING, NixOS, wait_for, whole
 if t.TYPE_CHECKING:
     from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Request
 
+# What an activation script does in the middle of which a machine is cut off.
+STUCK = 'echo $$ > "$root/step"; [ -e "$root/repaired" ] || sleep 30'
+
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_without_setsid_a_killed_supervisor_is_made_up_for_as_well(tmp_path: pathlib.Path, shell: str) -> None:
@@ -148,6 +151,7 @@ def test_an_interrupted_system_that_was_made_whole_by_hand_and_booted_is_not_und
     rewrite_record(nixos, slow, recorded_boot="earlier")
     assert slow.closure
     repair_by_hand(nixos, slow.closure)
+    nixos.path("/repaired").touch()
     assert nixos.deploy(nixos.system("nixos-bad", trouble="exit 2")).previous.generation == 3
     assert nixos.whole_as[1:] == (slow.closure, "slow")
 
@@ -169,7 +173,7 @@ def test_what_a_reboot_does_not_activate_is_activated_again_after_one(nixos: Nix
 
 
 def test_of_two_that_were_interrupted_the_later_is_taken_back_first(nixos: NixOS, old: str) -> None:
-    trouble = 'ln -sfn "$self" "/run/current-system"; echo $$ > "$root/step"; sleep 30'
+    trouble = f'ln -sfn "$self" "/run/current-system"; {STUCK}'
     first, second = (
         nixos.request(nixos.system(f"nixos-{name}", trouble=trouble), id=f"cut-off-{name}") for name in ("a", "b")
     )
@@ -178,6 +182,7 @@ def test_of_two_that_were_interrupted_the_later_is_taken_back_first(nixos: NixOS
     nixos.path("/step").unlink()
     cut_off(nixos, second)
     aside.rename(nixos.state / "runs" / first.id)
+    nixos.path("/repaired").touch()
     assert nixos.deploy(nixos.system("nixos-bad", trouble="exit 2")).previous.running == old
     assert nixos.whole_as == whole(old)
 
@@ -252,7 +257,7 @@ def is_gone(process: int) -> bool:
 
 def cut_off(nixos: NixOS, slow: Request | None = None) -> Request:
     """Begin a deployment, and end all that belongs to it in the middle of its activation, as a power cut does."""
-    slow = slow or nixos.request(nixos.system("nixos-slow", trouble='echo $$ > "$root/step"; sleep 30'))
+    slow = slow or nixos.request(nixos.system("nixos-slow", trouble=STUCK))
     thread = nixos.start(slow)
     for pid in family(nixos.supervisor_of(slow), step_of(nixos)):
         os.kill(pid, signal.SIGKILL)
