@@ -17,8 +17,8 @@ if t.TYPE_CHECKING:
 BEFORE_PLATFORM = ("target", "lock", "journal", "request", "history", "platform")
 AT_QUESTION = ("target", "lock", "request", "platform")
 ASKING = ("objections", "standing", "settled")
-ON_TARGET = ("step", "confirmation", "supervisor", "recover", "damage", "standing", "outcome", "main")
-FOLLOWING = ("step", "confirmation", "standing", "outcome", "claim", "launch", "follow")
+ON_TARGET = ("descendants", "step", "confirmation", "supervisor", "recover", "damage", "standing", "outcome", "main")
+FOLLOWING = ("descendants", "step", "confirmation", "standing", "outcome", "claim", "launch", "follow")
 AT_BEGIN = (*FOLLOWING, "objections", "begin")
 AT_CONFIRMATION = (*FOLLOWING, "confirm")
 

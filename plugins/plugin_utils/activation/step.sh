@@ -23,22 +23,11 @@ in_new_session() { # start $@ in the background, as the leader of a process grou
     fi
 }
 
-tree() ( # process $1 and all that descend from it
-    ps -A -o pid= -o ppid= | awk -v root="$1" '
-        { parent[$1] = $2 }
-        END {
-            for (process in parent) {
-                for (ancestor = process; ancestor != root && ancestor in parent; ancestor = parent[ancestor]) { }
-                if (ancestor == root) print process
-            }
-        }'
-)
-
 end_step() { # the step whose first process is $1, with all that it started: kindly, then not
     if command -v setsid >/dev/null; then
         members=-$1
     else
-        members=$(tree "$1")
+        members=$(descendants "$1")
     fi
     # shellcheck disable=SC2086  # one word a process
     kill -TERM $members 2>/dev/null

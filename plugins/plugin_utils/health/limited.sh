@@ -49,14 +49,3 @@ end_limited() { # kindly, then not
     # shellcheck disable=SC2086
     kill -KILL $members 2>/dev/null
 }
-
-descendants() { # PROCESS: it and all that descend from it
-    ps -A -o pid= -o ppid= | awk -v root="$1" '
-        { parent[$1] = $2 }
-        END {
-            for (process in parent) {
-                for (ancestor = process; ancestor != root && ancestor in parent; ancestor = parent[ancestor]) { }
-                if (ancestor == root) print process
-            }
-        }'
-}

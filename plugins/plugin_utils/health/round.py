@@ -12,6 +12,7 @@ import shlex
 import threading
 import typing as t
 
+from ..activation.program import part
 from .check import Answer, Finding
 
 if t.TYPE_CHECKING:
@@ -89,7 +90,7 @@ def script(checks: Sequence[CheckOnTarget], mark: str) -> str:
     """
     files = ["limited", *sorted({check.script for check in checks}), "round"]
     calls = [f"limit={check.output_bytes} check {shlex.join(check.call())}" for check in checks]
-    return "\n".join([*map(_file, files), f"mark={shlex.quote(mark)}", *calls, ""])
+    return "\n".join([part("descendants"), *map(_file, files), f"mark={shlex.quote(mark)}", *calls, ""])
 
 
 def answers_of(text: str, mark: str) -> list[Answer]:
