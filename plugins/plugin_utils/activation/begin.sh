@@ -17,7 +17,8 @@ begin() {
     objections && return
     begun_already && return # by the same script on another connection, in this moment
     say closure "$closure"
-    if [ -e "$state/lock" ] && holder_alive "$state/lock"; then
+    while held && waited_for; do sleep 1; done
+    if held; then
         decline "another deployment is running: $(holder_text "$state/lock")" 'wait for it to end, then run again'
     elif [ "$goal" = dry-activate ]; then
         look unchanged
@@ -35,6 +36,10 @@ begin() {
         # Also what another connection has claimed in this moment.
         begun_already
     fi
+}
+
+held() {
+    [ -e "$state/lock" ] && holder_alive "$state/lock"
 }
 
 dry_run() {

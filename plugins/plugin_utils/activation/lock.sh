@@ -39,10 +39,16 @@ made_before_this_boot() { # whether directory $1 was claimed in an earlier boot
 holder_record() { # of this process
     say id "$id"
     say who "$who"
+    say run "${of_run:-}"
+    say profile "${profile:-}"
     say pid $$
     say start "$(process_start $$)"
     say boot "$(boot_id)"
     say started "$(timestamp)"
+}
+
+waited_for() { # whether the lock's holder is at another profile of this machine, in the same run of the same controller
+    [ -n "${of_run:-}" ] && [ "$(field run "$state/lock")" = "$of_run" ] && [ "$(field profile "$state/lock")" != "$profile" ]
 }
 
 write_holder() {

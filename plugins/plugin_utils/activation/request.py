@@ -81,6 +81,7 @@ class Request:
         values: dict[str, str] = {
             "id": self.id,
             "who": self.origin.text,
+            "of_run": self.origin.run or "",
             "entry": json.dumps(self._entry(), separators=(",", ":")),
             "profile": self.profile or "",
             "closure": self.closure or "",

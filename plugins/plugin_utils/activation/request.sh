@@ -8,7 +8,7 @@ read_request() { # each argument is key=value, and becomes the variable of that 
     for argument; do
         key=${argument%%=*}
         case $key in
-            id | who | entry | profile | closure | rollback | goal | program | specialisation | install_bootloader | \
+            id | who | of_run | entry | profile | closure | rollback | goal | program | specialisation | install_bootloader | \
                 rollback_on_failure | failed_units | activation_timeout | confirm_timeout | backup_extension | nix_config | check)
                 eval "$key=\${argument#*=}"
                 ;;

@@ -14,12 +14,10 @@ supervise() {
     trap 'told_to_stop=yes; [ -z "$process" ] || end_step "$process"' TERM INT
     start=$(clock) started=$(timestamp)
     write_holder || refuse "$run cannot be written"
-    take_lock
-    case $? in
-        0) ;;
-        1) refuse "another deployment is running: $(holder_text "$state/lock")" ;;
-        *) refuse "$state cannot be written to" ;;
-    esac
+    until take_lock_in_turn; do
+        [ "$told_to_stop" = no ] || refuse 'the supervisor was told to stop while it waited for its turn'
+        sleep 1
+    done
     # The latest first: it has recorded what the others before it had left.
     interrupted | sort -r | while IFS= read -r directory; do
         "$shell" "$directory/program" recover "$run/holder" </dev/null
@@ -34,6 +32,18 @@ supervise() {
     deploy || fall_back
     [ "$confirmation" = no ] || finish confirmed
     finish activated
+}
+
+take_lock_in_turn() { # fails while another profile's turn lasts
+    take_lock
+    case $? in
+        0) ;;
+        1)
+            waited_for || refuse "another deployment is running: $(holder_text "$state/lock")"
+            return 1
+            ;;
+        *) refuse "$state cannot be written to" ;;
+    esac
 }
 
 # The profile's generation and the running system: exactly what a rollback returns to.

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.program import BEFORE_PLATFORM, part
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin
 
 from .nixos import NixOS
 
@@ -41,6 +42,40 @@ def test_two_at_once_never_run_together(nixos: NixOS, old: str) -> None:
     assert sorted(answer.outcome for answer in answers).count("activated") >= 1
     calls = nixos.calls
     assert [call.split()[1] for call in calls[::2]] == [call.split()[1] for call in calls[1::2]]
+
+
+def test_another_profile_of_the_machine_waits_for_its_turn_in_the_same_run(nixos: NixOS, old: str) -> None:
+    night = Origin("alice", "laptop", run="night")
+    slow = nixos.request(nixos.system("nixos-slow", trouble="sleep 2"), origin=night)
+    thread = nixos.start(slow)
+    other = nixos.request(nixos.system("nixos-other"), origin=night, profile="/nix/var/nix/profiles/other")
+    assert deploy(nixos, other).outcome == "activated"
+    thread.join()
+    assert nixos.calls == ["test slow", "boot slow", "test other", "boot other"]
+
+
+def test_profiles_of_one_run_that_begin_in_one_moment_come_one_after_the_other(nixos: NixOS, old: str) -> None:
+    night = Origin("alice", "laptop", run="night")
+    requests = [
+        nixos.request(
+            nixos.system(f"nixos-{name}", trouble="sleep 1"), origin=night, profile=f"/nix/var/nix/profiles/{name}"
+        )
+        for name in ("a", "b", "c")
+    ]
+    with futures.ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda request: deploy(nixos, request), requests))
+    assert [answer.outcome for answer in answers] == ["activated"] * 3
+    calls = nixos.calls
+    assert [call.split()[1] for call in calls[::2]] == [call.split()[1] for call in calls[1::2]]
+
+
+@pytest.mark.parametrize("origin", [Origin("alice", "laptop", run="morning"), Origin("alice", "laptop")])
+def test_another_profile_of_the_machine_is_refused_in_another_run(nixos: NixOS, old: str, origin: Origin) -> None:
+    slow = nixos.request(nixos.system("nixos-slow", trouble="sleep 1"), origin=Origin("alice", "laptop", run="night"))
+    thread = nixos.start(slow)
+    other = nixos.request(nixos.system("nixos-other"), origin=origin, profile="/nix/var/nix/profiles/other")
+    assert deploy(nixos, other).outcome == "refused"
+    thread.join()
 
 
 def test_asking_again_waits_for_what_was_begun_and_begins_nothing(nixos: NixOS, old: str) -> None:
