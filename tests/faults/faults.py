@@ -85,6 +85,6 @@ KILLED = Fault("controller killed", lambda scene: scene.run.kill(), kills_run=Tr
 MAIN_KILLED = Fault("ansible-playbook killed", lambda scene: scene.run.kill_main(), kills_run=True)
 INTERRUPTED = Fault("ctrl-C", lambda scene: scene.run.interrupt())
 POWER_CYCLED = Fault("machine power-cycled", on_line("power-cycle", "--no-wait"))
-# Nothing waits for a machine that lets nobody in when it is first logged in to.
+# Nothing waits for a machine that lets nobody in when it is first logged in to, or right before its activation.
 POWER_CYCLED_BEFORE_LOGIN = Fault("machine power-cycled, and back", on_line("power-cycle"))
 FULL_DISK = Fault("disk full", on_line("fill-disk"), on_line("free-disk"))

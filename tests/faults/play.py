@@ -106,6 +106,9 @@ def _recovered(row: Row, scene: Scene) -> list[str]:
     """Deploy ordinarily, without the fault, and return what is wrong after that."""
     scene.configure(row.moment.module)
     again = scene.deploy(**_variables(row)).ended()
+    if row.expectation.stands == "new after a reboot":
+        # What wants one on the way there wants one on the way back.
+        scene.lab("reboot", scene.machine.name)
     standing = scene.machine.standing()
     if again.rc == 0 and standing.whole and standing.mark == scene.token:
         return []
