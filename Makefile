@@ -18,7 +18,7 @@ DOCUMENTATION_TOOLS := .venv/.installed-docs
 COLLECTION := .venv/collections/ansible_collections/nix/fleet
 LAB := tests/lab/lab
 # The fleet is up before the unit tests: it brings the Nix that some of them ask.
-PARTS := lint build docs sanity lab unit-all integration-some faults-some molecule
+PARTS := lint build docs sanity lab unit-some integration-some faults-some molecule
 
 .PHONY: help
 help: ## this list
@@ -38,7 +38,11 @@ unit: $(TOOLS) ## the unit tests: the inner loop
 
 .PHONY: unit-all
 unit-all: $(TOOLS) ## with the slow ones, and on the oldest and the newest ansible-core where their Pythons are here
-	@tests/run/unit .venv --numprocesses 4 && PYTEST_ADDOPTS="-m 'not slow' --numprocesses 4" tests/run/versions tests/run/unit
+	@tests/run/unit .venv --numprocesses 4 $(ARGS) && PYTEST_ADDOPTS="-m 'not slow' --numprocesses 4" tests/run/versions tests/run/unit
+
+.PHONY: unit-some
+unit-some: ## the same, without what others stand for
+	@$(MAKE) --no-print-directory unit-all ARGS="-m 'not thorough' $(ARGS)"
 
 .PHONY: lint
 lint: $(TOOLS) ## everything that reads the source and runs none of it

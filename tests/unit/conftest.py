@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import types
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,16 @@ SLOW = (
     "examples/test_execution_environment.py",
     "playbooks",
 )
+OTHER_SHELLS = {"bash", "busybox"}
+NO_PARAMETERS = types.SimpleNamespace(params={})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test below a slow place as slow."""
+    """Mark each test below a slow place as slow, and as thorough where others stand for it."""
     places = [Path(__file__).parent / place for place in SLOW]
     for item in items:
         if any(item.path.is_relative_to(place) for place in places):
             item.add_marker(pytest.mark.slow)
+            # dash stands for the other shells: it has the least that is not POSIX.
+            if OTHER_SHELLS & {str(value) for value in getattr(item, "callspec", NO_PARAMETERS).params.values()}:
+                item.add_marker(pytest.mark.thorough)
