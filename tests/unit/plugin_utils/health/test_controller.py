@@ -17,6 +17,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.health.check import Find
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.kinds import check_options, checks_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.round import look_once
 
+from .serving import serving
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -59,11 +61,8 @@ class Pages(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with serving(Pages) as address:
+        yield address
 
 
 def test_a_page_is_judged_by_its_status_and_text(site: str) -> None:

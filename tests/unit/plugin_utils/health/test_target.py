@@ -9,7 +9,6 @@ import http.server
 import pathlib
 import shutil
 import subprocess
-import threading
 import time
 import typing as t
 
@@ -20,6 +19,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.health.http import Reque
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.kinds import check_options, checks_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.round import TargetAwayError, look_once
 from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
+
+from .serving import serving
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -213,11 +214,8 @@ class Pages(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with serving(Pages) as address:
+        yield address
 
 
 @pytest.fixture(params=["curl", "wget", "busybox"])
