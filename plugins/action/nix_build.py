@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import shutil
 import sys
@@ -69,7 +70,8 @@ class ActionModule(NixAction):
             **self._told(),
         )
         try:
-            built = self._built(build, derivation, options)
+            with self.traced() as watch:
+                built = self._built(dataclasses.replace(build, watch=watch), derivation, options)
         except LinkLostError as lost:
             raise BuildError(
                 f"the connection to {self.host} was lost while it built",

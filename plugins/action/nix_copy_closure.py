@@ -81,8 +81,8 @@ class ActionModule(NixAction):
             # Listed while the machine opens its store, which takes longer.
             with beside(lambda: closure_sizes(source, paths)) as listing, opened as socket:
                 sizes = listing.result()
-                with source.reaching(socket) as store:
-                    answer = source.run(copy.command(store), self._progress(log, sizes))
+                with source.reaching(socket) as store, self.traced() as watch:
+                    answer = source.run(copy.command(store), self._progress(log, sizes, watch))
                 sent.update((path, sizes.get(path, 0)) for path in log.sent)
                 substituted.extend(log.fetched)
                 verify(answer, log, host=self.host)
@@ -116,13 +116,14 @@ class ActionModule(NixAction):
         with temporary_directory() as directory, link(connection, host, directory) as way:
             yield HostSource(way, options["timeout"], options["nix_options"])
 
-    def _progress(self, log: CopyLog, sizes: dict[str, int]) -> t.Callable[[str], None]:
+    def _progress(self, log: CopyLog, sizes: dict[str, int], watch: t.Callable[[str], None]) -> t.Callable[[str], None]:
         """Return what follows the lines of a copy and says now and then how far it is."""
         last = time.monotonic()
         pause, tell = (FOLLOWED_SECONDS, self.doing) if self.followed else (PROGRESS_SECONDS, self.announce)
 
         def follow(line: str) -> None:
             nonlocal last
+            watch(line)
             path = log.read(line)
             if path is not None:
                 display.vv(f"copying {path} ({size(sizes.get(path, 0))})", host=self.host)

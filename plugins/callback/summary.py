@@ -57,6 +57,30 @@ options:
     ini:
       - section: callback_nix_fleet_summary
         key: report_markdown
+  trace:
+    description:
+      - A file to write a trace of the run to, in the format that Perfetto (U(https://ui.perfetto.dev)) and Chrome read.
+        Each host is a row, and each of its stages a slice with what Nix built, fetched and copied in it.
+        C(docs/trace.md) of the collection explains it.
+      - A name that ends with V(.html) gets the timeline of O(trace_html) instead.
+      - It is written as that of O(report) is.
+    type: path
+    version_added: 0.2.0
+    env:
+      - name: NIX_FLEET_TRACE
+    ini:
+      - section: callback_nix_fleet_summary
+        key: trace
+  trace_html:
+    description:
+      - A file to write the same to as a page with a timeline, which needs nothing but a browser.
+    type: path
+    version_added: 0.2.0
+    env:
+      - name: NIX_FLEET_TRACE_HTML
+    ini:
+      - section: callback_nix_fleet_summary
+        key: trace_html
 """
 
 import datetime
@@ -67,7 +91,7 @@ from pathlib import Path
 
 from ansible.plugins.callback import CallbackBase
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.run import run_name
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.run import run_name, trace_spool
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.screen import print_lines, screen_width
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.task_events import began, ended
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.document import document
@@ -77,6 +101,11 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import re
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.run import Run
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.stages import stages
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
+from ansible_collections.nix.fleet.plugins.plugin_utils.trace import spool
+from ansible_collections.nix.fleet.plugins.plugin_utils.trace import stages as trace_stages
+from ansible_collections.nix.fleet.plugins.plugin_utils.trace.chrome import chrome_trace
+from ansible_collections.nix.fleet.plugins.plugin_utils.trace.rows import rows
+from ansible_collections.nix.fleet.plugins.plugin_utils.trace.timeline import timeline
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,6 +125,7 @@ class CallbackModule(CallbackBase):
     def __init__(self) -> None:
         super().__init__()
         self._events: list[TaskEvent] = []
+        self._ignored: list[TaskEvent] = []
         self._began = time.monotonic()
         self._started = datetime.datetime.now(datetime.timezone.utc)
         self._playbooks: list[str] = []
@@ -106,8 +136,10 @@ class CallbackModule(CallbackBase):
         if not self._playbooks:
             self._began = time.monotonic()
             self._started = datetime.datetime.now(datetime.timezone.utc)
-            for path in self._reports():
+            for path in (*self._reports(), *self._traces()):
                 self._attempt(remove_earlier, path)
+            if self._traces():
+                self._attempt(spool.begin, trace_spool())
         self._playbooks.append(Path(str(playbook._file_name)).name)
 
     def v2_playbook_on_play_start(self, play: t.Any) -> None:
@@ -124,8 +156,7 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         """Note why a task failed."""
-        if not ignore_errors:
-            self._events.append(ended(result, "failed"))
+        (self._ignored if ignore_errors else self._events).append(ended(result, "failed"))
 
     def v2_runner_on_unreachable(self, result: t.Any) -> None:
         """Note that a host could not be reached."""
@@ -160,11 +191,24 @@ class CallbackModule(CallbackBase):
             else:
                 text = json.dumps(document(run, hosts, stages(self._events)), indent=2, default=str) + "\n"
             self._attempt(write, path, text)
+        for path, is_page in self._traces().items():
+            events = sorted((*self._events, *self._ignored), key=lambda event: event.at)
+            traced = rows(trace_stages.stages(events), spool.read(trace_spool()))
+            if is_page:
+                text = timeline(run, self._began, traced)
+            else:
+                text = json.dumps(chrome_trace(run, self._began, traced), default=str) + "\n"
+            self._attempt(write, path, text)
 
     def _reports(self) -> dict[Path, bool]:
         """Return each file to write, and whether Markdown is to be in it."""
         asked = {self.get_option("report"): False, self.get_option("report_markdown"): True}
         return {Path(path): is_markdown or path.endswith(".md") for path, is_markdown in asked.items() if path}
+
+    def _traces(self) -> dict[Path, bool]:
+        """Return each file to write a trace to, and whether it is to be a page."""
+        asked = {self.get_option("trace"): False, self.get_option("trace_html"): True}
+        return {Path(path): is_page or path.endswith(".html") for path, is_page in asked.items() if path}
 
     def _attempt(self, do: t.Callable[..., None], path: Path, *arguments: str) -> None:
         # What was deployed is deployed, whether or not it can be told here.

@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from .catalogue import all_rows, chosen
 from .chart import chart
 from .ground import ROOT, Ground
 from .measure import BenchError
+from .pipelining import Traced, pipelining
 from .report import Measurement, as_json, table
 from .rounds import played
 from .verdict import verdicts
@@ -46,6 +48,7 @@ def main() -> int:
             measurements.append(Measurement(row, outcomes, tuple(verdicts(row, outcomes))))
             print("\n".join(["", *table(measurements[-1])]), flush=True)
             _write(measurements, options)
+            _draw(ground, options)
     except KeyboardInterrupt:
         print("interrupted; what was measured so far:", file=sys.stderr)
     finally:
@@ -78,6 +81,15 @@ def _write(measurements: list[Measurement], options: argparse.Namespace) -> None
     data = as_json(measurements, options.rounds, options.hosts)
     (options.output / "bench.json").write_text(json.dumps(data, indent=2) + "\n")
     (options.output / "bench.svg").write_text(chart(measurements))
+
+
+def _draw(ground: Ground, options: argparse.Namespace) -> None:
+    """Draw where the time of the runs went that have left a trace."""
+    traces = [path for path in ground.traces.values() if path.exists()]
+    for path in traces:
+        shutil.copyfile(path, options.output / path.name)
+    if traces:
+        (options.output / "pipelining.svg").write_text(pipelining([Traced.read(path) for path in traces]))
 
 
 def _say(text: str) -> None:

@@ -27,6 +27,8 @@ class Ground:
         self.work = work
         self.hosts = hosts
         self._projects: dict[str, Project] = {}
+        # The trace of the last run of each way that is to be seen in the picture.
+        self.traces: dict[str, Path] = {}
         self._changes = 0
         shutil.copytree(ROOT / "tests/lab", work / "tests/lab", ignore=shutil.ignore_patterns("__pycache__"))
         self.lab("nix")
@@ -112,6 +114,12 @@ class Ground:
         """Change what the hosts of a project are to be, such that nobody has it evaluated or built."""
         self._changes += 1
         project.change(f"{self._changes}")
+
+    def traced(self, way: str) -> dict[str, str]:
+        """Return the environment in which a run leaves its trace."""
+        path = self.traces.setdefault(way, self.work / "traces" / f"{way}.json")
+        path.parent.mkdir(exist_ok=True)
+        return {"NIX_FLEET_TRACE": str(path)}
 
     def disconnect(self) -> None:
         """End the ssh sessions that Ansible keeps, so that every way begins with none."""

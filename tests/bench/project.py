@@ -89,9 +89,9 @@ class Project:
         systems = [f".#nixosConfigurations.{name}.config.system.build.toplevel" for name in self.ground.names(hosts)]
         self.ground.output("nix", "build", "--no-link", *systems, directory=self.root)
 
-    def play(self, name: str, *arguments: str) -> Command:
+    def play(self, name: str, *arguments: str, **environment: str) -> Command:
         """Return the command that runs one of the project's playbooks."""
-        return self.command("ansible-playbook", f"{name}.yml", *arguments)
+        return self.command("ansible-playbook", f"{name}.yml", *arguments, **environment)
 
     def command(self, *argv: str, **environment: str) -> Command:
         """Return a command that runs in the project."""

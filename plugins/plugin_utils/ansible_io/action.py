@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import time
 import typing as t
 
 from ansible.errors import AnsibleConnectionFailure
@@ -17,15 +19,17 @@ from ..progress.channel import Word, say, somebody_listens
 from ..rollout.gate import hold_back
 from ..rollout.limit import most_failures
 from ..terminal import harmless
+from ..trace import spool
+from ..trace.activities import Activities
 from .bounded import QUESTION_SECONDS, bounded
 from .new_connection import new_connection
 from .plain import plain
-from .run import ledger, progress_pipe
+from .run import ledger, progress_pipe, trace_spool
 from .shell import ConnectionShell
 from .terminal import TerminalShell, wants_terminal, without_terminal
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ..transport.shell import Shell
 
@@ -157,6 +161,19 @@ class NixAction(ActionBase):
     def doing(self, text: str, *, seconds: float | None = None) -> None:
         """Say what this host does now, in a few words; in ``seconds`` it goes back by itself, unless it is confirmed."""
         say(progress_pipe(), Word(self.play_host, text, seconds))
+
+    @contextlib.contextmanager
+    def traced(self) -> Iterator[Callable[[str], None]]:
+        """Yield what each line of a Nix command's log is to be handed to as it comes, for the trace of this run."""
+        path = trace_spool()
+        if not spool.is_wanted(path):
+            yield lambda _line: None
+            return
+        activities = Activities(time.monotonic)
+        try:
+            yield activities.read
+        finally:
+            spool.note(path, self.play_host, activities.slices())
 
     def hold_back(self, max_failed: str | None) -> None:
         """Go no further when more other hosts have failed than ``max_failed`` says, or else the run."""

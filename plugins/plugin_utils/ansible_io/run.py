@@ -38,6 +38,11 @@ def progress_pipe() -> pathlib.Path:
     return run_directory() / "nix.fleet-progress"
 
 
+def trace_spool() -> pathlib.Path:
+    """Return where processes note what Nix did for their hosts, if a trace is wanted."""
+    return run_directory() / "nix.fleet-trace"
+
+
 def run_name() -> str:
     """Return the name of this run of Ansible. Whoever asks first writes it down for the others."""
     directory = run_directory()

@@ -77,7 +77,10 @@ class Built:
 
 @dataclasses.dataclass(frozen=True)
 class Build:
-    """One build to be done: what, how, and whom to tell of its progress, at most once in ``pause`` seconds."""
+    """One build to be done: what, how, and whom to tell of its progress, at most once in ``pause`` seconds.
+
+    ``watch`` is handed each line of the log, where that comes while the build goes on.
+    """
 
     installables: Sequence[str]
     settings: BuildSettings
@@ -86,13 +89,21 @@ class Build:
     timeout: float | None = None
     say: Callable[[str], None] | None = None
     pause: float = 2.0
+    watch: Callable[[str], None] | None = None
 
     def on(self, machine: Machine, *, store: str | None = None, name: str | None = None) -> Built:
         """Build by the Nix of ``machine``, in ``store`` or its own."""
         command = build(self.installables, self.settings, link=self.link, store=store, dry_run=self.dry_run)
         progress = Progress(self.say, time.monotonic, pause=self.pause)
+        watch = self.watch if isinstance(machine, Controller) else None
+
+        def read(line: str) -> None:
+            progress.read(line)
+            if watch:
+                watch(line)
+
         try:
-            completed = machine.run(command, timeout=self.timeout, on_stderr_line=progress.read)
+            completed = machine.run(command, timeout=self.timeout, on_stderr_line=read)
         except CommandTimeoutError as late:
             raise BuildError(
                 f"no end of the build after {late.seconds:g} s",

@@ -74,6 +74,7 @@ class Event:
     text: str
     raw: str
     fields: tuple[t.Any, ...]
+    parent: int
 
     @classmethod
     def parse(cls, line: str) -> Event | None:
@@ -92,9 +93,11 @@ class Event:
             id=_number(event.get("id")),
             type=_number(event.get("type")),
             level=_number(event.get("level")),
-            text=without_colour(str(event.get("msg", ""))),
+            # A message has the one, an activity the other.
+            text=without_colour(str(event.get("msg") or event.get("text") or "")),
             raw=without_colour(str(event.get("raw_msg") or "")),
             fields=tuple(fields) if isinstance(fields, list) else (),
+            parent=_number(event.get("parent")),
         )
 
 

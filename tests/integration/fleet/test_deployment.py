@@ -4,15 +4,21 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import typing as t
 
+from jsonschema import Draft7Validator
+
 from .changes import change_everything
-from .lab import HOSTS, NIXOS, on, running
+from .lab import HOSTS, NIXOS, ROOT, on, running
 
 if t.TYPE_CHECKING:
+    import pytest
+
     from .project import Project
 
+TRACE = Draft7Validator(json.loads((ROOT / "docs/schemas/trace-1.json").read_text()))
 GREETING = 'greeting = "Hello";'
 
 
@@ -130,3 +136,27 @@ def test_module_defaults_reach_every_module_by_the_group(servers: Project) -> No
     )
     run = servers.run("play.yml")
     assert "not the name of a setting: 'no/name'" in run.output
+
+
+def test_a_run_says_where_its_time_went_whatever_its_output_is(
+    servers: Project, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traces = tmp_path_factory.mktemp("traces")
+    monkeypatch.setenv("NIX_FLEET_TRACE", str(traces / "run.json"))
+    monkeypatch.setenv("NIX_FLEET_TRACE_HTML", str(traces / "run.html"))
+    monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "ansible.builtin.minimal")
+    change_everything(servers)
+    run = servers.run("deploy.yml", "-l", "vps-sg-1")
+    assert run.rc == 0, run.output
+    trace = json.loads((traces / "run.json").read_text())
+    assert [error.message for error in TRACE.iter_errors(trace)] == []
+    slices = [event for event in trace["traceEvents"] if event["ph"] == "X"]
+    stages = {
+        each["cat"]: (each["ts"], each["ts"] + each["dur"]) for each in slices if not each["cat"].startswith("nix")
+    }
+    assert {"evaluation", "build", "copy", "activation"} <= stages.keys()
+    for stage, did in (("build", "nix-build"), ("copy", "nix-copy")):
+        began, ended = stages[stage]
+        inside = [each for each in slices if each["cat"] == did and began <= each["ts"] <= ended]
+        assert any("nixos-system-vps-sg-1" in each["name"] for each in inside), slices
+    assert "nixos-system-vps-sg-1" in (traces / "run.html").read_text()

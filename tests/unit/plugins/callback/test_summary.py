@@ -6,13 +6,17 @@ from __future__ import annotations
 
 import json
 import stat
+import time
 import types
 import typing as t
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.callback import summary
 from ansible_collections.nix.fleet.plugins.callback.summary import CallbackModule
+from ansible_collections.nix.fleet.plugins.plugin_utils.trace import spool
+from ansible_collections.nix.fleet.plugins.plugin_utils.trace.slice import Slice
 
 
 class Screen:
@@ -149,3 +153,57 @@ def test_a_report_that_cannot_be_written_is_told_before_anything_is_done(
     assert printed(plugin) == [
         f"warning: the report cannot be written to {tmp_path}/no/report.json: No such file or directory"
     ]
+
+
+@pytest.fixture
+def traced(plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory that a trace and its page are asked for in."""
+    options = {"trace": str(tmp_path / "run.json"), "trace_html": str(tmp_path / "run.html"), "width": 80}
+    monkeypatch.setattr(plugin, "get_option", options.get)
+    monkeypatch.setattr(summary, "trace_spool", lambda: tmp_path / "spool")
+    return tmp_path
+
+
+def slices(trace: Path) -> list[str]:
+    return [event["name"] for event in json.loads(trace.read_text())["traceEvents"] if event["ph"] == "X"]
+
+
+def test_a_trace_has_what_the_processes_of_the_run_noted(plugin: CallbackModule, traced: Path) -> None:
+    begin(plugin)
+    build = task("nix.fleet.nix_build")
+    plugin.v2_runner_on_start(types.SimpleNamespace(get_name=lambda: "web"), build)
+    now = time.monotonic()
+    spool.note(traced / "spool", "web", [Slice("build nginx", "nix-build", now, now, {}, 1)])
+    plugin.v2_runner_on_ok(result("web", build, out_path="/nix/store/x"))
+    plugin.v2_playbook_on_stats(stats())
+    assert slices(traced / "run.json") == ["build", "build nginx"]
+    assert "build nginx" in (traced / "run.html").read_text()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in traced.iterdir()} == {0o600}
+
+
+def test_a_trace_has_the_failures_that_a_playbook_does_not_mind(plugin: CallbackModule, traced: Path) -> None:
+    begin(plugin)
+    command = task("ansible.builtin.raw")
+    command.name = "Try"
+    plugin.v2_runner_on_start(types.SimpleNamespace(get_name=lambda: "web"), command)
+    plugin.v2_runner_on_failed(result("web", command, msg="no"), ignore_errors=True)
+    plugin.v2_playbook_on_stats(stats())
+    assert slices(traced / "run.json") == ["Try"]
+
+
+def test_a_trace_with_the_ending_of_a_page_is_one(
+    plugin: CallbackModule, traced: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugin, "get_option", {"trace": str(traced / "x.html"), "width": 80}.get)
+    begin(plugin)
+    plugin.v2_playbook_on_stats(stats())
+    assert (traced / "x.html").read_text().startswith("<!doctype html>")
+
+
+def test_processes_note_nothing_where_nobody_wants_a_trace(
+    plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(summary, "trace_spool", lambda: tmp_path / "spool")
+    begin(plugin)
+    plugin.v2_playbook_on_stats(stats())
+    assert list(tmp_path.iterdir()) == []
