@@ -95,6 +95,7 @@ seealso:
 """
 
 EXAMPLES = r"""
+# fmt: yaml+jinja
 ---
 # fleet.nix.yml: nodes.nix beside this file, the flake in this directory or above.
 plugin: nix.fleet.nix_inventory

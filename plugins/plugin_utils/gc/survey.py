@@ -99,4 +99,6 @@ def _generation(line: str) -> Generation | None:
 
 def _signed(text: str | None) -> int | None:
     found = number((text or "").removeprefix("-"))
-    return -found if found is not None and (text or "").startswith("-") else found
+    if found is None:
+        return None
+    return -found if (text or "").startswith("-") else found

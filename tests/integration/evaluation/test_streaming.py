@@ -46,7 +46,8 @@ class Gate:
                 with contextlib.suppress(OSError):
                     self.wfile.write(b"text")
 
-            def log_message(self, *_arguments: object) -> None: ...
+            def log_message(self, *_arguments: object) -> None:
+                """Say nothing."""
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/text"
