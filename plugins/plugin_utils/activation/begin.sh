@@ -43,6 +43,10 @@ held() {
 }
 
 dry_run() {
+    if [ "$needs_root" = yes ] && ! root; then
+        echo 'log=what would be started, stopped and restarted is told to root alone: escalate to see it'
+        return
+    fi
     output=$(dry_activate "$(activated_path)" 2>&1)
     say exit_code $?
     printf '%s\n' "$output" | tail -n 200 | sed 's/^/log=/'
