@@ -9,11 +9,13 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
 
 from . import disk, links, power, status
 from .cache import remove_cache
 from .cgroup import running_fleets
-from .clone import this_clone
+from .clone import clone_in, this_clone
 from .enter import enter
 from .errors import LabError
 from .fleet import Fleet
@@ -23,12 +25,13 @@ from .requirements import require_machine, require_root
 from .shaping import parse_milliseconds, parse_rate
 
 _EPILOG = """\
-Hosts are given by name or pattern ('vps-*'). Everything a fleet makes is in .lab of this clone and gone after
-`lab down`, except the root file systems in ${XDG_CACHE_HOME:-~/.cache}/nix-fleet-lab (`lab down --cache`).
+Hosts are given by name or pattern ('vps-*'). Everything a fleet makes is in .lab of this clone, or of the project
+that is named, and gone after `lab down`, except the root file systems in ${XDG_CACHE_HOME:-~/.cache}/nix-fleet-lab (`lab down --cache`).
 Exit codes: 0 done; 1 failed; 2 wrong usage; 3 this machine cannot carry a fleet.
 """
 
 Arguments = argparse.Namespace
+Parsed = TypeVar("Parsed")
 
 
 def _say(text: str) -> None:
@@ -162,10 +165,17 @@ def _order(fleet: Fleet, arguments: Arguments, what: str, **details: object) -> 
         _say(f"{host.name}: {status.describe_line(now)}")
 
 
-def _argument(parse: Callable[[str], float]) -> Callable[[str], float]:
+def _directory(text: str) -> Path:
+    directory = Path(text)
+    if not directory.is_dir():
+        raise ValueError(f"{text}: no such directory")
+    return directory
+
+
+def _argument(parse: Callable[[str], Parsed]) -> Callable[[str], Parsed]:
     """A parser whose complaint argparse shows as it is."""
 
-    def checked(text: str) -> float:
+    def checked(text: str) -> Parsed:
         try:
             return parse(text)
         except ValueError as error:
@@ -180,6 +190,13 @@ def parser() -> argparse.ArgumentParser:
         description="A fleet of hosts to rehearse deployments on: real Nix, real sshd, real systemd, on this machine.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument(
+        "--project",
+        type=_argument(_directory),
+        default=this_clone().root,
+        metavar="DIRECTORY",
+        help="have a fleet for this project, with the example fleet's inventory in its .lab/fleet (default: this clone)",
     )
     commands = top.add_subparsers(metavar="COMMAND", required=True)
 
@@ -243,7 +260,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser().parse_args(arguments)
     os.umask(0o022)
     try:
-        parsed.action(Fleet(this_clone()), parsed)
+        parsed.action(Fleet(clone_in(parsed.project)), parsed)
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return error.exit_code

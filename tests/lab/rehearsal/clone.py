@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Everything that must differ between two clones of the project on one machine, derived from the clone's path."""
+"""Everything that must differ between two fleets on one machine, derived from the path of what each is for."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ from pathlib import Path
 
 from .cgroup import FLEET_PREFIX
 
+_COLLECTION = Path(__file__).resolve().parents[3]
+
 
 @dataclass(frozen=True)
 class Clone:
-    """One checkout of the project and the names it may use on this machine."""
+    """A directory with a fleet of its own and the names it may use on this machine.
+
+    A checkout of the project by default. For any other directory ``collection`` is where the example fleet comes from.
+    """
 
     root: Path
+    collection: Path | None = None
 
     @property
     def identity(self) -> str:
@@ -61,7 +67,12 @@ class Clone:
 
     @property
     def standins(self) -> Path:
-        return self.root / "tests" / "lab" / "standins"
+        return (self.collection or self.root) / "tests" / "lab" / "standins"
+
+    @property
+    def project(self) -> Path:
+        """The flake and the inventory that lead to the hosts: a checkout's own, and elsewhere a copy beside the state."""
+        return self.state / "fleet" if self.collection else self.root
 
     def host_state(self, name: str) -> Path:
         return self.state / "hosts" / name
@@ -69,7 +80,13 @@ class Clone:
 
 def this_clone() -> Clone:
     """The clone that this file belongs to."""
-    return Clone(Path(__file__).resolve().parents[3])
+    return Clone(_COLLECTION)
+
+
+def clone_in(directory: Path) -> Clone:
+    """The fleet of a directory: the clone itself, or somebody else's project."""
+    root = directory.resolve()
+    return this_clone() if root == _COLLECTION else Clone(root, _COLLECTION)
 
 
 def cache_directory() -> Path:

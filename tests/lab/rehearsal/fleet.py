@@ -20,7 +20,7 @@ from .cgroup import Cgroup, hierarchy
 from .clone import Clone
 from .errors import LabError
 from .forwarder import forward
-from .generated_inventory import remove_inventory, write_inventory
+from .generated_inventory import copy_example, remove_inventory, write_inventory
 from .hosts import NAMED_HOSTS, Host, hosts_matching
 from .keys import prepare_access, write_ssh_config
 from .rootfs import root_file_system
@@ -74,7 +74,7 @@ class Fleet:
 
     def up(self, hosts: Sequence[Host], say: Callable[[str], None]) -> None:
         """Have these hosts running and reachable, whatever was there before."""
-        with locked(self.clone.root / "tests" / "lab"):
+        with locked(self.clone.root):
             self.clone.state.mkdir(exist_ok=True)
             say(f"controller: {controller_nix.provide(self.clone)}")
             if hosts:
@@ -108,6 +108,7 @@ class Fleet:
         password = next(iter(access.values())).password
         named = [host for host in {*self.existing(), *hosts} if host in NAMED_HOSTS]
         if named:
+            copy_example(self.clone)
             write_inventory(self.clone, sorted(named, key=lambda host: host.number), password)
         for host in started:
             self.wait_until_reachable(host)
@@ -165,7 +166,7 @@ class Fleet:
 
     def down(self, hosts: Sequence[Host] | None, say: Callable[[str], None]) -> None:
         """Remove these hosts; or, with None, every trace of the fleet."""
-        with locked(self.clone.root / "tests" / "lab"):
+        with locked(self.clone.root):
             if hosts is not None:
                 for host in hosts:
                     self._remove(host)

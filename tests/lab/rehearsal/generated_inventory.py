@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The two git-ignored inventory files that are the only difference between the rehearsal fleet and a real one."""
+"""The inventory that leads to the fleet: two git-ignored files that are the only difference to a real fleet's."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
@@ -13,15 +14,17 @@ from .clone import Clone
 from .hosts import Host, Kind
 
 STAND_INS = ("nixpkgs", "nix-darwin", "home-manager", "nix-on-droid")
+# What the flake of the example fleet is made of.
+_EXAMPLE = ("inventory", "nix")
 _HEADER = "# Written by the rehearsal fleet (tests/lab); removed by `lab down`. Not for version control.\n"
 
 
 def _all_hosts_file(clone: Clone) -> Path:
-    return clone.root / "inventory" / "group_vars" / "all" / "lab.yml"
+    return clone.project / "inventory" / "group_vars" / "all" / "lab.yml"
 
 
 def _become_password_file(clone: Clone, host: Host) -> Path:
-    return clone.root / "inventory" / "host_vars" / host.name / "lab.yml"
+    return clone.project / "inventory" / "host_vars" / host.name / "lab.yml"
 
 
 def connection_variables(clone: Clone) -> dict[str, str]:
@@ -36,10 +39,26 @@ def _yaml(variables: dict[str, str], indent: str = "") -> list[str]:
     return [f"{indent}{name}: {json.dumps(value)}" for name, value in variables.items()]
 
 
+def copy_example(clone: Clone) -> None:
+    """Have the example fleet where the hosts are led to from, when that is not where the example is kept."""
+    if clone.collection is None:
+        return
+    shutil.rmtree(clone.project, ignore_errors=True)
+    clone.project.mkdir(parents=True)
+    shutil.copy(clone.collection / "flake.nix", clone.project)
+    # The collection may be a clone with a fleet of its own.
+    others = shutil.ignore_patterns("lab.yml")
+    for part in _EXAMPLE:
+        shutil.copytree(clone.collection / part, clone.project / part, ignore=others)
+
+
 def write_inventory(clone: Clone, hosts: Sequence[Host], become_password: str) -> None:
     """Write what points the example inventory at the lab."""
     inputs = {name: f"path:{clone.standins / name}" for name in STAND_INS}
     lines = [*_yaml(connection_variables(clone)), "deploy_override_inputs:", *_yaml(inputs, "  ")]
+    if clone.collection:
+        # As a path: below a repository that ignores .lab, Nix would take the plain name for a flake without its files.
+        lines += _yaml({"deploy_flake": f"path:{clone.project}"})
     _write(_all_hosts_file(clone), _HEADER + "\n".join(lines) + "\n", 0o644)
     for host in hosts:
         if host.kind is Kind.DARWIN:
