@@ -11,9 +11,7 @@ import typing as t
 import pytest
 
 from .collection import ROOT
-
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-PAGES += [page for directory in ("roles", "tests", "extensions") for page in sorted((ROOT / directory).rglob("*.md"))]
+from .commands import PAGES
 
 BLOCK = re.compile(r"^(?:```|~~~).*?^(?:```|~~~)\s*$", flags=re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(\s*(?![a-z]+:)(?P<file>[^)#\s]*)(?:#(?P<heading>[^)\s]+))?\)")
