@@ -131,6 +131,12 @@ class GarbageCollectionError(NixError):
     stage = "collection"
 
 
+class CacheError(NixError):
+    """A store that others fetch from does not have what it was to be given."""
+
+    stage = "cache"
+
+
 class SemaphoreError(NixError):
     """The server of Semaphore does not have the project as it was meant to."""
 

@@ -13,6 +13,8 @@ SLOW = (
     "hostile",
     "nix_side",
     "plugin_utils/activation/supervisor",
+    "plugin_utils/cache/test_key.py",
+    "plugin_utils/cache/test_substituters.py",
     "plugin_utils/gc/test_scripts.py",
     "plugin_utils/health/test_target.py",
     "plugin_utils/test_process.py",

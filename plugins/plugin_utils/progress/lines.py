@@ -25,6 +25,8 @@ DOING = {
     "": "beginning",
     "nix_eval": "evaluating",
     "nix_build": "building",
+    "nix_cache_push": "pushing",
+    "nix_substitute": "fetching",
     "nix_copy_closure": "copying",
     "nix_keys": "bringing keys",
     "nix_activate": "activating",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .quantities import duration, size
-from .records import COLLECTED, WOULD_COLLECT
+from .records import COLLECTED, PUSHED, WOULD_COLLECT, WOULD_PUSH
 from .view import NOTHING, View, Word
 
 if t.TYPE_CHECKING:
@@ -45,7 +45,8 @@ def _word(host: HostRecord) -> Word:
 
 
 def _notes(host: HostRecord) -> list[str]:
-    notes = [host.note] if host.note and host.outcome in ("unchanged", COLLECTED, WOULD_COLLECT) else []
+    noted = ("unchanged", COLLECTED, WOULD_COLLECT, PUSHED, WOULD_PUSH)
+    notes = [host.note] if host.note and host.outcome in noted else []
     if host.undone and host.outcome != "undone":
         notes.append("what this run did was undone")
     if host.down_seconds is not None:

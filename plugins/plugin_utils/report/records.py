@@ -22,6 +22,8 @@ AWAITING = "awaiting"
 KEYS_BROUGHT = "keys brought"
 COLLECTED = "collected"
 WOULD_COLLECT = "would collect"
+PUSHED = "pushed"
+WOULD_PUSH = "would push"
 # The stage between an activation and its confirmation.
 HEALTH = "health"
 
@@ -251,12 +253,22 @@ def _collected(record: HostRecord, event: TaskEvent) -> HostRecord:
     return dataclasses.replace(record, outcome=outcome, note=_text(event.result.get("msg")))
 
 
+def _pushed(record: HostRecord, event: TaskEvent) -> HostRecord:
+    if not event.result.get("changed") or record.outcome not in _BESIDE_PUSHING:
+        return dataclasses.replace(record, outcome=record.outcome or "unchanged")
+    outcome = WOULD_PUSH if event.check_mode else PUSHED
+    return dataclasses.replace(record, outcome=outcome, note=_text(event.result.get("msg")))
+
+
 def _inspected(record: HostRecord, event: TaskEvent) -> HostRecord:
     return dataclasses.replace(record, facts=dict(event.result))
 
 
 # What is less than that a key has changed.
 _BESIDE_KEYS = (None, "unchanged", "evaluated", "built", "copied")
+
+# What is less than that it can be fetched by others.
+_BESIDE_PUSHING = (None, "unchanged", "evaluated", "built")
 
 _READERS = {
     "nix_eval": _evaluated,
@@ -268,6 +280,7 @@ _READERS = {
     "nix_info": _inspected,
     "nix_reboot": _rebooted,
     "nix_gc": _collected,
+    "nix_cache_push": _pushed,
 }
 
 

@@ -23,6 +23,8 @@ _ACTIVATION = tuple(
 STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "nix_eval": ("evaluation", ("attr", "drv_path", "out_path", "flake_revision", "flake_dirty", "cached")),
     "nix_build": ("build", ("drv_path", "out_path", "built", "built_derivations", "fetched", "failed_derivations")),
+    "nix_cache_push": ("push", ("store", "pushed_count", "pushed_bytes")),
+    "nix_substitute": ("substitution", ("fetched_count",)),
     "nix_copy_closure": ("copy", ("copied_count", "copied_bytes")),
     "nix_keys": ("keys", ("files",)),
     "nix_activate": ("activation", _ACTIVATION),

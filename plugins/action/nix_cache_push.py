@@ -1,0 +1,135 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gives a store that others fetch from what a run built, signed; see the module's documentation."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from pathlib import Path
+
+from ..plugin_utils.ansible_io.action import NixAction
+from ..plugin_utils.ansible_io.source import absolute_path
+from ..plugin_utils.cache.lack import ASK_ANEW
+from ..plugin_utils.cache.push import NotHereError, Push, Survey
+from ..plugin_utils.cache.store import parse_store
+from ..plugin_utils.errors import CacheError
+from ..plugin_utils.nix.command import with_settings
+from ..plugin_utils.nix.machine import Controller, Machine, Remote
+from ..plugin_utils.nix.store import is_store_path
+from ..plugin_utils.process import CommandTimeoutError
+from ..plugin_utils.report.quantities import size
+from ..plugin_utils.transport.copying import CopyLog
+
+# How often is said how far a push is: where lines are printed of it, and where somebody shows it as it goes.
+PROGRESS_SECONDS = 10.0
+FOLLOWED_SECONDS = 0.2
+
+
+class ActionModule(NixAction):
+    """The action behind ``nix.fleet.nix_cache_push``."""
+
+    argument_spec: t.ClassVar[dict[str, t.Any]] = {
+        "paths": {"type": "list", "elements": "str", "required": True, "aliases": ["path"]},
+        "store": {"type": "str", "required": True, "aliases": ["to"]},
+        # The name of a file, and no secret.
+        "secret_key_file": {"type": "str", "no_log": False},
+        "nix_options": {"type": "dict", "default": {}},
+        "timeout": {"type": "int"},
+    }
+
+    def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Ask the store what it lacks, and push that."""
+        paths = list(dict.fromkeys(options["paths"]))
+        if not paths:
+            return _report(options["store"], {}, (), None, check=self.check_mode)
+        if strange := next((path for path in paths if not is_store_path(path)), None):
+            raise CacheError(
+                f"not a store path: {strange!r}",
+                advice="give paths such as /nix/store/<hash>-<name>, for example what nix_build returns",
+            )
+        key_file = options["secret_key_file"]
+        if key_file and self.on_controller:
+            key_file = str(Path(absolute_path(key_file, self._loader.get_basedir())).absolute())
+        push = Push(paths, parse_store(options["store"]), key_file, options["timeout"])
+        machine = self._machine({**ASK_ANEW, **options["nix_options"]}, options["timeout"])
+        try:
+            survey = push.survey(machine)
+            log = CopyLog()
+            if not self.check_mode:
+                push.carry_out(machine, survey, self._progress(log), log)
+        except NotHereError:
+            if not self.check_mode:
+                raise
+            # Nothing was built in a check.
+            return _report(push.store.uri, dict.fromkeys(paths, 0), (), None, check=True)
+        except CommandTimeoutError as late:
+            raise CacheError(
+                f"no end after {late.seconds:g} s",
+                command=late.argv,
+                advice="allow more seconds in timeout; what has arrived is not sent a second time",
+            ) from late
+        return self._shown(_pushed(push, survey, log, check=self.check_mode))
+
+    def _machine(self, settings: dict[str, t.Any], timeout: int | None) -> Machine:
+        if self.on_controller:
+            return Controller(with_settings(self.environment, settings))
+        return Remote(self.shell_within(timeout), settings)
+
+    def _progress(self, log: CopyLog) -> t.Callable[[str], None]:
+        """Return what follows the lines of a push and says now and then how far it is."""
+        last = time.monotonic()
+        pause, tell = (FOLLOWED_SECONDS, self.doing) if self.followed else (PROGRESS_SECONDS, self.announce)
+
+        def follow(line: str) -> None:
+            nonlocal last
+            log.read(line)
+            if time.monotonic() - last > pause:
+                last = time.monotonic()
+                tell(log.sentence.replace("copying", "pushing", 1))
+
+        return follow
+
+    def _shown(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
+        if not self.diff_mode:
+            return result
+        lines = [f"{path}\n" for path in result["pushed_paths"]]
+        lines += [f"{path} (signature)\n" for path in result["signed_paths"]]
+        return {**result, "diff": {"before": "", "after": "".join(lines), "after_header": result["store"]}}
+
+
+def _pushed(push: Push, survey: Survey, log: CopyLog, *, check: bool) -> dict[str, t.Any]:
+    """Return the result of a push that is over, or would be."""
+    # Somebody else may have pushed some of it meanwhile.
+    sent = survey.lack.missing if check else log.sent
+    sizes = {path: survey.sizes.get(path, 0) for path in sent}
+    public = survey.key.public if survey.key else None
+    return _report(push.store.uri, sizes, survey.lack.unsigned, public, check=check)
+
+
+def _report(
+    store: str, sizes: dict[str, int], signed: t.Sequence[str], public: str | None, *, check: bool
+) -> dict[str, t.Any]:
+    parts = []
+    if sizes:
+        amount = f" ({size(sum(sizes.values()))})" if any(sizes.values()) else ""
+        parts.append(f"{'would push' if check else 'pushed'} {_count(sizes)}{amount}")
+    if signed:
+        parts.append(
+            f"{'would sign' if check else 'signed'} {_count(signed)} that {'was' if len(signed) == 1 else 'were'} there"
+        )
+    return {
+        "changed": bool(sizes or signed),
+        "store": store,
+        "pushed_paths": list(sizes),
+        "pushed_count": len(sizes),
+        "pushed_bytes": sum(sizes.values()),
+        "signed_paths": list(signed),
+        "public_key": public,
+        "msg": ", ".join(parts) or "everything is there already",
+    }
+
+
+def _count(paths: t.Collection[str]) -> str:
+    return f"{len(paths)} path{'' if len(paths) == 1 else 's'}"

@@ -1,0 +1,64 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Has a machine fetch paths from a binary cache, or proves that it could; see the module's documentation."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..plugin_utils.ansible_io.action import NixAction
+from ..plugin_utils.cache.fetch import Fetch
+from ..plugin_utils.cache.lack import ASK_ANEW
+from ..plugin_utils.cache.store import parse_store
+from ..plugin_utils.errors import CacheError
+from ..plugin_utils.nix.log import NixLog
+from ..plugin_utils.nix.machine import Remote
+from ..plugin_utils.nix.roots import root_name
+from ..plugin_utils.nix.store import is_store_path
+from ..plugin_utils.transport.presence import missing_paths
+
+
+class ActionModule(NixAction):
+    """The action behind ``nix.fleet.nix_substitute``."""
+
+    argument_spec: t.ClassVar[dict[str, t.Any]] = {
+        "paths": {"type": "list", "elements": "str", "required": True, "aliases": ["path"]},
+        "store": {"type": "str", "aliases": ["from"]},
+        "nix_options": {"type": "dict", "default": {}},
+        "timeout": {"type": "int"},
+    }
+
+    def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        """See ``NixAction.perform``."""
+        paths = list(dict.fromkeys(options["paths"]))
+        for path in paths:
+            if not is_store_path(path):
+                raise CacheError(f"not a store path: {path!r}", advice="such as what nix_build returns")
+        store = parse_store(options["store"]) if options["store"] else None
+        if not paths:
+            return self._report([], proved=False)
+        protect_as = None if self.check_mode else root_name(self.play_host)
+        missing = missing_paths(self.questions, paths, protect_as=protect_as)
+        machine = Remote(self.shell_within(options["timeout"]), {**ASK_ANEW, **options["nix_options"]})
+        fetch = Fetch(paths, store, options["timeout"])
+        if store:
+            fetch.prove(machine, store)
+        log = NixLog()
+        if missing:
+            self.doing("fetching")
+            fetch.carry_out(machine, log.read, log, dry_run=self.check_mode)
+            if not self.check_mode and (left := missing_paths(self.questions, paths, protect_as=protect_as)):
+                raise CacheError(f"{left[0]} is not there, although Nix says that it was fetched", log=log.text)
+        fetched = (log.to_fetch or missing) if self.check_mode else log.fetched
+        return self._report(list(dict.fromkeys(fetched)), proved=store is not None)
+
+    def _report(self, fetched: list[str], *, proved: bool) -> dict[str, t.Any]:
+        amount = f"{len(fetched)} path{'' if len(fetched) == 1 else 's'}"
+        there = "everything is there already" + (", and the store offers it" if proved else "")
+        return {
+            "changed": bool(fetched),
+            "fetched_paths": fetched,
+            "fetched_count": len(fetched),
+            "msg": f"{'would fetch' if self.check_mode else 'fetched'} {amount}" if fetched else there,
+        }

@@ -1,0 +1,196 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""nix_cache_push gives a cache what it lacks, signed, and nothing twice; nginx, Nix and ssh are the real ones."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ..fleet.lab import home, on
+from ..secrecy.processes import Onlooker
+from .conftest import Cache, Fleet, Key, closure_of, new_closure, new_key, reached_from
+
+MODULE = "nix_cache_push"
+ON_HOST = "PATH=$PATH:/opt/nix/bin"
+
+
+def pushing(cache: Cache, path: str, key: Key | None = None) -> dict[str, t.Any]:
+    """Return the options that push a path to the cache."""
+    options = {"paths": [path], "store": cache.uri, "nix_options": {"netrc-file": str(cache.netrc)}}
+    return {**options, "secret_key_file": str(key.file)} if key else options
+
+
+def test_what_is_lacking_is_pushed_and_signed_and_a_second_time_there_is_nothing_to_do(
+    fleet: Fleet, cache: Cache, key: Key, closure: str
+) -> None:
+    would = fleet.ask("localhost", MODULE, "--check", "--diff", **pushing(cache, closure, key))
+    assert (would["changed"], set(would["pushed_paths"])) == (True, closure_of(closure)), would
+    assert f"+{closure}\n" in would["printed"]
+    assert cache.signatures() == {}
+    with Onlooker([key.secret]) as onlooker:
+        first = fleet.ask("localhost", MODULE, **pushing(cache, closure, key))
+    assert (first["changed"], set(first["pushed_paths"])) == (True, closure_of(closure)), first
+    assert first["public_key"] == key.public
+    assert cache.signatures() == {"whole": ["cache-1"], "part-0": ["cache-1"], "part-1": ["cache-1"]}
+    assert onlooker.processes
+    assert onlooker.sightings == set()
+    again = fleet.ask("localhost", MODULE, **pushing(cache, closure, key))
+    assert (again["changed"], again["msg"]) == (False, "everything is there already")
+
+
+@pytest.mark.thorough
+def test_what_the_cache_has_deleted_is_pushed_again(fleet: Fleet, cache: Cache, closure: str) -> None:
+    assert fleet.ask("localhost", MODULE, **pushing(cache, closure))["pushed_count"] == 3
+    part = next(path for path in closure_of(closure) if path != closure)
+    cache.forget(part)
+    options = pushing(cache, closure)
+    # As after the seconds for which Nix may remember what it has seen.
+    options["nix_options"]["narinfo-cache-positive-ttl"] = 0
+    assert fleet.ask("localhost", MODULE, **options)["pushed_paths"] == [part]
+
+
+@pytest.mark.thorough
+def test_what_is_there_without_a_signature_is_given_one(fleet: Fleet, cache: Cache, key: Key, closure: str) -> None:
+    fleet.ask("localhost", MODULE, **pushing(cache, closure))
+    would = fleet.ask("localhost", MODULE, "--check", **pushing(cache, closure, key))
+    signed = fleet.ask("localhost", MODULE, **pushing(cache, closure, key))
+    for result in (would, signed):
+        assert (result["changed"], result["pushed_paths"], set(result["signed_paths"])) == (
+            True,
+            [],
+            closure_of(closure),
+        )
+    assert not fleet.ask("localhost", MODULE, **pushing(cache, closure, key))["changed"]
+
+
+def test_a_builder_pushes_what_it_has_built_with_a_key_of_its_own(
+    fleet: Fleet, cache: Cache, key: Key, tmp_path: Path
+) -> None:
+    on(
+        "homelab",
+        '(umask 077; printf %s "$1" >~/cache.key; printf %s "$2" >~/.netrc)',
+        key.secret,
+        cache.netrc.read_text(),
+    )
+    built = on("homelab", f"{ON_HOST}; head -c 100 /dev/urandom >/tmp/new && nix-store --add /tmp/new")
+    options = {"paths": [built], "secret_key_file": "~/cache.key", "nix_options": {"netrc-file": "/root/.netrc"}}
+    with reached_from("homelab", cache) as store:
+        first = fleet.ask("homelab", MODULE, store=store, **options)
+        again = fleet.ask("homelab", MODULE, store=store, **options)
+    assert (first["pushed_paths"], again["changed"]) == ([built], False), first
+    assert "cache-1" in cache.signatures()["new"]
+
+
+def test_a_machine_that_asks_for_signatures_takes_what_a_key_that_it_trusts_has_signed(
+    fleet: Fleet, key: Key, closure: str
+) -> None:
+    store = "ssh-ng://workstation"
+    ssh = {"NIX_SSHOPTS": f"-F {home()}/.lab/ssh_config"}
+    unsigned = fleet.within(ssh).ask("localhost", MODULE, paths=[closure], store=store)
+    assert unsigned["failed"]
+    assert "no key it trusts has signed" in unsigned["msg"]
+    assert "secret_key_file" in unsigned["advice"]
+    on(
+        "workstation",
+        'echo "extra-trusted-public-keys = $1" >>/etc/nix/nix.conf; systemctl restart nix-daemon',
+        key.public,
+    )
+    signed = fleet.within(ssh).ask("localhost", MODULE, paths=[closure], store=store, secret_key_file=str(key.file))
+    assert signed["pushed_count"] == 3, signed
+    assert on("workstation", f"{ON_HOST}; nix-store --check-validity $1 && echo there", closure) == "there"
+
+
+@pytest.mark.thorough
+def test_the_old_ssh_protocol_says_that_it_signs_nothing_that_is_there(fleet: Fleet, key: Key, closure: str) -> None:
+    store = "ssh://homelab"
+    ssh = {"NIX_SSHOPTS": f"-F {home()}/.lab/ssh_config"}
+    assert fleet.within(ssh).ask("localhost", MODULE, paths=[closure], store=store)["pushed_count"] == 3
+    refused = fleet.within(ssh).ask("localhost", MODULE, paths=[closure], store=store, secret_key_file=str(key.file))
+    assert "3 paths without a signature of this key" in refused["msg"]
+    other = fleet.within(ssh).ask(
+        "localhost", MODULE, paths=[closure], store="ssh-ng://homelab", secret_key_file=str(key.file)
+    )
+    assert len(other["signed_paths"]) == 3, other
+
+
+@pytest.mark.thorough
+def test_a_directory_is_made_by_a_push_and_by_no_check(fleet: Fleet, key: Key, closure: str, tmp_path: Path) -> None:
+    directory = tmp_path / "a cache"
+    options = {"paths": [closure], "store": f"{directory.as_uri()}?compression=none"}
+    assert fleet.ask("localhost", MODULE, "--check", **options)["pushed_count"] == 3
+    assert not directory.exists()
+    assert fleet.ask("localhost", MODULE, **options)["pushed_count"] == 3
+    assert len([*directory.glob("*.narinfo")]) == 3
+
+
+@pytest.mark.thorough
+def test_what_a_check_has_not_built_it_would_push(fleet: Fleet, cache: Cache) -> None:
+    nowhere = f"/nix/store/{'0' * 32}-system"
+    assert fleet.ask("localhost", MODULE, "--check", **pushing(cache, nowhere))["pushed_paths"] == [nowhere]
+    assert "does not have what is to be pushed" in fleet.ask("localhost", MODULE, **pushing(cache, nowhere))["msg"]
+
+
+@pytest.mark.thorough
+def test_a_bucket_is_nixs_own_affair(fleet: Fleet, cache: Cache, closure: str) -> None:
+    # No S3 took part: nginx takes what Nix sends to one, and looks at no signature of the request.
+    store = f"s3://bucket?endpoint=127.0.0.1:{cache.port}&scheme=http&region=eu-west-1"
+    credentials = {"AWS_ACCESS_KEY_ID": "push", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_EC2_METADATA_DISABLED": "true"}
+    refused = fleet.within(credentials).ask("localhost", MODULE, paths=[closure], store=store)
+    assert "it does not permit that" in refused["msg"]
+    assert "~/.aws/credentials" in refused["advice"]
+
+
+@pytest.mark.parametrize(
+    ("change", "cause", "advice"),
+    [
+        ({"store": "http://127.0.0.1:9", "nix_options": {"download-attempts": 1}}, "it cannot be reached", "firewall"),
+        ({"nix_options": {}}, "this user cannot make one", "netrc-file"),
+        ({"secret_key_file": "readable.key"}, "everyone on the machine can read", "chmod 600"),
+        pytest.param(
+            {"secret_key_file": "broken.key"},
+            "does not hold a signing key",
+            "nix key generate-secret",
+            marks=pytest.mark.thorough,
+        ),
+    ],
+    ids=["unreachable", "no password", "readable key", "broken key"],
+)
+def test_what_is_in_the_way_is_said_with_the_next_step(
+    fleet: Fleet, cache: Cache, key: Key, change: dict[str, t.Any], cause: str, advice: str
+) -> None:
+    # As it is before anybody has pushed to it.
+    (cache.root / "nix-cache-info").unlink(missing_ok=True)
+    files = fleet.project.root
+    new_key(files / "readable.key", "cache-2").file.chmod(0o644)
+    (files / "broken.key").write_text("cache-1:garbage\n")
+    (files / "broken.key").chmod(0o600)
+    # Without what Nix remembers of the cache.
+    forgetful = fleet.within({"NIX_CACHE_HOME": str(files / "nix")})
+    result = forgetful.ask("localhost", MODULE, **{**pushing(cache, new_closure(f"{files}-{cause}"), key), **change})
+    assert (result["failed"], result["changed"], result["stage"]) == (True, False, "cache"), result
+    assert cause in result["msg"]
+    assert advice in result["advice"]
+    assert "garbage" not in str(result)
+
+
+@pytest.mark.thorough
+def test_what_is_there_is_looked_up_and_not_sent(fleet: Fleet, cache: Cache, tmp_path: Path) -> None:
+    closure = new_closure(str(tmp_path), paths=20)
+    fleet.ask("localhost", MODULE, **pushing(cache, closure))
+    requests = cache.root.parent / "requests"
+    before = len(requests.read_text().splitlines())
+    # Another user, whose Nix remembers nothing.
+    fleet.within({"NIX_CACHE_HOME": str(tmp_path / "cache")}).ask("localhost", MODULE, **pushing(cache, closure))
+    later = requests.read_text().splitlines()[before:]
+    assert [line for line in later if '"PUT' in line] == []
+    # Whether it is there, and what it is; and what the cache is.
+    assert len(later) <= 2 * len(closure_of(closure)) + 1, later
+
+
+@pytest.mark.thorough
+def test_no_output_of_nix_is_taken_for_a_path(fleet: Fleet, cache: Cache) -> None:
+    result = fleet.ask("localhost", MODULE, **pushing(cache, "--help"))
+    assert "not a store path: '--help'" in result["msg"]

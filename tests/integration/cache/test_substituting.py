@@ -1,0 +1,149 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A fleet that fetches what was built from a cache behind nginx: by role and playbook, on each kind of host."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import typing as t
+
+import pytest
+
+from ..fleet.changes import change_everything
+from ..fleet.lab import on, running
+from .conftest import Cache, Fleet, Key, closure_of, reached_from
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HOST = "vps-sg-1"
+HOSTS = (HOST, "homelab", "phone", "workstation")
+ON_HOST = "PATH=$PATH:/opt/nix/bin"
+HAS = f'{ON_HOST}; if nix-store --check-validity "$1" 2>/dev/null; then echo yes; else echo no; fi'
+
+
+@pytest.fixture(scope="module")
+def fetching(fleet: Fleet, cache: Cache, key: Key) -> Iterator[str]:
+    """Return the cache's address, as the hosts reach it; the builder has what it takes to push there."""
+    on("homelab", '(umask 077; echo "$1" >~/cache.key; echo "$2" >~/.netrc)', key.secret, cache.netrc.read_text())
+    with contextlib.ExitStack() as tunnels:
+        (address, *_others) = [tunnels.enter_context(reached_from(host, cache)) for host in HOSTS]
+        yield address
+
+
+@pytest.fixture(scope="module")
+def variables(fetching: str) -> dict[str, t.Any]:
+    """Return the variables of the playbook."""
+    return {
+        "deploy_cache_push": fetching,
+        "deploy_cache_key_file": "~/cache.key",
+        "deploy_nix_options": {"netrc-file": "/root/.netrc"},
+    }
+
+
+@pytest.mark.thorough
+def test_a_host_whose_configuration_does_not_trust_the_key_is_told_the_lines_that_it_lacks(
+    fleet: Fleet, cache: Cache, key: Key, variables: dict[str, t.Any]
+) -> None:
+    run = fleet.project.run("nix.fleet.cache", "-l", HOST, "-e", json.dumps({**variables, "cache_configure": True}))
+    assert run.hosts(failed=1) == {HOST}, run.output
+    assert "without a signature that vps-sg-1 trusts" in run.output
+    assert f'extra-trusted-public-keys = [ "{key.public}" ];' in run.output
+    assert any(name.startswith("nixos-system") for name in cache.signatures()), cache.signatures()
+
+
+def test_a_host_that_trusts_it_fetches_all_of_it_there_and_nothing_is_left_to_copy(
+    fleet: Fleet, cache: Cache, key: Key, variables: dict[str, t.Any], fetching: str
+) -> None:
+    # As its configuration would have it.
+    on(
+        HOST,
+        'printf "extra-%s\\n" "substituters = $1" "trusted-public-keys = $2" >>/etc/nix/nix.conf',
+        fetching,
+        key.public,
+    )
+    given = json.dumps({**variables, "cache_configure": True, "cache_fetch": True})
+    first = fleet.project.run("nix.fleet.cache", "-l", HOST, "-e", given)
+    assert first.rc == 0, first.output
+    assert '"GET /nar/' in (cache.root.parent / "requests").read_text()
+    again = fleet.project.run("nix.fleet.cache", "-l", HOST, "-e", given)
+    assert again.counts(HOST)["changed"] == 0, again.output
+    deployed = fleet.project.run("deploy.yml", "-l", HOST, "-v")
+    assert deployed.rc == 0, deployed.output
+    assert "everything is there already" in deployed.output
+
+
+def test_a_deployment_pushes_what_it_copies(
+    fleet: Fleet, cache: Cache, key: Key, variables: dict[str, t.Any], fetching: str
+) -> None:
+    change_everything(fleet.project)
+    before = len(cache.signatures())
+    pushing = {**variables, "deploy_substitute_on_destination": True}
+    run = fleet.project.run("deploy.yml", "-l", HOST, "-e", json.dumps(pushing))
+    assert run.rc == 0, run.output
+    system = running(HOST).system
+    assert len(cache.signatures()) > before
+    result = fleet.ask(HOST, "nix_substitute", paths=[system], store=fetching)
+    assert (result["changed"], result["failed"]) == (False, False), result
+
+
+@pytest.mark.thorough
+def test_a_phone_has_a_file_of_its_own_for_it(
+    fleet: Fleet, cache: Cache, key: Key, closure: str, fetching: str
+) -> None:
+    options = {"substituters": [fetching], "trusted_public_keys": [key.public]}
+    assert fleet.ask("phone", "nix_substituters", "--check", **options)["changed"]
+    configured = fleet.ask("phone", "nix_substituters", **options)
+    assert (configured["changed"], configured["effective"], configured["managed"]) == (True, True, None), configured
+    assert configured["file"].endswith("/.config/nix/nix.conf")
+    assert not fleet.ask("phone", "nix_substituters", **options)["changed"]
+    push = {"nix_options": {"netrc-file": str(cache.netrc)}, "secret_key_file": str(key.file)}
+    fleet.ask("localhost", "nix_cache_push", paths=[closure], store=cache.uri, **push)
+    would = fleet.ask("phone", "nix_substitute", "--check", paths=[closure])
+    assert (would["changed"], on("phone", HAS, closure)) == (True, "no"), would
+    # From its own substituters, of which there is this one.
+    fetched = fleet.ask("phone", "nix_substitute", paths=[closure])
+    assert (set(fetched["fetched_paths"]), on("phone", HAS, closure)) == (closure_of(closure), "yes"), fetched
+    assert not fleet.ask("phone", "nix_substitute", paths=[closure])["changed"]
+
+
+@pytest.mark.thorough
+def test_a_user_whom_the_daemon_does_not_trust_is_told_so(
+    fleet: Fleet, cache: Cache, key: Key, closure: str, fetching: str
+) -> None:
+    configured = fleet.ask("workstation", "nix_substituters", substituters=[fetching], trusted_public_keys=[key.public])
+    assert not configured["effective"]
+    assert "does not trust this user" in " ".join(configured["printed"].split())
+    push = {"nix_options": {"netrc-file": str(cache.netrc)}, "secret_key_file": str(key.file)}
+    fleet.ask("localhost", "nix_cache_push", paths=[closure], store=cache.uri, **push)
+    refused = fleet.ask("workstation", "nix_substitute", paths=[closure], store=fetching)
+    assert refused["failed"]
+    assert "trusted-users" in refused["advice"]
+
+
+@pytest.mark.thorough
+def test_a_path_that_the_cache_does_not_have_is_named(fleet: Fleet, closure: str, fetching: str) -> None:
+    result = fleet.ask(HOST, "nix_substitute", paths=[closure], store=fetching)
+    assert f"{fetching}, as seen from {HOST}, does not have {closure}" in result["msg"]
+    unreachable = fleet.ask(
+        HOST, "nix_substitute", paths=[closure], store="http://127.0.0.1:9", nix_options={"download-attempts": 1}
+    )
+    assert "it cannot be reached" in unreachable["msg"]
+
+
+@pytest.mark.thorough
+def test_where_nix_conf_is_the_machines_own_root_has_it_there_and_the_daemon_reads_it(fleet: Fleet, key: Key) -> None:
+    # Of a NixOS, what is left is a Linux with Nix and systemd.
+    on("homelab", "rm /etc/NIXOS")
+    options = {"substituters": ["https://cache.example.org"], "trusted_public_keys": [key.public]}
+    configured = fleet.ask("homelab", "nix_substituters", **options)
+    assert (configured["changed"], configured["file"], configured["effective"]) == (True, "/etc/nix/nix.conf", True), (
+        configured
+    )
+    assert key.public in on(
+        "homelab", f"{ON_HOST}; nix --extra-experimental-features nix-command config show trusted-public-keys"
+    )
+    removed = fleet.ask("homelab", "nix_substituters", substituters=[])
+    assert removed["changed"]
+    assert "nix.fleet" not in on("homelab", "cat /etc/nix/nix.conf")
