@@ -15,6 +15,7 @@ import typing as t
 from pathlib import Path
 
 from ..plugin_utils.ansible_io.action import NixAction, display, warnings_of
+from ..plugin_utils.ansible_io.builders import usable
 from ..plugin_utils.ansible_io.connections import opened_store
 from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, machine_of, source_of
 from ..plugin_utils.errors import BuildError
@@ -28,7 +29,7 @@ from ..plugin_utils.nix.task_evaluation import Request
 from ..plugin_utils.transport.link import LinkLostError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # Asked when Ansible loads the action, before it forks: a worker's own standard output is no terminal.
 ON_TERMINAL = sys.stdout.isatty()
@@ -44,6 +45,8 @@ class ActionModule(NixAction):
         "attr": {"type": "str"},
         "installables": {"type": "list", "elements": "str"},
         "builders": {"type": "str"},
+        "remote_builders": {"type": "list", "elements": "str", "default": []},
+        "builder_timeout": {"type": "int", "default": 5},
         "max_jobs": {"type": "str"},
         "cores": {"type": "int"},
         "keep_going": {"type": "bool", "default": False},
@@ -67,6 +70,7 @@ class ActionModule(NixAction):
             # without it nobody could say what would be copied and activated.
             dry_run=self.check_mode and self.host == self.play_host,
             timeout=options["timeout"],
+            builders=self._remote_builders(options),
             **self._told(),
         )
         try:
@@ -80,6 +84,8 @@ class ActionModule(NixAction):
             ) from lost
         except BuildError as error:
             error.host = self.play_host
+            # A builder that was left out may be what the build is missing.
+            error.details.update(_with(self._left_out, {}))
             raise
         first = built.outputs[0]
         return {
@@ -92,10 +98,30 @@ class ActionModule(NixAction):
             "fetched": len(built.fetched),
             "seconds": round(time.monotonic() - begin, 2),
             # Of its settings, a machine's Nix warns also when there is nothing to do.
-            **warnings_of(built.warnings if built.changed else ()),
+            **_with(self._left_out, warnings_of(built.warnings if built.changed else ())),
             "changed": built.changed,
             "msg": _sentence(built, dry_run=build.dry_run),
         }
+
+    def _remote_builders(self, options: dict[str, t.Any]) -> Callable[[], str | None] | None:
+        """Return what finds out which remote builders are to be used, unless that is left to Nix."""
+        named = [name for name in options["remote_builders"] if name.strip()]
+        self._left_out: tuple[str, ...] = ()
+        if not named:
+            return None
+        if options["builders"] is not None:
+            raise BuildError(
+                "builders and remote_builders are both given",
+                advice="name the builders in one of them; those in remote_builders are asked how they are",
+            )
+
+        def find() -> str | None:
+            self.doing("asking builders")
+            found = usable(self, named, max(options["builder_timeout"], 1))
+            self._left_out = found.warnings
+            return found.builders
+
+        return find
 
     def _told(self) -> dict[str, t.Any]:
         """Return whom to tell of the build's progress, and how often."""
@@ -111,7 +137,7 @@ class ActionModule(NixAction):
         if derivation is None or not _can_be_sent(derivation):
             return on_machine(build, root, self.shell)
         # A daemon that serves everyone listens to nobody's builders and settings.
-        trusted = bool(options["builders"] or options["nix_options"])
+        trusted = bool(options["builders"] or options["remote_builders"] or options["nix_options"])
         return in_store_of(self.shell, build, derivation, root, lambda: self._store(trusted=trusted))
 
     @contextlib.contextmanager
@@ -134,6 +160,11 @@ class ActionModule(NixAction):
         if isinstance(result, Failed):
             raise result.error(host=self.play_host)
         return result.drv_path
+
+
+def _with(warnings: tuple[str, ...], more: dict[str, list[str]]) -> dict[str, list[str]]:
+    every = [*warnings, *more.get("warnings", ())]
+    return {"warnings": every} if every else {}
 
 
 def _can_be_sent(derivation: str) -> bool:

@@ -38,7 +38,26 @@ options:
   builders:
     description:
       - Remote builders to use, as in C(nix.conf). The machine's own setting is the default.
+      - Nobody asks how they are. O(remote_builders) takes the place of this.
     type: str
+  remote_builders:
+    description:
+      - Remote builders to use, of which those that are down are left out with a warning. Each is the name of an inventory
+        host, a line as in C(/etc/nix/machines), or V(nix) for those of the machine's own setting, as in
+        O(nix.fleet.nix_builder_info#module:builders).
+      - They are asked when there is something to build, once a minute for all hosts that build on the same machine.
+      - Where all of them are down, everything is built on the machine itself.
+      - By default nobody is asked, and Nix uses its own setting as it is.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.2.0
+  builder_timeout:
+    description:
+      - Seconds that each of O(remote_builders) may take to let us in and answer. At least V(1).
+    type: int
+    default: 5
+    version_added: 0.2.0
   max_jobs:
     description:
       - How many derivations to build at a time on the machine itself, a number or V(auto). The machine's own setting is the
@@ -83,11 +102,12 @@ attributes:
 notes:
   - Each host's task builds for itself. Where many hosts build on one machine at the same time, Nix builds what they have in
     common once; C(throttle) on the task limits how many build at a time.
-  - O(builders) and most of O(nix_options) need a user whom the Nix daemon trusts. Where the task runs with C(become), the
+  - O(builders), O(remote_builders) and most of O(nix_options) need a user whom the Nix daemon trusts. Where the task runs with C(become), the
     module sees to that.
 seealso:
   - module: nix.fleet.nix_eval
   - module: nix.fleet.nix_copy_closure
+  - module: nix.fleet.nix_builder_info
 """
 
 EXAMPLES = r"""
@@ -114,6 +134,14 @@ EXAMPLES = r"""
 - name: Build on the target itself
   nix.fleet.nix_build:
     drv_path: "{{ evaluated.drv_path }}"
+
+- name: Build on the controller and on those builders that are there
+  nix.fleet.nix_build:
+    drv_path: "{{ evaluated.drv_path }}"
+    remote_builders:
+      - homelab - - 8 1 big-parallel
+      - ssh-ng://nix@192.0.2.9 aarch64-linux /root/.ssh/builder 4
+  delegate_to: localhost
 
 - name: Build two packages of a flake, and both even if one fails
   nix.fleet.nix_build:

@@ -79,7 +79,8 @@ class Built:
 class Build:
     """One build to be done: what, how, and whom to tell of its progress, at most once in ``pause`` seconds.
 
-    ``watch`` is handed each line of the log, where that comes while the build goes on.
+    ``watch`` is handed each line of the log, where that comes while the build goes on. ``builders`` is asked right before
+    anything is built which remote builders are to be used, if that is not left to Nix: nobody waits for them in vain.
     """
 
     installables: Sequence[str]
@@ -90,10 +91,14 @@ class Build:
     say: Callable[[str], None] | None = None
     pause: float = 2.0
     watch: Callable[[str], None] | None = None
+    builders: Callable[[], str | None] | None = None
 
     def on(self, machine: Machine, *, store: str | None = None, name: str | None = None) -> Built:
         """Build by the Nix of ``machine``, in ``store`` or its own."""
-        command = build(self.installables, self.settings, link=self.link, store=store, dry_run=self.dry_run)
+        settings = self.settings
+        if self.builders and not self.dry_run:
+            settings = dataclasses.replace(settings, builders=self.builders())
+        command = build(self.installables, settings, link=self.link, store=store, dry_run=self.dry_run)
         progress = Progress(self.say, time.monotonic, pause=self.pause)
         watch = self.watch if isinstance(machine, Controller) else None
 

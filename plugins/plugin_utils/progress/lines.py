@@ -25,6 +25,7 @@ DOING = {
     "": "beginning",
     "nix_eval": "evaluating",
     "nix_build": "building",
+    "nix_builder_info": "asking builders",
     "nix_cache_push": "pushing",
     "nix_substitute": "fetching",
     "nix_copy_closure": "copying",

@@ -1,0 +1,152 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Remote builders: those that are there build, and nobody waits for the others."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ..evaluation.project import Project
+from ..fleet.lab import home, lab, new_fleet, on
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Whoever builds it leaves its name. Nothing else can know it.
+OUTPUTS = """{
+  who = mk "who" "read name </etc/hostname; echo $name >$out";
+  other = mk "other" "read name </etc/hostname; echo $name >$out";
+}"""
+UP, FROZEN, CUT = "ssh-ng://homelab", "ssh-ng://vps-sg-1", "ssh-ng://vps-sg-2"
+BUILDERS = [f"{store} x86_64-linux - 4" for store in (UP, FROZEN, CUT)]
+
+
+class WithBuilders(Project):
+    """A project whose Nix finds the way to the rehearsal fleet's hosts."""
+
+    def environment(self) -> dict[str, str]:
+        return {**super().environment(), "NIX_SSHOPTS": f"-F {home()}/.lab/ssh_config"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _fleet() -> None:
+    new_fleet("homelab", "vps-sg-1", "vps-sg-2")
+
+
+@pytest.fixture
+def building(project: Project) -> WithBuilders:
+    made = WithBuilders(project.directory)
+    made.write_flake(OUTPUTS)
+    return made
+
+
+@contextlib.contextmanager
+def ill(*, frozen: t.Sequence[str] = (), cut: t.Sequence[str] = ()) -> Iterator[None]:
+    """Have hosts hang, and lines carry nothing."""
+    try:
+        for order, hosts in (("freeze", frozen), ("cut", cut)):
+            if hosts:
+                lab(order, *hosts)
+        yield
+    finally:
+        for order, hosts in (("thaw", frozen), ("heal", cut)):
+            if hosts:
+                lab(order, *hosts)
+
+
+def options(building: Project, attribute: str = "who", **more: t.Any) -> dict[str, t.Any]:
+    return {"flake": f"path:{building.flake}", "attr": attribute, "builder_timeout": 3, "max_jobs": "0", **more}
+
+
+def logins(host: str) -> int:
+    return sum(row["line"]["accepted"] for row in json.loads(lab("status", "--json")) if row["name"] == host)
+
+
+def built_by(result: dict[str, t.Any]) -> str:
+    return Path(result["out_path"]).read_text(encoding="utf-8").strip()
+
+
+def test_a_build_goes_on_with_the_builders_that_are_there(building: WithBuilders) -> None:
+    hosts: dict[str, dict[str, t.Any]] = {"web": {}, "db": {}}
+    with ill(frozen=["vps-sg-1"], cut=["vps-sg-2"]):
+        run = building.run("nix_build", options(building, remote_builders=BUILDERS), hosts)
+        assert run.rc == 0, run.output
+        results = list(run.results.values())
+        assert {built_by(result) for result in results} == {"homelab"}
+        expected = [f"the builder {store} is left out: it has not answered within 3 s" for store in (FROZEN, CUT)]
+        assert [result["warnings"] for result in results] == [expected, expected]
+        # What is there already is no reason to ask anybody.
+        before = logins("homelab")
+        again = building.run("nix_build", options(building, remote_builders=BUILDERS), {"web": {}})
+        assert not again.results["web"]["changed"], again.output
+        assert "warnings" not in again.results["web"]
+        assert logins("homelab") == before
+
+
+@pytest.mark.thorough
+def test_where_no_builder_is_there_the_machine_builds_itself(building: WithBuilders) -> None:
+    with ill(frozen=["vps-sg-1"]):
+        given = options(building, remote_builders=[BUILDERS[1]], max_jobs="1")
+        run = building.run("nix_build", given, {"web": {}})
+    assert run.rc == 0, run.output
+    assert built_by(run.results["web"]) != "vps-sg-1"
+    assert "vps-sg-1 is left out" in run.results["web"]["warnings"][0]
+
+
+@pytest.mark.thorough
+def test_a_build_that_lacks_a_builder_says_which_one_was_left_out(building: WithBuilders) -> None:
+    with ill(frozen=["vps-sg-1"]):
+        run = building.run("nix_build", options(building, remote_builders=[BUILDERS[1]]), {"web": {}})
+    result = run.results["web"]
+    assert result["failed"]
+    assert "vps-sg-1 is left out" in result["warnings"][0]
+
+
+@pytest.mark.thorough
+def test_the_machines_own_setting_is_asked_and_left_as_it_is_where_all_are_there(
+    building: WithBuilders, tmp_path: Path
+) -> None:
+    machines = tmp_path / "machines"
+    machines.write_text(f"{BUILDERS[0]}\n{BUILDERS[1]}\n")
+    given = {**options(building, remote_builders=["nix"]), "nix_options": {}}
+    environment = {"NIX_CONFIG": f"builders = @{machines}"}
+    with ill(frozen=["vps-sg-1"]):
+        left_out = building.run("nix_build", given, {"web": {}}, environment=environment)
+    assert built_by(left_out.results["web"]) == "homelab", left_out.output
+    assert len(left_out.results["web"]["warnings"]) == 1
+    other = {**given, "attr": "other"}
+    every = building.run("nix_build", other, {"web": {}}, environment=environment)
+    assert built_by(every.results["web"]) in ("homelab", "vps-sg-1"), every.output
+    assert "warnings" not in every.results["web"]
+
+
+@pytest.mark.thorough
+def test_an_inventory_host_builds_by_its_name_for_the_role(building: WithBuilders) -> None:
+    builder = {"ansible_host": "homelab", "ansible_user": "root", "nix_system": "x86_64-linux"}
+    variables = {
+        "deploy_flake": f"path:{building.flake}",
+        "deploy_attr": "who",
+        "deploy_remote_builders": ["builder - - 4"],
+        # What the controller's own Nix may build is nothing.
+        "deploy_nix_options": {"max-jobs": 0},
+    }
+    run = building.run_role(variables, {"builder": builder})
+    assert run.rc == 0, run.output
+    assert built_by({"out_path": run.built["builder"]}) == "homelab"
+
+
+@pytest.mark.thorough
+def test_the_state_of_each_builder_is_told(building: WithBuilders) -> None:
+    on("homelab", "id nobody >/dev/null")
+    named = [*BUILDERS, "ssh-ng://nobody@homelab x86_64-linux"]
+    with ill(frozen=["vps-sg-1"], cut=["vps-sg-2"]):
+        run = building.run("nix_builder_info", {"builders": named, "timeout": 3}, {"web": {}})
+    result = run.results["web"]
+    assert [each["state"] for each in result["builders"]] == ["up", "down", "down", "refused"], result
+    assert result["usable"] == BUILDERS[0]
+    assert (result["builders"][0]["trusted"], result["changed"]) == (True, False)
