@@ -56,6 +56,10 @@ sanity: $(TOOLS) ## ansible-test sanity
 sanity-all: sanity ## ansible-test sanity on the oldest and the newest ansible-core as well
 	@tests/run/versions tests/run/sanity
 
+.PHONY: importer
+importer: $(TOOLS) ## what Ansible Galaxy's importer finds in the collection
+	@tests/run/importer
+
 .PHONY: build
 build: $(TOOLS) ## the collection's tarball, installed elsewhere and used from there
 	@tests/run/package

@@ -13,7 +13,7 @@ from ..errors import NixError
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .http import Request, Response
+    from .http_exchange import Request, Response
 
 
 class HealthError(NixError):

@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from .check import OUTPUT_BYTES, SEARCHED_BYTES, Answer, Finding, Kind, Surroundings
-from .http import NoAnswerError, Request, Response, request_of, without_password
+from .http_exchange import NoAnswerError, Request, Response, request_of, without_password
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping

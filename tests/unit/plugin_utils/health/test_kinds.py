@@ -9,7 +9,7 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.check import Check, HealthError, Surroundings
-from ansible_collections.nix.fleet.plugins.plugin_utils.health.http import Request, Response
+from ansible_collections.nix.fleet.plugins.plugin_utils.health.http_exchange import Request, Response
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.kinds import check_options, checks_of
 
 
