@@ -37,6 +37,7 @@ let
   hiveKey =
     key:
     given {
+      name = key.name or null;
       keyFile = key.file or null;
       keyCommand = key.command or null;
       destDir = key.directory or null;

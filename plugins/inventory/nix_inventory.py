@@ -151,6 +151,7 @@ import pathlib
 import typing as t
 
 from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.inventory.data import InventoryData
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
 from ..plugin_utils.ansible_io.plain import plain
@@ -163,7 +164,6 @@ from ..plugin_utils.inventory.remembering import Memory
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ansible.inventory.data import InventoryData
     from ansible.parsing.dataloader import DataLoader
 
     from ..plugin_utils.inventory.fleet import Fleet
@@ -199,7 +199,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         super().parse(inventory, loader, path, cache)
         self._check_options(self._read_config_data(path))
         try:
-            fleet = self._load(pathlib.Path(path), cache)
+            fleet = self._read(pathlib.Path(path), cache).fleet()
         except InventoryError as error:
             self.display.vvv(str(error.details.get("trace", "")))
             raise AnsibleParserError(str(error)) from None
@@ -213,7 +213,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 f"inventory: {unknown[0]} is not an option of {self.NAME}; see `ansible-doc -t inventory {self.NAME}`"
             )
 
-    def _load(self, file: pathlib.Path, cache: bool) -> Fleet:
+    def read(self, loader: DataLoader, path: str) -> loading.Reading:
+        """Return what the options in the file at ``path`` name, without telling Ansible of it; raises ``InventoryError``."""
+        super().parse(InventoryData(), loader, path, cache=False)
+        self._check_options(self._read_config_data(path))
+        return self._read(pathlib.Path(path), cache=False)
+
+    def _read(self, file: pathlib.Path, cache: bool) -> loading.Reading:
         directory = file.parent.absolute()
         plan = loading.plan(self._plain("source"), self._plain("nodes"), self._plain("flake"), directory)
         overrides = self._plain("override_inputs") or {}
@@ -227,7 +233,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         memory = None
         if self.get_option("cache"):
             memory = Memory(self._cache, self.get_cache_key(str(file)), readable=cache)
-        return loading.fleet(plan, loading.fetch(plan, settings, memory), settings)
+        return loading.Reading(plan, settings, loading.fetch(plan, settings, memory))
 
     def _plain(self, option: str) -> t.Any:
         return plain(self.get_option(option))

@@ -43,7 +43,8 @@ options:
   activate:
     description:
       - For O(platform=custom), the program that activates the closure, as a path inside it.
-      - It runs after the profile has been set, and finds the profile's path in the environment variable E(PROFILE).
+      - It runs after the profile has been set, in the closure's directory, and finds the profile's path in the environment
+        variable E(PROFILE).
     type: str
   goal:
     description:

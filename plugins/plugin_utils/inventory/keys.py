@@ -13,6 +13,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
 TEXTS = ("file", "directory", "owner", "group", "mode", "upload_at")
+FIELDS = ("name", *TEXTS, "command", "hive")
 
 
 def named_keys(check: Check, value: t.Any) -> tuple[Mapping[str, t.Any], ...]:
@@ -30,15 +31,18 @@ def _key(check: Check, name: str, value: t.Any) -> dict[str, t.Any]:
             "content is a secret, and an inventory is read by many: name a file or a command, or keep it in a vault of"
             " group_vars (deploy_keys)"
         )
-    unknown = sorted(given.keys() - {*TEXTS, "command"})
+    unknown = sorted(given.keys() - {*FIELDS})
     if unknown:
-        raise check.failure(f"unknown field {unknown[0]}, the known ones are: {' '.join(sorted((*TEXTS, 'command')))}")
+        raise check.failure(f"unknown field {unknown[0]}, the known ones are: {' '.join(sorted(FIELDS))}")
     command = check.texts("command", given.get("command"))
+    # A text that is left in a colmena hive: where it is, as nix_keys takes it.
+    hive = check.set("hive", given.get("hive"))
     fields = {field: check.text(field, given.get(field)) for field in TEXTS}
-    if bool(command) == bool(fields["file"]):
+    if sum(map(bool, (command, fields["file"], hive))) != 1:
         raise check.failure("needs a file or a command, and not both")
     return {
-        "name": name,
+        "name": check.text("name", given.get("name")) or name,
         **{field: text for field, text in fields.items() if text is not None},
         **({"command": command} if command else {}),
+        **({"hive": hive} if hive else {}),
     }

@@ -25,6 +25,7 @@ if t.TYPE_CHECKING:
     import pathlib
     from collections.abc import Iterator
 
+    from .node import Node
     from .place import Place
     from .remembering import Memory
     from .source import Source
@@ -38,6 +39,29 @@ class Plan:
     sources: tuple[Source, ...]
     # The flake that the configurations are built of.
     flake: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """A plan that was carried out."""
+
+    plan: Plan
+    settings: Settings
+    evaluated: Evaluated
+
+    def nodes(self) -> tuple[Node, ...]:
+        """The hosts that the data describe; raises ``InventoryError`` which names the place."""
+        place = self.plan.place
+        attribute = place.attribute if isinstance(place, FlakeOutput) else None
+        origin = Origin(str(place), self.plan.flake, attribute, reading(place, self.settings))
+        with _named(origin.place):
+            return SOURCES[self.evaluated.source].nodes(self.evaluated.data, origin)
+
+    def fleet(self) -> Fleet:
+        """The fleet that these hosts are; raises ``InventoryError`` which names the place."""
+        nodes = self.nodes()
+        with _named(str(self.plan.place)):
+            return fleet_of(nodes)
 
 
 def plan(source: str, nodes: str | None, flake: str | None, directory: pathlib.Path) -> Plan:
@@ -71,14 +95,6 @@ def fetch(plan: Plan, settings: Settings, memory: Memory | None) -> Evaluated:
     if isinstance(place, NixFile) and settings.override_inputs:
         settings = dataclasses.replace(settings, override_inputs={})
     return evaluate_unless_remembered(plan.sources, place, settings, memory)
-
-
-def fleet(plan: Plan, evaluated: Evaluated, settings: Settings) -> Fleet:
-    """Return the fleet that the data describe; raises ``InventoryError`` which names the place."""
-    attribute = plan.place.attribute if isinstance(plan.place, FlakeOutput) else None
-    origin = Origin(str(plan.place), plan.flake, attribute, reading(plan.place, settings))
-    with _named(origin.place):
-        return fleet_of(SOURCES[evaluated.source].nodes(evaluated.data, origin))
 
 
 @contextlib.contextmanager

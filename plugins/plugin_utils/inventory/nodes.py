@@ -19,6 +19,9 @@ from .source import Origin, Source
 KNOWN = frozenset(
     "name address role platform system configuration hostName ips primaryIp ssh tags profiles keys".split()
 )
+# What else follows from a node, unless it says it itself, by the name of the variable. A fleet that was written down for
+# another tool may build another attribute, set another profile, or become another user than would follow here.
+SAID = frozenset(("nix_attr", "nix_profile", "ansible_become_user"))
 # A node or profile of the custom platform says these, too. On other platforms they are fields like any other.
 CUSTOM = frozenset(("attr", "activate", "profile"))
 
@@ -35,23 +38,26 @@ def nodes_of(data: t.Any, origin: Origin) -> tuple[Node, ...]:
 def _node(given: dict[str, t.Any], origin: Origin) -> Node:
     platform = given["platform"]
     custom = platform == "custom"
-    known = KNOWN | CUSTOM if custom else KNOWN
+    known = KNOWN | SAID | CUSTOM if custom else KNOWN | SAID
     check = Check(f"node {shown(given['name'])}")
+    said = {variable: check.text(variable, given.get(variable)) for variable in SAID}
+    attr = given["attr"] if custom else built_attribute(platform, given["configuration"], check)
     return Node(
         name=given["name"],
         platform=platform,
         address=given["address"],
         port=given["ssh"]["port"],
         user=given["ssh"]["user"],
-        become_user=become_user_of(platform, given["ssh"]["user"]),
+        become_user=said["ansible_become_user"] or become_user_of(platform, given["ssh"]["user"]),
         system=given["system"],
         role=given["role"],
         tags=tuple(given["tags"]),
         ips=tuple(given["ips"]),
-        configuration=given["configuration"],
+        # What is built by the name of its attribute has no configuration, as with a profile.
+        configuration=None if custom else given["configuration"],
         flake=origin.flake,
-        attr=given["attr"] if custom else built_attribute(platform, given["configuration"], check),
-        profile=given.get("profile") if custom else None,
+        attr=said["nix_attr"] or attr,
+        profile=said["nix_profile"] or (given.get("profile") if custom else None),
         activate=given["activate"] if custom else None,
         keys=named_keys(check, given.get("keys")),
         fields={field: value for field, value in given.items() if field not in known},

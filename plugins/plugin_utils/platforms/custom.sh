@@ -11,5 +11,6 @@ refusal() {
 }
 
 activate() {
-    PROFILE=$profile "$1/$program"
+    # Both as deploy-rs has it, whose users' programs are named from there.
+    (cd "$1" && PROFILE=$profile "$1/$program")
 }

@@ -18,7 +18,8 @@ from ansible_collections.nix.fleet.tests.unit.documentation.commands import PAGE
 from ..fleet.lab import HOSTS, ROOT, home, new_fleet
 
 # docs/molecule.md has a test of its own (tests/integration/molecule), since its reader has no clone.
-ELSEWHERE = {"docs/molecule.md"}
+# Those of docs/migrate are followed from the flake of another tool on (tests/integration/migrate).
+ELSEWHERE = {"docs/molecule.md", *(f"docs/migrate/{tool}.md" for tool in ("colmena", "deploy-rs", "nixos-rebuild"))}
 # The first that a new reader comes to; then those that make generations, and last who removes them.
 FIRST = ["docs/quick-start.md", "README.md"]
 LAST = ["docs/garbage-collection.md", "tests/lab/README.md"]

@@ -81,12 +81,12 @@ class Project:
         """Write the inventory file; JSON is YAML."""
         self.write("fleet.nix.yml", json.dumps({"plugin": "nix.fleet.nix_inventory", **options}))
 
-    def run(self, *arguments: str, **environment: str) -> Outcome:
-        """Run `ansible-inventory`."""
+    def run(self, *arguments: str, program: str = "ansible-inventory", **environment: str) -> Outcome:
+        """Run `ansible-inventory`, or another of Ansible's programs."""
         settings = self.directory.parent / "ansible.cfg"
         settings.write_text(SETTINGS.format(collections=ROOT / ".venv" / "collections"), encoding="utf-8")
         done = subprocess.run(
-            [str(TOOLS / "ansible-inventory"), "-i", "fleet.nix.yml", *arguments],
+            [str(TOOLS / program), "-i", "fleet.nix.yml", *arguments],
             cwd=self.directory,
             env={
                 "PATH": os.pathsep.join((str(TOOLS), str(ROOT / ".venv" / "bin"), os.environ["PATH"])),

@@ -15,7 +15,11 @@ import re
 from .collection import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-PAGES += [page for directory in ("roles", "tests", "extensions") for page in sorted((ROOT / directory).rglob("*.md"))]
+PAGES += [
+    page
+    for directory in ("docs/migrate", "roles", "tests", "extensions")
+    for page in sorted((ROOT / directory).rglob("*.md"))
+]
 
 CONSOLE = re.compile(r"^```console\n(?P<text>.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 _MARK = re.compile(r"# Not run here: (?P<reason>.*)")

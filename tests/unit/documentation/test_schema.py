@@ -36,11 +36,11 @@ BEYOND_A_SCHEMA = {
 }
 
 FIELDS = ["platform", "system", "configuration", "hostName", "ips", "primaryIp", "ssh", "tags", "profiles", "keys"]
-FIELDS += ["role", "attr", "activate", "profile", "user", "mine"]
+FIELDS += ["role", "attr", "activate", "profile", "user", "mine", "nix_attr", "nix_profile", "ansible_become_user"]
 TEXTS = st.sampled_from(["", "x", "192.0.2.1", "nixos", "darwin", "nix-darwin", "home-manager", "custom", "freebsd"])
 SIMPLE = st.one_of(st.none(), st.booleans(), st.sampled_from([0, 22, 1.5, 70000]), TEXTS, st.lists(TEXTS, max_size=2))
 SSH = st.dictionaries(st.sampled_from(["host", "port", "user", "prot"]), SIMPLE, max_size=3)
-KEY = st.dictionaries(st.sampled_from(["file", "command", "mode", "content"]), SIMPLE, max_size=3)
+KEY = st.dictionaries(st.sampled_from(["file", "command", "mode", "content", "name", "hive"]), SIMPLE, max_size=3)
 PROFILE = st.dictionaries(st.sampled_from(FIELDS), SIMPLE | st.dictionaries(TEXTS, KEY, max_size=1), max_size=5)
 NODE = st.builds(
     lambda simple, sets: {**simple, **sets},
@@ -92,8 +92,8 @@ def test_the_examples_for_editors_are_read_and_allowed() -> None:
 def test_the_schema_knows_every_field_that_the_inventory_knows() -> None:
     definitions = SCHEMA["definitions"]
     worked_out = {"name", "address"}
-    assert set(definitions["fields"]["properties"]) == (nodes.KNOWN | nodes.CUSTOM) - worked_out
-    assert set(definitions["keyFields"]["properties"]) == {*keys.TEXTS, "command"}
+    assert set(definitions["fields"]["properties"]) == (nodes.KNOWN | nodes.CUSTOM | nodes.SAID) - worked_out
+    assert set(definitions["keyFields"]["properties"]) == {*keys.FIELDS}
 
 
 @pytest.mark.parametrize("name", ["fields", "profileFields", "keyFields"])

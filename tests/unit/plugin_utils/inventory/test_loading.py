@@ -69,7 +69,7 @@ def test_nodes_in_json_need_no_flake(tmp_path: pathlib.Path) -> None:
     (tmp_path / "nodes.json").write_text('{"a": {"ips": ["192.0.2.1"]}}', encoding="utf-8")
     plan = loading.plan("auto", None, None, tmp_path)
     settings = Settings(executable="/no/nix")
-    fleet = loading.fleet(plan, loading.fetch(plan, settings, None), settings)
+    fleet = loading.Reading(plan, settings, loading.fetch(plan, settings, None)).fleet()
     assert fleet.hosts["a"]["nix_flake"] is None
 
 
@@ -90,5 +90,5 @@ def test_what_is_wrong_with_a_node_is_told_with_the_place_of_the_data(here: path
     (here / "nodes.nix").touch()
     plan = loading.plan("auto", None, None, here)
     with pytest.raises(InventoryError) as raised:
-        loading.fleet(plan, Evaluated("nodes", {"a": {}}), Settings())
+        loading.Reading(plan, Settings(), Evaluated("nodes", {"a": {}})).fleet()
     assert raised.value.cause.startswith(f"{here}/nodes.nix: node a: has no address")

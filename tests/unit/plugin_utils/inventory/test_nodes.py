@@ -43,6 +43,7 @@ def test_a_custom_node_says_itself_what_is_built_and_run() -> None:
     given = {"platform": "custom", "attr": "packages.x.router", "activate": "bin/go", "profile": "/p", "own": 1}
     host = hosts({"router": {"ips": ["192.0.2.1"], **given}})["router"]
     assert (host.attr, host.activate, host.profile) == ("packages.x.router", "bin/go", "/p")
+    assert host.configuration is None
     assert host.fields == {"own": 1}
 
 
@@ -50,6 +51,21 @@ def test_on_other_platforms_the_words_of_the_custom_one_are_the_users() -> None:
     host = hosts({"a": {"ips": ["192.0.2.1"], "profile": "slim", "attr": 7}})["a"]
     assert host.fields == {"profile": "slim", "attr": 7}
     assert host.profile is None
+
+
+def test_what_does_not_follow_from_a_node_it_says_by_the_name_of_the_variable() -> None:
+    said = {"nix_attr": "colmenaHive.nodes.a", "nix_profile": "/p", "ansible_become_user": "root"}
+    host = hosts({"a": {"ips": ["192.0.2.1"], **said}})["a"]
+    assert (host.attr, host.profile, host.become_user) == ("colmenaHive.nodes.a", "/p", "root")
+    assert host.fields == {}
+    with pytest.raises(InventoryError, match="nix_attr must be a string"):
+        hosts({"a": {"ips": ["192.0.2.1"], "nix_attr": 1}})
+
+
+def test_a_key_may_be_a_text_in_a_hive_and_its_file_have_another_name() -> None:
+    hive = {"flake": "/etc/fleet", "node": "a", "key": "token"}
+    node = hosts({"a": {"ips": ["192.0.2.1"], "keys": {"0-x": {"name": "x", "hive": hive}}}})["a"]
+    assert node.keys == ({"name": "x", "hive": hive},)
 
 
 def test_a_further_profile_is_a_host_of_its_own_on_the_same_connection() -> None:

@@ -1,0 +1,99 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Write a fleet of any source down as a nodes.nix."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import tempfile
+import typing as t
+
+from ansible.errors import AnsibleError
+from ansible.plugins.loader import inventory_loader
+
+from ..plugin_utils.ansible_io.action import NixAction
+from ..plugin_utils.errors import InventoryError
+from ..plugin_utils.inventory.importing import prepared_import
+
+PLUGIN = "nix.fleet.nix_inventory"
+
+
+class ActionModule(NixAction):
+    """See the documentation of the module of the same name."""
+
+    argument_spec: t.ClassVar[dict[str, t.Any]] = {
+        "inventory": {"type": "path", "required": True},
+        "path": {"type": "path"},
+        "overwrite": {"type": "bool", "default": False},
+    }
+
+    def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        """See ``NixAction.perform``."""
+        inventory = pathlib.Path(options["inventory"]).absolute()
+        file = inventory.parent / (options["path"] or "nodes.nix")
+        plugin = inventory_loader.get(PLUGIN)
+        if not plugin.verify_file(str(inventory)):
+            raise InventoryError(
+                f"{inventory} is no inventory file of {PLUGIN}",
+                advice="name a file that is there and ends in .nix.yml (import_inventory)",
+            )
+        try:
+            read = plugin.read(self._loader, str(inventory))
+        except InventoryError:
+            raise
+        except AnsibleError as error:
+            raise InventoryError(f"{inventory} cannot be used: {error}", advice="correct its options") from None
+        wanted = prepared_import(read, file, overwrite=options["overwrite"])
+        if wanted.needed and not self.check_mode:
+            _replace(file, wanted.text)
+        result = {
+            "changed": wanted.needed,
+            "path": str(file),
+            "source": read.evaluated.source,
+            "hosts": wanted.hosts,
+            "msg": _sentence(wanted.hosts, file, wanted.needed, self.check_mode),
+        }
+        if self.diff_mode and wanted.needed:
+            result["diff"] = {
+                "before_header": str(file),
+                "after_header": str(file),
+                "before": wanted.present or "",
+                "after": wanted.text,
+            }
+        return result
+
+
+def _replace(file: pathlib.Path, text: str) -> None:
+    """Put a whole new file in place of ``file``, with the permissions of the old one or those of any new file."""
+    try:
+        descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+        temporary = pathlib.Path(name)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                stream.write(text)
+                os.fchmod(stream.fileno(), _mode(file))
+            temporary.replace(file)
+        except BaseException:
+            temporary.unlink()
+            raise
+    except OSError as error:
+        raise InventoryError(
+            f"{file} cannot be written: {error.strerror}", advice="see who may write to its directory"
+        ) from error
+
+
+def _mode(file: pathlib.Path) -> int:
+    if file.exists():
+        return file.stat().st_mode & 0o7777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _sentence(hosts: int, file: pathlib.Path, needed: bool, check: bool) -> str:
+    count = f"{hosts} host{'' if hosts == 1 else 's'}"
+    if not needed:
+        return f"{file} describes the same {count} already"
+    return f"{file} {'would describe' if check else 'describes'} {count} now"

@@ -1,0 +1,140 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A fleet of any source, written down as a nodes.nix by the real Ansible, is the same fleet."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+
+from .project import FLEETS, Outcome, Project, nixpkgs
+from .test_sources import unmarked
+
+if t.TYPE_CHECKING:
+    import pathlib
+
+
+def imported(project: Project, *arguments: str) -> Outcome:
+    """Run the playbook on the project's inventory."""
+    return project.run("nix.fleet.import", *arguments, program="ansible-playbook")
+
+
+def told(project: Project) -> dict[str, t.Any]:
+    """Return what Ansible knows of the fleet, but for the source's own words."""
+    listed = unmarked(project.load())
+    for variables in listed["_meta"]["hostvars"].values():
+        del variables["nix_node"]
+    for group in listed.values():
+        for members in (group.get("hosts"), group.get("children")):
+            if members:
+                members.sort()
+    return t.cast("dict[str, t.Any]", listed)
+
+
+def colmena(project: Project, directory: pathlib.Path) -> dict[str, t.Any]:
+    project.take("colmena")
+    return {"override_inputs": {"nixpkgs": nixpkgs(directory), "colmena": f"path:{FLEETS / 'makehive'}"}}
+
+
+def hive(project: Project, _directory: pathlib.Path) -> dict[str, t.Any]:
+    project.take("hive")
+    nixpkgs(project.directory)
+    return {"source": "colmena", "nodes": "hive.nix"}
+
+
+def deploy_rs(project: Project, _directory: pathlib.Path) -> dict[str, t.Any]:
+    project.take("deploy-rs")
+    return {"override_inputs": dict.fromkeys(("nixpkgs", "deploy-rs"), f"path:{FLEETS / 'empty'}")}
+
+
+def configurations(project: Project, _directory: pathlib.Path) -> dict[str, t.Any]:
+    project.take("configurations")
+    return {}
+
+
+def nodes(project: Project, _directory: pathlib.Path) -> dict[str, t.Any]:
+    project.take("nodes")
+    (project.directory / "nodes.nix").rename(project.directory / "fleet.nix")
+    flake = project.directory / "flake.nix"
+    flake.write_text(flake.read_text().replace("nodes.nix", "fleet.nix"))
+    return {}
+
+
+def in_json(project: Project, _directory: pathlib.Path) -> dict[str, t.Any]:
+    data = {"roles": {"web": {"system": "x86_64-linux", "targets": {"a": {"ips": ["192.0.2.1"], "with-dash": 0.5}}}}}
+    project.write("fleet.json", json.dumps(data))
+    return {"nodes": "fleet.json"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(colmena, id="colmena", marks=pytest.mark.thorough),
+        pytest.param(deploy_rs, id="deploy-rs", marks=pytest.mark.thorough),
+        pytest.param(in_json, id="json", marks=pytest.mark.thorough),
+        pytest.param(hive, id="hive", marks=pytest.mark.thorough),
+        pytest.param(configurations, id="configurations", marks=pytest.mark.thorough),
+        pytest.param(nodes, id="nodes", marks=pytest.mark.thorough),
+    ],
+)
+def test_the_written_file_gives_the_same_hosts_groups_and_variables(
+    project: Project, tmp_path: pathlib.Path, source: t.Callable[[Project, pathlib.Path], dict[str, t.Any]]
+) -> None:
+    options = source(project, tmp_path)
+    project.options(**options)
+    before = told(project)
+    outcome = imported(project)
+    assert outcome.rc == 0, outcome.stdout + outcome.stderr
+    assert "changed=1 " in outcome.stdout
+    project.options(nodes="nodes.nix", override_inputs=options.get("override_inputs", {}))
+    assert told(project) == before
+
+
+def test_it_is_written_once_and_no_other_fleet_is_overwritten_without_being_told(project: Project) -> None:
+    project.take("configurations")
+    project.options(source="configurations")
+    file = project.directory / "nodes.nix"
+
+    checked = imported(project, "--check", "--diff")
+    assert checked.rc == 0, checked.stderr
+    assert "changed=1 " in checked.stdout
+    assert '+        host = "db.example.net";' in checked.stdout
+    assert not file.exists()
+
+    assert "changed=1 " in imported(project).stdout
+    written = file.read_text()
+    assert "changed=0 " in imported(project).stdout
+    # In other words it is the same fleet.
+    file.write_text("# mine\n" + written.replace("  ", " "))
+    assert "changed=0 " in imported(project).stdout
+
+    file.write_text(written.replace('"db.example.net"', '"db.example.org"', 1))
+    mine = file.read_text()
+    refused = imported(project, "--diff")
+    assert refused.rc != 0
+    assert "describes another fleet" in refused.stdout
+    assert "ansible_host is" in refused.stdout or "is missing" in refused.stdout
+    assert "import_overwrite" in refused.stdout
+    assert file.read_text() == mine
+
+    assert "changed=1 " in imported(project, "-e", "import_overwrite=true").stdout
+    assert file.read_text() == written
+
+
+def test_a_fleet_that_is_a_nodes_file_already_is_left_alone(project: Project) -> None:
+    project.take("nodes")
+    project.options()
+    before = (project.directory / "nodes.nix").read_text()
+    outcome = imported(project)
+    assert "changed=0 " in outcome.stdout, outcome.stdout + outcome.stderr
+    assert (project.directory / "nodes.nix").read_text() == before
+
+
+def test_what_cannot_be_read_is_told_and_nothing_is_written(project: Project) -> None:
+    project.options(flake="path:/nowhere")
+    outcome = imported(project)
+    assert outcome.rc != 0
+    assert "Traceback" not in outcome.stdout + outcome.stderr
+    assert not (project.directory / "nodes.nix").exists()
