@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import pathlib
 import typing as t
 
 from ansible.errors import AnsibleError
 
 from ..plugin_utils.ansible_io.action import NixAction
+from ..plugin_utils.ansible_io.own_files import place_of
 from ..plugin_utils.errors import InventoryError, KeysError
 from ..plugin_utils.inventory.reading import text_in_hive
 from ..plugin_utils.keys.answer import parse_answer
@@ -123,22 +123,12 @@ class ActionModule(NixAction):
     def _content_of_file(self, name: str, file: str) -> bytes:
         try:
             # In memory: `get_real_file` would write what it decrypts to a disk.
-            return bytes(self._loader._get_file_contents(self._place_of(file))[0])
+            return bytes(self._loader._get_file_contents(place_of(self, file))[0])
         except (AnsibleError, OSError) as error:
             raise KeysError(
                 f"key {name}: {file} cannot be read on the controller: {error}",
                 advice="name it from the root, or from where Ansible is started; for a vault give --vault-id",
             ) from error
-
-    def _place_of(self, file: str) -> str:
-        try:
-            return str(self._find_needle("files", file))
-        except AnsibleError:
-            # A playbook of a collection is not where its user's files are.
-            here = pathlib.Path.cwd() / file
-            if here.is_file():
-                return str(here)
-            raise
 
     def _content_in_hive(self, name: str, hive: dict[str, t.Any]) -> bytes:
         if bool(hive["flake"]) == bool(hive["file"]):

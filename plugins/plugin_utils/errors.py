@@ -113,6 +113,12 @@ class KeysError(NixError):
     stage = "keys"
 
 
+class RuntimeDataError(NixError):
+    """The target's service does not have the data that it was to be given."""
+
+    stage = "data"
+
+
 class HeldBackError(NixError):
     """The host was not to be begun with any more, since too many others have failed."""
 

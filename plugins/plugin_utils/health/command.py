@@ -62,7 +62,7 @@ class CommandNotRun:
 
 
 def _of(options: Mapping[str, t.Any], surroundings: Surroundings) -> CommandCheck | CommandNotRun:
-    argv = _words(options["command"])
+    argv = words_of(options["command"])
     name = options["name"] or f"command {shortened(_shown(options['command']))}"
     if surroundings.check_mode:
         return CommandNotRun(name, options["timeout"])
@@ -75,7 +75,8 @@ def _of(options: Mapping[str, t.Any], surroundings: Surroundings) -> CommandChec
     return CommandCheck(name, options["timeout"], argv, codes, options["contains"])
 
 
-def _words(command: t.Any) -> tuple[str, ...]:
+def words_of(command: t.Any) -> tuple[str, ...]:
+    """Return the words of a command that is said as a line for sh, or as a list; raises ``ValueError``."""
     if isinstance(command, str):
         words: tuple[str, ...] = ("sh", "-c", command) if command.strip() else ()
     elif isinstance(command, list) and all(type(word) in (str, int, float) for word in command):

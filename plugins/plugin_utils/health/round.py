@@ -12,7 +12,7 @@ import shlex
 import threading
 import typing as t
 
-from ..activation.program import part
+from ..activation.program import part as activation_part
 from .check import Answer, Finding
 
 if t.TYPE_CHECKING:
@@ -90,7 +90,7 @@ def script(checks: Sequence[CheckOnTarget], mark: str) -> str:
     """
     files = ["limited", *sorted({check.script for check in checks}), "round"]
     calls = [f"limit={check.output_bytes} check {shlex.join(check.call())}" for check in checks]
-    return "\n".join([part("descendants"), *map(_file, files), f"mark={shlex.quote(mark)}", *calls, ""])
+    return "\n".join([activation_part("descendants"), *map(part, files), f"mark={shlex.quote(mark)}", *calls, ""])
 
 
 def answers_of(text: str, mark: str) -> list[Answer]:
@@ -102,5 +102,6 @@ def answers_of(text: str, mark: str) -> list[Answer]:
     ]
 
 
-def _file(name: str) -> str:
+def part(name: str) -> str:
+    """Return the shell functions of the file ``name``."""
     return pathlib.Path(__file__).with_name(f"{name}.sh").read_text(encoding="utf-8")

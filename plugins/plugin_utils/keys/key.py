@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import re
-import stat
 import typing as t
 
 from ..errors import KeysError
+from ..files.attributes import NAME_BYTES, is_absolute, is_account, is_mode, is_name, letters
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,10 +18,6 @@ if t.TYPE_CHECKING:
 BEFORE = "pre-activation"
 WHEN = (BEFORE, "post-activation")
 MODE = "0400"
-# A file's name has at most 255 bytes, and while it is written it is longer by an ending.
-NAME_BYTES = 200
-_ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.@-]{0,254}\$?|[0-9]{1,10}")
-_MODE = re.compile("0?[0-7]{3}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,13 +36,13 @@ class Key:
     @property
     def letters(self) -> str:
         """The mode as `ls` writes it."""
-        return stat.filemode(stat.S_IFREG | int(self.mode, 8))
+        return letters(self.mode)
 
 
 def key_of(options: dict[str, t.Any], directory: str | None) -> Key:
     """Return the key that the options describe; ``directory`` is where keys go that name none."""
     name = options["name"]
-    if not name.isprintable() or "/" in name or name.startswith((".", "-")) or not name.strip():
+    if not is_name(name):
         raise KeysError(
             f"{name!r} is no name for a key",
             advice="it becomes the name of a file: no slash, no control character, and no dot or dash at its beginning",
@@ -55,7 +50,7 @@ def key_of(options: dict[str, t.Any], directory: str | None) -> Key:
     if len(name.encode()) > NAME_BYTES:
         raise KeysError(f"the name of key {name[:40]}… is too long", advice=f"{NAME_BYTES} bytes are the limit")
     for field in ("owner", "group"):
-        if options[field] is not None and not _ACCOUNT.fullmatch(options[field]):
+        if options[field] is not None and not is_account(options[field]):
             raise KeysError(
                 f"key {name}: {options[field]!r} is no name for its {field}", advice="name it, or its number"
             )
@@ -74,12 +69,11 @@ def checked_directory(path: str | None) -> str | None:
     """Return the directory ``path`` if it is one that says where it is by itself."""
     if path is None:
         return None
-    plain = path.rstrip("/")
-    if not plain.startswith("/") or not path.isprintable() or {"", ".", ".."} & set(plain.split("/")[1:]):
+    if not is_absolute(path):
         raise KeysError(
             f"{path!r} is no directory for keys", advice="give an absolute path without any .. in it, such as /run/keys"
         )
-    return plain
+    return path.rstrip("/")
 
 
 def refuse_two_of_one_name(keys: Sequence[Key]) -> None:
@@ -95,7 +89,6 @@ def refuse_two_of_one_name(keys: Sequence[Key]) -> None:
 def _mode(name: str, given: t.Any) -> str:
     if given is None:
         return MODE
-    # YAML reads 0400 without quotes as 256, and 400 as 400: nobody can tell which was meant.
-    if not isinstance(given, str) or not _MODE.fullmatch(given):
+    if not is_mode(given):
         raise KeysError(f"key {name}: {given!r} is no mode for a file", advice="write it in quotes, such as '0440'")
-    return given
+    return str(given)

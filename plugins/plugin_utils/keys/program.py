@@ -9,13 +9,12 @@ import pathlib
 import shlex
 import typing as t
 
+from ..files.script import FUNCTIONS, PRINTF_IS_ITS_OWN, content_function
+
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .key import Key
-
-# How much of a secret goes into one line.
-LINE_BYTES = 1024
 
 
 def keys_script(
@@ -31,11 +30,8 @@ def keys_script(
     ``contents`` has what each holds that is not to be absent. ``exclusive`` names directories, and the only files that
     may stay in each. What the script answers is read by ``parse_answer``.
     """
-    lines = [part("keys"), part("directory"), part("memory"), f"check={int(check)}", f"allow_disk={int(allow_disk)}"]
-    lines += [
-        # Some shells have no printf of their own, and to a program of that name the secret would be an argument.
-        'case $(command -v printf) in /*) refuse "this machine\'s sh has no printf" "use a login with another sh" ;; esac'
-    ]
+    lines = [FUNCTIONS, *map(part, ("keys", "directory", "memory"))]
+    lines += [f"check={int(check)}", f"allow_disk={int(allow_disk)}", PRINTF_IS_ITS_OWN]
     for directory in dict.fromkeys([*(key.directory for key in keys), *exclusive]):
         lines.append(f"enter {shlex.quote(directory or '')}")
         for number, key in enumerate(keys):
@@ -56,13 +52,3 @@ def _lines(number: int, key: Key, contents: Mapping[Key, bytes]) -> list[str]:
         return [shlex.join(["discard", str(number), key.name])]
     arguments = [str(number), key.name, key.owner or "", key.group or "", key.mode, key.letters]
     return [content_function(number, contents[key]), shlex.join(["bring", *arguments])]
-
-
-def content_function(number: int, content: bytes) -> str:
-    """Return the shell function ``content_<number>`` that writes ``content``, whatever bytes it is made of.
-
-    Every POSIX printf knows octal numbers; what decodes base64, and how it is called, differs from system to system.
-    """
-    chunks = [content[start : start + LINE_BYTES] for start in range(0, len(content), LINE_BYTES)]
-    writes = [f"printf '{''.join(f'{chr(92)}{byte:03o}' for byte in chunk)}'" for chunk in chunks]
-    return "\n".join([f"content_{number}() {{", " &&\n".join(writes) or ":", "}"])

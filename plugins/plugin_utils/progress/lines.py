@@ -35,6 +35,7 @@ DOING = {
     "nix_confirm": "confirming",
     "nix_reboot": "rebooting",
     "nix_gc": "collecting garbage",
+    "nix_runtime_data": "giving a service its data",
     "nix_rollout": "waiting for its turn",
     "nix_info": "telling what it runs",
 }

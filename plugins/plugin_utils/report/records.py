@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from .events import TaskEvent
 
@@ -20,6 +21,7 @@ FAILURES = (ROLLED_BACK, "rollback failed", "refused", "held back")
 # The outcome that is none yet, and cannot be the last one.
 AWAITING = "awaiting"
 KEYS_BROUGHT = "keys brought"
+DATA_GIVEN = "data given"
 COLLECTED = "collected"
 WOULD_COLLECT = "would collect"
 PUSHED = "pushed"
@@ -173,12 +175,13 @@ def _copied(record: HostRecord, event: TaskEvent) -> HostRecord:
     return dataclasses.replace(record, copied_bytes=_copied_in_all(record, event) or 0, outcome="copied")
 
 
-def _keys_brought(record: HostRecord, event: TaskEvent) -> HostRecord:
+def _files_brought(record: HostRecord, event: TaskEvent, brought: str) -> HostRecord:
     if not event.result.get("changed"):
         return dataclasses.replace(record, outcome=record.outcome or "unchanged")
-    brought = "would change" if event.check_mode else KEYS_BROUGHT
     # Of a deployment that does more, the rest is what matters.
-    return dataclasses.replace(record, outcome=brought if record.outcome in _BESIDE_KEYS else record.outcome)
+    if record.outcome not in _BESIDE_KEYS:
+        return record
+    return dataclasses.replace(record, outcome="would change" if event.check_mode else brought)
 
 
 def _activated(record: HostRecord, event: TaskEvent) -> HostRecord:
@@ -270,11 +273,12 @@ _BESIDE_KEYS = (None, "unchanged", "evaluated", "built", "copied")
 # What is less than that it can be fetched by others.
 _BESIDE_PUSHING = (None, "unchanged", "evaluated", "built")
 
-_READERS = {
+_READERS: dict[str, Callable[[HostRecord, TaskEvent], HostRecord]] = {
     "nix_eval": _evaluated,
     "nix_build": _built,
     "nix_copy_closure": _copied,
-    "nix_keys": _keys_brought,
+    "nix_keys": functools.partial(_files_brought, brought=KEYS_BROUGHT),
+    "nix_runtime_data": functools.partial(_files_brought, brought=DATA_GIVEN),
     "nix_activate": _activated,
     "nix_confirm": _activated,
     "nix_info": _inspected,

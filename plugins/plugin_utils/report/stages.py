@@ -37,6 +37,7 @@ STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
             "deleted_generations deleted_paths freed_bytes optimised_bytes removed_roots boot_entries_refreshed".split()
         ),
     ),
+    "nix_runtime_data": ("data", ("files", "recovered", "reloaded", "restored")),
     "nix_rollout": ("rollout", ("standing", "failures", "stopped")),
     "nix_info": (
         "status",

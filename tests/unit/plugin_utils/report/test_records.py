@@ -294,6 +294,7 @@ def test_a_host_that_did_not_stay_healthy_and_did_not_go_back_is_not_rolled_back
 
 def test_keys_that_were_brought_are_what_a_run_of_nothing_else_did() -> None:
     assert only(event("nix_keys", changed=True)).outcome == "keys brought"
+    assert only(event("nix_runtime_data", changed=True)).outcome == "data given"
     assert only(event("nix_keys", changed=False)).outcome == "unchanged"
     assert only(TaskEvent("web", "nix_keys", "ok", 0.0, {"changed": True}, check_mode=True)).outcome == "would change"
 

@@ -1,0 +1,186 @@
+# shellcheck shell=sh
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Puts files in place, has a service take them, and puts the old ones back where that does no good.
+#
+# A new file is beside the old one until all of them are valid. The old one stays beside the new until the service is well:
+# `.NAME.nix.fleet-old`, or `.NAME.nix.fleet-none` where there was none. Whoever finds one of these at the beginning knows
+# that a run was interrupted, and that nobody has seen whether its files are any good.
+# shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
+
+apply() { # the numbers of the files; see program.py for what else is defined
+    numbers=$*
+    changed=''
+    recovered=no
+    locked=''
+    # What is begun is brought to its end when nobody listens any more. A handler and not `ignore`, which a daemon that is
+    # started on the way would inherit.
+    trap : HUP INT PIPE TERM
+    trap 'each unstage "$locked"' EXIT
+    [ "$check" = 1 ] || each lock "$numbers"
+    each recover "$numbers"
+    each survey "$numbers"
+    [ -n "$changed" ] || [ "$recovered" = yes ] || return 0
+    [ "$check" = 0 ] || return 0
+    each prepare "$changed"
+    ended=''
+    each swap "$changed"
+    if ! attempt try_whole; then
+        give_up 'the new files are not valid' no
+    elif ! attempt reload; then
+        give_up 'the service did not take the new files' yes
+    elif ! well; then
+        give_up 'the service is not well with the new files' yes
+    fi
+    each forget "$changed"
+    say reloaded yes
+}
+
+each() { # call $1 for each of the numbers $2: number, directory, name, owner, group, mode, letters, absent, secret
+    for number in $2; do
+        "file_$number" "$1"
+    done
+}
+
+lock() { # see that nobody else is about to replace a file
+    nearest_to "$2"
+    there 022
+    holder=$(readlink "./.$3.nix.fleet-lock" 2>/dev/null)
+    if [ -n "$holder" ] && kill -0 "$holder" 2>/dev/null; then
+        refuse "$2/$3 is being replaced by another run (process $holder)" 'run again when it has ended'
+    fi
+    # Of a run that is no more; who is first has it.
+    [ -z "$holder" ] || rm -f "./.$3.nix.fleet-lock"
+    ln -s "$$" "./.$3.nix.fleet-lock" || refuse "$2/$3 could not be locked" 'see whether another run has begun just now'
+    locked="$locked $1"
+}
+
+recover() { # undo what an interrupted run has left
+    nearest_to "$2"
+    [ "$missing" = no ] || return 0
+    [ -e "./.$3.nix.fleet-old" ] || [ -e "./.$3.nix.fleet-none" ] || return 0
+    recovered=yes
+    say recovered "$1"
+    [ "$check" = 1 ] || restore "$@" || refuse "$2/$3 could not be returned to what it was before a run that was interrupted" \
+        "see $2/.$3.nix.fleet-old"
+}
+
+survey() { # see in what a file is not as it should be
+    nearest_to "$2"
+    there 022
+    say file "$1 $2/$3"
+    [ ! -d "./$3" ] || [ -L "./$3" ] || refuse "$2/$3 is a directory" 'remove it, or give the file another name'
+    if [ "$8" = yes ]; then
+        [ "$missing" = no ] && { [ -e "./$3" ] || [ -L "./$3" ]; } || return 0
+        changes=removed
+    else
+        accounts "$@"
+        changes=$(changes_of "$1" "$3" "$7") || refuse "$2/$3 cannot be compared" 'see that cmp is on the PATH'
+        [ -n "$changes" ] || return 0
+        may_give "$3"
+        say after "$1 $7 $uid $gid"
+    fi
+    say changed "$1 $(printf '%s' "$changes" | tr '\n' ' ')"
+    changed="$changed $1"
+    if [ "$missing" = no ] && [ -f "./$3" ] && [ ! -L "./$3" ]; then
+        say before "$1 $(standing "./$3")"
+        [ "$9" = yes ] || [ "$diff" = 0 ] || show "$1" "$3"
+    fi
+}
+
+accounts() {
+    uid=$(user_id "$4") || refuse "$2/$3: there is no user $4 on this machine" 'correct the name, or deploy the user first'
+    gid=$(group_id "$5") || refuse "$2/$3: there is no group $5 on this machine" 'correct the name, or deploy the group first'
+}
+
+show() { # what file $2 holds, for eyes: as octal numbers, which every od knows
+    [ "$(wc -c <"./$2")" -le "$shown_bytes" ] || return 0
+    od -A n -t o1 -v "./$2" 2>/dev/null | sed "s/^/old=$1 /"
+}
+
+prepare() { # write a new file beside the old one, and see that it is valid
+    [ "$8" = no ] || return 0
+    stand_in "$2"
+    accounts "$@"
+    stage "$1" "$3" "$6"
+    attempt "validate_$1" "$2/.$3.nix.fleet" && return
+    log
+    refuse "$2/$3 is not valid: $ended" 'correct the data; the old files are where they were, and the service has seen nothing'
+}
+
+unstage() {
+    rm -f "$2/.$3.nix.fleet" "$2/.$3.nix.fleet-lock"
+}
+
+swap() { # keep the old file, and put the new one in its place
+    stand_in "$2"
+    if [ -L "./$3" ]; then
+        mv -f "./$3" "./.$3.nix.fleet-old"
+    elif [ -e "./$3" ]; then
+        ln -f "./$3" "./.$3.nix.fleet-old" 2>/dev/null || cp -p "./$3" "./.$3.nix.fleet-old"
+    else
+        : >"./.$3.nix.fleet-none"
+    fi || give_up "$2/$3 could not be kept" no
+    if [ "$8" = yes ]; then
+        rm -f "./$3"
+    else
+        place "$3"
+    fi || give_up "$2/$3 could not be replaced" no
+}
+
+restore() { # put the old file back, if one was kept
+    cd "$2" || return
+    if [ -e "./.$3.nix.fleet-none" ]; then
+        rm -f "./$3" "./.$3.nix.fleet-none"
+    elif [ -e "./.$3.nix.fleet-old" ] || [ -L "./.$3.nix.fleet-old" ]; then
+        mv -f "./.$3.nix.fleet-old" "./$3"
+    fi
+}
+
+restore_or_say() {
+    restore "$@" || say stuck "$2/$3"
+}
+
+forget() { # the old file is of no use any more
+    rm -f "$2/.$3.nix.fleet-old" "$2/.$3.nix.fleet-none"
+}
+
+attempt() { # call a function and keep what it printed, and how it ended
+    # In a subshell of its own: without it, bash 5.2 crashes where its program comes on standard input.
+    output=$( (
+        late=''
+        "$@" 2>&1 </dev/null
+        code=$?
+        [ -z "$late" ] || printf '\nit was ended after %s s\n' "$timeout"
+        exit "$code"
+    ))
+    code=$?
+    ended="exit code $code"
+    return "$code"
+}
+
+well() { # whether the service is, within the time that it has
+    until=$(($(date +%s) + within))
+    until attempt health; do
+        [ "$(date +%s)" -lt "$until" ] || return 1
+        sleep 1
+    done
+}
+
+log() { # the end of what the last attempt printed
+    printf '%s\n' "$output" | tail -n 40 | sed 's/^/log=/'
+}
+
+give_up() { # go back to the old files: $1 why, $2 whether the service is to take them, which has seen the new ones
+    say cause "$1${ended:+: $ended}"
+    log
+    each restore_or_say "$changed"
+    say restored yes
+    if [ "$2" = yes ]; then
+        { attempt reload && well && say well yes; } || {
+            say well no
+            log
+        }
+    fi
+    exit 1
+}

@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real service takes its data without a new system, and keeps the old ones where the new are no good."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ..fleet.lab import on, running
+from .conftest import HOSTS, RULES
+
+if t.TYPE_CHECKING:
+    from .conftest import Servers
+
+EVERYBODY = "A:*\n"
+# What the file of rules is, and what the server answers to a question from the machine itself and from elsewhere.
+SEEN = "cat $1; for from in 127.0.0.1 127.0.0.2; do curl -s -o /dev/null -w '%{http_code} ' --interface $from http://127.0.0.1/; done"
+
+
+def seen(host: str) -> list[str]:
+    """Return the rules in place, and the answers that the service gives by those that it has loaded."""
+    *rules, answers = on(host, SEEN, RULES).splitlines()
+    return [*rules, answers.strip()]
+
+
+def process(host: str) -> str:
+    """Return what tells the service from one that was started anew, and the system that the host runs."""
+    started = on(host, "systemctl show --property=MainPID,ExecMainStartTimestampMonotonic page")
+    return f"{started} {running(host)}"
+
+
+def test_a_service_lives_with_its_data_from_day_to_day(servers: Servers) -> None:
+    before = {host: process(host) for host in HOSTS}
+
+    checked = servers.give("A:127.0.0.1\nD:*\n", "--check", "--diff")
+    assert checked.rc == 0, checked.output
+    assert checked.hosts(changed=1) == {*HOSTS}
+    assert "+A:127.0.0.1" in checked.output
+    assert seen("vps-sg-1") == ["200 200"]
+
+    given = servers.give("A:127.0.0.1\nD:*\n")
+    assert given.rc == 0, given.output
+    assert given.hosts(changed=1) == {*HOSTS}
+    again = servers.give("A:127.0.0.1\nD:*\n")
+    assert again.hosts(changed=0) == {*HOSTS}
+    for host in HOSTS:
+        assert seen(host) == ["A:127.0.0.1", "D:*", "200 403"]
+
+    # With these, the service answers nobody.
+    locked = servers.give("D:*\n", "--diff")
+    assert locked.hosts(failed=1) == {*HOSTS}
+    assert "is not well with the new files" in locked.output
+    invalid = servers.give("nonsense\n", "-l", "vps-sg-1")
+    assert invalid.hosts(failed=1) == {"vps-sg-1"}
+    assert "1:nonsense" in invalid.output
+    for host in HOSTS:
+        assert seen(host) == ["A:127.0.0.1", "D:*", "200 403"]
+        assert on(host, "ls -A $1", RULES.rpartition("/")[0]) == "httpd.conf"
+    # All of it by the process that was there before, and without a new generation.
+    assert {host: process(host) for host in HOSTS} == before
+
+
+@pytest.mark.thorough
+def test_what_is_marked_secret_is_in_no_output(servers: Servers) -> None:
+    file = {"path": "/var/lib/page/token", "content": "hunter2", "mode": "0600", "secret": True}
+    for _run in range(2):
+        run = servers.give(EVERYBODY, "-vvv", "--diff", "-l", "vps-de-1", files=[file], health=[])
+        assert run.rc == 0, run.output
+        assert "a secret" in run.output or run.counts("vps-de-1")["changed"] == 0
+        assert "hunter2" not in run.output
+        file["content"] = "hunter22"
+    assert on("vps-de-1", "stat -c '%a %U' /var/lib/page/token") == "600 root"
