@@ -9,6 +9,7 @@ Laid out as nixfmt lays out sets and lists; ``language.value_literal`` is for wh
 from __future__ import annotations
 
 import re
+import sys
 import typing as t
 
 from ..errors import NixError
@@ -66,5 +67,7 @@ def _integer(value: int) -> str:
 
 
 def _real(value: float) -> str:
+    if 0 < abs(value) < sys.float_info.min:
+        raise NixError(f"{value} cannot be written in Nix, which knows no number so small", advice="write it as a text")
     mantissa, exponent_sign, exponent = repr(value).partition("e")
     return re.sub(r"^(-?\d+)$", r"\1.0", mantissa) + exponent_sign + exponent

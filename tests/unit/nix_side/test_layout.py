@@ -24,7 +24,7 @@ TRICKY = st.sampled_from(
 )
 INTEGERS = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, -1, -(2**63), 2**63 - 1])
 # Nix's own reader of JSON, to which the same values come back, has no negative zero.
-REALS = st.floats(allow_nan=False, allow_infinity=False).filter(
+REALS = st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False).filter(
     lambda real: not (real == 0 and math.copysign(1, real) < 0)
 )
 DATA = st.recursive(
@@ -50,7 +50,7 @@ def test_nix_reads_what_was_laid_out(nix: Nix) -> None:
     ]
 
 
-@pytest.mark.parametrize("value", [2**63, -(2**63) - 1, "a\0b"])
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1, 5e-324, "a\0b"])
 def test_what_nix_has_no_way_to_write_is_refused(value: t.Any) -> None:
     with pytest.raises(NixError, match="cannot be written in Nix"):
         laid_out({"x": value})
