@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from . import disk, links, power, status
+from . import disk, links, network, power, status
 from .cache import remove_cache
 from .cgroup import running_fleets
 from .clone import clone_in, this_clone
@@ -119,6 +119,21 @@ def _throttle(fleet: Fleet, arguments: Arguments) -> None:
     _order(fleet, arguments, "throttle", rate=arguments.rate)
 
 
+def _uplink(fleet: Fleet, arguments: Arguments) -> None:
+    require_root()
+    links.order(fleet.clone.control_socket, "uplink", rate=arguments.rate)
+    _say("uplink: as fast as it goes" if arguments.rate is None else f"uplink: {arguments.rate:g} bytes a second")
+
+
+def _network(fleet: Fleet, arguments: Arguments) -> None:
+    hosts = _chosen(fleet, arguments)
+    if arguments.off:
+        network.leave(fleet, hosts)
+    else:
+        network.join(fleet, hosts, arguments.rate)
+    _say(f"network: {', '.join(host.name for host in hosts)} {'left' if arguments.off else 'joined'}")
+
+
 def _freeze(fleet: Fleet, arguments: Arguments) -> None:
     for host in _chosen(fleet, arguments):
         fleet.host_cgroup(host).freeze(True)
@@ -163,6 +178,10 @@ def _order(fleet: Fleet, arguments: Arguments, what: str, **details: object) -> 
     for host in _chosen(fleet, arguments):
         now = links.order(fleet.clone.control_socket, what, host=host.name, **details)
         _say(f"{host.name}: {status.describe_line(now)}")
+
+
+def _rate_or_none(text: str) -> float | None:
+    return None if text == "none" else parse_rate(text)
 
 
 def _directory(text: str) -> Path:
@@ -242,6 +261,11 @@ def parser() -> argparse.ArgumentParser:
     delay.add_argument("time", type=_argument(parse_milliseconds), metavar="TIME", help="50, 50ms, 1.5s; 0 for none")
     throttle = for_hosts("throttle", _throttle, "limit a host's line in each direction, all connections together")
     throttle.add_argument("rate", type=_argument(parse_rate), metavar="RATE", help="10mbit, 2MB")
+    uplink = command("uplink", _uplink, "limit what the controller sends, to all hosts together")
+    uplink.add_argument("rate", type=_argument(_rate_or_none), metavar="RATE", help="10mbit, 2MB; none for no limit")
+    among = for_hosts("network", _network, "let hosts reach each other at their addresses, until they reboot")
+    among.add_argument("--rate", type=_argument(parse_rate), help="10mbit, 2MB: what each may send, and may receive")
+    among.add_argument("--off", action="store_true", help="take them off it")
     for_hosts("freeze", _freeze, "stop every process of hosts, as a hanging machine does")
     for_hosts("thaw", _thaw, "let them go on")
     fill = for_hosts("fill-disk", _fill_disk, "leave hosts no space on their disk")

@@ -28,12 +28,21 @@ _RESET = struct.pack("ii", 1, 0)
 _buffer = memoryview(bytearray(256 * 1024))
 
 
+class Uplink:
+    """What all hosts' lines have in common: the controller's own way out."""
+
+    def __init__(self) -> None:
+        self.shape = Shape()
+        self.lane = Lane()
+
+
 class Line:
     """The line to one host, and everything that is connected over it."""
 
-    def __init__(self, name: str, state: Path) -> None:
+    def __init__(self, name: str, state: Path, uplink: Uplink) -> None:
         self.name = name
         self.state = state
+        self.uplink = uplink
         self.shape = Shape()
         self.cut: str | None = None
         self.refused: str | None = None
@@ -244,8 +253,8 @@ class Connection:
             self.abort()
             return
         self.flows = (
-            Flow(self, self.client, self.server, self.line.to_host, "to_host"),
-            Flow(self, self.server, self.client, self.line.from_host, "from_host"),
+            Flow(self, self.client, self.server, self.line.to_host, "to_host", self.line.uplink),
+            Flow(self, self.server, self.client, self.line.from_host, "from_host", Uplink()),
         )
         self.update()
 
@@ -303,7 +312,13 @@ class Flow:
     """One direction of a connection: reads, holds what is under way, and writes what has arrived."""
 
     def __init__(
-        self, connection: Connection, source: socket.socket, sink: socket.socket, lane: Lane, way: str
+        self,
+        connection: Connection,
+        source: socket.socket,
+        sink: socket.socket,
+        lane: Lane,
+        way: str,
+        uplink: Uplink,
     ) -> None:
         self.connection = connection
         self.line = connection.line
@@ -311,6 +326,7 @@ class Flow:
         self.sink = sink
         self.lane = lane
         self.way = way
+        self.uplink = uplink
         self.under_way: deque[tuple[float, bytes]] = deque()
         self.size = 0
         self.ended = False
@@ -353,12 +369,13 @@ class Flow:
     def _read_on(self) -> None:
         """Read when there is room, which is the only brake a sender feels."""
         if self.connection.flows:
-            self._read(not self.ended and not self.done and self.size < self.line.shape.backlog())
+            room = min(self.line.shape.backlog(), self.uplink.shape.share())
+            self._read(not self.ended and not self.done and self.size < room)
 
     def _readable(self) -> None:
         shape = self.line.shape
         try:
-            count = self.source.recv_into(_buffer, shape.read_size())
+            count = self.source.recv_into(_buffer, min(shape.read_size(), self.uplink.shape.read_size()))
         except BlockingIOError:
             return
         except OSError:
@@ -368,7 +385,7 @@ class Flow:
         if count == 0:
             self.ended = True
             self._hold(_END, shape)
-        elif shape.plain and not self.under_way:
+        elif shape.plain and self.uplink.shape.plain and not self.under_way:
             sent = self._send(_buffer[:count])
             if sent is None:
                 return
@@ -379,7 +396,9 @@ class Flow:
         self._read_on()
 
     def _hold(self, data: bytes, shape: Shape) -> None:
-        self.under_way.append((self.lane.arrival(time.monotonic(), len(data), shape), data))
+        now = time.monotonic()
+        out = self.uplink.lane.arrival(now, len(data), self.uplink.shape)
+        self.under_way.append((max(out, self.lane.arrival(now, len(data), shape)), data))
         self.size += len(data)
         if not self._writing and self._timer is None:
             self._deliver()
@@ -437,6 +456,7 @@ class Exchange:
 
     def __init__(self, version: str) -> None:
         self.version = version
+        self.uplink = Uplink()
         self.lines: dict[str, Line] = {}
 
     def obey(self, order: dict[str, Any]) -> dict[str, Any]:
@@ -448,6 +468,10 @@ class Exchange:
             return {"version": self.version}
         if what == "report":
             return {name: line.report() for name, line in self.lines.items()}
+        if what == "uplink":
+            self.uplink.shape = Shape(rate=order["rate"])
+            self.uplink.lane.clear()
+            return {}
         line = self.lines[order["host"]]
         if what == "cut":
             line.sever(order["manner"])
@@ -473,7 +497,7 @@ class Exchange:
 
     def _listen(self, order: dict[str, Any]) -> dict[str, Any]:
         name = order["host"]
-        line = self.lines.setdefault(name, Line(name, Path(order["state"])))
+        line = self.lines.setdefault(name, Line(name, Path(order["state"]), self.uplink))
         for port in order["ports"]:
             line.listen(order["address"], port, order["alternatives"].get(str(port)))
         return line.report()

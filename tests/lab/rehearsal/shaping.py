@@ -39,9 +39,15 @@ class Shape:
         # What is on the line, and a tenth of a second of queue in front of it.
         return min(_LARGEST_BACKLOG, max(4 * _SMALLEST_READ, int(self.rate * (self.delay + 0.1))))
 
+    def share(self) -> int:
+        """How many bytes each of many connections may have waiting for a line that they share: a hundredth of a second's."""
+        if self.rate is None:
+            return _LARGEST_BACKLOG
+        return max(4 * _SMALLEST_READ, int(self.rate / 100))
+
 
 class Lane:
-    """One direction of a host's line, shared by all of its connections."""
+    """One direction of a line, shared by all of its connections."""
 
     def __init__(self) -> None:
         self._free_at = 0.0
