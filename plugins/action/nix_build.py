@@ -145,8 +145,8 @@ class ActionModule(NixAction):
         """Yield the URL of the machine's store."""
         # Compression, which suits derivations and logs, takes an ssh session of its own. When that ends with us, the
         # daemon knows that nobody waits for the build any more; it would not by a shared session.
-        with opened_store(self, trusted=trusted, compression=True) as socket:
-            yield f"unix://{socket}"
+        with opened_store(self, trusted=trusted, compression=True) as opened:
+            yield f"unix://{opened.socket}"
 
     def _evaluated(self, options: dict[str, t.Any]) -> str | None:
         """Return the derivation that an attribute evaluates to on the machine that the task runs on."""

@@ -6,16 +6,22 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
 import time
 import typing as t
+from collections import Counter
 
 from ansible import constants
 from ansible.errors import AnsibleConnectionFailure
 
 from ..plugin_utils.ansible_io.action import NixAction, display
-from ..plugin_utils.ansible_io.connections import connection_to, link, opened_store, shell_of, temporary_directory
+from ..plugin_utils.ansible_io.connections import connection_to, link_to, opened_store
+from ..plugin_utils.ansible_io.peers import PEER_PORT, Peers
 from ..plugin_utils.beside import beside
-from ..plugin_utils.errors import CopyError
+from ..plugin_utils.cascade.spreading import Spread
+from ..plugin_utils.errors import CopyError, NixError
+from ..plugin_utils.nix.path_info import UnknownFormError
 from ..plugin_utils.nix.roots import root_name
 from ..plugin_utils.nix.store import is_store_path
 from ..plugin_utils.report.quantities import size
@@ -23,14 +29,31 @@ from ..plugin_utils.transport.copying import Copy, CopyLog, verify
 from ..plugin_utils.transport.link import LinkLostError
 from ..plugin_utils.transport.presence import missing_of_many, missing_paths
 from ..plugin_utils.transport.retry import retried
-from ..plugin_utils.transport.source import ControllerSource, HostSource, Source, closure_sizes
+from ..plugin_utils.transport.source import ControllerSource, HostSource, Source, closure_infos, closure_sizes
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from ..plugin_utils.ansible_io.connections import OpenedStore
+    from ..plugin_utils.nix.path_info import PathInfo
+
+    Opened = AbstractContextManager[OpenedStore]
+    # Brings what is to be copied from a source to a store that is opened, and writes down what has come.
+    Bring = t.Callable[[Source, Copy, Opened, "Arrived"], None]
 
 # How often is said how far a copy is: where lines are printed of it, and where somebody shows it as it goes.
 PROGRESS_SECONDS = 10.0
 FOLLOWED_SECONDS = 0.2
+
+
+@dataclasses.dataclass(frozen=True)
+class Arrived:
+    """What has come to the target, gathered over several attempts: sizes by path, and who served what the source did not."""
+
+    paths: dict[str, int] = dataclasses.field(default_factory=dict)
+    served: dict[str, str] = dataclasses.field(default_factory=dict)
+    substituted: list[str] = dataclasses.field(default_factory=list)
 
 
 class ActionModule(NixAction):
@@ -42,6 +65,9 @@ class ActionModule(NixAction):
         "substitute_on_destination": {"type": "bool", "default": False},
         "check_signatures": {"type": "bool", "default": False},
         "compression": {"type": "bool"},
+        "topology": {"type": "str", "choices": ["direct", "cascade"], "default": "direct"},
+        "peer_address": {"type": "str"},
+        "peer_port": {"type": "int", "default": PEER_PORT},
         "nix_options": {"type": "dict", "default": {}},
         "retries": {"type": "int", "default": 3},
         "delay": {"type": "float", "default": 5.0},
@@ -52,11 +78,21 @@ class ActionModule(NixAction):
         """Ask the target what it lacks, and send that."""
         paths = _store_paths(options["paths"])
         protect_as = None if self.check_mode else root_name(self.play_host)
+        cascading = options["topology"] == "cascade" and self._connection.transport == "ssh" and not self.check_mode
+        peers = Peers(self, options) if cascading else None
         if not missing_paths(self.questions, paths, protect_as=protect_as):
-            return self._report({}, msg="everything is there already")
+            if peers:
+                # What serves others is no reason to fail.
+                with contextlib.suppress(NixError), self._source(options) as source:
+                    peers.offer(closure_infos(source, paths))
+            return self._report(Arrived(), msg="everything is there already")
+        copy = Copy(paths, options["check_signatures"], options["substitute_on_destination"])
+        bring = functools.partial(self._in_cascade, peers) if peers else self._directly
         with self._source(options) as source:
             try:
-                return self._foretold(source, paths) if self.check_mode else self._copied(source, paths, options)
+                if self.check_mode:
+                    return self._foretold(source, paths)
+                return self._copied(source, copy, options, bring)
             except LinkLostError as error:
                 raise CopyError(
                     f"the connection broke: {error}",
@@ -67,27 +103,17 @@ class ActionModule(NixAction):
         """Return the result of a check: what would be copied."""
         sizes = closure_sizes(source, paths)
         missing = missing_of_many(self.questions, list(sizes))
-        return self._report({path: sizes[path] for path in missing}, msg="would be copied")
+        return self._report(Arrived({path: sizes[path] for path in missing}), msg="would be copied")
 
-    def _copied(self, source: Source, paths: list[str], options: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _copied(self, source: Source, copy: Copy, options: dict[str, t.Any], bring: Bring) -> dict[str, t.Any]:
         """Copy, again after each loss of a connection, and return the result."""
-        copy = Copy(paths, options["check_signatures"], options["substitute_on_destination"])
-        sent: dict[str, int] = {}
-        substituted: list[str] = []
+        arrived = Arrived()
 
         def attempt() -> None:
-            log = CopyLog()
             opened = opened_store(self, trusted=True, timeout=options["timeout"], compression=options["compression"])
-            # Listed while the machine opens its store, which takes longer.
-            with beside(lambda: closure_sizes(source, paths)) as listing, opened as socket:
-                sizes = listing.result()
-                with source.reaching(socket) as store, self.traced() as watch:
-                    answer = source.run(copy.command(store), self._progress(log, sizes, watch))
-                sent.update((path, sizes.get(path, 0)) for path in log.sent)
-                substituted.extend(log.fetched)
-                verify(answer, log, host=self.host)
-                if missing_paths(self.questions, paths, protect_as=root_name(self.play_host)):
-                    raise CopyError("the closure is not there, although Nix says that it was copied")
+            bring(source, copy, opened, arrived)
+            if missing_paths(self.questions, copy.paths, protect_as=root_name(self.play_host)):
+                raise CopyError("the closure is not there, although Nix says that it was copied")
 
         retried(
             attempt,
@@ -96,7 +122,45 @@ class ActionModule(NixAction):
             delay=options["delay"],
             announce=self.announce,
         )
-        return self._report(sent, changed=True, substituted=substituted)
+        return self._report(arrived, changed=True)
+
+    def _directly(self, source: Source, copy: Copy, opened: Opened, arrived: Arrived) -> None:
+        """Have the source send all that is missing."""
+        # Listed while the machine opens its store, which takes longer.
+        with beside(lambda: closure_sizes(source, copy.paths)) as listing, opened as here:
+            sizes = listing.result()
+            with source.reaching(here.socket) as store:
+                self._send(source, copy, store, sizes, arrived)
+
+    def _in_cascade(self, peers: Peers, source: Source, copy: Copy, opened: Opened, arrived: Arrived) -> None:
+        """Have other hosts serve what they have, and the source send the rest."""
+        with beside(lambda: closure_infos(source, copy.paths)) as listing, opened as here:
+            try:
+                infos = listing.result()
+            except UnknownFormError as error:
+                self.announce(f"no other host can be of help: {error.cause}")
+                infos = []
+            sizes = {info.path: info.nar_size for info in infos}
+            with source.reaching(here.socket) as store:
+
+                def send(some: t.Sequence[PathInfo]) -> None:
+                    part = dataclasses.replace(copy, paths=[info.path for info in some], alone=True)
+                    self._send(source, part, store, sizes, arrived)
+
+                spread = peers.help_with(here, infos, send) if infos else Spread({}, tuple(copy.paths))
+                arrived.served.update(spread.served)
+                arrived.paths.update((path, sizes[path]) for path in spread.served)
+                if spread.left:
+                    self._send(source, copy, store, sizes, arrived)
+        peers.offer(infos)
+
+    def _send(self, source: Source, copy: Copy, store: str, sizes: dict[str, int], arrived: Arrived) -> None:
+        log = CopyLog()
+        with self.traced() as watch:
+            answer = source.run(copy.command(store), self._progress(log, sizes, watch))
+        arrived.paths.update((path, sizes.get(path, 0)) for path in log.sent)
+        arrived.substituted.extend(log.fetched)
+        verify(answer, log, host=self.host)
 
     @contextlib.contextmanager
     def _source(self, options: dict[str, t.Any]) -> Iterator[Source]:
@@ -111,9 +175,7 @@ class ActionModule(NixAction):
         if connection.transport == "local":
             yield ControllerSource(options["nix_options"])
             return
-        # Ansible itself logs in, in all the ways it can, and says why if it cannot.
-        shell_of(connection, host).run("true\n")
-        with temporary_directory() as directory, link(connection, host, directory) as way:
+        with link_to(connection, host) as way:
             yield HostSource(way, options["timeout"], options["nix_options"])
 
     def _progress(self, log: CopyLog, sizes: dict[str, int], watch: t.Callable[[str], None]) -> t.Callable[[str], None]:
@@ -133,24 +195,21 @@ class ActionModule(NixAction):
 
         return follow
 
-    def _report(
-        self,
-        copied: dict[str, int],
-        *,
-        msg: str | None = None,
-        changed: bool | None = None,
-        substituted: t.Sequence[str] = (),
-    ) -> dict[str, t.Any]:
+    def _report(self, arrived: Arrived, *, msg: str | None = None, changed: bool | None = None) -> dict[str, t.Any]:
         """Return the result: what was copied, or would be."""
+        copied = arrived.paths
         amount = f"{len(copied)} path{'' if len(copied) == 1 else 's'}, {size(sum(copied.values()))}"
+        helped = f", {len(arrived.served)} of them from other hosts" if arrived.served else ""
         changed = bool(copied) if changed is None else changed
         result: dict[str, t.Any] = {
             "changed": changed,
             "copied_paths": list(copied),
             "copied_count": len(copied),
             "copied_bytes": sum(copied.values()),
-            "substituted_paths": list(substituted),
-            "msg": f"{amount} {msg or 'copied'}" if changed else msg,
+            "served_by": dict(Counter(arrived.served.values())),
+            "served_bytes": sum(copied[path] for path in arrived.served),
+            "substituted_paths": arrived.substituted,
+            "msg": f"{amount} {msg or 'copied'}{helped}" if changed else msg,
         }
         if self.diff_mode:
             lines = [f"{path}  {size(length)}\n" for path, length in copied.items()]

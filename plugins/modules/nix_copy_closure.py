@@ -20,6 +20,8 @@ description:
     the target's Nix, without making it one. A daemon that runs for the length of the copy only sees to that.
   - From another host, the paths pass through the controller and are not stored there. The two hosts need not know
     each other, nor be able to reach each other.
+  - Many hosts that lack mostly the same paths can have them from each other (O(topology=cascade)), so that the source
+    sends each path about once.
 options:
   paths:
     description:
@@ -53,6 +55,33 @@ options:
       - When not set, Ansible's ssh session is used as it is, compressed or not (C(-C) in O(ansible.builtin.ssh#connection:ssh_args)).
       - When set, one more ssh session is opened for the copy, since an open one cannot be changed.
     type: bool
+  topology:
+    description:
+      - With V(direct), the source sends each host all that it lacks.
+      - With V(cascade), hosts of the run that have a path already serve it to those that do not, whatever else the two
+        have in common, and the source sends each path about once. What can be had from no other host comes from the
+        source all the same, so that nothing fails for the lack of a route.
+      - For that, hosts must reach each other at O(peer_port). They need no keys, no logins and no trust in each other.
+        A host takes content from another one only if it is what the source says that it must be.
+      - Hosts take part that are connected to by ssh.
+    type: str
+    choices: [direct, cascade]
+    default: direct
+    version_added: 0.2.0
+  peer_address:
+    description:
+      - The address or name at which the other hosts reach the host of the task, for O(topology=cascade).
+      - When not set, the one that Ansible connects to, as the inventory has it.
+    type: str
+    version_added: 0.2.0
+  peer_port:
+    description:
+      - The TCP port at which the host of the task serves others, for O(topology=cascade). The port after it is used as
+        well, when two are served at a time. Both must be let through by its firewall, for the other hosts.
+      - Something listens there only while somebody is served.
+    type: int
+    default: 26940
+    version_added: 0.2.0
   nix_options:
     description:
       - Settings of Nix for the copying side, by name as in C(nix.conf). They reach it in E(NIX_CONFIG), after those that
@@ -122,6 +151,12 @@ EXAMPLES = r"""
     compression: true
   become: true
 
+- name: Let a fleet spread among its hosts what they have in common
+  nix.fleet.nix_copy_closure:
+    paths: "{{ built.out_path }}"
+    topology: cascade
+    peer_address: "{{ private_address }}"
+
 - name: Take signed paths only
   nix.fleet.nix_copy_closure:
     paths: "{{ built.out_path }}"
@@ -136,7 +171,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 copied_paths:
-  description: The store paths that were sent, or in check mode those that the target lacks.
+  description: The store paths that have come from the source or from other hosts, or in check mode those that the target lacks.
   type: list
   elements: str
   returned: success
@@ -151,6 +186,18 @@ copied_bytes:
   type: int
   returned: success
   sample: 1654320
+served_by:
+  description: How many of RV(copied_paths) came from which other host.
+  type: dict
+  returned: success
+  sample: {"vps-sg-1": 40}
+  version_added: 0.2.0
+served_bytes:
+  description: The size of these paths in bytes. The source sent the rest of RV(copied_bytes).
+  type: int
+  returned: success
+  sample: 0
+  version_added: 0.2.0
 substituted_paths:
   description: The store paths that the target fetched from its substituters.
   type: list

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import pathlib
 import shutil
@@ -51,15 +52,24 @@ def store_of_connection(action: NixAction, *, trusted: bool, timeout: float = TI
     Otherwise the machine's own daemon is preferred, which knows its proxies and limits: right for building.
     Raises ``LinkLostError`` when the machine went away during the block, whatever the block raised for it.
     """
-    with opened_store(action, trusted=trusted, timeout=timeout) as socket:
-        yield f"unix://{socket}"
+    with opened_store(action, trusted=trusted, timeout=timeout) as opened:
+        yield f"unix://{opened.socket}"
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenedStore:
+    """The store of a machine, served at ``socket`` here and at ``door`` there, and the link between."""
+
+    socket: pathlib.Path
+    door: Door
+    link: Link
 
 
 @contextlib.contextmanager
 def opened_store(
     action: NixAction, *, trusted: bool, timeout: float = TIMEOUT, compression: bool | None = None
-) -> Iterator[pathlib.Path]:
-    """Yield the controller's socket of ``store_of_connection``."""
+) -> Iterator[OpenedStore]:
+    """Yield what ``store_of_connection`` is about."""
     login = Login.of(action.login_shell) if action.escalates else None
     door = open_door(action.questions, private=trusted, login=login, quiet=2 * timeout)
     with (
@@ -69,7 +79,7 @@ def opened_store(
         Pulse(way, door.signs, timeout) as pulse,
     ):
         try:
-            yield socket
+            yield OpenedStore(socket, door, way)
         except Exception as error:
             # Whatever the block made of it: this may be why.
             pulse.check()
@@ -162,6 +172,16 @@ def connection_to(action: NixAction, host: str) -> ConnectionBase:
     connection.set_become_plugin(None)
     without_terminal(connection)
     return connection
+
+
+@contextlib.contextmanager
+def link_to(connection: ConnectionBase, host: str) -> Iterator[Link]:
+    """Yield the link that ``connection`` makes to ``host``, another one than the task's."""
+    if connection.transport != "ssh" or not SshLink(host, *ssh_command(connection)).is_open:
+        # Ansible itself logs in, in all the ways it can, and says why if it cannot.
+        shell_of(connection, host).run("true\n")
+    with temporary_directory() as directory, link(connection, host, directory) as way:
+        yield way
 
 
 def shell_of(connection: ConnectionBase, host: str) -> ConnectionShell:

@@ -33,6 +33,8 @@ class Copy:
     paths: Sequence[str]
     check_signatures: bool = False
     substitute_on_destination: bool = False
+    # What the paths refer to is there already.
+    alone: bool = False
 
     def command(self, store: str) -> list[str]:
         """Return the command that copies into ``store``."""
@@ -40,6 +42,7 @@ class Copy:
             "copy",
             *LOG_FORMAT,
             *([] if self.check_signatures else ["--no-check-sigs"]),
+            *(["--no-recursive"] if self.alone else []),
             *(["--substitute-on-destination"] if self.substitute_on_destination else []),
             "--to",
             store,

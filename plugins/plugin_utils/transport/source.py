@@ -12,6 +12,7 @@ import typing as t
 from .. import process
 from ..errors import CopyError
 from ..nix.command import configuration, with_settings
+from ..nix.path_info import FIRST_FORMAT, UnknownFormError, parse_path_infos, path_infos
 from ..nix.store import parse_path_sizes, path_sizes
 from .door import NO_NIX, no_nix
 from .pulse import BEATS_PER_TIMEOUT
@@ -22,6 +23,7 @@ if t.TYPE_CHECKING:
     import pathlib
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from ..nix.path_info import PathInfo
     from .link import Link
 
 
@@ -133,8 +135,21 @@ class HostSource:
 
 def closure_sizes(source: Source, paths: Sequence[str]) -> dict[str, int]:
     """Return the size of each path in the closure of ``paths``, which ``source`` must have."""
+    return {info.path: info.nar_size for info in parse_path_sizes(_told(source, path_sizes(*paths, closure=True)))}
+
+
+def closure_infos(source: Source, paths: Sequence[str]) -> list[PathInfo]:
+    """Return all that ``source``, which must have it, knows of the closure of ``paths``; references come first."""
+    try:
+        return parse_path_infos(_told(source, path_infos(*paths)))
+    except UnknownFormError:
+        # A newer Nix may insist on being told the format.
+        return parse_path_infos(_told(source, path_infos(*paths, form=FIRST_FORMAT)))
+
+
+def _told(source: Source, question: Sequence[str]) -> str:
     log: list[str] = []
-    answer = source.run(path_sizes(*paths, closure=True), log.append)
+    answer = source.run(question, log.append)
     if not answer.ok:
         raise CopyError(
             f"{source.name} does not have what is to be copied",
@@ -142,4 +157,4 @@ def closure_sizes(source: Source, paths: Sequence[str]) -> dict[str, int]:
             log="\n".join(log),
             advice="build it there first, or name the machine that has it as `source_host`",
         )
-    return {info.path: info.nar_size for info in parse_path_sizes(answer.stdout)}
+    return answer.stdout

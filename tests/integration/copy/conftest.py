@@ -68,12 +68,15 @@ class Fleet:
             kept.mkdir(parents=True)
             (kept / "lab.yml").write_text(secret.read_text())
 
-    def closure(self, paths: int, size: int = 1000) -> str:
-        """Return a new closure of so many paths beside its own, of so many bytes each, in the controller's store."""
+    def closure(self, paths: int, size: int = 1000, more: str = "") -> str:
+        """Return a new closure of so many paths beside its own, of so many bytes each, in the controller's store.
+
+        ``more`` is a path that it is to refer to as well.
+        """
         self._count += 1
         arguments = ["--arg", "count", str(paths), "--arg", "size", str(size)]
-        seed = ["--argstr", "seed", f"{self._directory}-{self._count}"]
-        command = ["nix-build", "--no-out-link", str(CLOSURE), *arguments, *seed]
+        texts = ["--argstr", "seed", f"{self._directory}-{self._count}", "--argstr", "more", more]
+        command = ["nix-build", "--no-out-link", str(CLOSURE), *arguments, *texts]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
     def start(

@@ -1,0 +1,114 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The other hosts of a run, as those that one host can have store paths from."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from ansible.errors import AnsibleError
+
+from ..cascade.ledger import Ledger, Server
+from ..cascade.spreading import Spread, cascade
+from ..cascade.transfer import ADDRESS, PeerError, Receiver, served
+from ..errors import CopyError
+from ..transport.link import LinkLostError
+from ..transport.presence import missing_of_many
+from .connections import connection_to, link_to
+from .run import stores_ledger
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from ..cascade.transfer import Received
+    from ..nix.path_info import PathInfo
+    from .action import NixAction
+    from .connections import OpenedStore
+
+# Where a host serves, and, to a second host at a time, the port after it.
+PEER_PORT = 26940
+MOST_PORT = 65534
+
+
+class Peers:
+    """What ``action``'s host gives to the others and takes from them, as its task's ``options`` say."""
+
+    def __init__(self, action: NixAction, options: Mapping[str, t.Any]) -> None:
+        self._action = action
+        self._options = options
+        self._address = _address(options["peer_address"], action)
+        if not 0 < options["peer_port"] <= MOST_PORT:
+            raise CopyError(f"not a port that has another one after it: {options['peer_port']}", advice="set peer_port")
+
+    def offer(self, infos: Sequence[PathInfo]) -> None:
+        """Let the others know that the host has all of these."""
+        with self._ledger() as ledger:
+            ledger.serves(Server(self._action.host, self._address, self._options["peer_port"]))
+            ledger.has(info.path for info in infos)
+
+    def help_with(
+        self, here: OpenedStore, infos: Sequence[PathInfo], send: Callable[[Sequence[PathInfo]], None]
+    ) -> Spread:
+        """Bring the closure of ``infos`` to the host, as far as others can be of help.
+
+        ``send`` has the source send what nobody else has.
+        """
+        action = self._action
+        missing = set(missing_of_many(action.questions, [info.path for info in infos]))
+        lacking = [info for info in infos if info.path in missing]
+        self.offer([info for info in infos if info.path not in missing])
+        with self._ledger() as ledger, contextlib.ExitStack() as stack:
+            ledger.lacks(info.path for info in lacking)
+            self._include_source(ledger, infos)
+            receivers: list[Receiver] = []
+
+            def take(server: Server, door: int, paths: Sequence[PathInfo], seconds: float) -> Received:
+                if not receivers:
+                    check = self._options["check_signatures"]
+                    receiver = Receiver(here.link, here.door.socket, check_signatures=check)
+                    receivers.append(stack.enter_context(receiver))
+                action.doing(f"fetching {len(paths)} paths from {server.host}")
+                key = receivers[0].key
+                with self._served(server, door, paths, key, seconds) as found:
+                    return receivers[0].fetch(found, paths, seconds)
+
+            return cascade(ledger, lacking, send=send, take=take, announce=action.announce)
+
+    @contextlib.contextmanager
+    def _served(
+        self, server: Server, door: int, paths: Sequence[PathInfo], key: str, seconds: float
+    ) -> Iterator[t.Any]:
+        with contextlib.ExitStack() as stack:
+            try:
+                link = stack.enter_context(link_to(connection_to(self._action, server.host), server.host))
+            except (CopyError, LinkLostError, AnsibleError) as error:
+                raise PeerError(f"{server.host} cannot serve: {error}") from error
+            port = server.port + door
+            offer = served(link, paths, address=server.address, port=port, to=key, seconds=seconds)
+            yield stack.enter_context(offer)
+
+    def _include_source(self, ledger: Ledger, infos: Sequence[PathInfo]) -> None:
+        """Let another host that is the source serve like any that has got everything."""
+        host = self._options["source_host"]
+        variables = self._action.variables.get("hostvars", {})
+        if host in variables and connection_to(self._action, host).transport == "ssh":
+            address = str(variables[host].get("ansible_host", host))
+            if ADDRESS.fullmatch(address):
+                ledger.serves(Server(host, address, self._options["peer_port"]))
+                ledger.has([info.path for info in infos], host)
+
+    @contextlib.contextmanager
+    def _ledger(self) -> Iterator[Ledger]:
+        with contextlib.closing(Ledger(stores_ledger(), self._action.host)) as ledger:
+            yield ledger
+
+
+def _address(given: str | None, action: NixAction) -> str:
+    """Return the address at which other hosts reach the task's host: that of the inventory, unless one is ``given``."""
+    connection = action._connection
+    address = str(given or connection.get_option("host") or connection._play_context.remote_addr)
+    if not ADDRESS.fullmatch(address):
+        raise CopyError(f"not an address that other hosts could connect to: {address!r}", advice="set peer_address")
+    return address

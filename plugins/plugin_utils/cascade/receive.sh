@@ -1,0 +1,144 @@
+# shellcheck shell=sh
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Fetches store paths from other hosts and has them added to this one's store.
+#   receive.sh SOCKET CHECK    SOCKET: where this machine's store is served; CHECK: "yes" to take signed paths only
+# Prints `key TYPE KEY`, by which other hosts know it; then does what it reads, until the end of standard input:
+#   fetch ADDRESS PORT LOGIN SECONDS TYPE KEY   and, up to an empty line, what a binary cache says of the paths to fetch
+#                                               (.narinfo, one after another, each with an empty line behind it),
+#                                               as gzip and base64
+# and answers `got PATH` for each path that is in the store then, and `end`, with what went wrong, if anything did.
+# The other host sends the archives in that order, one right after the other, behind a greeting of 16 bytes. What they must be is in the .narinfo, by
+# which Nix takes or refuses them; the other host has no word in that.
+socket=$1
+check=$2
+block=1048576
+greeting=16
+
+fail() {
+  printf 'failed %s\n' "$1"
+  exit 1
+}
+
+for program in ssh ssh-keygen nix nix-store gzip base64 mkfifo; do
+  command -v "$program" >/dev/null 2>&1 || fail "there is no $program on PATH"
+done
+dd if=/dev/null of=/dev/null iflag=fullblock 2>/dev/null || fail "dd does not know iflag=fullblock"
+
+umask 077
+# Archives are large, and /tmp is in memory on many machines.
+for place in /var/tmp "${TMPDIR:-/tmp}"; do
+  directory=$(mktemp -d "$place/nix.fleet.XXXXXX" 2>/dev/null) && break
+done
+[ -d "$directory" ] || fail "no temporary directory can be made"
+trap 'rm -rf "$directory"' EXIT
+trap 'exit 1' HUP INT TERM
+cache=$directory/cache
+ssh-keygen -q -t ed25519 -N '' -C '' -f "$directory/key" </dev/null >/dev/null 2>&1 || fail "ssh-keygen makes no key"
+mkfifo "$directory/stream" || fail "no pipe can be made"
+if [ "$check" = yes ]; then check=; else check=--no-check-sigs; fi
+
+# Makes a binary cache that lacks the archives, and a list of them: size, first part of the name, path.
+describe() {
+  rm -rf "$cache"
+  mkdir -p "$cache/nar"
+  printf 'StoreDir: /nix/store\n' >"$cache/nix-cache-info"
+  while IFS= read -r line; do
+    case $line in
+      'StorePath: '*)
+        path=${line#StorePath: }
+        digest=${path#/nix/store/}
+        digest=${digest%%-*}
+        ;;
+      'NarSize: '*) size=${line#NarSize: } ;;
+      '')
+        printf '%s %s %s\n' "$size" "$digest" "$path"
+        continue
+        ;;
+    esac
+    printf '%s\n' "$line" >>"$cache/$digest.narinfo"
+  done >"$directory/expected"
+}
+
+# Of a stream that others go on reading: what takes more than it asks for would not do.
+exactly() {
+  [ "$1" -lt "$block" ] || dd bs="$block" count=$(($1 / block)) iflag=fullblock 2>/dev/null
+  [ $(($1 % block)) = 0 ] || dd bs=$(($1 % block)) count=1 iflag=fullblock 2>/dev/null
+}
+
+receive() {
+  exactly "$greeting" >/dev/null
+  while read -r size digest _ <&4; do
+    exactly "$size" >"$cache/nar/$digest.nar"
+  done 4<"$directory/expected"
+}
+
+# Lists the paths that have arrived whole: all, or those before the line broke.
+arrived() {
+  set --
+  while read -r _ digest _; do set -- "$@" "$digest.nar"; done <"$directory/expected"
+  (cd "$cache/nar" && wc -c "$@") >"$directory/sizes"
+  while read -r expected _ path <&4 && read -r size _ && [ "$size" = "$expected" ]; do
+    printf '%s\n' "$path"
+  done 4<"$directory/expected" <"$directory/sizes"
+}
+
+fetch() {
+  printf 'peer %s %s\n' "$5" "$6" >"$directory/known"
+  ssh -F /dev/null -T -p "$2" -l "$3" -i "$directory/key" \
+    -o BatchMode=yes -o IdentitiesOnly=yes -o IdentityAgent=none -o PreferredAuthentications=publickey \
+    -o HostKeyAlias=peer -o StrictHostKeyChecking=yes -o UpdateHostKeys=no \
+    -o UserKnownHostsFile="$directory/known" -o GlobalKnownHostsFile=/dev/null \
+    -o ConnectTimeout=5 -o ServerAliveInterval=5 -o ServerAliveCountMax=3 \
+    -o ControlPath=none -o ClearAllForwardings=yes -o LogLevel=ERROR \
+    -- "$1" </dev/null >"$directory/stream" 2>"$directory/log" &
+  way=$!
+  {
+    left=$4
+    while [ "$left" -gt 0 ]; do
+      kill -0 "$way" || exit 0
+      left=$((left - 1))
+      sleep 1
+    done
+    kill "$way"
+  } </dev/null >/dev/null 2>&1 &
+  receive <"$directory/stream"
+  # It ends by itself when all is sent, and hangs up when nobody reads.
+  wait "$way"
+  arrived >"$directory/arrived"
+}
+
+reason() {
+  tail -n 5 "$directory/log" | tr '\n\r' '  ' | cut -c 1-1000
+}
+
+import() {
+  # shellcheck disable=SC2046  # store paths have no spaces
+  set -- $(cat "$directory/arrived")
+  wrong=
+  [ "$(wc -l <"$directory/arrived")" -eq "$(wc -l <"$directory/expected")" ] || wrong="it broke off: $(reason)"
+  missing=
+  # shellcheck disable=SC2086  # one word or none
+  if [ $# -gt 0 ] && ! nix --extra-experimental-features nix-command copy $check --no-recursive \
+    --from "file://$cache" --to "unix://$socket" "$@" </dev/null >"$directory/log" 2>&1; then
+    wrong="what it sent was not taken: $(reason)"
+    missing=$(nix-store --check-validity --print-invalid "$@" 2>/dev/null) || missing=$*
+  fi
+  for path; do
+    case " $(printf '%s' "$missing" | tr '\n' ' ') " in
+      *" $path "*) ;;
+      *) printf 'got %s\n' "$path" ;;
+    esac
+  done
+  rm -rf "$cache"
+  printf 'end %s\n' "$wrong"
+}
+
+printf 'key %s\n' "$(cut -d ' ' -f 1,2 "$directory/key.pub")"
+while read -r order address port login seconds type key; do
+  [ "$order" = fetch ] || continue
+  while IFS= read -r line && [ -n "$line" ]; do printf '%s\n' "$line"; done | base64 -d | gzip -dc | describe
+  fetch "$address" "$port" "$login" "$seconds" "$type" "$key"
+  import
+done

@@ -1,0 +1,160 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hosts serve each other what they have in common; who cannot be served so has it from the source."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from .conftest import Fleet, Result, within
+
+PORT = 26940
+# Every way to log in and to get at a store.
+HOSTS = "vps-sg-1:vps-sg-2:vps-de-1:macbook:phone"
+NAMES = HOSTS.split(":")
+
+
+@pytest.fixture(autouse=True)
+def _network(fleet: Fleet) -> Iterator[None]:
+    fleet.lab("network", "*")
+    yield
+    fleet.lab("heal", "*")
+    fleet.lab("uplink", "none")
+    fleet.lab("network", "--off", "*")
+
+
+def sent_by_source(results: dict[str, Result]) -> int:
+    """How many bytes of paths the source sent in all."""
+    return sum(result["copied_bytes"] - result["served_bytes"] for result in results.values())
+
+
+def left(fleet: Fleet, host: str) -> str:
+    """What is left of serving and of receiving on a host."""
+    # The host's own sshd is started without -f.
+    script = (
+        "for process in /proc/[0-9]*; do tr '\\0' ' ' <$process/cmdline; echo; done 2>/dev/null"
+        " | grep -E '^(sshd: )?[^ ]*sshd -D -e -f|^ssh -F |^nix-store --dump' || :; ls -d /var/tmp/nix.fleet.* 2>/dev/null || :"
+    )
+    return fleet.says(host, script).strip() + fleet.left(host)
+
+
+def serves(fleet: Fleet, host: str) -> bool:
+    """Whether something listens on a host for others."""
+    return f":{PORT:04X} " in fleet.says(host, "cat /proc/net/tcp")
+
+
+def test_the_source_sends_each_path_about_once(fleet: Fleet) -> None:
+    path = fleet.closure(20, size=100_000)
+    results = fleet.copy(HOSTS, path, "-f", "5", topology="cascade")
+    assert all(fleet.has(host, path) for host in NAMES)
+    assert {result["copied_count"] for result in results.values()} == {21}
+    assert sent_by_source(results) < 1.5 * results["phone"]["copied_bytes"]
+    for host in NAMES:
+        assert within(10, lambda host=host: left(fleet, host) == ""), left(fleet, host)  # type: ignore[misc]
+
+
+def test_content_that_is_not_what_the_source_has_is_refused(fleet: Fleet) -> None:
+    path = fleet.closure(3, size=10_000)
+    fleet.copy("vps-sg-1", path)
+    part = fleet.says("vps-sg-1", f"cat {path}").split()[1]
+    fleet.says("vps-sg-1", f"chmod u+w {part}; head -c 10000 /dev/zero >{part}")
+    copying = fleet.start("vps-sg-1:vps-sg-2", path, "-f", "1", topology="cascade")
+    copying.results()
+    assert "hash mismatch" in copying.output
+    assert fleet.says("vps-sg-2", f"nix-store --verify-path {path} {part} && echo whole").endswith("whole\n")
+
+
+@pytest.mark.thorough
+def test_hosts_with_different_closures_serve_what_these_share(fleet: Fleet) -> None:
+    shared = fleet.closure(10, size=100_000)
+    closures = {host: fleet.closure(1, size=1000, more=shared) for host in ("vps-sg-1", "vps-sg-2", "phone")}
+    variables = json.dumps({"closure": closures})
+    copying = fleet.start(
+        ":".join(closures), "", "-f", "3", "-e", variables,
+        topology="cascade", paths=["{{ closure[inventory_hostname] }}"],
+    )  # fmt: skip
+    results = copying.results()
+    assert all(fleet.has(host, path) for host, path in closures.items())
+    assert sent_by_source(results) < 1_500_000
+
+
+@pytest.mark.thorough
+def test_a_builder_serves_like_any_host_that_has_everything(fleet: Fleet) -> None:
+    path = fleet.closure(5, size=100_000)
+    fleet.copy("homelab", path)
+    results = fleet.copy("vps-sg-1:phone", path, topology="cascade", source_host="homelab")
+    assert sent_by_source(results) == 0
+    assert all(fleet.has(host, path) for host in results)
+
+
+@pytest.mark.thorough
+def test_hosts_without_a_route_have_everything_from_the_source(fleet: Fleet) -> None:
+    fleet.lab("network", "--off", "*")
+    path = fleet.closure(5, size=100_000)
+    copying = fleet.start("vps-sg-1:vps-sg-2:phone", path, "-f", "1", topology="cascade")
+    results = copying.results()
+    assert {result["served_bytes"] for result in results.values()} == {0}
+    assert all(fleet.has(host, path) for host in results)
+    assert re.search("could not fetch from vps-sg-1.*unreachable", copying.output)
+
+
+@pytest.mark.thorough
+def test_a_host_that_loses_power_while_it_serves_is_replaced(fleet: Fleet) -> None:
+    path = fleet.closure(20, size=400_000)
+    fleet.copy("vps-sg-1", path)
+    fleet.lab("network", "*", "--rate", "2mbit")
+    copying = fleet.start("vps-sg-1:phone", path, "-f", "1", topology="cascade")
+    assert within(60, lambda: serves(fleet, "vps-sg-1"))
+    time.sleep(3)
+    fleet.lab("power-cycle", "vps-sg-1")
+    result = copying.results()["phone"]
+    assert "could not fetch from vps-sg-1" in copying.output
+    assert result["changed"], copying.output
+    assert result["served_bytes"] < result["copied_bytes"]
+    assert fleet.has("phone", path)
+    assert within(30, lambda: left(fleet, "phone") == "")
+
+
+@pytest.mark.thorough
+def test_a_port_that_is_taken_is_no_obstacle(fleet: Fleet) -> None:
+    path = fleet.closure(3)
+    fleet.copy("vps-sg-1", path)
+    copying = fleet.start("vps-sg-1:phone", path, "-f", "1", topology="cascade", peer_port=22)
+    assert copying.results()["phone"]["changed"], copying.output
+    assert "vps-sg-1 cannot serve: sshd does not listen at port 22" in copying.output
+
+
+@pytest.mark.thorough
+def test_nobody_else_is_served(fleet: Fleet) -> None:
+    path = fleet.closure(10, size=400_000)
+    fleet.copy("vps-sg-1", path)
+    fleet.lab("network", "*", "--rate", "4mbit")
+    copying = fleet.start("vps-sg-1:phone", path, "-f", "1", topology="cascade")
+    assert within(60, lambda: serves(fleet, "vps-sg-1"))
+    stranger = (
+        "rm -f /tmp/own /tmp/own.pub; ssh-keygen -q -t ed25519 -N '' -f /tmp/own;"
+        f" ssh -F /dev/null -i /tmp/own -p {PORT} -o BatchMode=yes -o StrictHostKeyChecking=no"
+        " -o UserKnownHostsFile=/dev/null 192.0.2.11 id 2>&1 || :; rm -f /tmp/own /tmp/own.pub"
+    )
+    assert "Permission denied (publickey)" in fleet.says("vps-sg-2", stranger)
+    assert copying.results()["phone"]["served_bytes"] > 0
+
+
+@pytest.mark.thorough
+def test_nothing_is_left_when_the_controller_is_killed(fleet: Fleet) -> None:
+    path = fleet.closure(10, size=400_000)
+    fleet.copy("vps-sg-1", path)
+    fleet.lab("network", "*", "--rate", "2mbit")
+    copying = fleet.start("vps-sg-1:phone", path, "-f", "1", topology="cascade", timeout=5)
+    assert within(60, lambda: serves(fleet, "vps-sg-1"))
+    os.killpg(copying.process.pid, signal.SIGKILL)
+    copying.process.wait()
+    for host in ("vps-sg-1", "phone"):
+        assert within(90, lambda host=host: left(fleet, host) == ""), left(fleet, host)  # type: ignore[misc]
