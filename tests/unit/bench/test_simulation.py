@@ -1,0 +1,102 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is computed of a fleet that nobody has measured."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.nix.fleet.tests.bench.measure import BenchError
+from ansible_collections.nix.fleet.tests.bench.simulation import (
+    Cost,
+    Machine,
+    Work,
+    points_of,
+    report,
+    simulated,
+)
+
+MACHINE = Machine(cores=4, forks=50, uplink=1e6)
+WORK = Work("work", Cost(1.0, 0.5), 0.02, Cost(0.0, 1000.0), 10.0, 20, 0.0)
+MEMORY = Cost(1e8, 1e5)
+
+
+def test_a_cost_is_found_again_in_what_it_makes() -> None:
+    made = Cost(3.0, 0.25, 0.001)
+    found = Cost.fitted({hosts: made.of(hosts) for hosts in (50, 200, 500, 1000)}, degree=2)
+    assert (found.fixed, found.each, found.pairs) == pytest.approx((3.0, 0.25, 0.001))
+
+
+def test_noise_makes_no_cost_less_than_nothing() -> None:
+    found = Cost.fitted({50: 10.0, 200: 41.0, 500: 90.0}, degree=2)
+    assert min(found.fixed, found.each, found.pairs) >= 0
+    assert found.of(500) == pytest.approx(90, rel=0.2)
+
+
+def test_too_few_points_say_nothing() -> None:
+    with pytest.raises(BenchError, match="3 points are needed, and there are 2"):
+        Cost.fitted({50: 1.0, 200: 2.0}, degree=2)
+
+
+def test_what_takes_longest_is_the_least_and_the_sum_the_most() -> None:
+    found = simulated(WORK, MEMORY, MACHINE, hosts=1000, jobs=1)
+    assert (found.processor, found.alone, found.link, found.waiting) == pytest.approx((125.25, 20.0, 1.0, 200.0))
+    assert (found.least, found.most) == pytest.approx((200.0, 346.25))
+
+
+def test_jobs_side_by_side_share_the_hosts_and_not_the_machine() -> None:
+    found = simulated(WORK, MEMORY, MACHINE, hosts=1000, jobs=3)
+    assert found.processor == pytest.approx((1 + 0.5 * 334) / 4)
+    assert found.waiting == 70.0
+    assert found.memory == pytest.approx(1e8 + 334e5)
+
+
+def record(row: str, **points: dict[str, float]) -> dict[str, t.Any]:
+    outcomes = [
+        {
+            "point": int(point[1:]),
+            "kind": "us",
+            "missing": None,
+            "quantities": {name: {"median": value} for name, value in quantities.items()},
+        }
+        for point, quantities in points.items()
+    ]
+    missing = {"point": 7, "kind": "us", "missing": "it failed", "quantities": {}}
+    peer = {"point": 9, "kind": "peer", "missing": None, "quantities": {"seconds": {"median": 1.0}}}
+    return {"rows": [{"name": row, "outcomes": [*outcomes, missing, peer]}]}
+
+
+def cost(hosts: int) -> dict[str, float]:
+    return {"processor_seconds": 2 + hosts / 2, "bytes_sent": 1000.0 * hosts, "seconds": 5.0, "memory_bytes": 1e8}
+
+
+REDEPLOY = record("redeploy", p5=cost(5), p20=cost(20), p50=cost(50))
+MANY = record("many-hosts", p50=cost(50), p200=cost(200), p500=cost(500))
+
+
+def test_only_what_was_measured_of_us_counts() -> None:
+    assert sorted(points_of([REDEPLOY], "redeploy")) == [5, 20, 50]
+    assert points_of([REDEPLOY], "first-deployment") == {}
+
+
+def test_the_tables_have_each_fleet_in_each_number_of_jobs() -> None:
+    lines = list(report([REDEPLOY, MANY], MACHINE, (1000, 10000), (1, 10)))
+    assert "| nothing to do | 2.0 s + 500 ms | 0.0 µs | 1 kB | 5.0 s | +0 % at 50 hosts |" in lines
+    # (2 + 10,000 / 2) / 4 of the processor, 5 tasks of 17 ms each, and 200 times as many hosts as forks.
+    assert "| nothing to do | 10,000 | 1 | 21 min | 14 min | 10 s | 17 min | 21 min to 52 min | 0.1 GB |" in lines
+    assert sum(line.startswith("| nothing to do | 1") for line in lines) == 4
+
+
+def test_what_is_known_better_of_a_deployment_takes_the_place_of_what_was_measured() -> None:
+    first = record("first-deployment", p5=cost(5), p20=cost(20))
+    lines = list(report([REDEPLOY, first, MANY], MACHINE, (1000,), (1,), host_seconds=60.0, sent=5e6))
+    assert "| first deployment | 1,000 | 1 | 2 min | 3 min | 83 min | 20 min | 83 min to 1.8 h | 0.1 GB |" in lines
+    # Where there is nothing to do, nothing is sent.
+    assert "| nothing to do | 1,000 | 1 | 2 min | 85 s | 1 s | 2 min | 2 min to 5 min | 0.1 GB |" in lines
+
+
+def test_a_record_without_the_rows_is_refused() -> None:
+    with pytest.raises(BenchError, match="no row of redeploy, first-deployment"):
+        list(report([MANY], MACHINE, (1000,), (1,)))
