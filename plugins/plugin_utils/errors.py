@@ -143,6 +143,24 @@ class CacheError(NixError):
     stage = "cache"
 
 
+class GitError(NixError):
+    """Git did not do what it was asked for."""
+
+    stage = "git"
+
+
+class UpdateError(NixError):
+    """The flake's inputs were not updated, or the flake is not fit to be."""
+
+    stage = "update"
+
+
+class ChannelError(NixError):
+    """The host's branch stays where it was."""
+
+    stage = "channel"
+
+
 class SemaphoreError(NixError):
     """The server of Semaphore does not have the project as it was meant to."""
 

@@ -1,0 +1,112 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Branches of a remote: where they are, and moving them from one commit to another and from nowhere else."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..errors import GitError
+from ..report.redacted import redacted
+from .credential import credential_environment, refuse_password
+
+if t.TYPE_CHECKING:
+    from ..process import Completed
+    from .repository import Repository
+
+# What a server says when another writer was there first: with a lease, with a reference's lock, with its transaction.
+OVERTAKEN = (
+    "stale info",
+    "cannot lock ref",
+    "failed to lock",
+    "fetch first",
+    "failed to update ref",
+    "reference already exists",
+)
+
+
+class OvertakenError(GitError):
+    """The branch was not where it was said to be: somebody else has moved it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Remote:
+    """A remote of a repository, by name, path or address, and whom one is there."""
+
+    repository: Repository
+    name: str
+    user: str = "git"
+    token: str | None = dataclasses.field(default=None, repr=False)
+
+    def head(self, branch: str) -> str | None:
+        """Return the commit that a branch is at, or None where there is no such branch."""
+        reference = f"refs/heads/{branch}"
+        done = self._run("ls-remote", "--", self.name, reference)
+        if not done.ok:
+            raise self._error(f"the remote {self.shown} cannot be read", done)
+        # Git looks for the end of the name.
+        found = (line.split("\t") for line in done.stdout.splitlines())
+        return next((pair[0] for pair in found if pair[1:] == [reference]), None)
+
+    def fetch(self, *what: str) -> bool:
+        """Have the objects of commits or branches here, and say whether that could be; no branch here changes."""
+        return self._run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", self.name, *what).ok
+
+    def move(self, branch: str, before: str | None, after: str) -> None:
+        """Move a branch from ``before``, or from nowhere, to ``after``.
+
+        Raises ``OvertakenError`` when it is not at ``before``, which the server itself looks at when it moves it, and
+        ``GitError`` when it may not be moved.
+        """
+        reference = f"refs/heads/{branch}"
+        lease = f"--force-with-lease={reference}:{before or ''}"
+        done = self._run("push", "--porcelain", "--no-verify", lease, "--", self.name, f"{after}:{reference}")
+        if done.ok:
+            return
+        text = f"{done.stdout}\n{done.stderr}"
+        if any(word in text for word in OVERTAKEN):
+            raise OvertakenError(f"somebody else has moved {branch} meanwhile", command=done.argv, log=text)
+        raise self._error(f"{branch} of {self.shown} cannot be moved: {_reason(text)}", done)
+
+    @property
+    def shown(self) -> str:
+        """The remote's name, for a person."""
+        return str(redacted(self.name))
+
+    def _run(self, *arguments: str) -> Completed:
+        return self.repository.run(*arguments, environment=self._credential())
+
+    def _credential(self) -> dict[str, str]:
+        refuse_password(self.name)
+        if self.token is None:
+            return {}
+        named = self.repository.run("remote", "get-url", "--push", "--", self.name)
+        url = named.stdout.strip() if named.ok else self.name
+        return credential_environment(url, self.user, self.token)
+
+    def _error(self, cause: str, done: Completed) -> GitError:
+        said = f"{done.stdout}\n{done.stderr}".strip()
+        return GitError(cause, command=redacted(list(done.argv)), log=str(redacted(said)), advice=_advice(said))
+
+
+def _reason(text: str) -> str:
+    """Return why the remote refused, from a line such as ``! SOURCE:TARGET [remote rejected] (hook declined)``."""
+    for line in text.splitlines():
+        if line.startswith("!"):
+            return line.split("\t")[-1].strip()
+    said = [line.removeprefix("fatal: ") for line in text.splitlines() if line.startswith(("fatal: ", "error: "))]
+    return str(redacted(said[0])) if said else "it does not say why"
+
+
+def _advice(said: str) -> str:
+    if "could not read Username" in said or "Authentication failed" in said or "terminal prompts disabled" in said:
+        return "give a token that may write there (token), or let Git's own settings sign in"
+    if "Permission denied (publickey" in said or "Host key verification failed" in said:
+        return "let ssh sign in there without a question: a key that the remote knows, and its host key in known_hosts"
+    if "hook declined" in said or "protected branch" in said:
+        return "let whoever this signs in as write to this branch, in the settings of the remote"
+    if "cannot lock ref" in said or "directory file conflict" in said:
+        return "a branch of the remote has a name that leaves no room for this one: rename either"
+    return "see what Git says; the same command can be repeated by hand"

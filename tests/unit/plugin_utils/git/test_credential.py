@@ -1,0 +1,173 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A token reaches the server that it is for, and nobody else: seen from a real Git and a real server of HTTP."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.server
+import os
+import subprocess
+import threading
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import GitError
+from ansible_collections.nix.fleet.plugins.plugin_utils.git.credential import credential_environment, refuse_password
+
+from .repositories import SETTINGS, bare, clone, commit, git, remote_of
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOKEN = "t0ken-that-never-shows"
+
+
+class _Forge(http.server.BaseHTTPRequestHandler):
+    """Serves repositories by Git's own program for that, to whoever has the token."""
+
+    root: Path
+    seen: list[str | None]
+    elsewhere: str | None = None
+
+    def do_GET(self) -> None:
+        given = self.headers.get("Authorization")
+        self.seen.append(given)
+        if self.elsewhere is not None:
+            self.send_response(302)
+            self.send_header("Location", self.elsewhere + self.path)
+            self.end_headers()
+        elif given != f"Basic {base64.b64encode(f'git:{TOKEN}'.encode()).decode()}":
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="forge"')
+            self.end_headers()
+        else:
+            self._serve()
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def _serve(self) -> None:
+        path, _mark, query = self.path.partition("?")
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        environment = {
+            **os.environ,
+            **SETTINGS,
+            "GIT_PROJECT_ROOT": str(self.root),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "REQUEST_METHOD": self.command,
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "CONTENT_TYPE": self.headers.get("Content-Type") or "",
+            "CONTENT_LENGTH": str(len(body)),
+            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding") or "",
+            "GIT_PROTOCOL": self.headers.get("Git-Protocol") or "",
+            "REMOTE_USER": "git",
+        }
+        done = subprocess.run(["git", "http-backend"], input=body, env=environment, capture_output=True, check=False)
+        head, _blank, content = done.stdout.partition(b"\r\n\r\n")
+        lines = [line.split(": ", 1) for line in head.decode().splitlines()]
+        status = next((int(value.split()[0]) for name, value in lines if name == "Status"), 200)
+        self.send_response(status)
+        for name, value in lines:
+            if name != "Status":
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_words: t.Any) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def forge(root: Path, elsewhere: str | None = None) -> Iterator[tuple[str, list[str | None]]]:
+    """Yield the address of a forge, and what those who ask it sign in with."""
+    seen: list[str | None] = []
+    handler = type("Forge", (_Forge,), {"root": root, "seen": seen, "elsewhere": elsewhere})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}", seen
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Return a bare repository that may be pushed to by HTTP."""
+    path = bare(tmp_path / "fleet.git")
+    git(path, "config", "http.receivepack", "true")
+    return path
+
+
+def test_a_token_signs_in_and_is_neither_written_nor_told(repository: Path, tmp_path: Path) -> None:
+    work = clone(repository, tmp_path / "work")
+    # A helper that writes down what works, as many people have one.
+    stored = tmp_path / "stored"
+    git(work, "config", "credential.helper", f"store --file={stored}")
+    revision = commit(work, "second")
+    with forge(tmp_path) as (address, seen):
+        remote = remote_of(work, f"{address}/fleet.git", token=TOKEN)
+        assert remote.head("tested") is None
+        remote.move("tested", None, revision)
+        assert remote.head("tested") == revision
+    assert any(seen)
+    assert not stored.exists()
+    assert TOKEN not in repr(remote)
+    for file in (work / ".git").rglob("*"):
+        assert not file.is_file() or TOKEN.encode() not in file.read_bytes()
+
+
+def test_a_wrong_token_is_told_without_it(repository: Path, tmp_path: Path) -> None:
+    work = clone(repository, tmp_path / "work")
+    with forge(tmp_path) as (address, _seen), pytest.raises(GitError) as refused:
+        remote_of(work, f"{address}/fleet.git", token="wr0ng").head("main")
+    assert "wr0ng" not in str(refused.value)
+    assert refused.value.advice
+    assert "token" in refused.value.advice
+
+
+def test_without_a_token_nobody_is_asked(repository: Path, tmp_path: Path) -> None:
+    work = clone(repository, tmp_path / "work")
+    with forge(tmp_path) as (address, _seen), pytest.raises(GitError, match="cannot be read"):
+        remote_of(work, f"{address}/fleet.git").head("main")
+
+
+def test_a_redirection_does_not_lead_the_token_to_another_host(repository: Path, tmp_path: Path) -> None:
+    work = clone(repository, tmp_path / "work")
+    with (
+        forge(tmp_path) as (other, seen_elsewhere),
+        forge(tmp_path, other) as (address, _seen),
+        pytest.raises(GitError),
+    ):
+        remote_of(work, f"{address}/fleet.git", token=TOKEN).head("main")
+    assert seen_elsewhere
+    assert not any(seen_elsewhere)
+
+
+def test_settings_that_are_in_the_environment_already_stay(repository: Path) -> None:
+    environment = credential_environment("https://git.example.org/x", "git", TOKEN, {"GIT_CONFIG_COUNT": "2"})
+    assert environment["GIT_CONFIG_COUNT"] == "4"
+    assert "GIT_CONFIG_KEY_0" not in environment
+    assert environment["GIT_CONFIG_KEY_3"] == "credential.https://git.example.org.helper"
+
+
+@pytest.mark.parametrize("url", ["ssh://git@git.example.org/fleet", "git@git.example.org:fleet", "/srv/fleet.git"])
+def test_a_token_is_refused_where_it_is_of_no_use(url: str) -> None:
+    with pytest.raises(GitError, match="of http or https alone"):
+        credential_environment(url, "git", TOKEN)
+
+
+@pytest.mark.parametrize("url", ["https://git:t0k@git.example.org/x", "http://:t0k@git.example.org"])
+def test_a_password_in_an_address_is_refused_without_being_repeated(url: str) -> None:
+    with pytest.raises(GitError, match="has a password in it") as refused:
+        refuse_password(url)
+    assert "t0k" not in str(refused.value)
+    refuse_password("ssh://git@git.example.org:22/fleet")
