@@ -40,6 +40,11 @@
     // {
       inherit lib;
 
+      # For hosts that follow their own branch by themselves: docs/channels.md.
+      nixosModules.pull = ./nix/pull/nixos.nix;
+      darwinModules.pull = ./nix/pull/darwin.nix;
+      homeModules.pull = ./nix/pull/home-manager.nix;
+
       # The same fleet for other tools. With their flake inputs in `inputs`, they are used.
       colmena = lib.toColmena fleet;
       colmenaHive = lib.toColmenaHive (fleet // { colmena = inputs.colmena or null; });

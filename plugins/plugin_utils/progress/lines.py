@@ -36,6 +36,7 @@ DOING = {
     "nix_reboot": "rebooting",
     "nix_gc": "collecting garbage",
     "nix_runtime_data": "giving a service its data",
+    "nix_channel": "moving its channel",
     "nix_rollout": "waiting for its turn",
     "nix_info": "telling what it runs",
 }

@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
     from .channel import Word
 
 # The modules after which a host may be done: what comes then, if anything, makes another line.
-LAST = ("nix_activate", "nix_confirm", "nix_reboot", "nix_gc", "nix_info")
+LAST = ("nix_activate", "nix_confirm", "nix_reboot", "nix_gc", "nix_channel", "nix_info")
 # The tasks of our roles that run no module of ours: they include and validate.
 HOLDS_TOGETHER = ""
 # How long a host may be at the same before a log says so.

@@ -8,13 +8,14 @@ from __future__ import annotations
 import typing as t
 
 from .quantities import duration, size
-from .records import COLLECTED, PUSHED, WOULD_COLLECT, WOULD_PUSH
+from .records import COLLECTED, MOVED, PUSHED, WOULD_COLLECT, WOULD_MOVE, WOULD_PUSH
 from .view import NOTHING, View, Word
 
 if t.TYPE_CHECKING:
     from .records import HostRecord
     from .table import Meaning
 
+_NOTED = ("unchanged", COLLECTED, WOULD_COLLECT, PUSHED, WOULD_PUSH, MOVED, WOULD_MOVE)
 _MEANINGS: dict[str, Meaning] = {"unchanged": "ok", "evaluated": "ok", "unreachable": "unreachable"}
 
 
@@ -45,8 +46,7 @@ def _word(host: HostRecord) -> Word:
 
 
 def _notes(host: HostRecord) -> list[str]:
-    noted = ("unchanged", COLLECTED, WOULD_COLLECT, PUSHED, WOULD_PUSH)
-    notes = [host.note] if host.note and host.outcome in noted else []
+    notes = [host.note] if host.note and host.outcome in _NOTED else []
     if host.undone and host.outcome != "undone":
         notes.append("what this run did was undone")
     if host.down_seconds is not None:

@@ -26,6 +26,8 @@ COLLECTED = "collected"
 WOULD_COLLECT = "would collect"
 PUSHED = "pushed"
 WOULD_PUSH = "would push"
+MOVED = "moved"
+WOULD_MOVE = "would move"
 # The stage between an activation and its confirmation.
 HEALTH = "health"
 
@@ -267,6 +269,11 @@ def _inspected(record: HostRecord, event: TaskEvent) -> HostRecord:
     return dataclasses.replace(record, facts=dict(event.result))
 
 
+def _moved(record: HostRecord, event: TaskEvent) -> HostRecord:
+    outcome = (WOULD_MOVE if event.check_mode else MOVED) if event.result.get("changed") else "unchanged"
+    return dataclasses.replace(record, outcome=outcome, note=_text(event.result.get("msg")))
+
+
 # What is less than that a key has changed.
 _BESIDE_KEYS = (None, "unchanged", "evaluated", "built", "copied")
 
@@ -285,6 +292,7 @@ _READERS: dict[str, Callable[[HostRecord, TaskEvent], HostRecord]] = {
     "nix_reboot": _rebooted,
     "nix_gc": _collected,
     "nix_cache_push": _pushed,
+    "nix_channel": _moved,
 }
 
 

@@ -38,6 +38,7 @@ STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "nix_runtime_data": ("data", ("files", "recovered", "reloaded", "restored")),
+    "nix_channel": ("channel", ("branch", "before", "after", "revision", "closure", "tested_by")),
     "nix_rollout": ("rollout", ("standing", "failures", "stopped")),
     "nix_info": (
         "status",

@@ -1,0 +1,122 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""nix_channel: a host's branch, moved forward to the last commit whose system was built."""
+
+from __future__ import annotations
+
+import random
+import time
+import typing as t
+
+from ..plugin_utils.ansible_io.action import NixAction
+from ..plugin_utils.ansible_io.source import absolute_flake, machine_of
+from ..plugin_utils.ansible_io.web import fetch
+from ..plugin_utils.channel.advance import Advance, advance
+from ..plugin_utils.channel.hydra import Job, last_success
+from ..plugin_utils.channel.proof import Proof, refuse_dirty, refuse_unbuilt, refuse_uncached
+from ..plugin_utils.git.branch_name import refuse_unusable
+from ..plugin_utils.git.remote import Remote
+from ..plugin_utils.git.repository import SHORT, Repository
+from ..plugin_utils.nix.machine import Controller
+
+PREFIX = "nixos-tested-"
+PAUSE_SECONDS = 0.2
+
+
+class ActionModule(NixAction):
+    """See plugins/modules/nix_channel.py."""
+
+    argument_spec: t.ClassVar[dict[str, t.Any]] = {
+        "repository": {"type": "str", "required": True},
+        "remote": {"type": "str", "default": "origin"},
+        "branch": {"type": "str"},
+        "revision": {"type": "str"},
+        "dirty": {"type": "bool", "default": False},
+        "closure": {"type": "str"},
+        "hydra": {
+            "type": "dict",
+            "options": {
+                "url": {"type": "str", "required": True},
+                "project": {"type": "str", "required": True},
+                "jobset": {"type": "str", "required": True},
+                "job": {"type": "str", "required": True},
+                "input": {"type": "str"},
+                "timeout": {"type": "int", "default": 30},
+                "validate_certs": {"type": "bool", "default": True},
+            },
+        },
+        "cache": {"type": "str"},
+        "user": {"type": "str", "default": "git"},
+        "token": {"type": "str", "no_log": True},
+        "nix_options": {"type": "dict", "default": {}},
+    }
+    constraints: t.ClassVar[dict[str, t.Any]] = {
+        "mutually_exclusive": [["closure", "hydra"], ["revision", "hydra"]],
+        "required_one_of": [["closure", "hydra"]],
+    }
+
+    def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        """See ``NixAction.perform``."""
+        branch = f"{PREFIX}{self.play_host}" if options["branch"] is None else options["branch"]
+        refuse_unusable(branch, self.play_host)
+        proof = self._proof(options)
+        machine = machine_of(self, options)
+        if options["hydra"] is None:
+            refuse_unbuilt(machine, proof.closure)
+        if options["cache"]:
+            refuse_uncached(machine, proof.closure, options["cache"])
+        # Git works on the controller, wherever it was built: the operator's repository and its credentials are there.
+        place = absolute_flake(options["repository"], self._loader.get_basedir())
+        repository = Repository(Controller(self.environment if self.on_controller else {}), place)
+        remote = Remote(repository, options["remote"], options["user"], options["token"])
+        self.doing("moving its channel")
+        moved = advance(remote, branch, proof.revision, check=self.check_mode, pause=pause)
+        return {
+            "branch": branch,
+            "before": moved.before,
+            "after": moved.after,
+            "revision": proof.revision,
+            "closure": proof.closure,
+            "tested_by": proof.word,
+            "commits": list(moved.commits),
+            "changed": moved.changed,
+            "msg": sentence(branch, moved, proof.revision, would=self.check_mode),
+            **({"diff": difference(branch, moved)} if self.diff_mode and moved.changed else {}),
+        }
+
+    def _proof(self, options: dict[str, t.Any]) -> Proof:
+        hydra = options["hydra"]
+        if hydra is None:
+            refuse_dirty(options["revision"], dirty=options["dirty"])
+            return Proof(options["revision"], options["closure"], f"this run, on {self.host}")
+        given = {name: hydra[name] for name in ("url", "project", "jobset", "job", "timeout", "validate_certs")}
+        return last_success(Job(**given, source=hydra["input"]), fetch)
+
+
+def pause(attempt: int) -> None:
+    """Let whoever moves the branch at the same time be done; not all of them for equally long."""
+    time.sleep(random.uniform(0, PAUSE_SECONDS * attempt))
+
+
+def sentence(branch: str, moved: Advance, revision: str, *, would: bool) -> str:
+    """Return what became of the branch, in a sentence."""
+    if moved.behind:
+        return f"{branch} stays at {moved.after[:SHORT]}, which is newer than {revision[:SHORT]}"
+    if not moved.changed:
+        return f"{branch} is at {moved.after[:SHORT]}"
+    verb = "would move" if would else "moved"
+    if moved.before is None:
+        return f"{branch} {'would begin' if would else 'begins'} at {moved.after[:SHORT]}"
+    return f"{branch} {verb} from {moved.before[:SHORT]} to {moved.after[:SHORT]}"
+
+
+def difference(branch: str, moved: Advance) -> dict[str, str]:
+    """Return the move as Ansible shows differences."""
+    commits = "".join(f"{commit}\n" for commit in moved.commits)
+    return {
+        "before": "" if moved.before is None else f"{branch}: {moved.before[:SHORT]}\n",
+        "after": f"{branch}: {moved.after[:SHORT]}\n{commits}",
+        "before_header": branch,
+        "after_header": branch,
+    }

@@ -1,0 +1,49 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How far a revision is behind the one that is checked out."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..errors import NixError
+
+if t.TYPE_CHECKING:
+    from .repository import Repository
+
+
+@dataclasses.dataclass(frozen=True)
+class Distance:
+    """Where a machine stands in the history of the flake.
+
+    ``behind`` is how many commits of what is checked out it does not have, ``ahead`` how many it has that are not of what
+    is checked out: deployed from another branch, or from a newer clone. None where the history does not tell.
+    """
+
+    deployed: str | None
+    dirty: bool
+    current: str | None = None
+    behind: int | None = None
+    ahead: int | None = None
+
+    def to_result(self) -> dict[str, t.Any]:
+        """Return the distance as the value of a module's result."""
+        return dataclasses.asdict(self)
+
+
+def distance(repository: Repository, deployed: str | None, *, dirty: bool) -> Distance:
+    """Return how far ``deployed`` is behind what is checked out; without Git or a repository that is not known."""
+    try:
+        current = repository.commit_named("HEAD")
+        known = repository.commit_named(deployed) if deployed and current else None
+        if current is None or known is None:
+            return Distance(deployed, dirty, current)
+        counted = repository.run("rev-list", "--left-right", "--count", f"{known}...{current}", "--")
+    except NixError:
+        return Distance(deployed, dirty)
+    counts = counted.stdout.split()
+    if not counted.ok or len(counts) != 2:
+        return Distance(deployed, dirty, current)
+    return Distance(deployed, dirty, current, behind=int(counts[1]), ahead=int(counts[0]))

@@ -1,0 +1,154 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each host's branch is moved by the playbook, in a real bare repository, and each host's failure is its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import typing as t
+from unittest import mock
+
+import pytest
+import yaml
+
+from ..fleet.project import Project, Run, ended
+from ..updates.inputs import GIT, Repository
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FLAKE = """{{
+  outputs = _: builtins.mapAttrs (name: script: derivation {{
+    inherit name;
+    system = "x86_64-linux";
+    builder = "/bin/sh";
+    args = [ "-c" script ];
+    salt = "{salt}";
+  }}) {{ web = "echo >$out"; mail = "{mail}"; }};
+}}"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Clone:
+    """A clone of the fleet's repository, and the inventory of its two hosts."""
+
+    work: Repository
+    server: Repository
+
+    @classmethod
+    def made(cls, path: Path, server: Repository) -> Clone:
+        server.git("clone", "--quiet", str(server.path), str(path / "work"))
+        hosts = {name: {"nix_flake": str(path / "work"), "nix_attr": name} for name in ("web", "mail")}
+        (path / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
+        (path / "ansible.cfg").write_text("[defaults]\ninventory = hosts.yml\n")
+        return cls(Repository(path / "work"), server)
+
+    def commit(self, mail: str = "echo >$out") -> str:
+        return self.work.commit("change", flake=FLAKE.format(salt=os.urandom(4).hex(), mail=mail))
+
+    def channel(self, *arguments: str, **variables: t.Any) -> Run:
+        return ended(self.start(*arguments, **variables))
+
+    def start(self, *arguments: str, **variables: t.Any) -> subprocess.Popen[str]:
+        project = Project(self.work.path.parent)
+        return project.start("nix.fleet.channel", *arguments, "-e", json.dumps(variables))
+
+    @property
+    def branches(self) -> dict[str, str]:
+        lines = self.server.git("for-each-ref", "--format=%(refname:short) %(objectname)", "refs/heads/nixos-tested-*")
+        return dict(line.split() for line in lines.splitlines())
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Repository]:
+    """Return a repository as a forge has it, with a commit that all clones begin with."""
+    with mock.patch.dict(os.environ, GIT):
+        server = Repository(tmp_path / "server")
+        server.path.mkdir()
+        server.git("init", "--quiet", "--bare", "--initial-branch=main")
+        first = Repository.made(tmp_path / "first", flake=FLAKE.format(salt="", mail="echo >$out"))
+        first.git("push", "--quiet", str(server.path), "main")
+        yield server
+
+
+@pytest.fixture
+def clone(tmp_path: Path, server: Repository) -> Clone:
+    (tmp_path / "one").mkdir()
+    return Clone.made(tmp_path / "one", server)
+
+
+def test_each_host_has_its_branch_at_what_was_built_and_one_that_fails_keeps_it(clone: Clone) -> None:
+    first = clone.commit()
+    run = clone.channel()
+    assert run.rc == 0, run.output
+    assert clone.branches == {"nixos-tested-web": first, "nixos-tested-mail": first}
+
+    second = clone.commit(mail="exit 1")
+    foreseen = clone.channel("--check", "--diff", "-l", "web")
+    assert f"-nixos-tested-web: {first[:12]}\n+nixos-tested-web: {second[:12]}\n+{second[:7]} change" in foreseen.output
+    assert clone.branches["nixos-tested-web"] == first
+    run = clone.channel()
+    assert run.rc == 2, run.output
+    assert run.hosts(failed=1) == {"mail"}
+    assert clone.branches == {"nixos-tested-web": second, "nixos-tested-mail": first}
+
+    again = clone.channel("-l", "web")
+    assert again.counts("web")["changed"] == 0, again.output
+
+
+@pytest.mark.thorough
+def test_what_is_not_committed_moves_no_branch(clone: Clone) -> None:
+    (clone.work.path / "flake.nix").write_text(FLAKE.format(salt="dirty", mail="echo >$out"))
+    run = clone.channel("-l", "web")
+    assert run.rc == 2
+    assert "has changes that are not committed" in run.output
+    assert clone.branches == {}
+
+
+@pytest.mark.thorough
+def test_a_system_that_the_cache_lacks_moves_no_branch_until_it_has_it(clone: Clone, tmp_path: Path) -> None:
+    revision = clone.commit()
+    cache = f"file://{tmp_path}/cache"
+    run = clone.channel("-l", "web", channel_cache=cache)
+    assert run.rc == 2
+    assert "is not in the cache" in run.output
+    assert clone.branches == {}
+    copy = [
+        "nix",
+        "--extra-experimental-features",
+        "nix-command flakes",
+        "copy",
+        "--to",
+        cache,
+        f"{clone.work.path}#web",
+    ]
+    subprocess.run(copy, env={**os.environ, "PATH": Project(tmp_path).path}, check=True, capture_output=True)
+    run = clone.channel("-l", "web", channel_cache=cache)
+    assert run.rc == 0, run.output
+    assert clone.branches == {"nixos-tested-web": revision}
+
+
+@pytest.mark.thorough
+def test_two_runs_at_the_same_time_end_with_the_newer_commit_for_every_host(clone: Clone, tmp_path: Path) -> None:
+    (tmp_path / "two").mkdir()
+    older = clone.commit()
+    clone.work.git("push", "--quiet", "origin", "HEAD:main")
+    other = Clone.made(tmp_path / "two", clone.server)
+    newer = other.commit()
+    runs = [ended(process) for process in [clone.start(), other.start()]]
+    assert [run.rc for run in runs] == [0, 0], runs
+    assert older != newer
+    assert clone.branches == {"nixos-tested-web": newer, "nixos-tested-mail": newer}
+
+
+@pytest.mark.thorough
+def test_a_name_that_is_none_of_a_branch_fails_that_host_alone(clone: Clone) -> None:
+    revision = clone.commit()
+    run = clone.channel(channel_branch="{{ 'tested/..' if inventory_hostname == 'mail' else 'nixos-tested-web' }}")
+    assert run.hosts(failed=1) == {"mail"}
+    assert "cannot be the name of a branch: it has two dots in a row" in run.output
+    assert clone.branches == {"nixos-tested-web": revision}

@@ -1,0 +1,189 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A channel moves forward only, also when others move it: with real repositories and writers at the same time."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import time
+import typing as t
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.channel.advance import Advance, advance
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import ChannelError, GitError
+from ansible_collections.nix.fleet.plugins.plugin_utils.git.remote import OvertakenError, Remote
+
+from ..git.repositories import bare, clone, commit, git, remote_of
+
+BRANCH = "nixos-tested-web"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Path:
+    return bare(tmp_path / "fleet.git")
+
+
+@pytest.fixture
+def work(server: Path, tmp_path: Path) -> Path:
+    return clone(server, tmp_path / "work")
+
+
+def moved(work: Path, revision: str, *, check: bool = False, pause: t.Any = time.sleep) -> Advance:
+    return advance(remote_of(work), BRANCH, revision, check=check, pause=lambda attempt: pause(attempt / 50))
+
+
+def at(server: Path, branch: str = BRANCH) -> str:
+    return git(server, "for-each-ref", "--format=%(objectname)", f"refs/heads/{branch}")
+
+
+def test_a_branch_begins_and_moves_forward_and_then_there_is_nothing_to_do(server: Path, work: Path) -> None:
+    first = git(work, "rev-parse", "HEAD")
+    assert moved(work, first) == Advance(None, first)
+    second, third = commit(work, "second"), commit(work, "third")
+    forward = moved(work, third)
+    assert (forward.before, forward.after, forward.changed) == (first, third, True)
+    assert [line.split(" ", 1)[1] for line in forward.commits] == ["third", "second"]
+    assert at(server) == third
+    assert not moved(work, third).changed
+    assert second != third
+
+
+def test_in_check_mode_the_branch_stays(server: Path, work: Path) -> None:
+    assert moved(work, git(work, "rev-parse", "HEAD"), check=True).changed
+    assert at(server) == ""
+
+
+def test_a_branch_that_is_ahead_stays(server: Path, work: Path) -> None:
+    first, second = git(work, "rev-parse", "HEAD"), commit(work, "second")
+    moved(work, second)
+    late = moved(work, first)
+    assert (late.changed, late.behind, late.after) == (False, True, second)
+    assert at(server) == second
+
+
+def test_what_does_not_come_after_it_is_refused_with_where_they_parted(server: Path, work: Path) -> None:
+    first, second = git(work, "rev-parse", "HEAD"), commit(work, "second")
+    moved(work, second)
+    git(work, "reset", "--quiet", "--hard", first)
+    other = commit(work, "another second")
+    with pytest.raises(ChannelError, match=f"moves forward only.*they parted after {first[:12]}"):
+        moved(work, other)
+    assert at(server) == second
+
+
+def test_what_has_nothing_in_common_with_it_is_refused(server: Path, work: Path) -> None:
+    moved(work, git(work, "rev-parse", "HEAD"))
+    git(work, "switch", "--quiet", "--orphan", "other")
+    with pytest.raises(ChannelError, match="they have no commit in common"):
+        moved(work, commit(work, "another beginning"))
+
+
+def test_a_shallow_clone_says_that_it_may_not_know(server: Path, work: Path, tmp_path: Path) -> None:
+    first = git(work, "rev-parse", "HEAD")
+    moved(work, first)
+    commit(work, "second")
+    git(work, "push", "--quiet", "origin", "HEAD:main")
+    shallow = tmp_path / "shallow"
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{server}", str(shallow))
+    with pytest.raises(ChannelError, match="which has not all of the history") as refused:
+        moved(shallow, git(shallow, "rev-parse", "HEAD"))
+    assert refused.value.advice
+    assert "--unshallow" in refused.value.advice
+
+
+def test_a_commit_that_only_the_remote_has_is_fetched(server: Path, work: Path, tmp_path: Path) -> None:
+    other = clone(server, tmp_path / "other")
+    second = commit(other, "second")
+    git(other, "push", "--quiet", "origin", "main")
+    before = git(work, "for-each-ref", "refs/heads")
+    assert moved(work, second).after == second
+    assert git(work, "for-each-ref", "refs/heads") == before
+    assert at(server) == second
+
+
+def test_a_commit_that_nobody_has_is_told(work: Path) -> None:
+    with pytest.raises(ChannelError, match="is neither in"):
+        moved(work, "0" * 39 + "1")
+
+
+def test_whoever_comes_first_a_move_from_where_the_branch_no_longer_is_is_refused(server: Path, work: Path) -> None:
+    first, second = git(work, "rev-parse", "HEAD"), commit(work, "second")
+    remote = remote_of(work)
+    remote.move(BRANCH, None, second)
+    for before in (None, first):
+        with pytest.raises(OvertakenError):
+            remote.move(BRANCH, before, commit(work, "third"))
+    assert at(server) == second
+
+
+def test_two_writers_at_the_same_time_end_with_the_newer_commit(server: Path, work: Path, tmp_path: Path) -> None:
+    for round_number in range(5):
+        older, newer = commit(work, f"older {round_number}"), commit(work, f"newer {round_number}")
+        git(work, "push", "--quiet", "origin", "HEAD:main")
+        writers = [clone(server, tmp_path / f"writer-{round_number}-{number}") for number in range(2)]
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            ends = list(pool.map(moved, writers, (newer, older)))
+        assert at(server) == newer
+        assert ends[0].after == newer
+        assert ends[1].after in (older, newer)
+
+
+def test_a_writer_that_is_overtaken_between_its_look_and_its_move_looks_again(server: Path, work: Path) -> None:
+    first, second, third = git(work, "rev-parse", "HEAD"), commit(work, "second"), commit(work, "third")
+    moved(work, first)
+    really = Remote.move
+    overtaken: list[str] = []
+
+    def race(remote: Remote, branch: str, before: str | None, after: str) -> None:
+        if not overtaken:
+            overtaken.append(branch)
+            git(work, "push", "--quiet", "origin", f"{third}:refs/heads/{BRANCH}")
+        really(remote, branch, before, after)
+
+    with mock.patch.object(Remote, "move", race):
+        end = moved(work, second)
+    assert overtaken
+    assert (end.after, end.behind) == (third, True)
+    assert at(server) == third
+
+
+def test_a_branch_that_others_move_without_end_is_given_up(server: Path, work: Path) -> None:
+    moved(work, git(work, "rev-parse", "HEAD"))
+    last = commit(work, "mine")
+    with (
+        mock.patch.object(Remote, "move", side_effect=OvertakenError("stale")),
+        pytest.raises(ChannelError, match="6 times"),
+    ):
+        moved(work, last)
+
+
+def test_one_host_that_is_refused_leaves_its_branch_and_that_of_others_alone(server: Path, work: Path) -> None:
+    first, second = git(work, "rev-parse", "HEAD"), commit(work, "second")
+    hook = server / "hooks/pre-receive"
+    hook.write_text(
+        f"#!/bin/sh\nwhile read -r _ _ name; do test $name != refs/heads/{BRANCH} || {{ echo frozen >&2; exit 1; }}; done\n"
+    )
+    hook.chmod(0o755)
+    with pytest.raises(GitError, match="hook declined") as refused:
+        moved(work, second)
+    assert "frozen" in refused.value.log
+    advance(remote_of(work), "nixos-tested-mail", second, check=False, pause=lambda _attempt: None)
+    assert (at(server), at(server, "nixos-tested-mail")) == ("", second)
+    assert first != second
+
+
+def test_a_remote_that_is_not_there_is_told(work: Path, tmp_path: Path) -> None:
+    git(work, "remote", "set-url", "origin", str(tmp_path / "nowhere"))
+    with pytest.raises(GitError, match="the remote origin cannot be read"):
+        moved(work, git(work, "rev-parse", "HEAD"))
+
+
+def test_names_that_leave_no_room_for_each_other_are_told(server: Path, work: Path) -> None:
+    first = git(work, "rev-parse", "HEAD")
+    advance(remote_of(work), "tested", first, check=False, pause=lambda _attempt: None)
+    with pytest.raises((GitError, ChannelError)):
+        advance(remote_of(work), "tested/web", first, check=False, pause=lambda _attempt: None)
+    assert at(server, "tested") == first
