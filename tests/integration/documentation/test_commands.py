@@ -15,7 +15,9 @@ import pytest
 
 from ansible_collections.nix.fleet.tests.unit.documentation.commands import PAGES, Block, blocks
 
+from ..fleet.changes import change_everything
 from ..fleet.lab import HOSTS, ROOT, home, new_fleet
+from ..fleet.project import Project
 
 # docs/molecule.md has a test of its own (tests/integration/molecule), since its reader has no clone.
 # Those of docs/migrate are followed from the flake of another tool on (tests/integration/migrate).
@@ -90,6 +92,11 @@ class Reader:
         assert done.returncode == 0, f"{script}\n{done.stdout}"
         return done.stdout
 
+    def deploys_a_change(self) -> None:
+        """Have a generation before the one that each machine runs."""
+        change_everything(Project(self.clone))
+        self.types("ansible-playbook deploy.yml")
+
     def edits(self) -> None:
         """Do what the quick start proposes."""
         file = self.clone / "inventory/nodes.nix"
@@ -115,9 +122,11 @@ def test_the_commands_of_a_page_succeed(page: pathlib.Path, reader: Reader) -> N
     for file, text in WRITTEN.get(name(page), {}).items():
         place = reader.home if file.startswith(".") else reader.clone
         (place / file).write_text(text)
-    for block in blocks(page):
-        if script := to_run(block):
-            reader.types(script)
+    scripts = [script for block in blocks(page) if (script := to_run(block))]
+    if any("nix.fleet.rollback" in script for script in scripts):
+        reader.deploys_a_change()
+    for script in scripts:
+        reader.types(script)
 
 
 @pytest.mark.thorough

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import typing as t
 from pathlib import Path
 
@@ -18,6 +19,8 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 ROOT = Path(__file__).resolve().parents[3]
+# Of the ansible-core that the tests run on.
+ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 PUBLISHED = json.loads((Path(__file__).parent / "awx_modules.json").read_text())
 LISTS: dict[str, str] = PUBLISHED["lists"]
 PLAYBOOK = "playbooks/awx_setup.yml"
@@ -26,7 +29,7 @@ GIVEN = {"awx_project_url": "https://git.example/fleet.git", "awx_image": "regis
 SURVEY_TYPES = {"text", "textarea", "password", "multiplechoice", "multiselect", "integer", "float"}
 WRITE_DOWN = """
 - ansible.builtin.copy:
-    content: "{{ dict(names | zip(names | map('extract', vars))) | to_json }}"
+    content: "{{ dict(names | zip(query('ansible.builtin.vars', *names))) | to_json }}"
     dest: "{{ written }}"
     mode: "0600"
 """
@@ -41,7 +44,7 @@ def play(directory: Path, **variables: t.Any) -> subprocess.CompletedProcess[str
     (role / "main.yml").write_text(WRITE_DOWN)
     extra = json.dumps({"written": str(directory / "written.json"), "names": sorted(LISTS), **variables})
     return subprocess.run(
-        ["ansible-playbook", PLAYBOOK, "-i", "localhost,", "-e", extra],
+        [ANSIBLE_PLAYBOOK, PLAYBOOK, "-i", "localhost,", "-e", extra],
         cwd=ROOT,
         env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(directory), "ANSIBLE_NOCOLOR": "1"},
         capture_output=True,
@@ -149,7 +152,8 @@ def test_without_a_key_a_credential_that_exists_is_used(tmp_path: Path) -> None:
     assert asked["controller_credentials"] == []
     (deploy,) = (item for item in asked["controller_templates"] if item["name"] == "Edge deploy")
     assert deploy["credentials"] == ["Servers"]
-    assert deploy["job_slice_count"] == 3
+    # What is a text before ansible-core 2.19 AWX's module makes a number of.
+    assert int(deploy["job_slice_count"]) == 3
 
 
 def test_what_is_missing_is_said_before_anything_is_done(tmp_path: Path) -> None:

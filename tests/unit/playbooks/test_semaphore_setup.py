@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import subprocess
+import sys
 import typing as t
 from pathlib import Path
 
@@ -23,6 +24,9 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[3]
+PLAYBOOK = ROOT / "playbooks/semaphore_setup.yml"
+# Of the ansible-core that the tests run on.
+ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 PUBLISHED: dict[str, t.Any] = json.loads((Path(__file__).parent / "semaphore_api.json").read_text())
 GIVEN = {"semaphore_repository_url": "https://git.example/fleet.git"}
 KEY = "the-private-key-of-the-test"
@@ -37,12 +41,13 @@ REQUESTS = {
 }
 
 
-def play(url: str = "", token: str = "", **variables: t.Any) -> subprocess.CompletedProcess[str]:
+def play(url: str = "", token: str = "", at: Path = ROOT, **variables: t.Any) -> subprocess.CompletedProcess[str]:
     """Run the playbook, at its most talkative, as for a server."""
     return subprocess.run(
-        ["ansible-playbook", "playbooks/semaphore_setup.yml", "-i", "localhost,", "-vvv", "-e", json.dumps(variables)],
-        cwd=ROOT,
-        env={**os.environ, "SEMAPHORE_URL": url, "SEMAPHORE_TOKEN": token, "ANSIBLE_NOCOLOR": "1"},
+        [ANSIBLE_PLAYBOOK, str(PLAYBOOK), "-i", "localhost,", "-vvv", "-e", json.dumps(variables)],
+        cwd=at,
+        # As a shell does.
+        env={**os.environ, "PWD": str(at), "SEMAPHORE_URL": url, "SEMAPHORE_TOKEN": token, "ANSIBLE_NOCOLOR": "1"},
         capture_output=True,
         text=True,
         check=False,
@@ -71,6 +76,12 @@ def first() -> Iterator[FirstRun]:
         output = set_up(server)
         yield FirstRun(server, list(server.asked), output)
         server.shutdown()
+
+
+def test_the_file_is_written_where_its_user_is(tmp_path: Path) -> None:
+    done = play(**GIVEN, at=tmp_path, semaphore_file="fleet.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((tmp_path / "fleet.json").read_text())["meta"]["name"] == "Fleet"
 
 
 @pytest.fixture(scope="module")
