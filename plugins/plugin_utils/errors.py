@@ -119,6 +119,12 @@ class RuntimeDataError(NixError):
     stage = "data"
 
 
+class InstallationError(NixError):
+    """The machine does not have the operating system that was to be installed on it."""
+
+    stage = "installation"
+
+
 class HeldBackError(NixError):
     """The host was not to be begun with any more, since too many others have failed."""
 

@@ -37,6 +37,7 @@ DOING = {
     "nix_gc": "collecting garbage",
     "nix_runtime_data": "giving a service its data",
     "nix_channel": "moving its channel",
+    "nix_install": "installing",
     "nix_rollout": "waiting for its turn",
     "nix_info": "telling what it runs",
 }

@@ -1,0 +1,154 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make a NixOS of a machine that is reached by ssh."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import typing as t
+
+from ..plugin_utils.ansible_io.action import NixAction
+from ..plugin_utils.bootstrap.baggage import packed, private_directory_in_memory, unlocked
+from ..plugin_utils.bootstrap.installation import (
+    BACKENDS,
+    BUILD_ON,
+    DISKO_MODES,
+    PHASES,
+    Installation,
+    arguments,
+    options_of_ssh,
+)
+from ..plugin_utils.errors import InstallationError
+from ..plugin_utils.process import CommandTimeoutError, run
+from ..plugin_utils.transport.fields import fields_and_log
+
+QUESTION = pathlib.Path(__file__).parents[1] / "plugin_utils/bootstrap/question.sh"
+STEP = re.compile("### (.*) ###")
+
+
+class ActionModule(NixAction):
+    """See the documentation of the module of the same name."""
+
+    argument_spec: t.ClassVar[dict[str, t.Any]] = {
+        "flake": {"type": "str", "required": True},
+        "attr": {"type": "str", "required": True},
+        "erase": {"type": "bool", "default": False},
+        "reinstall": {"type": "bool", "default": False},
+        "phases": {"type": "list", "elements": "str", "default": [*PHASES], "choices": [*PHASES]},
+        "build_on": {"type": "str", "default": BUILD_ON[0], "choices": [*BUILD_ON]},
+        "disko_mode": {"type": "str", "default": DISKO_MODES[0], "choices": [*DISKO_MODES]},
+        "hardware_config": {
+            "type": "dict",
+            "options": {
+                "backend": {"type": "str", "required": True, "choices": [*BACKENDS]},
+                "path": {"type": "path", "required": True},
+            },
+        },
+        "extra_files": {"type": "path"},
+        "owners": {"type": "dict", "default": {}},
+        "host_keys": {"type": "dict", "default": {}, "no_log": True},
+        "copy_host_keys": {"type": "bool", "default": False},
+        "disk_encryption_keys": {"type": "dict", "default": {}, "no_log": True},
+        "kexec": {"type": "str"},
+        "post_kexec_port": {"type": "int"},
+        "substitute_on_destination": {"type": "bool", "default": True},
+        "nix_options": {"type": "dict", "default": {}},
+        "ssh_options": {"type": "list", "elements": "str"},
+        "program": {"type": "list", "elements": "str", "default": ["nixos-anywhere"]},
+        "timeout": {"type": "int", "default": 7200},
+    }
+
+    def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        """See ``NixAction.perform``."""
+        fields, _log = fields_and_log(self.questions.run(QUESTION.read_text(encoding="utf-8")).stdout)
+        installed = fields.get("installed", [""])[-1]
+        if installed and not options["reinstall"]:
+            return {"changed": False, "installed": installed, "steps": [], "msg": f"runs NixOS {installed} already"}
+        if not options["erase"]:
+            found = (installed and f"NixOS {installed}") or fields.get("os", [""])[-1] or "an unknown system"
+            raise InstallationError(
+                f"it runs {found}, and its disks would be erased",
+                advice="see that nothing on it is needed, and say so (erase; of the role, bootstrap_erase with its name)",
+            )
+        with private_directory_in_memory() as directory:
+            installation = self._installation(options, directory)
+            words = [*options["program"], *arguments(installation)]
+            if self.check_mode:
+                return {
+                    "changed": True,
+                    "steps": [],
+                    "command": words,
+                    "msg": "would install NixOS, and erase its disks",
+                }
+            steps = self._run(words, options["timeout"])
+        return {"changed": True, "steps": steps, "command": words, "msg": f"NixOS is installed: {', '.join(steps)}"}
+
+    def _installation(self, options: dict[str, t.Any], directory: pathlib.Path) -> Installation:
+        keys = {str(path): str(key) for path, key in options["disk_encryption_keys"].items()}
+        hardware = options["hardware_config"]
+        return Installation(
+            flake=options["flake"],
+            attr=options["attr"],
+            address=str(self._ssh("host")),
+            user=self._ssh("remote_user"),
+            port=int(self._ssh("port") or 0) or None,
+            identity_file=self._ssh("private_key_file"),
+            ssh_options=self._ssh_options() if options["ssh_options"] is None else tuple(options["ssh_options"]),
+            by_password=bool(self._ssh("password")),
+            phases=tuple(options["phases"]),
+            build_on=options["build_on"],
+            disko_mode=options["disko_mode"],
+            hardware=(hardware["backend"], hardware["path"]) if hardware else None,
+            extra_files=packed(directory, options["extra_files"], options["host_keys"]),
+            owners={str(path): str(owner) for path, owner in options["owners"].items()},
+            encryption_keys=unlocked(directory, keys),
+            copy_host_keys=options["copy_host_keys"],
+            kexec=options["kexec"],
+            post_kexec_port=options["post_kexec_port"],
+            substitute_on_destination=options["substitute_on_destination"],
+            nix_options={str(name): str(value) for name, value in options["nix_options"].items()},
+        )
+
+    def _ssh(self, option: str) -> t.Any:
+        """Return what Ansible's own ssh is told."""
+        if self._connection.transport != "ssh":
+            raise InstallationError(
+                f"it is reached by {self._connection.transport}, and nixos-anywhere by ssh alone",
+                advice="set ansible_connection to ssh",
+            )
+        return self._connection.get_option(option)
+
+    def _ssh_options(self) -> tuple[str, ...]:
+        return options_of_ssh(" ".join(self._ssh(name) or "" for name in ("ssh_common_args", "ssh_extra_args")))
+
+    def _run(self, words: list[str], timeout: float) -> list[str]:
+        password = self._ssh("password")
+        # Not in an argument, which every user of the controller can see.
+        environment = {**self.environment, **({"SSHPASS": str(password)} if password else {})}
+        self.doing("installing")
+        try:
+            completed = run(words, environment=environment, timeout=timeout)
+        except FileNotFoundError:
+            raise InstallationError(
+                f"there is no program {words[0]} on the controller",
+                advice="install it, or say how it is run (program: [nix, run, github:nix-community/nixos-anywhere, --])",
+            ) from None
+        except CommandTimeoutError:
+            raise InstallationError(
+                f"the installation took longer than {timeout} seconds and was ended",
+                command=words,
+                advice="raise timeout",
+            ) from None
+        output = f"{completed.stdout}\n{completed.stderr}"
+        steps = [found.strip() for found in STEP.findall(output)]
+        if not completed.ok:
+            raise InstallationError(
+                f"nixos-anywhere ended with exit code {completed.rc}" + (f" after: {steps[-1]}" if steps else ""),
+                command=words,
+                log=completed.stderr or completed.stdout,
+                advice="see its output; what was begun on the machine's disks is not undone",
+                steps=steps,
+            )
+        return steps

@@ -1,0 +1,131 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What nixos-anywhere is told, held to its recorded command line."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import stat
+import typing as t
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.bootstrap import baggage, installation
+from ansible_collections.nix.fleet.plugins.plugin_utils.bootstrap.installation import (
+    Installation,
+    arguments,
+    options_of_ssh,
+)
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import InstallationError
+
+RECORDED = json.loads((pathlib.Path(__file__).parents[3] / "cases/nixos-anywhere.json").read_text(encoding="utf-8"))
+ATTR = "nixosConfigurations.web-3.config.system.build.toplevel"
+EVERYTHING = Installation(
+    flake="/etc/fleet",
+    attr='nixosConfigurations."db.example".config.system.build.toplevel',
+    address="192.0.2.13",
+    user="ubuntu",
+    port=2222,
+    identity_file="/home/ops/my key",
+    ssh_options=("ProxyJump=gate",),
+    by_password=True,
+    phases=("disko", "install"),
+    build_on="remote",
+    disko_mode="mount",
+    hardware=("nixos-facter", "/etc/fleet/hosts/db/facter.json"),
+    extra_files="/run/user/0/x",
+    owners={"/var/lib/db": "999:999"},
+    encryption_keys={"/tmp/disk.key": "/dev/shm/x/disk-key-0"},
+    copy_host_keys=True,
+    kexec="/srv/kexec.tar.gz",
+    post_kexec_port=2223,
+    substitute_on_destination=False,
+    nix_options={"max-jobs": "1"},
+)
+
+
+def read(words: list[str]) -> dict[str, list[list[str]]]:
+    """Read ``words`` as nixos-anywhere would: each option's values in their order; fails for what it does not know."""
+    said: dict[str, list[list[str]]] = {}
+    rest = iter(words)
+    for word in rest:
+        assert word in RECORDED["options"], f"{word} is not an option"
+        values = [next(rest) for _value in range(RECORDED["options"][word])]
+        if word in RECORDED["choices"]:
+            assert values[0] in RECORDED["choices"][word]
+        said.setdefault(word, []).append(values)
+    return said
+
+
+def test_what_there_is_to_say_is_said_in_options_that_it_has() -> None:
+    said = read(arguments(EVERYTHING))
+    assert said["--flake"] == [["/etc/fleet#db.example"]]
+    assert said["--target-host"] == [["ubuntu@192.0.2.13"]]
+    assert said["--phases"] == [["disko,install"]]
+    assert said["--chown"] == [["/var/lib/db", "999:999"]]
+    assert said["-i"] == [["/home/ops/my key"]]
+    assert len(said) == 18
+
+
+def test_what_needs_no_saying_is_not_said() -> None:
+    said = read(arguments(Installation("/etc/fleet", ATTR, "192.0.2.13")))
+    assert said == {
+        "--flake": [["/etc/fleet#web-3"]],
+        "--phases": [["kexec,disko,install,reboot"]],
+        "--build-on": [["auto"]],
+        "--target-host": [["192.0.2.13"]],
+    }
+
+
+def test_what_can_be_chosen_is_what_it_knows() -> None:
+    assert list(installation.PHASES) == RECORDED["phases"]
+    assert list(installation.BUILD_ON) == RECORDED["choices"]["--build-on"]
+    assert list(installation.DISKO_MODES) == RECORDED["choices"]["--disko-mode"]
+    assert list(installation.BACKENDS) == RECORDED["choices"]["--generate-hardware-config"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"attr": "packages.x86_64-linux.web"},
+        {"attr": "colmenaHive.nodes.web.config.system.build.toplevel"},
+        {"attr": 'nixosConfigurations."a#b".config.system.build.toplevel'},
+        {"address": "-oProxyCommand=touch x"},
+        {"address": "a b"},
+        {"user": "$(id)"},
+        {"phases": ()},
+        {"phases": ("install", "disko")},
+        {"owners": {"/a b": "0:0"}},
+        {"encryption_keys": {"/tmp/$(id)": "/x"}},
+    ],
+)
+def test_what_it_would_take_for_something_else_is_refused(change: dict[str, t.Any]) -> None:
+    with pytest.raises(InstallationError):
+        arguments(Installation(**{"flake": "/etc/fleet", "attr": ATTR, "address": "192.0.2.13", **change}))
+
+
+def test_options_of_ssh_are_told_one_by_one() -> None:
+    given = "-o ProxyCommand='nc %h %p' -oUser=x -J gate"
+    assert options_of_ssh(given) == ("ProxyCommand=nc %h %p", "User=x", "ProxyJump=gate")
+    with pytest.raises(InstallationError, match="-F"):
+        options_of_ssh("-F /etc/ssh/config")
+
+
+def test_what_the_machine_is_given_is_for_nobody_else_and_gone_afterwards(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/motd").write_text("hello")
+    with baggage.private_directory_in_memory() as directory:
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+        root = baggage.packed(
+            directory, str(tmp_path), {"ed25519": {"private": "secret", "public": "ssh-ed25519 AAAA"}}
+        )
+        assert root
+        key = pathlib.Path(root, "etc/ssh/ssh_host_ed25519_key")
+        assert (key.read_text(), stat.S_IMODE(key.stat().st_mode)) == ("secret\n", 0o600)
+        assert pathlib.Path(root, "etc/motd").read_text() == "hello"
+        unlocked = baggage.unlocked(directory, {"/tmp/disk.key": "passphrase"})
+        assert pathlib.Path(unlocked["/tmp/disk.key"]).read_bytes() == b"passphrase"
+    assert not directory.exists()
+    with pytest.raises(InstallationError), baggage.private_directory_in_memory() as directory:
+        baggage.packed(directory, None, {"../x": {"private": "secret"}})
