@@ -7,11 +7,20 @@ from __future__ import annotations
 
 import typing as t
 
+from ..plugin_utils.activation.drift import deployed_revision, drift_of
 from ..plugin_utils.activation.info import info_script, parse_info
 from ..plugin_utils.ansible_io.action import NixAction
+from ..plugin_utils.ansible_io.source import absolute_flake
 from ..plugin_utils.errors import NixError
+from ..plugin_utils.git.distance import Distance, distance
+from ..plugin_utils.git.repository import Repository
+from ..plugin_utils.nix.machine import Controller
+from ..plugin_utils.nix.sending import is_of_controller
 from ..plugin_utils.nix.store import store_path_name
 from ..plugin_utils.platforms.registry import platforms
+
+# How many entries of the journal tell where the machine stands, however many are asked for.
+LOOKED_AT = 20
 
 
 class ActionModule(NixAction):
@@ -21,12 +30,18 @@ class ActionModule(NixAction):
         "platform": {"type": "str", "choices": [*platforms()]},
         "profile": {"type": "str"},
         "journal": {"type": "int", "default": 10},
+        "flake": {"type": "str"},
     }
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
-        script = info_script(options["platform"], options["profile"], max(options["journal"], 0))
+        entries = max(options["journal"], 0)
+        script = info_script(options["platform"], options["profile"], max(entries, LOOKED_AT))
         facts = parse_info(self.questions.run(script).stdout)
+        drift = drift_of(facts)
+        facts["drift"] = drift and drift.to_result()
+        facts["revision"] = self._revision(facts, options["flake"])
+        facts["journal"] = facts["journal"][-entries:] if entries else []
         if facts["nix_version"] is None:
             raise NixError(
                 "there is no Nix on this machine, or not where it usually is",
@@ -34,6 +49,15 @@ class ActionModule(NixAction):
                 **facts,
             )
         return {"changed": False, "msg": sentence(facts), **facts}
+
+    def _revision(self, facts: dict[str, t.Any], flake: str | None) -> dict[str, t.Any]:
+        deployed, dirty = deployed_revision(facts)
+        if flake is None:
+            return Distance(deployed, dirty).to_result()
+        place = absolute_flake(flake, self._loader.get_basedir())
+        if not is_of_controller(place):
+            return Distance(deployed, dirty).to_result()
+        return distance(Repository(Controller(), place), deployed, dirty=dirty).to_result()
 
 
 def sentence(facts: dict[str, t.Any]) -> str:

@@ -35,7 +35,8 @@ options:
     description:
       - A file to write the whole record of every host to, as JSON. C(docs/report.md) of the collection explains it, and
         C(docs/schemas/report-1.json) is its JSON Schema.
-      - A name that ends with V(.md) gets the Markdown of O(report_markdown) instead.
+      - A name that ends with V(.md) gets the Markdown of O(report_markdown) instead, and one that ends with V(.html) the page of
+        O(report_html).
       - The file is for its owner alone, and is replaced in one step when the run is over. A file that was there before is
         removed when the run begins, so that a run that is interrupted leaves no other run's report.
     type: path
@@ -57,6 +58,16 @@ options:
     ini:
       - section: callback_nix_fleet_summary
         key: report_markdown
+  report_html:
+    description:
+      - A file to write the same to as a page that needs nothing but a browser. It is written as that of O(report) is.
+    type: path
+    version_added: 0.2.0
+    env:
+      - name: NIX_FLEET_REPORT_HTML
+    ini:
+      - section: callback_nix_fleet_summary
+        key: report_html
   trace:
     description:
       - A file to write a trace of the run to, in the format that Perfetto (U(https://ui.perfetto.dev)) and Chrome read.
@@ -97,6 +108,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.task_events i
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.document import document
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.file import remove_earlier, write
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.markdown import markdown
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.page import page
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.run import Run
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.stages import stages
@@ -112,6 +124,9 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
     from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord
+
+# What a name's ending asks for.
+FORMS = {".md": "markdown", ".html": "html"}
 
 
 class CallbackModule(CallbackBase):
@@ -185,9 +200,11 @@ class CallbackModule(CallbackBase):
         )
 
     def _write(self, run: Run, hosts: Sequence[HostRecord]) -> None:
-        for path, is_markdown in self._reports().items():
-            if is_markdown:
+        for path, form in self._reports().items():
+            if form == "markdown":
                 text = markdown(run, hosts)
+            elif form == "html":
+                text = page(run, hosts)
             else:
                 text = json.dumps(document(run, hosts, stages(self._events)), indent=2, default=str) + "\n"
             self._attempt(write, path, text)
@@ -200,10 +217,16 @@ class CallbackModule(CallbackBase):
                 text = json.dumps(chrome_trace(run, self._began, traced), default=str) + "\n"
             self._attempt(write, path, text)
 
-    def _reports(self) -> dict[Path, bool]:
-        """Return each file to write, and whether Markdown is to be in it."""
-        asked = {self.get_option("report"): False, self.get_option("report_markdown"): True}
-        return {Path(path): is_markdown or path.endswith(".md") for path, is_markdown in asked.items() if path}
+    def _reports(self) -> dict[Path, str]:
+        """Return each file to write, and the form of it."""
+        named = str(self.get_option("report") or "")
+        by_ending = next((form for ending, form in FORMS.items() if named.endswith(ending)), "json")
+        asked = {
+            self.get_option("report"): by_ending,
+            self.get_option("report_markdown"): "markdown",
+            self.get_option("report_html"): "html",
+        }
+        return {Path(path): form for path, form in asked.items() if path}
 
     def _traces(self) -> dict[Path, bool]:
         """Return each file to write a trace to, and whether it is to be a page."""

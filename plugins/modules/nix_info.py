@@ -30,6 +30,13 @@ options:
       - How many of the journal's last entries to return.
     type: int
     default: 10
+  flake:
+    description:
+      - The directory of the flake on the controller, to say how far behind it the machine is. It takes Git there, and a repository
+        whose history has the revision that was deployed.
+      - A path that begins with a dot starts at the playbook's directory. Any other flake reference says nothing of a history.
+    type: str
+    version_added: 0.2.0
 extends_documentation_fragment:
   - nix.fleet._attributes
   - nix.fleet._attributes.read_only
@@ -246,13 +253,57 @@ interrupted:
   description: Whether a deployment ended without finishing, for which the next one makes up.
   type: bool
   returned: always
+units_failed:
+  description: The units of systemd that have failed, now, on NixOS.
+  type: list
+  elements: str
+  returned: always
+drift:
+  description:
+    - How the machine differs from what the last deployment that the journal has of the profile left, because somebody else has
+      changed it since. Null if it does not, or if the journal cannot tell.
+  type: dict
+  returned: always
+  contains:
+    what:
+      description: Whether it V(runs) or V(boots) something else.
+      type: str
+    expected:
+      description: The closure that was deployed.
+      type: str
+    found:
+      description: The closure that was found.
+      type: str
+revision:
+  description: The revision that RV(default) was deployed from, by the journal, and where that is in the history of O(flake).
+  type: dict
+  returned: always
+  contains:
+    deployed:
+      description: The revision, or null.
+      type: str
+    dirty:
+      description: Whether there were changes that were not committed.
+      type: bool
+    current:
+      description: The revision that is checked out on the controller, or null.
+      type: str
+    behind:
+      description: How many commits of what is checked out the machine does not have. Null where that is not known.
+      type: int
+    ahead:
+      description: How many commits it has that are not of what is checked out. Null where that is not known.
+      type: int
 lock:
-  description: The deployment that holds the machine's lock, or null.
+  description: What holds the machine's lock, or null.
   type: dict
   returned: always
   contains:
     id:
-      description: The deployment.
+      description: Its name.
+      type: str
+    kind:
+      description: What it is, V(deployment), V(collection) of garbage or V(reboot).
       type: str
     holder:
       description: Who started it, and where.

@@ -15,6 +15,8 @@ from .answer import journal_entry
 from .program import part
 
 KIB = 1024
+# What else than a deployment takes the machine's lock, by the beginning of its name: see nix_gc and nix_reboot.
+KINDS = {"gc-": "collection", "reboot-": "reboot"}
 
 
 def info_script(platform: str | None, profile: str | None, journal: int) -> str:
@@ -74,6 +76,7 @@ def parse_info(text: str) -> dict[str, t.Any]:
         ],
         "journal": [entry for line in fields.get("journal", []) if (entry := journal_entry(line)) is not None],
         "interrupted": one.get("interrupted") == "yes",
+        "units_failed": [unit for unit in fields.get("failed_unit", []) if unit],
         "lock": _lock(one),
     }
 
@@ -106,5 +109,6 @@ def _lock(one: dict[str, str]) -> dict[str, t.Any] | None:
         "holder": one.get("lock_who") or None,
         "process": number(one.get("lock_pid")),
         "started": one.get("lock_started") or None,
+        "kind": next((kind for start, kind in KINDS.items() if one["lock_id"].startswith(start)), "deployment"),
         "alive": one.get("lock_alive") == "yes",
     }

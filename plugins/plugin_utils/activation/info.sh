@@ -61,6 +61,9 @@ describe_profile() { # $1: the platform's name
     if reboot_required "$(running)" || reboot_required "$(closure_of "$profile")"; then
         say reboot_required yes
     fi
+    failed_units | while read -r unit; do
+        say failed_unit "$unit"
+    done
     for number in $(generations_of "$profile"); do
         say generations "$number $(modified "$profile-$number-link") $(closure_of "$profile-$number-link")"
     done

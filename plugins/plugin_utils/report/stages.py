@@ -44,7 +44,8 @@ STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
         "status",
         tuple(
             "platform system nix_version profile generation default current_system booted_system specialisation "
-            "reboot_required interrupted store_free_bytes store_total_bytes".split()
+            "reboot_required interrupted store_free_bytes store_total_bytes kernel units_failed revision drift lock "
+            "journal".split()
         ),
     ),
 }

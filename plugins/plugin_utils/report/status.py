@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ..activation.drift import Drift
+from ..git.repository import SHORT
 from .quantities import size
 from .view import NOTHING, View, Word
 
@@ -14,6 +16,11 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .records import HostRecord
+
+# What holds the machine's lock, told of the machine.
+_DOING = {"collection": "collecting", "reboot": "rebooting"}
+# A store with less than this share of its file system left is about to be in the way.
+LITTLE_ROOM = 0.05
 
 
 def _row(host: HostRecord) -> tuple[str, ...]:
@@ -24,9 +31,19 @@ def _row(host: HostRecord) -> tuple[str, ...]:
         str(facts.get("platform") or NOTHING),
         NOTHING if facts.get("generation") is None else str(facts["generation"]),
         _since(facts),
-        str(facts.get("nix_version") or NOTHING),
+        _revision(facts),
         NOTHING if facts.get("store_free_bytes") is None else size(int(facts["store_free_bytes"])),
     )
+
+
+def _revision(facts: Mapping[str, t.Any]) -> str:
+    """Return what was deployed, whether it was committed, and how far it is from what is checked out."""
+    known = facts.get("revision") or {}
+    if not known.get("deployed"):
+        return NOTHING
+    text = str(known["deployed"])[:SHORT] + ("+" if known.get("dirty") else "")
+    distances = [f"{sign}{known[name]}" for name, sign in (("behind", "-"), ("ahead", "+")) if known.get(name)]
+    return " ".join([text, *distances])
 
 
 def _since(facts: Mapping[str, t.Any]) -> str:
@@ -41,11 +58,15 @@ def _word(host: HostRecord) -> Word:
         return Word(host.outcome or "failed", "unreachable" if unreachable else "failed")
     lock = facts.get("lock") or {}
     if lock.get("alive"):
-        return Word("deploying", "changed")
+        return Word(_DOING.get(str(lock.get("kind")), "deploying"), "changed")
     if facts.get("interrupted"):
         return Word("interrupted", "failed")
     if facts.get("generation") is None:
         return Word("undeployed", "changed")
+    if facts.get("drift"):
+        return Word("drifted", "changed")
+    if facts.get("units_failed"):
+        return Word("degraded", "failed")
     if facts.get("reboot_required"):
         return Word("to be rebooted", "changed")
     running, default = facts.get("current_system"), facts.get("default")
@@ -53,7 +74,16 @@ def _word(host: HostRecord) -> Word:
         return Word("boots another", "changed")
     if _last_failure(facts):
         return Word("to be repeated", "changed")
+    if _little_room(facts):
+        return Word("short of room", "changed")
+    if (facts.get("revision") or {}).get("behind"):
+        return Word("behind", "changed")
     return Word("settled", "ok")
+
+
+def _little_room(facts: Mapping[str, t.Any]) -> bool:
+    free, total = facts.get("store_free_bytes"), facts.get("store_total_bytes")
+    return free is not None and total is not None and free < LITTLE_ROOM * total
 
 
 def _last_failure(facts: Mapping[str, t.Any]) -> str | None:
@@ -85,11 +115,20 @@ def _notes(host: HostRecord) -> list[str]:
     notes = []
     lock = facts.get("lock") or {}
     if lock.get("alive"):
-        notes.append(f"deployment {lock.get('id')} by {lock.get('holder')} since {lock.get('started')}")
+        kind = lock.get("kind") or "deployment"
+        notes.append(f"{kind} {lock.get('id')} by {lock.get('holder')} since {lock.get('started')}")
     if facts.get("interrupted"):
         notes.append("the last deployment ended without finishing; deploy again, which makes up for it")
     if failure := _last_failure(facts):
         notes.append(failure)
+    if facts.get("drift"):
+        notes.append(f"{Drift(**facts['drift']).text}: somebody else has changed it; deploy again, or find out who")
+    if facts.get("units_failed"):
+        notes.append(f"failed units: {', '.join(map(str, facts['units_failed']))}")
+    notes += _kernel(facts)
+    if _little_room(facts):
+        notes.append(f"the store has {size(facts['store_free_bytes'])} left of {size(facts['store_total_bytes'])}")
+    notes += _distance(facts.get("revision") or {})
     if facts.get("specialisation"):
         notes.append(f"runs the specialisation {facts['specialisation']} of what it boots")
     if _word(host).text == "boots another":
@@ -97,4 +136,25 @@ def _notes(host: HostRecord) -> list[str]:
     return [*notes, *map(_last_deployment, (facts.get("journal") or [])[-1:])]
 
 
-STATUS = View(("host", "state", "platform", "generation", "since", "Nix", "free"), _row, _word, _notes)
+def _kernel(facts: Mapping[str, t.Any]) -> list[str]:
+    kernel = facts.get("kernel") or {}
+    running, current = kernel.get("running"), kernel.get("current")
+    if not running or not current or running == current:
+        return []
+    return [f"runs the kernel {running}; its system has {current}, from the next boot on"]
+
+
+def _distance(revision: Mapping[str, t.Any]) -> list[str]:
+    notes = []
+    if revision.get("behind"):
+        notes.append(f"{_commits(revision['behind'])} behind {str(revision['current'])[:SHORT]}")
+    if revision.get("ahead"):
+        notes.append(f"has {_commits(revision['ahead'])} that the flake here does not have")
+    return notes
+
+
+def _commits(count: int) -> str:
+    return "1 commit" if count == 1 else f"{count} commits"
+
+
+STATUS = View(("host", "state", "platform", "generation", "since", "revision", "free"), _row, _word, _notes)

@@ -4,12 +4,36 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import socket
+import subprocess
+import time
 import typing as t
+from pathlib import Path
+from unittest import mock
 
-from .lab import HOSTS, cut, running
+import pytest
+import yaml
+
+from .changes import change_everything
+from .lab import HOSTS, cut, on, running
 
 if t.TYPE_CHECKING:
-    from .project import Project
+    from .project import Project, Run
+
+IDENTITY = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "Fleet"), ("EMAIL", "fleet@example.org"))
+}
+
+
+def git(directory: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(directory), *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
 
 def test_status_says_what_every_kind_of_host_runs(deployed: Project) -> None:
@@ -26,3 +50,79 @@ def test_status_shows_an_unreachable_host_among_the_others(deployed: Project) ->
     assert run.hosts(unreachable=1) == {"vps-sg-2"}
     assert run.hosts(failed=0, unreachable=0) == set(HOSTS) - {"vps-sg-2"}
     assert run.closing.startswith("7 hosts: 6 settled, 1 unreachable")
+
+
+def test_status_tells_what_somebody_else_has_changed_what_has_failed_and_how_far_a_host_is_behind(
+    servers: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with mock.patch.dict(os.environ, IDENTITY):
+        work = servers.root
+        change_everything(servers)
+        git(work, "init", "--quiet")
+        git(work, "add", "--all")
+        git(work, "commit", "--quiet", "--message", "changed")
+        assert servers.run("nix.fleet.deploy", "-l", "vps").rc == 0
+        revision = git(work, "rev-parse", "HEAD")
+        git(work, "commit", "--quiet", "--allow-empty", "--message", "newer")
+    on(
+        "vps-sg-1",
+        "nix-env -p /nix/var/nix/profiles/system --rollback && /nix/var/nix/profiles/system/bin/switch-to-configuration switch",
+    )
+    on("vps-sg-2", "systemd-run --unit=broken --property=Type=oneshot false || :; systemctl is-failed broken || :")
+
+    directory = tmp_path_factory.mktemp("reports")
+    reports = {"NIX_FLEET_REPORT": str(directory / "r.json"), "NIX_FLEET_REPORT_HTML": str(directory / "r.html")}
+    with mock.patch.dict(os.environ, reports):
+        run = servers.run("nix.fleet.status", "-l", "vps")
+    assert run.rc == 0, run.output
+    hosts = {
+        host["host"]: host["stages"][0]["result"] for host in json.loads((directory / "r.json").read_text())["hosts"]
+    }
+    assert states(run) == {
+        "vps-sg-1": "drifted",
+        "vps-sg-2": "degraded",
+        "vps-de-1": "behind",
+    }
+    assert hosts["vps-sg-1"]["drift"]["found"] == running("vps-sg-1").system
+    assert hosts["vps-sg-2"]["units_failed"] == ["broken.service"]
+    behind = hosts["vps-de-1"]["revision"]
+    assert (behind["deployed"], behind["behind"], behind["ahead"]) == (revision, 1, 0)
+    page = (directory / "r.html").read_text()
+    assert "drifted" in page
+    assert "1 commit behind" in page
+
+
+def states(run: Run) -> dict[str, str]:
+    """Return each host's state from the table at the end."""
+    table = run.output.rpartition("FLEET ")[2].splitlines()
+    rows = (re.split(r"\s{2,}", line) for line in table if line.startswith("vps-"))
+    return {row[0]: row[1] for row in rows}
+
+
+@pytest.mark.thorough
+def test_status_of_fifty_hosts_half_of_which_are_off_is_there_in_seconds(deployed: Project) -> None:
+    silent = socket.create_server(("127.0.0.1", 0), backlog=64)
+    try:
+        hosts: dict[str, dict[str, t.Any]] = {}
+        for number in range(25):
+            hosts[f"on-{number}"] = {"ansible_host": "192.0.2.11", "ansible_user": "root", "nix_platform": "nixos"}
+            # Whoever takes the connection and then says nothing is what a firewall, or a machine asleep, looks like.
+            hosts[f"off-{number}"] = {
+                "ansible_host": "127.0.0.1",
+                "ansible_port": silent.getsockname()[1],
+                "ansible_ssh_common_args": "-F /dev/null",
+            }
+        settings = yaml.safe_load((deployed.root / "inventory/group_vars/all/lab.yml").read_text())
+        settings.pop("deploy_override_inputs")
+        file = deployed.root / "fifty.yml"
+        file.write_text(yaml.safe_dump({"all": {"hosts": hosts, "vars": settings}}))
+        with mock.patch.dict(os.environ, {"ANSIBLE_INVENTORY_ENABLED": "yaml"}):
+            begun = time.monotonic()
+            run = deployed.run("nix.fleet.status", "-i", "fifty.yml", "-f", "50")
+        seconds = time.monotonic() - begun
+    finally:
+        silent.close()
+    assert "25 unreachable" in run.closing, run.output[-3000:]
+    assert len(run.hosts(unreachable=1)) == 25
+    print(f"50 hosts, half of them off: {seconds:.1f} s")
+    assert seconds < 60

@@ -104,6 +104,7 @@ def test_the_journal_and_a_dead_holder_are_shown(machine: Machine) -> None:
         "holder": "alice@laptop",
         "process": 999999,
         "started": "2026-01-31T12:00:00Z",
+        "kind": "deployment",
         "alive": False,
     }
     assert facts["interrupted"]
@@ -115,3 +116,21 @@ def test_the_journal_and_a_dead_holder_are_shown(machine: Machine) -> None:
 def test_nonsense_is_null(nonsense: str) -> None:
     facts = parse_info(nonsense)
     assert (facts["generations"], facts["journal"], facts["store_free_bytes"]) == ([], [], None)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("20260131T120000Z-5f2b9c04", "deployment"), ("gc-5f2b9c04", "collection"), ("reboot-5f2b9c04", "reboot")],
+)
+def test_what_holds_the_lock_is_told_by_its_name(name: str, kind: str) -> None:
+    assert parse_info(f"lock_id={name}\nlock_alive=yes\n")["lock"]["kind"] == kind
+
+
+def test_units_that_have_failed_are_named(machine: Machine, tmp_path: pathlib.Path) -> None:
+    machine.link("/run/current-system", machine.closure("nixos-a", nixos_version=""))
+    systemctl = tmp_path / "bin" / "systemctl"
+    systemctl.write_text(
+        "#!/bin/sh\ncase $* in *--failed*) printf 'page.service loaded failed failed\\nx.mount loaded\\n' ;; esac\n"
+    )
+    systemctl.chmod(0o755)
+    assert describe(machine)["units_failed"] == ["page.service", "x.mount"]

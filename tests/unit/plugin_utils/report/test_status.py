@@ -13,6 +13,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import su
 
 CLOSURE = "/nix/store/00000000000000000000000000000000-nixos-system-web"
 OTHER = "/nix/store/11111111111111111111111111111111-nixos-system-web"
+REVISION = "0123456789abcdef0123456789abcdef01234567"
 FACTS: dict[str, t.Any] = {
     "platform": "nixos",
     "nix_version": "2.26.3",
@@ -28,6 +29,11 @@ FACTS: dict[str, t.Any] = {
     "interrupted": False,
     "lock": None,
     "store_free_bytes": 3 * 2**30,
+    "store_total_bytes": 20 * 2**30,
+    "kernel": {"running": "6.12.1", "current": "6.12.1"},
+    "units_failed": [],
+    "drift": None,
+    "revision": {"deployed": REVISION, "dirty": False, "current": REVISION, "behind": 0, "ahead": 0},
 }
 
 
@@ -41,8 +47,8 @@ def report(*hosts: HostRecord) -> list[str]:
 
 def test_a_row_says_what_a_host_runs_and_since_when() -> None:
     assert report(seen())[:2] == [
-        "host  state    platform  generation  since       Nix     free",
-        "web   settled  nixos     4           2026-01-31  2.26.3  3.0 GiB",
+        "host  state    platform  generation  since       revision      free",
+        "web   settled  nixos     4           2026-01-31  0123456789ab  3.0 GiB",
     ]
 
 
@@ -58,6 +64,13 @@ def test_a_row_says_what_a_host_runs_and_since_when() -> None:
         ({"interrupted": True}, "interrupted"),
         ({"lock": {"alive": True, "id": "x", "holder": "ada@here", "started": "now"}}, "deploying"),
         ({"lock": {"alive": False}}, "settled"),
+        ({"lock": {"alive": True, "kind": "deployment"}}, "deploying"),
+        ({"lock": {"alive": True, "kind": "collection"}}, "collecting"),
+        ({"lock": {"alive": True, "kind": "reboot"}}, "rebooting"),
+        ({"drift": {"what": "boots", "expected": CLOSURE, "found": OTHER}}, "drifted"),
+        ({"units_failed": ["page.service"]}, "degraded"),
+        ({"store_free_bytes": 2**29}, "short of room"),
+        ({"revision": {"deployed": REVISION, "current": "f" * 40, "behind": 2, "ahead": 0}}, "behind"),
     ],
 )
 def test_a_state_says_whether_something_is_left_to_do(facts: dict[str, t.Any], state: str) -> None:
@@ -93,7 +106,7 @@ def test_unreachable_hosts_are_shown_among_the_others() -> None:
     gone = HostRecord("gone", 0.0, 1.0, outcome="unreachable", failure=Failure("no route to host"))
     lines = report(seen(), gone)
     assert lines[2:4] == [
-        "gone  unreachable  -         -           -           -       -",
+        "gone  unreachable  -         -           -           -             -",
         "    no route to host",
     ]
     assert lines[-1] == "2 hosts: 1 settled, 1 unreachable (1.0 s)"
@@ -124,3 +137,38 @@ def test_below_a_host_is_who_deployed_last_in_which_run_and_what() -> None:
 def test_a_rollback_says_to_what_it_went_back() -> None:
     entry = {"outcome": "activated", "started": "now", "user": "ada", "controller": "laptop", "rollback": "previous"}
     assert "deployed now by ada@laptop, back to previous" in " ".join(report(seen(journal=[entry])))
+
+
+@pytest.mark.parametrize(
+    ("known", "shown"),
+    [
+        ({}, "0123456789ab"),
+        ({"dirty": True}, "0123456789ab+"),
+        ({"behind": 3}, "0123456789ab -3"),
+        ({"behind": 3, "ahead": 1}, "0123456789ab -3 +1"),
+        ({"behind": None, "ahead": None}, "0123456789ab"),
+        ({"deployed": None}, "-"),
+    ],
+)
+def test_a_row_says_which_revision_it_is_and_how_far_that_is_behind(known: dict[str, t.Any], shown: str) -> None:
+    row = report(seen(revision={**FACTS["revision"], **known}))[1]
+    assert row.split("2026-01-31")[1].split("3.0 GiB")[0].strip() == shown
+
+
+@pytest.mark.parametrize(
+    ("facts", "note"),
+    [
+        ({"units_failed": ["page.service", "x.mount"]}, "failed units: page.service, x.mount"),
+        ({"kernel": {"running": "6.12.1", "current": "6.12.3"}}, "runs the kernel 6.12.1; its system has 6.12.3"),
+        ({"store_free_bytes": 2**29}, "the store has 512 MiB left of 20.0 GiB"),
+        ({"revision": {"deployed": REVISION, "current": "f" * 40, "behind": 1}}, "1 commit behind ffffffffffff"),
+        ({"revision": {"deployed": REVISION, "current": "f" * 40, "ahead": 2}}, "has 2 commits that the flake here"),
+        ({"drift": {"what": "runs", "expected": CLOSURE, "found": OTHER}}, f"runs {OTHER}, and was deployed"),
+        (
+            {"lock": {"alive": True, "kind": "collection", "id": "gc-1", "holder": "a@b", "started": "now"}},
+            "collection gc-1 by a@b",
+        ),
+    ],
+)
+def test_what_is_left_to_do_is_said_below_the_host(facts: dict[str, t.Any], note: str) -> None:
+    assert note in " ".join(" ".join(report(seen(**facts))).split())
