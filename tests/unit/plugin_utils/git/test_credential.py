@@ -30,6 +30,7 @@ class _Forge(http.server.BaseHTTPRequestHandler):
     """Serves repositories by Git's own program for that, to whoever has the token."""
 
     root: Path
+    user: str
     seen: list[str | None]
     elsewhere: str | None = None
 
@@ -40,7 +41,7 @@ class _Forge(http.server.BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", self.elsewhere + self.path)
             self.end_headers()
-        elif given != f"Basic {base64.b64encode(f'git:{TOKEN}'.encode()).decode()}":
+        elif given != f"Basic {base64.b64encode(f'{self.user}:{TOKEN}'.encode()).decode()}":
             self.send_response(401)
             self.send_header("WWW-Authenticate", 'Basic realm="forge"')
             self.end_headers()
@@ -84,10 +85,10 @@ class _Forge(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def forge(root: Path, elsewhere: str | None = None) -> Iterator[tuple[str, list[str | None]]]:
+def forge(root: Path, elsewhere: str | None = None, user: str = "git") -> Iterator[tuple[str, list[str | None]]]:
     """Yield the address of a forge, and what those who ask it sign in with."""
     seen: list[str | None] = []
-    handler = type("Forge", (_Forge,), {"root": root, "seen": seen, "elsewhere": elsewhere})
+    handler = type("Forge", (_Forge,), {"root": root, "user": user, "seen": seen, "elsewhere": elsewhere})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
