@@ -12,12 +12,12 @@ import time
 import typing as t
 from collections import Counter
 
-from ansible import constants
 from ansible.errors import AnsibleConnectionFailure
 
 from ..plugin_utils.ansible_io.action import NixAction, display
-from ..plugin_utils.ansible_io.connections import connection_to, link_to, opened_store
+from ..plugin_utils.ansible_io.connections import opened_store
 from ..plugin_utils.ansible_io.peers import PEER_PORT, Peers
+from ..plugin_utils.ansible_io.store_source import source_at
 from ..plugin_utils.beside import beside
 from ..plugin_utils.cascade.spreading import Spread
 from ..plugin_utils.errors import CopyError, NixError
@@ -29,10 +29,9 @@ from ..plugin_utils.transport.copying import Copy, CopyLog, verify
 from ..plugin_utils.transport.link import LinkLostError
 from ..plugin_utils.transport.presence import missing_of_many, missing_paths
 from ..plugin_utils.transport.retry import retried
-from ..plugin_utils.transport.source import ControllerSource, HostSource, Source, closure_infos, closure_sizes
+from ..plugin_utils.transport.source import Source, closure_infos, closure_sizes
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from ..plugin_utils.ansible_io.connections import OpenedStore
@@ -162,21 +161,12 @@ class ActionModule(NixAction):
         arrived.substituted.extend(log.fetched)
         verify(answer, log, host=self.host)
 
-    @contextlib.contextmanager
-    def _source(self, options: dict[str, t.Any]) -> Iterator[Source]:
-        """Yield where the closure is to come from."""
+    def _source(self, options: dict[str, t.Any]) -> AbstractContextManager[Source]:
+        """Return where the closure is to come from."""
         host = options["source_host"]
         if host == self.host:
             raise CopyError("the paths are not in this machine's own store", advice="build them here first")
-        if host in constants.LOCALHOST and host not in self.variables.get("hostvars", {}):
-            yield ControllerSource(options["nix_options"])
-            return
-        connection = connection_to(self, host)
-        if connection.transport == "local":
-            yield ControllerSource(options["nix_options"])
-            return
-        with link_to(connection, host) as way:
-            yield HostSource(way, options["timeout"], options["nix_options"])
+        return source_at(self, host, timeout=options["timeout"], nix_options=options["nix_options"])
 
     def _progress(self, log: CopyLog, sizes: dict[str, int], watch: t.Callable[[str], None]) -> t.Callable[[str], None]:
         """Return what follows the lines of a copy and says now and then how far it is."""

@@ -167,6 +167,12 @@ class ChannelError(NixError):
     stage = "channel"
 
 
+class CommandError(NixError):
+    """A command of the user's could not be begun."""
+
+    stage = "command"
+
+
 class SemaphoreError(NixError):
     """The server of Semaphore does not have the project as it was meant to."""
 

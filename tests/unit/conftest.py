@@ -13,6 +13,7 @@ SLOW = (
     "hostile",
     "nix_side",
     "plugin_utils/activation/supervisor",
+    "plugin_utils/adhoc",
     "plugin_utils/cache/test_key.py",
     "plugin_utils/cache/test_substituters.py",
     "plugin_utils/channel",

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
-import os
 import re
 import shutil
 import socket
@@ -18,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from ..fleet.adhoc import Fleet
 from ..fleet.lab import ROOT, home, new_fleet
 from ..fleet.project import Project
 
@@ -31,8 +30,6 @@ PASSWORD = "a-password-for-pushing"
 # Where each host finds the controller's nginx: at the end of a tunnel, since hosts have no network but their line.
 TUNNEL_PORT = 8080
 SECONDS = 20.0
-
-Result = dict[str, t.Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,46 +130,6 @@ def reached_from(host: str, cache: Cache) -> Iterator[str]:
     finally:
         process.terminate()
         process.communicate()
-
-
-@dataclasses.dataclass(frozen=True)
-class Fleet:
-    """A project whose hosts can be told to run a module, in an environment with more variables than the usual."""
-
-    project: Project
-    environment: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-    def within(self, environment: t.Mapping[str, str]) -> Fleet:
-        """Return the same in another environment."""
-        return dataclasses.replace(self, environment=environment)
-
-    def ask(self, host: str, module: str, *flags: str, **options: t.Any) -> Result:
-        """Run a module on a host, or the controller, and return its result, whether it failed and what was printed."""
-        tree = self.project.root / f"results-{time.monotonic_ns()}"
-        command = [
-            "ansible", host, "--tree", str(tree), "-m", f"nix.fleet.{module}", "-a", json.dumps(options), *flags,
-        ]  # fmt: skip
-        done = subprocess.run(
-            command,
-            cwd=self.project.root,
-            env={
-                **os.environ,
-                "ANSIBLE_CONFIG": str(self.project.root / "ansible.cfg"),
-                "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
-                "LC_ALL": "C.UTF-8",
-                "PATH": self.project.path,
-                **self.environment,
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        file = tree / host
-        assert file.exists(), done.stdout + done.stderr
-        result: Result = json.loads(file.read_text())
-        # What Ansible itself makes known it takes out of the file.
-        return {**result, "failed": "| FAILED! =>" in done.stdout, "printed": done.stdout + done.stderr}
 
 
 # homelab builds for the server.

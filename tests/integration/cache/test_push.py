@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from ..fleet.adhoc import Fleet
 from ..fleet.lab import home, on
 from ..secrecy.processes import Onlooker
-from .conftest import Cache, Fleet, Key, closure_of, new_closure, new_key, reached_from
+from .conftest import Cache, Key, closure_of, new_closure, new_key, reached_from
 
 MODULE = "nix_cache_push"
 ON_HOST = "PATH=$PATH:/opt/nix/bin"

@@ -10,9 +10,10 @@ import typing as t
 
 import pytest
 
+from ..fleet.adhoc import Fleet
 from ..fleet.changes import change_everything
 from ..fleet.lab import on, running
-from .conftest import Cache, Fleet, Key, closure_of, reached_from
+from .conftest import Cache, Key, closure_of, reached_from
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
