@@ -104,6 +104,7 @@ def test_a_package_that_is_none_or_does_not_build_is_an_error_with_its_cause(fle
     assert "hello-missing" in missing["msg"]
 
 
+@pytest.mark.thorough
 def test_a_check_runs_nothing_and_says_what_it_would_do(fleet: Fleet, package: str) -> None:
     marker = f"/tmp/marker-{secrets.token_hex(4)}"
     would = fleet.ask("vps-sg-1", MODULE, "--check", cmd=f"touch {marker}", creates=marker)

@@ -16,9 +16,10 @@ import typing as t
 
 import pytest
 
+from ..fleet.adhoc import Fleet
 from ..fleet.changes import change_everything
 from ..fleet.lab import ROOT, on, running
-from .conftest import Cache, Fleet, Key, reached_from
+from .conftest import Cache, Key, reached_from
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

@@ -85,6 +85,7 @@ def test_a_builder_pushes_what_it_has_built_with_a_key_of_its_own(
     assert "cache-1" in cache.signatures()["new"]
 
 
+@pytest.mark.thorough
 def test_a_machine_that_asks_for_signatures_takes_what_a_key_that_it_trusts_has_signed(
     fleet: Fleet, key: Key, closure: str
 ) -> None:
@@ -147,7 +148,12 @@ def test_a_bucket_is_nixs_own_affair(fleet: Fleet, cache: Cache, closure: str) -
 @pytest.mark.parametrize(
     ("change", "cause", "advice"),
     [
-        ({"store": "http://127.0.0.1:9", "nix_options": {"download-attempts": 1}}, "it cannot be reached", "firewall"),
+        pytest.param(
+            {"store": "http://127.0.0.1:9", "nix_options": {"download-attempts": 1}},
+            "it cannot be reached",
+            "firewall",
+            marks=pytest.mark.thorough,
+        ),
         ({"nix_options": {}}, "this user cannot make one", "netrc-file"),
         ({"secret_key_file": "readable.key"}, "everyone on the machine can read", "chmod 600"),
         pytest.param(
