@@ -17,6 +17,10 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import GitError
 from ansible_collections.nix.fleet.plugins.plugin_utils.git.credential import credential_environment, refuse_password
+from ansible_collections.nix.fleet.plugins.plugin_utils.git.remote import Remote
+from ansible_collections.nix.fleet.plugins.plugin_utils.git.repository import Repository
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Controller
+from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
 
 from .repositories import SETTINGS, bare, clone, commit, git, remote_of
 
@@ -124,6 +128,22 @@ def test_a_token_signs_in_and_is_neither_written_nor_told(repository: Path, tmp_
     assert TOKEN not in repr(remote)
     for file in (work / ".git").rglob("*"):
         assert not file.is_file() or TOKEN.encode() not in file.read_bytes()
+
+
+def test_no_command_line_has_the_token(repository: Path, tmp_path: Path) -> None:
+    work = clone(repository, tmp_path / "work")
+    seen: list[str] = []
+
+    class Watched(Controller):
+        def run(self, argv: t.Sequence[str], **more: t.Any) -> Completed:
+            seen.extend(argv)
+            return super().run(argv, **more)
+
+    with forge(tmp_path) as (address, _seen):
+        remote = Remote(Repository(Watched(SETTINGS), str(work)), f"{address}/fleet.git", token=TOKEN)
+        remote.move("tested", remote.head("tested"), git(work, "rev-parse", "HEAD"))
+    assert "push" in seen
+    assert not [word for word in seen if TOKEN in word]
 
 
 def test_a_wrong_token_is_told_without_it(repository: Path, tmp_path: Path) -> None:
