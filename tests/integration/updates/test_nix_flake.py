@@ -58,6 +58,7 @@ def test_only_the_named_input_moves_and_an_unknown_name_is_refused(flake: Flake)
     assert "'three' does not match any input" in unknown["cause"]
 
 
+@pytest.mark.thorough
 def test_a_commit_has_the_lock_file_alone_and_says_what_moved(flake: Flake) -> None:
     after = flake.one.commit("two", flake=input_flake("2"))
     (flake.repository.path / "note.txt").write_text("not mine to commit")
@@ -148,6 +149,7 @@ def test_another_git_at_work_leaves_the_lock_file_as_it_was(flake: Flake) -> Non
     assert flake.lock == before
 
 
+@pytest.mark.thorough
 def test_an_update_is_proposed_on_a_branch_and_the_working_tree_is_left_alone(flake: Flake) -> None:
     bare = Repository(flake.repository.path.parent / "bare")
     bare.path.mkdir()

@@ -20,6 +20,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.thorough
 HOSTS = ("vps-sg-1", "vps-sg-2")
 RUN = ("-l", ",".join(HOSTS), "-e", "deploy_build_on=controller")
 
