@@ -13,7 +13,6 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.adhoc.command import Command, NotRun, Ran, parse_run
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import CommandError
 
-from ..transport.conftest import machine as machine
 from ..transport.machine import Machine
 
 MARK = "nix.fleet-0123456789abcdef"

@@ -12,8 +12,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.cache.key import signing
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import CacheError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Remote
 
-from ..transport.conftest import machine as machine
-
 if t.TYPE_CHECKING:
     from pathlib import Path
 

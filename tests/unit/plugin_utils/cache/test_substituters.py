@@ -10,7 +10,6 @@ from ansible_collections.nix.fleet.plugins.action.nix_substituters import advice
 from ansible_collections.nix.fleet.plugins.plugin_utils.cache.substituters import Configured, Substituters, configure
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import CacheError
 
-from ..transport.conftest import machine as machine
 from ..transport.machine import Machine
 
 KEY = f"cache-1:{'A' * 43}="
