@@ -194,7 +194,9 @@ class ActionModule(NixAction):
             return 0
         if options["confirm_timeout"] < 1:
             raise ActivationError(
-                "confirm_timeout is not a number of seconds", advice="confirm: never waits for nobody"
+                f"confirm_timeout is not a number of seconds: {options['confirm_timeout']}",
+                advice="to wait for nobody, say so: confirm: never (deploy_confirm: false)",
+                outcome="refused",
             )
         return int(options["confirm_timeout"])
 

@@ -33,6 +33,7 @@ class ActionModule(NixAction):
         "within": {"type": "float", "default": 10.0},
         "stable_for": {"type": "float", "default": 0.0},
         "interval": {"type": "float", "default": 2.0},
+        "look": {"type": "bool", "default": True},
     }
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -40,6 +41,8 @@ class ActionModule(NixAction):
         surroundings = Surroundings(lambda: address_of(self._connection), fetch, check_mode=self.check_mode)
         checks = checks_of(options["checks"], surroundings)
         patience = _patience(options)
+        if not options["look"]:
+            return {"changed": False, "msg": f"checks that make sense: {len(checks)}"}
         target = _Target(self, seconds_on_target(checks))
         observation = observe(lambda: look_once(checks, target), patience)
         if not observation.held:

@@ -98,6 +98,12 @@ options:
           - The exit codes that O(checks[].command) may end with. The default is V(0).
         type: list
         elements: int
+  look:
+    description:
+      - Whether to look. With V(false) the checks are read and nothing else, which tells what is wrong with them before a
+        machine is touched.
+    type: bool
+    default: true
   within:
     description:
       - Within how many seconds all checks must hold, at the same time. Until then they are made again and again.

@@ -6,7 +6,8 @@
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
 confirmed() { # wait for the verdict on what runs now, when one is wanted; fails when it is not a good one
-    [ "$confirm_timeout" -gt 0 ] || return 0
+    # Whatever is not plainly 0 wants one.
+    [ "$confirm_timeout" != 0 ] || return 0
     hundredths=0
     # Renamed and not written, since the disk may have become full by now. Whoever sees it is waited for already.
     mv -f "$run/awaiting.new" "$run/awaiting"

@@ -22,9 +22,10 @@ find_generation() {
         wanted=${current:+$(generation_before "$profile" "$current")}
     fi
     closure=${wanted:+$(closure_of "$profile-$wanted-link")}
+    [ -z "$closure" ] || return 0
     missing="$profile has no generation to return to (asked for: $rollback)"
     remedy="its generations are: $(generations_of "$profile" | tr '\n' ' ')"
-    [ -n "$closure" ]
+    return 1
 }
 
 find_closure_before() { # deployment or run $1

@@ -35,6 +35,10 @@ json_text() { # $1, which has no control characters, as a string
     printf '"%s"' "$(printf '%s\n' "$1" | sed 's/["\\]/\\&/g')"
 }
 
+one_line() { # $1 without control characters, and not longer than a journal wants it
+    printf '%s' "$1" | LC_ALL=C tr '\000-\037\177' ' ' | LC_ALL=C cut -b 1-500
+}
+
 json_names() ( # the comma-separated unit names of $1 as a list
     printf '['
     printf '%s\n' "$1" | tr ',' '\n' | sed -e 's/[^A-Za-z0-9:_.@\\-]//g' -e '/^$/d' -e 's/\\/\\\\/g' -e 's/.*/"&"/' | paste -s -d , - | tr -d '\n'
@@ -48,8 +52,9 @@ write_journal() { # one line of the variables that `finish` has set; bounded, so
             "${entry%\}}" "$(json_text "$profile")" "$outcome" "$started" "$(json_number "$seconds")"
         printf ',"from":{"generation":%s,"closure":%s,"running":%s}' \
             "$(json_number "$recorded_generation")" "$(json_path "$recorded_default")" "$(json_path "$recorded_running")"
-        printf ',"to":{"generation":%s,"closure":%s},"exit_code":%s,"ending":"%s","units_failed":%s}\n' \
-            "$(json_number "$generation")" "$(json_path "$closure")" "$(json_number "$code")" "$ending" "$(json_names "$units")"
+        printf ',"to":{"generation":%s,"closure":%s},"exit_code":%s,"ending":"%s","units_failed":%s,"cause":%s}\n' \
+            "$(json_number "$generation")" "$(json_path "$closure")" "$(json_number "$code")" "$ending" "$(json_names "$units")" \
+            "$(json_text "$(one_line "$cause")")"
     } >"$run/entry" && (umask 077 && end_last_line && cat "$run/entry" >>"$journal") || return
     if [ "$(wc -l <"$journal")" -gt 1000 ]; then
         (umask 077 && tail -n 500 "$journal" >"$journal.new") && mv -f "$journal.new" "$journal"

@@ -25,6 +25,8 @@ DEPLOYMENT = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,99}")
 NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z+._-]*")
 # What a person may write about a deployment; longer is kept out of the journal, whose lines are bounded.
 LONGEST_TEXT = 500
+# A day. The target's shell counts with numbers that have an end.
+LONGEST_SECONDS = 86_400
 # The generation before, the number of one, or what there was before a deployment or a run.
 ROLLBACK = re.compile("previous|[1-9][0-9]{0,8}|before:[0-9A-Za-z-]{1,64}")
 
@@ -74,7 +76,7 @@ class Request:
     def __post_init__(self) -> None:
         """Refuse what no machine should be asked."""
         for problem in self._problems():
-            raise ActivationError(problem, outcome="refused", id=self.id)
+            raise ActivationError(problem, advice="nothing was touched; correct it", outcome="refused", id=self.id)
 
     def arguments(self) -> list[str]:
         """Return the request as the shell program reads it, one ``key=value`` a field."""
@@ -146,10 +148,10 @@ class Request:
             yield f"{platform.name} has no boot loader to install"
         if self.backup_extension and not NAME.fullmatch(self.backup_extension):
             yield f"backup_extension is not the end of a file name: {self.backup_extension!r}"
-        if self.activation_timeout < 1:
-            yield "activation_timeout is not a number of seconds"
-        if self.confirm_timeout < 0:
-            yield "confirm_timeout is not a number of seconds"
+        if not 1 <= self.activation_timeout <= LONGEST_SECONDS:
+            yield f"activation_timeout is not a number of seconds from 1 to {LONGEST_SECONDS}: {self.activation_timeout}"
+        if not 0 <= self.confirm_timeout <= LONGEST_SECONDS:
+            yield f"confirm_timeout is not a number of seconds from 1 to {LONGEST_SECONDS}: {self.confirm_timeout}"
         try:
             configuration(self.nix_options)
         except NixError as error:

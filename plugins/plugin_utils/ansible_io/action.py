@@ -24,7 +24,7 @@ from ..trace.activities import Activities
 from .bounded import QUESTION_SECONDS, bounded
 from .new_connection import new_connection
 from .plain import plain
-from .run import ledger, progress_pipe, trace_spool
+from .run import end_with_run, ledger, progress_pipe, trace_spool
 from .shell import ConnectionShell
 from .terminal import TerminalShell, wants_terminal, without_terminal
 
@@ -206,6 +206,8 @@ class NixAction(ActionBase):
         return execute
 
     def _execute_afresh(self, command: str, **rest: t.Any) -> Mapping[str, t.Any]:
+        # Such a connection brings a verdict, or looks whether the machine is back. Without a run nobody would be told.
+        end_with_run()
         shared = self._connection
         self._connection = new_connection(shared)
         try:

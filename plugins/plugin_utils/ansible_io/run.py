@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import multiprocessing
 import os
 import pathlib
 import secrets
@@ -21,6 +22,13 @@ def new_name() -> str:
     """Return a name that is not given twice, and says when it was given."""
     now = datetime.datetime.now(datetime.timezone.utc)
     return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+def end_with_run() -> None:
+    """End this process where the run that it works for is gone: killed, it could not end its processes itself."""
+    parent = multiprocessing.parent_process()
+    if parent is not None and os.getppid() != parent.pid:
+        raise SystemExit("the run that this was for is gone")
 
 
 def run_directory() -> pathlib.Path:

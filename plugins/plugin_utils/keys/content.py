@@ -8,10 +8,14 @@ from __future__ import annotations
 import typing as t
 
 from ..errors import KeysError
-from ..process import run
+from ..process import CommandTimeoutError, run
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+# Long enough for somebody to touch a token, and to a program that asks in vain for a password an end.
+COMMAND_SECONDS = 120
 
 
 def content_of_command(name: str, argv: Sequence[str], environment: Mapping[str, str]) -> bytes:
@@ -22,7 +26,13 @@ def content_of_command(name: str, argv: Sequence[str], environment: Mapping[str,
     if not argv:
         raise KeysError(f"key {name}: its command is empty", advice="give the program and its arguments as a list")
     try:
-        completed = run(argv, environment=environment, errors="surrogateescape")
+        completed = run(argv, environment=environment, errors="surrogateescape", timeout=COMMAND_SECONDS)
+    except CommandTimeoutError as error:
+        raise KeysError(
+            f"key {name}: its command had not ended after {error.seconds:g} s and was ended",
+            command=argv,
+            advice="run it by hand on the controller; it has nobody to answer its questions",
+        ) from None
     except OSError as error:
         raise KeysError(
             f"key {name}: its command cannot be run on the controller: {error.strerror or error}",

@@ -42,7 +42,10 @@ class Work:
     def sentence(self, now: float) -> str:
         """Return what it does, and for how long it may."""
         what = self.before if self.before and self.is_brief(now) else self.what
-        return what if self.goes_back is None else f"{what}, {max(0, round(self.goes_back - now))} s left"
+        if self.goes_back is None:
+            return what
+        left = round(self.goes_back - now)
+        return f"{what}, {left} s left" if left > 0 else f"{what}: its time is over, and it goes back by itself"
 
     def is_brief(self, now: float) -> bool:
         """Whether it has only just begun."""

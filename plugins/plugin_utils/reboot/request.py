@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ..activation.request import PROFILE, one_line
+from ..activation.request import LONGEST_SECONDS, PROFILE, one_line
 from ..errors import RebootError
 from ..nix.store import is_store_path
 
@@ -37,7 +37,7 @@ class Request:
     def __post_init__(self) -> None:
         """Refuse what no machine should be asked."""
         for problem in self._problems():
-            raise RebootError(problem)
+            raise RebootError(problem, advice="nothing was touched; correct it")
 
     def variables(self) -> dict[str, str]:
         """Return the request as the shell program's variables."""
@@ -56,10 +56,10 @@ class Request:
     def _problems(self) -> t.Iterator[str]:
         if self.when == "always" and not self.platform.reboots:
             yield f"{self.platform.name} is not what a machine is booted with, so that there is nothing to reboot"
-        if self.timeout < 1:
-            yield "timeout is not a number of seconds"
-        if not 0 <= self.delay <= 86400:
-            yield "delay is not a number of seconds within a day"
+        if not 1 <= self.timeout <= LONGEST_SECONDS:
+            yield f"timeout is not a number of seconds from 1 to {LONGEST_SECONDS}: {self.timeout}"
+        if not 0 <= self.delay <= LONGEST_SECONDS:
+            yield f"delay is not a number of seconds from 0 to {LONGEST_SECONDS}: {self.delay}"
         if self.closure and not is_store_path(self.closure):
             yield f"closure is not a store path: {self.closure!r}"
         if self.profile is not None and not PROFILE.fullmatch(self.profile):

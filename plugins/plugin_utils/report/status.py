@@ -93,7 +93,8 @@ def _last_failure(facts: Mapping[str, t.Any]) -> str | None:
         return f"the last deployment left failed units: {', '.join(last['units_failed'])}"
     if last.get("outcome") in (None, "activated", "confirmed"):
         return None
-    return f"the last deployment ended {str(last['outcome']).replace('_', ' ')}"
+    why = f": {last['cause']}" if last.get("cause") else ""
+    return f"the last deployment ended {str(last['outcome']).replace('_', ' ')}{why}"
 
 
 def _last_deployment(entry: Mapping[str, t.Any]) -> str:

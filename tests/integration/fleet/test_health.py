@@ -132,11 +132,12 @@ def test_a_file_of_tasks_that_is_not_there_is_missed_before_anything_is_activate
     assert running(HOST) == before
 
 
-def test_a_check_that_makes_no_sense_sends_the_host_back(servers: Project) -> None:
+def test_a_check_that_makes_no_sense_is_told_before_the_host_is_touched(servers: Project) -> None:
     greet(servers)
     before = running(HOST)
     run = deploy(servers, deploy_health_checks=[{"port": 0}])
     assert "check 1: 0 is not a TCP port" in report(run)
+    assert "1 failed" in run.closing, "nothing was activated that would have to be rolled back"
     assert running(HOST) == before
 
 

@@ -50,6 +50,9 @@ def request(platform: str = "nixos", **fields: t.Any) -> Request:
         ("darwin", {"specialisation": "travel"}, "no specialisations"),
         ("darwin", {"install_bootloader": True}, "no boot loader"),
         ("nixos", {"activation_timeout": 0}, "not a number of seconds"),
+        ("nixos", {"activation_timeout": 86_401}, "not a number of seconds"),
+        # More than the target's shell can count to.
+        ("nixos", {"confirm_timeout": 1 << 64}, "not a number of seconds"),
         ("nixos", {"nix_options": {"a = b\nc": "1"}}, "nix_options: "),
         ("nixos", {"nix_options": {"cores": "1\nbuilders = x"}}, "nix_options: "),
         ("home-manager", {"backup_extension": "/../x"}, "not the end of a file name"),

@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pathlib
 import re
+import time
 
 import pytest
 from ansible import constants
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.run import new_name, run_name
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.run import end_with_run, new_name, run_name
 
 
 @pytest.fixture
@@ -38,3 +40,35 @@ def test_another_run_has_another_name(tmp_path: pathlib.Path, monkeypatch: pytes
 
 def test_a_name_says_when_it_was_given() -> None:
     assert re.fullmatch(r"20\d{6}T\d{6}Z-[0-9a-f]{8}", new_name())
+
+
+def test_a_process_ends_where_the_run_that_it_works_for_was_killed(tmp_path: pathlib.Path) -> None:
+    fork = multiprocessing.get_context("fork")
+
+    def work() -> None:
+        end_with_run()
+        begun = os.getppid()
+        (tmp_path / "begun").touch()
+        while os.getppid() == begun:
+            time.sleep(0.01)
+        try:
+            end_with_run()
+        except SystemExit as end:
+            (tmp_path / "ended").write_text(str(end))
+
+    def be_a_run() -> None:
+        fork.Process(target=work).start()
+        time.sleep(60)
+
+    run = fork.Process(target=be_a_run)
+    run.start()
+    wait_for(tmp_path / "begun")
+    run.kill()
+    wait_for(tmp_path / "ended")
+
+
+def wait_for(file: pathlib.Path) -> None:
+    deadline = time.monotonic() + 15
+    while not file.exists():
+        assert time.monotonic() < deadline, f"there is no {file.name}"
+        time.sleep(0.01)

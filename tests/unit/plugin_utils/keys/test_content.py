@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import KeysError
+from ansible_collections.nix.fleet.plugins.plugin_utils.keys import content
 from ansible_collections.nix.fleet.plugins.plugin_utils.keys.content import content_of_command
 
 
@@ -33,6 +34,12 @@ def test_a_program_that_fails_is_named_with_what_it_said_but_not_with_what_it_pr
     assert "exit code 3" in str(raised.value)
     assert "no key" in str(raised.value)
     assert "hunter2" not in str(raised.value)
+
+
+def test_a_program_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content, "COMMAND_SECONDS", 0.2)
+    with pytest.raises(KeysError, match=r"key token: its command had not ended after 0\.2 s"):
+        told("sleep", "60")
 
 
 @pytest.mark.parametrize("argv", [[], ["no-such-program"], ["true"]])

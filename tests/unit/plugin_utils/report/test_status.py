@@ -78,9 +78,9 @@ def test_a_state_says_whether_something_is_left_to_do(facts: dict[str, t.Any], s
 
 
 def test_a_last_deployment_that_failed_is_to_be_repeated() -> None:
-    lines = report(seen(journal=[{"outcome": "rolled_back"}]))
+    lines = report(seen(journal=[{"outcome": "rolled_back", "cause": "nobody confirmed"}]))
     assert "to be repeated" in lines[1]
-    assert "the last deployment ended rolled back" in lines[2]
+    assert "the last deployment ended rolled back: nobody confirmed" in lines[2]
 
 
 def test_failed_units_of_the_last_deployment_are_named() -> None:

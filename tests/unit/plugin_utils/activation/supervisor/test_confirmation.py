@@ -59,6 +59,7 @@ def test_a_confirmed_system_becomes_the_default_and_stays(nixos: NixOS, old: str
 def test_a_rejected_system_is_left_at_once_and_the_reason_is_kept(nixos: NixOS, old: str) -> None:
     answer = end(nixos, awaiting(nixos, nixos.system("nixos-new"), 600), rejected("the shop is\n'closed' $(touch x)"))
     assert (answer.outcome, answer.cause) == ("rolled_back", "it was rejected: the shop is 'closed' $(touch x)")
+    assert nixos.journal[-1]["cause"] == answer.cause
     assert nixos.whole_as == whole(old)
     assert nixos.calls == ["test new", "test old"]
 
@@ -67,6 +68,7 @@ def test_nobody_s_verdict_in_time_is_a_rejection(nixos: NixOS, old: str) -> None
     nixos.deploy(nixos.system("nixos-new"), confirm_timeout=1)
     wait_for(lambda: bool(nixos.journal))
     assert nixos.journal[-1]["outcome"] == "rolled_back"
+    assert "nobody confirmed" in nixos.journal[-1]["cause"]
     assert nixos.whole_as == whole(old)
     assert sorted(nixos.generations(PROFILE)) == [1, 2]
 

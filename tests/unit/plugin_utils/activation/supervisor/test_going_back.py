@@ -228,6 +228,13 @@ def test_rollback_to_a_generation_of_ones_choice(nixos: NixOS) -> None:
     assert len(nixos.generations(PROFILE)) == 3
 
 
+def test_another_generation_of_what_runs_already_is_nothing_to_do(nixos: NixOS) -> None:
+    a, b = nixos.system("nixos-a"), nixos.system("nixos-b")
+    nixos.install(a, b, a)
+    answer = nixos.deploy(rollback="1")
+    assert (answer.outcome, answer.cause) == ("unchanged", "")
+
+
 def test_a_rollback_that_fails_returns_to_where_it_came_from(nixos: NixOS) -> None:
     bad, good = nixos.system("nixos-bad", trouble="exit 2"), nixos.system("nixos-good")
     nixos.install(bad, good)
