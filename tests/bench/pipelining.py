@@ -71,7 +71,8 @@ class Traced:
     def hosts(self) -> list[str]:
         """The hosts in the order in which they are done."""
         done = {
-            host: max(bar.ended for bar in self.bars if bar.host == host) for host in {bar.host for bar in self.bars}
+            host: max(stage.ended for stage in self.bars if stage.host == host)
+            for host in {stage.host for stage in self.bars}
         }
         return sorted(done, key=lambda host: done[host])
 
@@ -79,13 +80,15 @@ class Traced:
     def first_activated(self) -> float | None:
         """When the first host had been activated."""
         return min(
-            (bar.ended for bar in self.bars if bar.category == "activation" and not self._asks(bar)), default=None
+            (stage.ended for stage in self.bars if stage.category == "activation" and not self._asks(stage)),
+            default=None,
         )
 
-    def _asks(self, bar: Bar) -> bool:
+    def _asks(self, stage: Bar) -> bool:
         """Whether the host was only asked what it runs: it is activated after that."""
         return any(
-            other.host == bar.host and other.category == "activation" and other.began > bar.began for other in self.bars
+            other.host == stage.host and other.category == "activation" and other.began > stage.began
+            for other in self.bars
         )
 
 
@@ -105,7 +108,7 @@ def _height(run: Traced) -> int:
 
 
 def _legend(runs: Sequence[Traced]) -> Iterator[str]:
-    there = {bar.category for run in runs for bar in run.bars}
+    there = {stage.category for run in runs for stage in run.bars}
     x = MARGIN
     for name in (each for each in COLOURS if each in there):
         words = "other task" if name == "task" else name
@@ -128,7 +131,7 @@ def _panel(run: Traced, longest: float) -> Iterator[str]:
     for number, host in enumerate(hosts):
         y = PANEL_HEAD + ROW * number
         yield text(MARGIN, y + BAR, host, size=9.5, colour=PALE)
-        yield from _bars((bar for bar in run.bars if bar.host == host), y, across)
+        yield from _bars((stage for stage in run.bars if stage.host == host), y, across)
     first = run.first_activated
     if first is not None:
         yield line(across(first), PANEL_HEAD - 8, across(first), bottom, INK, 1.2, stroke_dasharray="4 3")
@@ -136,10 +139,10 @@ def _panel(run: Traced, longest: float) -> Iterator[str]:
 
 
 def _bars(bars: Iterable[Bar], y: float, across: t.Callable[[float], float]) -> Iterator[str]:
-    for bar in bars:
-        width = max(0.6, across(bar.ended) - across(bar.began))
-        colour = COLOURS.get(bar.category, OTHER)
-        yield shape("rect", x=across(bar.began), y=y, width=width, height=BAR, rx=1, fill=colour)
+    for stage in bars:
+        width = max(0.6, across(stage.ended) - across(stage.began))
+        colour = COLOURS.get(stage.category, OTHER)
+        yield shape("rect", x=across(stage.began), y=y, width=width, height=BAR, rx=1, fill=colour)
 
 
 def _marks(longest: float) -> range:

@@ -37,7 +37,7 @@ def traced(tmp_path: Path) -> Traced:
 
 
 def test_stages_are_read_and_what_nix_did_is_not(traced: Traced) -> None:
-    assert [bar for bar in traced.bars if bar.host == "quick"] == [
+    assert [stage for stage in traced.bars if stage.host == "quick"] == [
         Bar("quick", "evaluation", 0, 2),
         Bar("quick", "activation", 2, 3),
         Bar("quick", "activation", 4, 6),

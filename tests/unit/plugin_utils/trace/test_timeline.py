@@ -57,14 +57,14 @@ def page(*stages: Slice, activities: t.Sequence[Slice] = (), host: str = "web", 
 
 
 def test_a_bar_is_where_and_as_long_as_its_time() -> None:
-    (bar,) = page(Slice("build", "build", 102.5, 105.0, {"status": "ok", "result": "built x"})).bars
-    assert bar["style"] == "left:25.0000%;width:25.0000%"
-    assert bar["title"] == "build: 2.50 s, from 2.5 s on\nstatus: ok\nresult: built x"
+    (block,) = page(Slice("build", "build", 102.5, 105.0, {"status": "ok", "result": "built x"})).bars
+    assert block["style"] == "left:25.0000%;width:25.0000%"
+    assert block["title"] == "build: 2.50 s, from 2.5 s on\nstatus: ok\nresult: built x"
 
 
 def test_what_failed_is_marked() -> None:
-    (bar,) = page(Slice("build", "build", 102.5, 105.0, {"status": "failed", "cause": "no room"})).bars
-    assert bar["class"] == "build failed"
+    (block,) = page(Slice("build", "build", 102.5, 105.0, {"status": "failed", "cause": "no room"})).bars
+    assert block["class"] == "build failed"
 
 
 def test_whatever_names_say_they_are_only_text() -> None:
@@ -86,7 +86,7 @@ def test_of_very_many_activities_the_longest_are_shown_and_the_others_counted(mo
     monkeypatch.setattr(module, "MOST_SHOWN", 2)
     activities = [Slice(f"copy {n}", "nix-copy", 101 + n, 101 + n + n / 10, {}, n) for n in range(1, 6)]
     shown = page(Slice("copy", "copy", 100, 110), activities=activities)
-    titles = [str(bar["title"]).partition(":")[0] for bar in shown.bars]
+    titles = [str(block["title"]).partition(":")[0] for block in shown.bars]
     assert titles == ["copy", "copy 4", "copy 5"]
     assert "3 of Nix's activities, of 0.3 s and less, are not shown." in shown.texts
 
