@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import typing as t
 
 from ansible.errors import AnsibleError
@@ -44,7 +45,8 @@ class Peers:
 
     def offer(self, infos: Sequence[PathInfo]) -> None:
         """Let the others know that the host has all of these."""
-        with self._ledger() as ledger:
+        # Where no file can be locked, such as in some homes on NFS, there is no cascade, and no failure either.
+        with contextlib.suppress(sqlite3.Error), self._ledger() as ledger:
             ledger.serves(Server(self._action.host, self._address, self._options["peer_port"]))
             ledger.has(info.path for info in infos)
 
@@ -55,6 +57,15 @@ class Peers:
 
         ``send`` has the source send what nobody else has.
         """
+        try:
+            return self._helped(here, infos, send)
+        except sqlite3.Error as error:
+            self._action.announce(f"no other host can be of help: {error} ({stores_ledger()})")
+            return Spread({}, tuple(info.path for info in infos))
+
+    def _helped(
+        self, here: OpenedStore, infos: Sequence[PathInfo], send: Callable[[Sequence[PathInfo]], None]
+    ) -> Spread:
         action = self._action
         missing = set(missing_of_many(action.questions, [info.path for info in infos]))
         lacking = [info for info in infos if info.path in missing]
