@@ -28,7 +28,7 @@ PLAYBOOK = ROOT / "playbooks/semaphore_setup.yml"
 # Of the ansible-core that the tests run on.
 ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 PUBLISHED: dict[str, t.Any] = json.loads((Path(__file__).parent / "semaphore_api.json").read_text())
-GIVEN = {"semaphore_repository_url": "https://git.example/fleet.git"}
+GIVEN: dict[str, t.Any] = {"semaphore_repository_url": "https://git.example/fleet.git"}
 KEY = "the-private-key-of-the-test"
 REQUESTS = {
     "projects": "ProjectRequest",

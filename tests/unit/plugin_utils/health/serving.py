@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.server
 import threading
 import typing as t
@@ -13,7 +12,6 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@contextlib.contextmanager
 def serving(pages: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
     """Serve ``pages``; the value is the address of the first."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), pages) as server:

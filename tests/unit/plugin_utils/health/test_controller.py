@@ -61,8 +61,7 @@ class Pages(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[str]:
-    with serving(Pages) as address:
-        yield address
+    yield from serving(Pages)
 
 
 def test_a_page_is_judged_by_its_status_and_text(site: str) -> None:

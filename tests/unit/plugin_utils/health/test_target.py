@@ -214,8 +214,7 @@ class Pages(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[str]:
-    with serving(Pages) as address:
-        yield address
+    yield from serving(Pages)
 
 
 @pytest.fixture(params=["curl", "wget", "busybox"])
