@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import sys
 import typing as t
 from unittest import mock
 
@@ -14,7 +15,7 @@ import pytest
 from ..fleet.lab import ROOT, home, new_fleet, on, running
 from ..fleet.project import Project, Run
 
-PROGRAM = str(pathlib.Path(__file__).with_name("nixos-anywhere"))
+PROGRAM = [sys.executable, str(pathlib.Path(__file__).with_name("nixos_anywhere.py"))]
 HOST_KEY = {"ed25519": {"private": "the private key itself", "public": "ssh-ed25519 AAAA web"}}
 INPUTS = ("nixpkgs", "nix-darwin", "home-manager", "nix-on-droid")
 
@@ -33,7 +34,7 @@ def project(tmp_path: pathlib.Path) -> Project:
 
 def bootstrap(project: Project, host: str, *arguments: str, **variables: t.Any) -> Run:
     """Run the playbook on a host."""
-    given = {"bootstrap_program": [PROGRAM], "bootstrap_ssh_options": [], **variables}
+    given = {"bootstrap_program": PROGRAM, "bootstrap_ssh_options": [], **variables}
     inputs = {name: f"path:{home() / 'tests/lab/standins' / name}" for name in INPUTS}
     environment = {
         "INTERFACE": str(ROOT / "tests/cases/nixos-anywhere.json"),

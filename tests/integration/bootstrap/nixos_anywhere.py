@@ -1,4 +1,3 @@
-#!/usr/bin/env python
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Stands in for nixos-anywhere: takes exactly its recorded command line, and leaves the machine as it would be left.
@@ -7,12 +6,15 @@ No kexec and no partition: in the phase `install` the configuration is built her
 machine is reached and which inputs stand in for others is said in INTERFACE, SSH_CONFIG and OVERRIDES.
 """
 
+from __future__ import annotations
+
 import json
 import os
+import pathlib
 import subprocess
 import sys
 
-recorded = json.loads(open(os.environ["INTERFACE"], encoding="utf-8").read())
+recorded = json.loads(pathlib.Path(os.environ["INTERFACE"]).read_text(encoding="utf-8"))
 said: dict[str, list[list[str]]] = {}
 words = iter(sys.argv[1:])
 for word in words:
