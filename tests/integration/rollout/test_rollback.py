@@ -7,12 +7,17 @@ from __future__ import annotations
 import re
 import typing as t
 
+import pytest
+
 from ..fleet.lab import NIXOS, cut, running
 from .changes import change
 
 if t.TYPE_CHECKING:
     from ..fleet.lab import Running
     from ..fleet.project import Project
+
+# The rollout's own undoing stands for these.
+pytestmark = pytest.mark.thorough
 
 
 def state() -> dict[str, Running]:
