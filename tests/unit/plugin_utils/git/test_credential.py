@@ -163,12 +163,11 @@ def test_without_a_token_nobody_is_asked(repository: Path, tmp_path: Path) -> No
 
 def test_a_redirection_does_not_lead_the_token_to_another_host(repository: Path, tmp_path: Path) -> None:
     work = clone(repository, tmp_path / "work")
-    with (
-        forge(tmp_path) as (other, seen_elsewhere),
-        forge(tmp_path, other) as (address, _seen),
-        pytest.raises(GitError),
-    ):
-        remote_of(work, f"{address}/fleet.git", token=TOKEN).head("main")
+    with contextlib.ExitStack() as forges:
+        other, seen_elsewhere = forges.enter_context(forge(tmp_path))
+        address, _seen = forges.enter_context(forge(tmp_path, other))
+        with pytest.raises(GitError):
+            remote_of(work, f"{address}/fleet.git", token=TOKEN).head("main")
     assert seen_elsewhere
     assert not any(seen_elsewhere)
 
