@@ -146,7 +146,7 @@ class ActionModule(NixAction):
 
     def _barrier(self, options: dict[str, t.Any], answer: Answer) -> dict[str, t.Any]:
         """Warn of a verdict that cannot come before all other hosts have got as far."""
-        strategy = plain(str(self._task.get_play().strategy)) if answer.outcome == "awaiting" else ""
+        strategy = self._strategy if answer.outcome == "awaiting" else ""
         if not strategy or strategy.endswith(WITHOUT_BARRIER) or len(self.variables.get("ansible_play_batch", ())) < 2:
             return {}
         text = (
@@ -186,7 +186,13 @@ class ActionModule(NixAction):
             backup_extension=options["backup_extension"],
             nix_options=options["nix_options"],
             check=self.check_mode,
+            # With a barrier between tasks, the other profile's verdict would wait for this task, and this one for it.
+            in_turn=self._strategy.endswith(WITHOUT_BARRIER),
         )
+
+    @property
+    def _strategy(self) -> str:
+        return plain(str(self._task.get_play().strategy))
 
     @staticmethod
     def _confirm_timeout(options: dict[str, t.Any]) -> int:

@@ -12,7 +12,7 @@ import time
 import typing as t
 from collections import Counter
 
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ..plugin_utils.ansible_io.action import NixAction, display
 from ..plugin_utils.ansible_io.connections import opened_store
@@ -38,6 +38,7 @@ if t.TYPE_CHECKING:
     from ..plugin_utils.nix.path_info import PathInfo
 
     Opened = AbstractContextManager[OpenedStore]
+    Send = t.Callable[[t.Sequence[PathInfo]], None]
     # Brings what is to be copied from a source to a store that is opened, and writes down what has come.
     Bring = t.Callable[[Source, Copy, Opened, "Arrived"], None]
 
@@ -82,7 +83,7 @@ class ActionModule(NixAction):
         if not missing_paths(self.questions, paths, protect_as=protect_as):
             if peers:
                 # What serves others is no reason to fail.
-                with contextlib.suppress(NixError), self._source(options) as source:
+                with contextlib.suppress(NixError, LinkLostError, AnsibleError), self._source(options) as source:
                     peers.offer(closure_infos(source, paths))
             return self._report(Arrived(), msg="everything is there already")
         copy = Copy(paths, options["check_signatures"], options["substitute_on_destination"])
@@ -146,12 +147,24 @@ class ActionModule(NixAction):
                     part = dataclasses.replace(copy, paths=[info.path for info in some], alone=True)
                     self._send(source, part, store, sizes, arrived)
 
-                spread = peers.help_with(here, infos, send) if infos else Spread({}, tuple(copy.paths))
+                spread = self._helped(peers, here, infos, send, copy)
                 arrived.served.update(spread.served)
                 arrived.paths.update((path, sizes[path]) for path in spread.served)
                 if spread.left:
                     self._send(source, copy, store, sizes, arrived)
         peers.offer(infos)
+
+    def _helped(self, peers: Peers, here: OpenedStore, infos: list[PathInfo], send: Send, copy: Copy) -> Spread:
+        """Return what others have served, and what is left for the source to send."""
+        everything = Spread({}, tuple(copy.paths))
+        if not infos:
+            return everything
+        try:
+            return peers.help_with(here, infos, send)
+        except CopyError as error:
+            # What had arrived may have been collected as garbage meanwhile. The copy of all of it asks anew, and holds it.
+            self.announce(f"a part did not arrive, so all that is still missing is copied at once: {error.cause}")
+            return everything
 
     def _send(self, source: Source, copy: Copy, store: str, sizes: dict[str, int], arrived: Arrived) -> None:
         log = CopyLog()

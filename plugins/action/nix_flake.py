@@ -60,15 +60,19 @@ class ActionModule(NixAction):
         refuse_pointless(options)
         machine = machine_of(self, options)
         flake = absolute_flake(options["flake"], self._loader.get_basedir()) if self.on_controller else options["flake"]
-        if not options["update"]:
-            result = {
-                "changed": False,
-                "msg": f"{flake} is as it was",
-                **self._looked_at(machine, flake, None, options),
-            }
-        else:
-            result = self._updated(machine, flake, options)
+        try:
+            result = (
+                self._updated(machine, flake, options) if options["update"] else self._as_it_is(machine, flake, options)
+            )
+        except CommandTimeoutError as late:
+            raise UpdateError(
+                str(late), command=late.argv, advice="see what it waits for, or give it more time (timeout)"
+            ) from late
         return {**result, "seconds": round(time.monotonic() - begin, 2)}
+
+    def _as_it_is(self, machine: Machine, flake: str, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        looked = self._looked_at(machine, flake, None, options)
+        return {"changed": False, "msg": f"{flake} is as it was", **looked}
 
     def _updated(self, machine: Machine, flake: str, options: dict[str, t.Any]) -> dict[str, t.Any]:
         if not is_of_controller(flake):
@@ -82,16 +86,11 @@ class ActionModule(NixAction):
             parse_lock(place.read(), place.lock)
             refuse_dirty(place, allow=options["allow_dirty"])
         self.doing("updating the flake's inputs")
-        try:
-            with drafted(
-                place, options["inputs"], options["lock"], since_commit=commits, timeout=options["timeout"]
-            ) as draft:
-                looked = self._looked_at(machine, flake, draft.new, options)
-                return {**looked, **self._done(draft, options, looked)}
-        except CommandTimeoutError as late:
-            raise UpdateError(
-                str(late), command=late.argv, advice="see what it waits for, or give it more time (timeout)"
-            ) from late
+        with drafted(
+            place, options["inputs"], options["lock"], since_commit=commits, timeout=options["timeout"]
+        ) as draft:
+            looked = self._looked_at(machine, flake, draft.new, options)
+            return {**looked, **self._done(draft, options, looked)}
 
     def _done(self, draft: Draft, options: dict[str, t.Any], looked: dict[str, t.Any]) -> dict[str, t.Any]:
         """Put the lock file in place or on a branch, and return what became of it."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: nix_gc
 short_description: Delete old generations and collect the garbage of a store
-version_added: 0.1.0
+version_added: 0.2.0
 author:
   - nix.fleet contributors (!UNKNOWN)
 description:

@@ -53,6 +53,7 @@ class Request:
     """One deployment of one profile, as the options of a task say it.
 
     ``confirm_timeout`` is how many seconds the target waits for a verdict on what it has activated; 0 wants none.
+    ``in_turn``: whether it waits while another profile of the machine has its turn in the same run.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Request:
     backup_extension: str | None = None
     nix_options: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     check: bool = False
+    in_turn: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what no machine should be asked."""
@@ -83,7 +85,7 @@ class Request:
         values: dict[str, str] = {
             "id": self.id,
             "who": self.origin.text,
-            "of_run": self.origin.run or "",
+            "of_run": (self.in_turn and self.origin.run) or "",
             "entry": json.dumps(self._entry(), separators=(",", ":")),
             "profile": self.profile or "",
             "closure": self.closure or "",

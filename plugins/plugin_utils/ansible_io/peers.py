@@ -14,7 +14,7 @@ from ansible.errors import AnsibleError
 from ..cascade.ledger import Ledger, Server
 from ..cascade.spreading import Spread, cascade
 from ..cascade.transfer import ADDRESS, PeerError, Receiver, served
-from ..errors import CopyError
+from ..errors import CopyError, NixError
 from ..transport.link import LinkLostError
 from ..transport.presence import missing_of_many
 from .connections import connection_to, link_to
@@ -94,7 +94,7 @@ class Peers:
         with contextlib.ExitStack() as stack:
             try:
                 link = stack.enter_context(link_to(connection_to(self._action, server.host), server.host))
-            except (CopyError, LinkLostError, AnsibleError) as error:
+            except (NixError, LinkLostError, AnsibleError) as error:
                 raise PeerError(f"{server.host} cannot serve: {error}") from error
             port = server.port + door
             offer = served(link, paths, address=server.address, port=port, to=key, seconds=seconds)

@@ -33,7 +33,7 @@ for place in /var/tmp "${TMPDIR:-/tmp}"; do
 done
 [ -d "$directory" ] || fail "no temporary directory can be made"
 trap 'rm -rf "$directory"' EXIT
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT PIPE TERM
 cache=$directory/cache
 ssh-keygen -q -t ed25519 -N '' -C '' -f "$directory/key" </dev/null >/dev/null 2>&1 || fail "ssh-keygen makes no key"
 mkfifo "$directory/stream" || fail "no pipe can be made"

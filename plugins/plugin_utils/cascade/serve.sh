@@ -27,7 +27,7 @@ login=$(id -un 2>/dev/null) || fail "the login has no name"
 umask 077
 directory=$(mktemp -d "${TMPDIR:-/tmp}/nix.fleet.XXXXXX") || fail "no temporary directory can be made"
 trap 'rm -rf "$directory"' EXIT
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT PIPE TERM
 
 IFS= read -r key && printf 'restrict %s\n' "$key" >"$directory/allowed"
 while IFS= read -r line && [ -n "$line" ]; do printf '%s\n' "$line"; done | base64 -d >"$directory/requests"

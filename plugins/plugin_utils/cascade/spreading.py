@@ -99,5 +99,8 @@ def _taken(
         return []
     if received.wrong or len(received.paths) < len(step.paths):
         unreachable.add(step.peer)
+        if not received.wrong:
+            # It is too slow, and others would find out one after the other.
+            ledger.serves_no_more(step.peer)
         announce(f"could not fetch from {step.peer} ({received.wrong.strip() or 'not all of it came'})")
     return list(received.paths)

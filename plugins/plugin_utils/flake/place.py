@@ -59,7 +59,7 @@ class Place:
             )
         if not self.machine.existing([self.lock]):
             return ""
-        return self._printed("cat", "--", self.lock)
+        return self.printed("cat", "--", self.lock)
 
     def committed(self) -> str:
         """Return the lock file's text as of the last commit."""
@@ -81,7 +81,7 @@ class Place:
 
     def temporary(self) -> str:
         """Make a directory that only this user can read, and return its path."""
-        return self._printed("mktemp", "-d").strip()
+        return self.printed("mktemp", "-d").strip()
 
     def remove(self, directory: str) -> None:
         """Remove such a directory."""
@@ -94,7 +94,8 @@ class Place:
         if not done.ok:
             raise UpdateError(f"{path} cannot be written on {self.machine.name}", log=done.stderr)
 
-    def _printed(self, *argv: str) -> str:
+    def printed(self, *argv: str) -> str:
+        """Return what a command prints; one that fails is an error."""
         done = self.machine.run(argv)
         if not done.ok:
             raise UpdateError(f"{shlex.join(argv)} failed on {self.machine.name}", command=argv, log=done.stderr)

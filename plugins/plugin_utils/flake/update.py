@@ -97,6 +97,8 @@ def addresses(place: Place, moved: Sequence[Move]) -> dict[str, str]:
 
 
 def _given(place: Place, text: str, directory: str) -> str:
+    if not text.strip():
+        raise UpdateError("the lock file that is given is empty", advice="give what an update has returned as lock")
     place.write(text, f"{directory}/new")
     return text
 
@@ -122,4 +124,4 @@ def _updated(place: Place, inputs: Sequence[str], directory: str, found: str, ti
     if not place.machine.existing([f"{directory}/new"]):
         place.write(found, f"{directory}/new")
         return found
-    return place.machine.run(["cat", "--", f"{directory}/new"]).stdout
+    return place.printed("cat", "--", f"{directory}/new")

@@ -107,6 +107,13 @@ def test_each_playbook_is_one_that_the_project_has_and_awx_finds(objects: Object
         assert (ROOT / "playbooks" / file.name).exists()
 
 
+def test_there_is_a_job_for_each_thing_that_is_done_to_a_fleet(objects: Objects) -> None:
+    playbooks = {template["playbook"] for template in objects["controller_templates"]}
+    assert playbooks >= {
+        f"{name}.yml" for name in ("deploy", "build", "diff", "rollback", "rollout", "status", "update")
+    }
+
+
 def test_each_answer_to_a_survey_is_a_variable_that_is_read_and_has_a_default_that_it_may_have(
     objects: Objects,
 ) -> None:

@@ -78,6 +78,15 @@ def test_another_profile_of_the_machine_is_refused_in_another_run(nixos: NixOS, 
     thread.join()
 
 
+def test_another_profile_is_refused_where_the_first_may_wait_for_its_end(nixos: NixOS, old: str) -> None:
+    night = Origin("alice", "laptop", run="night")
+    thread = nixos.start(nixos.request(nixos.system("nixos-slow", trouble="sleep 1"), origin=night))
+    profile = "/nix/var/nix/profiles/other"
+    answer = nixos.deploy(nixos.system("nixos-other"), origin=night, profile=profile, in_turn=False)
+    assert answer.outcome == "refused"
+    thread.join()
+
+
 def test_asking_again_waits_for_what_was_begun_and_begins_nothing(nixos: NixOS, old: str) -> None:
     slow = nixos.request(nixos.system("nixos-slow", trouble="sleep 1"))
     thread = nixos.start(slow)
