@@ -157,6 +157,7 @@ def test_goals_boot_and_test(vps: Target, plain: str) -> None:
     assert vps.default == plain
 
 
+@pytest.mark.thorough
 def test_rollback_twice_and_to_a_number(vps: Target) -> None:
     systems = [vps.system(etc(f"generation {number}")) for number in (1, 2, 3)]
     numbers = [vps.activate(system)["generation"] for system in systems]

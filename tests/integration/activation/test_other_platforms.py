@@ -84,6 +84,7 @@ def test_an_activation_that_hangs_goes_back(host: Target, plain: str) -> None:
     assert host.root("ps -eo args | grep '[s]leep 1000'").rc == 1
 
 
+@pytest.mark.thorough
 def test_rollback_goes_back_and_forth(host: Target, plain: str) -> None:
     new = host.system(DIFFERENT[host.name] % "forth")
     number = host.activate(new)["generation"]

@@ -47,6 +47,7 @@ def test_hosts_are_evaluated_together_and_fail_apart(project: Project, strategy:
     assert run.calls.count("metadata") == 2
 
 
+@pytest.mark.thorough
 def test_healthy_hosts_are_at_most_one_process_a_cpu(project: Project) -> None:
     names = [f"host-{number}" for number in range(30)]
     project.write_flake("""builtins.listToAttrs (map (name: { inherit name; value = mk name ""; })

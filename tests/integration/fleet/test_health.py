@@ -202,6 +202,7 @@ def test_a_machine_that_cannot_be_reached_is_a_failed_check_that_can_be_rescued(
     assert "the machine cannot be reached" in " ".join(run.output.split())
 
 
+@pytest.mark.thorough
 def test_a_machine_that_hangs_is_given_up(project: Project) -> None:
     assert health(project, HOST, {"command": "true"}).rc == 0
     lab("freeze", HOST)

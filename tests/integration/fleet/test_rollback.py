@@ -58,6 +58,7 @@ def test_neither_flake_nor_builder_is_needed(changed: Project) -> None:
     assert run.rc == 0, run.output
 
 
+@pytest.mark.thorough
 def test_every_kind_of_host_goes_back(project: Project) -> None:
     change_everything(project)
     deploy(project)

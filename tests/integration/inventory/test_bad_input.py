@@ -44,7 +44,7 @@ IN_NIX = {
     ),
     "wrong type": (f'{{ a = {{ {ADDRESS} ssh.port = "22"; }}; }}', "node a: ssh.port must be an integer"),
     "reserved name": (f"{{ a = {{ {ADDRESS} hostvars = 1; }}; }}", "node a: hostvars is a variable that Ansible sets"),
-    "our name": (f"{{ a = {{ {ADDRESS} nix_attr = 1; }}; }}", "node a: nix_attr is a variable that nix.fleet sets"),
+    "our name": (f"{{ a = {{ {ADDRESS} nix_node = 1; }}; }}", "node a: nix_node is a variable that nix.fleet sets"),
     "shell in a name": (f'{{ "$(touch created)" = {{ {ADDRESS} }}; }}', "node $(touch created): its name cannot be"),
     "quotes in a name": (f'{{ "it\'s" = {{ {ADDRESS} }}; }}', "node it's: its name cannot be a host's name"),
     "newline in a name": (

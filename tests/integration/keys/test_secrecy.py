@@ -66,6 +66,7 @@ def test_a_run_at_its_most_talkative_gives_no_secret_away(
             assert form not in str(keys.answer(host))
 
 
+@pytest.mark.thorough
 def test_a_failure_says_everything_but_the_secret(keys: Keys, name: str, secret: str) -> None:
     refused = (
         {"name": name, "content": secret, "owner": "no-such-user"},
@@ -84,6 +85,7 @@ def test_a_failure_says_everything_but_the_secret(keys: Keys, name: str, secret:
         assert secret not in said
 
 
+@pytest.mark.thorough
 def test_nothing_is_left_in_temporary_files_or_beside_the_keys(keys: Keys, name: str, secret: str) -> None:
     (keys.project.root / "plain").write_text(secret)
     keys.bring(HOSTS, {"name": name, "command": ["cat", "plain"]}, allow_disk=True)

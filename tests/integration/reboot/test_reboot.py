@@ -63,6 +63,7 @@ def test_check_mode_says_whether_it_would(vps: Target) -> None:
     assert boot_id(vps) == before
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("module", "part"),
     [(PARAMETERS % "new", "kernel-params"), (KERNEL, "kernel"), (INIT, "init-interface-version")],
@@ -91,6 +92,7 @@ def test_a_system_that_was_only_made_the_default_is_a_reason(vps: Target) -> Non
     assert vps.whole == new
 
 
+@pytest.mark.thorough
 def test_a_system_that_runs_and_has_nothing_for_the_boot_is_none(vps: Target) -> None:
     vps.activate(vps.system(ETC % "switch"))
     assert reboot(vps)["rebooted"] is False
@@ -175,6 +177,7 @@ def test_units_that_fail_in_the_new_boot_are_told(vps: Target) -> None:
     assert (answer["failed"], answer["rebooted"], answer["units_failed"]) == (False, True, ["bad.service"])
 
 
+@pytest.mark.thorough
 def test_a_mac_reboots_and_activates_its_system(macbook: Target) -> None:
     system = macbook.system()
     assert macbook.activate(system)["outcome"] in ("activated", "unchanged", "confirmed")

@@ -140,6 +140,7 @@ def test_an_offline_canary_stops_nobody(project: Project) -> None:
     assert "1 unreachable" in run.closing
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("playbook", ["nix.fleet.rollout", "nix.fleet.deploy"])
 def test_an_offline_host_need_not_fail_the_run(project: Project, playbook: str) -> None:
     change(project)
@@ -159,6 +160,7 @@ def test_offline_hosts_do_not_count_as_failed(project: Project) -> None:
     assert "3 activated" in run.closing or "3 confirmed" in run.closing
 
 
+@pytest.mark.thorough
 def test_one_evaluation_serves_all_batches(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     change(project)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -175,6 +177,7 @@ def test_batches_keep_their_distance(project: Project) -> None:
     assert run.output.count("waits 3 s") >= 1
 
 
+@pytest.mark.thorough
 def test_a_plain_deployment_holds_hosts_back_too(project: Project) -> None:
     before = state()
     change(project, "homelab")
@@ -198,6 +201,7 @@ LOST = """
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("playbook", "variables"),
     [("nix.fleet.rollout", {"rollout_batches": ["100%"]}), ("nix.fleet.deploy", {"deploy_ignore_unreachable": True})],
