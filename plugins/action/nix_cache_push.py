@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
 from pathlib import Path
 
 from ..plugin_utils.ansible_io.action import NixAction
+from ..plugin_utils.ansible_io.now_and_then import now_and_then
 from ..plugin_utils.ansible_io.source import absolute_path
 from ..plugin_utils.cache.lack import ASK_ANEW
 from ..plugin_utils.cache.push import NotHereError, Push, Survey
@@ -19,12 +19,8 @@ from ..plugin_utils.nix.command import with_settings
 from ..plugin_utils.nix.machine import Controller, Machine, Remote
 from ..plugin_utils.nix.store import is_store_path
 from ..plugin_utils.process import CommandTimeoutError
-from ..plugin_utils.report.quantities import size
+from ..plugin_utils.report.quantities import counted, size
 from ..plugin_utils.transport.copying import CopyLog
-
-# How often is said how far a push is: where lines are printed of it, and where somebody shows it as it goes.
-PROGRESS_SECONDS = 10.0
-FOLLOWED_SECONDS = 0.2
 
 
 class ActionModule(NixAction):
@@ -79,15 +75,11 @@ class ActionModule(NixAction):
 
     def _progress(self, log: CopyLog) -> t.Callable[[str], None]:
         """Return what follows the lines of a push and says now and then how far it is."""
-        last = time.monotonic()
-        pause, tell = (FOLLOWED_SECONDS, self.doing) if self.followed else (PROGRESS_SECONDS, self.announce)
+        tell = now_and_then(self)
 
         def follow(line: str) -> None:
-            nonlocal last
             log.read(line)
-            if time.monotonic() - last > pause:
-                last = time.monotonic()
-                tell(log.sentence.replace("copying", "pushing", 1))
+            tell(lambda: log.sentence.replace("copying", "pushing", 1))
 
         return follow
 
@@ -114,10 +106,10 @@ def _report(
     parts = []
     if sizes:
         amount = f" ({size(sum(sizes.values()))})" if any(sizes.values()) else ""
-        parts.append(f"{'would push' if check else 'pushed'} {_count(sizes)}{amount}")
+        parts.append(f"{'would push' if check else 'pushed'} {counted(len(sizes), 'path')}{amount}")
     if signed:
         parts.append(
-            f"{'would sign' if check else 'signed'} {_count(signed)} that {'was' if len(signed) == 1 else 'were'} there"
+            f"{'would sign' if check else 'signed'} {counted(len(signed), 'path')} that {'was' if len(signed) == 1 else 'were'} there"
         )
     return {
         "changed": bool(sizes or signed),
@@ -129,7 +121,3 @@ def _report(
         "public_key": public,
         "msg": ", ".join(parts) or "everything is there already",
     }
-
-
-def _count(paths: t.Collection[str]) -> str:
-    return f"{len(paths)} path{'' if len(paths) == 1 else 's'}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import time
 import typing as t
 from collections import Counter
 
@@ -16,6 +15,7 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ..plugin_utils.ansible_io.action import NixAction, display
 from ..plugin_utils.ansible_io.connections import opened_store
+from ..plugin_utils.ansible_io.now_and_then import now_and_then
 from ..plugin_utils.ansible_io.peers import PEER_PORT, Peers
 from ..plugin_utils.ansible_io.store_source import source_at
 from ..plugin_utils.beside import beside
@@ -24,7 +24,7 @@ from ..plugin_utils.errors import CopyError, NixError
 from ..plugin_utils.nix.path_info import UnknownFormError
 from ..plugin_utils.nix.roots import root_name
 from ..plugin_utils.nix.store import is_store_path
-from ..plugin_utils.report.quantities import size
+from ..plugin_utils.report.quantities import counted, size
 from ..plugin_utils.transport.copying import Copy, CopyLog, verify
 from ..plugin_utils.transport.link import LinkLostError
 from ..plugin_utils.transport.presence import missing_of_many, missing_paths
@@ -41,10 +41,6 @@ if t.TYPE_CHECKING:
     Send = t.Callable[[t.Sequence[PathInfo]], None]
     # Brings what is to be copied from a source to a store that is opened, and writes down what has come.
     Bring = t.Callable[[Source, Copy, Opened, "Arrived"], None]
-
-# How often is said how far a copy is: where lines are printed of it, and where somebody shows it as it goes.
-PROGRESS_SECONDS = 10.0
-FOLLOWED_SECONDS = 0.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,25 +179,21 @@ class ActionModule(NixAction):
 
     def _progress(self, log: CopyLog, sizes: dict[str, int], watch: t.Callable[[str], None]) -> t.Callable[[str], None]:
         """Return what follows the lines of a copy and says now and then how far it is."""
-        last = time.monotonic()
-        pause, tell = (FOLLOWED_SECONDS, self.doing) if self.followed else (PROGRESS_SECONDS, self.announce)
+        tell = now_and_then(self)
 
         def follow(line: str) -> None:
-            nonlocal last
             watch(line)
             path = log.read(line)
             if path is not None:
                 display.vv(f"copying {path} ({size(sizes.get(path, 0))})", host=self.host)
-            if time.monotonic() - last > pause:
-                last = time.monotonic()
-                tell(log.sentence)
+            tell(lambda: log.sentence)
 
         return follow
 
     def _report(self, arrived: Arrived, *, msg: str | None = None, changed: bool | None = None) -> dict[str, t.Any]:
         """Return the result: what was copied, or would be."""
         copied = arrived.paths
-        amount = f"{len(copied)} path{'' if len(copied) == 1 else 's'}, {size(sum(copied.values()))}"
+        amount = f"{counted(len(copied), 'path')}, {size(sum(copied.values()))}"
         helped = f", {len(arrived.served)} of them from other hosts" if arrived.served else ""
         changed = bool(copied) if changed is None else changed
         result: dict[str, t.Any] = {

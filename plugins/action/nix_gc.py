@@ -20,7 +20,7 @@ from ..plugin_utils.gc.policy import Policy
 from ..plugin_utils.gc.program import collect_script, question_script
 from ..plugin_utils.gc.survey import Survey, parse_survey
 from ..plugin_utils.platforms.registry import platforms
-from ..plugin_utils.report.quantities import size
+from ..plugin_utils.report.quantities import counted, size
 
 
 class ActionModule(NixAction):
@@ -101,19 +101,15 @@ def sentence(done: Collection, *, would: bool) -> str:
         return "nothing to collect"
     parts = []
     if done.deleted:
-        parts.append(f"{'would delete' if would else 'deleted'} {_count(len(done.deleted), 'generation')}")
+        parts.append(f"{'would delete' if would else 'deleted'} {counted(len(done.deleted), 'generation')}")
     if done.roots:
-        parts.append(f"{'would forget' if would else 'forgot'} {_count(len(done.roots), 'host')}")
+        parts.append(f"{'would forget' if would else 'forgot'} {counted(len(done.roots), 'host')}")
     if done.paths and would:
-        parts.append(f"there is garbage already: {_count(done.paths, 'path')}, about {size(done.freed)}")
+        parts.append(f"there is garbage already: {counted(done.paths, 'path')}, about {size(done.freed)}")
     elif done.paths:
-        parts.append(f"freed {size(done.freed)} ({_count(done.paths, 'path')})")
+        parts.append(f"freed {size(done.freed)} ({counted(done.paths, 'path')})")
     if done.optimised:
         parts.append(f"saved {size(done.optimised)} by hard links")
     if done.boot_entries:
         parts.append(f"{'would bring' if would else 'brought'} the boot entries up to date")
     return ", ".join(parts) or "linked equal files"
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

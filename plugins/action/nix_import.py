@@ -16,6 +16,7 @@ from ansible.plugins.loader import inventory_loader
 from ..plugin_utils.ansible_io.action import NixAction
 from ..plugin_utils.errors import InventoryError
 from ..plugin_utils.inventory.importing import prepared_import
+from ..plugin_utils.report.quantities import counted
 
 PLUGIN = "nix.fleet.nix_inventory"
 
@@ -93,7 +94,7 @@ def _mode(file: pathlib.Path) -> int:
 
 
 def _sentence(hosts: int, file: pathlib.Path, needed: bool, check: bool) -> str:
-    count = f"{hosts} host{'' if hosts == 1 else 's'}"
+    count = counted(hosts, "host")
     if not needed:
         return f"{file} describes the same {count} already"
     return f"{file} {'would describe' if check else 'describes'} {count} now"

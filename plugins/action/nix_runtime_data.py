@@ -12,6 +12,7 @@ from ansible.errors import AnsibleError
 from ..plugin_utils.ansible_io.action import NixAction
 from ..plugin_utils.ansible_io.own_files import place_of
 from ..plugin_utils.errors import RuntimeDataError
+from ..plugin_utils.report.quantities import counted
 from ..plugin_utils.runtime_data.answer import parse_answer
 from ..plugin_utils.runtime_data.program import script
 from ..plugin_utils.runtime_data.request import request_of
@@ -131,7 +132,7 @@ def _advice(answer: Answer) -> str:
 def sentence(request: Request, answer: Answer, check: bool) -> str:
     """Return what became of the data, for a person."""
     count = len(request.files)
-    files = f"{count} file{'' if count == 1 else 's'}"
+    files = counted(count, "file")
     if not answer.changed and not answer.recovered:
         return f"{files} as they should be" if count != 1 else "1 file as it should be"
     names = ", ".join(each.file.path for each in answer.changed) or "none"

@@ -16,6 +16,7 @@ from ..plugin_utils.nix.log import NixLog
 from ..plugin_utils.nix.machine import Remote
 from ..plugin_utils.nix.roots import root_name
 from ..plugin_utils.nix.store import is_store_path
+from ..plugin_utils.report.quantities import counted
 from ..plugin_utils.transport.presence import missing_paths
 
 
@@ -54,7 +55,7 @@ class ActionModule(NixAction):
         return self._report(list(dict.fromkeys(fetched)), proved=store is not None)
 
     def _report(self, fetched: list[str], *, proved: bool) -> dict[str, t.Any]:
-        amount = f"{len(fetched)} path{'' if len(fetched) == 1 else 's'}"
+        amount = counted(len(fetched), "path")
         there = "everything is there already" + (", and the store offers it" if proved else "")
         return {
             "changed": bool(fetched),

@@ -13,6 +13,7 @@ from ..nix.command import nix
 from ..nix.log import LOG_FORMAT, NixLog, readable
 from ..nix.machine import portions
 from ..nix.store import parse_path_sizes, path_sizes
+from ..report.quantities import counted
 from ..transport.copying import Copy, CopyLog
 from .errors import failure
 from .key import SigningKey, signing_key
@@ -54,7 +55,7 @@ class Push:
         lacking = lack(self.store, [*sizes], machine, public_key=public, timeout=self.timeout)
         if lacking.unsigned and not self.store.adds_signatures:
             raise CacheError(
-                f"{self.store.uri} has {_count(lacking.unsigned)} without a signature of this key,"
+                f"{self.store.uri} has {counted(len(lacking.unsigned), 'path')} without a signature of this key,"
                 " and takes none for what it has already",
                 log="\n".join(lacking.unsigned),
                 advice="push to it by ssh-ng:// instead of ssh://, or sign them on that machine: nix store sign",
@@ -105,7 +106,3 @@ class Push:
 
 class NotHereError(CacheError):
     """The machine does not have what it was to push."""
-
-
-def _count(paths: Sequence[str]) -> str:
-    return f"{len(paths)} path{'' if len(paths) == 1 else 's'}"

@@ -1,9 +1,14 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sizes and times as people read them."""
+"""Numbers, sizes and times as people read them."""
 
 from __future__ import annotations
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things: ``1 path``, ``2 paths``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def size(count: int) -> str:
