@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import pathlib
+import socket
+import threading
 import typing as t
 
 import pytest
@@ -22,6 +23,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.transport.link import Li
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.source import ControllerSource
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
 
 ONE = "/nix/store/00000000000000000000000000000001-one"
@@ -116,14 +119,33 @@ class Target:
         return result
 
 
+def answer(listener: socket.socket) -> None:
+    """Be the system's daemon, which answers as its private twin does, until nobody listens any more."""
+    clients = []
+    with contextlib.suppress(OSError):
+        while True:
+            clients.append(listener.accept()[0])
+            clients[-1].sendall(b"oixd\0\0\0\0")
+
+
 @pytest.fixture
-def target(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Target:
+def system_daemon(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """The daemon that serves a machine on which the store is not the user's to write."""
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        threading.Thread(target=answer, args=(listener,), daemon=True).start()
+        yield path
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def target(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, system_daemon: pathlib.Path) -> Target:
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setenv("FLEET", str(tmp_path))
-    # The system's daemon, and a user who keeps links at home.
-    socket = tmp_path / "socket"
-    os.mknod(socket, 0o140600)
-    monkeypatch.setenv("NIX_DAEMON_SOCKET_PATH", str(socket))
+    # A user who keeps links at home.
+    monkeypatch.setenv("NIX_DAEMON_SOCKET_PATH", str(system_daemon))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     made = Target(tmp_path)
     made.install("id", "case $1 in -u) echo 1000 ;; -un) echo pat ;; esac")
