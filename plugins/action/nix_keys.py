@@ -10,6 +10,7 @@ import typing as t
 from ansible.errors import AnsibleError
 
 from ..plugin_utils.ansible_io.action import NixAction
+from ..plugin_utils.ansible_io.bounded import QUESTION_SECONDS
 from ..plugin_utils.ansible_io.own_files import place_of
 from ..plugin_utils.errors import InventoryError, KeysError
 from ..plugin_utils.inventory.reading import text_in_hive
@@ -86,7 +87,7 @@ class ActionModule(NixAction):
             allow_disk=options["allow_disk"],
             exclusive=exclusive,
         )
-        completed = self.shell_for_secrets(allow_disk=options["allow_disk"]).run(script)
+        completed = self.shell_for_secrets(QUESTION_SECONDS, allow_disk=options["allow_disk"]).run(script)
         answer = parse_answer(completed.stdout, keys)
         result: dict[str, t.Any] = {"changed": answer.changed, "files": [file.to_result() for file in answer.files]}
         if not completed.ok:

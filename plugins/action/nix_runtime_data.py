@@ -15,7 +15,7 @@ from ..plugin_utils.errors import RuntimeDataError
 from ..plugin_utils.report.quantities import counted
 from ..plugin_utils.runtime_data.answer import parse_answer
 from ..plugin_utils.runtime_data.program import script
-from ..plugin_utils.runtime_data.request import request_of
+from ..plugin_utils.runtime_data.request import longest, request_of
 
 if t.TYPE_CHECKING:
     from ..plugin_utils.runtime_data.answer import Answer
@@ -61,7 +61,7 @@ class ActionModule(NixAction):
         }
         text = script(request, contents, check=self.check_mode, diff=self.diff_mode)
         secret = any(file.secret for file in request.files)
-        completed = self.shell_for_secrets(allow_disk=not secret).run(text)
+        completed = self.shell_for_secrets(longest(request), allow_disk=not secret).run(text)
         answer = parse_answer(completed.stdout, request)
         result: dict[str, t.Any] = {
             "changed": bool(answer.changed or answer.recovered),

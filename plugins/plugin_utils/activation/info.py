@@ -26,7 +26,7 @@ def info_script(platform: str | None, profile: str | None, journal: int) -> str:
     """
     candidates = [platforms()[platform]] if platform else by_presence()
     script = [
-        *map(part, ("target", "lock", "info")),
+        *map(part, ("target", "process", "lock", "info")),
         "describe_machine",
         shlex.join(["describe_deployments", str(journal)]),
     ]

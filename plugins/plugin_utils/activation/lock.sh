@@ -61,7 +61,7 @@ take_lock() { # fails when another deployment is alive
         if holder_alive "$state/lock"; then
             return 1
         elif [ -L "$state/lock" ]; then
-            alone remove_dead_lock || return 2
+            alone "$state/takeover" remove_dead_lock || return 2
         else
             # It may have been given up in this moment; if there is none and none can be made, that is another matter.
             refused=$((refused + 1))
@@ -75,36 +75,6 @@ remove_dead_lock() {
     # What is still the lock of somebody found dead stays that: it may have been given up and taken anew in between.
     [ -z "$holder_of_lock" ] || holder_alive "$holder_of_lock" ||
         [ "$(readlink "$state/lock")" != "$holder_of_lock" ] || rm -f "$state/lock"
-}
-
-# Run function $1 while nobody else does: one at a time judges a dead holder, lest the second removes or takes over what
-# the first has just taken. Fails when the function does, or when its turn never comes.
-alone() {
-    turns=0
-    until ln -s "$(name_of_process $$)" "$state/takeover" 2>/dev/null; do
-        turns=$((turns + 1))
-        [ "$turns" -le 30 ] || return 1
-        # Whoever has been at this for so long is dead too.
-        [ "$turns" -ne 20 ] || rmdir "$state/takeover.dead" 2>/dev/null
-        remove_dead_takeover
-        sleep 1
-    done
-    "$1"
-    set -- $?
-    rm -f "$state/takeover"
-    return "$1"
-}
-
-remove_dead_takeover() { # by one at a time, lest the second removes what has been made since the first did
-    mkdir "$state/takeover.dead" 2>/dev/null || return
-    owner=$(readlink "$state/takeover")
-    [ -z "$owner" ] || [ "$owner" = "$(name_of_process "${owner%% *}")" ] ||
-        [ "$(readlink "$state/takeover")" != "$owner" ] || rm -f "$state/takeover"
-    rmdir "$state/takeover.dead"
-}
-
-name_of_process() { # one that no other process than $1 ever has
-    printf '%s %s %s\n' "$1" "$(process_start "$1")" "$(boot_id)"
 }
 
 release_lock() {

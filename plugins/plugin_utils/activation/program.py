@@ -14,8 +14,8 @@ if t.TYPE_CHECKING:
     from .verdict import Verdict
 
 # In the order in which they are read: a platform's functions take the place of the general ones.
-BEFORE_PLATFORM = ("target", "lock", "journal", "request", "history", "platform")
-AT_QUESTION = ("target", "lock", "request", "platform")
+BEFORE_PLATFORM = ("target", "process", "lock", "journal", "request", "history", "platform")
+AT_QUESTION = ("target", "process", "lock", "request", "platform")
 ASKING = ("objections", "standing", "settled")
 ON_TARGET = ("descendants", "step", "confirmation", "supervisor", "recover", "damage", "standing", "outcome", "main")
 FOLLOWING = ("descendants", "step", "confirmation", "standing", "outcome", "claim", "launch", "follow")

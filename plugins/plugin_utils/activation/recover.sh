@@ -11,7 +11,7 @@ recover() { # finish what a supervisor left that was ended from outside, on beha
     fi
     start='' started=$(timestamp)
     holder=$1
-    alone take_over || exit 0
+    alone "$state/takeover" take_over || exit 0
     [ -e "$run/recorded" ] || refuse 'the supervisor was ended before it had touched anything'
     end_orphan
     if [ "$(field complete "$run/recorded")" != yes ]; then

@@ -68,23 +68,6 @@ root() {
     [ "$(id -u)" = 0 ]
 }
 
-boot_id() {
-    cat /proc/sys/kernel/random/boot_id 2>/dev/null || sysctl -n kern.bootsessionuuid 2>/dev/null || :
-}
-
-process_start() ( # when process $1 started, in whatever form: with its id, it names a process for good
-    if [ -r "/proc/$1/stat" ]; then
-        line=$(cat "/proc/$1/stat" 2>/dev/null)
-        # The second field, the program's name, may itself contain spaces and parentheses.
-        # shellcheck disable=SC2086  # fields are what is wanted
-        set -- ${line##*) }
-        # What only waits for its parent to notice is dead, and some parents never do.
-        [ "$1" = Z ] || printf '%s\n' "${20}"
-    elif [ ! -d /proc/self ]; then
-        ps -o lstart= -p "$1" 2>/dev/null
-    fi
-)
-
 state_directory() { # where deployments are recorded: only the deploying user can write there, and a reboot keeps it
     if root; then
         printf '%s\n' /var/lib/nix.fleet

@@ -130,9 +130,9 @@ class NixAction(ActionBase):
         """The same, for what any machine answers sooner or later: one that does not is not waited for."""
         return self.shell_within(QUESTION_SECONDS)
 
-    def shell_for_secrets(self, *, allow_disk: bool) -> Shell:
-        """Return the same as ``questions``, for scripts with what must come to no disk unless ``allow_disk``."""
-        execute = self._execution(self._low_level_execute_command, QUESTION_SECONDS)
+    def shell_for_secrets(self, seconds: float | None, *, allow_disk: bool) -> Shell:
+        """Return the same as ``shell_within``, for scripts with what must come to no disk unless ``allow_disk``."""
+        execute = self._execution(self._low_level_execute_command, seconds)
         return self._escalated(execute, self.login_shell, allow_disk=allow_disk)
 
     def shell_within(self, seconds: float | None) -> Shell:

@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
     from .plan import Plan
     from .policy import Policy
 
-LIBRARY = ("target", "lock", "journal", "info", "claim")
+LIBRARY = ("target", "process", "lock", "journal", "info", "claim")
 
 
 def question_script(policy: Policy, platform: str | None, *, check: bool) -> str:

@@ -49,7 +49,7 @@ def _common(request: Request) -> str:
     variables = [f"{name}={shlex.quote(value)}" for name, value in request.variables().items()]
     return "\n".join(
         [
-            *map(part, ("target", "lock", "journal", "descendants", "step", "platform")),
+            *map(part, ("target", "process", "lock", "journal", "descendants", "step", "platform")),
             request.platform.functions,
             *variables,
             "state=$(state_directory)",

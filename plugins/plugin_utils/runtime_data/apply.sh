@@ -45,13 +45,10 @@ each() { # call $1 for each of the numbers $2: number, directory, name, owner, g
 lock() { # see that nobody else is about to replace a file
     nearest_to "$2"
     there 022
-    holder=$(readlink "./.$3.nix.fleet-lock" 2>/dev/null)
-    if [ -n "$holder" ] && kill -0 "$holder" 2>/dev/null; then
-        refuse "$2/$3 is being replaced by another run (process $holder)" 'run again when it has ended'
+    if ! take "./.$3.nix.fleet-lock" 0; then
+        holder=$(readlink "./.$3.nix.fleet-lock")
+        refuse "$2/$3 is being replaced by another run (process ${holder%% *})" 'run again when it has ended'
     fi
-    # Of a run that is no more; who is first has it.
-    [ -z "$holder" ] || rm -f "./.$3.nix.fleet-lock"
-    ln -s "$$" "./.$3.nix.fleet-lock" || refuse "$2/$3 could not be locked" 'see whether another run has begun just now'
     locked="$locked $1"
 }
 

@@ -34,6 +34,7 @@ def script(request: Request, contents: Mapping[RuntimeFile, bytes], *, check: bo
     return "\n".join(
         [
             FUNCTIONS,
+            activation_part("process"),
             activation_part("descendants"),
             health_part("limited"),
             _APPLY,

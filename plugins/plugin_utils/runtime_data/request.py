@@ -15,8 +15,12 @@ from ..files.attributes import NAME_BYTES, is_absolute, is_account, is_mode, is_
 from ..health.command import words_of
 
 MODE = "0644"
-# With all that it may take, the machine's answer comes before the connection is given up.
 MOST_SECONDS = 300
+# To connect, to escalate, and to be slow; and for a file's lock to be taken from a run that is no more.
+LINK_SECONDS = 60
+LOCK_SECONDS = 31
+# A machine counts its seconds by sleeping, and has other things to do.
+BUSY = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +82,14 @@ def request_of(options: dict[str, t.Any]) -> Request:
         options["health_within"],
         options["timeout"],
     )
+
+
+def longest(request: Request) -> float:
+    """Return how many seconds the machine may take to answer, in the worst case: it has gone back, and asked the service again."""
+    commands = sum(1 for file in request.files if file.validate) + bool(request.test) + 2 * bool(request.reload)
+    # Each is killed a moment after its time; the last look at the service may begin at the end of its time.
+    looks = 2 * (request.within + request.timeout + 2) if request.health else 0
+    return BUSY * (commands * (request.timeout + 2) + looks) + LOCK_SECONDS * len(request.files) + LINK_SECONDS
 
 
 def _file_of(options: dict[str, t.Any]) -> RuntimeFile:

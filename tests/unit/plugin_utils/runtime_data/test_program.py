@@ -12,6 +12,7 @@ import stat
 import subprocess
 import time
 import typing as t
+from concurrent import futures
 
 import pytest
 
@@ -242,6 +243,38 @@ def test_two_runs_do_not_get_into_each_others_way(machine: Machine) -> None:
     assert "is being replaced by another run" in answer.cause
     assert process.wait(20) == 0
     assert machine.files() == {"a.json": b"first"}
+
+
+# A number alone is no name: another process may have it by now.
+@pytest.mark.parametrize("named", ["{} 1 earlier", "{}"])
+def test_the_lock_of_a_run_that_is_no_more_is_taken_though_its_number_is_somebody_elses(
+    machine: Machine, named: str
+) -> None:
+    (machine.directory / ".a.json.nix.fleet-lock").symlink_to(named.format(os.getpid()))
+    assert changes(machine.give(machine.request(machine.file()), b"x")) == {"a.json": ("created",)}
+    assert machine.files() == {"a.json": b"x"}
+
+
+def test_of_two_runs_that_find_a_dead_lock_one_goes_on(machine: Machine) -> None:
+    (machine.directory / ".a.json.nix.fleet-lock").symlink_to("4194305 1 earlier")
+    inside = machine.directory.with_name("inside")
+    # Whoever finds it dead first is slow to remove it: by then, the other one may have one of its own.
+    slow = f"for _ in 1 2 3 4 5 6 7 8 9 10; do [ -e {inside} ] || sleep 0.2; done"
+    rm = f'rm() {{ case $* in *-lock) ! mkdir {inside}-first 2>/dev/null || {{ {slow}; }} ;; esac; command rm "$@"; }}'
+    request = machine.request(machine.file(), health=f"mkdir {inside} && sleep 2 && rmdir {inside}")
+    texts = [f"{rm}\n{machine.text(request, content)}" for content in (b"first", b"second")]
+    runs = [subprocess.Popen([*machine.shell, "-s"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in texts]
+    with futures.ThreadPoolExecutor() as pool:
+        said = pool.map(
+            lambda pair: pair[0].communicate(pair[1].encode(), timeout=60)[0], zip(runs, texts, strict=True)
+        )
+        answers = [parse_answer(text.decode(), request) for text in said]
+    # One after the other at most: none fails for finding the other inside.
+    assert sorted(answer.cause.partition(" (")[0] for answer in answers if answer.cause) in (
+        [],
+        [f"{machine.directory}/a.json is being replaced by another run"],
+    )
+    assert set(machine.files()) == {"a.json"}
 
 
 def test_a_directory_in_other_hands_is_refused(machine: Machine) -> None:

@@ -9,7 +9,7 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import RuntimeDataError
-from ansible_collections.nix.fleet.plugins.plugin_utils.runtime_data.request import Request, request_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.runtime_data.request import Request, longest, request_of
 
 FILE = {
     "path": "/var/lib/page/domains.json",
@@ -76,3 +76,14 @@ def test_a_file_that_is_there_twice_is_refused() -> None:
 def test_a_command_is_a_list_of_words_or_a_line_for_sh() -> None:
     made = request(test=["nginx", "-t"], reload="systemctl reload x && true", health=[])
     assert (made.test, made.reload, made.health) == (("nginx", "-t"), ("sh", "-c", "systemctl reload x && true"), ())
+
+
+def test_the_connection_waits_for_as_long_as_the_machine_may_take() -> None:
+    times = {"timeout": 300, "health_within": 300}
+    bare = request(**times)
+    assert longest(bare) < 300
+    # Each file is looked at; and then all of it is done, undone, and looked at again.
+    made = request(
+        {"path": "/a/a", "validate": "x"}, {"path": "/a/b", "validate": "x"}, test="x", reload="x", health="x", **times
+    )
+    assert longest(made) >= 2 * 300 + 300 + 2 * 300 + 2 * (300 + 300)

@@ -137,7 +137,7 @@ def test_of_those_that_find_a_dead_takeover_one_goes_on_at_a_time(nixos: NixOS, 
     slow = f'for _ in 1 2 3 4 5 6 7 8 9 10; do [ -e "{nixos.root}/inside" ] || sleep 0.2; done'
     nixos.replace_tool("rm", f'! mkdir "{nixos.root}/first" 2>/dev/null || {{ {slow}; }}; {{rm}} "$@"')
     critical = 'mkdir "@root@/inside" && echo alone; sleep 2; rmdir "@root@/inside"'
-    program = ["state=/var/lib/nix.fleet", f"critical() {{ {critical}; }}", "alone critical"]
+    program = ["state=/var/lib/nix.fleet", f"critical() {{ {critical}; }}", 'alone "$state/takeover" critical']
     script = nixos.here("\n".join([*map(part, BEFORE_PLATFORM), *program]))
     with futures.ThreadPoolExecutor() as pool:
         said = [done.stdout + done.stderr for done in pool.map(lambda _: nixos.script("-s", text=script), range(2))]
