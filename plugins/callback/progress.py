@@ -196,11 +196,15 @@ class CallbackModule(CallbackBase):
             self._drawing.clear()
 
     def _leave(self) -> None:
-        """End a run that was interrupted: what was drawn last says how far it was."""
+        """End a run that was interrupted: how far each host was is what was drawn last, or is printed now."""
         self._over.set()
         with self._lock:
             if self._drawing:
                 self._drawing.leave()
+            elif self._ticker:
+                self._hear()
+                self._print(self._scene.left(time.monotonic()))
+            self._ticker = None
 
     def _show(self, result: t.Any) -> None:
         """Print what a task is there to print, such as one of debug."""

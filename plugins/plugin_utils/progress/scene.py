@@ -17,6 +17,7 @@ if t.TYPE_CHECKING:
 
     from ..report.events import TaskEvent
     from ..report.table import Line
+    from .board import Work
     from .channel import Word
 
 # The modules after which a host may be done: what comes then, if anything, makes another line.
@@ -96,12 +97,19 @@ class Scene:
         waiting = [work for work in self.board.working(now) if now - self._silent_since[work.host] >= STILL_SECONDS]
         for work in waiting:
             self._silent_since[work.host] = now
-        return [goes_on(work.host, work.sentence(now), now - work.arrived, self.board.widest) for work in waiting]
+        return self._at_work(waiting, now)
+
+    def left(self, now: float) -> list[Line]:
+        """Return a line for each host that is at work when the run is cut off: it goes back, or stays as it is."""
+        return self._at_work(self.board.working(now), now)
 
     @property
     def events(self) -> list[TaskEvent]:
         """All that has been noted, in its order."""
         return sorted((event for events in self._events.values() for event in events), key=lambda event: event.at)
+
+    def _at_work(self, works: Iterable[Work], now: float) -> list[Line]:
+        return [goes_on(work.host, work.sentence(now), now - work.arrived, self.board.widest) for work in works]
 
     def _await(self, event: TaskEvent) -> None:
         if event.module == "nix_activate" and event.result.get("outcome") == AWAITING:

@@ -137,5 +137,24 @@ def test_what_changes_is_shown_where_it_was_asked_for(plugin: CallbackModule) ->
     assert printed(plugin) == ["web:\nlinux 6.1 → 6.2"]
 
 
+def test_an_interrupted_run_says_how_far_each_host_was(
+    plugin: CallbackModule, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    monkeypatch.setattr(progress, "progress_pipe", lambda: tmp_path / "pipe")
+    plugin.v2_playbook_on_start("deploy.yml")
+    plugin.v2_runner_on_start(types.SimpleNamespace(get_name=lambda: "web"), task("nix.fleet.nix_confirm"))
+    say(tmp_path / "pipe", Word("web", "waits for its confirmation", 27))
+    plugin._leave()
+    assert printed(plugin) == ["web  waits for its confirmation, 27 s left (0.0 s)"]
+
+
+def test_a_run_that_has_ended_says_nothing_more(plugin: CallbackModule) -> None:
+    plugin.v2_playbook_on_start("deploy.yml")
+    plugin.v2_playbook_on_stats(Stats(ok=1))
+    said = list(printed(plugin))
+    plugin._leave()
+    assert printed(plugin) == said
+
+
 def test_its_name_is_the_one_to_set_it_by() -> None:
     assert CallbackModule.CALLBACK_NAME == NAME == "nix.fleet.progress"
