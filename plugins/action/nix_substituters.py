@@ -28,7 +28,7 @@ class ActionModule(NixAction):
         wanted.check()
         done = configure(self.questions, wanted, file=options["file"], check=self.check_mode)
         result = {
-            "changed": done.changed,
+            "changed": done.changed or done.interrupted,
             "file": done.file,
             "managed": done.managed,
             "effective": done.there if done.managed else done.believed,
@@ -51,6 +51,9 @@ def sentence(done: Configured, *, would: bool) -> str:
     if done.managed:
         has = "has all of it" if done.there else "does not have all of it"
         return f"{done.file} is part of {PLACES.get(done.managed, 'a configuration')}, which {has}"
+    if done.interrupted:
+        restarts = "would restart" if would else "restarted" if done.restarted else "there was no need to restart"
+        return f"{done.file} says so already; {restarts} the Nix daemon, since an interrupted run had not"
     if not done.changed:
         return f"{done.file} says so already"
     return f"{'would change' if would else 'changed'} {done.file}{' and restarted the Nix daemon' if done.restarted else ''}"

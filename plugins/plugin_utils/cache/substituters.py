@@ -78,7 +78,8 @@ class Configured:
     """What became of the file, or would become of it.
 
     ``managed`` is whose configuration it is part of, and then nothing was written; ``there`` says that Nix has all of it
-    nevertheless. ``believed``: whether Nix acts on the file at all.
+    nevertheless. ``believed``: whether Nix acts on the file at all. ``interrupted``: the file was as it should be, but the run that
+    wrote it had ended before the daemon was restarted.
     """
 
     file: str
@@ -86,6 +87,7 @@ class Configured:
     there: bool
     believed: bool
     changed: bool
+    interrupted: bool
     restarted: bool
     before: str
 
@@ -108,6 +110,7 @@ def configure(shell: Shell, substituters: Substituters, *, file: str | None, che
         there="there" in fields,
         believed="believed" in fields,
         changed="changed" in fields,
+        interrupted="interrupted" in fields,
         restarted="restarted" in fields,
         before="".join(f"{line}\n" for line in fields.get("before", ())),
     )

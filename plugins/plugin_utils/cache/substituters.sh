@@ -98,7 +98,7 @@ write() {
     new=$file.nix.fleet.$$
     trap 'rm -f "$new"' EXIT
     [ ! -e "$file" ] || cp -p "$file" "$new" || exit 1
-    { rest_of_file && block; } >"$new" && mv -f "$new" "$file" || exit 1
+    { rest_of_file && block; } >"$new" && : >"$unread" && mv -f "$new" "$file" || exit 1
 }
 
 restart() { # a daemon reads its settings when it starts
@@ -132,10 +132,17 @@ fi
 if [ -e "$file" ] && grep -qxF "$begin" "$file" && ! grep -qxF "$end" "$file"; then
     refuse "$file has the first line of our block and not its last one"
 fi
+# It is there from just before the file is replaced until the daemon has been restarted, should this run end in between.
+unread=$file.nix.fleet-unread
 before=$(block_of_file)
 [ -z "$before" ] || printf '%s\n' "$before" | sed 's/^/before=/'
 believed && echo believed=yes
 if [ "$before" != "$(block)" ]; then
     echo changed=yes
-    [ "$check" = 1 ] || { write && restart; }
+    [ "$check" = 1 ] || write
+elif [ -e "$unread" ]; then
+    echo interrupted=yes
+else
+    exit 0
 fi
+[ "$check" = 1 ] || { restart && rm -f "$unread"; }

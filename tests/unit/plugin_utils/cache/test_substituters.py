@@ -87,9 +87,34 @@ def test_the_lines_for_a_configuration_are_of_the_nix_language() -> None:
     )
 
 
+def test_a_restart_that_an_interrupted_run_did_not_come_to_is_made_up_for(machine: Machine) -> None:
+    file = machine.home / "nix.conf"
+    # The run is gone the moment after the file is in its place.
+    machine.install({"mv": '/bin/mv "$@"; kill -KILL "$PPID"'})
+    with pytest.raises(CacheError):
+        configure(machine, WANTED, file=str(file), check=False)
+    assert LINES in file.read_text()
+    machine.install({"mv": 'exec /bin/mv "$@"'})
+    asked = configure(machine, WANTED, file=str(file), check=True)
+    assert (asked.changed, asked.interrupted, asked.restarted) == (False, True, False)
+    assert "would restart the Nix daemon" in sentence(asked, would=True)
+    assert configure(machine, WANTED, file=str(file), check=False).interrupted
+    again = configure(machine, WANTED, file=str(file), check=False)
+    assert (again.changed, again.interrupted) == (False, False)
+    assert [path.name for path in machine.home.iterdir()] == ["nix.conf"]
+
+
 def configured(**fields: object) -> Configured:
     """Return what became of a file."""
-    usual = {"managed": None, "there": False, "believed": True, "changed": False, "restarted": False, "before": ""}
+    usual = {
+        "managed": None,
+        "there": False,
+        "believed": True,
+        "changed": False,
+        "interrupted": False,
+        "restarted": False,
+        "before": "",
+    }
     return Configured(file="/etc/nix/nix.conf", **{**usual, **fields})  # type: ignore[arg-type]
 
 
