@@ -10,7 +10,7 @@ down.
 
 from __future__ import annotations
 
-import os
+import dataclasses
 import re
 import typing as t
 
@@ -19,7 +19,7 @@ from ..errors import GitError
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-WEB = re.compile(r"(?P<place>https?://(?:[^/@]*@)?(?P<host>[^/@]+))(?:/.*)?")
+WEB = re.compile(r"(?P<scheme>https?)://(?:[^/@]*@)?(?P<host>[^/@=]+)(?:/.*)?")
 # user:PASSWORD@host
 PASSWORD = re.compile(r"[a-z+]+://[^/@:]*:[^/@]+@.*")
 TOKEN, USER = "NIX_FLEET_GIT_TOKEN", "NIX_FLEET_GIT_USER"
@@ -35,8 +35,16 @@ def refuse_password(url: str) -> None:
         )
 
 
-def credential_environment(url: str, user: str, token: str, earlier: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment that lets Git sign in at ``url``, after what ``earlier`` configures already.
+@dataclasses.dataclass(frozen=True)
+class Credential:
+    """What Git is told in ``options``, which everyone may see, and in the environment, which has the token."""
+
+    options: tuple[str, ...] = ()
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+
+
+def credential(url: str, user: str, token: str) -> Credential:
+    """Return what lets Git sign in at ``url``, on whichever machine and with whatever settings it has there.
 
     Raises ``GitError`` where a token is of no use: any other address than one of the web has other ways to sign in.
     """
@@ -49,10 +57,5 @@ def credential_environment(url: str, user: str, token: str, earlier: Mapping[str
     if any(mark in token + user for mark in "\n\r\0"):
         raise GitError("the token has a line break", advice="give it as one line")
     # A user in the address is part of what Git asks for, and a setting for a host answers for each of its users.
-    scheme = web["place"].partition("://")[0]
-    first = int((earlier or os.environ).get("GIT_CONFIG_COUNT", "0") or 0)
-    settings = [("credential.helper", ""), (f"credential.{scheme}://{web['host']}.helper", HELPER)]
-    pairs: dict[str, str] = {}
-    for number, (key, value) in enumerate(settings, first):
-        pairs |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    return {**pairs, "GIT_CONFIG_COUNT": str(first + len(settings)), TOKEN: token, USER: user}
+    helper = f"credential.{web['scheme']}://{web['host']}.helper={HELPER}"
+    return Credential(("-c", "credential.helper=", "-c", helper), {TOKEN: token, USER: user})

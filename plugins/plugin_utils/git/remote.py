@@ -10,7 +10,7 @@ import typing as t
 
 from ..errors import GitError
 from ..report.redacted import redacted
-from .credential import credential_environment, refuse_password
+from .credential import Credential, credential, refuse_password
 
 if t.TYPE_CHECKING:
     from ..process import Completed
@@ -76,15 +76,16 @@ class Remote:
         return str(redacted(self.name))
 
     def _run(self, *arguments: str) -> Completed:
-        return self.repository.run(*arguments, environment=self._credential())
+        signing_in = self._credential()
+        return self.repository.run(*signing_in.options, *arguments, environment=signing_in.environment)
 
-    def _credential(self) -> dict[str, str]:
+    def _credential(self) -> Credential:
         refuse_password(self.name)
         if self.token is None:
-            return {}
+            return Credential()
         named = self.repository.run("remote", "get-url", "--push", "--", self.name)
         url = named.stdout.strip() if named.ok else self.name
-        return credential_environment(url, self.user, self.token)
+        return credential(url, self.user, self.token)
 
     def _error(self, cause: str, done: Completed) -> GitError:
         said = f"{done.stdout}\n{done.stderr}".strip()

@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import GitError
-from ansible_collections.nix.fleet.plugins.plugin_utils.git.credential import credential_environment, refuse_password
+from ansible_collections.nix.fleet.plugins.plugin_utils.git.credential import credential, refuse_password
 from ansible_collections.nix.fleet.plugins.plugin_utils.git.remote import Remote
 from ansible_collections.nix.fleet.plugins.plugin_utils.git.repository import Repository
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Controller
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Remote as OfBuilder
 from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
 
 from .repositories import SETTINGS, bare, clone, commit, git, remote_of
@@ -172,17 +173,42 @@ def test_a_redirection_does_not_lead_the_token_to_another_host(repository: Path,
     assert not any(seen_elsewhere)
 
 
-def test_settings_that_are_in_the_environment_already_stay(repository: Path) -> None:
-    environment = credential_environment("https://git.example.org/x", "git", TOKEN, {"GIT_CONFIG_COUNT": "2"})
-    assert environment["GIT_CONFIG_COUNT"] == "4"
-    assert "GIT_CONFIG_KEY_0" not in environment
-    assert environment["GIT_CONFIG_KEY_3"] == "credential.https://git.example.org.helper"
+class _Builder:
+    """A shell of a machine whose environment is its own."""
+
+    host = "homelab"
+
+    def run(self, script: str, *arguments: str) -> Completed:
+        """See ``Shell.run``."""
+        words = ("sh", "-s", "--", *arguments)
+        environment = {"PATH": os.environ["PATH"], **SETTINGS}
+        done = subprocess.run(words, input=script, capture_output=True, text=True, env=environment, check=False)
+        return Completed(words, done.returncode, done.stdout, done.stderr)
+
+
+def test_a_builder_signs_in_whatever_settings_git_has_on_the_controller(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = clone(repository, tmp_path / "work")
+    for name, value in {"COUNT": "1", "KEY_0": "user.name", "VALUE_0": "of the controller"}.items():
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    with forge(tmp_path) as (address, _seen):
+        there = Repository(OfBuilder(_Builder()), str(work))
+        assert Remote(there, f"{address}/fleet.git", token=TOKEN).head("main")
+
+
+def test_settings_that_are_in_the_environment_already_stay(repository: Path, tmp_path: Path) -> None:
+    work = clone(repository, tmp_path / "work")
+    with forge(tmp_path) as (address, _seen):
+        shortened = {"GIT_CONFIG_KEY_0": f"url.{address}/.insteadOf", "GIT_CONFIG_VALUE_0": f"{address}/short/"}
+        here = Repository(Controller({**SETTINGS, "GIT_CONFIG_COUNT": "1", **shortened}), str(work))
+        assert Remote(here, f"{address}/short/fleet.git", token=TOKEN).head("main")
 
 
 @pytest.mark.parametrize("url", ["ssh://git@git.example.org/fleet", "git@git.example.org:fleet", "/srv/fleet.git"])
 def test_a_token_is_refused_where_it_is_of_no_use(url: str) -> None:
     with pytest.raises(GitError, match="of http or https alone"):
-        credential_environment(url, "git", TOKEN)
+        credential(url, "git", TOKEN)
 
 
 @pytest.mark.parametrize("url", ["https://git:t0k@git.example.org/x", "http://:t0k@git.example.org"])
