@@ -9,7 +9,7 @@ import time
 import typing as t
 
 from ..plugin_utils.ansible_io.action import NixAction
-from ..plugin_utils.ansible_io.source import absolute_flake, machine_of
+from ..plugin_utils.ansible_io.source import absolute_flake, machine_for_secrets, machine_of
 from ..plugin_utils.errors import UpdateError
 from ..plugin_utils.flake import command
 from ..plugin_utils.flake.commit import Committed, commit_here, push_for_review, refuse_dirty
@@ -58,7 +58,7 @@ class ActionModule(NixAction):
         """See ``NixAction.perform``."""
         begin = time.monotonic()
         refuse_pointless(options)
-        machine = machine_of(self, options)
+        machine = machine_of(self, options) if options["token"] is None else machine_for_secrets(self, options)
         flake = absolute_flake(options["flake"], self._loader.get_basedir()) if self.on_controller else options["flake"]
         try:
             result = (

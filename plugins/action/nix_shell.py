@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import secrets
 import typing as t
@@ -50,6 +51,7 @@ class ActionModule(NixAction):
         "removes": {"type": "str"},
         "stdin": {"type": "str"},
         "stdin_add_newline": {"type": "bool", "default": True},
+        "allow_disk": {"type": "bool", "default": False},
         "strip_empty_ends": {"type": "bool", "default": True},
         "nix_options": {"type": "dict", "default": {}},
         "timeout": {"type": "int"},
@@ -72,15 +74,15 @@ class ActionModule(NixAction):
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
-        command = _command(options)
+        allow_disk = options["allow_disk"]
         if options["package"]:
             # What there is no need to run is not built either.
-            needed = self._run(command, check=True)
+            needed = self._run(dataclasses.replace(_command(options), stdin=None), check=True, allow_disk=allow_disk)
             if isinstance(needed, NotRun) and (self.check_mode or needed.reason != "would"):
                 return _not_run(options, needed)
         paths = self._package(options) if options["package"] else []
         started = datetime.datetime.now(tz=datetime.timezone.utc)
-        done = self._run(_command(options, paths), check=self.check_mode)
+        done = self._run(_command(options, paths), check=self.check_mode, allow_disk=allow_disk)
         ended = datetime.datetime.now(tz=datetime.timezone.utc)
         if isinstance(done, NotRun):
             return _not_run(options, done)
@@ -92,10 +94,12 @@ class ActionModule(NixAction):
             "delta": str(ended - started),
         }
 
-    def _run(self, command: Command, *, check: bool) -> Ran | NotRun:
+    def _run(self, command: Command, *, check: bool, allow_disk: bool) -> Ran | NotRun:
         mark = f"nix.fleet-{secrets.token_hex(8)}"
         limit = None if command.seconds is None else command.seconds + LINK_SECONDS
-        return parse_run(command, mark, self.shell_within(limit).run(command.script(mark, check=check)))
+        # What the command is to read may be a secret.
+        shell = self.shell_for_secrets(limit, allow_disk=allow_disk or command.stdin is None)
+        return parse_run(command, mark, shell.run(command.script(mark, check=check)))
 
     def _package(self, options: dict[str, t.Any]) -> list[str]:
         """Build the package where it is to be built, have the machine have it, and return its paths there."""

@@ -62,6 +62,13 @@ options:
       - Whether a line break follows O(stdin).
     type: bool
     default: true
+  allow_disk:
+    description:
+      - Whether O(stdin) may be on a disk of the machine for a moment. That is of use for a way to become another user which takes
+        scripts as files, such as doas and su, on a machine where the login can write to no file system in memory. Otherwise the
+        task fails there, before anything is sent.
+    type: bool
+    default: false
   strip_empty_ends:
     description:
       - Whether line breaks at the end of RV(stdout) and RV(stderr) are left out.

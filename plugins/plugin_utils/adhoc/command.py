@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..activation.program import part
 from ..errors import CommandError
+from ..files.script import PRINTF_IS_ITS_OWN
 from ..nix.command import exported
 from ..nix.store import store_path_name
 
@@ -71,6 +72,7 @@ class Command:
                 part("descendants"),
                 LIMITED.read_text(encoding="utf-8"),
                 SCRIPT.read_text(encoding="utf-8"),
+                "" if self.stdin is None else PRINTF_IS_ITS_OWN,
                 shlex.join(["begin", *self.words]),
             ]
         )
@@ -111,6 +113,9 @@ def parse_run(command: Command, mark: str, answer: Completed) -> Ran | NotRun:
         raise CommandError(
             f"{command.chdir} is no directory that the user may be in", advice="make it, or name another one (chdir)"
         )
+    if reason.startswith("refused "):
+        cause, _mark, advice = reason.removeprefix("refused ").partition("; ")
+        raise CommandError(cause, advice=advice)
     if reason.startswith("no program"):
         programs = reason.removeprefix("no program").strip() or "none"
         raise CommandError(

@@ -10,6 +10,11 @@ say() {
     printf '\n%s %s\n' "$mark" "$1" >&2
 }
 
+refuse() { # end before the command has begun: $1 why, $2 what to do
+    say "refused $1; $2"
+    exit 1
+}
+
 at_home() { # a path that may begin with ~/
     # shellcheck disable=SC2088  # the tilde is that of the argument, which no shell has seen
     case $1 in

@@ -33,6 +33,13 @@ def machine_of(action: NixAction, options: dict[str, t.Any]) -> Machine:
     return Remote(action.shell, settings)
 
 
+def machine_for_secrets(action: NixAction, options: dict[str, t.Any]) -> Machine:
+    """Return the same, for commands with what must come to no disk there in their environment."""
+    if action.on_controller:
+        return machine_of(action, options)
+    return Remote(action.shell_for_secrets(None, allow_disk=False), options["nix_options"])
+
+
 def source_of(action: NixAction, options: dict[str, t.Any]) -> Source:
     """Return the source that the options name; paths of the controller that are relative start at the playbook."""
 

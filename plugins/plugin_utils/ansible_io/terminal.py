@@ -115,7 +115,7 @@ class TerminalShell:
             raise NixError(
                 "this way to become another user takes scripts as files, and the login can write to no file system in memory",
                 host=self.host,
-                advice="log in as root, use sudo, or accept the disk (allow_disk, deploy_keys_allow_disk)",
+                advice="log in as root, use sudo, or accept the disk where the task can (allow_disk, deploy_keys_allow_disk)",
             )
         if not brought.ok:
             raise NixError(

@@ -54,6 +54,15 @@ def test_input_is_read_as_it_is_and_is_on_no_command_line(machine: Machine) -> N
     assert printed(machine, "true", stdin="not read" * 50_000) == ""
 
 
+def test_a_shell_without_its_own_printf_is_refused_before_it_sees_what_may_be_a_secret(machine: Machine) -> None:
+    command = Command(("touch", str(machine.home / "ran")), stdin="secret")
+    script = f"command() {{ echo /usr/bin/printf; }}\n{command.script(MARK, check=False)}"
+    with pytest.raises(CommandError, match="sh has no printf") as refused:
+        parse_run(command, MARK, machine.run(script))
+    assert refused.value.advice == "use a login with another sh"
+    assert not (machine.home / "ran").exists()
+
+
 def test_it_begins_where_it_is_told_to(machine: Machine) -> None:
     (machine.home / "a dir").mkdir()
     assert printed(machine, "pwd", chdir=str(machine.home / "a dir")) == f"{machine.home}/a dir\n"

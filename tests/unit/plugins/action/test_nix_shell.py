@@ -8,13 +8,14 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.action.nix_shell import _command, _not_run, _result
-from ansible_collections.nix.fleet.plugins.plugin_utils.adhoc.command import NotRun, Ran
+from ansible_collections.nix.fleet.plugins.action.nix_shell import ActionModule, _command, _not_run, _result
+from ansible_collections.nix.fleet.plugins.plugin_utils.adhoc.command import Command, NotRun, Ran
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import CommandError
 
 USUAL: dict[str, t.Any] = {
     **dict.fromkeys(["cmd", "argv", "package", "chdir", "creates", "removes", "stdin", "timeout"]),
     "stdin_add_newline": True,
+    "allow_disk": False,
     "strip_empty_ends": True,
     "nix_options": {},
 }
@@ -81,3 +82,23 @@ def test_input_ends_with_a_line_break_unless_it_is_not_to() -> None:
 def test_what_is_no_command_is_refused(given: dict[str, t.Any], says: str) -> None:
     with pytest.raises(CommandError, match=says):
         _command(options(**given))
+
+
+@pytest.mark.parametrize(
+    ("stdin", "accepted", "allowed"), [(None, False, True), ("secret", False, False), ("secret", True, True)]
+)
+def test_what_a_command_reads_comes_to_no_disk_unless_that_is_accepted(
+    stdin: str | None, accepted: bool, allowed: bool
+) -> None:
+    asked: list[bool] = []
+
+    class Asked(ActionModule):
+        def __init__(self) -> None: ...
+
+        def shell_for_secrets(self, seconds: float | None, *, allow_disk: bool) -> t.NoReturn:
+            asked.append(allow_disk)
+            raise CommandError("nobody is there")
+
+    with pytest.raises(CommandError):
+        Asked()._run(Command(("true",), stdin=stdin), check=False, allow_disk=accepted)
+    assert asked == [allowed]
