@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from ..plugin_utils.ansible_io.action import NixAction
-from ..plugin_utils.bootstrap.baggage import packed, private_directory_in_memory, unlocked
+from ..plugin_utils.bootstrap.baggage import packed, private_directory, unlocked
 from ..plugin_utils.bootstrap.installation import (
     BACKENDS,
     BUILD_ON,
@@ -51,6 +51,7 @@ class ActionModule(NixAction):
         "host_keys": {"type": "dict", "default": {}, "no_log": True},
         "copy_host_keys": {"type": "bool", "default": False},
         "disk_encryption_keys": {"type": "dict", "default": {}, "no_log": True},
+        "allow_disk": {"type": "bool", "default": False},
         "kexec": {"type": "str"},
         "post_kexec_port": {"type": "int"},
         "substitute_on_destination": {"type": "bool", "default": True},
@@ -72,7 +73,8 @@ class ActionModule(NixAction):
                 f"it runs {found}, and its disks would be erased",
                 advice="see that nothing on it is needed, and say so (erase; of the role, bootstrap_erase with its name)",
             )
-        with private_directory_in_memory() as directory:
+        secrets = options["host_keys"] or options["disk_encryption_keys"]
+        with private_directory(allow_disk=options["allow_disk"] or not secrets) as directory:
             installation = self._installation(options, directory)
             words = [*options["program"], *arguments(installation)]
             if self.check_mode:

@@ -85,6 +85,12 @@ options:
     description: What unlocks the disks, by the path where the configuration looks for it during the installation.
     type: dict
     default: {}
+  allow_disk:
+    description:
+      - Whether O(host_keys) and O(disk_encryption_keys) may be on a disk of the controller while nixos-anywhere runs, where the
+        controller has no file system in memory that can be written to, as on a Mac. Otherwise the task fails there.
+    type: bool
+    default: false
   kexec:
     description: The installer, a file of the controller or an address, in place of the one that nixos-anywhere fetches.
     type: str

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that a new machine is to have from its first boot on, secrets among them: nowhere but in memory, and not for long."""
+"""Files that a new machine is to have from its first boot on, secrets among them: in memory, and not for long."""
 
 from __future__ import annotations
 
@@ -17,35 +17,58 @@ from ..errors import InstallationError
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-# Where no disk is, on Linux.
-_MEMORY = (os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm")
+MOUNTS = pathlib.Path("/proc/self/mounts")
+IN_MEMORY = {"tmpfs", "ramfs"}
 
 
 @contextlib.contextmanager
-def private_directory_in_memory() -> Iterator[pathlib.Path]:
-    """Yield a directory of this process alone, in memory where there is such a place, that is gone afterwards."""
-    place = next((place for place in _MEMORY if place and os.access(place, os.W_OK)), None)
+def private_directory(*, allow_disk: bool) -> Iterator[pathlib.Path]:
+    """Yield a directory of this process alone, in memory, that is gone afterwards; ``allow_disk``: elsewhere, where there is none.
+
+    Raises ``InstallationError`` where there is no such place.
+    """
+    places = (os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm")
+    place = next((place for place in places if place and os.access(place, os.W_OK) and _is_in_memory(place)), None)
+    if place is None and not allow_disk:
+        raise InstallationError(
+            "the controller has no file system in memory that could be written to, and secrets belong on no disk",
+            advice="name a directory on a tmpfs (XDG_RUNTIME_DIR), or accept the disk (allow_disk, bootstrap_allow_disk)",
+        )
     with tempfile.TemporaryDirectory(prefix="nix.fleet-", dir=place) as directory:
         yield pathlib.Path(directory)
+
+
+def _is_in_memory(place: str) -> bool:
+    """Whether a directory is on a file system in memory, where there is a list of what is mounted: on Linux."""
+    path = pathlib.Path(place).resolve()
+    try:
+        mounted = [line.split()[1:3] for line in MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()]
+    except OSError:
+        return False
+    # Of two at the same place, the later one is seen.
+    kinds = {at.replace("\\040", " "): kind for at, kind in mounted}
+    return next((kinds[str(each)] for each in (path, *path.parents) if str(each) in kinds), "") in IN_MEMORY
 
 
 def packed(directory: pathlib.Path, extra_files: str | None, host_keys: Mapping[str, Mapping[str, str]]) -> str | None:
     """Put ``extra_files`` and the host keys into ``directory`` as they are to be below the machine's root.
 
-    Returns the directory of all of them, or None when there are none. Host keys are by the kind in their file's name.
+    Returns the directory of all of them, or None when there are none. Host keys are by the kind in their file's name. Without
+    any, ``extra_files`` stays where it is.
     """
-    if not extra_files and not host_keys:
-        return None
+    if extra_files and not pathlib.Path(extra_files).is_dir():
+        raise InstallationError(f"{extra_files} is no directory", advice="correct extra_files")
+    if not host_keys:
+        return extra_files
     root = directory / "root"
     if extra_files:
-        if not pathlib.Path(extra_files).is_dir():
-            raise InstallationError(f"{extra_files} is no directory", advice="correct extra_files")
         shutil.copytree(extra_files, root, symlinks=True)
     for kind, key in host_keys.items():
         if not kind.isascii() or not kind.isalnum():
             raise InstallationError(f"{kind!r} is no kind of a host key", advice="name it ed25519, rsa or ecdsa")
         place = root / "etc/ssh" / f"ssh_host_{kind}_key"
-        place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        for each in (root, root / "etc", place.parent):
+            _open_directory(each)
         _write(place, key["private"], 0o600)
         if key.get("public"):
             _write(place.with_name(f"{place.name}.pub"), key["public"], 0o644)
@@ -59,6 +82,13 @@ def unlocked(directory: pathlib.Path, keys: Mapping[str, str]) -> dict[str, str]
         # To the last byte: a line feed more is another passphrase.
         _write(file, keys[path], 0o600, end="")
     return {path: str(file) for path, file in files.items()}
+
+
+def _open_directory(place: pathlib.Path) -> None:
+    """Make a directory that everybody may look into, whatever the umask: the new machine's own has its mode from it."""
+    if not place.is_dir():
+        place.mkdir()
+        place.chmod(0o755)
 
 
 def _write(file: pathlib.Path, text: str, mode: int, end: str = "\n") -> None:

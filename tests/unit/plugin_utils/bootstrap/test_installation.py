@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import stat
 import typing as t
@@ -115,7 +116,7 @@ def test_options_of_ssh_are_told_one_by_one() -> None:
 def test_what_the_machine_is_given_is_for_nobody_else_and_gone_afterwards(tmp_path: pathlib.Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/motd").write_text("hello")
-    with baggage.private_directory_in_memory() as directory:
+    with baggage.private_directory(allow_disk=False) as directory:
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
         root = baggage.packed(
             directory, str(tmp_path), {"ed25519": {"private": "secret", "public": "ssh-ed25519 AAAA"}}
@@ -127,5 +128,46 @@ def test_what_the_machine_is_given_is_for_nobody_else_and_gone_afterwards(tmp_pa
         unlocked = baggage.unlocked(directory, {"/tmp/disk.key": "passphrase"})
         assert pathlib.Path(unlocked["/tmp/disk.key"]).read_bytes() == b"passphrase"
     assert not directory.exists()
-    with pytest.raises(InstallationError), baggage.private_directory_in_memory() as directory:
+    with pytest.raises(InstallationError), baggage.private_directory(allow_disk=True) as directory:
         baggage.packed(directory, None, {"../x": {"private": "secret"}})
+
+
+def test_secrets_come_to_a_disk_only_where_that_is_accepted(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text("/dev/sda1 / ext4 rw 0 0\n/dev/sda1 /dev/shm ext4 rw 0 0\n")
+    monkeypatch.setattr(baggage, "MOUNTS", mounts)
+    # Its name alone does not put it in memory.
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    with (
+        pytest.raises(InstallationError, match="no file system in memory"),
+        baggage.private_directory(allow_disk=False),
+    ):
+        pass
+    with baggage.private_directory(allow_disk=True) as directory:
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    mounts.write_text(f"/dev/sda1 / ext4 rw 0 0\ntmpfs {tmp_path} tmpfs rw 0 0\n")
+    with baggage.private_directory(allow_disk=False) as directory:
+        assert directory.parent == tmp_path
+    mounts.unlink()  # as where there is no Linux
+    with pytest.raises(InstallationError), baggage.private_directory(allow_disk=False):
+        pass
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o000])
+def test_the_new_machines_directories_are_open_whatever_the_umask(tmp_path: pathlib.Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        root = baggage.packed(tmp_path, None, {"ed25519": {"private": "secret"}})
+    finally:
+        os.umask(before)
+    assert root
+    places = [pathlib.Path(root, place) for place in ("", "etc", "etc/ssh")]
+    assert [stat.S_IMODE(place.stat().st_mode) for place in places] == [0o755] * 3
+
+
+def test_files_without_a_secret_stay_where_they_are(tmp_path: pathlib.Path) -> None:
+    assert baggage.packed(tmp_path / "unused", str(tmp_path), {}) == str(tmp_path)
+    with pytest.raises(InstallationError, match="is no directory"):
+        baggage.packed(tmp_path, str(tmp_path / "nowhere"), {})
