@@ -133,6 +133,30 @@ def test_a_system_that_the_cache_lacks_moves_no_branch_until_it_has_it(clone: Cl
 
 
 @pytest.mark.thorough
+def test_a_system_is_in_the_cache_before_its_branch_moves(clone: Clone, tmp_path: Path) -> None:
+    revision = clone.commit()
+    cache = tmp_path / "cache"
+    pushed = {"deploy_cache_push": f"file://{cache}"}
+    checked = clone.channel("--check", "-l", "web", **pushed)
+    assert checked.rc == 0, checked.output
+    assert (cache.exists(), clone.branches) == (False, {})
+
+    # Nothing can be written where there is a file.
+    cache.write_text("")
+    run = clone.channel("-l", "web", **pushed)
+    assert run.hosts(failed=1) == {"web"}, run.output
+    assert clone.branches == {}
+
+    cache.unlink()
+    run = clone.channel("-l", "web", **pushed)
+    assert run.rc == 0, run.output
+    assert [file.read_text().partition("\n")[0].rpartition("-")[2] for file in cache.glob("*.narinfo")] == ["web"]
+    assert clone.branches == {"nixos-tested-web": revision}
+    again = clone.channel("-l", "web", **pushed)
+    assert again.counts("web")["changed"] == 0, again.output
+
+
+@pytest.mark.thorough
 def test_two_runs_at_the_same_time_end_with_the_newer_commit_for_every_host(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "two").mkdir()
     older = clone.commit()
