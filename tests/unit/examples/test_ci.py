@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 import subprocess
+import sys
 import typing as t
 from pathlib import Path
 
@@ -213,3 +215,16 @@ def test_ansible_comes_from_the_flakes_own_nixpkgs_unless_path_is_asked_for(job:
     done = job.run("diff", "--limit", "web", FLEET_TOOLS="flake")
     assert "shell --inputs-from . nixpkgs#ansible" in done.stdout
     assert done.stdout.rstrip().endswith("--command sh ci/fleet diff --limit web")
+
+
+@pytest.mark.slow
+def test_the_collection_comes_from_the_tarball_beside_the_flake(job: Job, tarball: Path) -> None:
+    (job.root / "vendor").mkdir()
+    shutil.copy2(tarball, job.root / "vendor")
+    shutil.copytree(CI / "collections", job.root / "collections")
+    # The user's own Ansible, which looks where an unconfigured one does.
+    job.program("ansible-playbook", f'exec {Path(sys.executable).parent}/ansible-playbook "$@"')
+    job.program("ansible-galaxy", f'exec {Path(sys.executable).parent}/ansible-galaxy "$@"')
+    done = job.run("build", "--syntax-check", "--inventory", "localhost,", HOME=str(job.root / "ci"), LC_ALL="C.UTF-8")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{job.root}/ci/.ansible/collections/ansible_collections/nix/fleet/playbooks/build.yml" in done.stdout
