@@ -126,25 +126,64 @@ def test_a_host_that_fails_fails_the_job_and_no_other_host(jobs: Jobs) -> None:
     assert failure["log"] == "the page is broken"
 
 
-TAGGED = """
-- hosts: vps-sg-1
-  gather_facts: false
-  tasks:
-    - name: Look
-      nix.fleet.nix_info:
-      tags: [look]
-    - name: Do what was not asked for
-      ansible.builtin.raw: "false"
-"""
+def ours(job: t.Any) -> list[str]:
+    """Return the modules of ours that did something, in their order."""
+    actions = [each["event_data"]["task_action"] for each in job.events if each["event"] == "runner_on_ok"]
+    return [action.removeprefix("nix.fleet.") for action in actions if action.startswith("nix.fleet.")]
 
 
-def test_a_job_runs_the_tags_that_it_is_given(jobs: Jobs) -> None:
-    (jobs.project.root / "tagged.yml").write_text(TAGGED)
-    job = jobs.run("tagged.yml", tags="look")
+def test_a_stage_that_a_job_leaves_out_by_its_tag_is_left_out_with_what_belongs_to_it(jobs: Jobs) -> None:
+    jobs.change()
+    before = running("vps-sg-2")
+    job = jobs.run(limit="vps-sg-2", skip_tags="activate", extravars={"deploy_reboot": "if_required"})
+    assert (job.status, ours(job)) == ("successful", ["nix_eval", "nix_build", "nix_copy_closure"])
+    assert running("vps-sg-2") == before
+    # It is there, and nothing else is to be done but to make it what runs.
+    (build,) = results(job, "nix_build").values()
+    assert on("vps-sg-2", f"test -e {build['out_path']} && echo there").strip() == "there"
+
+
+def test_a_job_that_leaves_out_what_its_stage_needs_says_so(jobs: Jobs) -> None:
+    job = jobs.run(limit="vps-sg-2", tags="activate")
+    assert (job.status, ours(job)) == ("failed", [])
+    assert "Add to --tags, or take out of --skip-tags: build" in job.stdout.read()
+
+
+@pytest.mark.thorough
+def test_a_job_does_the_stages_whose_tags_it_is_given(jobs: Jobs) -> None:
+    jobs.change()
+    before = running("vps-sg-2")
+    assert ours(jobs.run(limit="vps-sg-2", tags="evaluate")) == ["nix_eval"]
+    assert ours(jobs.run(limit="vps-sg-2", tags="build")) == ["nix_eval", "nix_build"]
+    assert ours(jobs.run(limit="vps-sg-2", tags="of_somebody_else")) == []
+    assert running("vps-sg-2") == before
+    job = jobs.run(limit="vps-sg-2", tags="build,copy,activate")
     assert job.status == "successful"
-    (facts,) = results(job, "nix_info").values()
-    assert facts["generation"] == running("vps-sg-1").generation
-    assert job.stats["ok"] == {"vps-sg-1": 1}
+    (activation,) = results(job, "nix_activate").values()
+    assert activation["outcome"] == "confirmed"
+
+
+@pytest.mark.thorough
+def test_a_job_deploys_without_keys_checks_and_reboot_when_their_tags_are_left_out(jobs: Jobs) -> None:
+    jobs.change()
+    variables = {
+        "deploy_keys": [{"name": "db", "content": "of no concern"}],
+        "deploy_health_checks": [{"name": "never", "command": "false"}],
+        "deploy_reboot": "always",
+    }
+    job = jobs.run(limit="vps-sg-2", skip_tags="keys,health,reboot", extravars=variables)
+    assert job.status == "successful", job.stdout.read()
+    assert not {"nix_keys", "nix_health", "nix_reboot"} & set(ours(job))
+    (confirmed,) = results(job, "nix_confirm").values()
+    assert confirmed["outcome"] == "confirmed"
+
+
+@pytest.mark.thorough
+def test_tags_do_not_take_the_limit_of_failures_out_of_a_rollout(jobs: Jobs) -> None:
+    jobs.change()
+    job = jobs.run("nix.fleet.rollout", limit="vps-sg-2", tags="build,copy,activate")
+    assert job.status == "successful", job.stdout.read()
+    assert ours(job)[0] == ours(job)[-1] == "nix_rollout"
 
 
 def test_no_secret_of_a_job_is_among_its_artifacts(jobs: Jobs, tmp_path: Path) -> None:

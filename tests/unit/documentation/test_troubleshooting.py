@@ -20,7 +20,8 @@ SEAM = re.compile(r"""["']\s*\n\s*f?["']""")
 @functools.cache
 def sources() -> tuple[str, ...]:
     """Return the text of every file that may have something to say, with each message in one line."""
-    files = [path for suffix in ("py", "sh") for path in sorted((ROOT / "plugins").rglob(f"*.{suffix}"))]
+    kinds = [("plugins", "py"), ("plugins", "sh"), ("roles", "yml")]
+    files = [path for room, suffix in kinds for path in sorted((ROOT / room).rglob(f"*.{suffix}"))]
     return tuple(SEAM.sub("", path.read_text(encoding="utf-8")) for path in files)
 
 
