@@ -17,8 +17,9 @@ TOOLS := .venv/.installed
 DOCUMENTATION_TOOLS := .venv/.installed-docs
 COLLECTION := .venv/collections/ansible_collections/nix/fleet
 LAB := tests/lab/lab
-# The fleet is up before the unit tests: it brings the Nix that some of them ask.
-PARTS := lint build docs sanity lab unit-some integration-some faults-some molecule
+# What only reads the sources goes on side by side: each is the work of one processor. The others measure time, and have the
+# machine to themselves. The fleet is up before the unit tests: it brings the Nix that some of them ask.
+PARTS := 'sanity | lint build docs importer' lab unit-some integration-some faults-some molecule
 
 .PHONY: help
 help: ## this list

@@ -61,6 +61,7 @@ def test_a_first_activation_makes_the_profile(host: Target) -> None:
     assert host.activate(closure)["outcome"] == "unchanged"
 
 
+@pytest.mark.thorough
 def test_a_new_closure_runs_and_is_the_default(host: Target, plain: str) -> None:
     new = host.system(DIFFERENT[host.name] % "new")
     answer = host.activate(new)
@@ -107,7 +108,7 @@ def test_a_killed_controller_does_not_end_it(host: Target, plain: str) -> None:
     assert standing(host) == (new, new)
 
 
-@pytest.mark.parametrize("all_of_it", [False, True])
+@pytest.mark.parametrize("all_of_it", [pytest.param(False, marks=pytest.mark.thorough), True])
 def test_a_killed_supervisor_is_made_up_for(host: Target, plain: str, all_of_it: bool) -> None:
     task = host.start(closure=host.system(STEP[host.name] % f"{SLOW} # {all_of_it}"))
     host.wait_until(BEGUN)

@@ -16,7 +16,7 @@ if t.TYPE_CHECKING:
     from .project import Project
 
 
-@pytest.mark.parametrize("place", ["controller", "homelab", "target"])
+@pytest.mark.parametrize("place", [pytest.param("controller", marks=pytest.mark.thorough), "homelab", "target"])
 def test_a_host_is_built_where_the_variable_says(servers: Project, place: str) -> None:
     servers.edit("inventory/nodes.nix", '"shop.example.org"', f'"{secrets.token_hex(4)}.example"')
     run = servers.run("deploy.yml", "-l", "vps-sg-2", "-e", f"deploy_build_on={place}")

@@ -7,6 +7,8 @@ from __future__ import annotations
 import secrets
 import typing as t
 
+import pytest
+
 from .lab import cut, running
 
 if t.TYPE_CHECKING:
@@ -33,6 +35,7 @@ def test_a_configuration_that_does_not_evaluate_stops_its_host_only(servers: Pro
     assert running("vps-sg-2") == before
 
 
+@pytest.mark.thorough
 def test_a_build_that_fails_stops_its_host_only(servers: Project) -> None:
     changed_greeting(servers)
     servers.edit(
@@ -49,6 +52,7 @@ def test_a_build_that_fails_stops_its_host_only(servers: Project) -> None:
     assert running("vps-sg-2") == before
 
 
+@pytest.mark.thorough
 def test_an_unreachable_host_stops_none_of_the_others(servers: Project) -> None:
     changed_greeting(servers)
     before = running("vps-sg-2")

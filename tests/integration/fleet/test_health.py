@@ -107,7 +107,7 @@ def test_one_hosts_check_sends_no_other_host_back(servers: Project) -> None:
     assert word not in on("vps-sg-2", "curl --silent http://localhost/")
 
 
-@pytest.mark.parametrize("playbook", ["deploy.yml", "nix.fleet.deploy"])
+@pytest.mark.parametrize("playbook", ["deploy.yml", pytest.param("nix.fleet.deploy", marks=pytest.mark.thorough)])
 def test_tasks_of_the_users_decide_whether_the_system_stays(servers: Project, playbook: str) -> None:
     tasks = servers.root / "checks" / "web.yml"
     tasks.parent.mkdir()

@@ -91,6 +91,7 @@ def test_when_the_canary_fails_nobody_else_is_touched(project: Project) -> None:
     assert "Copy]" not in "".join(run.output.split("PLAY [Roll out]")[2:]), "what is held back is not copied to"
 
 
+@pytest.mark.thorough
 def test_as_many_may_fail_as_was_said(project: Project) -> None:
     before = state()
     change(project, "vps-de-1")
