@@ -52,3 +52,11 @@ def test_the_example_of_a_platform_redefines_what_platforms_may_redefine(functio
         check=True,
     )
     assert asked.stdout.split() == [function, "/nix/var/nix/profiles/system-manager-profiles/system-manager"]
+
+
+def test_the_map_has_every_room_and_every_callback() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    rooms = [path.name for path in (ROOT / "plugins/plugin_utils").iterdir() if path.is_dir() and path.name[0] != "_"]
+    assert not [room for room in rooms if f"plugin_utils/{room}" not in text]
+    callbacks = [path.stem for path in (ROOT / "plugins/callback").glob("*.py")]
+    assert not [callback for callback in callbacks if f"plugins/callback/{callback}.py" not in text]

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pathlib
 import re
 import typing as t
+import urllib.parse
 
 import pytest
 
@@ -33,6 +34,17 @@ def dead_links(page: pathlib.Path) -> t.Iterator[str]:
             yield link[0]
 
 
+def malformed(page: pathlib.Path) -> t.Iterator[str]:
+    """Yield the links of ``page`` to other sites that no browser could follow. Whether somebody answers is not asked: tests
+    reach no network.
+    """
+    for found in re.finditer(r"\]\(\s*(?P<address>[a-z]+:[^)\s]*)\)", BLOCK.sub("", page.read_text(encoding="utf-8"))):
+        address = urllib.parse.urlsplit(found["address"])
+        plain = re.fullmatch(r"[\w.~:/?#@!$&'*+,;=%-]+", found["address"], flags=re.ASCII)
+        if address.scheme != "https" or not re.fullmatch(r"([a-z0-9-]+\.)+[a-z]+", address.netloc) or not plain:
+            yield found[0]
+
+
 def mentioned(pattern: str) -> set[str]:
     """Return what ``pattern`` finds on all pages."""
     return {found for page in PAGES for found in re.findall(pattern, page.read_text(encoding="utf-8"))}
@@ -41,6 +53,17 @@ def mentioned(pattern: str) -> set[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_link_is_dead(page: pathlib.Path) -> None:
     assert not list(dead_links(page))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_link_to_another_site_is_an_address(page: pathlib.Path) -> None:
+    assert not list(malformed(page))
+
+
+@pytest.mark.parametrize("address", ["http://nixos.org", "https://nixos", "https:/nixos.org", "https://ni_xos.org/é"])
+def test_what_is_no_address_is_seen(address: str, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "page.md").write_text(f"[Nix]({address})")
+    assert list(malformed(tmp_path / "page.md"))
 
 
 def test_every_playbook_that_a_command_names_exists() -> None:
