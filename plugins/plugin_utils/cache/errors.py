@@ -71,7 +71,7 @@ MEANINGS = (
     ),
     Meaning(
         r"don't know how to open Nix store with scheme|unknown store scheme|S3.*(not|without).*support",
-        "this Nix cannot push there",
+        "this Nix knows no store of that kind",
         "install a Nix that was built with support for it",
     ),
     Meaning(

@@ -81,7 +81,8 @@ def _unproved(store: Store, command: Sequence[str], log: NixLog, machine: Machin
             f"{store.uri}, as seen from {machine.name}, does not have {missing[0]}",
             command=readable(command),
             log=messages,
-            advice="push it there: nix_cache_push, nix.fleet.cache",
+            advice="push it there: nix_cache_push, nix.fleet.cache; or, if it is there, let this machine read it: a bucket that does"
+            " not answers as if it were empty",
         )
     causes = [message.cause for message in log.errors]
     return failure(store, command=readable(command), causes=causes, log=log.text, machine=machine.name, rc=rc)

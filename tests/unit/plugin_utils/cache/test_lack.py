@@ -95,7 +95,7 @@ def test_a_closure_of_any_size_is_asked_for_in_commands_of_a_length_that_a_machi
         ("cannot add path '/nix/store/x' because it lacks a signature by a trusted key", "no key it trusts", "secret_key_file"),
         ("creating directory \"/srv/cache/nar\": Permission denied", "not this user", "become"),
         ("writing to file: No space left on device", "disk is full", "not sent a second time"),
-        ("don't know how to open Nix store with scheme 's3'", "this Nix cannot push there", "support"),
+        ("don't know how to open Nix store with scheme 's3'", "this Nix knows no store of that kind", "support"),
         ("something new", "something new", "run the command"),
     ],
 )  # fmt: skip
