@@ -43,8 +43,12 @@ class Conversation:
 
     def __enter__(self) -> Conversation:
         self._remote = process.start(self._command)
-        threading.Thread(target=self._listen, name="listener", daemon=True).start()
-        self.say([*self._script.splitlines(), END])
+        try:
+            threading.Thread(target=self._listen, name="listener", daemon=True).start()
+            self.say([*self._script.splitlines(), END])
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_exception: object) -> None:
