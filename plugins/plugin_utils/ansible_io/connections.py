@@ -177,9 +177,13 @@ def connection_to(action: NixAction, host: str) -> ConnectionBase:
 @contextlib.contextmanager
 def link_to(connection: ConnectionBase, host: str) -> Iterator[Link]:
     """Yield the link that ``connection`` makes to ``host``, another one than the task's."""
-    if connection.transport != "ssh" or not SshLink(host, *ssh_command(connection)).is_open:
-        # Ansible itself logs in, in all the ways it can, and says why if it cannot.
-        shell_of(connection, host).run("true\n")
+    if connection.transport == "ssh":
+        shared = SshLink(host, *ssh_command(connection))
+        if shared.is_open:
+            yield shared
+            return
+    # Ansible itself logs in, in all the ways it can, and says why if it cannot.
+    shell_of(connection, host).run("true\n")
     with temporary_directory() as directory, link(connection, host, directory) as way:
         yield way
 
