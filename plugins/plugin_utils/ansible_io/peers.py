@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
 import typing as t
 
@@ -13,7 +14,7 @@ from ansible.errors import AnsibleError
 
 from ..cascade.ledger import Ledger, Server
 from ..cascade.spreading import Spread, cascade
-from ..cascade.transfer import ADDRESS, PeerError, Receiver, served
+from ..cascade.transfer import ADDRESS, PeerError, receiving, served
 from ..errors import CopyError, NixError
 from ..transport.link import LinkLostError
 from ..transport.presence import missing_of_many
@@ -23,7 +24,7 @@ from .run import stores_ledger
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from ..cascade.transfer import Received
+    from ..cascade.transfer import Received, Receiver
     from ..nix.path_info import PathInfo
     from .action import NixAction
     from .connections import OpenedStore
@@ -75,15 +76,17 @@ class Peers:
             self._include_source(ledger, infos)
             receivers: list[Receiver] = []
 
-            def take(server: Server, door: int, paths: Sequence[PathInfo], seconds: float) -> Received:
+            def take(server: Server, door: int, paths: Sequence[PathInfo], seconds: float) -> Callable[[], Received]:
                 if not receivers:
                     check = self._options["check_signatures"]
-                    receiver = Receiver(here.link, here.door.socket, check_signatures=check)
-                    receivers.append(stack.enter_context(receiver))
+                    receivers.append(
+                        stack.enter_context(receiving(here.link, here.door.socket, check_signatures=check))
+                    )
+                receiver = receivers[0]
                 action.doing(f"fetching {len(paths)} paths from {server.host}")
-                key = receivers[0].key
-                with self._served(server, door, paths, key, seconds) as found:
-                    return receivers[0].fetch(found, paths, seconds)
+                with self._served(server, door, paths, receiver.key, seconds) as found:
+                    receiver.fetch(found, paths, seconds)
+                return functools.partial(receiver.add, paths)
 
             return cascade(ledger, lacking, send=send, take=take, announce=action.announce)
 

@@ -16,7 +16,7 @@ import sqlite3
 import time
 import typing as t
 
-from .plan import FromPeer, FromSource, Situation, next_step, seconds_for
+from .plan import FromPeer, FromSource, Situation, Wait, next_step, seconds_for
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -100,39 +100,59 @@ class Ledger:
 
     def begin(self, lacking: Sequence[PathInfo], unreachable: AbstractSet[str], most_bytes: int) -> tuple[Step, int]:
         """Return what our host does next, and at which of its peer's doors; the others are told in the same moment."""
-        with self._change():
-            self._forget_the_dead()
+        self._forget_the_dead()
+        while True:
+            # Thought of while the others go on. What they have begun meanwhile makes us think again.
             step = next_step(lacking, self._situation(), self._servers() - unreachable, most_bytes)
-            door = 0
-            if isinstance(step, FromSource):
-                until = time.time() + seconds_for(step.paths)
-                rows = [(self._host, info.path, os.getpid(), until) for info in step.paths]
-                self._database.executemany("INSERT INTO sending VALUES (?, ?, ?, ?)", rows)
-            elif isinstance(step, FromPeer):
-                taken = {number for (number,) in self._rows("SELECT door FROM serving WHERE peer = ?", step.peer)}
-                door = min(set(range(UPLOADS)) - taken)
-                row = (step.peer, door, self._host, os.getpid())
-                self._database.execute("INSERT INTO serving VALUES (?, ?, ?, ?)", row)
-        return step, door
+            if isinstance(step, Wait):
+                return step, 0
+            with self._change():
+                if isinstance(step, FromSource) and self._send(step):
+                    return step, 0
+                if isinstance(step, FromPeer) and (door := self._free_door(step.peer)) is not None:
+                    row = (step.peer, door, self._host, os.getpid())
+                    self._database.execute("INSERT INTO serving VALUES (?, ?, ?, ?)", row)
+                    return step, door
 
-    def end(self) -> None:
+    def end(self, step: FromSource | FromPeer, door: int = 0) -> None:
         """Take back what ``begin`` told the others."""
         with self._change():
-            self._database.execute("DELETE FROM sending WHERE host = ?", (self._host,))
-            self._database.execute("DELETE FROM serving WHERE host = ?", (self._host,))
+            if isinstance(step, FromSource):
+                rows = [(self._host, info.path) for info in step.paths]
+                self._database.executemany("DELETE FROM sending WHERE host = ? AND path = ?", rows)
+            else:
+                self._database.execute("DELETE FROM serving WHERE peer = ? AND door = ?", (step.peer, door))
+
+    def _send(self, step: FromSource) -> bool:
+        """Write down what the source sends us, unless it is sending some of that."""
+        now = time.time()
+        coming = self._coming(now)
+        if any(info.path in coming for info in step.paths):
+            return False
+        rows = [(self._host, info.path, os.getpid(), now + seconds_for(step.paths)) for info in step.paths]
+        self._database.executemany("INSERT INTO sending VALUES (?, ?, ?, ?)", rows)
+        return True
+
+    def _free_door(self, peer: str) -> int | None:
+        taken = {door for (door,) in self._rows("SELECT door FROM serving WHERE peer = ?", peer)}
+        return min(set(range(UPLOADS)) - taken, default=None)
+
+    def _coming(self, now: float) -> set[str]:
+        return {path for (path,) in self._rows("SELECT path FROM sending WHERE until > ?", now)}
 
     def _servers(self) -> set[str]:
         listed = self._rows("SELECT host FROM server EXCEPT SELECT host FROM gone")
         return {host for (host,) in listed} - {self._host}
 
     def _situation(self) -> Situation:
+        # Before what is held: a path that arrives in between is in both, and in neither the other way round.
+        coming = self._coming(time.time())
         for host, path in self._new("held"):
             self._holders.setdefault(path, set()).add(host)
         self._wanted.update(path for host, path in self._new("wanted") if host != self._host)
-        sending = self._rows("SELECT path FROM sending WHERE host != ? AND until > ?", self._host, time.time())
         busy = self._rows("SELECT peer FROM serving GROUP BY peer HAVING count(*) >= ?", UPLOADS)
         free = self._servers() - {peer for (peer,) in busy}
-        return Situation(self._holders, {path for (path,) in sending}, self._wanted, free)
+        return Situation(self._holders, coming, self._wanted, free)
 
     def _new(self, table: t.Literal["held", "wanted"]) -> list[tuple[str, str]]:
         """Return the rows that were added since we last looked: nothing is ever taken out of these tables."""
@@ -145,8 +165,9 @@ class Ledger:
     def _forget_the_dead(self) -> None:
         listed = self._rows("SELECT process FROM sending UNION SELECT process FROM serving")
         for process in (process for (process,) in listed if not _is_alive(process)):
-            self._database.execute("DELETE FROM sending WHERE process = ?", (process,))
-            self._database.execute("DELETE FROM serving WHERE process = ?", (process,))
+            with self._change():
+                self._database.execute("DELETE FROM sending WHERE process = ?", (process,))
+                self._database.execute("DELETE FROM serving WHERE process = ?", (process,))
 
     def _rows(self, question: str, *values: t.Any) -> list[tuple[t.Any, ...]]:
         return self._database.execute(question, values).fetchall()

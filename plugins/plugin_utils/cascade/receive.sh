@@ -8,13 +8,16 @@
 #   fetch ADDRESS PORT LOGIN SECONDS TYPE KEY   and, up to an empty line, what a binary cache says of the paths to fetch
 #                                               (.narinfo, one after another, each with an empty line behind it),
 #                                               as gzip and base64
-# and answers `got PATH` for each path that is in the store then, and `end`, with what went wrong, if anything did.
+# and answers `fetched` when the other host is no longer needed, then `got PATH` for each path that is in the store, and `end`,
+# with what went wrong, if anything did.
 # The other host sends the archives in that order, one right after the other, behind a greeting of 16 bytes. What they must be is in the .narinfo, by
 # which Nix takes or refuses them; the other host has no word in that.
 socket=$1
 check=$2
 block=1048576
 greeting=16
+newline='
+'
 
 fail() {
   printf 'failed %s\n' "$1"
@@ -25,6 +28,10 @@ for program in ssh ssh-keygen nix nix-store gzip base64 mkfifo; do
   command -v "$program" >/dev/null 2>&1 || fail "there is no $program on PATH"
 done
 dd if=/dev/null of=/dev/null iflag=fullblock 2>/dev/null || fail "dd does not know iflag=fullblock"
+
+no_room() {
+  fail "there is no room for what is fetched in ${directory%/*}"
+}
 
 umask 077
 # Archives are large, and /tmp is in memory on many machines.
@@ -39,11 +46,12 @@ ssh-keygen -q -t ed25519 -N '' -C '' -f "$directory/key" </dev/null >/dev/null 2
 mkfifo "$directory/stream" || fail "no pipe can be made"
 if [ "$check" = yes ]; then check=; else check=--no-check-sigs; fi
 
-# Makes a binary cache that lacks the archives, and a list of them: size, first part of the name, path.
+# Makes a binary cache that lacks the archives, and a list of them: size, first part of the name, path. Fails where there is
+# no room for it.
 describe() {
   rm -rf "$cache"
-  mkdir -p "$cache/nar"
-  printf 'StoreDir: /nix/store\n' >"$cache/nix-cache-info"
+  mkdir -p "$cache/nar" || return 1
+  printf 'StoreDir: /nix/store\n' >"$cache/nix-cache-info" || return 1
   while IFS= read -r line; do
     case $line in
       'StorePath: '*)
@@ -53,24 +61,25 @@ describe() {
         ;;
       'NarSize: '*) size=${line#NarSize: } ;;
       '')
-        printf '%s %s %s\n' "$size" "$digest" "$path"
+        printf '%s %s %s\n' "$size" "$digest" "$path" || return 1
         continue
         ;;
     esac
-    printf '%s\n' "$line" >>"$cache/$digest.narinfo"
+    printf '%s\n' "$line" >>"$cache/$digest.narinfo" || return 1
   done >"$directory/expected"
 }
 
-# Of a stream that others go on reading: what takes more than it asks for would not do.
+# Of a stream that others go on reading: what takes more than it asks for would not do. Fails where it cannot be written, not
+# where the stream ends.
 exactly() {
-  [ "$1" -lt "$block" ] || dd bs="$block" count=$(($1 / block)) iflag=fullblock 2>/dev/null
+  [ "$1" -lt "$block" ] || dd bs="$block" count=$(($1 / block)) iflag=fullblock 2>/dev/null || return 1
   [ $(($1 % block)) = 0 ] || dd bs=$(($1 % block)) count=1 iflag=fullblock 2>/dev/null
 }
 
 receive() {
   exactly "$greeting" >/dev/null
   while read -r size digest _ <&4; do
-    exactly "$size" >"$cache/nar/$digest.nar"
+    exactly "$size" >"$cache/nar/$digest.nar" || return 1
   done 4<"$directory/expected"
 }
 
@@ -98,14 +107,16 @@ fetch() {
     left=$4
     while [ "$left" -gt 0 ]; do
       kill -0 "$way" || exit 0
-      left=$((left - 1))
-      sleep 1
+      left=$((left - 5))
+      sleep 5
     done
     kill "$way"
   } </dev/null >/dev/null 2>&1 &
   receive <"$directory/stream"
+  received=$?
   # It ends by itself when all is sent, and hangs up when nobody reads.
   wait "$way"
+  [ "$received" = 0 ] || no_room
   arrived >"$directory/arrived"
 }
 
@@ -114,20 +125,22 @@ reason() {
 }
 
 import() {
-  # shellcheck disable=SC2046  # store paths have no spaces
-  set -- $(cat "$directory/arrived")
+  expected=0
+  while read -r _; do expected=$((expected + 1)); done <"$directory/expected"
+  set --
+  while read -r path; do set -- "$@" "$path"; done <"$directory/arrived"
   wrong=
-  [ "$(wc -l <"$directory/arrived")" -eq "$(wc -l <"$directory/expected")" ] || wrong="it broke off: $(reason)"
+  [ $# -eq "$expected" ] || wrong="it broke off: $(reason)"
   missing=
   # shellcheck disable=SC2086  # one word or none
   if [ $# -gt 0 ] && ! nix --extra-experimental-features nix-command copy $check --no-recursive \
     --from "file://$cache" --to "unix://$socket" "$@" </dev/null >"$directory/log" 2>&1; then
     wrong="what it sent was not taken: $(reason)"
-    missing=$(nix-store --check-validity --print-invalid "$@" 2>/dev/null) || missing=$*
+    missing=$(nix-store --check-validity --print-invalid "$@" 2>/dev/null) || missing=$(printf '%s\n' "$@")
   fi
   for path; do
-    case " $(printf '%s' "$missing" | tr '\n' ' ') " in
-      *" $path "*) ;;
+    case $newline$missing$newline in
+      *"$newline$path$newline"*) ;;
       *) printf 'got %s\n' "$path" ;;
     esac
   done
@@ -135,10 +148,12 @@ import() {
   printf 'end %s\n' "$wrong"
 }
 
-printf 'key %s\n' "$(cut -d ' ' -f 1,2 "$directory/key.pub")"
+read -r type key _ <"$directory/key.pub"
+printf 'key %s %s\n' "$type" "$key"
 while read -r order address port login seconds type key; do
   [ "$order" = fetch ] || continue
-  while IFS= read -r line && [ -n "$line" ]; do printf '%s\n' "$line"; done | base64 -d | gzip -dc | describe
+  while IFS= read -r line && [ -n "$line" ]; do printf '%s\n' "$line"; done | base64 -d | gzip -dc | describe || no_room
   fetch "$address" "$port" "$login" "$seconds" "$type" "$key"
+  echo fetched
   import
 done

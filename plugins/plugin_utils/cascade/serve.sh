@@ -5,6 +5,7 @@
 # Sends the archives of given store paths, once another host fetches them: by an sshd of its own, at a port of its own,
 # which lets in nobody but the holder of one key, and does nothing for him but to send these archives.
 #   serve.sh PORT SECONDS      SECONDS: when it ends in any case; the end of standard input ends it sooner
+# Preceded by the function `descendants`.
 # Reads the public key that may fetch, then, up to an empty line, the requests for these archives, as base64: what `nix-store
 # --serve` is to read, which only reads the store. The peer has no word in that. Prints `login NAME` and `key TYPE KEY` when it
 # listens, or `failed` and why not.
@@ -17,7 +18,7 @@ fail() {
 }
 
 PATH=$PATH:/usr/sbin:/sbin:/usr/local/sbin
-for program in nix-store ssh-keygen base64; do
+for program in nix-store ssh-keygen base64 mkfifo; do
   command -v "$program" >/dev/null 2>&1 || fail "there is no $program on PATH"
 done
 # It starts itself anew for each connection, by its whole name.
@@ -64,32 +65,42 @@ ClientAliveCountMax 3
 PidFile none
 LogLevel INFO
 end
+mkfifo "$directory/log" || fail "no pipe can be made"
 "$sshd" -D -e -f "$directory/config" </dev/null >/dev/null 2>"$directory/log" &
 server=$!
+exec 4<"$directory/log"
+
+# With what serves a connection, which would go on for as long as somebody reads, however slowly.
+end_server() {
+  # shellcheck disable=SC2046  # one word a process
+  kill $(descendants "$server")
+} 2>/dev/null
+trap 'end_server; rm -rf "$directory"' EXIT
 
 # What is running in the background has no standard input of its own unless it is given one.
 exec 3<&0
 {
   while read -r _; do :; done
-  kill "$server"
+  end_server
 } <&3 >/dev/null 2>&1 &
 {
   while [ "$left" -gt 0 ]; do
     kill -0 "$server" || exit 0
-    left=$((left - 1))
-    sleep 1
+    left=$((left - 5))
+    sleep 5
   done
-  kill "$server"
+  end_server
 } </dev/null >/dev/null 2>&1 &
 
-tries=0
-until grep -q 'Server listening' "$directory/log"; do
-  tries=$((tries + 1))
-  if [ "$tries" -gt 100 ] || ! kill -0 "$server" 2>/dev/null; then
-    kill "$server" 2>/dev/null
-    fail "sshd does not listen at port $port: $(tail -n 2 "$directory/log" | tr '\n\r' '  ')"
-  fi
-  sleep 0.05 2>/dev/null || sleep 1
+said=
+until
+  IFS= read -r line <&4 || fail "sshd does not listen at port $port: $(printf '%s' "$said" | tr -d '\r')"
+  case $line in *'Server listening'*) true ;; *) false ;; esac
+do
+  said="$said $line"
 done
-printf 'login %s\nkey %s\n' "$login" "$(cut -d ' ' -f 1,2 "$directory/host.pub")"
+# What else it says must not be waited for by anybody.
+while read -r _; do :; done <&4 &
+read -r type key _ <"$directory/host.pub"
+printf 'login %s\nkey %s %s\n' "$login" "$type" "$key"
 wait "$server"

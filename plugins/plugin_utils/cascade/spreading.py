@@ -9,7 +9,7 @@ import dataclasses
 import time
 import typing as t
 
-from .plan import FromPeer, FromSource, seconds_for
+from .plan import FromSource, Wait, seconds_for
 from .transfer import PeerError, ReceiverError
 
 if t.TYPE_CHECKING:
@@ -17,10 +17,12 @@ if t.TYPE_CHECKING:
 
     from ..nix.path_info import PathInfo
     from .ledger import Ledger, Server
+    from .plan import FromPeer
     from .transfer import Received
 
-    # Has a server serve paths at its door of that number, and the host fetch them within so many seconds.
-    Take = Callable[[Server, int, Sequence[PathInfo], float], Received]
+    # Has a server serve paths at its door of that number, and the host fetch them within so many seconds. What it returns then
+    # adds them to the host's store, for which the server is no longer needed.
+    Take = Callable[[Server, int, Sequence[PathInfo], float], Callable[[], Received]]
 
 LOOK_AGAIN_SECONDS = (0.1, 0.5)
 # Of a closure that others wait for, a host has this part before it begins to serve it; within limits.
@@ -58,27 +60,35 @@ def cascade(
     pause = LOOK_AGAIN_SECONDS[0]
     while left and (len(unreachable) < MOST_UNREACHABLE or served):
         step, door = ledger.begin(list(left.values()), unreachable, most_bytes)
+        if isinstance(step, Wait):
+            time.sleep(pause)
+            pause = min(pause * 1.5, LOOK_AGAIN_SECONDS[1])
+            continue
         try:
             if isinstance(step, FromSource):
-                send(step.paths)
-                there = [info.path for info in step.paths]
-            elif isinstance(step, FromPeer):
+                there = _sent(ledger, step, send)
+            else:
                 there = _taken(ledger, step, door, take, unreachable, announce)
                 served.update(dict.fromkeys(there, step.peer))
-            else:
-                time.sleep(pause)
-                pause = min(pause * 1.5, LOOK_AGAIN_SECONDS[1])
-                continue
-            ledger.has(there)
         except ReceiverError as error:
             announce(f"can fetch nothing from other hosts ({error})")
             break
-        finally:
-            ledger.end()
         pause = LOOK_AGAIN_SECONDS[0]
         for path in there:
             del left[path]
     return Spread(served, tuple(left))
+
+
+def _sent(ledger: Ledger, step: FromSource, send: Callable[[Sequence[PathInfo]], None]) -> list[str]:
+    """Return what the source has sent, which is all of it."""
+    there = [info.path for info in step.paths]
+    try:
+        send(step.paths)
+        # Before others find that it is no longer on its way.
+        ledger.has(there)
+    finally:
+        ledger.end(step)
+    return there
 
 
 def _taken(
@@ -91,12 +101,17 @@ def _taken(
 ) -> list[str]:
     """Return what a peer has sent. One that did not send all of it is asked for nothing more."""
     try:
-        received = take(ledger.server(step.peer), door, step.paths, seconds_for(step.paths))
+        add = take(ledger.server(step.peer), door, step.paths, seconds_for(step.paths))
     except PeerError as error:
         unreachable.add(step.peer)
         ledger.serves_no_more(step.peer)
         announce(f"{error}; others do")
         return []
+    finally:
+        # It has time for others while the host adds to its store what it has got.
+        ledger.end(step, door)
+    received = add()
+    ledger.has(received.paths)
     if received.wrong or len(received.paths) < len(step.paths):
         unreachable.add(step.peer)
         if not received.wrong:

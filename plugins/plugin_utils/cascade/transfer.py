@@ -18,6 +18,7 @@ import re
 import time
 import typing as t
 
+from ..activation.program import part
 from ..transport.conversation import Conversation, ConversationError
 from ..transport.door import USER
 from ..transport.shell import NIX_PATH
@@ -33,7 +34,7 @@ ADDRESS = re.compile(r"[0-9A-Za-z_:][0-9A-Za-z._:%-]{0,252}")
 PUBLIC_KEY = re.compile(r"ssh-ed25519 [0-9A-Za-z+/]{60,80}={0,2}")
 # To start an sshd, or to make a key.
 START_SECONDS = 30.0
-# What the receiving end may take beyond the transfer itself: to add the paths to its store.
+# To add the paths to a store.
 IMPORT_SECONDS = 120.0
 
 
@@ -60,9 +61,10 @@ def served(
     link: Link, paths: Sequence[PathInfo], *, address: str, port: int, to: str, seconds: float
 ) -> Iterator[Offer]:
     """Have the machine behind ``link`` serve ``paths`` to whoever has the key ``to``, for at most ``seconds``."""
-    script = f"{NIX_PATH}{_script('serve')}"
-    with Conversation(link, script, [str(port), str(round(seconds))]) as server:
+    script = f"{NIX_PATH}{part('descendants')}{_script('serve')}"
+    with contextlib.ExitStack() as stack:
         try:
+            server = stack.enter_context(Conversation(link, script, [str(port), str(round(seconds))]))
             server.say([to, *_packed(requests(info.path for info in paths)), ""])
             deadline = time.monotonic() + START_SECONDS
             login = _field(server, "login", deadline)
@@ -76,41 +78,49 @@ def served(
         yield Offer(address, port, login, key)
 
 
-class Receiver:
-    """A machine that fetches paths from others, for the length of a block; its store is served at ``socket`` there."""
-
-    def __init__(self, link: Link, socket: str, *, check_signatures: bool) -> None:
-        script = f"{NIX_PATH}{_script('receive')}"
-        self._conversation = Conversation(link, script, [socket, "yes" if check_signatures else "no"])
-
-    def __enter__(self) -> Receiver:
-        self._conversation.__enter__()
+@contextlib.contextmanager
+def receiving(link: Link, socket: str, *, check_signatures: bool) -> Iterator[Receiver]:
+    """Have the machine behind ``link`` ready to fetch paths from others; its store is served at ``socket`` there."""
+    script = f"{NIX_PATH}{_script('receive')}"
+    with contextlib.ExitStack() as stack:
         try:
-            self.key = _field(self._conversation, "key", time.monotonic() + START_SECONDS)
-            if not PUBLIC_KEY.fullmatch(self.key):
-                raise ReceiverError("it does not say its key")
+            receiver = stack.enter_context(Conversation(link, script, [socket, "yes" if check_signatures else "no"]))
+            key = _field(receiver, "key", time.monotonic() + START_SECONDS)
         except (ConversationError, _FailedError) as error:
-            self._conversation.__exit__()
             raise ReceiverError(str(error)) from error
-        except BaseException:
-            self._conversation.__exit__()
-            raise
-        return self
+        if not PUBLIC_KEY.fullmatch(key):
+            raise ReceiverError("it does not say its key")
+        yield Receiver(receiver, key)
 
-    def __exit__(self, *_exception: object) -> None:
-        self._conversation.__exit__()
 
-    def fetch(self, offer: Offer, paths: Sequence[PathInfo], seconds: float) -> Received:
-        """Have ``paths`` fetched, in this order, within ``seconds``; raises ``ReceiverError`` when the machine is lost."""
+@dataclasses.dataclass(frozen=True)
+class Receiver:
+    """A machine that fetches paths from others, by which it is known as ``key``."""
+
+    conversation: Conversation
+    key: str
+
+    def fetch(self, offer: Offer, paths: Sequence[PathInfo], seconds: float) -> None:
+        """Have ``paths`` fetched, in this order, within ``seconds``; raises ``ReceiverError`` when the machine is lost.
+
+        ``add`` is to follow, and says what has come.
+        """
         order = f"fetch {offer.address} {offer.port} {offer.login} {round(seconds)} {offer.key}"
         described = "".join(f"{info.narinfo}\n" for info in paths).encode()
-        deadline = time.monotonic() + seconds + IMPORT_SECONDS
+        try:
+            self.conversation.say([order, *_packed(gzip.compress(described)), ""])
+            _field(self.conversation, "fetched", time.monotonic() + seconds + START_SECONDS)
+        except (ConversationError, _FailedError) as error:
+            raise ReceiverError(str(error)) from error
+
+    def add(self, paths: Sequence[PathInfo]) -> Received:
+        """Return which of ``paths``, which were fetched, the machine's store has taken; raises as ``fetch`` does."""
+        deadline = time.monotonic() + IMPORT_SECONDS
         wanted = {info.path for info in paths}
         got: list[str] = []
         try:
-            self._conversation.say([order, *_packed(gzip.compress(described)), ""])
             while True:
-                word, _space, rest = self._conversation.hear(deadline).partition(" ")
+                word, _space, rest = self.conversation.hear(deadline).partition(" ")
                 if word == "end":
                     return Received(tuple(got), rest)
                 if word == "got" and rest in wanted:

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 
@@ -43,6 +44,16 @@ def left(fleet: Fleet, host: str) -> str:
         " | grep -E '^(sshd: )?[^ ]*sshd -D -e -f|^ssh -F |^nix-store --dump' || :; ls -d /var/tmp/nix.fleet.* 2>/dev/null || :"
     )
     return fleet.says(host, script).strip() + fleet.left(host)
+
+
+def signalled(fleet: Fleet, host: str, signal_name: str, command: str) -> bool:
+    """Whether there was a process with such a command line on a host, to which a signal was sent."""
+    script = (
+        "for process in /proc/[0-9]*; do"
+        f" tr '\\0' ' ' <$process/cmdline 2>/dev/null | grep -q '^{command}' &&"
+        f" kill -{signal_name} ${{process#/proc/}} && echo done; done; :"
+    )
+    return "done" in fleet.says(host, script)
 
 
 def serves(fleet: Fleet, host: str) -> bool:
@@ -123,6 +134,35 @@ def test_a_host_that_loses_power_while_it_serves_is_replaced(fleet: Fleet) -> No
 
 
 @pytest.mark.thorough
+def test_what_a_server_that_is_killed_has_not_sent_comes_from_the_source(fleet: Fleet) -> None:
+    path = fleet.closure(20, size=400_000)
+    fleet.copy("vps-sg-1", path)
+    fleet.lab("network", "*", "--rate", "2mbit")
+    copying = fleet.start("vps-sg-1:phone", path, "-f", "1", topology="cascade")
+    assert within(60, lambda: signalled(fleet, "vps-sg-1", "KILL", "nix-store --serve"))
+    result = copying.results()["phone"]
+    assert "could not fetch from vps-sg-1 (it broke off" in copying.output
+    assert result["served_bytes"] < result["copied_bytes"]
+    assert fleet.has("phone", path)
+
+
+@pytest.mark.thorough
+def test_a_host_without_room_for_archives_has_everything_from_the_source(fleet: Fleet) -> None:
+    path = fleet.closure(5, size=100_000)
+    fleet.copy("vps-sg-1", path)
+    fleet.says("phone", "mount -t tmpfs -o size=200k,mode=1777 room /var/tmp")
+    try:
+        copying = fleet.start("vps-sg-1:phone", path, "-f", "1", topology="cascade")
+        result = copying.results()["phone"]
+    finally:
+        fleet.says("phone", "umount /var/tmp")
+    reason = "there is no room for what is fetched in /var/tmp"
+    assert f"phone: can fetch nothing from other hosts ({reason})" in copying.output
+    assert (result["changed"], result["served_bytes"]) == (True, 0)
+    assert fleet.has("phone", path)
+
+
+@pytest.mark.thorough
 def test_a_port_that_is_taken_is_no_obstacle(fleet: Fleet) -> None:
     path = fleet.closure(3)
     fleet.copy("vps-sg-1", path)
@@ -158,3 +198,23 @@ def test_nothing_is_left_when_the_controller_is_killed(fleet: Fleet) -> None:
     copying.process.wait()
     for host in ("vps-sg-1", "phone"):
         assert within(90, lambda host=host: left(fleet, host) == ""), left(fleet, host)  # type: ignore[misc]
+
+
+@pytest.mark.thorough
+def test_nobody_is_served_by_a_controller_that_is_gone_however_slowly_they_read(fleet: Fleet) -> None:
+    path = fleet.closure(20, size=400_000)
+    fleet.copy("vps-sg-1", path)
+    fleet.lab("network", "*", "--rate", "2mbit")
+    copying = fleet.start("vps-sg-1:vps-sg-2", path, "-f", "1", topology="cascade", timeout=5)
+    # Who reads no more still answers the server's questions whether it is there.
+    assert within(60, lambda: signalled(fleet, "vps-sg-2", "STOP", "dd bs="))
+    try:
+        # Its processes, one a host, would go on and have their own limits.
+        listed = subprocess.run(["pgrep", "-P", str(copying.process.pid)], capture_output=True, text=True, check=True)
+        for process in (copying.process.pid, *map(int, listed.stdout.split())):
+            os.kill(process, signal.SIGKILL)
+        copying.process.wait()
+        assert within(20, lambda: left(fleet, "vps-sg-1") == ""), left(fleet, "vps-sg-1")
+    finally:
+        signalled(fleet, "vps-sg-2", "KILL", "dd bs=")
+    assert within(90, lambda: left(fleet, "vps-sg-2") == ""), left(fleet, "vps-sg-2")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import typing as t
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.cascade import ledger as module
 from ansible_collections.nix.fleet.plugins.plugin_utils.cascade.ledger import Ledger, Server
-from ansible_collections.nix.fleet.plugins.plugin_utils.cascade.plan import FromPeer, FromSource, Wait
+from ansible_collections.nix.fleet.plugins.plugin_utils.cascade.plan import FromPeer, FromSource, Step, Wait, next_step
 
 from .paths import ALL, BASE, LEFT
 
@@ -52,7 +53,7 @@ def test_a_host_has_from_another_what_that_has_got(ledgers: Ledgers) -> None:
     first.serves(Server("first", "192.0.2.1", 26940))
     first.begin(ALL, NOBODY, 250)
     first.has([BASE.path, LEFT.path])
-    first.end()
+    first.end(FromSource((BASE, LEFT)))
     assert second.begin(ALL, NOBODY, 1000) == (FromPeer("first", (BASE, LEFT)), 0)
     assert second.server("first") == Server("first", "192.0.2.1", 26940)
 
@@ -62,8 +63,23 @@ def test_two_are_served_at_a_time_each_at_a_door_of_its_own(ledgers: Ledgers) ->
     one, two, three = ledgers("one"), ledgers("two"), ledgers("three")
     assert [ledger.begin(ALL, NOBODY, 1000)[1] for ledger in (one, two)] == [0, 1]
     assert three.begin(ALL, NOBODY, 1000) == (Wait(), 0)
-    one.end()
+    one.end(FromPeer("server", ALL), 0)
     assert three.begin(ALL, NOBODY, 1000) == (FromPeer("server", ALL), 0)
+
+
+def test_what_others_have_begun_meanwhile_is_thought_of_again(
+    ledgers: Ledgers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = ledgers("first"), ledgers("second")
+
+    def while_the_first_begins(*arguments: t.Any) -> Step:
+        step = next_step(*arguments)
+        monkeypatch.setattr(module, "next_step", next_step)
+        first.begin([BASE], NOBODY, 1000)
+        return step
+
+    monkeypatch.setattr(module, "next_step", while_the_first_begins)
+    assert second.begin([BASE], NOBODY, 1000) == (Wait(), 0)
 
 
 def test_a_host_that_cannot_serve_is_asked_by_nobody(ledgers: Ledgers) -> None:

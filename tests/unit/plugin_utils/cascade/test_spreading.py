@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -29,9 +29,9 @@ class Host:
     def send(self, paths: Sequence[PathInfo]) -> None:
         self.sent += paths
 
-    def take(self, server: Server, _door: int, paths: Sequence[PathInfo], _seconds: float) -> Received:
+    def take(self, server: Server, _door: int, paths: Sequence[PathInfo], _seconds: float) -> Callable[[], Received]:
         self.asked.append(server.host)
-        return Received(tuple(info.path for info in paths))
+        return lambda: Received(tuple(info.path for info in paths))
 
     def served(self) -> dict[str, str]:
         """Bring everything to the host; return who served what, and `nobody` for what is left."""
@@ -76,8 +76,8 @@ def test_after_a_server_that_broke_off_the_rest_comes_from_elsewhere(
 ) -> None:
     have(host, "peer", *ALL)
 
-    def take(_server: Server, _door: int, _paths: Sequence[PathInfo], _seconds: float) -> Received:
-        return Received((BASE.path,), "it broke off")
+    def take(_server: Server, _door: int, _paths: Sequence[PathInfo], _seconds: float) -> Callable[[], Received]:
+        return lambda: Received((BASE.path,), "it broke off")
 
     monkeypatch.setattr(host, "take", take)
     assert host.served() == {BASE.path: "peer"}
@@ -88,7 +88,7 @@ def test_after_a_server_that_broke_off_the_rest_comes_from_elsewhere(
 def test_a_server_that_does_not_serve_is_not_asked_again(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     have(host, "peer", *ALL)
 
-    def take(server: Server, _door: int, _paths: Sequence[PathInfo], _seconds: float) -> Received:
+    def take(server: Server, _door: int, _paths: Sequence[PathInfo], _seconds: float) -> Callable[[], Received]:
         host.asked.append(server.host)
         raise PeerError(f"{server.host} does not serve")
 
@@ -98,13 +98,35 @@ def test_a_server_that_does_not_serve_is_not_asked_again(host: Host, monkeypatch
     assert tuple(host.sent) == ALL
 
 
+def test_a_server_is_free_for_others_while_the_host_adds_what_it_has_got(
+    host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    have(host, "peer", *ALL)
+    other = Ledger(tmp_path / "ledger", "other")
+    doors: list[int] = []
+
+    def take(_server: Server, door: int, paths: Sequence[PathInfo], _seconds: float) -> Callable[[], Received]:
+        doors.append(door)
+
+        def add() -> Received:
+            doors.append(other.begin(ALL, frozenset(), 1000)[1])
+            return Received(tuple(info.path for info in paths))
+
+        return add
+
+    monkeypatch.setattr(host, "take", take)
+    assert host.served() == {info.path: "peer" for info in ALL}
+    assert doors == [0, 0]
+    other.close()
+
+
 def test_without_a_route_to_anybody_the_rest_is_left_to_the_source(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(MOST_UNREACHABLE + 2):
         have(host, f"peer-{number}", *ALL)
 
-    def take(server: Server, _door: int, _paths: Sequence[PathInfo], _seconds: float) -> Received:
+    def take(server: Server, _door: int, _paths: Sequence[PathInfo], _seconds: float) -> Callable[[], Received]:
         host.asked.append(server.host)
-        return Received((), "no route to host")
+        return lambda: Received((), "no route to host")
 
     monkeypatch.setattr(host, "take", take)
     assert set(host.served().values()) == {"nobody"}
@@ -115,7 +137,7 @@ def test_without_a_route_to_anybody_the_rest_is_left_to_the_source(host: Host, m
 def test_a_host_that_cannot_fetch_leaves_all_to_the_source(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     have(host, "peer", *ALL)
 
-    def take(_server: Server, _door: int, _paths: Sequence[PathInfo], _seconds: float) -> Received:
+    def take(_server: Server, _door: int, _paths: Sequence[PathInfo], _seconds: float) -> Callable[[], Received]:
         raise ReceiverError("there is no ssh on PATH")
 
     monkeypatch.setattr(host, "take", take)

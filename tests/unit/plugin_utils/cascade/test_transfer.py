@@ -8,6 +8,7 @@ Transfers themselves take two machines: tests/integration/copy.
 from __future__ import annotations
 
 import shutil
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.cascade.transfer import 
     PeerError,
     Receiver,
     ReceiverError,
+    receiving,
     served,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.local_link import LocalLink
@@ -39,10 +41,16 @@ def without_nix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transfer, "NIX_PATH", "")
 
 
+def receive() -> None:
+    """Have our machine get ready to receive, and no more."""
+    with receiving(LINK, "/socket", check_signatures=False):
+        pass
+
+
 @pytest.mark.usefixtures("without_nix")
 def test_who_cannot_receive_says_why() -> None:
     with pytest.raises(ReceiverError, match="there is no nix on PATH"):
-        Receiver(LINK, "/socket", check_signatures=False).__enter__()
+        receive()
 
 
 @pytest.mark.usefixtures("without_nix")
@@ -54,7 +62,7 @@ def test_who_cannot_serve_says_why() -> None:
         pass
 
 
-def answering(monkeypatch: pytest.MonkeyPatch, *answers: str) -> Receiver:
+def answering(monkeypatch: pytest.MonkeyPatch, *answers: str) -> AbstractContextManager[Receiver]:
     """Return a receiving machine that answers each order so, whatever it is."""
     lines = "".join(f"    echo '{answer}'\n" for answer in answers)
     script = (
@@ -62,24 +70,26 @@ def answering(monkeypatch: pytest.MonkeyPatch, *answers: str) -> Receiver:
         f'while read -r word _; do\n  if [ "$word" = fetch ]; then\n{lines}    :\n  fi\ndone\n'
     )
     monkeypatch.setattr(transfer, "_script", lambda _name: script)
-    return Receiver(LINK, "/socket", check_signatures=False)
+    return receiving(LINK, "/socket", check_signatures=False)
 
 
 def test_what_has_arrived_is_told_with_what_went_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    with answering(monkeypatch, f"got {BASE.path}", "end it broke off") as receiver:
-        received = receiver.fetch(OFFER, [BASE, LEFT], 10)
+    with answering(monkeypatch, "fetched", f"got {BASE.path}", "end it broke off") as receiver:
+        receiver.fetch(OFFER, [BASE, LEFT], 10)
+        received = receiver.add([BASE, LEFT])
     assert (received.paths, received.wrong) == ((BASE.path,), "it broke off")
 
 
 def test_paths_that_nobody_asked_for_have_not_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
-    with answering(monkeypatch, f"got {TOP.path}", "got /etc/passwd", "end") as receiver:
-        assert receiver.fetch(OFFER, [BASE], 10).paths == ()
+    with answering(monkeypatch, "fetched", f"got {TOP.path}", "got /etc/passwd", "end") as receiver:
+        receiver.fetch(OFFER, [BASE], 10)
+        assert receiver.add([BASE]).paths == ()
 
 
 def test_a_key_that_is_none_is_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transfer, "_script", lambda _name: "echo 'key ssh-rsa AAAA; reboot'; cat >/dev/null")
     with pytest.raises(ReceiverError, match="does not say its key"):
-        Receiver(LINK, "/socket", check_signatures=False).__enter__()
+        receive()
 
 
 @pytest.mark.parametrize("text", ["192.0.2.1", "2001:db8::1", "fe80::1%wg0", "db-1.example", "_host"])
