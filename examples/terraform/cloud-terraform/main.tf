@@ -18,5 +18,5 @@ variable "servers" {
 resource "ansible_host" "server" {
   for_each  = var.servers
   name      = each.key
-  variables = { ansible_host = each.value }
+  variables = { machine_address = each.value }
 }
