@@ -11,6 +11,7 @@ import typing as t
 
 from ..plugin_utils.ansible_io.action import NixAction, warnings_of
 from ..plugin_utils.ansible_io.host_variables import variables_of
+from ..plugin_utils.ansible_io.plain import plain
 from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, machine_of, source_of
 from ..plugin_utils.errors import EvaluationError
 from ..plugin_utils.nix.evaluation_cache import EvaluationCache
@@ -39,6 +40,7 @@ class ActionModule(NixAction):
         "attr": {"type": "str"},
         "apply": {"type": "str"},
         "hosts": {"type": "list", "elements": "str", "default": []},
+        "whole_play": {"type": "bool", "default": False},
         "host_variables": {"type": "dict", "default": HOST_VARIABLES},
         "eval_memory": {"type": "bytes"},
         "timeout": {"type": "int"},
@@ -90,14 +92,15 @@ class ActionModule(NixAction):
         attribute = names.pop("attr", HOST_VARIABLES["attr"])
         alike = list(names.values())
         mine = variables_of(self, self.play_host, alike)
-        for host in options["hosts"]:
+        of_play = plain(self.variables["ansible_play_hosts_all"]) if options["whole_play"] else []
+        for host in dict.fromkeys([*options["hosts"], *of_play]):
             if host == self.play_host:
                 continue
             if host not in self.variables["hostvars"]:
                 raise EvaluationError(
                     f"hosts names {host}, which is not in the inventory",
                     host=self.play_host,
-                    advice="give names of inventory hosts, such as ansible_play_hosts_all",
+                    advice="give names of inventory hosts, or set whole_play for those of the play",
                 )
             its = variables_of(self, host, [attribute, *alike])
             wanted = its.pop(attribute, None)

@@ -115,7 +115,7 @@ EXAMPLES = r"""
   nix.fleet.nix_eval:
     flake: "{{ nix_flake }}"
     attr: "{{ nix_attr }}"
-    hosts: "{{ ansible_play_hosts_all }}"
+    whole_play: true
   delegate_to: localhost
   register: evaluated
 

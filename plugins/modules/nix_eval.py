@@ -16,7 +16,7 @@ description:
   - Runs where the task runs. For a fleet that is the controller (C(delegate_to=localhost)) or another machine that has Nix
     and the flake.
   - Many hosts are evaluated by few Nix processes, each with what its hosts have in common evaluated once. Whichever host's
-    task comes first has all hosts in O(hosts) evaluated. On the controller each host goes on as soon as its own result is
+    task comes first has all hosts of the play (O(whole_play)) or in O(hosts) evaluated. On the controller each host goes on as soon as its own result is
     there, while the rest is still being evaluated.
   - Where C(nix-eval-jobs) 2.31 or newer is on E(PATH) of the controller, it evaluates flakes and files to derivations.
   - Each host has an error of its own. A broken configuration costs one more Nix process, and no other host anything else.
@@ -40,14 +40,22 @@ options:
     type: str
   hosts:
     description:
-      - Inventory hosts to evaluate along with this one, if they have not been yet, usually C(ansible_play_hosts_all).
+      - Inventory hosts to evaluate along with this one, if they have not been yet.
       - What is evaluated for each is said by O(host_variables).
+      - For all hosts of the play set O(whole_play) instead. Every host's task would be told of every host here, which
+        with thousands of them takes longer than all else.
     type: list
     elements: str
     default: []
+  whole_play:
+    description:
+      - Whether to evaluate all hosts of the play along with this one, if they have not been yet, beside those in O(hosts).
+    type: bool
+    default: false
+    version_added: 0.2.0
   host_variables:
     description:
-      - For O(hosts), which of a host's variables holds which of the options O(attr), O(flake), O(override_inputs), O(impure) and
+      - For O(hosts) and O(whole_play), which of a host's variables holds which of the options O(attr), O(flake), O(override_inputs), O(impure) and
         O(nix_options). Variables of the play and the role count as those of the inventory do.
       - Hosts are evaluated together with this one when they differ in none of them but that of O(attr).
       - An entry of any other name is one more variable in which they must not differ, such as one for C(delegate_to).
@@ -98,7 +106,7 @@ EXAMPLES = r"""
   nix.fleet.nix_eval:
     flake: "{{ nix_flake }}"
     attr: "{{ nix_attr }}"
-    hosts: "{{ ansible_play_hosts_all }}"
+    whole_play: true
     impure: "{{ nix_impure }}"
   delegate_to: localhost
   register: evaluated
@@ -107,7 +115,7 @@ EXAMPLES = r"""
   nix.fleet.nix_eval:
     flake: "{{ nix_flake }}"
     attr: "{{ nix_attr }}"
-    hosts: "{{ ansible_play_hosts_all }}"
+    whole_play: true
     send_flake: true
   delegate_to: homelab
 

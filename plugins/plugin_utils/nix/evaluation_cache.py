@@ -76,9 +76,9 @@ class EvaluationCache:
         base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         return cls(Path(base) / "nix.fleet" / "evaluation")
 
-    def journal(self, task: str) -> Journal:
-        """Return what the hosts of ``task`` are told."""
-        return Journal(self.directory / "tasks" / f"{task}.jsonl")
+    def journal(self, task: str, attribute: str | None = None) -> Journal:
+        """Return what the hosts of ``task`` are told, of all results or of that for ``attribute``."""
+        return Journal(self.directory / "tasks" / f"{task}.jsonl", attribute)
 
     def known(self, revision: str) -> dict[str, Evaluated]:
         """Return what is known of ``revision``, which is of use once more."""

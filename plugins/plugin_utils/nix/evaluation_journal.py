@@ -18,6 +18,11 @@ if t.TYPE_CHECKING:
 
     from .evaluation_result import Result
 
+# How a line of each kind begins. What another host's line is about, its beginning tells without that it is read.
+SNAPSHOT = b'{"snapshot":'
+FAILED = b'{"failed":'
+RESULT = b'{"attribute":'
+
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
@@ -31,11 +36,14 @@ class Answer:
 class Journal:
     """The revision that the task is about, or why there is none, and the results as they come.
 
-    One process at a time writes it, the one that holds the lock. Each host reads on from where it was.
+    One process at a time writes it, the one that holds the lock. Each host reads on from where it was, and of the results
+    only that for its own ``attribute``: all of them, for each of thousands of hosts, would be millions. Without an
+    attribute, every result is read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, attribute: str | None = None) -> None:
         self._path = path
+        self._beginnings = (SNAPSHOT, FAILED, _beginning(attribute))
         self._read = 0
         self.snapshot: Snapshot | None = None
         self.failed: Failed | None = None
@@ -66,7 +74,8 @@ class Journal:
         complete = written[: written.rfind(b"\n") + 1]
         self._read += len(complete)
         for line in complete.splitlines():
-            self._take(line)
+            if line.startswith(self._beginnings):
+                self._take(line)
 
     def forget(self, attribute: str) -> None:
         """Forget the failure that concerns ``attribute``, and the revision that it was of."""
@@ -105,3 +114,8 @@ class Journal:
             os.write(descriptor, line)
         finally:
             os.close(descriptor)
+
+
+def _beginning(attribute: str | None) -> bytes:
+    """Return what a line with the result for ``attribute``, or for any, begins with."""
+    return RESULT if attribute is None else f"{json.dumps({'attribute': attribute})[:-1]},".encode()

@@ -63,7 +63,7 @@ class SharedEvaluation:
 
     def ask(self, attribute: str, others: Callable[[], Iterable[str]] = tuple) -> Answer:
         """Return the answer for ``attribute``; if it has to be evaluated, evaluate ``others()`` along with it."""
-        journal = self._cache.journal(self._task)
+        journal = self._cache.journal(self._task, attribute)
         journal.read_on()
         if (self._task, attribute) in TOLD:
             journal.forget(attribute)
@@ -100,8 +100,10 @@ class SharedEvaluation:
         # How much memory there is elsewhere is not known, and one process is enough of a load.
         budget = Budget(request.memory)
         evaluation = TaskEvaluation(request, self._machine, self._cache, budget, task=self._task)
+        told = self._cache.journal(self._task)
+        told.read_on()
         wanted = evaluation.tell_known(
-            [attribute, *(name for name in others() if name not in journal.results)], journal.snapshot
+            [attribute, *(name for name in others() if name not in told.results)], journal.snapshot
         )
         journal.read_on()
         if not wanted or journal.snapshot is None:

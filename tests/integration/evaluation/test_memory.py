@@ -10,7 +10,7 @@ import sys
 
 from .project import Project
 
-EACH = {"flake": "{{ nix_flake }}", "attr": "{{ nix_attr }}", "hosts": "{{ ansible_play_hosts_all }}"}
+EACH = {"flake": "{{ nix_flake }}", "attr": "{{ nix_attr }}", "whole_play": True}
 
 # Each is some ten megabytes that stay, since the flake itself has them.
 MANY = """builtins.listToAttrs (builtins.genList (host: {

@@ -14,7 +14,7 @@ import pytest
 
 from .project import Project, interrupt, running, wait_until
 
-EACH = {"flake": "{{ nix_flake }}", "attr": "{{ nix_attr }}", "hosts": "{{ ansible_play_hosts_all }}"}
+EACH = {"flake": "{{ nix_flake }}", "attr": "{{ nix_attr }}", "whole_play": True}
 
 FIVE = """{
   a = mk "a" "";

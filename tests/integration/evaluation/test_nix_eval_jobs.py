@@ -15,7 +15,7 @@ import pytest
 from .project import WITH_TOOLS, Project
 
 STAND_IN = Path(__file__).with_name("nix_eval_jobs.py")
-EACH = {"flake": "{{ nix_flake }}", "attr": "{{ nix_attr }}", "hosts": "{{ ansible_play_hosts_all }}"}
+EACH = {"flake": "{{ nix_flake }}", "attr": "{{ nix_attr }}", "whole_play": True}
 
 
 def provide(project: Project, script: str | None = None) -> None:

@@ -75,3 +75,26 @@ def test_a_line_of_another_make_counts_as_nothing(path: Path, line: str) -> None
     reader = Journal(path)
     reader.read_on()
     assert reader.answer("a") is None
+
+
+def test_a_host_reads_of_all_results_its_own_alone(path: Path) -> None:
+    writer = Journal(path)
+    names = ['a"b.c', "a", "ab", "é", "a\\"]
+    writer.tell_snapshot(Snapshot(revision="one"))
+    for name in names:
+        writer.tell_result(name, Evaluated(f"/nix/store/{name}.drv"), cached=False)
+    for name in names:
+        reader = Journal(path, name)
+        reader.read_on()
+        assert reader.results == {name: Evaluated(f"/nix/store/{name}.drv")}
+        assert reader.snapshot == Snapshot(revision="one")
+
+
+def test_every_host_is_told_of_what_concerns_all(path: Path) -> None:
+    writer, reader = Journal(path), Journal(path, "a")
+    writer.tell_result("b", B, cached=False)
+    writer.tell_failure(Failed("no such flake"))
+    reader.read_on()
+    answer = reader.answer("a")
+    assert answer is not None
+    assert answer.result == Failed("no such flake")
