@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 from .measure import BenchError
-from .project import Project
+from .project import NONE, Load, Project
 from .record import Command
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,10 +104,10 @@ class Ground:
         self.lab("down", *self.names(hosts))
         self.up(hosts)
 
-    def project(self, name: str, nodes: int, *, heavy: bool = False) -> Project:
+    def project(self, name: str, nodes: int, load: Load = NONE) -> Project:
         """Return the project of that name, made when it is first asked for."""
         if name not in self._projects:
-            self._projects[name] = Project.made_in(self.work / name, self, nodes, heavy=heavy)
+            self._projects[name] = Project.made_in(self.work / name, self, nodes, load)
         return self._projects[name]
 
     def change(self, project: Project) -> None:

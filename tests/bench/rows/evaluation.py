@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..project import HEAVY
 from ..record import Bar, Command, Row, Way
 
 if t.TYPE_CHECKING:
@@ -23,7 +24,7 @@ PLAY: dict[str, t.Any] = {
             "nix.fleet.nix_eval": {
                 "flake": "{{ nix_flake }}",
                 "attr": "{{ nix_attr }}",
-                "hosts": "{{ ansible_play_hosts_all }}",
+                "whole_play": True,
             },
             "delegate_to": "localhost",
         }
@@ -33,7 +34,7 @@ PLAY: dict[str, t.Any] = {
 
 def project(ground: Ground, nodes: int) -> Project:
     """Return the project of so many nodes, none of which has to be there."""
-    made = ground.project(f"evaluation-{nodes}", nodes, heavy=True)
+    made = ground.project(f"evaluation-{nodes}", nodes, HEAVY)
     made.write_playbook("evaluate", [PLAY])
     return made
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..project import AS_NIXOS
 from ..record import Bar, Command, Measured, Row, Way
 from .evaluation import PLAY
 
@@ -19,8 +20,8 @@ BARRIER: list[dict[str, t.Any]] = [{**PLAY, "strategy": "linear"}, {"import_play
 
 
 def project(ground: Ground, hosts: int) -> Project:
-    """Return the project of so many hosts with heavy configurations."""
-    made = ground.project(f"activated-{hosts}", hosts, heavy=True)
+    """Return the project of so many hosts whose configurations take as long as those of NixOS."""
+    made = ground.project(f"activated-{hosts}", hosts, AS_NIXOS)
     made.write_playbook("barrier", BARRIER)
     return made
 
