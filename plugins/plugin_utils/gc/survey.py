@@ -101,4 +101,5 @@ def _signed(text: str | None) -> int | None:
     found = number((text or "").removeprefix("-"))
     if found is None:
         return None
-    return -found if (text or "").startswith("-") else found
+    # ansible-core 2.16's pylint does not see that there is a number here.
+    return (-1 if (text or "").startswith("-") else 1) * found

@@ -263,7 +263,7 @@ def test_of_two_runs_that_find_a_dead_lock_one_goes_on(machine: Machine) -> None
     rm = f'rm() {{ case $* in *-lock) ! mkdir {inside}-first 2>/dev/null || {{ {slow}; }} ;; esac; command rm "$@"; }}'
     request = machine.request(machine.file(), health=f"mkdir {inside} && sleep 2 && rmdir {inside}")
     texts = [f"{rm}\n{machine.text(request, content)}" for content in (b"first", b"second")]
-    runs = [subprocess.Popen([*machine.shell, "-s"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in texts]
+    runs = [subprocess.Popen([*machine.shell, "-s"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _text in texts]
     with futures.ThreadPoolExecutor() as pool:
         said = pool.map(
             lambda pair: pair[0].communicate(pair[1].encode(), timeout=60)[0], zip(runs, texts, strict=True)
