@@ -174,14 +174,17 @@ def connection_to(action: NixAction, host: str) -> ConnectionBase:
     return connection
 
 
-@contextlib.contextmanager
-def link_to(connection: ConnectionBase, host: str) -> Iterator[Link]:
-    """Yield the link that ``connection`` makes to ``host``, another one than the task's."""
+def link_to(connection: ConnectionBase, host: str) -> contextlib.AbstractContextManager[Link]:
+    """Return the link that ``connection`` makes to ``host``, another one than the task's."""
     if connection.transport == "ssh":
         shared = SshLink(host, *ssh_command(connection))
         if shared.is_open:
-            yield shared
-            return
+            return contextlib.nullcontext(shared)
+    return _link_after_login(connection, host)
+
+
+@contextlib.contextmanager
+def _link_after_login(connection: ConnectionBase, host: str) -> Iterator[Link]:
     # Ansible itself logs in, in all the ways it can, and says why if it cannot.
     shell_of(connection, host).run("true\n")
     with temporary_directory() as directory, link(connection, host, directory) as way:
