@@ -46,12 +46,13 @@ def bootstrap(project: Project, host: str, *arguments: str, **variables: t.Any) 
 
 
 def test_a_server_is_installed_with_what_the_inventory_says_and_deployed(project: Project) -> None:
-    refused = bootstrap(project, "vps-sg-1")
+    # Names that have its own in them, as -e bootstrap_erase=... gives them.
+    refused = bootstrap(project, "vps-sg-1", bootstrap_erase="vps-sg-10,not-vps-sg-1")
     assert refused.hosts(failed=1) == {"vps-sg-1"}
     assert "its disks would be erased" in refused.output
 
     consent = {"bootstrap_erase": ["vps-sg-1"], "bootstrap_host_keys": HOST_KEY}
-    checked = bootstrap(project, "vps-sg-1", "--check", "-vv", **consent)
+    checked = bootstrap(project, "vps-sg-1", "--check", "-vv", **{**consent, "bootstrap_erase": "other, vps-sg-1"})
     assert checked.rc == 0, checked.output
     assert f"{project.root}#vps-sg-1" in checked.output
     assert on("vps-sg-1", "ls -d /nix/var/nix/profiles/system 2>/dev/null || echo none") == "none"
