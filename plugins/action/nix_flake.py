@@ -39,6 +39,7 @@ class ActionModule(NixAction):
         "update": {"type": "bool", "default": False},
         "inputs": {"type": "list", "elements": "str", "default": []},
         "lock": {"type": "str"},
+        "lock_of": {"type": "str"},
         "check": {"type": "bool", "default": False},
         "archive": {"type": "bool", "default": False},
         "commit": {"type": "bool", "default": False},
@@ -87,7 +88,12 @@ class ActionModule(NixAction):
             refuse_dirty(place, allow=options["allow_dirty"])
         self.doing("updating the flake's inputs")
         with drafted(
-            place, options["inputs"], options["lock"], since_commit=commits, timeout=options["timeout"]
+            place,
+            options["inputs"],
+            options["lock"],
+            options["lock_of"],
+            since_commit=commits,
+            timeout=options["timeout"],
         ) as draft:
             looked = self._looked_at(machine, flake, draft.new, options)
             return {**looked, **self._done(draft, options, looked)}
@@ -96,12 +102,14 @@ class ActionModule(NixAction):
         """Put the lock file in place or on a branch, and return what became of it."""
         text = message(draft.moved, options["message"], host_changes(options["host_changes"]))
         urls = addresses(draft.place, draft.moved)
+        beginning = draft.beginning
         committed = self._kept(draft, options, text)
         moved = [move_result(move, urls) for move in draft.moved]
         return {
             "moved": moved,
             "override_inputs": {move["name"]: move["after"]["url"] for move in moved if move["after"]},
             "lock": draft.text_new,
+            "lock_of": beginning,
             "message": text if draft.moved else "",
             "commit": committed.revision,
             "branch": committed.branch,
@@ -147,7 +155,7 @@ class ActionModule(NixAction):
 
 def refuse_pointless(options: dict[str, t.Any]) -> None:
     """Refuse options that mean something of an update alone, where there is none."""
-    for name in ("inputs", "lock", "commit", "branch", "host_changes", "message"):
+    for name in ("inputs", "lock", "lock_of", "commit", "branch", "host_changes", "message"):
         if options[name] and not options["update"]:
             raise UpdateError(f"{name} is of an update, and there is none", advice="set update: true")
 

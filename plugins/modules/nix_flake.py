@@ -40,6 +40,11 @@ options:
       - The text of the lock file to have, as RV(lock) of an earlier task said it, so that just that comes into being which was
         looked at meanwhile. Nothing is fetched anew to find what is newest.
     type: str
+  lock_of:
+    description:
+      - RV(lock_of) of the same task. When the lock file or the commit that is checked out is another by now, the task fails and
+        nothing is changed.
+    type: str
   check:
     description:
       - Whether C(nix flake check) must hold, with the updated inputs where there are any. Otherwise the task fails and nothing is
@@ -239,6 +244,10 @@ override_inputs:
   returned: when O(update) is set
 lock:
   description: The text of the updated lock file.
+  type: str
+  returned: when O(update) is set
+lock_of:
+  description: What the lock file from before and the commit that was checked out are known again by, for O(lock_of).
   type: str
   returned: when O(update) is set
 message:

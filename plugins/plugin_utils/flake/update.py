@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import typing as t
 
-from ..errors import UpdateError
+from ..errors import NixError, UpdateError
 from . import command
 from .lock import Move, moves, parse_lock
 from .metadata import answer
@@ -50,6 +51,11 @@ class Draft:
         """Whether the lock file itself is to change."""
         return self.text_new != self.text_found
 
+    @property
+    def beginning(self) -> str:
+        """What the lock file found and the commit checked out are known again by."""
+        return _beginning(self.place, self.text_found)
+
     def put_in_place(self) -> None:
         """Replace the flake's own; raises ``UpdateError`` when somebody else has changed it meanwhile."""
         if not self.differs:
@@ -67,10 +73,25 @@ class Draft:
 
 @contextlib.contextmanager
 def drafted(
-    place: Place, inputs: Sequence[str], given: str | None, *, since_commit: bool, timeout: float | None
+    place: Place,
+    inputs: Sequence[str],
+    given: str | None,
+    beginning: str | None,
+    *,
+    since_commit: bool,
+    timeout: float | None,
 ) -> Iterator[Draft]:
-    """Yield the updated lock file, made from ``given`` or by Nix; its files are gone after the block."""
+    """Yield the updated lock file, made from ``given`` or by Nix; its files are gone after the block.
+
+    Raises ``UpdateError`` when ``beginning`` is given and the flake does not stand there any more.
+    """
     found = place.read()
+    if beginning is not None and beginning != _beginning(place, found):
+        raise UpdateError(
+            f"{place.lock} or the commit that is checked out was changed by somebody else since this update was made, "
+            "and both were left as they are now",
+            advice="run again, which begins with what is there now",
+        )
     locked = parse_lock(found, place.lock)
     directory = place.temporary()
     try:
@@ -83,6 +104,15 @@ def drafted(
         yield Draft(place, directory, found, new, moved)
     finally:
         place.remove(directory)
+
+
+def _beginning(place: Place, text: str) -> str:
+    try:
+        commit = place.repository.commit_named("HEAD")
+    except NixError:
+        # Without Git, the lock file alone tells.
+        commit = None
+    return hashlib.sha256(f"{commit or ''}\n{text}".encode()).hexdigest()
 
 
 def addresses(place: Place, moved: Sequence[Move]) -> dict[str, str]:

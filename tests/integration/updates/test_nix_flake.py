@@ -192,6 +192,27 @@ def test_what_was_looked_at_is_what_is_kept_though_something_newer_came_meanwhil
 
 
 @pytest.mark.thorough
+def test_what_was_looked_at_is_not_kept_over_what_somebody_else_has_made_of_the_flake_meanwhile(flake: Flake) -> None:
+    for repository in (flake.one, flake.two):
+        repository.commit("two", flake=input_flake("2"))
+    plan = flake.result("--check", update=True, inputs=["one"])
+    given = {"update": True, "lock": plan["lock"], "lock_of": plan["lock_of"]}
+
+    flake.result(update=True, inputs=["two"])
+    theirs = flake.lock
+    late = flake.result(**given)
+    assert late["failed"]
+    assert "was changed by somebody else since this update was made" in late["cause"]
+    assert flake.lock == theirs
+
+    flake.repository.git("checkout", "--quiet", "--", "flake.lock")
+    flake.repository.commit("theirs", more="1")
+    assert flake.result(**given)["failed"]
+    flake.repository.git("reset", "--quiet", "--hard", "HEAD^")
+    assert [move["name"] for move in flake.result(**given)["moved"]] == ["one"]
+
+
+@pytest.mark.thorough
 def test_the_updated_inputs_are_evaluated_without_the_lock_file_in_place(flake: Flake) -> None:
     flake.one.commit("two", flake=input_flake("2"))
     plan = flake.result("--check", update=True)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import re
 import typing as t
@@ -104,6 +105,19 @@ def test_an_update_is_shown_for_each_host_committed_with_that_and_deployed(fleet
     deployed = fleet.update("-e", "update_deploy=true")
     assert deployed.rc == 0, deployed.output
     assert running("vps-sg-1").system != before.system
+
+
+def test_a_lock_file_that_somebody_changes_while_hosts_are_built_stays(fleet: Fleet) -> None:
+    fleet.site.commit("late", flake=site("late"))
+    lock = fleet.repository.path / "flake.lock"
+    theirs = f"{fleet.locked}\n"
+    # The message is not looked at before the hosts are built: just then, somebody writes.
+    writing = json.dumps({"update_message": f"{{{{ lookup('ansible.builtin.pipe', 'echo >>{lock}; echo late') }}}}"})
+    run = fleet.update("-e", "update_check=false", "-e", writing)
+    assert run.rc == 2, run.output
+    assert "was changed by somebody else since this update was made" in run.output
+    assert fleet.locked == theirs
+    fleet.repository.git("checkout", "--quiet", "--", "flake.lock")
 
 
 def test_an_update_that_a_host_cannot_be_built_with_is_not_kept(fleet: Fleet) -> None:
