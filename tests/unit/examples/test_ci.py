@@ -175,6 +175,34 @@ def test_without_a_key_ssh_is_left_as_it_is(job: Job) -> None:
     assert "ANSIBLE_SSH_EXTRA_ARGS" not in job.run("build").stdout
 
 
+@pytest.mark.parametrize("variable", [True, False], ids=["variable", "file"])
+def test_no_other_host_keys_are_believed_where_the_key_is_the_runners_own(job: Job, *, variable: bool) -> None:
+    if not variable:
+        (job.root / "ci/known_hosts").write_text("web ssh-ed25519 AAAA\n")
+    done = job.run("deploy", **({"SSH_KNOWN_HOSTS": "web ssh-ed25519 AAAA"} if variable else {}))
+    assert "StrictHostKeyChecking=yes" in done.stdout
+    assert "GlobalKnownHostsFile=/dev/null" in done.stdout
+    assert "IdentityFile" not in done.stdout
+
+
+def test_a_secret_that_is_not_there_is_told_from_a_job_that_needs_none(job: Job) -> None:
+    done = job.run("deploy", SSH_PRIVATE_KEY="", SSH_KNOWN_HOSTS="web ssh-ed25519 AAAA")
+    assert done.returncode == 78
+    assert "SSH_PRIVATE_KEY is empty" in done.stderr
+    assert done.stdout == ""
+
+
+@every_workflow
+def test_a_job_that_reaches_hosts_has_a_key_or_fails(path: Path) -> None:
+    for job in (jobs(path).get(name) for name in ("compare", "deploy")):
+        if job is None:
+            continue
+        if path.parent.name == "gitlab":
+            assert 'SSH_PRIVATE_KEY="${SSH_PRIVATE_KEY:-}" ci/fleet' in str(job["script"])
+        else:
+            assert any("SSH_PRIVATE_KEY" in step.get("env", {}) for step in job["steps"])
+
+
 def test_a_key_without_host_keys_reaches_no_host(job: Job) -> None:
     job.program("ssh-keygen", "exit 255")
     done = job.run("diff", SSH_PRIVATE_KEY="key")
