@@ -66,6 +66,24 @@ def test_what_was_copied_survives_a_garbage_collection_until_the_next_copy(fleet
     assert not fleet.has("vps-de-1", first)
 
 
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("host", "questions"),
+    [
+        pytest.param("homelab", ["what is missing", "the door", "has all arrived"], id="root"),
+        pytest.param("vps-de-1", ["what is missing", "who logs in", "the door", "has all arrived"], id="sudo"),
+    ],
+)
+def test_a_copy_takes_few_questions_and_one_of_what_is_there_a_single_one(
+    fleet: Fleet, host: str, questions: list[str]
+) -> None:
+    path = fleet.closure(30)
+    for expected in (len(questions), 1):
+        copying = fleet.start(host, path, "-vvv")
+        copying.result()
+        assert copying.output.count("SSH: EXEC ") == expected
+
+
 def test_without_a_session_to_share_one_is_opened(fleet: Fleet) -> None:
     path = fleet.closure(1)
     environment = {"ANSIBLE_SSH_ARGS": "-o ControlMaster=no"}
