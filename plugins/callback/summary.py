@@ -95,6 +95,7 @@ options:
 """
 
 import datetime
+import functools
 import json
 import time
 import typing as t
@@ -120,13 +121,11 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.trace.rows import rows
 from ansible_collections.nix.fleet.plugins.plugin_utils.trace.timeline import timeline
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
     from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord
-
-# What a name's ending asks for.
-FORMS = {".md": "markdown", ".html": "html"}
+    from ansible_collections.nix.fleet.plugins.plugin_utils.trace.rows import Row
 
 
 class CallbackModule(CallbackBase):
@@ -151,10 +150,11 @@ class CallbackModule(CallbackBase):
         if not self._playbooks:
             self._began = time.monotonic()
             self._started = datetime.datetime.now(datetime.timezone.utc)
-            for path in (*self._reports(), *self._traces()):
-                self._attempt(remove_earlier, path)
+            self._tell_what_is_lost()
+            for path, _form in (*self._reports(), *self._traces()):
+                self._attempt(path, functools.partial(remove_earlier, path))
             if self._traces():
-                self._attempt(spool.begin, trace_spool())
+                self._attempt(trace_spool(), functools.partial(spool.begin, trace_spool()))
         self._playbooks.append(Path(str(playbook._file_name)).name)
 
     def v2_playbook_on_play_start(self, play: t.Any) -> None:
@@ -181,11 +181,11 @@ class CallbackModule(CallbackBase):
         """Print the report, and write it where it was asked for."""
         run = self._run(stats)
         hosts = records(self._events, failed=run.failed)
-        self._write(run, hosts)
         lines = summary(hosts, int(self.get_option("width")) or screen_width(), run.seconds)
         if lines:
             self._display.banner("FLEET")
             print_lines(self._display, lines)
+        self._write(run, hosts)
 
     def _run(self, stats: t.Any) -> Run:
         return Run(
@@ -200,45 +200,68 @@ class CallbackModule(CallbackBase):
         )
 
     def _write(self, run: Run, hosts: Sequence[HostRecord]) -> None:
-        for path, form in self._reports().items():
-            if form == "markdown":
-                text = markdown(run, hosts)
-            elif form == "html":
-                text = page(run, hosts)
-            else:
-                text = json.dumps(document(run, hosts, stages(self._events)), indent=2, default=str) + "\n"
-            self._attempt(write, path, text)
-        for path, is_page in self._traces().items():
-            events = sorted((*self._events, *self._ignored), key=lambda event: event.at)
-            traced = rows(trace_stages.stages(events), spool.read(trace_spool()))
-            if is_page:
-                text = timeline(run, self._began, traced)
-            else:
-                text = json.dumps(chrome_trace(run, self._began, traced), default=str) + "\n"
-            self._attempt(write, path, text)
-
-    def _reports(self) -> dict[Path, str]:
-        """Return each file to write, and the form of it."""
-        named = str(self.get_option("report") or "")
-        by_ending = next((form for ending, form in FORMS.items() if named.endswith(ending)), "json")
-        asked = {
-            self.get_option("report"): by_ending,
-            self.get_option("report_markdown"): "markdown",
-            self.get_option("report_html"): "html",
+        forms: dict[str, t.Callable[[], str]] = {
+            "json": lambda: _json(document(run, hosts, stages(self._events)), indent=2),
+            "markdown": lambda: markdown(run, hosts),
+            "html": lambda: page(run, hosts),
+            "trace": lambda: _json(chrome_trace(run, self._began, self._traced())),
+            "timeline": lambda: timeline(run, self._began, self._traced()),
         }
-        return {Path(path): form for path, form in asked.items() if path}
+        for path, form in (*self._reports(), *self._traces()):
+            self._attempt(path, functools.partial(_write, path, forms[form]))
 
-    def _traces(self) -> dict[Path, bool]:
-        """Return each file to write a trace to, and whether it is to be a page."""
-        asked = {self.get_option("trace"): False, self.get_option("trace_html"): True}
-        return {Path(path): is_page or path.endswith(".html") for path, is_page in asked.items() if path}
+    def _traced(self) -> Sequence[Row]:
+        events = sorted((*self._events, *self._ignored), key=lambda event: event.at)
+        return rows(trace_stages.stages(events), spool.read(trace_spool()))
 
-    def _attempt(self, do: t.Callable[..., None], path: Path, *arguments: str) -> None:
-        # What was deployed is deployed, whether or not it can be told here.
+    def _reports(self) -> list[tuple[Path, str]]:
+        """Return each file to write a report to, and the form of it."""
+        return [
+            *self._asked("report", "json", {".md": "markdown", ".html": "html"}),
+            *self._asked("report_markdown", "markdown"),
+            *self._asked("report_html", "html"),
+        ]
+
+    def _traces(self) -> list[tuple[Path, str]]:
+        """Return each file to write a trace to, and the form of it."""
+        return [*self._asked("trace", "trace", {".html": "timeline"}), *self._asked("trace_html", "timeline")]
+
+    def _tell_what_is_lost(self) -> None:
+        forms: dict[Path, str] = {}
+        for path, form in (*self._reports(), *self._traces()):
+            if forms.setdefault(path, form) != form and not _is_stream(path):
+                self._display.warning(
+                    f"{path} is named for two reports, and gets the {form} alone: give each its own file"
+                )
+                forms[path] = form
+
+    def _asked(self, option: str, form: str, by_ending: Mapping[str, str] | None = None) -> list[tuple[Path, str]]:
+        named = self.get_option(option)
+        if not named:
+            return []
+        path = Path(named)
+        return [(path, (by_ending or {}).get(path.suffix, form))]
+
+    def _attempt(self, path: Path, do: t.Callable[[], None]) -> None:
+        # What was deployed is deployed, whether or not it can be told here, and one form that fails leaves the others.
         try:
-            do(path, *arguments)
+            do()
         except OSError as error:
             self._display.warning(f"the report cannot be written to {path}: {error.strerror or error}")
+        except Exception as error:  # noqa: BLE001  # the same, where the fault is in what makes the form
+            self._display.warning(f"the report cannot be written to {path}: {type(error).__name__}: {error}")
+
+
+def _is_stream(path: Path) -> bool:
+    return path.exists() and not path.is_file()
+
+
+def _write(path: Path, form: t.Callable[[], str]) -> None:
+    write(path, form())
+
+
+def _json(value: t.Any, indent: int | None = None) -> str:
+    return json.dumps(value, indent=indent, default=str) + "\n"
 
 
 def _counted(hosts: t.Mapping[t.Any, int]) -> frozenset[str]:

@@ -19,13 +19,13 @@ def write(path: Path, text: str) -> None:
     """Make ``text`` the content of ``path``, so that nobody ever reads half of it.
 
     A report may hold what programs have printed: the file is for its owner alone. What is no file, such as
-    /dev/stdout, is written to as it is.
+    /dev/stdout, is written to as it is. What is no character, as a program may have printed it, is a question mark.
     """
     if path.exists() and not path.is_file():
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", errors="replace")
         return
     with _draft_beside(path) as draft:
-        draft.write_text(text, encoding="utf-8")
+        draft.write_text(text, encoding="utf-8", errors="replace")
         draft.replace(path)
 
 

@@ -31,6 +31,11 @@ def test_a_new_report_takes_the_place_of_the_old_one_and_not_of_what_that_led_to
     assert (tmp_path / "report.json").read_text() == "{}\n"
 
 
+def test_what_is_no_character_keeps_no_report_from_being_written(tmp_path: Path) -> None:
+    write(tmp_path / "report.json", "caf\udce9 é\n")
+    assert (tmp_path / "report.json").read_text(encoding="utf-8") == "caf? é\n"
+
+
 def test_an_earlier_report_is_gone_when_a_run_begins(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text("old")
     remove_earlier(tmp_path / "report.json")

@@ -155,6 +155,49 @@ def test_a_report_that_cannot_be_written_is_told_before_anything_is_done(
     ]
 
 
+@pytest.mark.parametrize(
+    "error", [ValueError("no"), OSError(5, "no"), KeyError("no")], ids=lambda error: type(error).__name__
+)
+def test_a_form_that_cannot_be_made_costs_neither_the_table_nor_the_other_forms(
+    plugin: CallbackModule, wanted: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def broken(*_arguments: t.Any) -> t.NoReturn:
+        raise error
+
+    monkeypatch.setattr(summary, "document", broken)
+    begin(plugin)
+    plugin.v2_runner_on_ok(result("web", task("nix.fleet.nix_info"), generation=3))
+    plugin.v2_playbook_on_stats(stats())
+    lines = printed(plugin)
+    assert lines[0] == "FLEET"
+    assert lines[-1].startswith(f"warning: the report cannot be written to {wanted}/report.json: ")
+    assert "no" in lines[-1]
+    assert "<code>web</code>" in (wanted / "summary.md").read_text()
+
+
+def test_a_file_that_is_named_for_two_forms_is_told_of(
+    plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tmp_path / "report")
+    monkeypatch.setattr(plugin, "get_option", {"report": path, "report_html": path, "width": 80}.get)
+    begin(plugin)
+    plugin.v2_playbook_on_stats(stats())
+    (line,) = printed(plugin)
+    assert line.startswith(f"warning: {path} is named for two reports, and gets the html alone")
+    assert (tmp_path / "report").read_text().startswith("<!DOCTYPE html>")
+
+
+def test_a_file_that_is_named_twice_for_the_same_form_is_written_as_such(
+    plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tmp_path / "x.md")
+    monkeypatch.setattr(plugin, "get_option", {"report": path, "report_markdown": path, "width": 80}.get)
+    begin(plugin)
+    plugin.v2_playbook_on_stats(stats())
+    assert printed(plugin) == []
+    assert (tmp_path / "x.md").read_text().startswith("<!-- nix.fleet -->")
+
+
 @pytest.fixture
 def traced(plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory that a trace and its page are asked for in."""
