@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import time
 import typing as t
 
 from ..errors import GitError
@@ -16,7 +18,7 @@ if t.TYPE_CHECKING:
     from ..process import Completed
     from .repository import Repository
 
-# What a server says when another writer was there first: with a lease, with a reference's lock, with its transaction.
+# What a server says, among others, when another writer was there first: with a lease, with a reference's lock, with its transaction.
 OVERTAKEN = (
     "stale info",
     "cannot lock ref",
@@ -25,6 +27,8 @@ OVERTAKEN = (
     "failed to update ref",
     "reference already exists",
 )
+# For longer than a server holds the lock of a branch that it moves.
+LOCK_SECONDS = 0.5
 
 
 class OvertakenError(GitError):
@@ -43,7 +47,7 @@ class Remote:
     def head(self, branch: str) -> str | None:
         """Return the commit that a branch is at, or None where there is no such branch."""
         reference = f"refs/heads/{branch}"
-        done = self._run("ls-remote", "--", self.name, reference)
+        done = self._run("ls-remote", "--", self._address, reference)
         if not done.ok:
             raise self._error(f"the remote {self.shown} cannot be read", done)
         # Git looks for the end of the name.
@@ -52,7 +56,7 @@ class Remote:
 
     def fetch(self, *what: str) -> bool:
         """Have the objects of commits or branches here, and say whether that could be; no branch here changes."""
-        return self._run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", self.name, *what).ok
+        return self._run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", self._address, *what).ok
 
     def move(self, branch: str, before: str | None, after: str) -> None:
         """Move a branch from ``before``, or from nowhere, to ``after``.
@@ -60,36 +64,69 @@ class Remote:
         Raises ``OvertakenError`` when it is not at ``before``, which the server itself looks at when it moves it, and
         ``GitError`` when it may not be moved.
         """
-        reference = f"refs/heads/{branch}"
-        lease = f"--force-with-lease={reference}:{before or ''}"
-        done = self._run("push", "--porcelain", "--no-verify", lease, "--", self.name, f"{after}:{reference}")
-        if done.ok:
-            return
-        text = f"{done.stdout}\n{done.stderr}"
-        if any(word in text for word in OVERTAKEN):
-            raise OvertakenError(f"somebody else has moved {branch} meanwhile", command=done.argv, log=text)
-        raise self._error(f"{branch} of {self.shown} cannot be moved: {_reason(text)}", done)
+        done = self._push(branch, before, after)
+        if not done.ok and _may_be_overtaken(done):
+            # The same is said where a lock was left behind, or another branch is in the way: only the branch itself tells.
+            self._refuse_overtaken(branch, before, done)
+            time.sleep(LOCK_SECONDS)
+            done = self._push(branch, before, after)
+            if not done.ok and _may_be_overtaken(done):
+                self._refuse_overtaken(branch, before, done)
+        if not done.ok:
+            raise self._error(f"{branch} of {self.shown} cannot be moved: {_reason(_said(done))}", done)
 
     @property
     def shown(self) -> str:
         """The remote's name, for a person."""
         return str(redacted(self.name))
 
+    @functools.cached_property
+    def _address(self) -> str:
+        """Where it is read and written alike: by its name, unless that has another address for pushes."""
+        refuse_password(self.name)
+        fetched = self.repository.run("remote", "get-url", "--all", "--", self.name)
+        if not fetched.ok:
+            return self.name
+        pushed = self.repository.output("remote", "get-url", "--push", "--all", "--", self.name)
+        for url in (*fetched.stdout.splitlines(), *pushed.splitlines()):
+            refuse_password(url)
+        return self.name if pushed == fetched.stdout else pushed.splitlines()[0]
+
+    def _push(self, branch: str, before: str | None, after: str) -> Completed:
+        reference = f"refs/heads/{branch}"
+        lease = f"--force-with-lease={reference}:{before or ''}"
+        return self._run("push", "--porcelain", "--no-verify", lease, "--", self._address, f"{after}:{reference}")
+
+    def _refuse_overtaken(self, branch: str, before: str | None, done: Completed) -> None:
+        if self.head(branch) != before:
+            raise OvertakenError(
+                f"somebody else has moved {branch} meanwhile",
+                command=redacted(list(done.argv)),
+                log=str(redacted(_said(done))),
+            )
+
     def _run(self, *arguments: str) -> Completed:
         signing_in = self._credential()
         return self.repository.run(*signing_in.options, *arguments, environment=signing_in.environment)
 
     def _credential(self) -> Credential:
-        refuse_password(self.name)
         if self.token is None:
             return Credential()
-        named = self.repository.run("remote", "get-url", "--push", "--", self.name)
-        url = named.stdout.strip() if named.ok else self.name
+        named = self.repository.run("remote", "get-url", "--", self._address)
+        url = named.stdout.strip() if named.ok else self._address
         return credential(url, self.user, self.token)
 
     def _error(self, cause: str, done: Completed) -> GitError:
-        said = f"{done.stdout}\n{done.stderr}".strip()
+        said = _said(done)
         return GitError(cause, command=redacted(list(done.argv)), log=str(redacted(said)), advice=_advice(said))
+
+
+def _said(done: Completed) -> str:
+    return f"{done.stdout}\n{done.stderr}".strip()
+
+
+def _may_be_overtaken(done: Completed) -> bool:
+    return any(word in _said(done) for word in OVERTAKEN)
 
 
 def _reason(text: str) -> str:
@@ -108,6 +145,8 @@ def _advice(said: str) -> str:
         return "let ssh sign in there without a question: a key that the remote knows, and its host key in known_hosts"
     if "hook declined" in said or "protected branch" in said:
         return "let whoever this signs in as write to this branch, in the settings of the remote"
+    if ".lock': File exists" in said:
+        return "another push is at work there, or one that was killed has left this lock behind: remove the file that is named"
     if "cannot lock ref" in said or "directory file conflict" in said:
         return "a branch of the remote has a name that leaves no room for this one: rename either"
     return "see what Git says; the same command can be repeated by hand"

@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.channel.advance import Advance, advance
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import ChannelError, GitError
 from ansible_collections.nix.fleet.plugins.plugin_utils.git.remote import OvertakenError, Remote
+from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
 
 from ..git.repositories import bare, clone, commit, git, remote_of
 
@@ -184,6 +185,55 @@ def test_a_remote_that_is_not_there_is_told(work: Path, tmp_path: Path) -> None:
 def test_names_that_leave_no_room_for_each_other_are_told(server: Path, work: Path) -> None:
     first = git(work, "rev-parse", "HEAD")
     advance(remote_of(work), "tested", first, check=False, pause=lambda _attempt: None)
-    with pytest.raises((GitError, ChannelError)):
-        advance(remote_of(work), "tested/web", first, check=False, pause=lambda _attempt: None)
+    for branch in ("tested/web", "tested/web/a"):
+        with pytest.raises(GitError, match=f"{branch} of origin cannot be moved") as refused:
+            advance(remote_of(work), branch, first, check=False, pause=lambda _attempt: None)
+        assert refused.value.advice
+        assert "leaves no room for this one" in refused.value.advice
     assert at(server, "tested") == first
+
+
+def test_a_lock_that_was_left_behind_at_the_server_is_no_race(server: Path, work: Path) -> None:
+    moved(work, git(work, "rev-parse", "HEAD"))
+    lock = server / f"refs/heads/{BRANCH}.lock"
+    lock.touch()
+    second = commit(work, "second")
+    with pytest.raises(GitError, match="cannot be moved") as refused:
+        moved(work, second)
+    assert not isinstance(refused.value, OvertakenError)
+    assert refused.value.advice
+    assert "has left this lock behind" in refused.value.advice
+    lock.unlink()
+    assert moved(work, second).after == second
+
+
+def test_a_lock_that_another_push_holds_just_now_is_waited_for(server: Path, work: Path) -> None:
+    moved(work, git(work, "rev-parse", "HEAD"))
+    lock = server / f"refs/heads/{BRANCH}.lock"
+    lock.touch()
+    really = Remote._push
+    pushes: list[Completed] = []
+
+    def push(remote: Remote, branch: str, before: str | None, after: str) -> Completed:
+        if pushes:
+            lock.unlink()
+        pushes.append(really(remote, branch, before, after))
+        return pushes[-1]
+
+    second = commit(work, "second")
+    with mock.patch.object(Remote, "_push", push):
+        assert moved(work, second).after == second
+    assert [done.ok for done in pushes] == [False, True]
+
+
+def test_a_remote_with_another_address_for_pushes_is_read_and_moved_there(
+    server: Path, work: Path, tmp_path: Path
+) -> None:
+    pushed_to = bare(tmp_path / "pushed-to.git")
+    git(work, "remote", "set-url", "--push", "origin", str(pushed_to))
+    first, second = git(work, "rev-parse", "HEAD"), commit(work, "second")
+    assert moved(work, first).changed
+    assert moved(work, second).before == first
+    assert (at(server), at(pushed_to)) == ("", second)
+    # What is there already is not seen at the other address.
+    assert remote_of(work).head(BRANCH) == second

@@ -217,3 +217,14 @@ def test_a_password_in_an_address_is_refused_without_being_repeated(url: str) ->
         refuse_password(url)
     assert "t0k" not in str(refused.value)
     refuse_password("ssh://git@git.example.org:22/fleet")
+
+
+@pytest.mark.parametrize("settings", [(), ("--push",)])
+def test_a_password_in_the_address_of_a_named_remote_is_refused_as_well(
+    settings: tuple[str, ...], repository: Path, tmp_path: Path
+) -> None:
+    work = clone(repository, tmp_path / "work")
+    git(work, "remote", "set-url", *settings, "origin", "https://git:t0k@git.example.org/fleet.git")
+    with pytest.raises(GitError, match="has a password in it") as refused:
+        remote_of(work).head("main")
+    assert "t0k" not in str(refused.value)
