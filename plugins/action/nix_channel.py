@@ -62,7 +62,8 @@ class ActionModule(NixAction):
         refuse_unusable(branch, self.play_host)
         proof = self._proof(options)
         machine = machine_of(self, options)
-        if options["hydra"] is None:
+        # In a check, nothing is built on the host itself; elsewhere it is.
+        if options["hydra"] is None and not (self.check_mode and self.host == self.play_host):
             refuse_unbuilt(machine, proof.closure)
         if options["cache"]:
             refuse_uncached(machine, proof.closure, options["cache"])

@@ -88,6 +88,18 @@ def test_a_deployment_pushes_what_it_copies(
 
 
 @pytest.mark.thorough
+def test_a_check_says_what_would_be_pushed_and_proves_nothing_of_it(
+    fleet: Fleet, cache: Cache, variables: dict[str, t.Any]
+) -> None:
+    change_everything(fleet.project)
+    before = cache.signatures()
+    run = fleet.project.run("nix.fleet.cache", "--check", "-l", HOST, "-e", json.dumps(variables))
+    assert run.rc == 0, run.output
+    assert "would push" in run.output
+    assert cache.signatures() == before
+
+
+@pytest.mark.thorough
 def test_a_phone_has_a_file_of_its_own_for_it(
     fleet: Fleet, cache: Cache, key: Key, closure: str, fetching: str
 ) -> None:

@@ -101,6 +101,19 @@ def test_each_host_has_its_branch_at_what_was_built_and_one_that_fails_keeps_it(
 
 
 @pytest.mark.thorough
+def test_a_check_foresees_the_move_though_the_host_that_builds_for_itself_builds_nothing_in_it(clone: Clone) -> None:
+    revision = clone.commit()
+    itself = {"deploy_build_on": "target", "ansible_connection": "local"}
+    foreseen = clone.channel("--check", "--diff", "-l", "web", **itself)
+    assert foreseen.rc == 0, foreseen.output
+    assert f"+nixos-tested-web: {revision[:12]}" in foreseen.output
+    assert clone.branches == {}
+    run = clone.channel("-l", "web", **itself)
+    assert run.rc == 0, run.output
+    assert clone.branches == {"nixos-tested-web": revision}
+
+
+@pytest.mark.thorough
 def test_what_is_not_committed_moves_no_branch(clone: Clone) -> None:
     (clone.work.path / "flake.nix").write_text(FLAKE.format(salt="dirty", mail="echo >$out"))
     run = clone.channel("-l", "web")
