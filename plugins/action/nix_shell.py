@@ -21,7 +21,7 @@ from ..plugin_utils.errors import CommandError
 from ..plugin_utils.nix.build import BuildSettings, build, failure, parse_outputs
 from ..plugin_utils.nix.log import NixLog
 from ..plugin_utils.nix.machine import Remote
-from ..plugin_utils.nix.roots import root_name
+from ..plugin_utils.nix.roots import package_root_name
 from ..plugin_utils.nix.store import is_store_path
 from ..plugin_utils.transport.copying import Copy, CopyLog, verify
 from ..plugin_utils.transport.presence import missing_paths
@@ -120,7 +120,7 @@ class ActionModule(NixAction):
 
     def _copy(self, source: Source, paths: list[str]) -> None:
         # Of what is deployed, another root is kept.
-        root = root_name(f"{self.play_host} nix_shell")
+        root = package_root_name(self.play_host)
         if not missing_paths(self.questions, paths, protect_as=root):
             return
         self.doing("copying")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ..nix.roots import root_name
+from ..nix.roots import root_names
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,5 +74,5 @@ def _age(generation: Generation, now: int | None) -> int:
 
 
 def _roots_of_others(roots: Sequence[str], known_hosts: Sequence[str]) -> tuple[str, ...]:
-    known = {root_name(host) for host in known_hosts}
+    known = {name for host in known_hosts for name in root_names(host)}
     return tuple(root for root in roots if root.partition("/")[2] not in known)
