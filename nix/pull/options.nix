@@ -46,8 +46,8 @@ in
 
   assertions = cfg: [
     {
-      assertion = harmless cfg.repository && harmless cfg.branch;
-      message = "nix-fleet.pull: repository and branch may have no other characters than letters, digits and @:/._~+-, and so repository no parameters";
+      assertion = harmless cfg.repository && harmless cfg.branch && harmless cfg.configuration;
+      message = "nix-fleet.pull: repository, branch and configuration may have no other characters than letters, digits and @:/._~+-, and so repository no parameters";
     }
   ];
 }

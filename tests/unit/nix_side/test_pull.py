@@ -66,7 +66,15 @@ def test_a_home_follows_by_the_systemd_of_its_user(nix: Nix) -> None:
 
 
 @pytest.mark.parametrize(
-    "setting", ['branch = "a b"', 'branch = "$(id)"', 'branch = "a;b"', 'repository = "x?dir=y&z"']
+    "setting",
+    [
+        'branch = "a b"',
+        'branch = "$(id)"',
+        'branch = "a;b"',
+        'repository = "x?dir=y&z"',
+        'configuration = "it\'s"',
+        r'configuration = "a\"b"',
+    ],
 )
 def test_what_a_shell_would_take_for_its_own_is_refused(nix: Nix, setting: str) -> None:
     holds = f"{{ enable = true; {setting}; }}"
