@@ -9,6 +9,7 @@ import time
 import typing as t
 
 from ..report.events import TaskEvent
+from ..report.items import of_all_items
 from ..report.redacted import redacted
 from .plain import plain
 
@@ -26,7 +27,7 @@ def began(host: t.Any, task: t.Any) -> TaskEvent:
 def ended(result: t.Any, status: Status) -> TaskEvent:
     """Return the event of a task that has ended so."""
     # `_host` and `_task` are what every supported ansible-core has; 2.19 added public names.
-    return _event(result._host, result._task, status, redacted(plain(dict(result._result))))
+    return _event(result._host, result._task, status, redacted(of_all_items(plain(dict(result._result)))))
 
 
 def our_module(task: t.Any) -> str | None:

@@ -53,7 +53,7 @@ class Failure:
         # Ansible keeps what a task with no_log says from those who report.
         unsaid = "it failed, and what it says is not to be logged" if result.get("censored") else "it gave no reason"
         return cls(
-            cause=_sentence(str(result.get("cause") or result.get("msg") or unsaid)),
+            cause=sentence(str(result.get("cause") or result.get("msg") or unsaid)),
             stage=_text(result.get("stage")),
             log=str(result.get("log") or _printed(result)),
             advice=_text(result.get("advice")),
@@ -304,8 +304,8 @@ def _activation_outcome(event: TaskEvent) -> str | None:
     return str(outcome).replace("_", " ") if outcome else None
 
 
-def _sentence(message: str) -> str:
-    # What ansible-core 2.19 and later put in front of every message.
+def sentence(message: str) -> str:
+    """Return ``message`` without what ansible-core 2.19 and later put in front of every one."""
     return message.strip().removeprefix("Task failed: ").removeprefix("Action failed: ")
 
 

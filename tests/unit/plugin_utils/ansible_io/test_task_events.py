@@ -32,3 +32,11 @@ def test_a_password_in_an_address_is_not_kept() -> None:
     event = ended(types.SimpleNamespace(_host=host, _task=task("nix.fleet.nix_build"), _result=said), "failed")
     assert (event.host, event.module, event.status, event.task) == ("web", "nix_build", "failed", "Build")
     assert "hunter2" not in str(event.result)
+
+
+def test_what_an_item_of_a_loop_says_is_said_of_the_task() -> None:
+    host = types.SimpleNamespace(get_name=lambda: "web")
+    item = {"ansible_loop_var": "item", "item": "page", "failed": True, "cause": "it is not valid", "stage": "data"}
+    said = {"msg": "One or more items failed", "failed": True, "results": [item]}
+    event = ended(types.SimpleNamespace(_host=host, _task=task("nix.fleet.nix_runtime_data"), _result=said), "failed")
+    assert (event.result["cause"], event.result["stage"]) == ("page: it is not valid", "data")
