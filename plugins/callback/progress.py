@@ -46,6 +46,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.progress.channel import 
 from ansible_collections.nix.fleet.plugins.plugin_utils.progress.drawing import CAN_DRAW, Drawing
 from ansible_collections.nix.fleet.plugins.plugin_utils.progress.scene import Scene
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.redacted import redacted
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.table import Line
 from ansible_collections.nix.fleet.plugins.plugin_utils.terminal import harmless
@@ -155,7 +156,8 @@ class CallbackModule(CallbackBase):
 
     def v2_on_file_diff(self, result: t.Any) -> None:
         """Show what changes, where that was asked for."""
-        for each in result._result.get("results") or [result._result]:
+        shown = redacted(result._result)
+        for each in shown.get("results") or [shown]:
             if isinstance(each, dict) and each.get("changed") and each.get("diff"):
                 self._display.display(f"{result._host.get_name()}:\n{self._get_diff(each['diff']).rstrip()}")
 
@@ -216,7 +218,7 @@ class CallbackModule(CallbackBase):
             self._say(result, str(line))
 
     def _say(self, result: t.Any, text: str, meaning: t.Any = "plain") -> None:
-        self._print([Line(f"{result._host.get_name()}: {harmless(text)}", meaning)])
+        self._print([Line(f"{result._host.get_name()}: {harmless(str(redacted(text)))}", meaning)])
 
     def _print(self, lines: Iterable[Line]) -> None:
         print_lines(self._display, lines)

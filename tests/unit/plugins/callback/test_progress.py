@@ -137,6 +137,19 @@ def test_what_changes_is_shown_where_it_was_asked_for(plugin: CallbackModule) ->
     assert printed(plugin) == ["web:\nlinux 6.1 → 6.2"]
 
 
+def test_passwords_in_addresses_are_shown_nowhere(plugin: CallbackModule) -> None:
+    address = "git+https://me:hunter2@forge.example/fleet"
+    loop = task("nix.fleet.nix_flake", "Update")
+    plugin.v2_runner_item_on_failed(result(loop, msg=f"cannot fetch {address}", item=address))
+    plugin.v2_runner_item_on_ok(result(task("ansible.builtin.debug"), _ansible_verbose_always=True, msg=address))
+    plugin.v2_on_file_diff(
+        result(loop, results=[{"changed": True, "diff": {"before": f"old {address}\n", "after": f"new {address}\n"}}])
+    )
+    plugin.v2_runner_on_failed(result(loop, msg=f"cannot fetch {address}"), ignore_errors=True)
+    assert "hunter2" not in "".join(printed(plugin))
+    assert sum(text.count("git+https://me:***@forge.example") for text in printed(plugin)) == 6
+
+
 def test_an_interrupted_run_says_how_far_each_host_was(
     plugin: CallbackModule, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
 ) -> None:
