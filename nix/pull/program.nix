@@ -10,6 +10,7 @@ let
   functions =
     map part [
       "target"
+      "process"
       "lock"
       "journal"
       "request"
