@@ -68,4 +68,6 @@ def advice(done: Configured, wanted: Substituters) -> str | None:
             f"the Nix daemon does not trust this user, and pays no heed to {done.file}: escalate (become), or have the owner of the"
             " machine add these settings, or the user to trusted-users"
         )
+    if done.to_be_restarted:
+        return f"a Nix daemon is there that neither systemd nor launchd has started, and that reads {done.file} when it starts: restart it"
     return None

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The key that signs what is pushed: a file on the machine that pushes, which nobody else may read."""
+"""The key that signs what is pushed: a file on the machine that pushes, which is refused when everyone there may read it."""
 
 from __future__ import annotations
 

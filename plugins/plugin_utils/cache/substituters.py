@@ -79,7 +79,8 @@ class Configured:
 
     ``managed`` is whose configuration it is part of, and then nothing was written; ``there`` says that Nix has all of it
     nevertheless. ``believed``: whether Nix acts on the file at all. ``interrupted``: the file was as it should be, but the run that
-    wrote it had ended before the daemon was restarted.
+    wrote it had ended before the daemon was restarted. ``to_be_restarted``: there is a daemon that nobody here can restart, and that
+    has read the file as it was.
     """
 
     file: str
@@ -89,6 +90,7 @@ class Configured:
     changed: bool
     interrupted: bool
     restarted: bool
+    to_be_restarted: bool
     before: str
 
 
@@ -112,5 +114,6 @@ def configure(shell: Shell, substituters: Substituters, *, file: str | None, che
         changed="changed" in fields,
         interrupted="interrupted" in fields,
         restarted="restarted" in fields,
+        to_be_restarted="to_be_restarted" in fields,
         before="".join(f"{line}\n" for line in fields.get("before", ())),
     )

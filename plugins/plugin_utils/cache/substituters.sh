@@ -109,6 +109,9 @@ restart() { # a daemon reads its settings when it starts
         for daemon in org.nixos.nix-daemon systems.determinate.nix-daemon; do
             ! launchctl kickstart -k "system/$daemon" 2>/dev/null || echo restarted=yes
         done
+    elif [ ! -d /run/systemd/system ] && [ -S "${NIX_DAEMON_SOCKET_PATH:-/nix/var/nix/daemon-socket/socket}" ]; then
+        # Of another supervisor, or somebody's shell.
+        echo to_be_restarted=yes
     fi
 }
 

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import socket
+from pathlib import Path
+
 import pytest
 
 from ansible_collections.nix.fleet.plugins.action.nix_substituters import advice, sentence
@@ -104,6 +107,21 @@ def test_a_restart_that_an_interrupted_run_did_not_come_to_is_made_up_for(machin
     assert [path.name for path in machine.home.iterdir()] == ["nix.conf"]
 
 
+@pytest.mark.skipif(Path("/run/systemd/system").exists(), reason="systemd restarts the daemon of this machine")
+def test_a_daemon_that_nobody_here_can_restart_is_told_of(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = machine.home / "nix.conf"
+    address = machine.home.parent / "socket"
+    monkeypatch.setenv("NIX_DAEMON_SOCKET_PATH", str(address))
+    machine.install({"id": "echo 0", "uname": "echo Linux"})
+    assert not configure(machine, WANTED, file=str(file), check=False).to_be_restarted
+    with socket.socket(socket.AF_UNIX) as daemon:
+        daemon.bind(str(address))
+    done = configure(machine, NOTHING, file=str(file), check=False)
+    assert (done.changed, done.restarted, done.to_be_restarted) == (True, False, True)
+    assert "restart it" in (advice(done, NOTHING) or "")
+    assert not configure(machine, NOTHING, file=str(file), check=False).to_be_restarted
+
+
 def configured(**fields: object) -> Configured:
     """Return what became of a file."""
     usual = {
@@ -113,6 +131,7 @@ def configured(**fields: object) -> Configured:
         "changed": False,
         "interrupted": False,
         "restarted": False,
+        "to_be_restarted": False,
         "before": "",
     }
     return Configured(file="/etc/nix/nix.conf", **{**usual, **fields})  # type: ignore[arg-type]
