@@ -81,11 +81,14 @@ def commit_here(draft: Draft, message: str) -> Committed:
     """Commit the lock file, and nothing else, on the branch that is checked out."""
     place = draft.place
     repository = place.repository
+    known = repository.run("ls-files", "--error-unmatch", "--", LOCK).ok
     try:
         # A file that Git does not know of yet cannot be named to a commit.
         repository.output("add", "--intent-to-add", "--", LOCK)
         repository.output("commit", "--quiet", "--only", "--message", message, "--", LOCK)
     except GitError:
+        if not known:
+            repository.run("reset", "--quiet", "--", LOCK)
         draft.take_back()
         raise
     branch = repository.run("symbolic-ref", "--quiet", "--short", "HEAD").stdout.strip()

@@ -79,6 +79,11 @@ class Place:
                 f"{self.lock} cannot be written", log=done.stderr, advice="see that the directory can be written to"
             )
 
+    def withdraw(self, ours: str) -> None:
+        """Remove the lock file from directory and index, if it is still what the file ``ours`` has."""
+        self.repository.run("reset", "--quiet", "--", LOCK)
+        self.machine.run(["sh", "-c", 'cmp -s -- "$1" "$2" && rm -f -- "$1"', "sh", self.lock, ours])
+
     def temporary(self) -> str:
         """Make a directory that only this user can read, and return its path."""
         return self.printed("mktemp", "-d").strip()

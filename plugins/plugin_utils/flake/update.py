@@ -66,9 +66,11 @@ class Draft:
             self.place.repository.run("add", "--intent-to-add", "--", LOCK)
 
     def take_back(self) -> None:
-        """Undo that, where there was a lock file before."""
+        """Undo that; a lock file that was none before goes again, and Git knows of it no more."""
         if self.differs and self.text_found:
             self.place.replace(self.new, self.found)
+        elif self.differs:
+            self.place.withdraw(self.new)
 
 
 @contextlib.contextmanager

@@ -150,6 +150,21 @@ def test_another_git_at_work_leaves_the_lock_file_as_it_was(flake: Flake) -> Non
 
 
 @pytest.mark.thorough
+def test_a_first_lock_file_that_cannot_be_committed_is_gone_again(flake: Flake) -> None:
+    flake.repository.git("rm", "--quiet", "flake.lock")
+    flake.repository.git("commit", "--quiet", "--message", "unlocked")
+    hook = flake.repository.path / ".git/hooks/pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho frozen >&2\nexit 1\n")
+    hook.chmod(0o755)
+    result = flake.result(update=True, commit=True)
+    assert result["failed"]
+    assert "frozen" in result["log"]
+    assert flake.repository.files == {}
+    assert not (flake.repository.path / "flake.lock").exists()
+
+
+@pytest.mark.thorough
 def test_an_update_is_proposed_on_a_branch_and_the_working_tree_is_left_alone(flake: Flake) -> None:
     bare = Repository(flake.repository.path.parent / "bare")
     bare.path.mkdir()
