@@ -85,12 +85,12 @@ options:
     type: str
   user:
     description:
-      - Who signs in at a remote of http or https, where O(token) is given. Most forges take any name.
+      - Who signs in at a remote of https, where O(token) is given. Most forges take any name.
     type: str
     default: git
   token:
     description:
-      - The token to sign in with at a remote of http or https. It reaches Git in its environment, and is on no command line, in no
+      - The token to sign in with at a remote of https. It reaches Git in its environment, and is on no command line, in no
         file and in no log. Git's own helpers for credentials are not asked, and not told.
     type: str
 extends_documentation_fragment:

@@ -20,6 +20,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
 WEB = re.compile(r"(?P<scheme>https?)://(?:[^/@]*@)?(?P<host>[^/@=]+)(?:/.*)?")
+# Where nothing travels: what is sent without encryption goes nowhere else.
+LOOPBACK = re.compile(r"(localhost|127(\.[0-9]+){3}|\[::1\])(:[0-9]+)?")
 # user:PASSWORD@host
 PASSWORD = re.compile(r"[a-z+]+://[^/@:]*:[^/@]+@.*")
 TOKEN, USER = "NIX_FLEET_GIT_TOKEN", "NIX_FLEET_GIT_USER"
@@ -51,8 +53,13 @@ def credential(url: str, user: str, token: str) -> Credential:
     web = WEB.fullmatch(url)
     if web is None:
         raise GitError(
-            "a token is of use for a remote of http or https alone",
+            "a token is of use for a remote of https alone",
             advice="leave token out; ssh signs in with its keys",
+        )
+    if web["scheme"] == "http" and not LOOPBACK.fullmatch(web["host"]):
+        raise GitError(
+            f"a token would travel to {web['host']} without encryption, for everyone on the way to read",
+            advice="give the remote an address of https",
         )
     if any(mark in token + user for mark in "\n\r\0"):
         raise GitError("the token has a line break", advice="give it as one line")

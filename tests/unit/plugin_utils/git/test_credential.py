@@ -207,8 +207,21 @@ def test_settings_that_are_in_the_environment_already_stay(repository: Path, tmp
 
 @pytest.mark.parametrize("url", ["ssh://git@git.example.org/fleet", "git@git.example.org:fleet", "/srv/fleet.git"])
 def test_a_token_is_refused_where_it_is_of_no_use(url: str) -> None:
-    with pytest.raises(GitError, match="of http or https alone"):
+    with pytest.raises(GitError, match="of https alone"):
         credential(url, "git", TOKEN)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://git.example.org/fleet", "http://127.0.0.1.example.org", "http://localhost@evil"]
+)
+def test_a_token_is_sent_to_no_other_machine_without_encryption(url: str) -> None:
+    with pytest.raises(GitError, match="without encryption"):
+        credential(url, "git", TOKEN)
+
+
+@pytest.mark.parametrize("url", ["http://localhost/fleet", "http://127.0.0.1:3000/fleet", "http://[::1]:3000"])
+def test_a_token_may_go_to_the_same_machine_without_encryption(url: str) -> None:
+    assert credential(url, "git", TOKEN).environment
 
 
 @pytest.mark.parametrize("url", ["https://git:t0k@git.example.org/x", "http://:t0k@git.example.org"])
