@@ -57,8 +57,10 @@ stage() { # a whole new file beside $2, which `place` puts in its place: $1 numb
     if [ -d "./$2" ] && [ ! -L "./$2" ]; then
         refuse "$directory/$2 is a directory" 'remove it, or give the file another name'
     fi
-    if ! (umask 077 && set -C && "content_$1" >"$temporary") || ! "content_$1" | cmp -s - "$temporary"; then
-        refuse "$directory/$2 could not be written" 'see whether the file system is full'
+    # By a program that says why it cannot, which not every printf does.
+    if ! why=$( (umask 077 && set -C && "content_$1" 2>/dev/null | cat >"$temporary") 2>&1) ||
+        ! "content_$1" | cmp -s - "$temporary"; then
+        refuse "$directory/$2 could not be written${why:+: $why}" 'see whether the file system is full'
     fi
     case $(standing "$temporary") in
         *" $uid $gid") ;;

@@ -63,7 +63,7 @@ class CommandNotRun:
 
 def _of(options: Mapping[str, t.Any], surroundings: Surroundings) -> CommandCheck | CommandNotRun:
     argv = words_of(options["command"])
-    name = options["name"] or f"command {shortened(_shown(options['command']))}"
+    name = options["name"] or f"command {shortened(shown(argv))}"
     if surroundings.check_mode:
         return CommandNotRun(name, options["timeout"])
     codes = (0,) if options["rc"] is None else tuple(options["rc"])
@@ -92,8 +92,9 @@ def words_of(command: t.Any) -> tuple[str, ...]:
     return words
 
 
-def _shown(command: str | list[t.Any]) -> str:
-    return command if isinstance(command, str) else shlex.join(str(word) for word in command)
+def shown(words: tuple[str, ...]) -> str:
+    """Return what ``words_of`` has made words of, for a person: a line for sh as it was said."""
+    return words[2] if words[:2] == ("sh", "-c") and len(words) == 3 else shlex.join(words)
 
 
 KIND = Kind(

@@ -9,6 +9,7 @@ import dataclasses
 import re
 import typing as t
 
+from ..health.command import shown
 from ..transport.fields import fields_and_log
 
 if t.TYPE_CHECKING:
@@ -16,6 +17,8 @@ if t.TYPE_CHECKING:
 
     from .request import Request, RuntimeFile
 
+# Of the last line of what a command printed, as much stands in a sentence; all of it is in the log.
+SAID_CHARACTERS = 200
 CHANGES = ("created", "content", "mode", "owner", "group", "removed")
 
 
@@ -87,13 +90,23 @@ def parse_answer(text: str, request: Request) -> Answer:
         changed=tuple(changed),
         recovered=tuple(paths),
         reloaded=fields.get("reloaded") == ["yes"],
-        cause=fields.get("cause", [""])[-1],
+        cause=_cause(fields.get("cause", [""])[-1], fields.get("tried", [""])[0], log, request),
         advice=fields.get("advice", [""])[-1] or None,
         log=log,
         restored=fields.get("restored") == ["yes"],
         well=well == "yes" if well else None,
         stuck=tuple(fields.get("stuck", ())),
     )
+
+
+def _cause(cause: str, tried: str, log: str, request: Request) -> str:
+    """Return ``cause`` with the command that it came to light by, its exit code, and the last line that it printed."""
+    function, _space, code = tried.partition(" ")
+    command = request.commands.get(function)
+    if not command:
+        return cause
+    said = log.strip().rpartition("\n")[2]
+    return f"{cause}: {shown(command)} ended with exit code {code}{said and f': {said[:SAID_CHARACTERS]}'}"
 
 
 def _is_one_of(number: str, request: Request) -> bool:

@@ -23,7 +23,7 @@ apply() { # the numbers of the files; see program.py for what else is defined
     [ -n "$changed" ] || [ "$recovered" = yes ] || return 0
     [ "$check" = 0 ] || return 0
     each prepare "$changed"
-    ended=''
+    tried='' output=''
     each swap "$changed"
     if ! attempt try_whole; then
         give_up 'the new files are not valid' no
@@ -102,7 +102,7 @@ prepare() { # write a new file beside the old one, and see that it is valid
     stage "$1" "$3" "$6"
     attempt "validate_$1" "$2/.$3.nix.fleet" && return
     log
-    refuse "$2/$3 is not valid: $ended" 'correct the data; the old files are where they were, and the service has seen nothing'
+    refuse "$2/$3 is not valid" 'correct the data; the old files are where they were, and the service has seen nothing'
 }
 
 unstage() {
@@ -111,18 +111,22 @@ unstage() {
 
 swap() { # keep the old file, and put the new one in its place
     stand_in "$2"
-    if [ -L "./$3" ]; then
-        mv -f "./$3" "./.$3.nix.fleet-old"
-    elif [ -e "./$3" ]; then
-        ln -f "./$3" "./.$3.nix.fleet-old" 2>/dev/null || cp -p "./$3" "./.$3.nix.fleet-old"
-    else
-        : >"./.$3.nix.fleet-none"
-    fi || give_up "$2/$3 could not be kept" no
+    output=$(keep "$3" 2>&1) || give_up "$2/$3 could not be kept${output:+: $output}" no
     if [ "$8" = yes ]; then
-        rm -f "./$3"
+        output=$(rm -f "./$3" 2>&1)
     else
-        place "$3"
-    fi || give_up "$2/$3 could not be replaced" no
+        output=$(place "$3" 2>&1)
+    fi || give_up "$2/$3 could not be replaced${output:+: $output}" no
+}
+
+keep() { # $1 beside itself, until nobody has to go back to it any more
+    if [ -L "./$1" ]; then
+        mv -f "./$1" "./.$1.nix.fleet-old"
+    elif [ -e "./$1" ]; then
+        ln -f "./$1" "./.$1.nix.fleet-old" 2>/dev/null || cp -p "./$1" "./.$1.nix.fleet-old"
+    else
+        : >"./.$1.nix.fleet-none"
+    fi
 }
 
 restore() { # put the old file back, if one was kept
@@ -143,6 +147,7 @@ forget() { # the old file is of no use any more
 }
 
 attempt() { # call a function and keep what it printed, and how it ended
+    tried=$1
     # In a subshell of its own: without it, bash 5.2 crashes where its program comes on standard input.
     output=$( (
         late=''
@@ -152,7 +157,6 @@ attempt() { # call a function and keep what it printed, and how it ended
         exit "$code"
     ))
     code=$?
-    ended="exit code $code"
     return "$code"
 }
 
@@ -164,12 +168,13 @@ well() { # whether the service is, within the time that it has
     done
 }
 
-log() { # the end of what the last attempt printed
+log() { # which command was tried last, its exit code, and the end of what it printed
+    [ -z "$tried" ] || say tried "$tried $code"
     printf '%s\n' "$output" | tail -n 40 | sed 's/^/log=/'
 }
 
 give_up() { # go back to the old files: $1 why, $2 whether the service is to take them, which has seen the new ones
-    say cause "$1${ended:+: $ended}"
+    say cause "$1"
     log
     each restore_or_say "$changed"
     say restored yes

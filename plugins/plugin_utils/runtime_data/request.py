@@ -64,6 +64,12 @@ class Request:
     within: int = 10
     timeout: int = 60
 
+    @property
+    def commands(self) -> dict[str, tuple[str, ...]]:
+        """Each command, by the name of the shell function that runs it."""
+        validations = {f"validate_{number}": file.validate for number, file in enumerate(self.files)}
+        return {**validations, "try_whole": self.test, "reload": self.reload, "health": self.health}
+
 
 def request_of(options: dict[str, t.Any]) -> Request:
     """Return the request that a task's options make; raises ``RuntimeDataError``."""

@@ -268,5 +268,5 @@ def test_a_shell_without_its_own_printf_is_refused_before_it_sees_a_secret(targe
 def test_a_full_file_system_leaves_the_old_key(target: Target) -> None:
     target.bring((target.key(), b"old"))
     answer = target.bring((target.key(), EVERY_BYTE), setup="ulimit -f 1; trap '' XFSZ")
-    assert "could not be written" in answer.cause
+    assert "could not be written: " in answer.cause
     assert target.files() == {"token": b"old"}

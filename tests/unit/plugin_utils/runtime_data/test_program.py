@@ -134,7 +134,10 @@ def test_a_new_file_that_is_not_valid_is_never_in_place(machine: Machine) -> Non
     machine.give(machine.request(machine.file()), b"old")
     strict = machine.file("a.json", validate=("sh", "-c", 'echo "looked at %s"; grep -q good %s'))
     answer = machine.give(machine.request(strict), b"bad")
-    assert "is not valid: exit code 1" in answer.cause
+    assert answer.cause == (
+        f'{machine.directory}/a.json is not valid: echo "looked at %s"; grep -q good %s ended with exit code 1: '
+        f"looked at {machine.directory}/.a.json.nix.fleet"
+    )
     assert f"looked at {machine.directory}/.a.json.nix.fleet" in answer.log
     assert machine.files() == {"a.json": b"old"}
     assert machine.loads() == 1
@@ -164,6 +167,7 @@ def test_when_the_service_does_not_do_with_them_all_old_files_are_back(
     )
     answer = machine.give(new, b"new a", b"new c")
     assert answer.restored
+    assert answer.cause.endswith(f": {line} ended with exit code 1: saw it")
     assert "saw it" in answer.log
     assert answer.well is (None if command == "test" else True)
     assert machine.files() == {"a.json": b"old a", "b.json": b"old b"}
@@ -176,15 +180,46 @@ def test_a_service_that_is_not_well_with_the_old_files_either_is_told(machine: M
     answer = machine.give(machine.request(machine.file(), health="exit 7"), b"x")
     assert answer.restored
     assert answer.well is False
-    assert "exit code 7" in answer.cause
+    assert answer.cause == "the service is not well with the new files: exit 7 ended with exit code 7"
     assert machine.files() == {}
 
 
 def test_a_command_that_does_not_end_is_ended(machine: Machine) -> None:
     request = machine.request(machine.file(), reload="sleep 60")
     answer = machine.give(Request(request.files, reload=request.reload, timeout=1, within=0), b"x")
+    assert "sleep 60 ended with exit code" in answer.cause
+    assert answer.cause.endswith("it was ended after 1 s")
     assert "it was ended after 1 s" in answer.log
     assert machine.files() == {}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root, to mount a file system")
+@pytest.mark.parametrize("room", ["none", "for the data"])
+def test_a_full_file_system_is_named_as_the_reason(machine: Machine, room: str) -> None:
+    files = machine.file("a.json"), machine.file("b.json")
+    mounted = subprocess.run(
+        [
+            "mount",
+            "-t",
+            "tmpfs",
+            "-o",
+            f"size=1m,mode=755{',nr_inodes=4' if room != 'none' else ''}",
+            "none",
+            machine.directory,
+        ],
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        machine.give(machine.request(files[0]), b"old")
+        answer = machine.give(machine.request(*files), b"new", EVERY_BYTE * 1024 if room == "none" else b"b")
+        assert answer.cause.startswith(f"{machine.directory}/")
+        assert "could not be " in answer.cause
+        assert "No space left on device" in answer.cause
+        assert machine.files() == {"a.json": b"old"}
+    finally:
+        subprocess.run(["umount", machine.directory], check=True)
 
 
 def test_a_run_that_was_killed_is_undone_by_the_next_one(machine: Machine) -> None:
