@@ -8,14 +8,14 @@ from __future__ import annotations
 import typing as t
 
 from .quantities import duration, size
-from .records import COLLECTED, MOVED, PUSHED, WOULD_COLLECT, WOULD_MOVE, WOULD_PUSH
+from .records import COLLECTED, MOVED, PUSHED, WOULD_CHANGE, WOULD_COLLECT, WOULD_MOVE, WOULD_PUSH, WRITTEN
 from .view import NOTHING, View, Word
 
 if t.TYPE_CHECKING:
     from .records import HostRecord
     from .table import Meaning
 
-_NOTED = ("unchanged", COLLECTED, WOULD_COLLECT, PUSHED, WOULD_PUSH, MOVED, WOULD_MOVE)
+_NOTED = ("unchanged", COLLECTED, WOULD_COLLECT, PUSHED, WOULD_PUSH, MOVED, WOULD_MOVE, WRITTEN, WOULD_CHANGE)
 _MEANINGS: dict[str, Meaning] = {"unchanged": "ok", "evaluated": "ok", "unreachable": "unreachable"}
 
 

@@ -28,6 +28,8 @@ PUSHED = "pushed"
 WOULD_PUSH = "would push"
 MOVED = "moved"
 WOULD_MOVE = "would move"
+WRITTEN = "written"
+WOULD_CHANGE = "would change"
 # The stage between an activation and its confirmation.
 HEALTH = "health"
 
@@ -183,7 +185,7 @@ def _files_brought(record: HostRecord, event: TaskEvent, brought: str) -> HostRe
     # Of a deployment that does more, the rest is what matters.
     if record.outcome not in _BESIDE_KEYS:
         return record
-    return dataclasses.replace(record, outcome="would change" if event.check_mode else brought)
+    return dataclasses.replace(record, outcome=WOULD_CHANGE if event.check_mode else brought)
 
 
 def _activated(record: HostRecord, event: TaskEvent) -> HostRecord:
@@ -195,7 +197,7 @@ def _activated(record: HostRecord, event: TaskEvent) -> HostRecord:
     changed = bool(result.get("changed"))
     outcome = _activation_outcome(event) or ("activated" if changed else "unchanged")
     if event.check_mode:
-        outcome = "would change" if changed else "unchanged"
+        outcome = WOULD_CHANGE if changed else "unchanged"
     elif changed and result.get("goal") == "boot":
         outcome = "set for boot"
     elif result.get("goal") == "dry-activate":
@@ -274,6 +276,11 @@ def _moved(record: HostRecord, event: TaskEvent) -> HostRecord:
     return dataclasses.replace(record, outcome=outcome, note=_text(event.result.get("msg")))
 
 
+def _written(record: HostRecord, event: TaskEvent) -> HostRecord:
+    outcome = (WOULD_CHANGE if event.check_mode else WRITTEN) if event.result.get("changed") else "unchanged"
+    return dataclasses.replace(record, outcome=outcome, note=_text(event.result.get("msg")))
+
+
 # What is less than that a key has changed.
 _BESIDE_KEYS = (None, "unchanged", "evaluated", "built", "copied")
 
@@ -293,6 +300,7 @@ _READERS: dict[str, Callable[[HostRecord, TaskEvent], HostRecord]] = {
     "nix_gc": _collected,
     "nix_cache_push": _pushed,
     "nix_channel": _moved,
+    "nix_import": _written,
 }
 
 

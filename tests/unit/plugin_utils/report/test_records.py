@@ -332,3 +332,12 @@ def test_a_branch_that_moved_says_where_to() -> None:
     moved = event("nix_channel", changed=True, msg="nixos-tested-web moved from a to b")
     assert (only(moved).outcome, only(moved).note) == ("moved", "nixos-tested-web moved from a to b")
     assert only(event("nix_channel", changed=False, msg="nixos-tested-web is at a")).outcome == "unchanged"
+
+
+def test_an_inventory_that_was_written_down_says_so_and_what_it_holds() -> None:
+    said = {"changed": True, "msg": "nodes.nix describes 7 hosts now"}
+    written = only(event("nix_import", **said))
+    assert (written.outcome, written.note) == ("written", said["msg"])
+    check = TaskEvent("web", "nix_import", "ok", 0.0, said, check_mode=True)
+    assert only(check).outcome == "would change"
+    assert only(event("nix_import", changed=False)).outcome == "unchanged"
