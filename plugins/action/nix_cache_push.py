@@ -17,7 +17,7 @@ from ..plugin_utils.cache.store import parse_store
 from ..plugin_utils.errors import CacheError
 from ..plugin_utils.nix.command import with_settings
 from ..plugin_utils.nix.machine import Controller, Machine, Remote
-from ..plugin_utils.nix.store import is_store_path
+from ..plugin_utils.nix.store import store_paths
 from ..plugin_utils.process import CommandTimeoutError
 from ..plugin_utils.report.quantities import counted, size
 from ..plugin_utils.transport.copying import CopyLog
@@ -37,14 +37,9 @@ class ActionModule(NixAction):
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Ask the store what it lacks, and push that."""
-        paths = list(dict.fromkeys(options["paths"]))
+        paths = store_paths(options["paths"])
         if not paths:
             return _report(options["store"], {}, (), None, check=self.check_mode)
-        if strange := next((path for path in paths if not is_store_path(path)), None):
-            raise CacheError(
-                f"not a store path: {strange!r}",
-                advice="give paths such as /nix/store/<hash>-<name>, for example what nix_build returns",
-            )
         key_file = options["secret_key_file"]
         if key_file and self.on_controller:
             key_file = str(Path(absolute_path(key_file, self._loader.get_basedir())).absolute())

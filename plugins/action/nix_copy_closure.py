@@ -23,7 +23,7 @@ from ..plugin_utils.cascade.spreading import Spread
 from ..plugin_utils.errors import CopyError, NixError
 from ..plugin_utils.nix.path_info import UnknownFormError
 from ..plugin_utils.nix.roots import root_name
-from ..plugin_utils.nix.store import is_store_path
+from ..plugin_utils.nix.store import store_paths
 from ..plugin_utils.report.quantities import counted, size
 from ..plugin_utils.transport.copying import Copy, CopyLog, verify
 from ..plugin_utils.transport.link import LinkLostError
@@ -72,7 +72,7 @@ class ActionModule(NixAction):
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Ask the target what it lacks, and send that."""
-        paths = _store_paths(options["paths"])
+        paths = store_paths(options["paths"])
         protect_as = None if self.check_mode else root_name(self.play_host)
         cascading = options["topology"] == "cascade" and self._connection.transport == "ssh" and not self.check_mode
         peers = Peers(self, options) if cascading else None
@@ -210,14 +210,3 @@ class ActionModule(NixAction):
             lines = [f"{path}  {size(length)}\n" for path, length in copied.items()]
             result["diff"] = {"before": "", "after": "".join(lines), "after_header": f"store of {self.host}"}
         return result
-
-
-def _store_paths(paths: list[str]) -> list[str]:
-    """Return ``paths`` if each is a store path."""
-    for path in paths:
-        if not is_store_path(path):
-            raise CopyError(
-                f"not a store path: {path!r}",
-                advice="give paths such as /nix/store/<hash>-<name>, for example what nix_build returns",
-            )
-    return paths

@@ -15,7 +15,7 @@ from ..plugin_utils.errors import CacheError
 from ..plugin_utils.nix.log import NixLog
 from ..plugin_utils.nix.machine import Remote
 from ..plugin_utils.nix.roots import root_name
-from ..plugin_utils.nix.store import is_store_path
+from ..plugin_utils.nix.store import store_paths
 from ..plugin_utils.report.quantities import counted
 from ..plugin_utils.transport.presence import missing_paths
 
@@ -32,10 +32,7 @@ class ActionModule(NixAction):
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
-        paths = list(dict.fromkeys(options["paths"]))
-        for path in paths:
-            if not is_store_path(path):
-                raise CacheError(f"not a store path: {path!r}", advice="such as what nix_build returns")
+        paths = store_paths(options["paths"])
         store = parse_store(options["store"]) if options["store"] else None
         if not paths:
             return self._report([], proved=False)

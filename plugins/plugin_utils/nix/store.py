@@ -53,6 +53,18 @@ def is_store_path(text: str) -> bool:
     return bool(STORE_PATH.fullmatch(text))
 
 
+def store_paths(given: Iterable[str]) -> list[str]:
+    """Return what somebody has given as store paths, each once; raises ``NixError`` for what is none."""
+    paths = list(dict.fromkeys(given))
+    for path in paths:
+        if not is_store_path(path):
+            raise NixError(
+                f"not a store path: {path!r}",
+                advice="give paths such as /nix/store/<hash>-<name>, for example what nix_build returns",
+            )
+    return paths
+
+
 def path_sizes(*paths: str, closure: bool = False, store: str | None = None) -> list[str]:
     """Return the command that prints the size of each path, or of every path in their closure.
 

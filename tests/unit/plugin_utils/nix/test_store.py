@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix import store
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import StorePathInfo
 
@@ -44,3 +47,11 @@ def test_only_a_store_object_is_a_store_path() -> None:
     assert not store.is_store_path(f"{BASH}/bin/bash")
     assert not store.is_store_path("/nix/store")
     assert not store.is_store_path("bash-5.2")
+
+
+def test_what_is_given_as_store_paths_is_had_once_each_or_refused_by_its_name() -> None:
+    assert store.store_paths([BASH, BASH]) == [BASH]
+    for strange in ("--help", "", f"{BASH}/bin/bash"):
+        with pytest.raises(NixError, match="not a store path") as refused:
+            store.store_paths([BASH, strange])
+        assert repr(strange) in refused.value.cause
