@@ -50,7 +50,8 @@ requirements:
   - Nix 2.24 or newer on the machine
 notes:
   - When root's file has changed, the Nix daemon is restarted where systemd or launchd runs it, since it reads the file when it starts.
-    What it builds at that moment ends. Another daemon is left alone, and a warning says that it has to be restarted. A restart that an interrupted run did not come to is made up for by the next one.
+    What it builds at that moment ends. Another daemon is left alone, and a warning says that it has to be
+    restarted. A restart that an interrupted run did not come to is made up for by the next one.
   - What a user's own file says counts only for a user who owns the store, as on a phone, or whom the daemon trusts (C(trusted-users)).
     There is a warning where it does not, and RV(effective) is V(false).
 seealso:
