@@ -4,7 +4,12 @@
 # A NixOS host that follows its own branch by NixOS's own means, system.autoUpgrade. Import it beside the host's configuration:
 #
 #   nix-fleet.pull = { enable = true; repository = "git+https://git.example.org/fleet"; };
-{ config, lib, ... }:
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
 let
   inherit (lib) mkOption types;
   cfg = config.nix-fleet.pull;
@@ -13,6 +18,7 @@ let
     host = config.networking.hostName;
     output = "nixosConfigurations";
   };
+  upgraded = pkgs.writeText "nix-fleet-upgraded" (builtins.readFile ./upgraded.sh);
 in
 {
   options.nix-fleet.pull = common.options // {
@@ -53,5 +59,8 @@ in
       allowReboot = cfg.allowReboot;
       rebootWindow = cfg.rebootWindow;
     };
+    # An upgrade that cannot be noted is none that has failed.
+    systemd.services.nixos-upgrade.serviceConfig.ExecStartPost =
+      "-/bin/sh ${upgraded} /var/lib/nix.fleet /nix/var/nix/profiles/system /run/current-system";
   };
 }

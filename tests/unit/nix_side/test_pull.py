@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import typing as t
+from pathlib import Path
 
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation import program
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import journal_entry
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.drift import drift_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.program import part
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
 
@@ -49,6 +53,41 @@ def test_nixos_follows_its_own_branch_at_a_time_of_its_own_and_reboots_in_a_wind
 
 def test_a_host_that_does_not_ask_for_it_follows_nothing(nix: Nix) -> None:
     assert config(nix, "nixos", "{ }", "config.system") == {}
+
+
+def test_an_upgrade_of_nixos_is_noted_where_status_looks_and_is_no_drift(nix: Nix, tmp_path: Path) -> None:
+    service = config(nix, "nixos", "{ enable = true; }", "config.systemd.services.nixos-upgrade.serviceConfig")
+    words = service["ExecStartPost"].split()
+    assert words[2:] == ["/var/lib/nix.fleet", "/nix/var/nix/profiles/system", "/run/current-system"]
+    (old, new) = systems = [tmp_path / "store" / name for name in ("old", "new")]
+    for system in systems:
+        system.mkdir(parents=True)
+    profile, running, journal = tmp_path / "system", tmp_path / "running", tmp_path / "journal.jsonl"
+    for link, end in ((tmp_path / "system-7-link", new), (profile, "system-7-link"), (running, old)):
+        link.symlink_to(end)
+
+    def facts() -> dict[str, t.Any]:
+        subprocess.run(["sh", PULL / "upgraded.sh", tmp_path, profile, running], check=True)
+        lines = journal.read_text().splitlines() if journal.exists() else []
+        return {
+            "profile": str(profile),
+            "default": str(profile.resolve()),
+            "current_system": str(running.resolve()),
+            "journal": [entry for line in lines if (entry := journal_entry(line))],
+        }
+
+    assert facts()["journal"] == []
+    deployed = {"outcome": "activated", "goal": "switch", "profile": str(profile), "to": {"closure": str(old)}}
+    journal.write_text(json.dumps(deployed))
+    waits = facts()
+    assert [entry["goal"] for entry in waits["journal"]] == ["switch", "boot"]
+    assert waits["journal"][-1]["to"] == {"generation": 7, "closure": str(new)}
+    assert drift_of(waits) is None
+    # An upgrade that finds nothing new says nothing new.
+    assert len(facts()["journal"]) == 2
+    running.unlink()
+    running.symlink_to(new)
+    assert drift_of(facts()) is None
 
 
 def test_a_mac_follows_by_launchd(nix: Nix) -> None:
