@@ -21,8 +21,12 @@ from ..plugin_utils.bootstrap.installation import (
     options_of_ssh,
 )
 from ..plugin_utils.errors import InstallationError
+from ..plugin_utils.nix.command import with_settings
 from ..plugin_utils.process import CommandTimeoutError, run
 from ..plugin_utils.transport.fields import fields_and_log
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
 
 QUESTION = pathlib.Path(__file__).parents[1] / "plugin_utils/bootstrap/question.sh"
 STEP = re.compile("### (.*) ###")
@@ -84,7 +88,7 @@ class ActionModule(NixAction):
                     "command": words,
                     "msg": "would install NixOS, and erase its disks",
                 }
-            steps = self._run(words, options["timeout"])
+            steps = self._run(words, options["nix_options"], options["timeout"])
         return {"changed": True, "steps": steps, "command": words, "msg": f"NixOS is installed: {', '.join(steps)}"}
 
     def _installation(self, options: dict[str, t.Any], directory: pathlib.Path) -> Installation:
@@ -110,7 +114,6 @@ class ActionModule(NixAction):
             kexec=options["kexec"],
             post_kexec_port=options["post_kexec_port"],
             substitute_on_destination=options["substitute_on_destination"],
-            nix_options={str(name): str(value) for name, value in options["nix_options"].items()},
         )
 
     def _ssh(self, option: str) -> t.Any:
@@ -125,10 +128,8 @@ class ActionModule(NixAction):
     def _ssh_options(self) -> tuple[str, ...]:
         return options_of_ssh(" ".join(self._ssh(name) or "" for name in ("ssh_common_args", "ssh_extra_args")))
 
-    def _run(self, words: list[str], timeout: float) -> list[str]:
-        password = self._ssh("password")
-        # Not in an argument, which every user of the controller can see.
-        environment = {**self.environment, **({"SSHPASS": str(password)} if password else {})}
+    def _run(self, words: list[str], nix_options: dict[str, t.Any], timeout: float) -> list[str]:
+        environment = with_secrets(self.environment, self._ssh("password"), nix_options)
         self.doing("installing")
         try:
             completed = run(words, environment=environment, timeout=timeout)
@@ -154,3 +155,11 @@ class ActionModule(NixAction):
                 steps=steps,
             )
         return steps
+
+
+def with_secrets(environment: Mapping[str, str], password: t.Any, nix_options: Mapping[str, t.Any]) -> dict[str, str]:
+    """Return the environment of nixos-anywhere, with what must be in no argument: every user of the controller can see those.
+
+    It reads ssh's password from there, and the Nix that it runs here its settings.
+    """
+    return with_settings({**environment, **({"SSHPASS": str(password)} if password else {})}, nix_options)

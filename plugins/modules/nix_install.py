@@ -102,7 +102,9 @@ options:
     type: bool
     default: true
   nix_options:
-    description: Settings of C(nix.conf) by name, for all that nixos-anywhere has Nix do. They appear in arguments of processes.
+    description:
+      - Settings of C(nix.conf) by name, for all that nixos-anywhere has Nix do on the controller. Nix finds them in its
+        environment (C(NIX_CONFIG)), so that a token (C(access-tokens)) is in no argument of a process, and in no result.
     type: dict
     default: {}
   ssh_options:

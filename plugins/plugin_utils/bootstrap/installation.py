@@ -57,7 +57,6 @@ class Installation:
     kexec: str | None = None
     post_kexec_port: int | None = None
     substitute_on_destination: bool = True
-    nix_options: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def arguments(installation: Installation) -> list[str]:
@@ -74,7 +73,6 @@ def arguments(installation: Installation) -> list[str]:
     for option, pairs in (
         ("--chown", installation.owners),
         ("--disk-encryption-keys", installation.encryption_keys),
-        ("--option", installation.nix_options),
     ):
         for name, value in pairs.items():
             words += [option, name, value]

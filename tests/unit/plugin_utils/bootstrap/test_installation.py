@@ -42,7 +42,6 @@ EVERYTHING = Installation(
     kexec="/srv/kexec.tar.gz",
     post_kexec_port=2223,
     substitute_on_destination=False,
-    nix_options={"max-jobs": "1"},
 )
 
 
@@ -66,7 +65,7 @@ def test_what_there_is_to_say_is_said_in_options_that_it_has() -> None:
     assert said["--phases"] == [["disko,install"]]
     assert said["--chown"] == [["/var/lib/db", "999:999"]]
     assert said["-i"] == [["/home/ops/my key"]]
-    assert len(said) == 18
+    assert len(said) == 17
 
 
 def test_what_needs_no_saying_is_not_said() -> None:
