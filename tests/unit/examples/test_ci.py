@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -123,6 +124,127 @@ def test_what_a_person_types_is_never_part_of_a_script(path: Path) -> None:
     for job in jobs(path).values():
         for step in job.get("steps", ()):
             assert "${{" not in step.get("run", "")
+
+
+@every_workflow
+def test_the_right_to_push_is_with_the_step_that_pushes_and_no_other(path: Path) -> None:
+    job = jobs(path).get("update")
+    if job is None or path.parent.name == "gitlab":
+        return
+    assert "oken" not in str(job["env"])
+    assert [step.get("with", {}) for step in job["steps"] if "checkout" in step.get("uses", "")] == [
+        {"persist-credentials": False}
+    ]
+    (update,) = (step for step in job["steps"] if step.get("id") == "update")
+    assert "env" not in update
+    assert "git push" not in update["run"]
+
+
+class Forge:
+    """What a forge's job runs to propose an update, in a clone of a repository with what stands for the forge's API."""
+
+    def __init__(self, root: Path, forge: str) -> None:
+        self.root = root
+        steps = jobs(CI / forge / "update.yml")["update"]["steps"]
+        (self.script,) = (step["run"] for step in steps if "if" in step)
+        (root / "bin").mkdir()
+        self.git("init", "--quiet", "--bare", str(root / "group/fleet.git"))
+        self.git("init", "--quiet", str(root / "work"))
+        self.git("-C", str(root / "work"), "commit", "--quiet", "--allow-empty", "--message", "Update\n\nof a")
+
+    def git(self, *arguments: str) -> str:
+        identity = ["-c", "user.name=ci", "-c", "user.email=ci@example.org"]
+        return subprocess.run(["git", *identity, *arguments], check=True, capture_output=True, text=True).stdout
+
+    def program(self, called: str, script: str) -> None:
+        path = self.root / "bin" / called
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    def propose(self) -> list[str]:
+        """Return what was asked of the forge."""
+        variables = {"GITHUB_SERVER_URL": f"file://{self.root}", "GITHUB_REPOSITORY": "group/fleet", "API": "api"}
+        variables |= {"SERVER": f"file://{self.root}", "REPOSITORY": "group/fleet", "BASE": "main", "TOKEN": "t"}
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", self.script],
+            cwd=self.root / "work",
+            env={
+                **variables,
+                "PATH": f"{self.root}/bin:{os.environ['PATH']}",
+                "ROOT": str(self.root),
+                "RUNNER_TEMP": str(self.root),
+                "TMPDIR": str(self.root),
+                "BRANCH": "update-flake-inputs",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        pushed = self.git("--git-dir", str(self.root / "group/fleet.git"), "rev-parse", "update-flake-inputs")
+        assert pushed == self.git("-C", str(self.root / "work"), "rev-parse", "HEAD")
+        return (self.root / "asked").read_text().splitlines()
+
+
+FORKS = [{"number": 6, "head": {"ref": "update-flake-inputs", "repo": {"full_name": "x/y"}}, "isCrossRepository": True}]
+FORKS += [{"number": 7, "head": {"ref": "update-flake-inputs", "repo": None}, "isCrossRepository": True}]
+OWN = {
+    "number": 8,
+    "head": {"ref": "update-flake-inputs", "repo": {"full_name": "group/fleet"}},
+    "isCrossRepository": False,
+}
+
+
+@pytest.mark.parametrize("proposed", [True, False], ids=["proposed", "not yet"])
+def test_a_forks_branch_of_the_same_name_keeps_no_update_from_being_proposed_on_github(
+    tmp_path: Path, *, proposed: bool
+) -> None:
+    forge = Forge(tmp_path, "github")
+    (tmp_path / "pulls").write_text(json.dumps([*FORKS, *([OWN] if proposed else [])]))
+    (tmp_path / "own").write_text(json.dumps([*FORKS, OWN]))
+    forge.program(
+        "gh",
+        'echo "$1 $2" >>"$ROOT/asked"\n'
+        'if [ "$1 $2" = "pr create" ]; then cp "$ROOT/own" "$ROOT/pulls"; fi\n'
+        'if [ "$1 $2" = "pr list" ]; then while [ "$1" != --jq ]; do shift; done; jq "$2" "$ROOT/pulls"; fi\n'
+        'if [ "$1 $2" = "workflow run" ]; then echo "$*" >>"$ROOT/asked"; fi',
+    )
+    asked = forge.propose()
+    assert ("pr create" in asked) is not proposed
+    assert asked[-1].endswith("pull_request=8")
+
+
+@pytest.mark.parametrize("proposed", [True, False], ids=["proposed", "not yet"])
+def test_a_forks_branch_of_the_same_name_keeps_no_update_from_being_proposed_on_forgejo(
+    tmp_path: Path, *, proposed: bool
+) -> None:
+    forge = Forge(tmp_path, "forgejo")
+    (tmp_path / "pulls-1").write_text(json.dumps(FORKS * 25))
+    (tmp_path / "pulls-2").write_text(json.dumps([OWN] if proposed else []))
+    (tmp_path / "pulls-3").write_text("[]")
+    forge.program(
+        "curl",
+        'for last do :; done; echo "$last" >>"$ROOT/asked"\n'
+        'case $last in *page=*) cat "$ROOT/pulls-${last##*page=}" ;; *) cat >/dev/null ;; esac',
+    )
+    assert (forge.propose()[-1] == "api/pulls") is not proposed
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("asked", "bin", "group", "work", "pulls-1", "pulls-2", "pulls-3")
+    }
+
+
+def test_the_comment_that_is_written_anew_on_forgejo_is_the_jobs_own() -> None:
+    (script,) = (step["run"] for step in jobs(CI / "forgejo/check.yml")["compare"]["steps"] if "name" in step)
+    assigned = "\n".join(line for line in script.splitlines() if line.startswith("mine="))
+    mark = "<!-- nix.fleet -->"
+    comments = [
+        {"id": 1, "user": {"login": "x"}, "body": mark},
+        {"id": 2, "user": {"login": "forgejo-actions"}, "body": ""},
+    ]
+    comments += [{"id": 3, "user": {"login": "forgejo-actions"}, "body": f"{mark} table"}]
+    command = ["bash", "-euc", f'{assigned}\njq "$mine"']
+    done = subprocess.run(command, input=json.dumps(comments), capture_output=True, text=True, check=True)
+    assert done.stdout == "3\n"
 
 
 class Job:
