@@ -23,6 +23,8 @@ waits:
 \t@sleep 0.1; until [ -e there ]; do sleep 0.1; done
 comes:
 \t@touch there
+dies:
+\t@kill -KILL $$(ps -o ppid= -p $$PPID); sleep 1
 hangs:
 \t@touch began; exec sleep 60.125
 """
@@ -52,6 +54,17 @@ def test_a_part_that_fails_stops_no_other_and_fails_all_of_it(directory: Path) -
     assert done.stdout.count("done well") == 3
     assert "done badly" in done.stdout
     assert done.stdout.endswith("\n3 passed, 1 failed\n")
+
+
+@pytest.mark.parametrize("parts", [["good | dies"], ["dies", "good"]], ids=["beside", "alone"])
+def test_a_part_that_leaves_no_word_fails_all_of_it(directory: Path, parts: list[str]) -> None:
+    done = subprocess.run(["tests/run/everything", *parts], cwd=directory, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout.endswith("\n1 passed, 0 failed\n1 of 2 did not get to their end\n")
+
+
+def test_nothing_at_all_is_no_success(directory: Path) -> None:
+    assert subprocess.run(["tests/run/everything"], cwd=directory, capture_output=True, check=False).returncode == 1
 
 
 def test_what_stands_side_by_side_goes_on_at_the_same_time(directory: Path) -> None:
