@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 from ..plugin_utils.activation.drift import deployed_revision, drift_of
 from ..plugin_utils.activation.info import info_script, parse_info
@@ -57,6 +58,8 @@ class ActionModule(NixAction):
         place = absolute_flake(flake, self._loader.get_basedir())
         if not is_of_controller(place):
             return Distance(deployed, dirty).to_result()
+        if not Path(place).is_dir():
+            return Distance(deployed, dirty, unknown=f"{place} is no directory on the controller").to_result()
         return distance(Repository(Controller(), place), deployed, dirty=dirty).to_result()
 
 

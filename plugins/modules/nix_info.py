@@ -294,6 +294,11 @@ revision:
     ahead:
       description: How many commits it has that are not of what is checked out. Null where that is not known.
       type: int
+    unknown:
+      description:
+        - Why RV(revision.behind) and RV(revision.ahead) are not known although O(flake) is a path. Null where they are, and where
+          no revision was deployed in a directory that is there.
+      type: str
 lock:
   description: What holds the machine's lock, or null.
   type: dict

@@ -19,7 +19,8 @@ class Distance:
     """Where a machine stands in the history of the flake.
 
     ``behind`` is how many commits of what is checked out it does not have, ``ahead`` how many it has that are not of what
-    is checked out: deployed from another branch, or from a newer clone. None where the history does not tell.
+    is checked out: deployed from another branch, or from a newer clone. None where the history does not tell;
+    ``unknown`` says why it does not tell of a revision that was deployed.
     """
 
     deployed: str | None
@@ -27,6 +28,7 @@ class Distance:
     current: str | None = None
     behind: int | None = None
     ahead: int | None = None
+    unknown: str | None = None
 
     def to_result(self) -> dict[str, t.Any]:
         """Return the distance as the value of a module's result."""
@@ -37,13 +39,17 @@ def distance(repository: Repository, deployed: str | None, *, dirty: bool) -> Di
     """Return how far ``deployed`` is behind what is checked out; without Git or a repository that is not known."""
     try:
         current = repository.commit_named("HEAD")
-        known = repository.commit_named(deployed) if deployed and current else None
-        if current is None or known is None:
+        if deployed is None:
             return Distance(deployed, dirty, current)
+        known = repository.commit_named(deployed) if current else None
+        if known is None:
+            place = f"the history in {repository.path} does not have the revision that was deployed"
+            none = f"{repository.path} is in no Git repository that can be read and has a commit"
+            return Distance(deployed, dirty, current, unknown=place if current else none)
         counted = repository.run("rev-list", "--left-right", "--count", f"{known}...{current}", "--")
-    except NixError:
-        return Distance(deployed, dirty)
+    except NixError as error:
+        return Distance(deployed, dirty, unknown=error.cause if deployed else None)
     counts = counted.stdout.split()
     if not counted.ok or len(counts) != 2:
-        return Distance(deployed, dirty, current)
+        return Distance(deployed, dirty, current, unknown=f"git rev-list failed in {repository.path}")
     return Distance(deployed, dirty, current, behind=int(counts[1]), ahead=int(counts[0]))

@@ -8,6 +8,9 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from .status import STATUS
+from .summary import view_of
+
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -22,18 +25,21 @@ LOG_CHARACTERS = 16_000
 
 def document(run: Run, hosts: Sequence[HostRecord], stages: Mapping[str, Sequence[Stage]]) -> dict[str, t.Any]:
     """Return the whole report of ``run`` as JSON has it."""
+    looked = bool(hosts) and view_of(hosts) is STATUS
+    states = {host.host: STATUS.word(host).text for host in hosts} if looked else {}
     return {
         "version": VERSION,
         "run": run.to_result(),
-        "hosts": [_host(run, host, stages.get(host.host, ())) for host in hosts],
+        "hosts": [_host(run, host, states.get(host.host), stages.get(host.host, ())) for host in hosts],
     }
 
 
-def _host(run: Run, host: HostRecord, stages: Sequence[Stage]) -> dict[str, t.Any]:
+def _host(run: Run, host: HostRecord, state: str | None, stages: Sequence[Stage]) -> dict[str, t.Any]:
     return {
         "host": host.host,
         "result": _result(run, host),
         "outcome": host.outcome,
+        "state": state,
         "seconds": round(host.seconds, 3),
         "closure": _closure(stages),
         "generation": {"before": host.generation_before, "after": host.generation_after},

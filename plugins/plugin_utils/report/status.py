@@ -151,6 +151,8 @@ def _distance(revision: Mapping[str, t.Any]) -> list[str]:
         notes.append(f"{_commits(revision['behind'])} behind {str(revision['current'])[:SHORT]}")
     if revision.get("ahead"):
         notes.append(f"has {_commits(revision['ahead'])} that the flake here does not have")
+    if revision.get("unknown"):
+        notes.append(f"cannot tell how far behind: {revision['unknown']}")
     return notes
 
 

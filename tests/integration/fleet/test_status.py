@@ -62,6 +62,16 @@ def test_status_is_not_deceived_by_a_session_that_a_machine_still_has(deployed: 
     assert run.hosts(unreachable=1) == {"vps-sg-1"}, run.output
 
 
+@pytest.mark.thorough
+def test_a_flake_that_is_not_there_cannot_tell_how_far_behind_a_host_is(deployed: Project, tmp_path: Path) -> None:
+    report = tmp_path / "status.json"
+    with mock.patch.dict(os.environ, {"NIX_FLEET_REPORT": str(report)}):
+        run = deployed.run("nix.fleet.status", "-l", "vps-sg-1", "-e", "status_flake=/nonexistent")
+    assert "cannot tell how far behind: /nonexistent is no directory on the controller" in run.output
+    (host,) = json.loads(report.read_text())["hosts"]
+    assert host["state"] == "settled"
+
+
 @contextlib.contextmanager
 def nobody_logs_in_to(host: str) -> Iterator[None]:
     """Have a host refuse all new logins for the length of the block; sessions that are open stay."""

@@ -42,13 +42,23 @@ def test_a_machine_of_another_branch_is_ahead_too(work: Path) -> None:
     assert seen(work, other) == Distance(other, False, current, behind=1, ahead=1)
 
 
-@pytest.mark.parametrize("deployed", [None, "f" * 40, "--all"])
-def test_what_the_history_does_not_have_is_unknown(work: Path, deployed: str | None) -> None:
-    assert seen(work, deployed) == Distance(deployed, False, git(work, "rev-parse", "HEAD"))
+@pytest.mark.parametrize("deployed", ["f" * 40, "--all"])
+def test_what_the_history_does_not_have_is_unknown(work: Path, deployed: str) -> None:
+    why = f"the history in {work} does not have the revision that was deployed"
+    assert seen(work, deployed) == Distance(deployed, False, git(work, "rev-parse", "HEAD"), unknown=why)
+
+
+def test_of_no_revision_there_is_nothing_to_tell(work: Path, tmp_path: Path) -> None:
+    assert seen(work, None) == Distance(None, False, git(work, "rev-parse", "HEAD"))
+    assert seen(tmp_path, None) == Distance(None, False)
 
 
 def test_without_a_repository_or_git_nothing_is_known(tmp_path: Path) -> None:
-    assert seen(tmp_path, "f" * 40) == Distance("f" * 40, False)
+    why = f"{tmp_path} is in no Git repository that can be read and has a commit"
+    assert seen(tmp_path, "f" * 40) == Distance("f" * 40, False, unknown=why)
     nowhere = Controller({"PATH": "/nowhere"})
     with mock.patch.dict(os.environ, {"PATH": "/nowhere"}):
         assert distance(Repository(nowhere, str(tmp_path)), None, dirty=True) == Distance(None, True)
+        told = distance(Repository(nowhere, str(tmp_path)), "f" * 40, dirty=True).unknown
+        assert told is not None
+        assert "git" in told

@@ -177,3 +177,12 @@ def test_a_foreign_log_of_any_length_is_kept_short() -> None:
 def test_the_schema_knows_every_field_of_every_stage() -> None:
     for name, fields in STAGES.values():
         assert set(fields) == set(SCHEMA["$defs"]["results"][name]["properties"])
+
+
+def test_a_host_that_was_looked_at_has_the_state_that_the_table_has() -> None:
+    (host,) = reported(events(("nix_info", "ok", {"generation": 3, "drift": None})))["hosts"]
+    assert (host["state"], host["outcome"]) == ("settled", None)
+    (host,) = reported(events(("nix_info", "ok", {"generation": None})))["hosts"]
+    assert host["state"] == "undeployed"
+    (host,) = reported(events(("nix_info", "ok", {"generation": 3}), ("nix_activate", "ok", ACTIVATED)))["hosts"]
+    assert host["state"] is None

@@ -172,3 +172,8 @@ def test_a_row_says_which_revision_it_is_and_how_far_that_is_behind(known: dict[
 )
 def test_what_is_left_to_do_is_said_below_the_host(facts: dict[str, t.Any], note: str) -> None:
     assert note in " ".join(" ".join(report(seen(**facts))).split())
+
+
+def test_a_flake_that_cannot_tell_how_far_behind_is_noted() -> None:
+    unknown = {"deployed": REVISION, "behind": None, "ahead": None, "unknown": "/nonexistent is no directory"}
+    assert "    cannot tell how far behind: /nonexistent is no directory" in report(seen(revision=unknown))
