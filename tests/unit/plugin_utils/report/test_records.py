@@ -335,7 +335,7 @@ def test_a_branch_that_moved_says_where_to() -> None:
 
 
 def test_an_inventory_that_was_written_down_says_so_and_what_it_holds() -> None:
-    said = {"changed": True, "msg": "nodes.nix describes 7 hosts now"}
+    said: dict[str, t.Any] = {"changed": True, "msg": "nodes.nix describes 7 hosts now"}
     written = only(event("nix_import", **said))
     assert (written.outcome, written.note) == ("written", said["msg"])
     check = TaskEvent("web", "nix_import", "ok", 0.0, said, check_mode=True)
