@@ -25,7 +25,7 @@ objections() { # fails when there are none
     elif [ ! -e "$closure" ]; then
         # Before it is copied, there is only a change to foretell.
         [ "$check" = 0 ] || return 1
-        decline "$closure is not on this machine" 'copy it first: nix.fleet.nix_copy_closure'
+        decline "$closure is not on this machine" 'copy it first: nix.fleet.nix_copy_closure, or the tag copy of a deployment'
     elif [ -n "$(refusal "$(activated_path)")" ]; then
         decline "$(refusal "$(activated_path)")" 'check that platform and closure belong together'
     else

@@ -150,6 +150,21 @@ def test_a_job_that_leaves_out_what_its_stage_needs_says_so(jobs: Jobs) -> None:
 
 
 @pytest.mark.thorough
+def test_a_job_that_copies_nothing_activates_only_what_is_there_and_not_what_runs_already(jobs: Jobs) -> None:
+    jobs.change()
+    job = jobs.run(limit="vps-sg-2", tags="build,activate")
+    assert (job.status, ours(job)) == ("failed", ["nix_eval", "nix_build", "nix_activate"])
+    assert "or the tag copy of a deployment" in job.stdout.read()
+    assert jobs.run(limit="vps-sg-2", skip_tags="activate").status == "successful"
+    look, activate = "Look whether it runs already", "Activate"
+    for expected in ([look, activate], [look]):
+        job = jobs.run(limit="vps-sg-2", skip_tags="copy")
+        assert job.status == "successful", job.stdout.read()
+        done = [each["event_data"] for each in job.events if each["event"] == "runner_on_ok"]
+        assert [task["task"] for task in done if task["task_action"] == "nix.fleet.nix_activate"] == expected
+
+
+@pytest.mark.thorough
 def test_a_job_does_the_stages_whose_tags_it_is_given(jobs: Jobs) -> None:
     jobs.change()
     before = running("vps-sg-2")
