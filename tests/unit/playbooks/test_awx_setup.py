@@ -114,7 +114,7 @@ def test_there_is_a_job_for_each_thing_that_is_done_to_a_fleet(objects: Objects)
     }
 
 
-def test_each_answer_to_a_survey_is_a_variable_that_is_read_and_has_a_default_that_it_may_have(
+def test_each_answer_to_a_survey_is_a_variable_that_is_read_and_its_default_one_that_it_may_have(
     objects: Objects,
 ) -> None:
     sources = [*(ROOT / "playbooks").glob("*.yml"), *(ROOT / "roles").glob("*/meta/argument_specs.yml")]
@@ -123,14 +123,8 @@ def test_each_answer_to_a_survey_is_a_variable_that_is_read_and_has_a_default_th
         for question in template.get("survey_spec", {"spec": []})["spec"]:
             assert question["variable"] in text
             assert question["type"] in SURVEY_TYPES
-            assert question["default"] in question.get("choices", [question["default"]])
-
-
-def test_the_choices_of_the_survey_are_those_of_the_role(objects: Objects) -> None:
-    specs = yaml.safe_load((ROOT / "roles/deploy/meta/argument_specs.yml").read_text())["argument_specs"]["main"]
-    (deploy,) = (item for item in objects["controller_templates"] if item["playbook"] == "deploy.yml")
-    for question in deploy["survey_spec"]["spec"]:
-        assert question.get("choices") == specs["options"][question["variable"]].get("choices")
+            if "default" in question:
+                assert question["default"] in question.get("choices", [question["default"]])
 
 
 def test_a_release_is_built_then_approved_then_tried_on_the_canaries_then_on_all(objects: Objects) -> None:

@@ -1,0 +1,125 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""AWX and Semaphore ask the same, and what nobody answers is left to the inventory: an answer is an extra variable.
+
+The fields of a question are read as `_update_unified_job_kwargs` of `awx/main/models/mixins.py` reads them, in
+https://github.com/ansible/awx, and `SurveyVar` of `db/Template.go` is written, in https://github.com/semaphoreui/semaphore.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+# Of the ansible-core that the tests run on.
+ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
+SPECS = yaml.safe_load((ROOT / "roles/deploy/meta/argument_specs.yml").read_text())["argument_specs"]["main"]
+# What a run is told for itself alone, and no inventory says.
+OF_A_RUN = {"rollout_canary", "rollback_to", "update_branch"}
+
+
+class Question(t.NamedTuple):
+    """What is asked for a variable, in the words of neither."""
+
+    title: str
+    choices: tuple[str, ...]
+    whole_number: bool
+    required: bool
+    has_default: bool
+
+
+def read(name: str) -> dict[str, t.Any]:
+    """Return what one of the two is told to have."""
+    return t.cast("dict[str, t.Any]", yaml.safe_load((ROOT / "playbooks/vars" / name).read_text()))
+
+
+def of_awx() -> dict[str, dict[str, Question]]:
+    """Return the questions of each playbook by their variables."""
+    return {
+        template["playbook"]: {
+            each["variable"]: Question(
+                each["question_name"],
+                tuple(each.get("choices", ())),
+                each["type"] == "integer",
+                each["required"],
+                "default" in each,
+            )
+            for each in template.get("survey_spec", {"spec": []})["spec"]
+        }
+        for template in read("awx.yml")["controller_templates"]
+    }
+
+
+def of_semaphore() -> dict[str, dict[str, Question]]:
+    """Return the questions of each playbook by their variables."""
+    return {
+        template["playbook"]: {
+            each["name"]: Question(
+                each["title"],
+                tuple(value["value"] for value in each.get("values", ())),
+                each.get("type") == "int",
+                each.get("required", False),
+                "default_value" in each,
+            )
+            for each in template["survey_vars"]
+        }
+        for template in read("semaphore.yml")["semaphore_project"]["templates"]
+    }
+
+
+def test_both_have_the_same_templates_with_the_same_questions() -> None:
+    assert of_awx() == of_semaphore()
+
+
+@pytest.mark.parametrize("playbooks", [of_awx(), of_semaphore()], ids=["awx", "semaphore"])
+def test_the_choices_are_those_of_the_role(playbooks: dict[str, dict[str, Question]]) -> None:
+    asked = {name: question for questions in playbooks.values() for name, question in questions.items()}
+    known = {name: SPECS["options"][name] for name in asked if name in SPECS["options"]}
+    assert set(known) == {name for name in asked if name.startswith("deploy_")} != set()
+    assert {name: list(asked[name].choices) for name in known} == {
+        name: option.get("choices", []) for name, option in known.items()
+    }
+
+
+@pytest.mark.parametrize("playbooks", [of_awx(), of_semaphore()], ids=["awx", "semaphore"])
+def test_what_an_inventory_may_say_is_not_answered_for_those_who_do_not_answer(
+    playbooks: dict[str, dict[str, Question]],
+) -> None:
+    for questions in playbooks.values():
+        for name, question in questions.items():
+            assert question.required == question.has_default == (name in OF_A_RUN), name
+
+
+@pytest.mark.parametrize("playbooks", [of_awx(), of_semaphore()], ids=["awx", "semaphore"])
+def test_a_job_that_nobody_answers_deploys_as_group_vars_say(
+    tmp_path: Path, playbooks: dict[str, dict[str, Question]]
+) -> None:
+    (tmp_path / "group_vars").mkdir()
+    said = {"deploy_goal": "boot", "deploy_reboot": "if_required", "deploy_max_failed": "10%"}
+    (tmp_path / "group_vars/db.yml").write_text(yaml.safe_dump(said))
+    (tmp_path / "hosts").write_text("[db]\none\n")
+    task = {"ansible.builtin.assert": {"that": ["query('ansible.builtin.vars', *said) == said.values() | list"]}}
+    play = {"hosts": "db", "connection": "local", "gather_facts": False, "tasks": [task], "vars": {"said": said}}
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
+    answers = {
+        name: (question.choices or ("",))[0]
+        for name, question in playbooks["deploy.yml"].items()
+        if question.has_default or question.required
+    }
+    done = subprocess.run(
+        [ANSIBLE_PLAYBOOK, "-i", "hosts", "play.yml", "-e", json.dumps(answers)],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
