@@ -74,7 +74,19 @@ def body(kind: Kind, item: Object, numbers: Numbers, project: int) -> Object:
 def differs(wanted: Object, there: Object) -> bool:
     """Whether the object that is there is another than the one that is wanted. What is empty, a server leaves out."""
     unknown = ONE_ENVIRONMENT if SEVERAL_ENVIRONMENTS in there else SEVERAL_ENVIRONMENTS
-    return any((value or None) != (there.get(field) or None) for field, value in wanted.items() if field != unknown)
+    return not _holds({field: value for field, value in wanted.items() if field != unknown}, there)
+
+
+def _holds(wanted: t.Any, there: t.Any) -> bool:
+    """Whether what is wanted is there, among what a server adds: it tells fields that nobody set."""
+    if isinstance(wanted, dict) and isinstance(there, dict):
+        return all(_holds(value, there.get(field)) for field, value in wanted.items())
+    if isinstance(wanted, list) and isinstance(there, list):
+        return len(wanted) == len(there) and all(map(_holds, wanted, there))
+    # An object of nothing but empty fields is itself left out.
+    if isinstance(wanted, dict) and not there:
+        return not any(wanted.values())
+    return bool((wanted or None) == (there or None))
 
 
 def _number(kind: str, name: str, numbers: Numbers) -> int:

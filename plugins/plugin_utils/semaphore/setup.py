@@ -47,18 +47,31 @@ class Setup:
     def run(self) -> None:
         """Bring the project about. Nothing is ever removed."""
         meta = self.project["meta"]
+        there = {item["name"]: item["id"] for item in self.server.get("projects")}
+        self._see_that_all_are_known(there.get(meta["name"], NOT_YET))
         number = self._brought_about("projects", [meta], dict, changes=False)[meta["name"]]
         numbers: dict[str, dict[str, int]] = {}
         for kind in KINDS:
-            if number == NOT_YET:
-                self.made += [f"{kind.path} {item['name']}" for item in self.project.get(kind.part, [])]
-                continue
             numbers[kind.path] = self._brought_about(
                 f"project/{number}/{kind.path}",
                 self._wanted(kind),
                 functools.partial(body, kind, numbers=numbers, project=number),
                 changes=kind.changes,
             )
+
+    def _see_that_all_are_known(self, project: int) -> None:
+        """Raise ``SemaphoreError`` for a name of nothing that is there or wanted, before anything is made."""
+        numbers: dict[str, dict[str, int]] = {}
+        for kind in KINDS:
+            wanted = self._wanted(kind)
+            for item in wanted:
+                body(kind, item, numbers, project)
+            there = self._there(f"project/{project}/{kind.path}")
+            numbers[kind.path] = {item["name"]: NOT_YET for item in (*wanted, *there)}
+
+    def _there(self, path: str) -> list[Object]:
+        """Return what is at ``path``: nothing, of a project that a check has not made."""
+        return [] if path.startswith(f"project/{NOT_YET}/") else self.server.get(path)
 
     def _wanted(self, kind: Kind) -> list[Object]:
         items: list[Object] = self.project.get(kind.part, [])
@@ -75,7 +88,7 @@ class Setup:
     ) -> dict[str, int]:
         """Return the number of each object at ``path``, by its name, when those that are wanted are there."""
         name = path.rpartition("/")[2]
-        there = {item["name"]: item for item in self.server.get(path)}
+        there = {item["name"]: item for item in self._there(path)}
         missing = [item for item in items if item["name"] not in there]
         for item in items:
             present = there.get(item["name"])

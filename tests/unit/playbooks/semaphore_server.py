@@ -18,8 +18,18 @@ KINDS = ("keys", "repositories", "inventory", "environment", "templates", "sched
 PATH = re.compile(r"/api/(?:projects|project/(?P<project>\d+)/(?P<kind>[a-z]+)(?:/(?P<id>\d+))?)")
 # What of a key is told to nobody.
 SECRET = ("ssh", "login_password")
+# What a question is told to be where nobody said.
+UNSET = {"required": False, "type": "", "description": "", "values": None, "default_value": ""}
 # Made without an answer.
 SILENT = ("keys", "repositories", "environment")
+
+
+def told(item: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return an object as a server tells it: without secrets, and its questions by the fields that each has."""
+    shown = {name: value for name, value in item.items() if name not in SECRET}
+    if "survey_vars" in shown:
+        shown["survey_vars"] = [{**UNSET, **question} for question in shown["survey_vars"]]
+    return shown
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -73,7 +83,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _perform(self, method: str, kind: str, number: str | None, body: t.Any) -> None:
         kept = self.server.objects[kind]
         if method == "GET":
-            self._say(200, [{name: value for name, value in item.items() if name not in SECRET} for item in kept])
+            self._say(200, [told(item) for item in kept])
         elif method == "POST":
             # What is empty is left out, as by Go's `omitempty`.
             item = {"id": len(kept) + 7, **{name: value for name, value in body.items() if value}}

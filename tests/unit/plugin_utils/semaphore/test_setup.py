@@ -9,6 +9,7 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import SemaphoreError
+from ansible_collections.nix.fleet.plugins.plugin_utils.semaphore.project import differs
 from ansible_collections.nix.fleet.plugins.plugin_utils.semaphore.setup import Setup
 
 PROJECT: dict[str, t.Any] = {
@@ -111,6 +112,46 @@ def test_a_key_that_is_there_is_left_as_it_is() -> None:
     assert server.written == []
 
 
-def test_a_key_that_is_missing_and_that_nobody_says_is_named() -> None:
+@pytest.mark.parametrize("check", [False, True])
+def test_a_key_that_is_missing_and_that_nobody_says_is_named_before_anything_is_made(check: bool) -> None:
+    server = Table()
     with pytest.raises(SemaphoreError, match="no 'machines' among the project's keys"):
-        Setup(Table(), PROJECT, {}, check=False).run()
+        Setup(server, PROJECT, {}, check=check).run()
+    assert server.written == []
+
+
+def test_a_name_of_nothing_leaves_a_project_that_exists_as_it_is() -> None:
+    server = Table()
+    set_up(server)
+    server.written.clear()
+    schedule = {**PROJECT["schedules"][0], "name": "hourly", "template": "status"}
+    with pytest.raises(SemaphoreError, match="no 'status' among the project's templates"):
+        set_up(server, {**PROJECT, "repositories": [], "environments": [], "schedules": [schedule]})
+    assert server.written == []
+
+
+def test_a_check_of_a_new_project_says_what_the_run_then_makes() -> None:
+    server = Table()
+    assert set_up(server, check=True).made == set_up(server).made
+
+
+QUESTION = {"name": "deploy_goal", "title": "Goal", "values": [{"name": "boot", "value": "boot"}]}
+TOLD = {"required": False, "type": "", "description": "", "default_value": None}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "differ"),
+    [
+        pytest.param([QUESTION], [{**QUESTION, **TOLD}], False, id="a server tells what nobody set"),
+        pytest.param([{**QUESTION, **TOLD}], [QUESTION], False, id="a server leaves out what is empty"),
+        pytest.param([QUESTION], [{**QUESTION, "title": "Aim"}], True, id="another text"),
+        pytest.param([QUESTION], [{**QUESTION, "values": []}], True, id="no choices"),
+        pytest.param([QUESTION], [QUESTION, QUESTION], True, id="one more"),
+        pytest.param([QUESTION, {**QUESTION, "name": "b"}], [{**QUESTION, "name": "b"}, QUESTION], True, id="order"),
+        pytest.param({"allow_debug": True}, {"allow_debug": True, "limit": []}, False, id="an object with more"),
+        pytest.param({"allow_debug": True}, {}, True, id="an object with less"),
+        pytest.param({"allow_debug": False}, None, False, id="an object of what is empty"),
+    ],
+)
+def test_what_a_server_adds_inside_a_field_is_no_difference(wanted: t.Any, there: t.Any, differ: bool) -> None:
+    assert differs({"survey_vars": wanted}, {"survey_vars": there, "id": 3}) is differ
