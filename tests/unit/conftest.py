@@ -7,6 +7,7 @@ from __future__ import annotations
 import types
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 SLOW = (
@@ -25,6 +26,10 @@ SLOW = (
     "playbooks",
 )
 OTHER_SHELLS = {"bash", "busybox"}
+# What an example takes says more about the machine's other work than about the code.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
+
 NO_PARAMETERS = types.SimpleNamespace(params={})
 
 
