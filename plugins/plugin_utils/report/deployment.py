@@ -15,7 +15,7 @@ if t.TYPE_CHECKING:
     from .records import HostRecord
     from .table import Meaning
 
-_NOTED = ("unchanged", COLLECTED, WOULD_COLLECT, PUSHED, WOULD_PUSH, MOVED, WOULD_MOVE, WRITTEN, WOULD_CHANGE)
+_NOTED = (None, "unchanged", COLLECTED, WOULD_COLLECT, PUSHED, WOULD_PUSH, MOVED, WOULD_MOVE, WRITTEN, WOULD_CHANGE)
 _MEANINGS: dict[str, Meaning] = {"unchanged": "ok", "evaluated": "ok", "unreachable": "unreachable"}
 
 

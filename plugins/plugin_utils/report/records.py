@@ -281,6 +281,13 @@ def _written(record: HostRecord, event: TaskEvent) -> HostRecord:
     return dataclasses.replace(record, outcome=outcome, note=_text(event.result.get("msg")))
 
 
+def _kept(record: HostRecord, event: TaskEvent) -> HostRecord:
+    # The flake is not the host's: what the host would be with it is told besides.
+    if event.check_mode or event.result.get("moved") in (None, []):
+        return record
+    return dataclasses.replace(record, note=f"kept of the update: {sentence(_text(event.result.get('msg')) or '')}")
+
+
 # What is less than that a key has changed.
 _BESIDE_KEYS = (None, "unchanged", "evaluated", "built", "copied")
 
@@ -301,6 +308,7 @@ _READERS: dict[str, Callable[[HostRecord, TaskEvent], HostRecord]] = {
     "nix_cache_push": _pushed,
     "nix_channel": _moved,
     "nix_import": _written,
+    "nix_flake": _kept,
 }
 
 

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.deployment import DEPLOYMENT
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord, records
 
@@ -39,6 +41,15 @@ def test_a_deployment_says_from_which_generation_to_which() -> None:
     )
     assert (record.outcome, record.generation_before, record.generation_after) == ("activated", 3, 4)
     assert record.copied_bytes == 1024
+
+
+def test_what_was_kept_of_an_update_is_told_beside_what_it_would_change_and_not_of_a_check() -> None:
+    seen = (event("nix_flake", changed=True, moved=[{}], msg="would move site"), event("nix_activate", changed=True))
+    checks = [dataclasses.replace(each, check_mode=True) for each in seen]
+    kept = event("nix_flake", changed=True, moved=[{}], msg="moved site: commit 0123456 on main")
+    assert (only(*checks).outcome, DEPLOYMENT.notes(only(*checks))) == ("would change", [])
+    assert only(*checks, kept).outcome == "would change"
+    assert DEPLOYMENT.notes(only(*checks, kept)) == ["kept of the update: moved site: commit 0123456 on main"]
 
 
 def test_a_host_that_was_only_asked_is_as_far_as_it_was() -> None:
