@@ -41,6 +41,7 @@ class ActionModule(NixAction):
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
+        self._refuse_other_hosts(options["known_hosts"])
         policy = Policy(
             keep_generations=options["keep_generations"],
             keep_for=options["keep_for"],
@@ -69,6 +70,14 @@ class ActionModule(NixAction):
                 done.failed, log=done.log, advice="see to it, and run again: what is left to do is done then", **result
             )
         return {**result, "msg": sentence(done, would=self.check_mode)}
+
+    def _refuse_other_hosts(self, known: list[str] | None) -> None:
+        """Refuse a list that cannot be all hosts there are, since one is missing of which that is sure."""
+        if known is not None and self.play_host not in known:
+            raise GarbageCollectionError(
+                f"known_hosts does not name {self.play_host} itself, so that it cannot be the hosts that there are",
+                advice="name hosts, not groups or patterns: \"{{ groups['all'] }}\"; or leave it out (gc_known_hosts)",
+            )
 
     def _look(self, policy: Policy, platform: str | None) -> Survey:
         answer = self.questions.run(question_script(policy, platform, check=self.check_mode))

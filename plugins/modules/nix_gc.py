@@ -66,6 +66,7 @@ options:
       - The inventory hosts whose last build or copy stays protected on this machine. The protection of every other host's is taken
         away, so that what was built here for hosts that are no more becomes garbage.
       - Name the hosts of all inventories that build here, or deploy to this machine by another name. By default, all protection stays.
+      - A list that lacks the host that the task is of, or has an empty name, is refused.
     type: list
     elements: str
   wait:

@@ -77,6 +77,8 @@ class Policy:
             yield "wait is not a number of seconds"
         if self.known_hosts == ():
             yield "known_hosts is empty, as if there were no hosts any more"
+        if any(not host.strip() for host in self.known_hosts or ()):
+            yield "known_hosts has a name without a letter, which is that of no host"
         for profile in self.profiles:
             if not PROFILE.fullmatch(profile):
                 yield f"profiles has what is not an absolute path: {profile!r}"

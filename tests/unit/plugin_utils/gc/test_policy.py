@@ -26,6 +26,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.gc.policy import Policy
         {"quota": "much"},
         {"profiles": ("profiles/system",)},
         {"known_hosts": ()},
+        {"known_hosts": ("",)},
+        {"known_hosts": ("web", " ")},
         {"wait": -1},
     ],
     ids=str,
