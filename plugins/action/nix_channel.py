@@ -15,6 +15,7 @@ from ..plugin_utils.ansible_io.web import fetch
 from ..plugin_utils.channel.advance import Advance, advance
 from ..plugin_utils.channel.hydra import Job, last_success
 from ..plugin_utils.channel.proof import Proof, refuse_dirty, refuse_unbuilt, refuse_uncached
+from ..plugin_utils.errors import ChannelError
 from ..plugin_utils.git.branch_name import refuse_unusable
 from ..plugin_utils.git.remote import Remote
 from ..plugin_utils.git.repository import SHORT, Repository
@@ -60,6 +61,11 @@ class ActionModule(NixAction):
         """See ``NixAction.perform``."""
         branch = f"{PREFIX}{self.play_host}" if options["branch"] is None else options["branch"]
         refuse_unusable(branch, self.play_host)
+        if not options["remote"].strip():
+            raise ChannelError(
+                "there is no remote to have the branch at",
+                advice="name it (remote, or channel_remote of the role): origin, an address or a path",
+            )
         proof = self._proof(options)
         machine = machine_of(self, options)
         # In a check, nothing is built on the host itself; elsewhere it is.

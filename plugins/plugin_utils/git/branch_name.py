@@ -55,6 +55,9 @@ def _objections(branch: str) -> t.Iterator[str]:
         yield "what is no text"
     if branch.startswith(("-", ".", "/")):
         yield f"a {branch[0]} at its beginning"
+    if branch.startswith("refs/"):
+        # Git takes it, and makes refs/heads/refs/heads/main of it, which nobody means.
+        yield "refs/ at its beginning, which is not part of a branch's name"
     if branch.endswith((".", "/", ".lock")):
         yield f"{'.lock' if branch.endswith('.lock') else branch[-1]} at its end"
     if any(len(part.encode(errors="replace")) > LONGEST for part in branch.split("/")):

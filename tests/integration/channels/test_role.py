@@ -183,6 +183,29 @@ def test_two_runs_at_the_same_time_end_with_the_newer_commit_for_every_host(clon
 
 
 @pytest.mark.thorough
+def test_what_the_commit_does_not_say_moves_no_branch(clone: Clone) -> None:
+    clone.commit()
+    for name, value in {
+        "deploy_override_inputs": {"nixpkgs": "path:/nowhere"},
+        "deploy_impure": True,
+        "deploy_nix_options": {"pure-eval": False},
+    }.items():
+        run = clone.channel("-l", "web", **{name: value})
+        assert run.hosts(failed=1) == {"web"}, run.output
+        assert f"builds what that commit says, without {name}" in run.output
+    assert clone.branches == {}
+
+
+@pytest.mark.thorough
+def test_a_remote_without_a_name_is_told_by_the_variable_that_has_it(clone: Clone) -> None:
+    clone.commit()
+    run = clone.channel("-l", "web", channel_remote="")
+    assert run.hosts(failed=1) == {"web"}, run.output
+    assert "there is no remote to have the branch at" in run.output
+    assert "channel_remote" in run.output
+
+
+@pytest.mark.thorough
 def test_a_name_that_is_none_of_a_branch_fails_that_host_alone(clone: Clone) -> None:
     revision = clone.commit()
     run = clone.channel(channel_branch="{{ 'tested/..' if inventory_hostname == 'mail' else 'nixos-tested-web' }}")

@@ -66,6 +66,12 @@ def test_a_name_that_git_does_not_take_is_refused_with_what_is_wrong_with_it(nam
     assert refused.value.host == "web"
 
 
+@pytest.mark.parametrize("name", ["refs/heads/main", "refs/tags/v1"])
+def test_the_whole_name_of_a_reference_is_refused_where_git_would_take_it_for_a_branchs(name: str) -> None:
+    assert git_takes(name)
+    assert objection(name) == "refs/ at its beginning, which is not part of a branch's name"
+
+
 @pytest.mark.parametrize("name", ["a\0b", "a" * 300, "a\ud800b"])
 def test_a_name_that_no_command_or_file_can_have_is_refused(name: str) -> None:
     assert objection(name)
