@@ -100,8 +100,9 @@ def _report(
 ) -> dict[str, t.Any]:
     parts = []
     if sizes:
+        unsigned = "" if public else ", not signed by this run"
         amount = f" ({size(sum(sizes.values()))})" if any(sizes.values()) else ""
-        parts.append(f"{'would push' if check else 'pushed'} {counted(len(sizes), 'path')}{amount}")
+        parts.append(f"{'would push' if check else 'pushed'} {counted(len(sizes), 'path')}{amount}{unsigned}")
     if signed:
         parts.append(
             f"{'would sign' if check else 'signed'} {counted(len(signed), 'path')} that {'was' if len(signed) == 1 else 'were'} there"

@@ -17,6 +17,7 @@ from .conftest import Cache, Key, closure_of, reached_from
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 HOST = "vps-sg-1"
 HOSTS = (HOST, "homelab", "phone", "workstation")
@@ -97,6 +98,21 @@ def test_a_check_says_what_would_be_pushed_and_proves_nothing_of_it(
     assert run.rc == 0, run.output
     assert "would push" in run.output
     assert cache.signatures() == before
+
+
+@pytest.mark.thorough
+def test_a_directory_is_pushed_to_and_the_run_says_that_nobody_has_proved_or_signed_it(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    store = {"cache_store": f"file://{tmp_path}/cache", "deploy_build_on": "controller"}
+    run = fleet.project.run("nix.fleet.cache", "-l", HOST, "-e", json.dumps(store))
+    assert run.rc == 0, run.output
+    assert list((tmp_path / "cache").glob("*.narinfo"))
+    assert "not signed by this run" in run.output
+    assert f"not proved that {HOST} has it from there" in run.output
+    none = fleet.project.run("nix.fleet.cache", "-l", HOST, "-e", "cache_store=")
+    assert none.hosts(failed=1) == {HOST}, none.output
+    assert "there is no cache to push to; name it in cache_store" in none.output
 
 
 @pytest.mark.thorough
