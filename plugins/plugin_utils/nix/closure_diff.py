@@ -22,6 +22,9 @@ OUTPUTS = frozenset(
     ("bin", "data", "debug", "dev", "devdoc", "devman", "dist", "doc", "info")
     + ("lib", "lib32", "lib64", "man", "out", "static", "terminfo")
 )
+# A host's name, which has no dot but may end in a number, comes before the version: nixos-system-web-1-25.11. It is left
+# out, so that the same change is told of many hosts in the same words.
+NIXOS_SYSTEM = re.compile(r"(nixos-system)-[^.]+-([0-9]{2}\.[0-9]{2}.*)")
 VERSION = re.compile(r"-(?=[0-9])")
 COMPONENT = re.compile(r"\d+|[^\d.\-+_]+")
 # Smaller changes of size without a change of version are noise: a path, a date, a hash inside.
@@ -174,6 +177,8 @@ def package_name_and_version(name: str) -> tuple[str, str]:
     >>> package_name_and_version("glibc-2.40-66-bin"), package_name_and_version("unit-sshd.service")
     (('glibc', '2.40-66'), ('unit-sshd.service', ''))
     """
+    if system := NIXOS_SYSTEM.fullmatch(name):
+        return system[1], system[2]
     stem, _dash, output = name.rpartition("-")
     if stem and output in OUTPUTS:
         name = stem

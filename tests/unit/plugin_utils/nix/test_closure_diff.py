@@ -97,7 +97,9 @@ def test_long_list_of_rebuilt_names_is_cut() -> None:
     [
         ("bash-5.2", ("bash", "5.2")),
         ("bash-interactive-5.2p37-man", ("bash-interactive", "5.2p37")),
-        ("nixos-system-vps-sg-1-25.11.20261120.abcdef0", ("nixos-system-vps-sg", "1-25.11.20261120.abcdef0")),
+        ("nixos-system-vps-sg-1-25.11.20261120.abcdef0", ("nixos-system", "25.11.20261120.abcdef0")),
+        ("nixos-system-1-26.05pre-git", ("nixos-system", "26.05pre-git")),
+        ("nixos-system-web-tagged", ("nixos-system-web-tagged", "")),
         ("python3.12-requests-2.32", ("python3.12-requests", "2.32")),
         ("etc", ("etc", "")),
         ("man", ("man", "")),
