@@ -109,6 +109,17 @@ def test_each_name_in_the_file_is_one_of_an_object_in_it(project: dict[str, t.An
         assert schedule["template"] in names["templates"]
 
 
+@pytest.mark.parametrize(("key", "form"), [("Deploy key", "login_password"), ("Fleet machines", "ssh")])
+def test_a_key_for_the_repository_is_one_of_the_file(tmp_path: Path, key: str, form: str) -> None:
+    done = play(**GIVEN, at=tmp_path, semaphore_file="fleet.json", semaphore_repository_key_name=key)
+    assert done.returncode == 0, done.stdout + done.stderr
+    written = json.loads((tmp_path / "fleet.json").read_text())
+    assert written["repositories"][0]["ssh_key"] == key
+    assert {"name": key, "type": form} in written["keys"]
+    assert len({each["name"] for each in written["keys"]}) == len(written["keys"])
+    assert {"name": "None", "type": "none"} in written["keys"]
+
+
 def test_each_playbook_is_one_that_the_project_has(project: dict[str, t.Any]) -> None:
     for template in project["templates"]:
         name = template["playbook"]
