@@ -57,6 +57,23 @@ KINDS = (
 )
 
 
+def see_that_it_is_one(project: Mapping[str, t.Any]) -> None:
+    """Raise ``SemaphoreError`` for what is no project's file, naming the part."""
+    _see_that_it_has("meta", project.get("meta"), ("name",))
+    for kind in KINDS:
+        items = project.get(kind.part, [])
+        if not isinstance(items, list):
+            raise SemaphoreError(f"project: {kind.part} is no list")
+        for place, item in enumerate(items):
+            _see_that_it_has(f"{kind.part}[{place}]", item, ("name", "type") if kind.path == "keys" else ("name",))
+
+
+def _see_that_it_has(part: str, item: t.Any, fields: tuple[str, ...]) -> None:
+    for field in fields:
+        if not isinstance(item, dict) or not isinstance(item.get(field), str):
+            raise SemaphoreError(f"project: {part} has no {field}")
+
+
 def body(kind: Kind, item: Object, numbers: Numbers, project: int) -> Object:
     """Return an object of the file as the API takes it; raises ``SemaphoreError`` when it names one that is not there."""
     found: Object = {"project_id": project}

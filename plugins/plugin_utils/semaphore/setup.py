@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import typing as t
 
-from .project import KINDS, body, differs
+from .project import KINDS, body, differs, see_that_it_is_one
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,6 +46,7 @@ class Setup:
 
     def run(self) -> None:
         """Bring the project about. Nothing is ever removed."""
+        see_that_it_is_one(self.project)
         meta = self.project["meta"]
         there = {item["name"]: item["id"] for item in self.server.get("projects")}
         self._see_that_all_are_known(there.get(meta["name"], NOT_YET))

@@ -155,3 +155,20 @@ TOLD = {"required": False, "type": "", "description": "", "default_value": None}
 )
 def test_what_a_server_adds_inside_a_field_is_no_difference(wanted: t.Any, there: t.Any, differ: bool) -> None:
     assert differs({"survey_vars": wanted}, {"survey_vars": there, "id": 3}) is differ
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "fault"),
+    [
+        ("meta", None, "meta has no name"),
+        ("keys", [{"name": "None"}], r"keys\[0\] has no type"),
+        ("templates", [{"playbook": "deploy.yml"}], r"templates\[0\] has no name"),
+        ("schedules", {"name": "nightly"}, "schedules is no list"),
+        ("environments", ["Fleet"], r"environments\[0\] has no name"),
+    ],
+)
+def test_what_is_no_project_is_refused_by_the_part_that_is_wrong(part: str, value: t.Any, fault: str) -> None:
+    server = Table()
+    with pytest.raises(SemaphoreError, match=fault):
+        set_up(server, {**PROJECT, part: value})
+    assert server.written == []
