@@ -137,5 +137,5 @@ def sentence(request: Request, answer: Answer, check: bool) -> str:
         return f"{files} as they should be" if count != 1 else "1 file as it should be"
     names = ", ".join(each.file.path for each in answer.changed) or "none"
     would = "would change" if check else "changed"
-    interrupted = "; an interrupted run was undone first" if answer.recovered else ""
+    interrupted = "; what an earlier run had left was undone first" if answer.recovered else ""
     return f"{len(answer.changed)} of {files} {would}: {names}{interrupted}"

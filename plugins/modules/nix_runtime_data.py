@@ -153,7 +153,7 @@ files:
       elements: str
   sample: [{"path": "/var/lib/site/vhosts.conf", "changes": ["content"]}]
 recovered:
-  description: Files that an interrupted run had left, and that were returned to what they were before it.
+  description: Files that an earlier run had left, and that were returned to what they were before it, or that the service may not have read.
   returned: when the machine answered
   type: list
   elements: str

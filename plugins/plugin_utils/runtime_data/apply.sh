@@ -5,7 +5,8 @@
 #
 # A new file is beside the old one until all of them are valid. The old one stays beside the new until the service is well:
 # `.NAME.nix.fleet-old`, or `.NAME.nix.fleet-none` where there was none. Whoever finds one of these at the beginning knows
-# that a run was interrupted, and that nobody has seen whether its files are any good.
+# that a run was interrupted, and that nobody has seen whether its files are any good. `.NAME.nix.fleet-unread` says that
+# the service may have read another file than the one which is there, until it has been made to read that.
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
 apply() { # the numbers of the files; see program.py for what else is defined
@@ -32,7 +33,7 @@ apply() { # the numbers of the files; see program.py for what else is defined
     elif ! well; then
         give_up 'the service is not well with the new files' yes
     fi
-    each forget "$changed"
+    each forget "$numbers"
     say reloaded yes
 }
 
@@ -44,6 +45,7 @@ each() { # call $1 for each of the numbers $2: number, directory, name, owner, g
 
 lock() { # see that nobody else is about to replace a file
     nearest_to "$2"
+    [ "$8$missing" != yesyes ] || return 0
     there 022
     if ! take "./.$3.nix.fleet-lock" 0; then
         holder=$(readlink "./.$3.nix.fleet-lock")
@@ -55,20 +57,23 @@ lock() { # see that nobody else is about to replace a file
 recover() { # undo what an interrupted run has left
     nearest_to "$2"
     [ "$missing" = no ] || return 0
-    [ -e "./.$3.nix.fleet-old" ] || [ -e "./.$3.nix.fleet-none" ] || return 0
+    is_kept "$3" || [ -e "./.$3.nix.fleet-none" ] || [ -e "./.$3.nix.fleet-unread" ] || return 0
     recovered=yes
     say recovered "$1"
-    [ "$check" = 1 ] || restore "$@" || refuse "$2/$3 could not be returned to what it was before a run that was interrupted" \
+    [ "$check" = 0 ] || return 0
+    unread "$@"
+    restore "$@" || refuse "$2/$3 could not be returned to what it was before a run that was interrupted" \
         "see $2/.$3.nix.fleet-old"
 }
 
 survey() { # see in what a file is not as it should be
     nearest_to "$2"
-    there 022
     say file "$1 $2/$3"
+    [ "$8$missing" != yesyes ] || return 0
+    there 022
     [ ! -d "./$3" ] || [ -L "./$3" ] || refuse "$2/$3 is a directory" 'remove it, or give the file another name'
     if [ "$8" = yes ]; then
-        [ "$missing" = no ] && { [ -e "./$3" ] || [ -L "./$3" ]; } || return 0
+        [ -e "./$3" ] || [ -L "./$3" ] || return 0
         changes=removed
     else
         accounts "$@"
@@ -106,7 +111,7 @@ prepare() { # write a new file beside the old one, and see that it is valid
 }
 
 unstage() {
-    rm -f "$2/.$3.nix.fleet" "$2/.$3.nix.fleet-lock"
+    rm -f "$2/.$3.nix.fleet" "$2/.$3.nix.fleet-copy" "$2/.$3.nix.fleet-lock"
 }
 
 swap() { # keep the old file, and put the new one in its place
@@ -123,7 +128,9 @@ keep() { # $1 beside itself, until nobody has to go back to it any more
     if [ -L "./$1" ]; then
         mv -f "./$1" "./.$1.nix.fleet-old"
     elif [ -e "./$1" ]; then
-        ln -f "./$1" "./.$1.nix.fleet-old" 2>/dev/null || cp -p "./$1" "./.$1.nix.fleet-old"
+        # Half a copy must never be what is gone back to.
+        ln -f "./$1" "./.$1.nix.fleet-old" 2>/dev/null ||
+            { cp -p "./$1" "./.$1.nix.fleet-copy" && mv -f "./.$1.nix.fleet-copy" "./.$1.nix.fleet-old"; }
     else
         : >"./.$1.nix.fleet-none"
     fi
@@ -133,9 +140,24 @@ restore() { # put the old file back, if one was kept
     cd "$2" || return
     if [ -e "./.$3.nix.fleet-none" ]; then
         rm -f "./$3" "./.$3.nix.fleet-none"
-    elif [ -e "./.$3.nix.fleet-old" ] || [ -L "./.$3.nix.fleet-old" ]; then
-        mv -f "./.$3.nix.fleet-old" "./$3"
+    elif is_kept "$3"; then
+        # A run that was cut off before the new file came leaves two names of one file, which mv refuses or leaves alone.
+        if [ "$(inode "./.$3.nix.fleet-old")" = "$(inode "./$3")" ]; then
+            rm -f "./.$3.nix.fleet-old"
+        else
+            mv -f "./.$3.nix.fleet-old" "./$3"
+        fi
     fi
+}
+
+is_kept() { # whether the old file is, be it a link that leads nowhere
+    [ -e "./.$1.nix.fleet-old" ] || [ -L "./.$1.nix.fleet-old" ]
+}
+
+inode() { # by which two names of one file are told
+    # shellcheck disable=SC2046  # the words of a line
+    set -- $(ls -di "$1" 2>/dev/null)
+    printf '%s\n' "${1-}"
 }
 
 restore_or_say() {
@@ -144,6 +166,16 @@ restore_or_say() {
 
 forget() { # the old file is of no use any more
     rm -f "$2/.$3.nix.fleet-old" "$2/.$3.nix.fleet-none"
+    read_again "$@"
+}
+
+read_again() { # the service has the file that is there
+    rm -f "$2/.$3.nix.fleet-unread"
+}
+
+unread() { # the service may have another file than the one that is there
+    # In a shell of its own, which a full disk ends.
+    (: >"$2/.$3.nix.fleet-unread") 2>/dev/null || :
 }
 
 attempt() { # call a function and keep what it printed, and how it ended
@@ -179,10 +211,14 @@ give_up() { # go back to the old files: $1 why, $2 whether the service is to tak
     each restore_or_say "$changed"
     say restored yes
     if [ "$2" = yes ]; then
-        { attempt reload && well && say well yes; } || {
+        each unread "$changed"
+        if attempt reload && well; then
+            say well yes
+            each read_again "$numbers"
+        else
             say well no
             log
-        }
+        fi
     fi
     exit 1
 }

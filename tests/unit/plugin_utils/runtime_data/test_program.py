@@ -181,6 +181,70 @@ def test_a_service_that_is_not_well_with_the_old_files_either_is_told(machine: M
     assert answer.restored
     assert answer.well is False
     assert answer.cause == "the service is not well with the new files: exit 7 ended with exit code 7"
+    assert machine.files() == {".a.json.nix.fleet-unread": b""}
+
+
+def test_a_service_that_may_not_have_read_what_is_there_reads_it_in_the_next_run(machine: Machine) -> None:
+    machine.give(machine.request(machine.file()), b"old")
+    broken = f"[ -e {machine.loaded}-mended ]"
+    assert machine.give(machine.request(machine.file(), health=broken), b"new").well is False
+    pathlib.Path(f"{machine.loaded}-mended").touch()
+    loads = machine.loads()
+    answer = machine.give(machine.request(machine.file(), health=broken), b"old")
+    assert (answer.reloaded, machine.loads()) == (True, loads + 1)
+    assert machine.files() == {"a.json": b"old"}
+    assert not machine.give(machine.request(machine.file()), b"old").reloaded
+
+
+def cut_off(machine: Machine, *, after: str, old: bytes, new: bytes) -> None:
+    """Give the machine ``old``, and then ``new`` in a run that is killed when it has come to ``after``."""
+    machine.give(machine.request(machine.file()), old)
+    text = machine.text(machine.request(machine.file()), new)
+    assert text.count(after) == 1
+    text = text.replace(after, f"{after}\n    kill -9 $$")
+    subprocess.run([*machine.shell, "-s"], input=text.encode(), capture_output=True, check=False, timeout=60)
+
+
+KEPT = """    output=$(keep "$3" 2>&1) || give_up "$2/$3 could not be kept${output:+: $output}" no"""
+PLACED = """    fi || give_up "$2/$3 could not be replaced${output:+: $output}" no"""
+READ = "    until=$(($(date +%s) + within))"
+
+
+@pytest.mark.parametrize("after", [KEPT, PLACED, READ], ids=["kept", "placed", "read"])
+def test_a_run_that_was_killed_while_a_file_took_its_place_is_undone(machine: Machine, after: str) -> None:
+    cut_off(machine, after=after, old=b"old", new=b"new")
+    assert (machine.directory / ".a.json.nix.fleet-old").exists()
+    assert machine.give(machine.request(machine.file()), b"old").recovered
+    assert machine.files() == {"a.json": b"old"}
+    assert not machine.give(machine.request(machine.file()), b"old").recovered
+
+
+def test_a_service_that_a_killed_run_had_read_the_new_file_reads_the_old_one_even_after_a_run_that_fails(
+    machine: Machine,
+) -> None:
+    cut_off(machine, after=READ, old=b"old", new=b"new")
+    assert machine.loaded.read_bytes() == b"new"
+    refused = machine.give(machine.request(machine.file(validate=("sh", "-c", "exit 1"))), b"bad")
+    assert refused.cause
+    assert machine.give(machine.request(machine.file()), b"old").reloaded
+    assert machine.loaded.read_bytes() == b"old"
+    assert machine.files() == {"a.json": b"old"}
+
+
+def test_half_a_copy_is_never_gone_back_to(machine: Machine) -> None:
+    machine.give(machine.request(machine.file()), b"old")
+    text = machine.text(machine.request(machine.file()), b"new")
+    # On a file system without hard links, where the disk is full half way.
+    half = 'ln() { case $* in *-old) return 1 ;; esac; command ln "$@"; }\ncp() { printf half >"$3"; return 1; }\n'
+    done = subprocess.run([*machine.shell, "-s"], input=(half + text).encode(), capture_output=True, check=False)
+    assert done.returncode
+    assert machine.files() == {"a.json": b"old"}
+    assert machine.give(machine.request(machine.file()), b"old").recovered == ()
+
+
+def test_no_directory_is_made_for_a_file_that_is_not_to_be_there(machine: Machine) -> None:
+    file = RuntimeFile(f"{machine.directory}/further/down", "a.json", absent=True)
+    assert not machine.give(machine.request(file)).changed
     assert machine.files() == {}
 
 
@@ -190,7 +254,8 @@ def test_a_command_that_does_not_end_is_ended(machine: Machine) -> None:
     assert "sleep 60 ended with exit code" in answer.cause
     assert answer.cause.endswith("it was ended after 1 s")
     assert "it was ended after 1 s" in answer.log
-    assert machine.files() == {}
+    assert answer.restored
+    assert machine.files() == {".a.json.nix.fleet-unread": b""}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="takes root, to mount a file system")
