@@ -201,7 +201,7 @@ class CallbackModule(CallbackBase):
 
     def _write(self, run: Run, hosts: Sequence[HostRecord]) -> None:
         forms: dict[str, t.Callable[[], str]] = {
-            "json": lambda: _json(document(run, hosts, stages(self._events)), indent=2),
+            "json": lambda: _json(document(run, hosts, stages(self._all())), indent=2),
             "markdown": lambda: markdown(run, hosts),
             "html": lambda: page(run, hosts),
             "trace": lambda: _json(chrome_trace(run, self._began, self._traced())),
@@ -211,8 +211,11 @@ class CallbackModule(CallbackBase):
             self._attempt(path, functools.partial(_write, path, forms[form]))
 
     def _traced(self) -> Sequence[Row]:
-        events = sorted((*self._events, *self._ignored), key=lambda event: event.at)
-        return rows(trace_stages.stages(events), spool.read(trace_spool()))
+        return rows(trace_stages.stages(self._all()), spool.read(trace_spool()))
+
+    def _all(self) -> list[TaskEvent]:
+        """Return what happened, failures that the playbook does not mind included."""
+        return sorted((*self._events, *self._ignored), key=lambda event: event.at)
 
     def _reports(self) -> list[tuple[Path, str]]:
         """Return each file to write a report to, and the form of it."""
@@ -237,7 +240,8 @@ class CallbackModule(CallbackBase):
 
     def _asked(self, option: str, form: str, by_ending: Mapping[str, str] | None = None) -> list[tuple[Path, str]]:
         named = self.get_option(option)
-        if not named:
+        # A variable of the environment that is empty, as CI makes of one that is not set, comes as this directory.
+        if not named or Path(named) == Path.cwd():
             return []
         path = Path(named)
         return [(path, (by_ending or {}).get(path.suffix, form))]

@@ -55,7 +55,8 @@ class Failure:
         # Ansible keeps what a task with no_log says from those who report.
         unsaid = "it failed, and what it says is not to be logged" if result.get("censored") else "it gave no reason"
         return cls(
-            cause=sentence(str(result.get("cause") or result.get("msg") or unsaid)),
+            # `reason` is that of an include.
+            cause=sentence(str(result.get("cause") or result.get("msg") or result.get("reason") or unsaid)),
             stage=_text(result.get("stage")),
             log=str(result.get("log") or _printed(result)),
             advice=_text(result.get("advice")),

@@ -21,6 +21,7 @@ _ACTIVATION = tuple(
 )
 # The stage of each module, and what of its result is kept: named one by one, so that nothing gets in unseen.
 STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "nix_install": ("installation", ("installed", "steps")),
     "nix_eval": ("evaluation", ("attr", "drv_path", "out_path", "flake_revision", "flake_dirty", "cached")),
     "nix_build": ("build", ("drv_path", "out_path", "built", "built_derivations", "fetched", "failed_derivations")),
     "nix_cache_push": ("push", ("store", "pushed_count", "pushed_bytes")),

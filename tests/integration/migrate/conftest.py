@@ -63,7 +63,7 @@ class Page:
         file = self.project.root / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(
-            self.blocks[name].pop(0).replace("path:/where/nix.fleet/is", f"path:{self.project.root}/nix-fleet")
+            self.blocks[name].pop(0).replace("git+file:///where/nix.fleet/is", f"path:{self.project.root}/nix-fleet")
         )
         self._override_inputs()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.progress.lines import DOING
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.document import VERSION, document
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
@@ -177,6 +178,19 @@ def test_a_foreign_log_of_any_length_is_kept_short() -> None:
 def test_the_schema_knows_every_field_of_every_stage() -> None:
     for name, fields in STAGES.values():
         assert set(fields) == set(SCHEMA["$defs"]["results"][name]["properties"])
+
+
+# They are no stage of a host's way: they tell the controller something, or do what somebody asks for by hand.
+NO_STAGE = {"nix_builder_info", "nix_flake", "nix_import", "nix_semaphore", "nix_shell", "nix_substituters"}
+
+
+def test_every_module_is_a_stage_or_none_on_purpose() -> None:
+    actions = {path.stem for path in (ROOT / "plugins/action").glob("nix_*.py")}
+    assert actions == {*STAGES, *NO_STAGE}
+
+
+def test_what_a_host_does_in_a_stage_has_words_for_the_screen() -> None:
+    assert set(STAGES) <= set(DOING)
 
 
 def test_a_host_that_was_looked_at_has_the_state_that_the_table_has() -> None:

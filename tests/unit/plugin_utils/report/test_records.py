@@ -339,6 +339,12 @@ def test_a_task_that_is_not_to_be_logged_is_not_said_to_have_had_no_reason() -> 
     assert record.failure.cause == "it failed, and what it says is not to be logged"
 
 
+def test_an_include_that_cannot_be_made_says_why() -> None:
+    record = only(event("nix_build"), event(None, "failed", reason="the role 'no.such' was not found"))
+    assert record.failure is not None
+    assert record.failure.cause == "the role 'no.such' was not found"
+
+
 def test_a_branch_that_moved_says_where_to() -> None:
     moved = event("nix_channel", changed=True, msg="nixos-tested-web moved from a to b")
     assert (only(moved).outcome, only(moved).note) == ("moved", "nixos-tested-web moved from a to b")

@@ -127,6 +127,28 @@ def test_a_report_is_written_even_when_no_host_took_part(plugin: CallbackModule,
     assert json.loads((wanted / "report.json").read_text())["hosts"] == []
 
 
+def test_an_empty_variable_asks_for_no_report(
+    plugin: CallbackModule, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(plugin, "get_option", {"width": 80, "report": str(tmp_path)}.get)
+    plugin.v2_playbook_on_start(types.SimpleNamespace(_file_name="deploy.yml"))
+    plugin.v2_playbook_on_stats(stats())
+    assert not [line for line in printed(plugin) if line.startswith("warning")]
+
+
+def test_a_failure_that_is_ignored_is_a_stage_and_fails_no_host(plugin: CallbackModule, wanted: Path) -> None:
+    plugin.v2_runner_on_failed(result("web", task("nix.fleet.nix_eval"), msg="no"), ignore_errors=True)
+    plugin.v2_runner_on_ok(result("web", task("nix.fleet.nix_build"), changed=False))
+    plugin.v2_playbook_on_stats(stats())
+    (host,) = json.loads((wanted / "report.json").read_text())["hosts"]
+    assert host["result"] == "ok"
+    assert [(stage["stage"], stage["status"]) for stage in host["stages"]] == [
+        ("evaluation", "failed"),
+        ("build", "ok"),
+    ]
+
+
 def test_a_report_with_the_ending_of_markdown_is_markdown(
     plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
