@@ -102,14 +102,13 @@ class ActionModule(NixAction):
         """Put the lock file in place or on a branch, and return what became of it."""
         text = message(draft.moved, options["message"], host_changes(options["host_changes"]))
         urls = addresses(draft.place, draft.moved)
-        beginning = draft.beginning
         committed = self._kept(draft, options, text)
         moved = [move_result(move, urls) for move in draft.moved]
         return {
             "moved": moved,
             "override_inputs": {move["name"]: move["after"]["url"] for move in moved if move["after"]},
             "lock": draft.text_new,
-            "lock_of": beginning,
+            "lock_of": draft.beginning,
             "message": text if draft.moved else "",
             "commit": committed.revision,
             "branch": committed.branch,

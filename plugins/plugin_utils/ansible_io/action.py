@@ -137,7 +137,7 @@ class NixAction(ActionBase):
 
     def shell_within(self, seconds: float | None) -> Shell:
         """Return the same, for scripts that end within ``seconds`` or are given up."""
-        return self._escalated(self._execution(self._low_level_execute_command, seconds), self.login_shell)
+        return self.shell_for_secrets(seconds, allow_disk=True)
 
     def fresh_shell_within(self, seconds: float) -> Shell:
         """Return the same over a connection that shares no session with any other, made for each script."""

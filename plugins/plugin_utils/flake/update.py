@@ -29,7 +29,8 @@ class Draft:
     """A lock file that is not in place yet.
 
     ``found`` and ``new`` are files with what the flake's own had and with what it is to have; ``moved`` is what that
-    changes, of the last commit where it is to be committed.
+    changes, of the last commit where it is to be committed. ``beginning`` is by what the lock file found and the commit
+    checked out then are known again.
     """
 
     place: Place
@@ -37,6 +38,7 @@ class Draft:
     text_found: str
     text_new: str
     moved: tuple[Move, ...]
+    beginning: str
 
     @property
     def found(self) -> str:
@@ -50,11 +52,6 @@ class Draft:
     def differs(self) -> bool:
         """Whether the lock file itself is to change."""
         return self.text_new != self.text_found
-
-    @property
-    def beginning(self) -> str:
-        """What the lock file found and the commit checked out are known again by."""
-        return _beginning(self.place, self.text_found)
 
     def put_in_place(self) -> None:
         """Replace the flake's own; raises ``UpdateError`` when somebody else has changed it meanwhile."""
@@ -88,7 +85,8 @@ def drafted(
     Raises ``UpdateError`` when ``beginning`` is given and the flake does not stand there any more.
     """
     found = place.read()
-    if beginning is not None and beginning != _beginning(place, found):
+    here = _beginning(place, found)
+    if beginning not in (None, here):
         raise UpdateError(
             f"{place.lock} or the commit that is checked out was changed by somebody else since this update was made, "
             "and both were left as they are now",
@@ -103,7 +101,7 @@ def drafted(
         )
         before = parse_lock(place.committed(), f"{place.lock} of the last commit") if since_commit else locked
         moved = moves(before, parse_lock(new, "the new lock file"))
-        yield Draft(place, directory, found, new, moved)
+        yield Draft(place, directory, found, new, moved, here)
     finally:
         place.remove(directory)
 

@@ -64,16 +64,16 @@ class Remote:
         Raises ``OvertakenError`` when it is not at ``before``, which the server itself looks at when it moves it, and
         ``GitError`` when it may not be moved.
         """
-        done = self._push(branch, before, after)
-        if not done.ok and _may_be_overtaken(done):
+        for pause in (0.0, LOCK_SECONDS):
+            time.sleep(pause)
+            done = self._push(branch, before, after)
+            if done.ok:
+                return
+            if not _may_be_overtaken(done):
+                break
             # The same is said where a lock was left behind, or another branch is in the way: only the branch itself tells.
             self._refuse_overtaken(branch, before, done)
-            time.sleep(LOCK_SECONDS)
-            done = self._push(branch, before, after)
-            if not done.ok and _may_be_overtaken(done):
-                self._refuse_overtaken(branch, before, done)
-        if not done.ok:
-            raise self._error(f"{branch} of {self.shown} cannot be moved: {_reason(_said(done))}", done)
+        raise self._error(f"{branch} of {self.shown} cannot be moved: {_reason(_said(done))}", done)
 
     @property
     def shown(self) -> str:
@@ -106,9 +106,10 @@ class Remote:
             )
 
     def _run(self, *arguments: str) -> Completed:
-        signing_in = self._credential()
+        signing_in = self._credential
         return self.repository.run(*signing_in.options, *arguments, environment=signing_in.environment)
 
+    @functools.cached_property
     def _credential(self) -> Credential:
         if self.token is None:
             return Credential()

@@ -43,12 +43,13 @@ class Setup:
     check: bool
     made: list[str] = dataclasses.field(default_factory=list)
     changed: list[str] = dataclasses.field(default_factory=list)
+    _found: dict[str, list[Object]] = dataclasses.field(default_factory=dict, init=False)
 
     def run(self) -> None:
         """Bring the project about. Nothing is ever removed."""
         see_that_it_is_one(self.project)
         meta = self.project["meta"]
-        there = {item["name"]: item["id"] for item in self.server.get("projects")}
+        there = {item["name"]: item["id"] for item in self._there("projects")}
         self._see_that_all_are_known(there.get(meta["name"], NOT_YET))
         number = self._brought_about("projects", [meta], dict, changes=False)[meta["name"]]
         numbers: dict[str, dict[str, int]] = {}
@@ -71,8 +72,12 @@ class Setup:
             numbers[kind.path] = {item["name"]: NOT_YET for item in (*wanted, *there)}
 
     def _there(self, path: str) -> list[Object]:
-        """Return what is at ``path``: nothing, of a project that a check has not made."""
-        return [] if path.startswith(f"project/{NOT_YET}/") else self.server.get(path)
+        """Return what was at ``path`` at first, asked for once: nothing, of a project that a check has not made."""
+        if path.startswith(f"project/{NOT_YET}/"):
+            return []
+        if path not in self._found:
+            self._found[path] = self.server.get(path)
+        return self._found[path]
 
     def _wanted(self, kind: Kind) -> list[Object]:
         items: list[Object] = self.project.get(kind.part, [])
