@@ -10,11 +10,12 @@ import re
 import signal
 import subprocess
 import time
+import typing as t
 from collections.abc import Iterator
 
 import pytest
 
-from .conftest import Fleet, Result, within
+from .conftest import Copying, Fleet, Result, within
 
 PORT = 26940
 # Every way to log in and to get at a store.
@@ -59,6 +60,14 @@ def signalled(fleet: Fleet, host: str, signal_name: str, command: str) -> bool:
 def serves(fleet: Fleet, host: str) -> bool:
     """Whether something listens on a host for others."""
     return f":{PORT:04X} " in fleet.says(host, "cat /proc/net/tcp")
+
+
+def slowly_served(fleet: Fleet, host: str, *, paths: int, **options: t.Any) -> tuple[str, Copying]:
+    """Have a host begin to fetch a closure from vps-sg-1 over slow lines; return the path, and the copy that goes on."""
+    path = fleet.closure(paths, size=400_000)
+    fleet.copy("vps-sg-1", path)
+    fleet.lab("network", "*", "--rate", "2mbit")
+    return path, fleet.start(f"vps-sg-1:{host}", path, "-f", "1", topology="cascade", **options)
 
 
 def test_the_source_sends_each_path_about_once(fleet: Fleet) -> None:
@@ -118,10 +127,7 @@ def test_hosts_without_a_route_have_everything_from_the_source(fleet: Fleet) -> 
 
 @pytest.mark.thorough
 def test_a_host_that_loses_power_while_it_serves_is_replaced(fleet: Fleet) -> None:
-    path = fleet.closure(20, size=400_000)
-    fleet.copy("vps-sg-1", path)
-    fleet.lab("network", "*", "--rate", "2mbit")
-    copying = fleet.start("vps-sg-1:phone", path, "-f", "1", topology="cascade")
+    path, copying = slowly_served(fleet, "phone", paths=20)
     assert within(60, lambda: serves(fleet, "vps-sg-1"))
     time.sleep(3)
     fleet.lab("power-cycle", "vps-sg-1")
@@ -135,10 +141,7 @@ def test_a_host_that_loses_power_while_it_serves_is_replaced(fleet: Fleet) -> No
 
 @pytest.mark.thorough
 def test_what_a_server_that_is_killed_has_not_sent_comes_from_the_source(fleet: Fleet) -> None:
-    path = fleet.closure(20, size=400_000)
-    fleet.copy("vps-sg-1", path)
-    fleet.lab("network", "*", "--rate", "2mbit")
-    copying = fleet.start("vps-sg-1:phone", path, "-f", "1", topology="cascade")
+    path, copying = slowly_served(fleet, "phone", paths=20)
     assert within(60, lambda: signalled(fleet, "vps-sg-1", "KILL", "nix-store --serve"))
     result = copying.results()["phone"]
     assert "could not fetch from vps-sg-1 (it broke off" in copying.output
@@ -173,10 +176,7 @@ def test_a_port_that_is_taken_is_no_obstacle(fleet: Fleet) -> None:
 
 @pytest.mark.thorough
 def test_nobody_else_is_served(fleet: Fleet) -> None:
-    path = fleet.closure(10, size=400_000)
-    fleet.copy("vps-sg-1", path)
-    fleet.lab("network", "*", "--rate", "4mbit")
-    copying = fleet.start("vps-sg-1:phone", path, "-f", "1", topology="cascade")
+    _path, copying = slowly_served(fleet, "phone", paths=10)
     assert within(60, lambda: serves(fleet, "vps-sg-1"))
     stranger = (
         "rm -f /tmp/own /tmp/own.pub; ssh-keygen -q -t ed25519 -N '' -f /tmp/own;"
@@ -189,10 +189,7 @@ def test_nobody_else_is_served(fleet: Fleet) -> None:
 
 @pytest.mark.thorough
 def test_nothing_is_left_when_the_controller_is_killed(fleet: Fleet) -> None:
-    path = fleet.closure(10, size=400_000)
-    fleet.copy("vps-sg-1", path)
-    fleet.lab("network", "*", "--rate", "2mbit")
-    copying = fleet.start("vps-sg-1:phone", path, "-f", "1", topology="cascade", timeout=5)
+    _path, copying = slowly_served(fleet, "phone", paths=10, timeout=5)
     assert within(60, lambda: serves(fleet, "vps-sg-1"))
     os.killpg(copying.process.pid, signal.SIGKILL)
     copying.process.wait()
@@ -202,10 +199,7 @@ def test_nothing_is_left_when_the_controller_is_killed(fleet: Fleet) -> None:
 
 @pytest.mark.thorough
 def test_nobody_is_served_by_a_controller_that_is_gone_however_slowly_they_read(fleet: Fleet) -> None:
-    path = fleet.closure(20, size=400_000)
-    fleet.copy("vps-sg-1", path)
-    fleet.lab("network", "*", "--rate", "2mbit")
-    copying = fleet.start("vps-sg-1:vps-sg-2", path, "-f", "1", topology="cascade", timeout=5)
+    _path, copying = slowly_served(fleet, "vps-sg-2", paths=20, timeout=5)
     # Who reads no more still answers the server's questions whether it is there.
     assert within(60, lambda: signalled(fleet, "vps-sg-2", "STOP", "dd bs="))
     try:

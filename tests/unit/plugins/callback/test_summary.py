@@ -131,9 +131,7 @@ def test_an_empty_variable_asks_for_no_report(
     plugin: CallbackModule, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(plugin, "get_option", {"width": 80, "report": str(tmp_path)}.get)
-    plugin.v2_playbook_on_start(types.SimpleNamespace(_file_name="deploy.yml"))
-    plugin.v2_playbook_on_stats(stats())
+    run_with(plugin, monkeypatch, report=str(tmp_path))
     assert not [line for line in printed(plugin) if line.startswith("warning")]
 
 
@@ -197,13 +195,17 @@ def test_a_form_that_cannot_be_made_costs_neither_the_table_nor_the_other_forms(
     assert "<code>web</code>" in (wanted / "summary.md").read_text()
 
 
+def run_with(plugin: CallbackModule, monkeypatch: pytest.MonkeyPatch, **options: str) -> None:
+    monkeypatch.setattr(plugin, "get_option", {"width": 80, **options}.get)
+    begin(plugin)
+    plugin.v2_playbook_on_stats(stats())
+
+
 def test_a_file_that_is_named_for_two_forms_is_told_of(
     plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = str(tmp_path / "report")
-    monkeypatch.setattr(plugin, "get_option", {"report": path, "report_html": path, "width": 80}.get)
-    begin(plugin)
-    plugin.v2_playbook_on_stats(stats())
+    run_with(plugin, monkeypatch, report=path, report_html=path)
     (line,) = printed(plugin)
     assert line.startswith(f"warning: {path} is named for two reports, and gets the html alone")
     assert (tmp_path / "report").read_text().startswith("<!DOCTYPE html>")
@@ -213,9 +215,7 @@ def test_a_file_that_is_named_twice_for_the_same_form_is_written_as_such(
     plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = str(tmp_path / "x.md")
-    monkeypatch.setattr(plugin, "get_option", {"report": path, "report_markdown": path, "width": 80}.get)
-    begin(plugin)
-    plugin.v2_playbook_on_stats(stats())
+    run_with(plugin, monkeypatch, report=path, report_markdown=path)
     assert printed(plugin) == []
     assert (tmp_path / "x.md").read_text().startswith("<!-- nix.fleet -->")
 
