@@ -32,7 +32,10 @@ json_path() { # $1 when it is a store path, whose characters need no quoting, el
 }
 
 json_text() { # $1, which has no control characters, as a string
-    printf '"%s"' "$(printf '%s\n' "$1" | sed 's/["\\]/\\&/g')"
+    case $1 in
+        *[\"\\]*) printf '"%s"' "$(printf '%s\n' "$1" | sed 's/["\\]/\\&/g')" ;;
+        *) printf '"%s"' "$1" ;;
+    esac
 }
 
 one_line() { # $1 without control characters, and not longer than a journal wants it
@@ -41,7 +44,7 @@ one_line() { # $1 without control characters, and not longer than a journal want
 
 json_names() ( # the comma-separated unit names of $1 as a list
     printf '['
-    printf '%s\n' "$1" | tr ',' '\n' | sed -e 's/[^A-Za-z0-9:_.@\\-]//g' -e '/^$/d' -e 's/\\/\\\\/g' -e 's/.*/"&"/' | paste -s -d , - | tr -d '\n'
+    [ -z "$1" ] || printf '%s\n' "$1" | tr ',' '\n' | sed -e 's/[^A-Za-z0-9:_.@\\-]//g' -e '/^$/d' -e 's/\\/\\\\/g' -e 's/.*/"&"/' | paste -s -d , - | tr -d '\n'
     printf ']'
 )
 

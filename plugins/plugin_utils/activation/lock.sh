@@ -5,10 +5,8 @@
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
 holder_alive() ( # whether the process that wrote holder record $1 still runs
-    pid=$(field pid "$1")
-    [ -n "$pid" ] && [ "$(field boot "$1")" = "$(boot_id)" ] || exit 1
-    start=$(process_start "$pid")
-    [ -n "$start" ] && [ "$start" = "$(field start "$1")" ]
+    read_fields "$1" pid boot start
+    [ -n "$pid" ] && [ "$boot" = "$(boot_id)" ] && [ -n "$start" ] && [ "$start" = "$(process_start "$pid")" ]
 )
 
 holder_text() { # who holder record $1 speaks of, for a person

@@ -6,12 +6,18 @@
 # shellcheck disable=SC2034  # one program in several files, which share variables
 
 boot_id() {
-    cat /proc/sys/kernel/random/boot_id 2>/dev/null || sysctl -n kern.bootsessionuuid 2>/dev/null || :
+    if [ -r /proc/sys/kernel/random/boot_id ]; then
+        read -r this_boot </proc/sys/kernel/random/boot_id
+        printf '%s\n' "$this_boot"
+    else
+        sysctl -n kern.bootsessionuuid 2>/dev/null || :
+    fi
 }
 
-process_start() ( # when process $1 started, in whatever form: with its id, it names a process for good
+process_start() { # when process $1 started, in whatever form: with its id, it names a process for good
     if [ -r "/proc/$1/stat" ]; then
-        line=$(cat "/proc/$1/stat" 2>/dev/null)
+        # It may end in this moment.
+        { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 0
         # The second field, the program's name, may itself contain spaces and parentheses.
         # shellcheck disable=SC2086  # fields are what is wanted
         set -- ${line##*) }
@@ -20,7 +26,7 @@ process_start() ( # when process $1 started, in whatever form: with its id, it n
     elif [ ! -d /proc/self ]; then
         ps -o lstart= -p "$1" 2>/dev/null
     fi
-)
+}
 
 name_of_process() { # one that no other process than $1 ever has
     printf '%s %s %s\n' "$1" "$(process_start "$1")" "$(boot_id)"

@@ -68,11 +68,8 @@ record() {
 }
 
 read_recorded() {
-    for key in link generation newest default running boot started start; do
-        eval "recorded_$key=\$(field recorded_$key \"\$run/recorded\")"
-    done
-    closure=$(field closure "$run/recorded")
-    wanted=$(field wanted "$run/recorded")
+    read_fields "$run/recorded" recorded_link recorded_generation recorded_newest recorded_default recorded_running \
+        recorded_boot recorded_started recorded_start closure wanted
 }
 
 protect() { # keep closure $2 from the garbage collector while this deployment lasts, by the link $1

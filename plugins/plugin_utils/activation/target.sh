@@ -4,36 +4,60 @@
 # What files tell of a machine and a profile. Nothing here writes.
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
+# A process costs such a machine more than all that most of these functions do, so they start few.
+
 store=${NIX_STORE_DIR:-/nix/store}
+uid=$(id -u)
 
 say() { # one line of the answer to the controller: key, value
     printf '%s=%s\n' "$1" "$2"
 }
 
-field() { # the value of key $1 in file $2, whose lines are key=value
-    sed -n "s/^$1=//p" "$2" 2>/dev/null | head -n 1
+read_fields() { # set each of the variables $2… to the value of the key of that name in file $1, whose lines are key=value
+    file_of_fields=$1
+    shift
+    for name; do eval "$name="; done
+    while IFS= read -r line; do
+        for name; do
+            [ "${line%%=*}" != "$name" ] || eval "$name=\${line#*=}"
+        done
+    done 2>/dev/null <"$file_of_fields"
 }
 
-resolve() ( # the path $1 with symbolic links at its end followed; `readlink -f` is missing on older macOS
-    path=$1 hops=0
-    while [ -L "$path" ] && [ "$hops" -lt 40 ]; do
-        link=$(readlink "$path")
+field() { # the value of key $1 in file $2
+    while IFS= read -r line; do
+        case $line in "$1="*)
+            printf '%s\n' "${line#*=}"
+            break
+            ;;
+        esac
+    done 2>/dev/null <"$2"
+}
+
+follow_links() { # set `resolved` to path $1 with symbolic links at its end followed; `readlink -f` is missing on older macOS
+    resolved=$1 hops=0
+    while [ -L "$resolved" ] && [ "$hops" -lt 40 ]; do
+        link=$(readlink "$resolved")
         case $link in
-            /*) path=$link ;;
-            *) path=${path%/*}/$link ;;
+            /*) resolved=$link ;;
+            *) resolved=${resolved%/*}/$link ;;
         esac
         hops=$((hops + 1))
     done
-    printf '%s\n' "$path"
-)
+}
 
-closure_of() ( # the store path that $1 leads to, or nothing
-    path=$(resolve "$1")
-    case $path in
+resolve() { # the same, for who wants to have it printed
+    follow_links "$1"
+    printf '%s\n' "$resolved"
+}
+
+closure_of() { # the store path that $1 leads to, or nothing
+    follow_links "$1"
+    case $resolved in
         *[!A-Za-z0-9+._?=/-]*) ;;
-        "$store"/?*) printf '%s\n' "$path" ;;
+        "$store"/?*) printf '%s\n' "$resolved" ;;
     esac
-)
+}
 
 generation_of() ( # the generation that profile $1 stands at, or nothing when it does not stand at one
     name=${1##*/}
@@ -65,7 +89,7 @@ generation_before() ( # the newest of profile $1's generations that is older tha
 )
 
 root() {
-    [ "$(id -u)" = 0 ]
+    [ "$uid" = 0 ]
 }
 
 state_directory() { # where deployments are recorded: only the deploying user can write there, and a reboot keeps it
