@@ -122,32 +122,29 @@ class ActionModule(NixAction):
 
     def _directly(self, source: Source, copy: Copy, opened: Opened, arrived: Arrived) -> None:
         """Have the source send all that is missing."""
-        # Listed while the machine opens its store, which takes longer.
-        with beside(lambda: closure_sizes(source, copy.paths)) as listing, opened as here:
-            sizes = listing.result()
-            with source.reaching(here.socket) as store:
-                self._send(source, copy, store, sizes, arrived)
+        with opened as here, source.reaching(here.socket) as store:
+            self._send(source, copy, store, arrived)
 
     def _in_cascade(self, peers: Peers, source: Source, copy: Copy, opened: Opened, arrived: Arrived) -> None:
         """Have other hosts serve what they have, and the source send the rest."""
+        # Listed while the machine opens its store, which takes longer.
         with beside(lambda: closure_infos(source, copy.paths)) as listing, opened as here:
             try:
                 infos = listing.result()
             except UnknownFormError as error:
                 self.announce(f"no other host can be of help: {error.cause}")
                 infos = []
-            sizes = {info.path: info.nar_size for info in infos}
             with source.reaching(here.socket) as store:
 
                 def send(some: t.Sequence[PathInfo]) -> None:
                     part = dataclasses.replace(copy, paths=[info.path for info in some], alone=True)
-                    self._send(source, part, store, sizes, arrived)
+                    self._send(source, part, store, arrived)
 
                 spread = self._helped(peers, here, infos, send, copy)
                 arrived.served.update(spread.served)
-                arrived.paths.update((path, sizes[path]) for path in spread.served)
+                arrived.paths.update((info.path, info.nar_size) for info in infos if info.path in spread.served)
                 if spread.left:
-                    self._send(source, copy, store, sizes, arrived)
+                    self._send(source, copy, store, arrived)
         peers.offer(infos)
 
     def _helped(self, peers: Peers, here: OpenedStore, infos: list[PathInfo], send: Send, copy: Copy) -> Spread:
@@ -162,11 +159,11 @@ class ActionModule(NixAction):
             self.announce(f"a part did not arrive, so all that is still missing is copied at once: {error.cause}")
             return everything
 
-    def _send(self, source: Source, copy: Copy, store: str, sizes: dict[str, int], arrived: Arrived) -> None:
+    def _send(self, source: Source, copy: Copy, store: str, arrived: Arrived) -> None:
         log = CopyLog()
         with self.traced() as watch:
-            answer = source.run(copy.command(store), self._progress(log, sizes, watch))
-        arrived.paths.update((path, sizes.get(path, 0)) for path in log.sent)
+            answer = source.run(copy.command(store), self._progress(log, watch))
+        arrived.paths.update(log.sent)
         arrived.substituted.extend(log.fetched)
         verify(answer, log, host=self.host)
 
@@ -177,7 +174,7 @@ class ActionModule(NixAction):
             raise CopyError("the paths are not in this machine's own store", advice="build them here first")
         return source_at(self, host, timeout=options["timeout"], nix_options=options["nix_options"])
 
-    def _progress(self, log: CopyLog, sizes: dict[str, int], watch: t.Callable[[str], None]) -> t.Callable[[str], None]:
+    def _progress(self, log: CopyLog, watch: t.Callable[[str], None]) -> t.Callable[[str], None]:
         """Return what follows the lines of a copy and says now and then how far it is."""
         tell = now_and_then(self)
 
@@ -185,7 +182,7 @@ class ActionModule(NixAction):
             watch(line)
             path = log.read(line)
             if path is not None:
-                display.vv(f"copying {path} ({size(sizes.get(path, 0))})", host=self.host)
+                display.vv(f"copying {path}", host=self.host)
             tell(lambda: log.sentence)
 
         return follow

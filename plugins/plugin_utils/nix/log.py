@@ -63,8 +63,13 @@ def readable(command: Sequence[str]) -> list[str]:
     return list(command) if at is None else [*command[:at], *command[at + 2 :]]
 
 
-@dataclasses.dataclass(frozen=True)
-class Event:
+# By far the most of what Nix prints, several lines a file that is copied, in the form in which it prints them.
+PROGRESS_LINE = re.compile(
+    r'@nix \{"action":"result","fields":\[(\d{1,18}),(\d{1,18}),(\d{1,18}),(\d{1,18})\],"id":(\d{1,18}),"type":105\}'
+)
+
+
+class Event(t.NamedTuple):
     """One line of the log, with what there is of sense in it."""
 
     action: str
@@ -79,6 +84,10 @@ class Event:
     @classmethod
     def parse(cls, line: str) -> Event | None:
         """Read a line; None when it is not one of Nix's events."""
+        progress = PROGRESS_LINE.fullmatch(line)
+        if progress:
+            *fields, activity = map(int, progress.groups())
+            return cls("result", activity, PROGRESS, 0, "", "", tuple(fields), 0)
         if not line.startswith(PREFIX):
             return None
         try:
@@ -87,7 +96,7 @@ class Event:
             return None
         if not isinstance(event, dict):
             return None
-        fields = event.get("fields")
+        told = event.get("fields")
         return cls(
             action=str(event.get("action")),
             id=_number(event.get("id")),
@@ -96,7 +105,7 @@ class Event:
             # A message has the one, an activity the other.
             text=without_colour(str(event.get("msg") or event.get("text") or "")),
             raw=without_colour(str(event.get("raw_msg") or "")),
-            fields=tuple(fields) if isinstance(fields, list) else (),
+            fields=tuple(told) if isinstance(told, list) else (),
             parent=_number(event.get("parent")),
         )
 
@@ -163,7 +172,12 @@ class NixLog:
         event = Event.parse(line)
         if event is None:
             self.other.append(line)
-        elif event.action == "msg":
+            return None
+        return self.take(event)
+
+    def take(self, event: Event) -> str | None:
+        """Take what one line says; return the same."""
+        if event.action == "msg":
             self._message(event)
         elif event.action == "result":
             self._result(event)
@@ -297,7 +311,7 @@ def derivation_name(path: str) -> str:
 
 def without_colour(text: str) -> str:
     """Return ``text`` without terminal colours."""
-    return ANSI.sub("", text)
+    return ANSI.sub("", text) if "\x1b" in text else text
 
 
 def is_error(text: str) -> bool:

@@ -55,34 +55,35 @@ class CopyLog(NixLog):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sent: list[str] = []
-        self._paths: tuple[int, int] = (0, 0)
+        # By path: its size, once Nix has told that.
+        self.sent: dict[str, int] = {}
+        self._done: tuple[int, int] = (0, 0)
         self._bytes_expected = 0
-        # By activity: what has arrived of a path.
+        self._overall: set[int] = set()
+        # By activity: its path, and what has arrived of it.
+        self._paths: dict[int, str] = {}
         self._bytes: dict[int, int] = {}
-        self._types: dict[int, int] = {}
 
-    def read(self, line: str) -> str | None:
-        """Take one line; return the path that is sent from then on, if any."""
-        super().read(line)
-        event = Event.parse(line)
-        if event is None or len(self._types) >= MOST_EVENTS:
-            return None
+    def take(self, event: Event) -> str | None:
+        """Take what one line says; return the path that is sent from then on, if any."""
+        super().take(event)
         if event.action == "result":
             self._count(event)
-        if event.action != "start" or event.type not in (COPY_PATH, COPY_PATHS):
+        if event.action != "start" or len(self._paths) + len(self._overall) >= MOST_EVENTS:
             return None
-        self._types[event.id] = event.type
-        if event.type == COPY_PATHS or not event.fields:
+        if event.type == COPY_PATHS:
+            self._overall.add(event.id)
+        if event.type != COPY_PATH or not event.fields:
             return None
         path = str(event.fields[0])
-        self.sent.append(path)
+        self._paths[event.id] = path
+        self.sent[path] = 0
         return path
 
     @property
     def sentence(self) -> str:
         """How far the copy is: ``copying 41/400 paths, 12 MiB of 80 MiB``."""
-        done, expected = self._paths
+        done, expected = self._done
         if not expected:
             return "copying"
         amount = size(sum(self._bytes.values()))
@@ -96,10 +97,11 @@ class CopyLog(NixLog):
         first, second, *_rest = numbers
         if event.type == SET_EXPECTED and first == COPY_PATH:
             self._bytes_expected = second
-        elif event.type == PROGRESS and self._types.get(event.id) == COPY_PATHS:
-            self._paths = (first, second)
-        elif event.type == PROGRESS and self._types.get(event.id) == COPY_PATH:
+        elif event.type == PROGRESS and event.id in self._overall:
+            self._done = (first, second)
+        elif event.type == PROGRESS and event.id in self._paths:
             self._bytes[event.id] = first
+            self.sent[self._paths[event.id]] = second
 
 
 def verify(answer: Completed, log: CopyLog, *, host: str) -> None:

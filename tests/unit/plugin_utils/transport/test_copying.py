@@ -56,7 +56,8 @@ def test_the_target_fetches_what_it_can_when_asked_to() -> None:
 
 def test_the_log_knows_which_paths_were_sent() -> None:
     _answer, log = ended(copying(ONE), event(action="result", type=105, id=1, fields=[1, 2, 0, 0]), copying(TWO), rc=0)
-    assert log.sent == [ONE, TWO]
+    assert list(log.sent) == [ONE, TWO]
+    assert log.sent[ONE] == 2
 
 
 def test_a_line_names_the_path_that_is_sent_from_then_on() -> None:
