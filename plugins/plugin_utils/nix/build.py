@@ -101,18 +101,21 @@ def build(
     ``link`` is a garbage collector root to make. ``store`` is another machine's store to build in; derivations that it
     lacks are sent there first.
     """
-    return nix(
+    command = nix(
         "build",
         "--json",
         *LOG_FORMAT,
         *SECONDS_BETWEEN_LOOKS,
         *settings.arguments(),
         *(["--out-link", link] if link else ["--no-link"]),
-        *(["--eval-store", "auto", "--store", store] if store else []),
+        *(["--eval-store", "auto"] if store else []),
         *(["--dry-run"] if dry_run else []),
         "--",
         *installables,
     )
+    # As an option it would be sent on to the daemon that serves the store, which warns of it where it does not trust
+    # the login.
+    return ["env", f"NIX_REMOTE={store}", *command] if store else command
 
 
 def known_outputs(derivation: str) -> list[str]:

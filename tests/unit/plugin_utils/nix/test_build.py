@@ -42,7 +42,12 @@ def test_all_settings_are_handed_to_nix() -> None:
 
 def test_another_machines_store_is_built_in_with_our_derivations() -> None:
     command = build(["x"], BuildSettings(), store="unix:///tmp/s")
-    assert command[command.index("--eval-store") :] == ["--eval-store", "auto", "--store", "unix:///tmp/s", "--", "x"]
+    assert command[:3] == ["env", "NIX_REMOTE=unix:///tmp/s", "nix"]
+    assert command[command.index("--eval-store") :] == ["--eval-store", "auto", "--", "x"]
+
+
+def test_a_store_is_no_setting_for_the_daemon_that_serves_it() -> None:
+    assert "--store" not in build(["x"], BuildSettings(), store="unix:///tmp/s")
 
 
 def test_outputs_are_looked_up_without_building_or_asking_a_cache() -> None:
