@@ -93,7 +93,8 @@ def test_what_a_command_reads_comes_to_no_disk_unless_that_is_accepted(
     asked: list[bool] = []
 
     class Asked(ActionModule):
-        def __init__(self) -> None: ...
+        def __init__(self) -> None:
+            """Stand alone: nothing of Ansible's is asked for."""
 
         def shell_for_secrets(self, seconds: float | None, *, allow_disk: bool) -> t.NoReturn:
             asked.append(allow_disk)
