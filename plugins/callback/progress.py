@@ -39,8 +39,10 @@ from ansible.plugins.callback import CallbackBase
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.utils.display import Display
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.plain import plain
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.run import progress_pipe
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.screen import print_lines, screen_width
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.tags import asked_tags, known_tags
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.task_events import began, ended
 from ansible_collections.nix.fleet.plugins.plugin_utils.progress.channel import Listener
 from ansible_collections.nix.fleet.plugins.plugin_utils.progress.drawing import CAN_DRAW, Drawing
@@ -74,6 +76,8 @@ class CallbackModule(CallbackBase):
         self._scene = Scene(screen_width, drawn=_is_terminal() and CAN_DRAW and not _wants_keyboard())
         self._drawing = Drawing(color=not constants.ANSIBLE_NOCOLOR) if self._scene.drawn else None
         self._listener: Listener | None = None
+        self._plays: list[t.Any] = []
+        self._unmatched = asked_tags()
         self._over = threading.Event()
         self._ticker: threading.Thread | None = None
         atexit.register(self._leave)
@@ -96,6 +100,7 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_play_start(self, play: t.Any) -> None:
         """Begin a play, or the next batch of one."""
+        self._plays.append(play)
         variables = play.get_variable_manager().get_vars(play=play)
         with self._lock:
             self._print(self._scene.play(map(str, variables.get("ansible_play_hosts_all", ()))))
@@ -112,6 +117,8 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_start(self, host: t.Any, task: t.Any) -> None:
         """Show what a host begins."""
+        if not self._unmatched.isdisjoint(map(str, task.tags)):
+            self._unmatched = frozenset()
         asks = str(task.action) in PAUSE or getattr(task, "debugger", None) not in (None, "never")
         with self._lock:
             self._scene.began(began(host, task), asks=asks)
@@ -122,7 +129,7 @@ class CallbackModule(CallbackBase):
         """Show that a task went well."""
         with self._lock:
             self._hear()
-            self._handle_warnings(result._result)
+            self._warn(result)
             self._print(self._scene.ended(ended(result, "ok")))
             self._show(result)
 
@@ -130,7 +137,7 @@ class CallbackModule(CallbackBase):
         """Show why a task failed."""
         with self._lock:
             self._hear()
-            self._handle_warnings(result._result)
+            self._warn(result)
             event = ended(result, "failed")
             self._print(self._scene.ignored(event) if ignore_errors else self._scene.ended(event))
 
@@ -178,6 +185,17 @@ class CallbackModule(CallbackBase):
         if "nix.fleet.summary" not in constants.CALLBACKS_ENABLED:
             self._print([Line(""), *summary(hosts, screen_width(), time.monotonic() - self._began)])
         self._print(_counted(stats, besides={record.host for record in hosts}))
+        self._print(self._nothing_done())
+
+    def _nothing_done(self) -> list[Line]:
+        """Return what is to be said of tags that no task has, which Ansible does not mind."""
+        known = frozenset[str]().union(*map(known_tags, self._plays)) if self._unmatched else frozenset()
+        # One that there is had nothing to do this time.
+        if not self._plays or not self._unmatched or self._unmatched & known:
+            return []
+        there_are = f"there are {', '.join(sorted(known))}" if known else "tasks here have none"
+        asked = ", ".join(sorted(self._unmatched))
+        return [Line(f"nothing was done: no task has the tag {harmless(asked)} (--tags); {there_are}", "failed")]
 
     def _tick(self) -> None:
         while not self._over.wait(SECONDS_BETWEEN_PICTURES):
@@ -207,6 +225,14 @@ class CallbackModule(CallbackBase):
                 self._hear()
                 self._print(self._scene.left(time.monotonic()))
             self._ticker = None
+
+    def _warn(self, result: t.Any) -> None:
+        """Print what a task warns of, once however many hosts it is about."""
+        told = dict(result._result)
+        for warning in (told.get("warnings") or ()) if constants.ACTION_WARNINGS else ():
+            self._display.warning(harmless(str(redacted(plain(warning)))))
+        # Of deprecations Ansible knows more than their text.
+        self._handle_warnings({name: value for name, value in told.items() if name == "deprecations"})
 
     def _show(self, result: t.Any) -> None:
         """Print what a task is there to print, such as one of debug."""

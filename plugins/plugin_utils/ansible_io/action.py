@@ -78,7 +78,7 @@ class NixAction(ActionBase):
             # Ansible would call the play host unreachable, which nobody has tried to reach.
             known = self.host in self.variables.get("hostvars", {})
             raise NixError(
-                f"{self.host}, which this task of {self.play_host} is delegated to, cannot be reached: {error}",
+                f"{self.host}, which this task is delegated to, cannot be reached: {error}",
                 advice=f"see that {self.host} is up, or delegate to another machine (deploy_build_on)"
                 if known
                 else f"{self.host} is not in the inventory: check the name (deploy_build_on, delegate_to)",

@@ -43,6 +43,7 @@ def our_module(task: t.Any) -> str | None:
 
 
 def _event(host: t.Any, task: t.Any, status: Status, result: dict[str, t.Any]) -> TaskEvent:
-    name = plain(str(getattr(task, "name", None) or ""))
+    # As Ansible calls a task that has no name of its own.
+    name = plain(str(getattr(task, "name", None) or task.action))
     check_mode = bool(task.check_mode) if isinstance(task.check_mode, bool) else False
     return TaskEvent(str(host.get_name()), our_module(task), status, time.monotonic(), result, check_mode, name)

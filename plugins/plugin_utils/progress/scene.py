@@ -10,7 +10,7 @@ import typing as t
 from ..report.records import AWAITING, Failure, HostRecord, records
 from ..report.summary import view_of
 from .board import Board
-from .lines import doing, done, failed, goes_on, ignored, settled
+from .lines import doing, done, failed, failed_as, goes_on, ignored, settled
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -42,6 +42,7 @@ class Scene:
         self._events: dict[str, list[TaskEvent]] = {}
         self._told: dict[str, tuple[str, ...]] = {}
         self._causes_told: set[tuple[str, str]] = set()
+        self._told_below: dict[Failure, str] = {}
         self._awaiting: set[str] = set()
         self._silent_since: dict[str, float] = {}
 
@@ -123,9 +124,15 @@ class Scene:
         # What is told again, as a rollback tells of what brought it about, needs no second explanation.
         if (event.host, failure.cause) not in self._causes_told:
             self._causes_told.add((event.host, failure.cause))
-            command = event.result.get("command") if event.module else None
-            lines += failed(failure, command, self._width())
+            lines += self._why(event, failure)
         return lines
+
+    def _why(self, event: TaskEvent, failure: Failure) -> list[Line]:
+        first = self._told_below.setdefault(failure, event.host)
+        if first != event.host:
+            return [failed_as(failure, first, self._width())]
+        command = event.result.get("command") if event.module else None
+        return failed(failure, command, self._width())
 
     def _settle(self, host: str) -> list[Line]:
         """Return the line of a host that is done, unless it would say the same again."""

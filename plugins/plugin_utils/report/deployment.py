@@ -39,7 +39,7 @@ def generations(host: HostRecord) -> str:
 
 def _word(host: HostRecord) -> Word:
     if host.outcome is None:
-        return Word("looked at", "ok")
+        return Word("looked at" if host.looked_at else "nothing done", "ok")
     if host.failure is not None and host.outcome != "unreachable":
         return Word(host.outcome, "failed")
     return Word(host.outcome, _MEANINGS.get(host.outcome, "changed"))

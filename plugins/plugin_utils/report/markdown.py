@@ -9,6 +9,7 @@ import json
 import typing as t
 
 from ..nix.closure_diff import ClosureDiff
+from .alike import by_failure
 from .markup import cell, code, differences, folded, preformatted, row
 from .summary import DONE, closing, view_of
 from .table import cut
@@ -67,13 +68,14 @@ def _cells(cells: tuple[str, ...], word: Word) -> tuple[str, ...]:
     return (code(cut(name, _NAME_CHARACTERS)), shown, *map(cell, rest))
 
 
-def _failures(hosts: Iterable[HostRecord]) -> list[str]:
-    return [_why(host, host.failure) for host in hosts if host.failure is not None]
+def _failures(hosts: Sequence[HostRecord]) -> list[str]:
+    outcomes = {host.host: host.outcome for host in hosts}
+    return [_why(names, failure, outcomes[names[0]]) for failure, names in by_failure(hosts).items()]
 
 
-def _why(host: HostRecord, failure: Failure) -> str:
+def _why(names: Sequence[str], failure: Failure, outcome: str | None) -> str:
     cause, _newline, rest = failure.cause.partition("\n")
-    title = f"{code(host.host)} <b>{cell(failure.stage or host.outcome or 'failed')}</b>: {code(cause[:500])}"
+    title = f"{_named(names)} <b>{cell(failure.stage or outcome or 'failed')}</b>: {code(cause[:500])}"
     log = (failure.log or rest).strip("\n")
     body = [preformatted(log[-_LOG_CHARACTERS:])] if log else []
     if failure.advice:
@@ -103,13 +105,16 @@ def _difference(result: Mapping[str, t.Any], names: Sequence[str]) -> str:
     closure = difference.closure_text
     if len(lines) > _DIFFERENCE_LINES:
         closure = f"and {len(lines) - _DIFFERENCE_LINES} more; {closure}"
-    shown = ", ".join(map(code, names[:_NAMED_HOSTS]))
-    more = f" and {len(names) - _NAMED_HOSTS} more" if len(names) > _NAMED_HOSTS else ""
     count = len(difference.packages)
     counted = f"{count} {'package' if count == 1 else 'packages'}" if count else "no package of another version"
-    title = f"{shown}{more}: {counted}"
+    title = f"{_named(names)}: {counted}"
     body = [differences(lines[:_DIFFERENCE_LINES])] if lines else []
     return folded(title, "\n\n".join([*body, code(closure)]))
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED_HOSTS} more" if len(names) > _NAMED_HOSTS else ""
+    return ", ".join(map(code, names[:_NAMED_HOSTS])) + more
 
 
 def _way_back(hosts: Iterable[HostRecord]) -> list[str]:

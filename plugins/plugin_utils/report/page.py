@@ -10,12 +10,13 @@ import typing as t
 
 from ..nix.closure_diff import ClosureDiff
 from ..terminal import harmless, harmless_line
-from .summary import closing, view_of
+from .alike import by_failure
+from .summary import closing, headline, view_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from .records import HostRecord
+    from .records import Failure, HostRecord
     from .run import Run
     from .view import View, Word
 
@@ -62,7 +63,8 @@ def page(run: Run, hosts: Sequence[HostRecord]) -> str:
     told = _text(closing(list(words.values()), run.seconds))
     hosts = sorted(hosts, key=lambda host: _ORDER.get(words[host.host].meaning, 3))
     head = "".join(f"<th>{_text(name)}</th>" for name in view.header)
-    rows = "\n".join(_host(host, view, words[host.host]) for host in hosts)
+    alike = by_failure(hosts)
+    rows = "\n".join(_host(host, view, words[host.host], alike) for host in hosts)
     return _PAGE.format(
         title=title,
         closing=told,
@@ -71,22 +73,24 @@ def page(run: Run, hosts: Sequence[HostRecord]) -> str:
     )
 
 
-def _host(host: HostRecord, view: View, word: Word) -> str:
+def _host(host: HostRecord, view: View, word: Word, alike: Mapping[Failure, Sequence[str]]) -> str:
     cells = "".join(f"<td>{_text(cell)}</td>" for cell in view.row(host))
-    more = "".join(f"<div>{_text(note)}</div>" for note in view.notes(host)) + _why(host) + _packages(host)
+    more = "".join(f"<div>{_text(note)}</div>" for note in view.notes(host)) + _why(host, alike) + _packages(host)
     below = f'\n<tr class="more"><td colspan="{len(view.header)}">{more}</td></tr>' if more else ""
     return f'<tr class="{word.meaning}">{cells}</tr>{below}'
 
 
-def _why(host: HostRecord) -> str:
+def _why(host: HostRecord, alike: Mapping[Failure, Sequence[str]]) -> str:
     failure = host.failure
     if failure is None:
         return ""
-    cause, _newline, rest = failure.cause.partition("\n")
-    stage = f"{failure.stage}: " if failure.stage else ""
+    first = alike[failure][0]
+    if host.host != first:
+        return f"<div><strong>{_text(f'as {first}: {headline(failure)}')}</strong></div>"
+    _cause, _newline, rest = failure.cause.partition("\n")
     log = (failure.log or rest).strip("\n")
     return (
-        f"<div><strong>{_text(stage + cause)}</strong></div>"
+        f"<div><strong>{_text(headline(failure))}</strong></div>"
         + (f"<pre>{html.escape(harmless(log))}</pre>" if log else "")
         + (f"<div>next: {_text(failure.advice)}</div>" if failure.advice else "")
     )

@@ -89,6 +89,7 @@ class HostRecord:
     difference: Mapping[str, t.Any] | None = None
     down_seconds: float | None = None
     facts: Mapping[str, t.Any] | None = None
+    looked_at: bool = False
     failure: Failure | None = None
     failed_task: str = ""
 
@@ -126,6 +127,8 @@ def _with_event(record: HostRecord, event: TaskEvent) -> HostRecord:
             )
         return dataclasses.replace(record, outcome="unreachable", failure=failure)
     before = record
+    # What only holds a role together does not look at a host.
+    record = dataclasses.replace(record, looked_at=record.looked_at or bool(event.module))
     # What is known of a host grows by its failures too: a rolled back activation names its generations.
     record = _READERS.get(event.module or "", _unread)(record, event)
     if event.status == "failed":
@@ -309,6 +312,7 @@ _READERS: dict[str, Callable[[HostRecord, TaskEvent], HostRecord]] = {
     "nix_cache_push": _pushed,
     "nix_channel": _moved,
     "nix_import": _written,
+    "nix_semaphore": _written,
     "nix_flake": _kept,
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections
 import typing as t
 
+from .alike import by_failure
 from .deployment import DEPLOYMENT
 from .quantities import duration
 from .status import STATUS
@@ -33,12 +34,15 @@ def summary(hosts: Sequence[HostRecord], width: int, seconds: float) -> list[Lin
     words = [view.word(host) for host in hosts]
     header, *rows = aligned([view.header, *(view.row(host) for host in hosts)], width)
     lines = [Line(header, "aside")]
+    alike = by_failure(hosts)
     for host, word, row in zip(hosts, words, rows, strict=True):
         lines.append(Line(row, word.meaning))
         for note in view.notes(host):
             lines += _note(note, width, "changed")
-        if host.failure is not None:
+        if host.failure is not None and host.host == alike[host.failure][0]:
             lines += why(host.failure, width, word.meaning)
+            if others := alike[host.failure][1:]:
+                lines += _note(f"the same: {', '.join(others)}", width, "plain")
     return [*lines, *_way_back(hosts), Line(""), Line(closing(words, seconds), _worst(words))]
 
 
@@ -72,14 +76,19 @@ def _worst(words: Sequence[Word]) -> Meaning:
 def why(failure: Failure, width: int, meaning: Meaning, *, log_lines: int = LOG_LINES) -> list[Line]:
     """Return why a host failed, to stand below its line, and what to do about it."""
     # The first line says it; what follows in a foreign module's message is its log.
-    cause, _newline, rest = failure.cause.partition("\n")
-    stage = f"{failure.stage}: " if failure.stage else ""
+    _cause, _newline, rest = failure.cause.partition("\n")
     log = [line for line in (failure.log or rest).rstrip().splitlines() if line.strip()]
-    lines = _note(f"{stage}{cause}", width, meaning)
+    lines = _note(headline(failure), width, meaning)
     lines += [Line(cut(f"      {line}".rstrip(), width), "aside") for line in log[-log_lines:]]
     if failure.advice:
         lines += _note(f"next: {failure.advice}", width, "plain")
     return lines
+
+
+def headline(failure: Failure) -> str:
+    """Return the stage that failed, and the line that says why."""
+    cause = failure.cause.partition("\n")[0]
+    return f"{failure.stage}: {cause}" if failure.stage else cause
 
 
 def _note(text: str, width: int, meaning: Meaning) -> list[Line]:

@@ -40,7 +40,7 @@ def test_a_play_host_that_cannot_be_reached_is_unreachable_and_the_others_can_kn
 
 
 def test_a_builder_that_cannot_be_reached_fails_the_host_and_is_named() -> None:
-    with pytest.raises(NixError, match="homelab, which this task of web is delegated to, cannot be reached: no route"):
+    with pytest.raises(NixError, match="homelab, which this task is delegated to, cannot be reached: no route"):
         Unreachable("homelab")._perform({})
 
 

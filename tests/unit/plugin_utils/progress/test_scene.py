@@ -87,6 +87,21 @@ def test_what_is_told_again_is_not_explained_again() -> None:
     assert run.task("web", "nix_rollout", "failed", **BROKEN) == []
 
 
+def test_what_fails_several_hosts_alike_is_explained_once() -> None:
+    run = Run()
+    run.task("web", "nix_eval", "failed", **BROKEN)
+    head, cause = run.task("db", "nix_eval", "failed", **BROKEN)
+    assert head.startswith("✗ db")
+    assert cause == "    as web: build: page did not build"
+
+
+def test_a_host_that_failed_with_a_log_of_its_own_has_its_own_explanation() -> None:
+    run = Run()
+    run.task("web", "nix_build", "failed", **BROKEN)
+    _head, cause, log = run.task("db", "nix_build", "failed", **{**BROKEN, "log": "line two"})
+    assert (cause.strip(), log.strip()) == ("build: page did not build", "line two")
+
+
 def test_a_task_of_somebody_elses_that_fails_is_told_too() -> None:
     head, cause = Run().task("web", None, "failed", task="Ask", msg="non-zero return code")
     assert head.split()[:3] == ["✗", "web", "failed"]

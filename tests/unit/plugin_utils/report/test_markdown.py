@@ -68,6 +68,13 @@ def test_failed_hosts_come_first_and_their_reasons_are_folded() -> None:
     assert "next: <code>mend it</code>" in report
 
 
+def test_hosts_that_fail_alike_are_named_together() -> None:
+    broken = Failure("no such attribute", "evaluation")
+    report = text(host("web", "failed", failure=broken), host("db", "failed", failure=broken))
+    assert report.count("no such attribute") == 1
+    assert "<summary><code>web</code>, <code>db</code> <b>evaluation</b>" in report
+
+
 def test_hosts_that_change_alike_are_named_together() -> None:
     same = difference(("htop", "upgraded"))
     report = text(host("a", difference=same), host("b", difference=same))

@@ -60,6 +60,15 @@ def test_each_host_is_a_row_and_what_failed_comes_first_with_its_reason() -> Non
     assert told.open == []
 
 
+def test_a_reason_that_hosts_share_stands_below_the_first_with_its_log_and_is_named_below_the_others() -> None:
+    broken = Failure("no such attribute", "evaluation", log="line one")
+    seen = " ".join(
+        read(host("web", outcome="failed", failure=broken), host("db", outcome="failed", failure=broken)).text
+    )
+    assert seen.count("line one") == 1
+    assert "as web: evaluation: no such attribute" in seen
+
+
 @pytest.mark.parametrize(
     "mischief", ["<script>alert(1)</script>", '"><img src=x onerror=y>', "</td></table><h1>", "&amp;"]
 )

@@ -55,6 +55,25 @@ def test_under_a_failed_host_is_why_and_what_next() -> None:
     ]
 
 
+def test_a_cause_that_hosts_share_is_told_once_and_names_them() -> None:
+    broken = Failure("syntax error", "evaluation", advice="mend it")
+    own = Failure("page did not build", "build")
+    report = text(
+        host("web", "failed", failure=broken),
+        host("db", "failed", failure=own),
+        host("mail", "failed", failure=broken),
+        host("shop", "failed", failure=broken),
+    )
+    assert report.count("evaluation: syntax error") == 1
+    assert "    next: mend it\n    the same: mail, shop\ndb" in report
+    assert report.count("build: page did not build") == 1
+
+
+def test_a_host_that_nothing_was_done_for_is_not_called_looked_at() -> None:
+    assert "1 nothing done" in text(host("web", None))
+    assert "1 looked at" in text(host("web", None, looked_at=True))
+
+
 def test_only_the_end_of_a_long_log_is_repeated() -> None:
     log = "\n".join(f"line {number}" for number in range(40))
     report = text(host("web", "failed", failure=Failure("no", log=log)))

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
+import subprocess
 import threading
 import types
 import typing as t
@@ -51,9 +53,9 @@ def printed(plugin: CallbackModule) -> list[str]:
     return screen.lines
 
 
-def task(action: str, name: str = "") -> t.Any:
+def task(action: str, name: str = "", tags: tuple[str, ...] = ()) -> t.Any:
     return types.SimpleNamespace(
-        action=action, resolved_action=action, name=name, check_mode=False, get_name=lambda: name
+        action=action, resolved_action=action, name=name, tags=tags, check_mode=False, get_name=lambda: name
     )
 
 
@@ -147,7 +149,82 @@ def test_passwords_in_addresses_are_shown_nowhere(plugin: CallbackModule) -> Non
     )
     plugin.v2_runner_on_failed(result(loop, msg=f"cannot fetch {address}"), ignore_errors=True)
     assert "hunter2" not in "".join(printed(plugin))
-    assert sum(text.count("git+https://me:***@forge.example") for text in printed(plugin)) == 6
+    plugin.v2_runner_on_ok(result(loop, warnings=[f"Nix: {address} is old"]))
+    assert "hunter2" not in "".join(printed(plugin))
+    assert sum(text.count("git+https://me:***@forge.example") for text in printed(plugin)) == 7
+
+
+def test_a_task_without_a_name_is_called_by_what_it_runs(plugin: CallbackModule) -> None:
+    plugin.v2_runner_on_ok(result(task("ansible.builtin.raw"), changed=True))
+    plugin.v2_runner_on_failed(result(task("ansible.builtin.raw"), msg="no"), ignore_errors=True)
+    assert printed(plugin) == ["web  ansible.builtin.raw: changed (0.0 s)", "web: ansible.builtin.raw: no (ignored)"]
+
+
+PLAY = """
+- hosts: localhost
+  gather_facts: false
+  roles:
+    - role: web
+  tasks:
+    - ansible.builtin.debug:
+      tags: [mine]
+"""
+ROLE = {
+    "main.yml": """
+- ansible.builtin.import_tasks: built.yml
+- ansible.builtin.include_tasks: changed.yml
+  when: false
+  tags: [always]
+""",
+    "built.yml": """
+- ansible.builtin.debug:
+  tags: [build]
+""",
+    "changed.yml": """
+- block:
+    - ansible.builtin.debug:
+      tags: "keys,reboot"
+  tags: [activate]
+""",
+}
+
+
+@pytest.fixture
+def tagged(tmp_path: pathlib.Path) -> t.Callable[..., list[str]]:
+    """Runs a play of a role that includes some of its tasks only where they have something to do, and of a task."""
+    (tmp_path / "play.yml").write_text(PLAY)
+    tasks = tmp_path / "roles" / "web" / "tasks"
+    tasks.mkdir(parents=True)
+    for name, text in ROLE.items():
+        (tasks / name).write_text(text)
+
+    def run(tags: str) -> list[str]:
+        command = ["ansible-playbook", "-i", "localhost,", "-c", "local", "play.yml", "--tags", tags]
+        settings = {
+            "ANSIBLE_STDOUT_CALLBACK": NAME,
+            "ANSIBLE_COLLECTIONS_PATH": str(pathlib.Path(progress.__file__).parents[5]),
+            "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
+        }
+        (tmp_path / "ansible.cfg").touch()
+        done = subprocess.run(
+            command, cwd=tmp_path, env={**os.environ, **settings}, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.splitlines()
+
+    return run
+
+
+@pytest.mark.slow
+def test_a_tag_that_no_task_has_is_told_with_those_that_there_are(tagged: t.Callable[..., list[str]]) -> None:
+    assert tagged("biuld")[-1] == (
+        "nothing was done: no task has the tag biuld (--tags); there are activate, build, keys, mine, reboot"
+    )
+
+
+@pytest.mark.slow
+def test_a_tag_whose_tasks_have_nothing_to_do_is_not_told(tagged: t.Callable[..., list[str]]) -> None:
+    assert not any("tag" in line for line in tagged("reboot"))
 
 
 def test_an_interrupted_run_says_how_far_each_host_was(
