@@ -84,12 +84,11 @@ class Ground:
         """Return a command that is to be measured."""
         return Command(argv, directory or self.work, {**self.environment, **environment})
 
-    def on_each(self, hosts: int, script: str) -> Command:
+    def on_each(self, hosts: int, script: str, directory: Path | None = None) -> Command:
         """Return the command that runs a script for each host here, 25 at a time; $1 is the host's name."""
         names = "\n".join(self.names(hosts))
-        return self.command(
-            "sh", "-c", 'printf "%s\\n" "$1" | xargs -P 25 -I HOST sh -euc "$2" sh HOST', "sh", names, script
-        )
+        each = 'printf "%s\\n" "$1" | xargs -P 25 -I HOST sh -euc "$2" sh HOST'
+        return self.command("sh", "-c", each, "sh", names, script, directory=directory)
 
     def names(self, hosts: int) -> list[str]:
         """Return the names of the first hosts."""

@@ -113,5 +113,9 @@ def memory_of(process: int) -> int:
 
 
 def evaluations(programs: t.Iterable[str]) -> int:
-    """Return how many of the programs were evaluations by Nix."""
-    return sum("nix" in words[0] and "eval" in words for words in map(str.split, programs) if words)
+    """Return how many of the programs were evaluations by Nix: `nix eval`, and `nix build` of a flake's output."""
+    return sum(_evaluates(words) for words in map(str.split, programs) if words)
+
+
+def _evaluates(words: list[str]) -> bool:
+    return "nix" in words[0] and ("eval" in words or ("build" in words and any("#" in word for word in words)))

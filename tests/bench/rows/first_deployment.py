@@ -59,6 +59,10 @@ def deploy_rs(ground: Ground, hosts: int) -> Command:
     return project(ground, hosts).command(*redeploy.deploy_rs(ground, hosts).argv)
 
 
+def nixos_rebuild(ground: Ground, hosts: int) -> Command:
+    return ground.on_each(hosts, redeploy.NIXOS_REBUILD, directory=project(ground, hosts).root)
+
+
 ROWS = (
     Row(
         name="first-deployment",
@@ -73,6 +77,7 @@ ROWS = (
             Way("by hand", "bare", by_hand, before=anew),
             Way("colmena", "peer", colmena, before=anew, needs=("colmena",)),
             Way("deploy-rs", "peer", deploy_rs, before=anew, needs=("deploy",)),
+            Way("nixos-rebuild-ng", "peer", nixos_rebuild, before=anew, needs=("nixos-rebuild-ng",)),
         ),
         bars=(Bar(0.8, "colmena"), Bar(0.3, "deploy-rs")),
     ),

@@ -12,6 +12,9 @@ if t.TYPE_CHECKING:
     from ..ground import Ground
     from ..project import Project
 
+# It knows a single host. Without the flag it would first build itself as the host's nixpkgs has it.
+NIXOS_REBUILD = 'nixos-rebuild-ng switch --no-reexec --flake ".#$1" --target-host "root@$1"'
+
 
 def project(ground: Ground, hosts: int) -> Project:
     """Return the project of so many hosts."""
@@ -53,6 +56,10 @@ def deploy_rs(ground: Ground, hosts: int) -> Command:
     return project(ground, hosts).command("deploy", "--skip-checks", "--ssh-opts", f"-F {ground.ssh_config}", ".")
 
 
+def nixos_rebuild(ground: Ground, hosts: int) -> Command:
+    return ground.on_each(hosts, NIXOS_REBUILD, directory=project(ground, hosts).root)
+
+
 ROWS = (
     Row(
         name="redeploy",
@@ -68,6 +75,13 @@ ROWS = (
             Way("parallel ssh", "bare", ssh),
             Way("colmena", "peer", colmena, before=after_itself(colmena), needs=("colmena",)),
             Way("deploy-rs", "peer", deploy_rs, before=after_itself(deploy_rs), needs=("deploy",)),
+            Way(
+                "nixos-rebuild-ng",
+                "peer",
+                nixos_rebuild,
+                before=after_itself(nixos_rebuild),
+                needs=("nixos-rebuild-ng",),
+            ),
         ),
         bars=(Bar(1.5, "ansible raw"), Bar(0.5, "colmena")),
     ),
