@@ -16,6 +16,7 @@ from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, machine_of, source_
 from ..plugin_utils.errors import EvaluationError
 from ..plugin_utils.nix.evaluation_cache import EvaluationCache
 from ..plugin_utils.nix.evaluation_result import Failed
+from ..plugin_utils.nix.revision import named_revisions
 from ..plugin_utils.nix.sending import sent
 from ..plugin_utils.nix.shared_evaluation import SharedEvaluation
 from ..plugin_utils.nix.store import store_path_name
@@ -44,6 +45,7 @@ class ActionModule(NixAction):
         "host_variables": {"type": "dict", "default": HOST_VARIABLES},
         "eval_memory": {"type": "bytes"},
         "timeout": {"type": "int"},
+        "revision": {"type": "list", "elements": "str", "default": []},
         "send_flake": {"type": "bool", "default": False},
     }
     constraints: t.ClassVar[dict[str, t.Any]] = {
@@ -58,8 +60,9 @@ class ActionModule(NixAction):
         if options["attr"] is None and apply is None:
             raise EvaluationError("neither attr nor apply says what to evaluate", host=self.play_host)
         attribute = options["attr"] or ""
+        revisions = named_revisions(options["revision"])
         shared = SharedEvaluation(
-            Request(source_of(self, options), apply, options["timeout"], options["eval_memory"]),
+            Request(source_of(self, options), apply, options["timeout"], options["eval_memory"], revisions),
             machine_of(self, options),
             EvaluationCache.of_user(),
             task=f"{os.getppid()} {self._task._uuid}",
@@ -75,6 +78,7 @@ class ActionModule(NixAction):
             "attr": attribute,
             "flake_revision": snapshot.revision,
             "flake_dirty": snapshot.dirty,
+            "flake_identity": snapshot.identity,
             "flake_locked_url": snapshot.locked_url,
             "cached": answer.cached,
             **warnings_of(result.warnings),

@@ -83,6 +83,16 @@ options:
     type: bool
     default: false
     version_added: 0.2.0
+  revision:
+    description:
+      - The revisions that O(flake) may be at, each as RV(flake_identity) says it, such as the one that was built and approved.
+        Nothing is evaluated of any other, nor of a working tree with changes that are not committed.
+      - It is evaluated at exactly this revision, also when a branch moves on meanwhile.
+      - What O(override_inputs) and O(impure) bring in is not part of a revision. None for any revision.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.2.0
   timeout:
     description:
       - Seconds after which one configuration that does not come to an end is given up. The others go on without it.
@@ -125,6 +135,14 @@ EXAMPLES = r"""
     attr: nixosConfigurations.web.config.system.build.toplevel
     override_inputs:
       nixpkgs: github:NixOS/nixpkgs/nixos-unstable
+  delegate_to: localhost
+
+- name: Evaluate what was approved, or nothing
+  nix.fleet.nix_eval:
+    flake: "{{ nix_flake }}"
+    attr: "{{ nix_attr }}"
+    whole_play: true
+    revision: 7627300d0c8b50447f59a0f901d7d26a7ea7ca79
   delegate_to: localhost
 
 - name: Evaluate a plain Nix file that is a function
@@ -182,6 +200,14 @@ flake_dirty:
   description: Whether the flake had changes that are not committed.
   returned: success
   type: bool
+flake_identity:
+  description:
+    - What stands for exactly these files of the flake, for O(revision) of a later task. The revision, or without a Git
+      repository the hash of the files. Is null where changes are not committed.
+  returned: success
+  type: str
+  sample: 7627300d0c8b50447f59a0f901d7d26a7ea7ca79
+  version_added: 0.2.0
 flake_locked_url:
   description: The flake at exactly this revision.
   returned: success

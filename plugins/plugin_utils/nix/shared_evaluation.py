@@ -59,7 +59,7 @@ class SharedEvaluation:
         self._cache = cache
         self._prepare = prepare
         self._lock = request.key(machine)
-        self._task = key(self._lock, task)
+        self._task = key(self._lock, task, request.revisions)
 
     def ask(self, attribute: str, others: Callable[[], Iterable[str]] = tuple) -> Answer:
         """Return the answer for ``attribute``; if it has to be evaluated, evaluate ``others()`` along with it."""

@@ -134,6 +134,14 @@ class Snapshot:
     dirty: bool = False
     content: t.Any = None
 
+    @property
+    def identity(self) -> str | None:
+        """What stands for exactly these files: their revision, or without a Git repository their hash; else nothing."""
+        if self.dirty:
+            return None
+        locked = (self.content or {}).get("locked") or {}
+        return self.revision or _text(locked.get("narHash"))
+
     @classmethod
     def from_json(cls, text: str) -> Snapshot:
         """Read the answer of ``nix flake metadata --json``; raises ``ValueError`` when it is none."""

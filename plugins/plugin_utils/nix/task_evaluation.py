@@ -13,6 +13,7 @@ from .evaluation import evaluate
 from .evaluation_cache import key
 from .evaluation_result import Evaluated, Failed, advice_for
 from .log import NixLog, readable
+from .revision import other_than
 from .source import Snapshot, Source
 
 if t.TYPE_CHECKING:
@@ -26,12 +27,16 @@ if t.TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What a task asks for: a source or a function of it, and within which bounds."""
+    """What a task asks for: a source or a function of it, and within which bounds.
+
+    A flake is to be at one of ``revisions``, if there are any.
+    """
 
     source: Source
     apply: str | None = None
     timeout: float | None = None
     memory: int | None = None
+    revisions: Sequence[str] = ()
 
     def key(self, machine: Machine) -> str:
         """Return what stands for everything that decides on the result, but for the revision."""
@@ -56,7 +61,7 @@ class TaskEvaluation:
 
         ``snapshot`` is the revision that the task is about, if it has begun.
         """
-        found = snapshot or self._look()
+        found = snapshot or self._wanted()
         if isinstance(found, Failed):
             self._journal.tell_failure(found)
             return []
@@ -79,7 +84,7 @@ class TaskEvaluation:
                 self._journal.tell_result(attribute, result, cached=False)
 
         evaluate(
-            self._source,
+            self._exactly(snapshot),
             attributes,
             self._machine,
             apply=self._request.apply,
@@ -108,6 +113,19 @@ class TaskEvaluation:
             for attribute, result in results.items()
             if result.drv_path is None or result.drv_path in existing
         }
+
+    def _wanted(self) -> Snapshot | Failed:
+        """Return the revision that the source is at, unless it is to be at another."""
+        found = self._look()
+        if isinstance(found, Failed) or not self._request.revisions:
+            return found
+        return other_than(self._request.revisions, self._source, found) or found
+
+    def _exactly(self, snapshot: Snapshot) -> Source:
+        """Return the source, which must be at the revision that was named even if it moves on meanwhile."""
+        if not self._request.revisions:
+            return self._source
+        return dataclasses.replace(self._source, flake=snapshot.locked_url)
 
     def _look(self) -> Snapshot | Failed:
         if self._source.flake is None:

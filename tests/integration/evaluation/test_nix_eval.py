@@ -90,6 +90,33 @@ def test_a_clean_tree_is_told_by_its_revision(project: Project) -> None:
     assert not run.results["a"]["flake_dirty"]
 
 
+def test_another_revision_than_the_one_that_was_built_is_refused(project: Project) -> None:
+    project.write_flake('{ a = mk "a" (builtins.readFile ./text); b = mk "b" ""; }', text="one")
+    git(project, "init", "--quiet")
+    git(project, "add", ".")
+    git(project, "commit", "--quiet", "--message", "one")
+    fleet = hosts(project, "ab", nix_flake=str(project.flake))
+    built = project.run("nix_eval", EACH, fleet)
+    revision = built.results["a"]["flake_identity"]
+    (project.flake / "text").write_text("two")
+    dirty = project.run("nix_eval", {**EACH, "revision": revision}, fleet, "--check")
+    git(project, "commit", "--quiet", "--all", "--message", "two")
+    refused = project.run("nix_eval", {**EACH, "revision": revision}, fleet)
+    assert dirty.calls == refused.calls == ["metadata"]
+    for host in "ab":
+        assert f"is at revision {revision}-dirty, and is to be at {revision}" in dirty.results[host]["msg"]
+        assert (
+            f"is at revision {git(project, 'rev-parse', 'HEAD')}, and is to be at {revision}"
+            in refused.results[host]["msg"]
+        )
+    git(project, "reset", "--quiet", "--hard", revision)
+    approved = project.run("nix_eval", {**EACH, "revision": revision}, fleet)
+    assert approved.calls == ["metadata"]
+    assert {host: result["drv_path"] for host, result in approved.results.items()} == {
+        host: result["drv_path"] for host, result in built.results.items()
+    }
+
+
 def test_the_lock_file_is_not_written(project: Project) -> None:
     dependency = project.directory / "dependency"
     dependency.mkdir()

@@ -35,7 +35,8 @@ class Controller:
     def __init__(self, project: Project, directory: Path) -> None:
         self._directory = directory
         self._jobs = 0
-        # Each job finds the project at the same place, which is /runner/project in a container of AWX.
+        # Each job finds the project at the same place, which is /runner/project in a container of AWX, and without .git:
+        # `make_local_copy` leaves it out.
         self.project = directory / "project"
         shutil.copytree(project.root, self.project)
         for playbook in (ROOT / "examples/jobs").iterdir():
@@ -121,6 +122,28 @@ def test_a_job_deploys_by_the_inventory_that_awx_has_imported(awx: Controller) -
     assert running("vps-sg-2").system == before.system
 
 
+@pytest.mark.thorough
+def test_an_approval_is_for_what_was_built(awx: Controller, tmp_path: Path) -> None:
+    artifacts = handed_on(awx.job("build.yml", "-l", "vps-sg-2"))
+    (built,) = artifacts["deploy_revision"]
+    before = running("vps-sg-2")
+    approved = awx.project / "nix/roles/web.nix"
+    # With its time, which is part of a flake without a repository.
+    kept = shutil.copy2(approved, tmp_path / "kept")
+    approved.write_text("{ }")
+    awx.forget()
+    refused = awx.job("deploy.yml", "-l", "vps-sg-2", **artifacts)
+    assert refused.status == "failed"
+    (failure,) = results(refused, "runner_on_failed")
+    assert failure["msg"].endswith(f", and is to be at {built}")
+    assert running("vps-sg-2") == before
+    shutil.copy2(kept, approved)
+    deployed = awx.job("deploy.yml", "-l", "vps-sg-2", **artifacts)
+    assert deployed.status == "successful", deployed.stdout.read()
+    assert running("vps-sg-2").generation == before.generation + 1
+    assert awx.evaluations == 0
+
+
 def test_slices_that_follow_a_build_evaluate_nothing_and_share_the_fleet(awx: Controller) -> None:
     assert awx.job("build.yml", "-l", "vps", deploy_build_on="controller").status == "successful"
     assert awx.evaluations == 1
@@ -148,6 +171,17 @@ def test_slices_at_once_evaluate_each_host_once(awx: Controller) -> None:
     assert not any(each["res"]["cached"] for each in evaluations)
     # One for each slice: neither knows of the other's hosts.
     assert awx.evaluations == len(jobs)
+
+
+def handed_on(job: t.Any) -> dict[str, t.Any]:
+    """Return what a job has for those that follow it in a workflow: `awx/main/tasks/callback.py` reads it so."""
+    (artifacts,) = (each["event_data"]["artifact_data"] for each in job.events if each["event"] == "playbook_on_stats")
+    return t.cast("dict[str, t.Any]", artifacts)
+
+
+def results(job: t.Any, event: str) -> list[dict[str, t.Any]]:
+    """Return the results that a job tells by an event."""
+    return [each["event_data"]["res"] for each in job.events if each["event"] == event]
 
 
 def two_slices(awx: Controller) -> list[t.Any]:

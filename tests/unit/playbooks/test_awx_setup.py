@@ -140,6 +140,22 @@ def test_a_release_is_built_then_approved_then_tried_on_the_canaries_then_on_all
     assert prompting[nodes["canary"]["unified_job_template"]]["ask_limit_on_launch"]
 
 
+def test_what_a_release_has_built_is_handed_to_its_deployments_and_asked_of_nobody(objects: Objects) -> None:
+    templates = {item["name"]: item for item in objects["controller_templates"]}
+    (workflow,) = objects["controller_workflows"]
+    nodes = {node["identifier"]: node for node in workflow["simplified_workflow_nodes"]}
+    playbooks = {name: templates[node["unified_job_template"]] for name, node in nodes.items() if name != "approve"}
+    said = yaml.safe_load((ROOT / "playbooks" / playbooks["build"]["playbook"]).read_text())[-1]["tasks"][0]
+    (variable,) = said["ansible.builtin.set_stats"]["data"]
+    options = yaml.safe_load((ROOT / "roles/deploy/meta/argument_specs.yml").read_text())["argument_specs"]["main"]
+    assert variable in options["options"]
+    # A variable of the workflow would beat what is handed on.
+    assert "extra_vars" not in workflow
+    for name in ("canary", "all"):
+        asked = playbooks[name]["survey_spec"]["spec"]
+        assert variable not in [question["variable"] for question in asked]
+
+
 def test_whoever_launches_is_asked_for_a_limit_tags_and_whether_to_only_check(objects: Objects) -> None:
     for template in objects["controller_templates"]:
         assert template["ask_limit_on_launch"]

@@ -40,7 +40,9 @@ class TableMachine:
     revision: str = "one"
     name: str = "the controller"
     gone: set[str] = dataclasses.field(default_factory=set)
+    dirty: bool = False
     evaluated: list[list[str]] = dataclasses.field(default_factory=list)
+    sources: list[str] = dataclasses.field(default_factory=list)
     looked: int = 0
     longest_argument: int = 0
 
@@ -56,6 +58,7 @@ class TableMachine:
         if "metadata" in argv:
             self.looked += 1
             return self._metadata(argv)
+        self.sources.append(argv[-1])
         heap = int((environment or {}).get("GC_MAXIMUM_HEAP_SIZE", HEAVY_HEAP))
         lines, rc = self._evaluate(argv[argv.index("--apply") + 1], heap)
         for line in lines:
@@ -71,7 +74,8 @@ class TableMachine:
     def _metadata(self, argv: Sequence[str]) -> Completed:
         if self.root:
             return Completed(tuple(argv), 1, "", message(0, f"error: {self.root}", self.root))
-        return Completed(tuple(argv), 0, json.dumps({"revision": self.revision, "url": "path:/x"}), "")
+        revision = {"dirtyRevision": f"{self.revision}-dirty"} if self.dirty else {"revision": self.revision}
+        return Completed(tuple(argv), 0, json.dumps({**revision, "url": f"path:/x?rev={self.revision}"}), "")
 
     def _evaluate(self, function: str, heap: int) -> tuple[list[str], int | None]:
         if self.root:

@@ -46,9 +46,11 @@ def cache(tmp_path: Path) -> EvaluationCache:
 
 
 def ask(
-    machine: TableMachine, cache: EvaluationCache, attribute: str, others: str = "", *, task: str = "1", source: Source = FLAKE
+    machine: TableMachine, cache: EvaluationCache, attribute: str, others: str = "", *, task: str = "1",
+    source: Source = FLAKE, revisions: tuple[str, ...] = (),
 ) -> Answer:  # fmt: skip
-    return SharedEvaluation(Request(source), machine, cache, task=task).ask(attribute, lambda: iter(others))
+    request = Request(source, revisions=revisions)
+    return SharedEvaluation(request, machine, cache, task=task).ask(attribute, lambda: iter(others))
 
 
 def test_the_first_host_evaluates_for_all(cache: EvaluationCache) -> None:
@@ -101,6 +103,46 @@ def test_another_revision_is_evaluated(cache: EvaluationCache) -> None:
     answer = ask(machine, cache, "a", task="2")
     assert answer.result == Evaluated(derivation("a", "two"), "/nix/store/" + "0" * 32 + "-a")
     assert answer.snapshot.revision == "two"
+
+
+def test_nothing_is_evaluated_of_another_revision_than_the_one_named(cache: EvaluationCache) -> None:
+    machine = TableMachine(dict.fromkeys("ab", "good"), revision="two")
+    for name in "ab":
+        refused = ask(machine, cache, name, "ab", revisions=("one",)).result
+        assert isinstance(refused, Failed)
+        assert refused.cause == "flake /srv/fleet is at revision two, and is to be at one"
+    assert (machine.evaluated, machine.looked) == ([], 1)
+
+
+def test_what_is_known_of_another_revision_is_refused_as_well(cache: EvaluationCache) -> None:
+    machine = TableMachine({"a": "good"}, revision="two")
+    ask(machine, cache, "a")
+    assert isinstance(ask(machine, cache, "a", task="2", revisions=("one",)).result, Failed)
+
+
+def test_the_revision_named_is_evaluated_as_it_was_even_if_the_flake_moves_on(cache: EvaluationCache) -> None:
+    machine = TableMachine({"a": "good"})
+    assert isinstance(ask(machine, cache, "a", revisions=("zero", "one")).result, Evaluated)
+    assert machine.sources == ["path:/x?rev=one#."]
+
+
+def test_what_was_built_is_deployed_without_another_evaluation(cache: EvaluationCache) -> None:
+    machine = TableMachine({"a": "good"})
+    ask(machine, cache, "a")
+    assert ask(machine, cache, "a", task="2", revisions=("one",)).cached
+
+
+def test_hosts_of_a_task_that_name_different_revisions_are_told_apart(cache: EvaluationCache) -> None:
+    machine = TableMachine(dict.fromkeys("abc", "good"))
+    assert isinstance(ask(machine, cache, "a", "abc", revisions=("zero",)).result, Failed)
+    assert isinstance(ask(machine, cache, "b", "abc", revisions=("one",)).result, Evaluated)
+    assert isinstance(ask(machine, cache, "c", "abc").result, Evaluated)
+
+
+@pytest.mark.parametrize("named", ["one", "one-dirty"])
+def test_changes_that_are_not_committed_are_of_no_revision(cache: EvaluationCache, named: str) -> None:
+    machine = TableMachine({"a": "good"}, dirty=True)
+    assert isinstance(ask(machine, cache, "a", revisions=(named,)).result, Failed)
 
 
 def test_all_hosts_of_a_task_are_of_one_revision(cache: EvaluationCache) -> None:
