@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import re
@@ -11,7 +12,9 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
 import typing as t
+import urllib.parse
 from pathlib import Path
 
 import pytest
@@ -245,6 +248,92 @@ def test_the_comment_that_is_written_anew_on_forgejo_is_the_jobs_own() -> None:
     command = ["bash", "-euc", f'{assigned}\njq "$mine"']
     done = subprocess.run(command, input=json.dumps(comments), capture_output=True, text=True, check=True)
     assert done.stdout == "3\n"
+
+
+class MergeRequest(http.server.BaseHTTPRequestHandler):
+    """A merge request of GitLab's: https://docs.gitlab.com/api/notes/#merge-requests, and who has the token."""
+
+    notes: t.ClassVar[list[dict[str, t.Any]]]
+    asked: t.ClassVar[list[tuple[str, str]]]
+    ME = 42
+
+    def do_GET(self) -> None:
+        path = urllib.parse.urlsplit(self.path)
+        if path.path == "/api/v4/user":
+            self._answer({"id": self.ME})
+            return
+        query = {name: int(value) for name, value in urllib.parse.parse_qsl(path.query)}
+        first = (query["page"] - 1) * query["per_page"]
+        self._answer(self.notes[first : first + query["per_page"]])
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self.asked.append((f"{self.command} {self.path}", dict(urllib.parse.parse_qsl(body))["body"]))
+        self._answer({})
+
+    do_PUT = do_POST
+
+    def _answer(self, value: t.Any) -> None:
+        self.send_response(200 if self.headers["PRIVATE-TOKEN"] == "secret" else 401)
+        self.end_headers()
+        self.wfile.write(json.dumps(value).encode())
+
+    def log_message(self, *_words: t.Any) -> None:
+        """Say nothing."""
+
+
+def noted(directory: Path, notes: list[tuple[int, str]]) -> list[tuple[str, str]]:
+    """Run GitLab's job with notes of these users there; return what it wrote."""
+
+    class Server(MergeRequest):
+        pass
+
+    Server.notes = [{"id": 100 + at, "author": {"id": who}, "body": body} for at, (who, body) in enumerate(notes)]
+    Server.asked = []
+    (directory / "reports").mkdir()
+    (directory / "reports/summary.md").write_text(f"{MARK}\nfine & good\n")
+    script = "\n".join(yaml.safe_load((CI / "gitlab/gitlab-ci.yml").read_text())["comment"]["script"])
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        api = f"http://127.0.0.1:{server.server_address[1]}/api/v4"
+        done = subprocess.run(
+            ["bash", "-eo", "pipefail", "-c", script],
+            cwd=directory,
+            env={**os.environ, "COMMENT_TOKEN": "secret", "CI_API_V4_URL": api, "NOTES": f"{api}/notes"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        server.shutdown()
+    assert done.returncode == 0, done.stderr
+    assert "secret" not in done.stdout + done.stderr
+    return Server.asked
+
+
+MARK = "<!-- nix.fleet -->"
+WRITTEN = f"{MARK}\nfine & good\n"
+reads_json_with_nix = pytest.mark.skipif(shutil.which("nix") is None, reason="no nix here")
+
+
+@reads_json_with_nix
+def test_the_note_that_is_written_anew_on_gitlab_is_the_jobs_own(tmp_path: Path) -> None:
+    others = [(7, f"{MARK} of somebody else's"), (MergeRequest.ME, "${throw ''no''} \"of\" another job")] * 60
+    assert noted(tmp_path, [*others, (MergeRequest.ME, f"{MARK} table")]) == [("PUT /api/v4/notes/220", WRITTEN)]
+
+
+@reads_json_with_nix
+def test_the_first_note_on_gitlab_is_a_new_one(tmp_path: Path) -> None:
+    assert noted(tmp_path, [(7, "Looks good")]) == [("POST /api/v4/notes", WRITTEN)]
+
+
+def test_what_is_done_by_hand_is_the_same_on_each_forge() -> None:
+    chosen = [yaml.safe_load((CI / "gitlab/gitlab-ci.yml").read_text())["variables"]["PLAYBOOK"]["options"]]
+    for forge in ("github", "forgejo"):
+        # YAML 1.1 takes `on` for a truth value.
+        dispatch = yaml.safe_load((CI / forge / "deploy.yml").read_text())[True]["workflow_dispatch"]
+        chosen.append(dispatch["inputs"]["playbook"]["options"])
+    assert {"rollback", "status"} <= set(chosen[0])
+    assert all(options == chosen[0] for options in chosen)
 
 
 class Job:
