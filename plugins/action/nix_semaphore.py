@@ -9,6 +9,7 @@ import typing as t
 
 from ..plugin_utils.ansible_io.action import NixAction
 from ..plugin_utils.ansible_io.semaphore import SemaphoreServer
+from ..plugin_utils.semaphore.access import Access
 from ..plugin_utils.semaphore.setup import Setup
 
 
@@ -26,14 +27,14 @@ class ActionModule(NixAction):
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Have the server hold the project, or say what would be made and changed."""
-        server = SemaphoreServer(
-            options["url"], options["token"], timeout=options["timeout"], validate_certs=options["validate_certs"]
-        )
+        access = Access.of(options["url"], options["token"])
+        server = SemaphoreServer(access, timeout=options["timeout"], validate_certs=options["validate_certs"])
         setup = Setup(server, options["project"], options["secrets"], self.check_mode)
         setup.run()
+        told = "would make: {}, would change: {}" if self.check_mode else "made: {}, changed: {}"
         return {
             "made": setup.made,
             "updated": setup.changed,
             "changed": bool(setup.made or setup.changed),
-            "msg": f"made: {len(setup.made)}, changed: {len(setup.changed)}",
+            "msg": told.format(len(setup.made), len(setup.changed)),
         }

@@ -15,17 +15,25 @@ from ansible.module_utils import urls
 from ..errors import SemaphoreError
 
 if t.TYPE_CHECKING:
+    from ..semaphore.access import Access
     from ..semaphore.project import Object
 
 MOST_BYTES = 64 << 20
+
+_NOT_LET_IN = "see that the token is valid, and its user an owner or manager of the project"
+ADVICE = {
+    401: _NOT_LET_IN,
+    403: _NOT_LET_IN,
+    404: "see that the address is that of Semaphore itself, without /api",
+}
 
 
 class SemaphoreServer:
     """See ``semaphore.setup.Server``."""
 
-    def __init__(self, url: str, token: str, *, timeout: float, validate_certs: bool) -> None:
-        self._url = url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    def __init__(self, access: Access, *, timeout: float, validate_certs: bool) -> None:
+        self._access = access
+        self._headers = {"Authorization": f"Bearer {access.token}", "Content-Type": "application/json"}
         self._timeout = timeout
         self._validate_certs = validate_certs
 
@@ -39,7 +47,7 @@ class SemaphoreServer:
         except (ValueError, TypeError, RecursionError):
             pass
         raise SemaphoreError(
-            f"{self._url}/api/{path} answers with something else than a list of objects",
+            f"{self._access.shown(path)} answers with something else than a list of objects",
             advice="see that it is a server of Semaphore, without a login page in front of it",
         )
 
@@ -52,10 +60,10 @@ class SemaphoreServer:
         self._answer("PUT", path, item)
 
     def _answer(self, method: str, path: str, item: Object | None = None) -> str:
-        place = f"{method} {self._url}/api/{path}"
+        place = f"{method} {self._access.shown(path)}"
         try:
             answer = urls.open_url(
-                f"{self._url}/api/{path}",
+                self._access.place(path),
                 method=method,
                 data=None if item is None else json.dumps(item).encode(),
                 headers=self._headers,
@@ -73,9 +81,7 @@ class SemaphoreServer:
             raise SemaphoreError(
                 f"{place}: {refusal.code} {refusal.reason}",
                 log=refusal.read(MOST_BYTES).decode(errors="replace"),
-                advice="see that the token is valid, and its user an owner or manager of the project"
-                if refusal.code in (401, 403)
-                else "see what the server says",
+                advice=ADVICE.get(refusal.code, "see what the server says"),
             ) from None
         except (OSError, ValueError, http.client.HTTPException, urls.ConnectionError) as error:
             reason = getattr(error, "reason", None) or error

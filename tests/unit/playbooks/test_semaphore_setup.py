@@ -166,7 +166,9 @@ def test_neither_the_token_nor_the_key_is_printed(first: FirstRun) -> None:
 def test_a_second_run_changes_nothing_and_a_third_what_differs(first: FirstRun) -> None:
     server = first.server
     server.asked.clear()
-    assert "changed=0" in set_up(server)
+    again = set_up(server)
+    assert "changed=0" in again
+    assert "made: 0, changed: 0" in again
     assert server.written == []
     set_up(server, semaphore_repository_branch="stable", semaphore_scheduled=False)
     assert sorted(method for method, _path in server.written) == ["PUT", "PUT", "PUT"]
@@ -182,6 +184,13 @@ def test_a_refusal_is_told_with_its_status_and_without_the_token() -> None:
     assert "/api/projects: 401" in done.stdout + done.stderr
     assert "another-token" not in done.stdout + done.stderr
     assert server.written == []
+
+
+def test_a_server_without_a_token_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    done = play("https://semaphore.example", **GIVEN, at=tmp_path, semaphore_file="fleet.json")
+    assert done.returncode == 2
+    assert "and no token for it: set SEMAPHORE_TOKEN" in done.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif("SEMAPHORE_URL" not in os.environ, reason="no SEMAPHORE_URL: no real server")
