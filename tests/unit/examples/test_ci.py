@@ -267,11 +267,15 @@ class MergeRequest(http.server.BaseHTTPRequestHandler):
         self._answer(self.notes[first : first + query["per_page"]])
 
     def do_POST(self) -> None:
+        self._write()
+
+    def do_PUT(self) -> None:
+        self._write()
+
+    def _write(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         self.asked.append((f"{self.command} {self.path}", dict(urllib.parse.parse_qsl(body))["body"]))
         self._answer({})
-
-    do_PUT = do_POST
 
     def _answer(self, value: t.Any) -> None:
         self.send_response(200 if self.headers["PRIVATE-TOKEN"] == "secret" else 401)

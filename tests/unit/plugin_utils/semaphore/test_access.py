@@ -12,23 +12,28 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.semaphore.access import 
 URL = "https://semaphore.example"
 
 
-@pytest.mark.parametrize("url", ["https://semaphore.example/", "http://127.0.0.1:3000", "https://one.example/semaphore"])
+@pytest.mark.parametrize(
+    "url", ["https://semaphore.example/", "http://127.0.0.1:3000", "https://one.example/semaphore"]
+)
 def test_an_address_is_taken_as_a_browser_shows_it(url: str) -> None:
     assert Access.of(url, "token").place("projects") == f"{url.rstrip('/')}/api/projects"
 
 
 @pytest.mark.parametrize(
-    "url", ["semaphore.example", "localhost:3000", "ftp://semaphore.example", "https:/one", "https://", "", "https://a b"]
+    "url",
+    ["semaphore.example", "localhost:3000", "ftp://semaphore.example", "https:/one", "https://", "", "https://a b"],
 )
 def test_what_is_no_address_is_told_with_one_that_is(url: str) -> None:
-    with pytest.raises(SemaphoreError, match="is not the address of a server: https:// and its name are needed") as told:
+    with pytest.raises(
+        SemaphoreError, match="is not the address of a server: https:// and its name are needed"
+    ) as told:
         Access.of(url, "token")
     assert "https://semaphore.example" in str(told.value.advice)
 
 
 @pytest.mark.parametrize("token", ["", " \n"])
 def test_a_token_that_is_missing_is_told_as_such(token: str) -> None:
-    with pytest.raises(SemaphoreError, match="there is no token for https://semaphore.example") as told:
+    with pytest.raises(SemaphoreError, match="there is no token for https://") as told:
         Access.of(URL, token)
     assert "SEMAPHORE_TOKEN" in str(told.value.advice)
 
