@@ -37,10 +37,11 @@ def other_than(named: Sequence[str], source: Source, snapshot: Snapshot) -> Fail
     """Return why the flake is not at a revision of ``named``, if it is not."""
     if snapshot.identity in named:
         return None
-    there = snapshot.revision or snapshot.identity
+    there, wanted = snapshot.revision or snapshot.identity, " or ".join(named)
+    advice = "build what is there now and have that approved, or have the flake as it was (deploy_revision)"
+    if there is None:
+        return Failed(f"{source.name} is of no known revision, and is to be at {wanted}", advice=advice)
     return Failed(
-        f"{source.name} is {f'at revision {there}' if there else 'of no known revision'}, and is to be at"
-        f" {' or '.join(named)}",
-        advice=f"{'commit its changes, ' if snapshot.dirty else ''}build what is there now and have that approved, or have"
-        " the flake as it was (deploy_revision)",
+        f"{source.name} is at revision {there}, and is to be at {wanted}",
+        advice=f"{'commit its changes, ' if snapshot.dirty else ''}{advice}",
     )

@@ -25,7 +25,9 @@ def test_nothing_named_is_any_revision() -> None:
     assert named_revisions([""]) == ()
 
 
-@pytest.mark.parametrize("text", ["uncommitted changes", f"{ONE}-dirty", HASH[:-1], ONE[:8], f"{ONE}\n", "main", "None"])
+@pytest.mark.parametrize(
+    "text", ["uncommitted changes", f"{ONE}-dirty", HASH[:-1], ONE[:8], f"{ONE}\n", "main", "None"]
+)
 def test_what_is_no_revision_is_refused_with_what_to_do(text: str) -> None:
     with pytest.raises(EvaluationError) as refused:
         named_revisions([ONE, text])
