@@ -9,6 +9,9 @@ import os
 import time
 import typing as t
 
+from ansible.module_utils.common.text.formatters import human_to_bytes
+
+from ..plugin_utils.activation.intention import see_that_it_can_be
 from ..plugin_utils.ansible_io.action import NixAction, warnings_of
 from ..plugin_utils.ansible_io.host_variables import variables_of
 from ..plugin_utils.ansible_io.plain import plain
@@ -21,6 +24,7 @@ from ..plugin_utils.nix.sending import sent
 from ..plugin_utils.nix.shared_evaluation import SharedEvaluation
 from ..plugin_utils.nix.store import store_path_name
 from ..plugin_utils.nix.task_evaluation import Request
+from ..plugin_utils.platforms.registry import platforms
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,9 +47,18 @@ class ActionModule(NixAction):
         "hosts": {"type": "list", "elements": "str", "default": []},
         "whole_play": {"type": "bool", "default": False},
         "host_variables": {"type": "dict", "default": HOST_VARIABLES},
-        "eval_memory": {"type": "bytes"},
+        "eval_memory": {"type": "str"},
         "timeout": {"type": "int"},
         "revision": {"type": "list", "elements": "str", "default": []},
+        "deployment": {
+            "type": "dict",
+            "options": {
+                "builder": {"type": "str"},
+                "goal": {"type": "str"},
+                "platform": {"type": "str", "choices": [*platforms()]},
+                "max_failed": {"type": "str"},
+            },
+        },
         "send_flake": {"type": "bool", "default": False},
     }
     constraints: t.ClassVar[dict[str, t.Any]] = {
@@ -56,13 +69,15 @@ class ActionModule(NixAction):
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Evaluate, together with the other hosts of the task where that can be."""
         begin = time.monotonic()
+        if options["deployment"]:
+            see_that_it_can_be(options["deployment"], self.variables["hostvars"])
         apply = options["apply"] or (THE_VALUE_ITSELF if options["expr"] is not None else None)
         if options["attr"] is None and apply is None:
             raise EvaluationError("neither attr nor apply says what to evaluate", host=self.play_host)
         attribute = options["attr"] or ""
         revisions = named_revisions(options["revision"])
         shared = SharedEvaluation(
-            Request(source_of(self, options), apply, options["timeout"], options["eval_memory"], revisions),
+            Request(source_of(self, options), apply, options["timeout"], _memory(options["eval_memory"]), revisions),
             machine_of(self, options),
             EvaluationCache.of_user(),
             task=f"{os.getppid()} {self._task._uuid}",
@@ -110,6 +125,18 @@ class ActionModule(NixAction):
             wanted = its.pop(attribute, None)
             if wanted and its == mine:
                 yield wanted
+
+
+def _memory(text: str | None) -> int | None:
+    """Return the bytes that an amount of memory means, without Ansible's own words for one that is none."""
+    if text is None:
+        return None
+    try:
+        return int(human_to_bytes(text))
+    except ValueError as error:
+        raise EvaluationError(
+            f"eval_memory is no amount of memory: {text!r}", advice="write for example 4G (deploy_eval_memory)"
+        ) from error
 
 
 def _sentence(attribute: str, derivation: str | None, *, cached: bool) -> str:

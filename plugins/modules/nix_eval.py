@@ -71,7 +71,7 @@ options:
         needs more than all of it fails alone.
       - On the controller, half of what is available by default, by the kernel and the control group's limit, and for as many
         processes as it is enough for, one a CPU at most. Elsewhere there is one process, without a limit by default.
-    type: bytes
+    type: str
     version_added: 0.2.0
   send_flake:
     description:
@@ -93,6 +93,30 @@ options:
     elements: str
     default: []
     version_added: 0.2.0
+  deployment:
+    description:
+      - What is to be done with the result. What of it cannot be fails the task before anything is evaluated. It is used for
+        nothing else.
+    type: dict
+    version_added: 0.2.0
+    suboptions:
+      builder:
+        description:
+          - The inventory host that is to build.
+        type: str
+      goal:
+        description:
+          - As for M(nix.fleet.nix_activate), or V(build) for no more than a build.
+        type: str
+      platform:
+        description:
+          - What the host is, which has to know O(deployment.goal).
+        type: str
+        choices: [custom, darwin, nix-darwin, home-manager, nix-on-droid, nixos]
+      max_failed:
+        description:
+          - How many other hosts may fail, as a number or a percentage. Empty for any number.
+        type: str
   timeout:
     description:
       - Seconds after which one configuration that does not come to an end is given up. The others go on without it.

@@ -121,8 +121,8 @@ class Request:
 
     def _problems(self) -> t.Iterator[str]:
         platform = self.platform
-        if self.goal not in platform.goals:
-            yield f"{platform.name} has no goal {self.goal}; it has {', '.join(platform.goals)}"
+        if wrong := platform.objection_to(self.goal):
+            yield wrong
         if bool(self.closure) == bool(self.rollback):
             yield "one of closure and rollback is needed, and not both"
         if self.closure and not is_store_path(self.closure):

@@ -7,6 +7,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.health.kinds import KINDS, check_options
+
 from .collection import ROOT
 
 ROLES = sorted(path.name for path in (ROOT / "roles").glob("*") if path.is_dir())
@@ -22,6 +24,15 @@ def test_the_documented_defaults_of_a_role_are_its_defaults(role: str) -> None:
     # What depends on the inventory is said in words: a template is no value of the option's type.
     values = {name: value for name, value in defaults.items() if not (isinstance(value, str) and "{{" in value)}
     assert {name: option["default"] for name, option in documented.items() if "default" in option} == values
+
+
+def test_a_check_of_a_deployment_has_the_fields_of_a_check() -> None:
+    specification = yaml.safe_load((ROOT / "roles/deploy/meta/argument_specs.yml").read_text())
+    checks = specification["argument_specs"]["main"]["options"]["deploy_health_checks"]
+    fields = {name: {**option} for name, option in checks["options"].items()}
+    assert all(option.pop("description") for option in fields.values())
+    assert fields == check_options()
+    assert checks["mutually_exclusive"] == checks["required_one_of"] == [[kind.name for kind in KINDS]]
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -1,0 +1,52 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How many hosts come at a time: what is no size is told by the variable's name, and not by a traceback of Ansible's."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+# Of the ansible-core that the tests run on.
+ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
+TARGETS = "one,two,"
+
+
+def listed(playbook: str, size: t.Any) -> subprocess.CompletedProcess[str]:
+    """Have Ansible read a playbook with a size of its batches, and run nothing of it."""
+    variables = json.dumps({f"{playbook}_batch_size": size})
+    return subprocess.run(
+        [ANSIBLE_PLAYBOOK, f"nix.fleet.{playbook}", "-i", TARGETS, "-e", variables, "--list-hosts"],
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
+            "ANSIBLE_NOCOLOR": "1",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("playbook", "size"), [("deploy", "x"), ("deploy", [1, "half"]), ("gc", ""), ("reboot", "-1"), ("rollback", "2 %")]
+)
+def test_what_is_no_size_is_refused_by_the_name_of_its_variable(playbook: str, size: t.Any) -> None:
+    done = listed(playbook, size)
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert f"{playbook}_batch_size: a number of hosts or a percentage, such as 5 or 20%" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("size", [5, "5", "20%", [1, "50%"]])
+def test_numbers_and_percentages_are_sizes(size: t.Any) -> None:
+    done = listed("deploy", size)
+    assert done.returncode == 0, done.stdout + done.stderr
