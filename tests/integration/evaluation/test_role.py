@@ -70,3 +70,18 @@ def test_nothing_is_escalated_on_the_controller_whatever_is_said_of_all_hosts(pr
     run = project.run_role(variables, each(), of_all=escalated)
     assert run.rc == 0, run.output
     assert len(run.built) == len(NAMES)
+
+
+def test_a_wrong_variable_is_told_by_its_name_before_anything_is_evaluated(project: Project) -> None:
+    project.write_flake(ALL)
+    wrong = {
+        "a": {"deploy_max_failed": "many"},
+        "b": {"deploy_build_on": "nohost"},
+        "c": {"deploy_eval_memory": "lots"},
+        "d": {"deploy_health_checks": [{"http": "http://a", "prot": 80}]},
+    }
+    told = ("(deploy_max_failed)", "(deploy_build_on)", "(deploy_eval_memory)", "deploy_health_checks.prot")
+    variables = {"deploy_flake": f"path:{project.flake}", "deploy_attr": "hosts.{{ inventory_hostname }}"}
+    run = project.run_role(variables, wrong)
+    assert (run.rc, run.evaluated, run.calls) == (2, {}, []), run.output
+    assert not [variable for variable in told if variable not in run.output]

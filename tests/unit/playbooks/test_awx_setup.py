@@ -37,11 +37,19 @@ WRITE_DOWN = """
 Objects: t.TypeAlias = dict[str, list[dict[str, t.Any]]]
 
 
-def play(directory: Path, **variables: t.Any) -> subprocess.CompletedProcess[str]:
-    """Run the playbook with the stand-in."""
-    role = directory / "ansible_collections/infra/aap_configuration/roles/dispatch/tasks"
-    role.mkdir(parents=True)
-    (role / "main.yml").write_text(WRITE_DOWN)
+def play(
+    directory: Path, *, installed: tuple[str, ...] = ("infra.aap_configuration", "awx.awx"), **variables: t.Any
+) -> subprocess.CompletedProcess[str]:
+    """Run the playbook where collections of these names are, one of them with the stand-in."""
+    for name in installed:
+        collection = directory / "ansible_collections" / name.replace(".", "/")
+        collection.mkdir(parents=True)
+        namespace, _, last = name.partition(".")
+        (collection / "galaxy.yml").write_text(f"namespace: {namespace}\nname: {last}\nversion: 1.0.0\n")
+    if "infra.aap_configuration" in installed:
+        role = directory / "ansible_collections/infra/aap_configuration/roles/dispatch/tasks"
+        role.mkdir(parents=True)
+        (role / "main.yml").write_text(WRITE_DOWN)
     extra = json.dumps({"written": str(directory / "written.json"), "names": sorted(LISTS), **variables})
     return subprocess.run(
         [ANSIBLE_PLAYBOOK, PLAYBOOK, "-i", "localhost,", "-e", extra],
@@ -178,3 +186,23 @@ def test_what_is_missing_is_said_before_anything_is_done(tmp_path: Path) -> None
     assert done.returncode == 2
     assert "awx_project_url" in done.stdout + done.stderr
     assert not (tmp_path / "written.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("installed", "missing"),
+    [((), "infra.aap_configuration awx.awx"), (("ansible.controller",), "infra.aap_configuration")],
+)
+def test_a_collection_that_is_not_installed_is_named_with_the_command_that_installs_it(
+    tmp_path: Path, installed: tuple[str, ...], missing: str
+) -> None:
+    done = play(tmp_path, installed=installed, **GIVEN)
+    assert done.returncode == 2
+    said = " ".join((done.stdout + done.stderr).split())
+    assert f"not installed: {missing}; install with ansible-galaxy collection install {missing} (" in said
+    assert not (tmp_path / "written.json").exists()
+
+
+def test_the_modules_may_be_those_of_either_collection(tmp_path: Path) -> None:
+    done = play(tmp_path, installed=("infra.aap_configuration", "ansible.controller"), **GIVEN)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "written.json").exists()
