@@ -40,15 +40,17 @@ case $1 in
 esac
 """
 
-# Tells sizes, and copies by naming what it sends and making it valid.
+# Tells sizes, and copies by naming what it sends, with its size, and making it valid.
 NIX = f"""
 echo "$@" >>"$FLEET/calls"
 case "$*" in
   *path-info*) echo "{ONE} 100"; echo "{TWO} 28" ;;
   *copy*)
-    for path in {ONE} {TWO}; do
+    for sent in "{ONE} 100" "{TWO} 28"; do
+      path=${{sent% *}} size=${{sent#* }}
       grep -qxF "$path" "$FLEET/valid" && continue
       echo '@nix {{"action":"start","id":1,"type":100,"fields":["'"$path"'","local","unix"]}}' >&2
+      echo '@nix {{"action":"result","fields":['"$size,$size"',0,0],"id":1,"type":105}}' >&2
       echo "$path" >>"$FLEET/valid"
     done ;;
 esac
