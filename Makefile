@@ -17,9 +17,10 @@ TOOLS := .venv/.installed
 DOCUMENTATION_TOOLS := .venv/.installed-docs
 COLLECTION := .venv/collections/ansible_collections/nix/fleet
 LAB := tests/lab/lab
-# What only reads the sources goes on side by side: each is the work of one processor. The others measure time, and have the
-# machine to themselves. The fleet is up before the unit tests: it brings the Nix that some of them ask.
-PARTS := 'sanity | lint build docs importer' lab unit-some integration-some faults-some molecule
+# What only reads the sources goes on side by side: each is the work of one processor. So do the unit tests with the slow
+# ones, which wait more than they work, and those on other versions of ansible-core, which never wait. The others measure
+# time, and have the machine to themselves. The fleet is up before the unit tests: it brings the Nix that some of them ask.
+PARTS := 'sanity | lint build docs importer' lab 'unit-some | unit-versions' integration-some faults-some molecule
 
 .PHONY: help
 help: ## this list
@@ -38,12 +39,16 @@ unit: $(TOOLS) ## the unit tests: the inner loop
 	@tests/run/unit .venv -m 'not slow' $(ARGS)
 
 .PHONY: unit-all
-unit-all: $(TOOLS) ## with the slow ones, and on the oldest and the newest ansible-core where their Pythons are here
-	@tests/run/unit .venv --numprocesses 4 $(ARGS) && PYTEST_ADDOPTS="-m 'not slow' --numprocesses 4" tests/run/versions tests/run/unit
+unit-all: $(TOOLS) ## with the slow ones
+	@tests/run/unit .venv --numprocesses 4 $(ARGS)
 
 .PHONY: unit-some
 unit-some: ## the same, without what others stand for
 	@$(MAKE) --no-print-directory unit-all ARGS="-m 'not thorough' $(ARGS)"
+
+.PHONY: unit-versions
+unit-versions: $(TOOLS) ## the unit tests on the oldest and the newest ansible-core, where their Pythons are here
+	@PYTEST_ADDOPTS="-m 'not slow' --numprocesses 2" tests/run/versions tests/run/unit
 
 .PHONY: lint
 lint: $(TOOLS) ## everything that reads the source and runs none of it

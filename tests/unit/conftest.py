@@ -12,6 +12,7 @@ import pytest
 
 SLOW = (
     "hostile",
+    "make",
     "nix_side",
     "plugin_utils/activation/supervisor",
     "plugin_utils/adhoc",
@@ -21,6 +22,9 @@ SLOW = (
     "plugin_utils/gc/test_scripts.py",
     "plugin_utils/git",
     "plugin_utils/health/test_target.py",
+    "plugin_utils/keys/test_program.py",
+    "plugin_utils/reboot/test_scripts.py",
+    "plugin_utils/runtime_data/test_program.py",
     "plugin_utils/test_process.py",
     "examples/test_execution_environment.py",
     "playbooks",

@@ -68,11 +68,11 @@ class Target:
         return {path.name: path.read_bytes() for path in self.directory.iterdir() if path.is_file()}
 
 
-@pytest.fixture(params=list(SHELLS.values()), ids=list(SHELLS))
+@pytest.fixture(params=SHELLS)
 def target(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Target:
     """Return a target whose directory is there."""
     (tmp_path / "keys").mkdir(mode=0o700)
-    return Target(request.param, tmp_path / "keys")
+    return Target(SHELLS[request.param], tmp_path / "keys")
 
 
 def changes(answer: Answer) -> list[tuple[str, ...]]:

@@ -70,11 +70,11 @@ class Machine:
         return len(file.read_text().split()) if file.exists() else 0
 
 
-@pytest.fixture(params=list(SHELLS.values()), ids=list(SHELLS))
+@pytest.fixture(params=SHELLS)
 def machine(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Machine:
     """Return a machine with nothing in its directory."""
     tmp_path.chmod(0o755)
-    return Machine(request.param, tmp_path)
+    return Machine(SHELLS[request.param], tmp_path)
 
 
 def changes(answer: Answer) -> dict[str, tuple[str, ...]]:
