@@ -29,9 +29,16 @@ STATE = {
 }
 SLOW = "echo begun > /tmp/begun; sleep 5; rm -f /tmp/begun"
 BEGUN = "test -e /tmp/begun"
+NAMES = ("workstation", "macbook", "phone")
 
 
-@pytest.fixture(params=["workstation", "macbook", "phone"])
+def represented_by(name: str) -> pytest.MarkDecorator:
+    """Let one host stand for the others, where what is tested is the same program on all of them."""
+    hosts = [pytest.param(host, marks=() if host == name else pytest.mark.thorough) for host in NAMES]
+    return pytest.mark.parametrize("host", hosts, indirect=True)
+
+
+@pytest.fixture(params=NAMES)
 def host(request: pytest.FixtureRequest) -> Target:
     host: Target = request.getfixturevalue(request.param)
     host.root("rm -f /tmp/begun")
@@ -52,6 +59,8 @@ def standing(host: Target) -> tuple[str, str]:
     return (facts["current_system"], facts["default"])
 
 
+# What tests/integration/fleet does begins with one of each platform.
+@pytest.mark.thorough
 def test_a_first_activation_makes_the_profile(host: Target) -> None:
     host.root(f"rm -f {PROFILES[host.name]} {PROFILES[host.name]}-*-link")
     closure = host.system()
@@ -78,6 +87,8 @@ def test_an_activation_that_fails_goes_back(host: Target, plain: str) -> None:
     assert host.generations == generations
 
 
+# Without setsid, what an activation has started is harder to end.
+@represented_by("macbook")
 def test_an_activation_that_hangs_goes_back(host: Target, plain: str) -> None:
     answer = host.activate(host.system(STEP[host.name] % "sleep 1000"), activation_timeout=4)
     assert (answer["outcome"], answer["exit_code"]) == ("rolled_back", 124), answer
@@ -98,6 +109,7 @@ def test_rollback_goes_back_and_forth(host: Target, plain: str) -> None:
     assert host.generations == generations
 
 
+@represented_by("macbook")
 def test_a_killed_controller_does_not_end_it(host: Target, plain: str) -> None:
     new = host.system(STEP[host.name] % f"{SLOW} # killed")
     task = host.start(closure=new, confirm="never")
@@ -126,6 +138,7 @@ def test_a_dry_run_says_something_and_changes_nothing(host: Target, plain: str) 
     assert standing(host) == (plain, plain)
 
 
+@represented_by("phone")
 def test_a_goal_that_the_platform_has_not_is_named(host: Target, plain: str) -> None:
     answer = host.activate(plain, goal="boot")
     assert (answer["failed"], "no goal boot" in answer["msg"]) == (True, True)

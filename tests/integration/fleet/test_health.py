@@ -73,9 +73,14 @@ def test_a_system_whose_checks_hold_is_confirmed(servers: Project) -> None:
     ("check", "reason"),
     [
         ({"units": "nothing"}, "units nothing: there is no unit nothing.service"),
-        ({"http": "http://localhost/", "from": "target", "status": 418}, "status 200 instead of 418"),
-        ({"port": 8022, "name": "the phone's port"}, "the phone's port: no connection to"),
-        ({"command": "echo no rows; exit 3"}, "exit code 3 instead of 0: no rows"),
+        *(
+            pytest.param(check, reason, marks=pytest.mark.thorough)
+            for check, reason in (
+                ({"http": "http://localhost/", "from": "target", "status": 418}, "status 200 instead of 418"),
+                ({"port": 8022, "name": "the phone's port"}, "the phone's port: no connection to"),
+                ({"command": "echo no rows; exit 3"}, "exit code 3 instead of 0: no rows"),
+            )
+        ),
     ],
 )
 def test_a_check_that_does_not_hold_sends_the_host_back_at_once(
