@@ -14,11 +14,10 @@ from collections import Counter
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ..plugin_utils.ansible_io.action import NixAction, display
-from ..plugin_utils.ansible_io.connections import opened_store
+from ..plugin_utils.ansible_io.connections import opened_if_lacking
 from ..plugin_utils.ansible_io.now_and_then import now_and_then
 from ..plugin_utils.ansible_io.peers import PEER_PORT, Peers
 from ..plugin_utils.ansible_io.store_source import source_at
-from ..plugin_utils.beside import beside
 from ..plugin_utils.cascade.spreading import Spread
 from ..plugin_utils.errors import CopyError, NixError
 from ..plugin_utils.nix.path_info import UnknownFormError
@@ -37,10 +36,9 @@ if t.TYPE_CHECKING:
     from ..plugin_utils.ansible_io.connections import OpenedStore
     from ..plugin_utils.nix.path_info import PathInfo
 
-    Opened = AbstractContextManager[OpenedStore]
     Send = t.Callable[[t.Sequence[PathInfo]], None]
-    # Brings what is to be copied from a source to a store that is opened, and writes down what has come.
-    Bring = t.Callable[[Source, Copy, Opened, "Arrived"], None]
+
+NOTHING_LACKING = "everything is there already"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,79 +70,93 @@ class ActionModule(NixAction):
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Ask the target what it lacks, and send that."""
-        paths = store_paths(options["paths"])
-        protect_as = None if self.check_mode else root_name(self.play_host)
-        cascading = options["topology"] == "cascade" and self._connection.transport == "ssh" and not self.check_mode
-        peers = Peers(self, options) if cascading else None
-        if not missing_paths(self.questions, paths, protect_as=protect_as):
-            if peers:
-                # What serves others is no reason to fail.
-                with contextlib.suppress(NixError, LinkLostError, AnsibleError), self._source(options) as source:
-                    peers.offer(closure_infos(source, paths))
-            return self._report(Arrived(), msg="everything is there already")
-        copy = Copy(paths, options["check_signatures"], options["substitute_on_destination"])
-        bring = functools.partial(self._in_cascade, peers) if peers else self._directly
-        with self._source(options) as source:
-            try:
-                if self.check_mode:
-                    return self._foretold(source, paths)
-                return self._copied(source, copy, options, bring)
-            except LinkLostError as error:
-                raise CopyError(
-                    f"the connection broke: {error}",
-                    advice="run again once the machine can be reached: what has arrived is not sent a second time",
-                ) from error
+        copy = Copy(store_paths(options["paths"]), options["check_signatures"], options["substitute_on_destination"])
+        try:
+            if self.check_mode:
+                return self._foretold(copy.paths, options)
+            return self._copied(copy, options)
+        except LinkLostError as error:
+            raise CopyError(
+                f"the connection broke: {error}",
+                advice="run again once the machine can be reached: what has arrived is not sent a second time",
+            ) from error
 
-    def _foretold(self, source: Source, paths: list[str]) -> dict[str, t.Any]:
+    def _foretold(self, paths: t.Sequence[str], options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return the result of a check: what would be copied."""
-        sizes = closure_sizes(source, paths)
+        if not missing_paths(self.questions, paths):
+            return self._report(Arrived(), msg=NOTHING_LACKING)
+        with self._source(options) as source:
+            sizes = closure_sizes(source, paths)
         missing = missing_of_many(self.questions, list(sizes))
         return self._report(Arrived({path: sizes[path] for path in missing}), msg="would be copied")
 
-    def _copied(self, source: Source, copy: Copy, options: dict[str, t.Any], bring: Bring) -> dict[str, t.Any]:
+    def _copied(self, copy: Copy, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Copy, again after each loss of a connection, and return the result."""
         arrived = Arrived()
+        root = root_name(self.play_host)
+        cascading = options["topology"] == "cascade" and self._connection.transport == "ssh"
+        peers = Peers(self, options) if cascading else None
+        bring = functools.partial(self._in_cascade, peers) if peers else self._directly
+        reached = False
 
-        def attempt() -> None:
-            opened = opened_store(self, trusted=True, timeout=options["timeout"], compression=options["compression"])
-            bring(source, copy, opened, arrived)
-            if missing_paths(self.questions, copy.paths, protect_as=root_name(self.play_host)):
+        def attempt() -> bool:
+            nonlocal reached
+            opened = opened_if_lacking(
+                self, copy.paths, protect_as=root, timeout=options["timeout"], compression=options["compression"]
+            )
+            with opened as here:
+                if here is None:
+                    return False
+                with self._source(options) as source:
+                    reached = True
+                    bring(source, copy, here, arrived)
+            if missing_paths(self.questions, copy.paths, protect_as=root):
                 raise CopyError("the closure is not there, although Nix says that it was copied")
+            return True
 
-        retried(
+        def again(error: Exception) -> bool:
+            # A machine that cannot be reached to begin with is not waited for.
+            return isinstance(error, LinkLostError) or (isinstance(error, AnsibleConnectionFailure) and reached)
+
+        lacked = retried(
             attempt,
-            on=(LinkLostError, AnsibleConnectionFailure),
+            again=again,
             retries=options["retries"],
             delay=options["delay"],
             announce=self.announce,
         )
-        return self._report(arrived, changed=True)
+        if lacked:
+            return self._report(arrived, changed=True)
+        if peers:
+            # What serves others is no reason to fail.
+            with contextlib.suppress(NixError, LinkLostError, AnsibleError), self._source(options) as source:
+                peers.offer(closure_infos(source, copy.paths))
+        # An attempt whose connection broke may have brought all of it.
+        return self._report(arrived, msg=None if arrived.paths else NOTHING_LACKING)
 
-    def _directly(self, source: Source, copy: Copy, opened: Opened, arrived: Arrived) -> None:
+    def _directly(self, source: Source, copy: Copy, here: OpenedStore, arrived: Arrived) -> None:
         """Have the source send all that is missing."""
-        with opened as here, source.reaching(here.socket) as store:
+        with source.reaching(here.socket) as store:
             self._send(source, copy, store, arrived)
 
-    def _in_cascade(self, peers: Peers, source: Source, copy: Copy, opened: Opened, arrived: Arrived) -> None:
+    def _in_cascade(self, peers: Peers, source: Source, copy: Copy, here: OpenedStore, arrived: Arrived) -> None:
         """Have other hosts serve what they have, and the source send the rest."""
-        # Listed while the machine opens its store, which takes longer.
-        with beside(lambda: closure_infos(source, copy.paths)) as listing, opened as here:
-            try:
-                infos = listing.result()
-            except UnknownFormError as error:
-                self.announce(f"no other host can be of help: {error.cause}")
-                infos = []
-            with source.reaching(here.socket) as store:
+        try:
+            infos = closure_infos(source, copy.paths)
+        except UnknownFormError as error:
+            self.announce(f"no other host can be of help: {error.cause}")
+            infos = []
+        with source.reaching(here.socket) as store:
 
-                def send(some: t.Sequence[PathInfo]) -> None:
-                    part = dataclasses.replace(copy, paths=[info.path for info in some], alone=True)
-                    self._send(source, part, store, arrived)
+            def send(some: t.Sequence[PathInfo]) -> None:
+                part = dataclasses.replace(copy, paths=[info.path for info in some], alone=True)
+                self._send(source, part, store, arrived)
 
-                spread = self._helped(peers, here, infos, send, copy)
-                arrived.served.update(spread.served)
-                arrived.paths.update((info.path, info.nar_size) for info in infos if info.path in spread.served)
-                if spread.left:
-                    self._send(source, copy, store, arrived)
+            spread = self._helped(peers, here, infos, send, copy)
+            arrived.served.update(spread.served)
+            arrived.paths.update((info.path, info.nar_size) for info in infos if info.path in spread.served)
+            if spread.left:
+                self._send(source, copy, store, arrived)
         peers.offer(infos)
 
     def _helped(self, peers: Peers, here: OpenedStore, infos: list[PathInfo], send: Send, copy: Copy) -> Spread:

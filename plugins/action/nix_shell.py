@@ -14,7 +14,7 @@ from ansible.errors import AnsibleActionFail
 
 from ..plugin_utils.adhoc.command import Command, NotRun, Ran, parse_run
 from ..plugin_utils.ansible_io.action import NixAction
-from ..plugin_utils.ansible_io.connections import opened_store
+from ..plugin_utils.ansible_io.connections import opened_if_lacking
 from ..plugin_utils.ansible_io.source import absolute_flake
 from ..plugin_utils.ansible_io.store_source import source_at
 from ..plugin_utils.errors import CommandError
@@ -121,12 +121,13 @@ class ActionModule(NixAction):
     def _copy(self, source: Source, paths: list[str]) -> None:
         # Of what is deployed, another root is kept.
         root = package_root_name(self.play_host)
-        if not missing_paths(self.questions, paths, protect_as=root):
-            return
-        self.doing("copying")
         log = CopyLog()
-        with opened_store(self, trusted=True) as here, source.reaching(here.socket) as store:
-            verify(source.run(Copy(paths).command(store), lambda line: _read(log, line)), log, host=self.host)
+        with opened_if_lacking(self, paths, protect_as=root) as here:
+            if here is None:
+                return
+            self.doing("copying")
+            with source.reaching(here.socket) as store:
+                verify(source.run(Copy(paths).command(store), lambda line: _read(log, line)), log, host=self.host)
         if missing := missing_paths(self.questions, paths, protect_as=root):
             raise CommandError(f"{missing[0]} is not there, although Nix says that it was copied")
 

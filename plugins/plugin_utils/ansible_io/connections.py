@@ -22,6 +22,7 @@ from ..transport.door import Door, Login, open_door
 from ..transport.handshake import refuses
 from ..transport.link import LinkLostError
 from ..transport.local_link import LocalLink
+from ..transport.opening import open_door_if_lacking
 from ..transport.pulse import Pulse
 from ..transport.ssh_link import SshLink
 from ..transport.ssh_session import SshSession
@@ -30,10 +31,11 @@ from .shell import ConnectionShell
 from .terminal import without_terminal
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ansible.plugins.connection import ConnectionBase
 
+    from ..transport.door import AskLogin
     from ..transport.link import Link
     from .action import NixAction
 
@@ -70,8 +72,36 @@ def opened_store(
     action: NixAction, *, trusted: bool, timeout: float = TIMEOUT, compression: bool | None = None
 ) -> Iterator[OpenedStore]:
     """Yield what ``store_of_connection`` is about."""
-    login = Login.of(action.login_shell) if action.escalates else None
-    door = open_door(action.questions, private=trusted, login=login, quiet=2 * timeout)
+    door = open_door(action.questions, private=trusted, login=_login_of(action), quiet=2 * timeout)
+    with _through(door, action, timeout, compression) as opened:
+        yield opened
+
+
+@contextlib.contextmanager
+def opened_if_lacking(
+    action: NixAction,
+    paths: Sequence[str],
+    *,
+    protect_as: str,
+    timeout: float = TIMEOUT,
+    compression: bool | None = None,
+) -> Iterator[OpenedStore | None]:
+    """Yield the same, ``trusted``, of a machine that lacks some of ``paths``; None of one that has and now keeps them all."""
+    login = _login_of(action)
+    door = open_door_if_lacking(action.questions, paths, protect_as=protect_as, login=login, quiet=2 * timeout)
+    if door is None:
+        yield None
+        return
+    with _through(door, action, timeout, compression) as opened:
+        yield opened
+
+
+def _login_of(action: NixAction) -> AskLogin | None:
+    return (lambda: Login.of(action.login_shell)) if action.escalates else None
+
+
+@contextlib.contextmanager
+def _through(door: Door, action: NixAction, timeout: float, compression: bool | None) -> Iterator[OpenedStore]:
     with (
         temporary_directory() as directory,
         link(action._connection, action.host, directory, compression=compression) as way,

@@ -13,15 +13,21 @@ from ..errors import CopyError
 from .scripts import script_with
 
 if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..process import Completed
     from .shell import Shell
+
+    AskLogin = Callable[[], "Login"]
 
 # What a machine may call a socket or a directory of its own: nothing that ssh would read as two names.
 PATH = re.compile(r"(/[0-9A-Za-z@%+._-]+){1,20}")
 USER = re.compile(r"[0-9A-Za-z_][0-9A-Za-z+._@\\\\-]{0,63}\$?")
 
+ESCALATED = "escalated"
 NO_NIX = 127
 NO_STORE = 3
+WHO_LOGS_IN = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,29 +65,43 @@ class Door:
     signs: str | None = None
 
 
-def open_door(shell: Shell, *, private: bool, login: Login | None, quiet: float) -> Door:
+def open_door(shell: Shell, *, private: bool, login: AskLogin | None, quiet: float) -> Door:
     """Have ``shell``'s machine serve its store to the user who logs in.
 
     ``private`` prefers a daemon of our own, run by the user of ``shell``, to which the login is a trusted user; the
-    system's daemon is taken otherwise, and where the user may not write the store. ``login`` is that of the
-    connection when it is not the user of ``shell``. A private daemon ends ``quiet`` seconds after the last sign of
-    life.
+    system's daemon is taken otherwise, and where the user may not write the store. ``login`` asks who logs in when
+    that is not the user of ``shell``; it is called where the escalation itself does not tell. A private daemon ends
+    ``quiet`` seconds after the last sign of life.
     """
-    answer = shell.run(
-        script_with("door", "guard"),
-        "private" if private else "system",
-        login.name if login else "",
-        login.uid if login else "",
-        str(max(1, round(quiet))),
-    )
+    return door_of(shell.host, ask_at_door(shell, script_with("door", "guard"), private, login, quiet))
+
+
+def ask_at_door(
+    shell: Shell, script: str, private: bool, login: AskLogin | None, quiet: float, *arguments: str
+) -> Completed:
+    """Run ``script`` with the arguments of `door.sh` and further ones."""
+
+    def ask(name: str, uid: str) -> Completed:
+        seconds = str(max(1, round(quiet)))
+        return shell.run(script, "private" if private else "system", name, uid, seconds, *arguments)
+
+    answer = ask("", ESCALATED if login else "")
+    if login is None or answer.rc != WHO_LOGS_IN:
+        return answer
+    who = login()
+    return ask(who.name, who.uid)
+
+
+def door_of(host: str, answer: Completed) -> Door:
+    """Return the door that `door.sh` says it has opened; raise why it has not."""
     if not answer.ok:
-        raise _refusal(shell.host, answer)
+        raise _refusal(host, answer)
     fields = dict(line.partition(" ")[::2] for line in answer.stdout.splitlines())
     door = Door(fields.get("socket", ""), fields.get("signs"))
     if not PATH.fullmatch(door.socket) or not (door.signs is None or PATH.fullmatch(door.signs)):
         raise CopyError(
             "the machine does not say where its Nix store is served",
-            host=shell.host,
+            host=host,
             log=f"{answer.stdout}\n{answer.stderr}",
             advice="see whether the shell and the Nix there are the real ones",
         )

@@ -16,6 +16,7 @@ from .scripts import script
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..process import Completed
     from .shell import Shell
 
 
@@ -26,16 +27,21 @@ def missing_paths(shell: Shell, paths: Sequence[str], *, protect_as: str | None 
     that were last kept under that name.
     """
     answer = shell.run(script("present"), protect_as or "", *paths)
+    refuse_failed(shell.host, answer, paths)
+    return parse_paths(answer.stdout)
+
+
+def refuse_failed(host: str, answer: Completed, paths: Sequence[str]) -> None:
+    """Raise why `present.sh` could not tell, if it could not."""
     if answer.rc == NO_NIX:
-        raise no_nix(shell.host, answer)
+        raise no_nix(host, answer)
     if not answer.ok:
-        raise translated(answer, host=shell.host) or CopyError(
+        raise translated(answer, host=host) or CopyError(
             "the Nix store cannot be asked what it has",
-            host=shell.host,
+            host=host,
             command=["nix-store", "--check-validity", "--print-invalid", *paths],
             log=answer.stderr,
         )
-    return parse_paths(answer.stdout)
 
 
 def missing_of_many(shell: Shell, paths: Sequence[str]) -> list[str]:

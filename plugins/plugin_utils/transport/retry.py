@@ -17,16 +17,18 @@ Result = t.TypeVar("Result")
 def retried(
     attempt: Callable[[], Result],
     *,
-    on: tuple[type[Exception], ...],
+    again: Callable[[Exception], bool],
     retries: int,
     delay: float,
     announce: Callable[[str], None],
 ) -> Result:
-    """Return what ``attempt`` returns, tried up to ``retries`` more times while it raises one of ``on``."""
+    """Return what ``attempt`` returns, tried up to ``retries`` more times while ``again`` holds for what it raises."""
     for _left in range(retries, 0, -1):
         try:
             return attempt()
-        except on as error:
+        except Exception as error:
+            if not again(error):
+                raise
             announce(f"interrupted ({error}); trying again in {delay:g} s")
             time.sleep(delay)
     return attempt()

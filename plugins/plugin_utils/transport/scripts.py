@@ -15,6 +15,11 @@ def script(name: str) -> str:
     return pathlib.Path(__file__).with_name(f"{name}.sh").read_text(encoding="utf-8")
 
 
+def function(name: str, text: str) -> str:
+    """Return the program ``text`` as a function, which has a process of its own: what it sets and when it exits is its own affair."""
+    return f"{name}() (\n{text}\n)\n"
+
+
 def script_with(name: str, attached: str) -> str:
     """Return ``<name>.sh`` with ``<attached>.sh`` at hand as the output of a function named ``<attached>``."""
     return f"{attached}() {{\ncat <<'{_END}'\n{script(attached)}{_END}\n}}\n{script(name)}"

@@ -15,6 +15,7 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import CopyError
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.door import Door, Login, open_door
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.opening import open_door_if_lacking
 
 from .machine import Machine
 
@@ -39,11 +40,16 @@ time.sleep(60)
 END
 """
 
+ONE = "/nix/store/00000000000000000000000000000001-one"
+
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may write every store")
 
 
 @pytest.fixture
-def target(tmp_path: pathlib.Path) -> Iterator[Machine]:
+def target(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    # The tests themselves may run by sudo.
+    for variable in ("SUDO_USER", "DOAS_USER"):
+        monkeypatch.delenv(variable, raising=False)
     machine = Machine(tmp_path)
     # Its seconds are short.
     machine.install({"nix-store": "exit 0", "nix-daemon": NIX_DAEMON, "sleep": "exec /bin/sleep 0.1"})
@@ -75,6 +81,10 @@ def ended(target: Machine, name: str, seconds: float = 8) -> bool:
     return False
 
 
+def nobody_asks() -> Login:
+    raise AssertionError("the machine was asked who logs in")
+
+
 def signs(door: Door) -> pathlib.Path:
     assert door.signs is not None
     return pathlib.Path(door.signs)
@@ -89,7 +99,7 @@ def gone(door: Door) -> bool:
 
 
 def test_a_private_daemon_opens_the_store_itself_and_trusts_the_login_alone(target: Machine) -> None:
-    door = open_door(target, private=True, login=Login("1234", "deploy"), quiet=60)
+    door = open_door(target, private=True, login=lambda: Login("1234", "deploy"), quiet=60)
     assert (target.home / "called").read_text().splitlines() == [
         "local", "--option", "store", "local", "--option", "trusted-users", "deploy", "--option", "allowed-users", "deploy",
     ]  # fmt: skip
@@ -97,8 +107,55 @@ def test_a_private_daemon_opens_the_store_itself_and_trusts_the_login_alone(targ
     assert gone(door)
 
 
+def test_sudo_and_doas_say_who_logs_in(target: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    target.install({"id": 'case $* in "-u deploy") echo 1234 ;; *) exec /usr/bin/id "$@" ;; esac'})
+    for variable in ("SUDO_USER", "DOAS_USER"):
+        with monkeypatch.context() as escalation:
+            escalation.setenv(variable, "deploy")
+            door = open_door(target, private=True, login=nobody_asks, quiet=60)
+        assert "trusted-users\ndeploy\n" in (target.home / "called").read_text()
+        assert signs(door).stat().st_uid == 1234
+        (signs(door) / "end").touch()
+        assert gone(door)
+        assert ended(target, "client")
+
+
+@pytest.mark.parametrize("name", ["", "*", "@wheel", "-u", "root deploy", "no-such-user"])
+def test_who_logs_in_is_asked_where_sudo_names_no_user(
+    name: str, target: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUDO_USER", name)
+    door = open_door(target, private=True, login=lambda: Login("1234", "deploy"), quiet=60)
+    assert "trusted-users\ndeploy\n" in (target.home / "called").read_text()
+    (signs(door) / "end").touch()
+    assert gone(door)
+
+
+def test_a_machine_that_lacks_something_is_asked_and_opened_in_one_round_trip(target: Machine) -> None:
+    target.install({"nix-store": 'shift 2; echo "$@"'})
+    door = open_door_if_lacking(target, [ONE], protect_as="vps-1", login=None, quiet=60)
+    assert door
+    assert target.trips == 1
+    (signs(door) / "end").touch()
+    assert gone(door)
+
+
+def test_a_machine_that_lacks_nothing_is_not_opened(target: Machine) -> None:
+    assert open_door_if_lacking(target, [ONE], protect_as="vps-1", login=nobody_asks, quiet=60) is None
+    assert not (target.home / "called").exists()
+    assert target.trips == 1
+
+
+def test_a_store_that_cannot_be_asked_is_not_opened(target: Machine) -> None:
+    target.install({"nix-store": "echo 'error: database is locked' >&2; exit 1"})
+    with pytest.raises(CopyError, match="cannot be asked what it has") as failure:
+        open_door_if_lacking(target, [ONE], protect_as="vps-1", login=None, quiet=60)
+    assert "database is locked" in failure.value.log
+    assert not (target.home / "called").exists()
+
+
 def test_the_login_may_write_nothing_but_signs_of_life(target: Machine) -> None:
-    door = open_door(target, private=True, login=Login("1234", "deploy"), quiet=60)
+    door = open_door(target, private=True, login=lambda: Login("1234", "deploy"), quiet=60)
     directory = signs(door).parent
     for path, owner, mode in [(directory, 0, "0o711"), (signs(door), 1234, "0o700"), (directory / "log", 0, "0o600")]:
         assert (path.stat().st_uid, oct(path.stat().st_mode & 0o777)) == (owner, mode)
@@ -109,7 +166,7 @@ def test_the_login_may_write_nothing_but_signs_of_life(target: Machine) -> None:
 def test_a_link_among_the_signs_of_life_leads_nowhere(target: Machine, tmp_path: pathlib.Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("precious")
-    door = open_door(target, private=True, login=Login("1234", "deploy"), quiet=60)
+    door = open_door(target, private=True, login=lambda: Login("1234", "deploy"), quiet=60)
     for name in ("log", "ended", "socket", "guard", "beat", "end"):
         (signs(door) / name).symlink_to(victim)
     assert ended(target, "daemon")

@@ -26,7 +26,11 @@ class Attempts:
         return "done"
 
     def run(self, retries: int) -> str:
-        return retried(self, on=(LinkLostError,), retries=retries, delay=0, announce=self.announced.append)
+        return retried(self, again=_is_lost_link, retries=retries, delay=0, announce=self.announced.append)
+
+
+def _is_lost_link(error: Exception) -> bool:
+    return isinstance(error, LinkLostError)
 
 
 def test_an_attempt_that_succeeds_is_the_only_one() -> None:
