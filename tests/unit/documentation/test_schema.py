@@ -16,7 +16,15 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import InventoryError
-from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import fleet, keys, nodes, normalise, source
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import (
+    fleet,
+    hostvars,
+    keys,
+    nodes,
+    normalise,
+    source,
+)
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.node import Node
 
 from .collection import ROOT
 
@@ -39,8 +47,22 @@ BEYOND_A_SCHEMA = {
 REFUSED_AS_HOSTS = {"odd-names"}
 
 FIELDS = ["platform", "system", "configuration", "hostName", "ips", "primaryIp", "ssh", "tags", "profiles", "keys"]
-FIELDS += ["role", "attr", "activate", "profile", "user", "mine", "nix_attr", "nix_profile", "ansible_become_user"]
-TEXTS = st.sampled_from(["", "x", "192.0.2.1", "nixos", "darwin", "nix-darwin", "home-manager", "custom", "freebsd"])
+FIELDS += [
+    "vars",
+    "ansible_host",
+    "role",
+    "attr",
+    "activate",
+    "profile",
+    "user",
+    "mine",
+    "nix_attr",
+    "nix_profile",
+    "ansible_become_user",
+]
+TEXTS = st.sampled_from(
+    ["", "x", "192.0.2.1", "-x", "a b", 'a"b', "nixos", "darwin", "nix-darwin", "home-manager", "custom", "freebsd"]
+)
 SIMPLE = st.one_of(st.none(), st.booleans(), st.sampled_from([0, 22, 1.5, 70000]), TEXTS, st.lists(TEXTS, max_size=2))
 SSH = st.dictionaries(st.sampled_from(["host", "port", "user", "prot"]), SIMPLE, max_size=3)
 KEY = st.dictionaries(st.sampled_from(["file", "command", "mode", "content", "name", "hive"]), SIMPLE, max_size=3)
@@ -60,23 +82,91 @@ def case(path: pathlib.Path) -> dict[str, t.Any]:
     return rule
 
 
+def is_read(file: dict[str, t.Any]) -> bool:
+    """Whether the inventory plugin makes a fleet of it."""
+    try:
+        fleet.fleet_of(nodes.nodes_of(file, source.Origin("nodes.json", flake="/etc/fleet")))
+    except InventoryError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize(
-    "name", ["web-1", "db.example.org", "ada@workstation", "a,b", "-dash", "$(id)", "two words", ""]
+    "name",
+    ["web-1", "db.example.org", "ada@workstation", "localhost", "127.0.0.1", "a,b", "-dash", "$(id)", "two words", ""],
 )
 @pytest.mark.parametrize("form", ["flat", "nodes", "targets"])
 def test_a_name_that_can_be_no_host_is_none_in_the_schema_either(name: str, form: str) -> None:
     node = {"hostName": "web.example.org"}
-    file = {
+    file: dict[str, t.Any] = {
         "flat": {name: node},
         "nodes": {"nodes": {name: node}},
         "targets": {"roles": {"web": {"targets": {name: node}}}},
     }[form]
-    try:
-        fleet.fleet_of(nodes.nodes_of(file, source.Origin("nodes.json", flake="/etc/fleet")))
-        possible = True
-    except InventoryError:
-        possible = False
-    assert VALIDATOR.is_valid(file) == possible
+    assert VALIDATOR.is_valid(file) == is_read(file)
+
+
+CAN_BE: list[dict[str, t.Any]] = [
+    {"ips": ["192.0.2.1", ""]},
+    {"ips": ["2001:db8::1%eth0"]},
+    # Which of them is used is the first that there is, and no other is looked at.
+    {"ips": ["192.0.2.1"], "primaryIp": "198.51.100.1", "hostName": "two words"},
+    {"ips": ["-x"], "primaryIp": "192.0.2.1"},
+    {"primaryIp": "two words", "ssh": {"host": "jump-alias"}},
+    {"hostName": "ünï.example", "tags": ["vps", "all-of-them"]},
+    {"hostName": "a", "ssh": {"user": "EXAMPLE\\ada$"}, "ansible_become_user": "deploy$"},
+    {"hostName": "a", "nix_attr": "packages.x86_64-linux.a", "ansible_python_interpreter": "/usr/bin/python3"},
+    {"hostName": "a", "platform": "custom", "attr": "x", "activate": "y", "configuration": 'a"b'},
+    {"hostName": "a", "profiles": {"ada": {"platform": "home-manager", "user": "ada", "mine": 1}}},
+]
+CANNOT_BE: list[dict[str, t.Any]] = [
+    {},
+    {"ips": [""]},
+    {"ips": ["-oProxyCommand=id"]},
+    {"ips": ["192.0.2.1;id"]},
+    {"ips": ["192.0.2.1"], "primaryIp": "two words"},
+    {"ips": ["192.0.2.1"], "ssh": {"host": "$(id)"}},
+    {"hostName": "-dash"},
+    {"hostName": "a", "ssh": {"user": "-l"}},
+    {"hostName": "a", "ssh": {"user": "a;id"}},
+    {"hostName": "a", "ansible_become_user": "EXAMPLE\\ada"},
+    {"hostName": "a", "tags": [""]},
+    {"hostName": "a", "tags": ["all"]},
+    {"hostName": "a", "tags": ["ungrouped"]},
+    {"hostName": "a", "configuration": 'a"b'},
+    {"hostName": "a", "configuration": "${id}"},
+    {"hostName": "a", "profiles": {"two words": {"platform": "nixos"}}},
+    {"hostName": "a", "profiles": {"": {"platform": "nixos"}}},
+    {"hostName": "a", "profiles": {"p": {"platform": "nixos", "user": "a b"}}},
+    {"hostName": "a", "profiles": {"p": {"platform": "nixos", "nix_attr": "x"}}},
+    {"hostName": "a", "profiles": {"p": {"platform": "nixos", "configuration": "${id}"}}},
+    {"hostName": "a", "profiles": {"p": {"platform": "nixos", "keys": {"k": {}}}}},
+]
+
+
+@pytest.mark.parametrize("node", CAN_BE, ids=str)
+def test_what_can_be_a_host_is_one_in_the_schema_too(node: dict[str, t.Any]) -> None:
+    file = {"nodes": {"web": node}}
+    assert (VALIDATOR.is_valid(file), is_read(file)) == (True, True)
+
+
+@pytest.mark.parametrize("node", CANNOT_BE, ids=str)
+def test_what_can_be_no_host_is_none_in_the_schema_either(node: dict[str, t.Any]) -> None:
+    file = {"nodes": {"web": node}}
+    assert (VALIDATOR.is_valid(file), is_read(file)) == (False, False)
+
+
+# What each host has besides: no field can be called the same.
+VARIABLES = {*hostvars.host_variables(Node("a", "nixos", "a", port=22, user="ada", become_user="deploy"))}
+
+
+@pytest.mark.parametrize("place", ["node", "profile"])
+def test_a_field_that_is_a_variable_of_anothers_is_refused_by_both(place: str) -> None:
+    for field in sorted(hostvars.RESERVED | VARIABLES | {"nix", "ansible_ssh_common_args", "names"}):
+        node: dict[str, t.Any] = {"hostName": "a", "profiles": {"p": {"platform": "nixos"}}}
+        (node if place == "node" else node["profiles"]["p"])[field] = "x"
+        file = {"nodes": {"web": node}}
+        assert VALIDATOR.is_valid(file) == is_read(file), field
 
 
 def test_the_schema_is_one() -> None:
@@ -98,12 +188,9 @@ def test_what_the_inventory_refuses_the_schema_refuses_where_it_can_see_it(path:
 
 @hypothesis.settings(max_examples=200, deadline=None)
 @hypothesis.given(NODE)
-def test_the_schema_refuses_nothing_that_the_inventory_reads(node: dict[str, t.Any]) -> None:
-    try:
-        nodes.nodes_of({"a": node}, source.Origin("nodes.json", flake="/etc/fleet"))
-    except InventoryError:
-        return
-    assert not [error.message for error in VALIDATOR.iter_errors({"nodes": {"a": node}})]
+def test_the_schema_allows_of_a_node_what_the_inventory_reads_and_nothing_else(node: dict[str, t.Any]) -> None:
+    file = {"nodes": {"a": node}}
+    assert VALIDATOR.is_valid(file) == is_read(file), [error.message for error in VALIDATOR.iter_errors(file)]
 
 
 def test_the_examples_for_editors_are_read_and_allowed() -> None:
