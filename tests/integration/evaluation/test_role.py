@@ -74,7 +74,7 @@ def test_nothing_is_escalated_on_the_controller_whatever_is_said_of_all_hosts(pr
 
 def test_a_wrong_variable_is_told_by_its_name_before_anything_is_evaluated(project: Project) -> None:
     project.write_flake(ALL)
-    wrong = {
+    wrong: dict[str, dict[str, t.Any]] = {
         "a": {"deploy_max_failed": "many"},
         "b": {"deploy_build_on": "nohost"},
         "c": {"deploy_eval_memory": "lots"},

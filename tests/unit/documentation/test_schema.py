@@ -98,11 +98,12 @@ def is_read(file: dict[str, t.Any]) -> bool:
 @pytest.mark.parametrize("form", ["flat", "nodes", "targets"])
 def test_a_name_that_can_be_no_host_is_none_in_the_schema_either(name: str, form: str) -> None:
     node = {"hostName": "web.example.org"}
-    file: dict[str, t.Any] = {
+    forms: dict[str, dict[str, t.Any]] = {
         "flat": {name: node},
         "nodes": {"nodes": {name: node}},
         "targets": {"roles": {"web": {"targets": {name: node}}}},
-    }[form]
+    }
+    file = forms[form]
     assert VALIDATOR.is_valid(file) == is_read(file)
 
 

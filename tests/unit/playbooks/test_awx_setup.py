@@ -38,7 +38,7 @@ Objects: t.TypeAlias = dict[str, list[dict[str, t.Any]]]
 
 
 def play(
-    directory: Path, *, installed: tuple[str, ...] = ("infra.aap_configuration", "awx.awx"), **variables: t.Any
+    directory: Path, installed: tuple[str, ...] = ("infra.aap_configuration", "awx.awx"), /, **variables: t.Any
 ) -> subprocess.CompletedProcess[str]:
     """Run the playbook where collections of these names are, one of them with the stand-in."""
     for name in installed:
@@ -195,7 +195,7 @@ def test_what_is_missing_is_said_before_anything_is_done(tmp_path: Path) -> None
 def test_a_collection_that_is_not_installed_is_named_with_the_command_that_installs_it(
     tmp_path: Path, installed: tuple[str, ...], missing: str
 ) -> None:
-    done = play(tmp_path, installed=installed, **GIVEN)
+    done = play(tmp_path, installed, **GIVEN)
     assert done.returncode == 2
     said = " ".join((done.stdout + done.stderr).split())
     assert f"not installed: {missing}; install with ansible-galaxy collection install {missing} (" in said
@@ -203,6 +203,6 @@ def test_a_collection_that_is_not_installed_is_named_with_the_command_that_insta
 
 
 def test_the_modules_may_be_those_of_either_collection(tmp_path: Path) -> None:
-    done = play(tmp_path, installed=("infra.aap_configuration", "ansible.controller"), **GIVEN)
+    done = play(tmp_path, ("infra.aap_configuration", "ansible.controller"), **GIVEN)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "written.json").exists()
