@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import pathlib
 import subprocess
+import sys
 import threading
 import types
 import typing as t
@@ -199,7 +200,9 @@ def tagged(tmp_path: pathlib.Path) -> t.Callable[..., list[str]]:
         (tasks / name).write_text(text)
 
     def run(tags: str) -> list[str]:
-        command = ["ansible-playbook", "-i", "localhost,", "-c", "local", "play.yml", "--tags", tags]
+        # Of the ansible-core that the tests run on.
+        program = str(pathlib.Path(sys.executable).with_name("ansible-playbook"))
+        command = [program, "-i", "localhost,", "-c", "local", "play.yml", "--tags", tags]
         settings = {
             "ANSIBLE_STDOUT_CALLBACK": NAME,
             "ANSIBLE_COLLECTIONS_PATH": str(pathlib.Path(progress.__file__).parents[5]),
