@@ -49,7 +49,8 @@ MEANINGS = (
         "the machine's store is on a read-only file system",
     ),
     Meaning(
-        r"path '[^']*' is not valid|is not valid in store|does not exist in (the )?store|don't know how to build",
+        r"path '[^']*' is not valid|is not valid in store|does not exist in (the )?store|don't know how to build"
+        r"|is required, but there is no substituter",
         "a path that is to be copied is not in the store it is to come from",
         "build it there first, or name the machine that has it as `source_host`",
     ),

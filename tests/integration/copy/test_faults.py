@@ -129,7 +129,7 @@ def test_a_full_disk_is_named_and_room_makes_it_good(fleet: Fleet) -> None:
 
 def test_a_path_that_the_source_does_not_have_is_named(fleet: Fleet) -> None:
     result = fleet.copy("vps-sg-1", "/nix/store/00000000000000000000000000000000-nothing")["vps-sg-1"]
-    assert "the controller does not have" in result["cause"]
+    assert "not in the store it is to come from" in result["cause"]
     assert "00000000000000000000000000000000-nothing" in result["log"]
 
 

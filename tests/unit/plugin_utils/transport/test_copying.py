@@ -79,6 +79,10 @@ def test_a_copy_that_ended_well_raises_nothing() -> None:
         ("executing SQLite statement: database or disk is full", "the disk is full"),
         ("user 'pat' is not allowed to connect to the Nix daemon", "refuses the login"),
         (f"path '{ONE}' is not valid", "not in the store it is to come from"),
+        (
+            f"path '{ONE}' is required, but there is no substituter that can build it",
+            "not in the store it is to come from",
+        ),
     ],
 )
 def test_what_nix_says_is_explained(text: str, cause: str) -> None:
