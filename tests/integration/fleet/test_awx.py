@@ -140,7 +140,7 @@ def test_an_approval_is_for_what_was_built(awx: Controller, tmp_path: Path) -> N
     shutil.copy2(kept, approved)
     deployed = awx.job("deploy.yml", "-l", "vps-sg-2", **artifacts)
     assert deployed.status == "successful", deployed.stdout.read()
-    assert running("vps-sg-2").generation == before.generation + 1
+    assert running("vps-sg-2").system != before.system
     assert awx.evaluations == 0
 
 
