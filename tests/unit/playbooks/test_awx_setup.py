@@ -44,7 +44,7 @@ def play(
     for name in installed:
         collection = directory / "ansible_collections" / name.replace(".", "/")
         collection.mkdir(parents=True)
-        namespace, _, last = name.partition(".")
+        namespace, last = name.split(".")
         (collection / "galaxy.yml").write_text(f"namespace: {namespace}\nname: {last}\nversion: 1.0.0\n")
     if "infra.aap_configuration" in installed:
         role = directory / "ansible_collections/infra/aap_configuration/roles/dispatch/tasks"
