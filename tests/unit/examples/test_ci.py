@@ -331,7 +331,7 @@ def test_the_first_note_on_gitlab_is_a_new_one(tmp_path: Path) -> None:
 
 
 def test_what_is_done_by_hand_is_the_same_on_each_forge() -> None:
-    chosen = [yaml.safe_load((CI / "gitlab/gitlab-ci.yml").read_text())["variables"]["PLAYBOOK"]["options"]]
+    chosen = [yaml.safe_load((CI / "gitlab/gitlab-ci.yml").read_text())["variables"]["FLEET_PLAYBOOK"]["options"]]
     for forge in ("github", "forgejo"):
         # YAML 1.1 takes `on` for a truth value.
         dispatch = yaml.safe_load((CI / forge / "deploy.yml").read_text())[True]["workflow_dispatch"]
@@ -409,13 +409,45 @@ def test_a_secret_that_is_not_there_is_told_from_a_job_that_needs_none(job: Job)
 
 @every_workflow
 def test_a_job_that_reaches_hosts_has_a_key_or_fails(path: Path) -> None:
-    for job in (jobs(path).get(name) for name in ("compare", "deploy")):
+    for job in (jobs(path).get(name) for name in ("compare", "deploy", "by-hand")):
         if job is None:
             continue
         if path.parent.name == "gitlab":
             assert 'SSH_PRIVATE_KEY="${SSH_PRIVATE_KEY:-}" ci/fleet' in str(job["script"])
         else:
             assert any("SSH_PRIVATE_KEY" in step.get("env", {}) for step in job["steps"])
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "asked"),
+    [("deploy", "push", "nix.fleet.deploy --diff"), ("by-hand", "web", "nix.fleet.rollback --diff --limit ten hosts")],
+)
+def test_what_is_chosen_on_gitlab_is_for_pipelines_that_are_started_by_hand(
+    job: Job, name: str, source: str, asked: str
+) -> None:
+    there = jobs(CI / "gitlab/gitlab-ci.yml")[name]
+    *_never, rule = there["rules"]
+    assert rule == {"if": f'$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH && $CI_PIPELINE_SOURCE == "{source}"'}
+    shutil.copymode(CI / "fleet", job.root / "ci/fleet")
+    # As a variable of the project or of a push would be there for any job.
+    chosen = {"FLEET_PLAYBOOK": "rollback", "FLEET_LIMIT": "ten hosts", "PLAYBOOK": "rollback", "LIMIT": "10"}
+    key = {"SSH_PRIVATE_KEY": "key", "SSH_KNOWN_HOSTS": "web ssh-ed25519 AAAA"}
+    done = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", "\n".join(there["script"])],
+        cwd=job.root,
+        env={"PATH": f"{job.root}/bin:{os.environ['PATH']}", "TMPDIR": str(job.root), "FLEET_TOOLS": "path"}
+        | chosen
+        | key,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{asked}\n")
+
+
+def test_what_is_started_by_hand_on_gitlab_waits_for_deployments_as_they_do_for_each_other() -> None:
+    assert jobs(CI / "gitlab/gitlab-ci.yml")["by-hand"]["extends"] == "deploy"
 
 
 def test_a_key_without_host_keys_reaches_no_host(job: Job) -> None:
