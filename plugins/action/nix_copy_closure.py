@@ -37,6 +37,8 @@ if t.TYPE_CHECKING:
     from ..plugin_utils.nix.path_info import PathInfo
 
     Send = t.Callable[[t.Sequence[PathInfo]], None]
+    # Brings what is to be copied from a source to a store that is opened, and writes down what has come.
+    Bring = t.Callable[[Source, Copy, OpenedStore, "Arrived"], None]
 
 NOTHING_LACKING = "everything is there already"
 
@@ -93,34 +95,13 @@ class ActionModule(NixAction):
     def _copied(self, copy: Copy, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Copy, again after each loss of a connection, and return the result."""
         arrived = Arrived()
-        root = root_name(self.play_host)
+        self._reached = False
         cascading = options["topology"] == "cascade" and self._connection.transport == "ssh"
         peers = Peers(self, options) if cascading else None
         bring = functools.partial(self._in_cascade, peers) if peers else self._directly
-        reached = False
-
-        def attempt() -> bool:
-            nonlocal reached
-            opened = opened_if_lacking(
-                self, copy.paths, protect_as=root, timeout=options["timeout"], compression=options["compression"]
-            )
-            with opened as here:
-                if here is None:
-                    return False
-                with self._source(options) as source:
-                    reached = True
-                    bring(source, copy, here, arrived)
-            if missing_paths(self.questions, copy.paths, protect_as=root):
-                raise CopyError("the closure is not there, although Nix says that it was copied")
-            return True
-
-        def again(error: Exception) -> bool:
-            # A machine that cannot be reached to begin with is not waited for.
-            return isinstance(error, LinkLostError) or (isinstance(error, AnsibleConnectionFailure) and reached)
-
         lacked = retried(
-            attempt,
-            again=again,
+            functools.partial(self._attempt, copy, options, bring, arrived),
+            again=self._again,
             retries=options["retries"],
             delay=options["delay"],
             announce=self.announce,
@@ -133,6 +114,27 @@ class ActionModule(NixAction):
                 peers.offer(closure_infos(source, copy.paths))
         # An attempt whose connection broke may have brought all of it.
         return self._report(arrived, msg=None if arrived.paths else NOTHING_LACKING)
+
+    def _attempt(self, copy: Copy, options: dict[str, t.Any], bring: Bring, arrived: Arrived) -> bool:
+        """Copy what the machine lacks; return whether it lacked anything."""
+        root = root_name(self.play_host)
+        opened = opened_if_lacking(
+            self, copy.paths, protect_as=root, timeout=options["timeout"], compression=options["compression"]
+        )
+        with opened as here:
+            if here is None:
+                return False
+            # Not before it is known to be needed, which is told with the store open.
+            with self._source(options) as source:
+                self._reached = True
+                bring(source, copy, here, arrived)
+        if missing_paths(self.questions, copy.paths, protect_as=root):
+            raise CopyError("the closure is not there, although Nix says that it was copied")
+        return True
+
+    def _again(self, error: Exception) -> bool:
+        """Whether a copy that broke off so is tried again; a machine that could not be reached to begin with is not waited for."""
+        return isinstance(error, LinkLostError) or (isinstance(error, AnsibleConnectionFailure) and self._reached)
 
     def _directly(self, source: Source, copy: Copy, here: OpenedStore, arrived: Arrived) -> None:
         """Have the source send all that is missing."""
@@ -173,10 +175,13 @@ class ActionModule(NixAction):
 
     def _send(self, source: Source, copy: Copy, store: str, arrived: Arrived) -> None:
         log = CopyLog()
-        with self.traced() as watch:
-            answer = source.run(copy.command(store), self._progress(log, watch))
-        arrived.paths.update(log.sent)
-        arrived.substituted.extend(log.fetched)
+        try:
+            with self.traced() as watch:
+                answer = source.run(copy.command(store), self._progress(log, watch))
+        finally:
+            # Also what came before a connection broke: the next attempt does not find it missing.
+            arrived.paths.update(log.sent)
+            arrived.substituted.extend(log.fetched)
         verify(answer, log, host=self.host)
 
     def _source(self, options: dict[str, t.Any]) -> AbstractContextManager[Source]:

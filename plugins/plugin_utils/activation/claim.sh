@@ -40,7 +40,7 @@ all_ours() { # whether what leads to $run and to all other programs belongs to u
 
 owners() { # how many users the files $@ belong to
     # shellcheck disable=SC2012  # `find -printf` and `stat` are not everywhere; a name that breaks the line is not ours
-    ls -ldn "$@" | awk '!known[$3]++ { owners++ } END { print owners }'
+    ls -ldn "$@" | awk '!known[$3]++ { owners++ } END { print owners + 0 }'
 }
 
 decline() { # refuse before anything has been touched: $1 why, $2 what to do

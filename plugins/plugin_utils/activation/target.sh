@@ -4,10 +4,11 @@
 # What files tell of a machine and a profile. Nothing here writes.
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
-# A process costs such a machine more than all that most of these functions do, so they start few.
+# A process costs such a machine more than all that most of these functions do, so they start few. Those that print are
+# called in `$(…)`, and their variables are nobody else's.
 
 store=${NIX_STORE_DIR:-/nix/store}
-uid=$(id -u)
+own_uid=$(id -u)
 
 say() { # one line of the answer to the controller: key, value
     printf '%s=%s\n' "$1" "$2"
@@ -89,7 +90,7 @@ generation_before() ( # the newest of profile $1's generations that is older tha
 )
 
 root() {
-    [ "$uid" = 0 ]
+    [ "$own_uid" = 0 ]
 }
 
 state_directory() { # where deployments are recorded: only the deploying user can write there, and a reboot keeps it

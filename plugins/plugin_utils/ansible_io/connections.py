@@ -18,7 +18,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.loader import connection_loader
 
 from ..errors import CopyError
-from ..transport.door import Door, Login, open_door
+from ..transport.door import Door, Escalation, Login, open_door
 from ..transport.handshake import refuses
 from ..transport.link import LinkLostError
 from ..transport.local_link import LocalLink
@@ -35,7 +35,6 @@ if t.TYPE_CHECKING:
 
     from ansible.plugins.connection import ConnectionBase
 
-    from ..transport.door import AskLogin
     from ..transport.link import Link
     from .action import NixAction
 
@@ -72,7 +71,7 @@ def opened_store(
     action: NixAction, *, trusted: bool, timeout: float = TIMEOUT, compression: bool | None = None
 ) -> Iterator[OpenedStore]:
     """Yield what ``store_of_connection`` is about."""
-    door = open_door(action.questions, private=trusted, login=_login_of(action), quiet=2 * timeout)
+    door = open_door(action.questions, private=trusted, escalation=_escalation_of(action), quiet=2 * timeout)
     with _through(door, action, timeout, compression) as opened:
         yield opened
 
@@ -87,8 +86,9 @@ def opened_if_lacking(
     compression: bool | None = None,
 ) -> Iterator[OpenedStore | None]:
     """Yield the same, ``trusted``, of a machine that lacks some of ``paths``; None of one that has and now keeps them all."""
-    login = _login_of(action)
-    door = open_door_if_lacking(action.questions, paths, protect_as=protect_as, login=login, quiet=2 * timeout)
+    door = open_door_if_lacking(
+        action.questions, paths, protect_as=protect_as, escalation=_escalation_of(action), quiet=2 * timeout
+    )
     if door is None:
         yield None
         return
@@ -96,8 +96,13 @@ def opened_if_lacking(
         yield opened
 
 
-def _login_of(action: NixAction) -> AskLogin | None:
-    return (lambda: Login.of(action.login_shell)) if action.escalates else None
+def _escalation_of(action: NixAction) -> Escalation | None:
+    become = action._connection.become
+    if not become:
+        return None
+    # Plugins of other collections go by their full name.
+    method = str(become.name).rpartition(".")[2]
+    return Escalation(method, lambda: Login.of(action.login_shell))
 
 
 @contextlib.contextmanager

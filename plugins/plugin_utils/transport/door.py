@@ -18,13 +18,14 @@ if t.TYPE_CHECKING:
     from ..process import Completed
     from .shell import Shell
 
-    AskLogin = Callable[[], "Login"]
-
 # What a machine may call a socket or a directory of its own: nothing that ssh would read as two names.
 PATH = re.compile(r"(/[0-9A-Za-z@%+._-]+){1,20}")
 USER = re.compile(r"[0-9A-Za-z_][0-9A-Za-z+._@\\\\-]{0,63}\$?")
 
-ESCALATED = "escalated"
+# The become methods that name in the environment who logs in, whatever was in it before, as `door.sh` knows them. Others,
+# like su, hand on an environment in which anything may stand.
+TOLD_BY = {"sudo": "sudo", "run0": "sudo", "doas": "doas"}
+
 NO_NIX = 127
 NO_STORE = 3
 WHO_LOGS_IN = 5
@@ -54,6 +55,14 @@ class Login:
 
 
 @dataclasses.dataclass(frozen=True)
+class Escalation:
+    """What makes another user of the one who logs in: Ansible's name of the method, and what asks who logs in."""
+
+    method: str
+    login: Callable[[], Login]
+
+
+@dataclasses.dataclass(frozen=True)
 class Door:
     """A socket of Nix's daemon protocol on a machine.
 
@@ -65,19 +74,18 @@ class Door:
     signs: str | None = None
 
 
-def open_door(shell: Shell, *, private: bool, login: AskLogin | None, quiet: float) -> Door:
+def open_door(shell: Shell, *, private: bool, escalation: Escalation | None, quiet: float) -> Door:
     """Have ``shell``'s machine serve its store to the user who logs in.
 
     ``private`` prefers a daemon of our own, run by the user of ``shell``, to which the login is a trusted user; the
-    system's daemon is taken otherwise, and where the user may not write the store. ``login`` asks who logs in when
-    that is not the user of ``shell``; it is called where the escalation itself does not tell. A private daemon ends
-    ``quiet`` seconds after the last sign of life.
+    system's daemon is taken otherwise, and where the user may not write the store. ``escalation`` is how the
+    login becomes the user of ``shell``, if it does. A private daemon ends ``quiet`` seconds after the last sign of life.
     """
-    return door_of(shell.host, ask_at_door(shell, script_with("door", "guard"), private, login, quiet))
+    return door_of(shell.host, ask_at_door(shell, script_with("door", "guard"), private, escalation, quiet))
 
 
 def ask_at_door(
-    shell: Shell, script: str, private: bool, login: AskLogin | None, quiet: float, *arguments: str
+    shell: Shell, script: str, private: bool, escalation: Escalation | None, quiet: float, *arguments: str
 ) -> Completed:
     """Run ``script`` with the arguments of `door.sh` and further ones."""
 
@@ -85,10 +93,13 @@ def ask_at_door(
         seconds = str(max(1, round(quiet)))
         return shell.run(script, "private" if private else "system", name, uid, seconds, *arguments)
 
-    answer = ask("", ESCALATED if login else "")
-    if login is None or answer.rc != WHO_LOGS_IN:
+    if escalation is None:
+        return ask("", "")
+    told_by = TOLD_BY.get(escalation.method)
+    answer = ask("", told_by) if told_by else None
+    if answer is not None and answer.rc != WHO_LOGS_IN:
         return answer
-    who = login()
+    who = escalation.login()
     return ask(who.name, who.uid)
 
 

@@ -5,8 +5,7 @@
 # Opens a socket at which this machine's Nix store is served to the user who logs in, and prints where it is.
 #   door.sh PREFER PEER UID QUIET    PREFER: "private" or "system", which daemon to prefer when both can serve;
 #                                    PEER, UID: the user who logs in, empty when that is the user running this; UID is
-#                                    "escalated" when it is another: sudo, run0 and doas say who, and where nothing
-#                                    does, this ends with exit code 5;
+#                                    "sudo" or "doas" where that knows, and if it does not, the exit code is 5;
 #                                    QUIET: seconds without a sign of life after which a private daemon ends
 # Preceded by a function `guard` that prints guard.sh, which runs the private daemon.
 prefer=$1
@@ -14,8 +13,8 @@ quiet=$4
 me=$(id -u)
 case ${3:-} in
   '') peer_uid=$me peer=$(id -un 2>/dev/null || id -u) ;;
-  escalated)
-    peer=${SUDO_USER:-${DOAS_USER:-}}
+  sudo | doas)
+    if [ "$3" = sudo ]; then peer=${SUDO_USER:-}; else peer=${DOAS_USER:-}; fi
     case $peer in '' | [!0-9A-Za-z_]* | *[!0-9A-Za-z+._@-]*) exit 5 ;; esac
     peer_uid=$(id -u "$peer" 2>/dev/null) || exit 5
     ;;

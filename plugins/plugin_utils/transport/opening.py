@@ -15,30 +15,22 @@ from .scripts import function, script, script_with
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .door import AskLogin
+    from .door import Escalation
     from .shell import Shell
 
+# As `opening.sh` says it.
 LACKING = "something is lacking"
-# The arguments of door.sh, then those of present.sh.
-ASK_AND_OPEN = f"""
-prefer=$1 peer=$2 uid=$3 quiet=$4
-shift 4
-lacking=$(present "$@") || exit
-[ -n "$lacking" ] || exit 0
-echo '{LACKING}'
-door "$prefer" "$peer" "$uid" "$quiet"
-"""
 
 
 def open_door_if_lacking(
-    shell: Shell, paths: Sequence[str], *, protect_as: str, login: AskLogin | None, quiet: float
+    shell: Shell, paths: Sequence[str], *, protect_as: str, escalation: Escalation | None, quiet: float
 ) -> Door | None:
     """Open a private door, as ``open_door`` does, where any of ``paths`` is lacking.
 
     Where all of them are there, they are kept from the garbage collector as ``missing_paths`` does it, and there is no door.
     """
-    text = function("present", script("present")) + function("door", script_with("door", "guard")) + ASK_AND_OPEN
-    answer = ask_at_door(shell, text, True, login, quiet, protect_as, *paths)
+    functions = function("present", script("present")) + function("door", script_with("door", "guard"))
+    answer = ask_at_door(shell, functions + script("opening"), True, escalation, quiet, protect_as, *paths)
     _before, lacking, opened = answer.stdout.partition(f"{LACKING}\n")
     if lacking:
         return door_of(shell.host, dataclasses.replace(answer, stdout=opened))

@@ -146,7 +146,7 @@ def test_what_is_nested_without_end_is_refused(read: t.Callable[[str], t.Any]) -
 def test_a_door_is_at_a_plain_path_or_an_error(wrap: str, text: str, rc: int) -> None:
     machine = Machine(wrap.format(text), rc)
     try:
-        door = open_door(machine, private=True, login=None, quiet=60)
+        door = open_door(machine, private=True, escalation=None, quiet=60)
     except CopyError as error:
         assert error.host == "vps-1"
         return

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
 import shutil
@@ -14,7 +15,7 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import CopyError
-from ansible_collections.nix.fleet.plugins.plugin_utils.transport.door import Door, Login, open_door
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.door import Door, Escalation, Login, open_door
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.opening import open_door_if_lacking
 
 from .machine import Machine
@@ -41,6 +42,8 @@ END
 """
 
 ONE = "/nix/store/00000000000000000000000000000001-one"
+
+BY_SU = Escalation("su", lambda: Login("1234", "deploy"))
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may write every store")
 
@@ -99,7 +102,7 @@ def gone(door: Door) -> bool:
 
 
 def test_a_private_daemon_opens_the_store_itself_and_trusts_the_login_alone(target: Machine) -> None:
-    door = open_door(target, private=True, login=lambda: Login("1234", "deploy"), quiet=60)
+    door = open_door(target, private=True, escalation=BY_SU, quiet=60)
     assert (target.home / "called").read_text().splitlines() == [
         "local", "--option", "store", "local", "--option", "trusted-users", "deploy", "--option", "allowed-users", "deploy",
     ]  # fmt: skip
@@ -109,10 +112,10 @@ def test_a_private_daemon_opens_the_store_itself_and_trusts_the_login_alone(targ
 
 def test_sudo_and_doas_say_who_logs_in(target: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     target.install({"id": 'case $* in "-u deploy") echo 1234 ;; *) exec /usr/bin/id "$@" ;; esac'})
-    for variable in ("SUDO_USER", "DOAS_USER"):
-        with monkeypatch.context() as escalation:
-            escalation.setenv(variable, "deploy")
-            door = open_door(target, private=True, login=nobody_asks, quiet=60)
+    for method, variable in (("sudo", "SUDO_USER"), ("run0", "SUDO_USER"), ("doas", "DOAS_USER")):
+        with monkeypatch.context() as environment:
+            environment.setenv(variable, "deploy")
+            door = open_door(target, private=True, escalation=Escalation(method, nobody_asks), quiet=60)
         assert "trusted-users\ndeploy\n" in (target.home / "called").read_text()
         assert signs(door).stat().st_uid == 1234
         (signs(door) / "end").touch()
@@ -125,15 +128,35 @@ def test_who_logs_in_is_asked_where_sudo_names_no_user(
     name: str, target: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SUDO_USER", name)
-    door = open_door(target, private=True, login=lambda: Login("1234", "deploy"), quiet=60)
+    door = open_door(target, private=True, escalation=dataclasses.replace(BY_SU, method="sudo"), quiet=60)
     assert "trusted-users\ndeploy\n" in (target.home / "called").read_text()
+    (signs(door) / "end").touch()
+    assert gone(door)
+
+
+def test_what_su_leaves_of_an_outer_sudo_is_not_believed(target: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_USER", "daemon")
+    target.install({"nix-store": 'shift 2; echo "$@"'})
+    door = open_door_if_lacking(target, [ONE], protect_as="vps-1", escalation=BY_SU, quiet=60)
+    assert door
+    assert "trusted-users\ndeploy\n" in (target.home / "called").read_text()
+    (signs(door) / "end").touch()
+    assert gone(door)
+
+
+def test_a_machine_whose_sudo_does_not_tell_is_asked_again_and_then_opened(target: Machine) -> None:
+    target.install({"nix-store": 'shift 2; echo "$@"'})
+    by_sudo = dataclasses.replace(BY_SU, method="sudo")
+    door = open_door_if_lacking(target, [ONE], protect_as="vps-1", escalation=by_sudo, quiet=60)
+    assert door
+    assert target.trips == 2
     (signs(door) / "end").touch()
     assert gone(door)
 
 
 def test_a_machine_that_lacks_something_is_asked_and_opened_in_one_round_trip(target: Machine) -> None:
     target.install({"nix-store": 'shift 2; echo "$@"'})
-    door = open_door_if_lacking(target, [ONE], protect_as="vps-1", login=None, quiet=60)
+    door = open_door_if_lacking(target, [ONE], protect_as="vps-1", escalation=None, quiet=60)
     assert door
     assert target.trips == 1
     (signs(door) / "end").touch()
@@ -141,7 +164,10 @@ def test_a_machine_that_lacks_something_is_asked_and_opened_in_one_round_trip(ta
 
 
 def test_a_machine_that_lacks_nothing_is_not_opened(target: Machine) -> None:
-    assert open_door_if_lacking(target, [ONE], protect_as="vps-1", login=nobody_asks, quiet=60) is None
+    assert (
+        open_door_if_lacking(target, [ONE], protect_as="vps-1", escalation=Escalation("sudo", nobody_asks), quiet=60)
+        is None
+    )
     assert not (target.home / "called").exists()
     assert target.trips == 1
 
@@ -149,13 +175,13 @@ def test_a_machine_that_lacks_nothing_is_not_opened(target: Machine) -> None:
 def test_a_store_that_cannot_be_asked_is_not_opened(target: Machine) -> None:
     target.install({"nix-store": "echo 'error: database is locked' >&2; exit 1"})
     with pytest.raises(CopyError, match="cannot be asked what it has") as failure:
-        open_door_if_lacking(target, [ONE], protect_as="vps-1", login=None, quiet=60)
+        open_door_if_lacking(target, [ONE], protect_as="vps-1", escalation=None, quiet=60)
     assert "database is locked" in failure.value.log
     assert not (target.home / "called").exists()
 
 
 def test_the_login_may_write_nothing_but_signs_of_life(target: Machine) -> None:
-    door = open_door(target, private=True, login=lambda: Login("1234", "deploy"), quiet=60)
+    door = open_door(target, private=True, escalation=BY_SU, quiet=60)
     directory = signs(door).parent
     for path, owner, mode in [(directory, 0, "0o711"), (signs(door), 1234, "0o700"), (directory / "log", 0, "0o600")]:
         assert (path.stat().st_uid, oct(path.stat().st_mode & 0o777)) == (owner, mode)
@@ -166,7 +192,7 @@ def test_the_login_may_write_nothing_but_signs_of_life(target: Machine) -> None:
 def test_a_link_among_the_signs_of_life_leads_nowhere(target: Machine, tmp_path: pathlib.Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("precious")
-    door = open_door(target, private=True, login=lambda: Login("1234", "deploy"), quiet=60)
+    door = open_door(target, private=True, escalation=BY_SU, quiet=60)
     for name in ("log", "ended", "socket", "guard", "beat", "end"):
         (signs(door) / name).symlink_to(victim)
     assert ended(target, "daemon")
@@ -182,7 +208,7 @@ def test_a_link_among_the_signs_of_life_leads_nowhere(target: Machine, tmp_path:
 
 
 def test_a_private_daemon_ends_even_when_its_directory_is_gone(target: Machine) -> None:
-    door = open_door(target, private=True, login=None, quiet=2)
+    door = open_door(target, private=True, escalation=None, quiet=2)
     process_of(target, "client")
     shutil.rmtree(signs(door).parent)
     assert ended(target, "daemon")
@@ -192,13 +218,13 @@ def test_a_private_daemon_ends_even_when_its_directory_is_gone(target: Machine) 
 def test_a_daemon_that_is_too_slow_does_not_stay(target: Machine) -> None:
     target.install({"nix-daemon": 'echo "$$" >"$HOME/daemon"; echo not yet >&2; exec /bin/sleep 60'})
     with pytest.raises(CopyError, match="no Nix daemon could be started") as failure:
-        open_door(target, private=True, login=None, quiet=60)
+        open_door(target, private=True, escalation=None, quiet=60)
     assert "not yet" in failure.value.log
     assert ended(target, "daemon")
 
 
 def test_a_private_daemon_ends_with_its_clients_when_it_is_told_to(target: Machine) -> None:
-    door = open_door(target, private=True, login=None, quiet=60)
+    door = open_door(target, private=True, escalation=None, quiet=60)
     client = process_of(target, "client")
     assert pathlib.Path(f"/proc/{client}").exists()
     (signs(door) / "end").touch()
@@ -209,7 +235,7 @@ def test_a_private_daemon_ends_with_its_clients_when_it_is_told_to(target: Machi
 
 def test_a_private_daemon_ends_when_nobody_gives_a_sign_of_life(target: Machine) -> None:
     # Twice the silence: its client might still be reading.
-    door = open_door(target, private=True, login=None, quiet=1)
+    door = open_door(target, private=True, escalation=None, quiet=1)
     process_of(target, "client")
     assert ended(target, "daemon")
     assert ended(target, "client")
@@ -217,7 +243,7 @@ def test_a_private_daemon_ends_when_nobody_gives_a_sign_of_life(target: Machine)
 
 
 def test_a_private_daemon_stays_while_there_are_signs_of_life(target: Machine) -> None:
-    door = open_door(target, private=True, login=None, quiet=5)
+    door = open_door(target, private=True, escalation=None, quiet=5)
     for _try in range(30):
         (signs(door) / "beat").touch()
         time.sleep(0.05)
@@ -235,7 +261,7 @@ def test_a_private_daemon_does_without_setsid(target: Machine, monkeypatch: pyte
     script_path = f"PATH={target.programs}\n"
     run = target.run
     monkeypatch.setattr(target, "run", lambda script, *arguments: run(script_path + script, *arguments))
-    door = open_door(target, private=True, login=None, quiet=60)
+    door = open_door(target, private=True, escalation=None, quiet=60)
     (signs(door) / "end").touch()
     assert gone(door)
 
@@ -243,13 +269,13 @@ def test_a_private_daemon_does_without_setsid(target: Machine, monkeypatch: pyte
 def test_a_daemon_that_does_not_start_is_reported_in_its_own_words(machine: Machine) -> None:
     machine.install({"nix-store": "exit 0", "nix-daemon": "echo 'error: no such setting' >&2; exit 1"})
     with pytest.raises(CopyError, match="no Nix daemon could be started") as failure:
-        open_door(machine, private=True, login=None, quiet=60)
+        open_door(machine, private=True, escalation=None, quiet=60)
     assert "no such setting" in failure.value.log
 
 
 def test_a_machine_without_nix_is_told_apart(machine: Machine) -> None:
     with pytest.raises(CopyError, match="there is no Nix"):
-        open_door(machine, private=True, login=None, quiet=60)
+        open_door(machine, private=True, escalation=None, quiet=60)
 
 
 def test_the_login_is_who_the_connection_logs_in_as(machine: Machine) -> None:

@@ -239,6 +239,23 @@ def test_a_source_that_is_lost_while_it_lists_is_asked_again(target: Target, mon
     assert target.run(paths=[TWO], delay=0)["copied_paths"] == [ONE, TWO]
 
 
+class LostAtLast(ControllerSource):
+    """A source that sends all that it is asked for, and to which the connection is lost before it says so."""
+
+    def run(self, argv: t.Sequence[str], on_line: t.Callable[[str], None]) -> Completed:
+        super().run(argv, on_line)
+        raise LinkLostError("homelab: the ssh session has ended")
+
+
+def test_what_a_source_sent_before_it_was_lost_counts_as_copied(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    come_from(LostAtLast({}), monkeypatch)
+    result = target.run(paths=[TWO], delay=0)
+    assert result["changed"]
+    assert result["copied_paths"] == [ONE, TWO]
+
+
 @pytest.mark.parametrize("check", [False, True])
 def test_a_source_that_stays_lost_is_a_failure_of_the_copy(
     target: Target, monkeypatch: pytest.MonkeyPatch, check: bool
