@@ -99,6 +99,13 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert max(map(len, lines)) <= width
 
 
+def test_what_a_foreign_message_says_in_a_long_line_is_all_there() -> None:
+    said = f"deploy_health_checks.stauts. Supported parameters include: {', '.join(f'key-{n}' for n in range(20))}."
+    report = text(host("web", None, failure=Failure(f"Validation of arguments failed:\n{said}")))
+    assert said in " ".join(report.split())
+    assert max(map(len, report.splitlines())) <= WIDTH
+
+
 def test_a_path_in_a_cause_is_never_broken() -> None:
     path = "/nix/store/" + "a" * 90
     assert path in text(host("web", "failed", failure=Failure(f"{path} is not valid")))
