@@ -185,17 +185,18 @@ class CallbackModule(CallbackBase):
         if "nix.fleet.summary" not in constants.CALLBACKS_ENABLED:
             self._print([Line(""), *summary(hosts, screen_width(), time.monotonic() - self._began)])
         self._print(_counted(stats, besides={record.host for record in hosts}))
-        self._print(self._nothing_done())
+        self._print(self._without_task())
 
-    def _nothing_done(self) -> list[Line]:
-        """Return what is to be said of tags that no task has, which Ansible does not mind."""
+    def _without_task(self) -> list[Line]:
+        """Return what is to be said of tags that no task was found to have, which Ansible does not mind."""
         known = frozenset[str]().union(*map(known_tags, self._plays)) if self._unmatched else frozenset()
         # One that there is had nothing to do this time.
         if not self._plays or not self._unmatched or self._unmatched & known:
             return []
-        there_are = f"there are {', '.join(sorted(known))}" if known else "tasks here have none"
+        # Tasks that always run may have done something, and what would have been included was not seen.
+        there_are = f"there are {', '.join(sorted(known))}" if known else "no tag was found"
         asked = ", ".join(sorted(self._unmatched))
-        return [Line(f"nothing was done: no task has the tag {harmless(asked)} (--tags); {there_are}", "failed")]
+        return [Line(harmless(f"no task that ran has the tag {asked} (--tags); {there_are}"), "failed")]
 
     def _tick(self) -> None:
         while not self._over.wait(SECONDS_BETWEEN_PICTURES):

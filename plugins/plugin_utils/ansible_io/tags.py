@@ -10,7 +10,6 @@ import typing as t
 from pathlib import Path
 
 from ansible import context
-from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 
 if t.TYPE_CHECKING:
@@ -27,10 +26,12 @@ def asked_tags() -> frozenset[str]:
 
 
 def known_tags(play: t.Any) -> frozenset[str]:
-    """Return the tags of a play's tasks, also of those that its roles include only where they have something to do."""
+    """Return the tags of a play's tasks, also of those that its roles include only where they have something to do.
+
+    They are not all: what includes another role, or a file elsewhere, is not followed.
+    """
     files = [file for role in play.roles for file in sorted(Path(str(role._role_path), "tasks").glob("*.y*ml"))]
-    read = (tag for file in files for tag in _written(_loaded(file)))
-    return frozenset((*_compiled(play.compile()), *read)) - SPECIAL
+    return frozenset(_compiled(play.compile())).union(*map(_read, files)) - SPECIAL
 
 
 def _compiled(blocks: Iterable[t.Any]) -> Iterable[str]:
@@ -40,18 +41,24 @@ def _compiled(blocks: Iterable[t.Any]) -> Iterable[str]:
             yield from _compiled(getattr(each, part, None) or ())
 
 
-def _loaded(file: Path) -> t.Any:
-    # A file that cannot be read is an error of the run's, if it comes to it.
-    with contextlib.suppress(AnsibleError, OSError):
-        return DataLoader().load_from_file(str(file))
-    return None
+def _read(file: Path) -> frozenset[str]:
+    # Whatever is wrong with a file is an error of the run's, if it comes to it, and none of what is said at its end.
+    with contextlib.suppress(Exception):
+        return frozenset(_written(DataLoader().load_from_file(str(file))))
+    return frozenset()
 
 
 def _written(tasks: t.Any) -> Iterable[str]:
     for task in tasks if isinstance(tasks, list) else ():
         if not isinstance(task, dict):
             continue
-        tags = task.get("tags") or ()
-        yield from (tag.strip() for tag in tags.split(",")) if isinstance(tags, str) else map(str, tags)
+        yield from _words(task.get("tags"))
         for part in ("block", "rescue", "always"):
             yield from _written(task.get(part))
+
+
+def _words(tags: t.Any) -> Iterable[str]:
+    for tag in tags if isinstance(tags, list) else [tags]:
+        # To Ansible, a number is a tag too.
+        if isinstance(tag, (str, int)):
+            yield from filter(None, map(str.strip, str(tag).split(",")))
