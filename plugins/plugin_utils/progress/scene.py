@@ -119,7 +119,7 @@ class Scene:
             self._awaiting.discard(event.host)
 
     def _failed(self, event: TaskEvent) -> list[Line]:
-        failure = self._record(event.host).failure or Failure.from_result(event.result)
+        failure = self._record(event.host).failure or Failure.from_event(event)
         lines = self._settle(event.host)
         # What is told again, as a rollback tells of what brought it about, needs no second explanation.
         if (event.host, failure.cause) not in self._causes_told:
@@ -159,6 +159,6 @@ class Scene:
             started=events[0].at,
             ended=last.at,
             outcome=last.status if bad else None,
-            failure=Failure.from_result(last.result) if bad else None,
+            failure=Failure.from_event(last) if bad else None,
             failed_task=last.task,
         )

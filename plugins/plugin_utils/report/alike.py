@@ -16,7 +16,7 @@ if t.TYPE_CHECKING:
 def by_failure(hosts: Iterable[HostRecord]) -> dict[Failure, list[str]]:
     """Return each failure with the names of the hosts that have it, both in the order in which they come.
 
-    What differs in a single word, such as the log, is another one.
+    What differs in a single word, such as the log, is another one; so is the same sentence of another stage or task.
     """
     alike: dict[Failure, list[str]] = {}
     for host in hosts:

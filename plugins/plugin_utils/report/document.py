@@ -80,4 +80,7 @@ def _stage(stage: Stage) -> dict[str, t.Any]:
 
 
 def _failure(failure: Failure) -> dict[str, t.Any]:
-    return {**dataclasses.asdict(failure), "log": failure.log[-LOG_CHARACTERS:]}
+    told = {**dataclasses.asdict(failure), "log": failure.log[-LOG_CHARACTERS:]}
+    # The task is beside it, as that of a host or of a stage.
+    del told["task"]
+    return told

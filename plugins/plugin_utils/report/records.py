@@ -36,18 +36,31 @@ HEALTH = "health"
 
 @dataclasses.dataclass(frozen=True)
 class Failure:
-    """Why a host did not get to the end."""
+    """Why a host did not get to the end.
+
+    ``task`` is the name of the task of which it was the fault, where no stage says where that was.
+    """
 
     cause: str
     stage: str | None = None
     log: str = ""
     advice: str | None = None
+    task: str = ""
 
     def of_health(self, task: str) -> Failure:
         """Return the failure as that of a check: where any other module was one, its task says which."""
         if self.stage is not None:
             return self
-        return dataclasses.replace(self, stage=HEALTH, cause=f"{task}: {self.cause}" if task else self.cause)
+        cause = f"{task}: {self.cause}" if task else self.cause
+        return dataclasses.replace(self, stage=HEALTH, cause=cause, task="")
+
+    @classmethod
+    def from_event(cls, event: TaskEvent) -> Failure:
+        """Read why a task failed, or could not reach its host, which is no task's fault."""
+        failure = cls.from_result(event.result)
+        if failure.stage is not None or event.status == "unreachable":
+            return failure
+        return dataclasses.replace(failure, task=event.task)
 
     @classmethod
     def from_result(cls, result: Mapping[str, t.Any]) -> Failure:
@@ -120,7 +133,7 @@ def _with_event(record: HostRecord, event: TaskEvent) -> HostRecord:
     if event.status == "started":
         return record
     if event.status == "unreachable":
-        failure = Failure.from_result(event.result)
+        failure = Failure.from_event(event)
         if record.outcome == AWAITING:
             failure = dataclasses.replace(
                 failure, advice="see what it runs when it is back: unconfirmed, it returns by itself"
@@ -154,7 +167,7 @@ def _failed(before: HostRecord, record: HostRecord, event: TaskEvent) -> HostRec
     # At the end of a rollout a failure is told again, and shorter.
     failure = before.failure if event.module == "nix_rollout" else None
     return dataclasses.replace(
-        record, outcome=outcome, failure=failure or Failure.from_result(event.result), failed_task=event.task
+        record, outcome=outcome, failure=failure or Failure.from_event(event), failed_task=event.task
     )
 
 

@@ -95,6 +95,17 @@ def test_what_fails_several_hosts_alike_is_explained_once() -> None:
     assert cause == "    as web: build: page did not build"
 
 
+def test_the_same_sentence_of_different_tasks_is_explained_for_each() -> None:
+    run = Run()
+    run.task("web", None, "failed", task="Ask", msg="non-zero return code")
+    _head, cause = run.task("db", None, "failed", task="Do", msg="non-zero return code")
+    assert cause.strip() == "non-zero return code"
+    run = Run()
+    run.task("web", None, "failed", task="Ask", msg="non-zero return code")
+    _head, cause = run.task("db", None, "failed", task="Ask", msg="non-zero return code")
+    assert cause.strip() == "as web: non-zero return code"
+
+
 def test_a_host_that_failed_with_a_log_of_its_own_has_its_own_explanation() -> None:
     run = Run()
     run.task("web", "nix_build", "failed", **BROKEN)
