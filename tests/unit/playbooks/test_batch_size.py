@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many hosts come at a time: what is no size is told by the variable's name, and not by a traceback of Ansible's."""
+"""How many hosts come at a time: what is no size, or all of them, is told by the variable's name."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
+
+# Each version has ways of its own to read a play's `serial`.
+pytestmark = pytest.mark.versions
 
 ROOT = Path(__file__).resolve().parents[3]
 # Of the ansible-core that the tests run on.
@@ -36,13 +39,27 @@ def listed(playbook: str, size: t.Any) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    ("playbook", "size"), [("deploy", "x"), ("deploy", [1, "half"]), ("gc", ""), ("reboot", "-1"), ("rollback", "2 %")]
+    ("playbook", "size"),
+    [
+        ("deploy", "x"),
+        ("deploy", [1, "half"]),
+        ("deploy", [1, None]),
+        ("deploy", [[1]]),
+        ("gc", ""),
+        ("gc", None),
+        ("gc", []),
+        ("reboot", "-1"),
+        ("reboot", 0),
+        ("reboot", "0%"),
+        ("rollback", "2 %"),
+        ("rollback", "0"),
+    ],
 )
 def test_what_is_no_size_is_refused_by_the_name_of_its_variable(playbook: str, size: t.Any) -> None:
     done = listed(playbook, size)
     assert done.returncode != 0
     said = done.stdout + done.stderr
-    assert f"{playbook}_batch_size: a number of hosts or a percentage, such as 5 or 20%" in said
+    assert f"{playbook}_batch_size: a number of hosts or a percentage from 1 on, such as 5 or 20%" in said
     assert "Traceback" not in said
 
 

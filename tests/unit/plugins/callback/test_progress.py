@@ -222,6 +222,7 @@ def tagged(tmp_path: pathlib.Path) -> t.Callable[..., list[str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.versions
 def test_a_tag_that_no_task_has_is_told_with_those_that_there_are(tagged: t.Callable[..., list[str]]) -> None:
     *before, told = tagged("biuld")
     assert told == "no task that ran has the tag biuld (--tags); there are activate, build, keys, mine, reboot"
@@ -230,6 +231,7 @@ def test_a_tag_that_no_task_has_is_told_with_those_that_there_are(tagged: t.Call
 
 
 @pytest.mark.slow
+@pytest.mark.versions
 def test_a_tag_whose_tasks_have_nothing_to_do_is_not_told(tagged: t.Callable[..., list[str]]) -> None:
     assert not any("tag" in line for line in tagged("reboot"))
 
