@@ -16,7 +16,7 @@ from ..plugin_utils.ansible_io.action import NixAction, warnings_of
 from ..plugin_utils.ansible_io.host_variables import variables_of
 from ..plugin_utils.ansible_io.plain import plain
 from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, machine_of, source_of
-from ..plugin_utils.errors import EvaluationError
+from ..plugin_utils.errors import EvaluationError, NixError
 from ..plugin_utils.nix.evaluation_cache import EvaluationCache
 from ..plugin_utils.nix.evaluation_result import Failed
 from ..plugin_utils.nix.revision import named_revisions
@@ -69,15 +69,20 @@ class ActionModule(NixAction):
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Evaluate, together with the other hosts of the task where that can be."""
         begin = time.monotonic()
-        if options["deployment"]:
-            see_that_it_can_be(options["deployment"], self.variables["hostvars"])
+        try:
+            if options["deployment"]:
+                see_that_it_can_be(options["deployment"], self.variables["hostvars"])
+            revisions, memory = named_revisions(options["revision"]), _memory(options["eval_memory"])
+        except NixError as error:
+            # The play host's variables are wrong, whichever machine was to evaluate them.
+            error.host = error.host or self.play_host
+            raise
         apply = options["apply"] or (THE_VALUE_ITSELF if options["expr"] is not None else None)
         if options["attr"] is None and apply is None:
             raise EvaluationError("neither attr nor apply says what to evaluate", host=self.play_host)
         attribute = options["attr"] or ""
-        revisions = named_revisions(options["revision"])
         shared = SharedEvaluation(
-            Request(source_of(self, options), apply, options["timeout"], _memory(options["eval_memory"]), revisions),
+            Request(source_of(self, options), apply, options["timeout"], memory, revisions),
             machine_of(self, options),
             EvaluationCache.of_user(),
             task=f"{os.getppid()} {self._task._uuid}",

@@ -125,6 +125,12 @@ class InstallationError(NixError):
     stage = "installation"
 
 
+class RolloutError(NixError):
+    """It was not said, or not so that it can be, how a rollout goes."""
+
+    stage = "rollout"
+
+
 class HeldBackError(NixError):
     """The host was not to be begun with any more, since too many others have failed."""
 

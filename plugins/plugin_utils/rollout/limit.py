@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import re
 
-from ..errors import NixError
+from ..errors import RolloutError
 
 
 def most_failures(text: str, hosts: int) -> int:
-    """Return the number that ``text`` means, which is one or a percentage of ``hosts``."""
+    """Return the number that ``text`` means, which is one or a percentage of ``hosts``.
+
+    Raises ``RolloutError`` for what is neither.
+    """
     if not re.fullmatch("[0-9]{1,9}%?", text):
-        raise NixError(
+        raise RolloutError(
             f"max_failed is neither a number of hosts nor a percentage: {text!r}",
             advice="write for example 2 or 10% (deploy_max_failed)",
         )

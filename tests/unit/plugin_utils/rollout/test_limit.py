@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import NixError
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import RolloutError
 from ansible_collections.nix.fleet.plugins.plugin_utils.rollout.limit import most_failures
 
 
@@ -20,5 +20,6 @@ def test_a_percentage_is_of_all_hosts_and_rounded_down(text: str, hosts: int, nu
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "ten", "10 %", "%", "1\n"])
 def test_anything_else_is_refused(text: str) -> None:
-    with pytest.raises(NixError, match="neither a number of hosts nor a percentage"):
+    with pytest.raises(RolloutError, match="neither a number of hosts nor a percentage") as refused:
         most_failures(text, 10)
+    assert refused.value.stage == "rollout"
