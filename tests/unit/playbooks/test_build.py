@@ -1,0 +1,63 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A build hands on what may be deployed after it, and that is no revision at all where none was built."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import EvaluationError
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.revision import named_revisions
+
+# What Ansible does with tags and with what is undefined differs from version to version.
+pytestmark = pytest.mark.versions
+
+ROOT = Path(__file__).resolve().parents[3]
+# Of the ansible-core that the tests run on.
+ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def handed_on(*arguments: str, evaluation: dict[str, t.Any] | None = None) -> list[str]:
+    """Return the revisions that a build of two hosts hands on, of which nothing is evaluated but what is given."""
+    variables = {"deploy_flake": "/nowhere", "deploy_attr": "nowhere"} | (
+        {} if evaluation is None else {"deploy_evaluation": evaluation}
+    )
+    done = subprocess.run(
+        [ANSIBLE_PLAYBOOK, "nix.fleet.build", "-i", "one,two,", "-e", json.dumps(variables), *arguments],
+        # Where no ansible.cfg says how results are shown.
+        cwd=Path(__file__).parent,
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
+            "ANSIBLE_SHOW_CUSTOM_STATS": "1",
+            "ANSIBLE_NOCOLOR": "1",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    statistics = json.loads(done.stdout.partition("RUN: ")[2])
+    return t.cast("list[str]", statistics["deploy_revision"])
+
+
+@pytest.mark.parametrize("chosen", [("--tags", "activate"), ("--skip-tags", "evaluate,build")])
+def test_where_tags_have_nothing_evaluated_a_deployment_refuses_what_is_handed_on(chosen: tuple[str, str]) -> None:
+    revisions = handed_on(*chosen)
+    assert revisions == ["nothing was evaluated"]
+    with pytest.raises(EvaluationError, match="nothing was evaluated"):
+        named_revisions(revisions)
+
+
+@pytest.mark.parametrize(("identity", "revision"), [(COMMIT, COMMIT), (None, "uncommitted changes")])
+def test_what_was_evaluated_is_handed_on_once(identity: str | None, revision: str) -> None:
+    evaluation = {"flake_identity": identity}
+    assert handed_on("--tags", "of_somebody_else", evaluation=evaluation) == [revision]
