@@ -113,21 +113,18 @@ def run(
     return Completed(tuple(argv), process.returncode, output.text(errors), messages.text)
 
 
-# What runs at the moment, and the thread that waits for it; None once nothing may run any more.
-_running: dict[subprocess.Popen[bytes], threading.Thread] | None = {}
-# The threads for which nothing may run any more.
-_ending: set[threading.Thread] = set()
+# What runs at the moment, in whichever thread; None once nothing may run any more.
+_running: set[subprocess.Popen[bytes]] | None = set()
 _running_lock = threading.Lock()
 
 
 @contextlib.contextmanager
 def _listed(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Let ``end_all`` and ``end_thread`` know of ``process``."""
-    thread = threading.current_thread()
+    """Let ``end_all`` know of ``process``."""
     with _running_lock:
-        too_late = _running is None or thread in _ending
+        too_late = _running is None
         if _running is not None:
-            _running[process] = thread
+            _running.add(process)
     if too_late:
         end_group(process)
     try:
@@ -135,31 +132,19 @@ def _listed(process: subprocess.Popen[bytes]) -> Iterator[None]:
     finally:
         with _running_lock:
             if _running is not None:
-                _running.pop(process, None)
+                _running.discard(process)
 
 
 def end_all() -> None:
     """End what runs in any thread, and what another thread is about to run: the program comes to its end."""
     global _running
     with _running_lock:
-        ending, _running = _running or {}, None
+        ending, _running = _running or set(), None
     threads = [threading.Thread(target=end_group, args=(process,)) for process in ending]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-
-
-def end_thread(thread: threading.Thread) -> None:
-    """End what runs in ``thread``, and what it is about to run, and wait for its end."""
-    with _running_lock:
-        _ending.add(thread)
-        ending = [process for process, waiting in (_running or {}).items() if waiting is thread]
-    for process in ending:
-        end_group(process)
-    thread.join()
-    with _running_lock:
-        _ending.discard(thread)
 
 
 @dataclasses.dataclass(frozen=True)
