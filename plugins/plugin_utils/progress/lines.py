@@ -9,7 +9,7 @@ import typing as t
 
 from ..report.quantities import duration
 from ..report.stages import STAGES
-from ..report.summary import headline, view_of, why
+from ..report.summary import view_of, why
 from ..report.table import Line, cut
 from ..report.view import NOTHING
 from ..terminal import harmless_line
@@ -72,7 +72,7 @@ def failed(failure: Failure, command: str | None, width: int) -> list[Line]:
 
 def failed_as(failure: Failure, other: str, width: int) -> Line:
     """Return the line below a host that failed as another did, which has all of it."""
-    return Line(cut(f"    as {other}: {headline(failure)}", width), "failed")
+    return Line(cut(f"    as {other}: {failure.headline}", width), "failed")
 
 
 def done(event: TaskEvent, seconds: float, wide: int) -> Line | None:

@@ -74,9 +74,8 @@ def _failures(hosts: Sequence[HostRecord]) -> list[str]:
 
 
 def _why(names: Sequence[str], failure: Failure, outcome: str | None) -> str:
-    cause, _newline, rest = failure.cause.partition("\n")
-    title = f"{_named(names)} <b>{cell(failure.stage or outcome or 'failed')}</b>: {code(cause[:500])}"
-    log = (failure.log or rest).strip("\n")
+    title = f"{_named(names)} <b>{cell(failure.stage or outcome or 'failed')}</b>: {code(failure.first_line[:500])}"
+    log = failure.details.strip("\n")
     body = [preformatted(log[-_LOG_CHARACTERS:])] if log else []
     if failure.advice:
         body.append(f"next: {code(failure.advice)}")

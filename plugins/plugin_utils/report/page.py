@@ -11,7 +11,7 @@ import typing as t
 from ..nix.closure_diff import ClosureDiff
 from ..terminal import harmless, harmless_line
 from .alike import by_failure
-from .summary import closing, headline, view_of
+from .summary import closing, view_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,11 +86,10 @@ def _why(host: HostRecord, alike: Mapping[Failure, Sequence[str]]) -> str:
         return ""
     first = alike[failure][0]
     if host.host != first:
-        return f"<div><strong>{_text(f'as {first}: {headline(failure)}')}</strong></div>"
-    _cause, _newline, rest = failure.cause.partition("\n")
-    log = (failure.log or rest).strip("\n")
+        return f"<div><strong>{_text(f'as {first}: {failure.headline}')}</strong></div>"
+    log = failure.details.strip("\n")
     return (
-        f"<div><strong>{_text(headline(failure))}</strong></div>"
+        f"<div><strong>{_text(failure.headline)}</strong></div>"
         + (f"<pre>{html.escape(harmless(log))}</pre>" if log else "")
         + (f"<div>next: {_text(failure.advice)}</div>" if failure.advice else "")
     )

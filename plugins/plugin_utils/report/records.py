@@ -47,6 +47,21 @@ class Failure:
     advice: str | None = None
     task: str = ""
 
+    @property
+    def headline(self) -> str:
+        """The stage that failed, and the line that says why."""
+        return f"{self.stage}: {self.first_line}" if self.stage else self.first_line
+
+    @property
+    def first_line(self) -> str:
+        """The line that says why; what follows it in a foreign module's message says more of it."""
+        return self.cause.partition("\n")[0]
+
+    @property
+    def details(self) -> str:
+        """The log, or else what follows the first line."""
+        return self.log or self.cause.partition("\n")[2]
+
     def of_health(self, task: str) -> Failure:
         """Return the failure as that of a check: where any other module was one, its task says which."""
         if self.stage is not None:

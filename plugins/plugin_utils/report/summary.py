@@ -75,27 +75,14 @@ def _worst(words: Sequence[Word]) -> Meaning:
 
 def why(failure: Failure, width: int, meaning: Meaning, *, log_lines: int = LOG_LINES) -> list[Line]:
     """Return why a host failed, to stand below its line, and what to do about it."""
-    lines = _note(headline(failure), width, meaning)
-    if failure.log:
-        lines += [Line(cut(f"      {line}".rstrip(), width), "aside") for line in _told(failure.log)[-log_lines:]]
-    else:
-        # The first line says it; what follows in a foreign module's message says more of it.
-        _cause, _newline, rest = failure.cause.partition("\n")
-        for line in _told(rest)[-log_lines:]:
-            lines += [Line(part, "aside") for part in indented(line, width, first="      ", rest="        ")]
+    lines = _note(failure.headline, width, meaning)
+    for line in [line for line in failure.details.rstrip().splitlines() if line.strip()][-log_lines:]:
+        # A log is cut, and what a message says is not.
+        whole = indented(line, width, first="      ", rest="        ")
+        lines += [Line(part, "aside") for part in ([cut(f"      {line}".rstrip(), width)] if failure.log else whole)]
     if failure.advice:
         lines += _note(f"next: {failure.advice}", width, "plain")
     return lines
-
-
-def headline(failure: Failure) -> str:
-    """Return the stage that failed, and the line that says why."""
-    cause = failure.cause.partition("\n")[0]
-    return f"{failure.stage}: {cause}" if failure.stage else cause
-
-
-def _told(text: str) -> list[str]:
-    return [line for line in text.rstrip().splitlines() if line.strip()]
 
 
 def _note(text: str, width: int, meaning: Meaning) -> list[Line]:
