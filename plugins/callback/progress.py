@@ -100,7 +100,8 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_play_start(self, play: t.Any) -> None:
         """Begin a play, or the next batch of one."""
-        self._plays.append(play)
+        if self._unmatched:
+            self._plays.append(play)
         variables = play.get_variable_manager().get_vars(play=play)
         with self._lock:
             self._print(self._scene.play(map(str, variables.get("ansible_play_hosts_all", ()))))
