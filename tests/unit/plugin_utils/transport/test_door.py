@@ -101,13 +101,24 @@ def gone(door: Door) -> bool:
     return False
 
 
+def close(door: Door) -> None:
+    (signs(door) / "end").touch()
+    assert gone(door)
+
+
+@pytest.fixture
+def lacking(target: Machine) -> Machine:
+    """The same, in the store of which there is nothing."""
+    target.install({"nix-store": 'shift 2; echo "$@"'})
+    return target
+
+
 def test_a_private_daemon_opens_the_store_itself_and_trusts_the_login_alone(target: Machine) -> None:
     door = open_door(target, private=True, escalation=BY_SU, quiet=60)
     assert (target.home / "called").read_text().splitlines() == [
         "local", "--option", "store", "local", "--option", "trusted-users", "deploy", "--option", "allowed-users", "deploy",
     ]  # fmt: skip
-    (signs(door) / "end").touch()
-    assert gone(door)
+    close(door)
 
 
 def test_sudo_and_doas_say_who_logs_in(target: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,8 +129,7 @@ def test_sudo_and_doas_say_who_logs_in(target: Machine, monkeypatch: pytest.Monk
             door = open_door(target, private=True, escalation=Escalation(method, nobody_asks), quiet=60)
         assert "trusted-users\ndeploy\n" in (target.home / "called").read_text()
         assert signs(door).stat().st_uid == 1234
-        (signs(door) / "end").touch()
-        assert gone(door)
+        close(door)
         assert ended(target, "client")
 
 
@@ -130,37 +140,30 @@ def test_who_logs_in_is_asked_where_sudo_names_no_user(
     monkeypatch.setenv("SUDO_USER", name)
     door = open_door(target, private=True, escalation=dataclasses.replace(BY_SU, method="sudo"), quiet=60)
     assert "trusted-users\ndeploy\n" in (target.home / "called").read_text()
-    (signs(door) / "end").touch()
-    assert gone(door)
+    close(door)
 
 
-def test_what_su_leaves_of_an_outer_sudo_is_not_believed(target: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_su_leaves_of_an_outer_sudo_is_not_believed(lacking: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUDO_USER", "daemon")
-    target.install({"nix-store": 'shift 2; echo "$@"'})
-    door = open_door_if_lacking(target, [ONE], protect_as="vps-1", escalation=BY_SU, quiet=60)
+    door = open_door_if_lacking(lacking, [ONE], protect_as="vps-1", escalation=BY_SU, quiet=60)
     assert door
-    assert "trusted-users\ndeploy\n" in (target.home / "called").read_text()
-    (signs(door) / "end").touch()
-    assert gone(door)
+    assert "trusted-users\ndeploy\n" in (lacking.home / "called").read_text()
+    close(door)
 
 
-def test_a_machine_whose_sudo_does_not_tell_is_asked_again_and_then_opened(target: Machine) -> None:
-    target.install({"nix-store": 'shift 2; echo "$@"'})
+def test_a_machine_whose_sudo_does_not_tell_is_asked_again_and_then_opened(lacking: Machine) -> None:
     by_sudo = dataclasses.replace(BY_SU, method="sudo")
-    door = open_door_if_lacking(target, [ONE], protect_as="vps-1", escalation=by_sudo, quiet=60)
+    door = open_door_if_lacking(lacking, [ONE], protect_as="vps-1", escalation=by_sudo, quiet=60)
     assert door
-    assert target.trips == 2
-    (signs(door) / "end").touch()
-    assert gone(door)
+    assert lacking.trips == 2
+    close(door)
 
 
-def test_a_machine_that_lacks_something_is_asked_and_opened_in_one_round_trip(target: Machine) -> None:
-    target.install({"nix-store": 'shift 2; echo "$@"'})
-    door = open_door_if_lacking(target, [ONE], protect_as="vps-1", escalation=None, quiet=60)
+def test_a_machine_that_lacks_something_is_asked_and_opened_in_one_round_trip(lacking: Machine) -> None:
+    door = open_door_if_lacking(lacking, [ONE], protect_as="vps-1", escalation=None, quiet=60)
     assert door
-    assert target.trips == 1
-    (signs(door) / "end").touch()
-    assert gone(door)
+    assert lacking.trips == 1
+    close(door)
 
 
 def test_a_machine_that_lacks_nothing_is_not_opened(target: Machine) -> None:
@@ -185,8 +188,7 @@ def test_the_login_may_write_nothing_but_signs_of_life(target: Machine) -> None:
     directory = signs(door).parent
     for path, owner, mode in [(directory, 0, "0o711"), (signs(door), 1234, "0o700"), (directory / "log", 0, "0o600")]:
         assert (path.stat().st_uid, oct(path.stat().st_mode & 0o777)) == (owner, mode)
-    (signs(door) / "end").touch()
-    assert gone(door)
+    close(door)
 
 
 def test_a_link_among_the_signs_of_life_leads_nowhere(target: Machine, tmp_path: pathlib.Path) -> None:
@@ -248,8 +250,7 @@ def test_a_private_daemon_stays_while_there_are_signs_of_life(target: Machine) -
         (signs(door) / "beat").touch()
         time.sleep(0.05)
     assert pathlib.Path(door.socket).exists()
-    (signs(door) / "end").touch()
-    assert gone(door)
+    close(door)
 
 
 def test_a_private_daemon_does_without_setsid(target: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,8 +263,7 @@ def test_a_private_daemon_does_without_setsid(target: Machine, monkeypatch: pyte
     run = target.run
     monkeypatch.setattr(target, "run", lambda script, *arguments: run(script_path + script, *arguments))
     door = open_door(target, private=True, escalation=None, quiet=60)
-    (signs(door) / "end").touch()
-    assert gone(door)
+    close(door)
 
 
 def test_a_daemon_that_does_not_start_is_reported_in_its_own_words(machine: Machine) -> None:
