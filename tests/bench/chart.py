@@ -1,15 +1,25 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The chart: a panel for each row, cost against size, a line for each way."""
+"""The chart: a panel for each row, cost against size, a line for each way.
+
+`make bench` draws one of its run; several runs make one by
+
+    python -m tests.bench.chart --rows 'redeploy,copy-*' A/bench.json B/bench.json > bench.svg
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
 import textwrap
 import typing as t
+from pathlib import Path
 
 from .drawing import INK, PALE, RULE, line, path, picture, text
 from .drawing import element as shape
+from .measure import BenchError
 from .quantity import shown
+from .recorded import measurements as recorded
 from .scale import Scale
 
 if t.TYPE_CHECKING:
@@ -20,7 +30,7 @@ if t.TYPE_CHECKING:
 
 WIDTH, HEIGHT, COLUMNS, MARGIN = 480, 300, 2, 24
 HEAD = 84
-LEFT, RIGHT, TOP, BOTTOM = 56, 158, 66, 44
+LEFT, RIGHT, TOP, BOTTOM = 56, 170, 66, 44
 LABEL = 14
 US = "#0b6bcb"
 BARE = ("#7b8794", "#a3672d", "#52606d")
@@ -122,3 +132,19 @@ def _apart(wanted: list[tuple[float, str]]) -> list[tuple[float, str]]:
         placed.append((max(y, placed[-1][0] + LABEL) if placed else y, way))
     excess = max(0.0, placed[-1][0] - (HEIGHT - BOTTOM)) if placed else 0.0
     return [(y - excess, way) for y, way in placed]
+
+
+def main() -> None:
+    """Print the picture of what the runs that are named have measured."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("record", nargs="+", type=Path, help="what make bench wrote: bench.json; the last one counts")
+    parser.add_argument("--rows", metavar="NAME,…", help="only the rows of these names; * stands for anything")
+    options = parser.parse_args()
+    try:
+        print(chart(recorded([json.loads(path.read_text()) for path in options.record], options.rows)), end="")
+    except BenchError as error:
+        raise SystemExit(f"chart: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

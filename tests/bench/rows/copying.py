@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Copying a closure to one host, by the length of a round trip: few paths and many, small and large."""
+"""Copying a closure to one host, by the length of a round trip, and by the number of paths: small and large ones."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from ..record import Bar, Row
 
 if t.TYPE_CHECKING:
     from ..ground import Ground
+
+# The round trip, in milliseconds, at which the number of paths is looked at.
+DELAY = 50
 
 
 def anew(ground: Ground, _delay: int) -> None:
@@ -40,6 +43,12 @@ def row(paths: int, megabytes: int, *, points: tuple[int, ...], more: tuple[int,
     )
 
 
+@functools.lru_cache
+def of_paths(ground: Ground, paths: int) -> str:
+    """Return the closure of so many paths, which is of one size however many there are."""
+    return closure(ground, paths, 10)
+
+
 ROWS = (
     row(
         400,
@@ -52,4 +61,13 @@ ROWS = (
     row(1, 10, points=(0, 200), more=(20, 50)),
     row(2000, 10, points=(0,), more=(20, 50, 200)),
     row(100, 500, points=(0,), more=(20, 50, 200)),
+    Row(
+        name="copy-by-paths",
+        what=f"copy 10 MB in so many paths to one host, {DELAY} ms round trip",
+        unit="paths",
+        points=(1, 100, 400, 2000),
+        quantity="copy_seconds",
+        prepare=lambda ground, _paths: with_delay(ground, DELAY),
+        ways=ways(of_paths, anew, legacy_up_to=400),
+    ),
 )
