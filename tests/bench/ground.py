@@ -8,11 +8,16 @@ import json
 import os
 import shutil
 import subprocess
+import typing as t
 from pathlib import Path
 
 from .measure import BenchError
+from .processes import beside
 from .project import NONE, Load, Project
 from .record import Command
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 # For what goes to a single host: large closures fit on its disk.
@@ -138,8 +143,15 @@ class Ground:
 
     def root_of(self, host: str) -> Path:
         """Return a host's file system as this machine sees it."""
-        state = json.loads((self.work / ".lab/hosts" / host / "state.json").read_text())
-        return Path(f"/proc/{state['init']}/root")
+        return Path(f"/proc/{self._init_of(host)}/root")
+
+    def processes_of(self, host: str) -> Iterator[int]:
+        """Yield the processes of a host, by the numbers that they have on this machine."""
+        return beside(self._init_of(host))
+
+    def _init_of(self, host: str) -> int:
+        """Return the first process of a host that is up."""
+        return json.loads((self.work / ".lab/hosts" / host / "state.json").read_text())["init"]
 
     def first_switch(self, hosts: int, since: float) -> float:
         """Return after how many seconds the first of the hosts had a new system, as its own file system says."""

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import subprocess
 import time
 import typing as t
 
+from .memory import PeakMemory
 from .processes import Processes, evaluations
 
 if t.TYPE_CHECKING:
@@ -36,7 +38,7 @@ class Run:
 
 def measure(command: Command, log: Path, *, memory: bool) -> Run:
     """Run a command to its end."""
-    with log.open("wb") as output, Processes(memory=memory) as processes:
+    with log.open("wb") as output, Processes() as processes, contextlib.ExitStack() as stack:
         began, start = time.time(), time.perf_counter()
         process = subprocess.Popen(
             command.argv,
@@ -47,6 +49,7 @@ def measure(command: Command, log: Path, *, memory: bool) -> Run:
             stderr=output,
         )
         processes.follow(process.pid)
+        peak = stack.enter_context(PeakMemory(processes.alive)) if memory else None
         status, usage = _ended(process, time.monotonic() + LONGEST_RUN)
         seconds = time.perf_counter() - start
     text = log.read_text(errors="replace")
@@ -59,8 +62,8 @@ def measure(command: Command, log: Path, *, memory: bool) -> Run:
         "processes": float(processes.started),
         "evaluations": float(evaluations(processes.programs.values())),
     }
-    if memory:
-        measured["memory_bytes"] = float(processes.peak_memory)
+    if peak is not None:
+        measured["memory_bytes"] = float(peak.bytes)
     return Run(began, text, measured)
 
 

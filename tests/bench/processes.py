@@ -10,7 +10,6 @@ import select
 import socket
 import struct
 import threading
-import time
 import typing as t
 from pathlib import Path
 
@@ -23,18 +22,15 @@ _HEADERS = struct.calcsize("=IHHII") + struct.calcsize("=IIIIHH")
 _EVENT = struct.Struct("=IIQ")
 _SO_RCVBUFFORCE = 33
 _ROOM = 16 * 1024 * 1024
-_SECONDS_BETWEEN_LOOKS = 0.2
 
 
 class Processes:
     """The processes below one, followed from when ``follow`` names it to the end of the block."""
 
-    def __init__(self, *, memory: bool) -> None:
+    def __init__(self) -> None:
         self.started = 0
         # By process: what it became last, as a wrapper becomes what it wraps.
         self.programs: dict[int, str] = {}
-        self.peak_memory = 0
-        self._memory = memory
         self._alive: set[int] = set()
         self._ended = threading.Event()
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _NETLINK_CONNECTOR)
@@ -47,8 +43,7 @@ class Processes:
 
     def __exit__(self, *_of_error: object) -> None:
         self._ended.set()
-        for thread in self._threads:
-            thread.join()
+        self._thread.join()
         with contextlib.suppress(OSError):
             self._ask(_IGNORE)
         self._socket.close()
@@ -57,11 +52,12 @@ class Processes:
         """Begin with a process that has been started but has not yet started any."""
         self._alive.add(process)
         self.started = 1
-        self._threads = [threading.Thread(target=self._listen, daemon=True)]
-        if self._memory:
-            self._threads.append(threading.Thread(target=self._look, daemon=True))
-        for thread in self._threads:
-            thread.start()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def alive(self) -> tuple[int, ...]:
+        """Return those that have not ended."""
+        return tuple(self._alive)
 
     def _ask(self, operation: int) -> None:
         message = struct.pack("=IIIIHHI", _PROCESSES, 1, 0, 0, 4, 0, operation)
@@ -90,11 +86,6 @@ class Processes:
         elif what == _EXIT and numbers[0] == numbers[1]:
             self._alive.discard(numbers[1])
 
-    def _look(self) -> None:
-        while not self._ended.is_set():
-            self.peak_memory = max(self.peak_memory, sum(memory_of(process) for process in tuple(self._alive)))
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
-
 
 def command_line(process: int) -> str:
     """Return what a process was called with; nothing when it has gone already."""
@@ -103,13 +94,14 @@ def command_line(process: int) -> str:
     return ""
 
 
-def memory_of(process: int) -> int:
-    """Return the bytes of memory of a process, with its part of what it shares."""
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    return 0
+def beside(first: int) -> t.Iterator[int]:
+    """Yield the processes of the host whose first one is ``first``: those in the same namespace."""
+    host = Path(f"/proc/{first}/ns/pid").readlink()
+    for process in Path("/proc").glob("[0-9]*"):
+        # Some end meanwhile.
+        with contextlib.suppress(OSError):
+            if (process / "ns/pid").readlink() == host:
+                yield int(process.name)
 
 
 def evaluations(programs: t.Iterable[str]) -> int:

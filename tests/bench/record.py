@@ -82,6 +82,8 @@ class Row:
     prepare: Act = nothing
     # Whether the memory of all processes is looked at while they run, which costs all of them alike.
     memory: bool = False
+    # The host whose processes' memory is looked at as well.
+    watched: str = ""
 
     def at_points(self, *, everything: bool, hosts: int) -> tuple[int, ...]:
         """Return the points to measure: of hosts, no more than there are, and then as many as there are."""

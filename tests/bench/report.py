@@ -19,7 +19,15 @@ if t.TYPE_CHECKING:
 
 SCHEMA = 1
 # Beside the quantity that a row is about, where they differ from nothing.
-COUNTS = ("processor_seconds", "memory_bytes", "processes", "evaluations", "connections", "bytes_sent")
+COUNTS = (
+    "processor_seconds",
+    "memory_bytes",
+    "host_memory_bytes",
+    "processes",
+    "evaluations",
+    "connections",
+    "bytes_sent",
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
 import statistics
 import typing as t
 
 from .measure import BenchError, measure
+from .memory import PeakMemory
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -74,10 +76,14 @@ def _once(row: Row, way: Way, ground: Ground, point: int) -> Measured:
     way.before(ground, point)
     ground.disconnect()
     before = ground.traffic()
-    run = measure(way.command(ground, point), ground.work / "output", memory=row.memory)
+    command = way.command(ground, point)
+    with contextlib.ExitStack() as stack:
+        host = row.watched and stack.enter_context(PeakMemory(lambda: ground.processes_of(row.watched)))
+        run = measure(command, ground.work / "output", memory=row.memory)
     after = ground.traffic()
     carried = {name: float(after[name] - before[name]) for name in after}
-    return {**run.measured, **carried, **way.read(ground, point, run)}
+    its = {"host_memory_bytes": float(host.bytes)} if host else {}
+    return {**run.measured, **carried, **its, **way.read(ground, point, run)}
 
 
 def _why_not(way: Way, ground: Ground, point: int) -> str | None:

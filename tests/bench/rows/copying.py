@@ -60,7 +60,8 @@ ROWS = (
     ),
     row(1, 10, points=(0, 200), more=(20, 50)),
     row(2000, 10, points=(0,), more=(20, 50, 200)),
-    row(100, 500, points=(0,), more=(20, 50, 200)),
+    # So much that whoever does not stream it is seen to.
+    row(100, 500, points=(0,), more=(20, 50, 200), memory=True, watched=ROOMY),
     Row(
         name="copy-by-paths",
         what=f"copy 10 MB in so many paths to one host, {DELAY} ms round trip",
