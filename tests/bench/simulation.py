@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How long a fleet takes that is larger than any bench: computed from what a bench has measured of a host.
 
-    python3 -m tests.bench.simulation tests/output/bench.json --hosts 1000,10000 --slices 1,10
+    python3 -m tests.bench.simulation A/bench.json B/bench.json --hosts 1000,10000 --slices 1,10
 
 The model, whose assumptions docs/performance.md states: a job of n hosts costs its controller ``fixed + each · n`` of the
-processor's time and of bytes, by the rows `redeploy` and `first-deployment`, and ``pairs · n²`` more, by the row
-`many-hosts`, since each host's task is told of all hosts. Of that, Ansible's own process does some for every task alone,
-whatever the number of processors. Hosts wait for their own work beside it, as many at a time as there are forks. What
-takes longest of these is the least that a job can take, their sum the most.
+processor's time and of bytes, by the rows `redeploy` and `first-deployment`. Where `many-hosts` shows that a task costs
+more the more hosts there are, each task of a job costs ``pairs · n²`` besides. Of that, Ansible's own process does some for
+every task alone, whatever the number of processors. Hosts wait for their own work beside it, as many at a time as there are
+forks. What takes longest of these is the least that a job can take, their sum the most.
 """
 
 from __future__ import annotations
@@ -29,9 +29,13 @@ DEPLOYMENT = "first deployment"
 WORKS = {"redeploy": "nothing to do", "first-deployment": DEPLOYMENT}
 # How many tasks a host has in each, skipped ones too, and how long Ansible's own process is at each: docs/performance.md,
 # "Where the time goes".
-TASKS = {"redeploy": 5, "first-deployment": 10}
+TASKS = {"redeploy": 2, "first-deployment": 7}
 SECONDS_A_TASK = 0.017
 GROWTH = "many-hosts"
+MEMORY = "deployment-memory"
+# A curve goes through any three points: what pairs of hosts cost is believed from four on, and if it is that part of the
+# largest fleet's cost.
+POINTS_OF_A_CURVE, PART_OF_PAIRS = 4, 0.05
 Points = dict[int, dict[str, float]]
 
 
@@ -94,10 +98,12 @@ class Work:
     # The largest fleet that was measured, and by how much its processor's time differs from what the others foretell.
     largest: int
     error: float | None
+    # The memory that each host takes that is under way at a time, beside what each takes in any case; None: not measured.
+    under_way: float | None = 0.0
 
     @classmethod
-    def measured(cls, name: str, points: Points, pairs: float, alone: float) -> Work:
-        """Read the costs off what was measured at several numbers of hosts."""
+    def measured(cls, name: str, points: Points, pairs: float, tasks: int, under_way: float | None) -> Work:
+        """Read the costs off what was measured at several numbers of hosts; ``pairs`` is a task's."""
         processor = {hosts: found["processor_seconds"] for hosts, found in points.items()}
         largest = max(points)
         others = {hosts: value for hosts, value in processor.items() if hosts != largest}
@@ -105,13 +111,14 @@ class Work:
         cost = Cost.fitted(processor)
         return cls(
             name,
-            dataclasses.replace(cost, pairs=pairs),
-            alone,
+            dataclasses.replace(cost, pairs=pairs * tasks),
+            tasks * SECONDS_A_TASK,
             Cost.fitted({hosts: found["bytes_sent"] for hosts, found in points.items()}),
             # With the start of Ansible, which a host of a large fleet does not wait for: rather too much.
             points[min(points)]["seconds"],
             largest,
             None if foretold is None else foretold / processor[largest] - 1,
+            under_way,
         )
 
 
@@ -135,7 +142,7 @@ class Simulated:
     alone: float
     link: float
     waiting: float
-    memory: float
+    memory: float | None
 
     @property
     def least(self) -> float:
@@ -158,7 +165,7 @@ def simulated(work: Work, memory: Cost, machine: Machine, hosts: int, jobs: int)
         work.alone * share,
         work.sent.of(share) / machine.uplink,
         math.ceil(share / machine.forks) * work.host_seconds,
-        memory.of(share),
+        None if work.under_way is None else memory.of(share) + work.under_way * min(share, machine.forks),
     )
 
 
@@ -174,6 +181,25 @@ def points_of(records: Sequence[Mapping[str, t.Any]], row: str) -> Points:
     return found
 
 
+def cost_of_pairs(growth: Points) -> float:
+    """Return what a task costs for each pair of hosts, in seconds of the processor: nothing if what was measured does not
+    show it.
+    """
+    if len(growth) < POINTS_OF_A_CURVE:
+        return 0.0
+    cost = Cost.fitted({hosts: found["processor_seconds"] for hosts, found in growth.items()}, degree=2)
+    largest = max(growth)
+    return cost.pairs if cost.pairs * largest**2 >= PART_OF_PAIRS * cost.of(largest) else 0.0
+
+
+def memory_under_way(records: Sequence[Mapping[str, t.Any]], name: str) -> float | None:
+    """Return the bytes of memory that the controller has for each host that is under way; None if nobody has measured it."""
+    if name != DEPLOYMENT:
+        return 0.0
+    points = points_of(records, MEMORY)
+    return Cost.fitted({n: found["memory_bytes"] for n, found in points.items()}).each if len(points) > 1 else None
+
+
 def report(
     records: Sequence[Mapping[str, t.Any]],
     machine: Machine,
@@ -184,10 +210,10 @@ def report(
 ) -> Iterator[str]:
     """Yield the lines of the tables, as Markdown."""
     growth = points_of(records, GROWTH)
-    pairs = Cost.fitted({n: found["processor_seconds"] for n, found in growth.items()}, degree=2).pairs
+    pairs = cost_of_pairs(growth)
     memory = Cost.fitted({n: found["memory_bytes"] for n, found in growth.items()})
     works = [
-        Work.measured(name, points, pairs, TASKS[row] * SECONDS_A_TASK)
+        Work.measured(name, points, pairs, TASKS[row], memory_under_way(records, name))
         for row, name in WORKS.items()
         if len(points := points_of(records, row)) > 1
     ]
@@ -199,7 +225,7 @@ def report(
         error = "not enough points" if work.error is None else f"{round(100 * work.error):+d} % at {work.largest} hosts"
         yield (
             f"| {work.name} | {work.processor.fixed:.1f} s + {work.processor.each * 1000:.0f} ms "
-            f"| {work.processor.pairs * 1e6:.1f} µs | {work.sent.each / 1e3:.0f} kB "
+            f"| {_microseconds(work.processor.pairs)} | {work.sent.each / 1e3:.0f} kB "
             f"| {work.host_seconds:.1f} s | {error} |"
         )
     yield ""
@@ -210,10 +236,11 @@ def report(
         for hosts in fleets:
             for jobs in slices:
                 found = simulated(assumed, memory, machine, hosts, jobs)
+                room = "not measured" if found.memory is None else f"{found.memory / 1e9:.1f} GB"
                 cells = (found.processor, found.alone, found.link, found.waiting)
                 yield (
                     f"| {work.name} | {hosts:,} | {jobs} | {' | '.join(map(_time, cells))} "
-                    f"| {_time(found.least)} to {_time(found.most)} | {found.memory / 1e9:.1f} GB |"
+                    f"| {_time(found.least)} to {_time(found.most)} | {room} |"
                 )
 
 
@@ -226,6 +253,10 @@ def _assumed(work: Work, host_seconds: float | None, sent: float | None) -> Work
         host_seconds=work.host_seconds if host_seconds is None else host_seconds,
         sent=work.sent if sent is None else Cost(0.0, sent),
     )
+
+
+def _microseconds(seconds: float) -> str:
+    return f"{seconds * 1e6:.1f} µs" if seconds else "none seen"
 
 
 def _time(seconds: float) -> str:

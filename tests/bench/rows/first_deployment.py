@@ -66,7 +66,7 @@ def nixos_rebuild(ground: Ground, hosts: int) -> Command:
 ROWS = (
     Row(
         name="first-deployment",
-        what="deploy to new hosts: evaluate, build, copy 100 paths (8 MB, 90 % shared) to each, and switch",
+        what="deploy to new hosts: evaluate, build, copy 100 paths of 64 kB (90 % shared) to each, and switch",
         unit="hosts",
         points=(1, 5, 20),
         more=(50,),

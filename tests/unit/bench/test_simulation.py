@@ -13,6 +13,7 @@ from ansible_collections.nix.fleet.tests.bench.simulation import (
     Cost,
     Machine,
     Work,
+    cost_of_pairs,
     points_of,
     report,
     simulated,
@@ -68,11 +69,13 @@ def record(row: str, **points: dict[str, float]) -> dict[str, t.Any]:
     return {"rows": [{"name": row, "outcomes": [*outcomes, missing, peer]}]}
 
 
-def cost(hosts: int) -> dict[str, float]:
-    return {"processor_seconds": 2 + hosts / 2, "bytes_sent": 1000.0 * hosts, "seconds": 5.0, "memory_bytes": 1e8}
+def cost(hosts: int, pairs: float = 0.0) -> dict[str, float]:
+    seconds = 2 + hosts / 2 + pairs * hosts**2
+    return {"processor_seconds": seconds, "bytes_sent": 1000.0 * hosts, "seconds": 5.0, "memory_bytes": 1e8}
 
 
 REDEPLOY = record("redeploy", p5=cost(5), p20=cost(20), p50=cost(50))
+FIRST = record("first-deployment", p5=cost(5), p20=cost(20))
 MANY = record("many-hosts", p50=cost(50), p200=cost(200), p500=cost(500))
 
 
@@ -83,18 +86,45 @@ def test_only_what_was_measured_of_us_counts() -> None:
 
 def test_the_tables_have_each_fleet_in_each_number_of_jobs() -> None:
     lines = list(report([REDEPLOY, MANY], MACHINE, (1000, 10000), (1, 10)))
-    assert "| nothing to do | 2.0 s + 500 ms | 0.0 µs | 1 kB | 5.0 s | +0 % at 50 hosts |" in lines
-    # (2 + 10,000 / 2) / 4 of the processor, 5 tasks of 17 ms each, and 200 times as many hosts as forks.
-    assert "| nothing to do | 10,000 | 1 | 21 min | 14 min | 10 s | 17 min | 21 min to 52 min | 0.1 GB |" in lines
+    assert "| nothing to do | 2.0 s + 500 ms | none seen | 1 kB | 5.0 s | +0 % at 50 hosts |" in lines
+    # (2 + 10,000 / 2) / 4 of the processor, 2 tasks of 17 ms each, and 200 times as many hosts as forks.
+    assert "| nothing to do | 10,000 | 1 | 21 min | 6 min | 10 s | 17 min | 21 min to 43 min | 0.1 GB |" in lines
     assert sum(line.startswith("| nothing to do | 1") for line in lines) == 4
 
 
+def grown(*numbers: int, pairs: float) -> dict[int, dict[str, float]]:
+    return {hosts: cost(hosts, pairs) for hosts in numbers}
+
+
+def test_pairs_of_hosts_cost_something_if_enough_points_show_it() -> None:
+    assert cost_of_pairs(grown(50, 200, 500, 1000, pairs=1e-4)) == pytest.approx(1e-4)
+    # A curve goes through any three points.
+    assert cost_of_pairs(grown(50, 200, 500, pairs=1e-4)) == 0.0
+    # 1,000 hosts cost 502 s, of which 10 are no more than what chance may do.
+    assert cost_of_pairs(grown(50, 200, 500, 1000, pairs=1e-5)) == 0.0
+
+
+def test_what_pairs_cost_comes_with_each_task() -> None:
+    growth = {f"p{hosts}": found for hosts, found in grown(50, 200, 500, 1000, pairs=1e-4).items()}
+    lines = list(report([REDEPLOY, record("many-hosts", **growth)], MACHINE, (1000,), (1,)))
+    assert "| nothing to do | 2.0 s + 500 ms | 200.0 µs | 1 kB | 5.0 s | +0 % at 50 hosts |" in lines
+
+
 def test_what_is_known_better_of_a_deployment_takes_the_place_of_what_was_measured() -> None:
-    first = record("first-deployment", p5=cost(5), p20=cost(20))
-    lines = list(report([REDEPLOY, first, MANY], MACHINE, (1000,), (1,), host_seconds=60.0, sent=5e6))
-    assert "| first deployment | 1,000 | 1 | 2 min | 3 min | 83 min | 20 min | 83 min to 1.8 h | 0.1 GB |" in lines
+    lines = list(report([REDEPLOY, FIRST, MANY], MACHINE, (1000,), (1,), host_seconds=60.0, sent=5e6))
+    assert (
+        "| first deployment | 1,000 | 1 | 2 min | 2 min | 83 min | 20 min | 83 min to 1.8 h | not measured |" in lines
+    )
     # Where there is nothing to do, nothing is sent.
-    assert "| nothing to do | 1,000 | 1 | 2 min | 85 s | 1 s | 2 min | 2 min to 5 min | 0.1 GB |" in lines
+    assert "| nothing to do | 1,000 | 1 | 2 min | 34 s | 1 s | 2 min | 2 min to 4 min | 0.1 GB |" in lines
+
+
+def test_hosts_under_way_have_memory_and_those_that_wait_have_none() -> None:
+    memory = {f"p{hosts}": {"memory_bytes": 1e8 + 2e7 * hosts} for hosts in (1, 5, 20)}
+    lines = list(report([REDEPLOY, FIRST, MANY, record("deployment-memory", **memory)], MACHINE, (10, 1000), (1,)))
+    rooms = [line.split(" | ")[-1] for line in lines if line.startswith("| first deployment | 1")]
+    # With 50 forks: 100 MB and 20 more for each of 10 hosts, or of 50.
+    assert rooms == ["0.3 GB |", "1.1 GB |"]
 
 
 def test_a_record_without_the_rows_is_refused() -> None:
