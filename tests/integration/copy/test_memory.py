@@ -2,27 +2,37 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A copy streams: neither end has memory for what is copied.
 
-The limit is the kernel's on what a process may write to in memory (RLIMIT_DATA), which the host's disk, itself in memory
-here, does not count towards. A process that would take more is refused it, and fails.
+One limit is the kernel's on what a process may write to in memory (RLIMIT_DATA), which the host's disk, itself in memory
+here, does not count towards. A process that would take more is refused it, and fails. The other is a control group's on
+all that a machine has in memory, its disk too.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import resource
 import typing as t
+from pathlib import Path
 
 import pytest
+
+from ansible_collections.nix.fleet.tests.bench.memory import PeakMemory
+from ansible_collections.nix.fleet.tests.bench.processes import beside
 
 from .conftest import Fleet
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 MEBIBYTE = 1 << 20
 SIZE = 500 * MEBIBYTE
 # Of each process, of which a copy has a handful on either side.
 HOST = 32 * MEBIBYTE
 CONTROLLER = 128 * MEBIBYTE
+# Of all processes of a host together: its idle ones, and those of a copy.
+TOGETHER = 128 * MEBIBYTE
 BUILDER, TARGET = "homelab", "vps-sg-1"
 
 
@@ -51,6 +61,61 @@ def controller(fleet: Fleet) -> Iterator[str]:
     resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
+def first_process(fleet: Fleet, host: str) -> int:
+    """Return the host's first process, by its number on this machine."""
+    state: dict[str, int] = json.loads((fleet.lab.root / ".lab/hosts" / host / "state.json").read_text())
+    return state["init"]
+
+
+def watched(fleet: Fleet, host: str) -> PeakMemory:
+    """Return what tells how much memory the host's processes had at most, without what is on its disk."""
+    first = first_process(fleet, host)
+    return PeakMemory(lambda: beside(first))
+
+
+def memory_groups() -> Path | None:
+    """Return where control groups of the first version limit memory, if they do here."""
+    for line in Path("/proc/mounts").read_text().splitlines():
+        _device, place, kind, options, *_rest = line.split()
+        if kind == "cgroup" and "memory" in options.split(",") and os.access(place, os.W_OK):
+            return Path(place)
+    return None
+
+
+@pytest.fixture
+def small_target(fleet: Fleet) -> Iterator[Path]:
+    """The control group of a target with memory for what its disk is to take, and for ``TOGETHER`` besides."""
+    groups = memory_groups()
+    if groups is None:
+        pytest.skip("no control groups of the first version limit memory here")
+    group = groups / f"nix-fleet-test-{os.getpid()}"
+    group.mkdir()
+    (group / "memory.limit_in_bytes").write_text(str(SIZE + TOGETHER))
+    first = first_process(fleet, TARGET)
+    before = groups / group_of(first).lstrip("/")
+    move(beside(first), group)
+    yield group
+    move(beside(first), before)
+    group.rmdir()
+
+
+def group_of(process: int) -> str:
+    """Return the control group that limits the memory of a process."""
+    lines = Path(f"/proc/{process}/cgroup").read_text().splitlines()
+    (group,) = (
+        name for _number, controllers, name in (line.split(":", 2) for line in lines) if controllers == "memory"
+    )
+    return group
+
+
+def move(processes: Iterable[int], group: Path) -> None:
+    """Have processes, and what they start from now on, in a control group."""
+    for process in processes:
+        # Some end meanwhile.
+        with contextlib.suppress(ProcessLookupError):
+            (group / "cgroup.procs").write_text(str(process))
+
+
 def takes(fleet: Fleet, host: str, size: int) -> bool:
     """Whether a process that a login starts can have so much memory."""
     return fleet.lab.ssh(host, f"dd if=/dev/zero of=/dev/null bs={size} count=1").returncode == 0
@@ -64,7 +129,22 @@ def test_a_path_that_no_machine_has_memory_for_goes_to_a_builder_and_on_to_a_tar
     for host in (BUILDER, TARGET):
         assert takes(fleet, host, HOST // 2)
         assert not takes(fleet, host, HOST)
-    there = fleet.copy(BUILDER, controller)[BUILDER]
-    onward = fleet.copy(TARGET, controller, source_host=BUILDER)[TARGET]
+    with watched(fleet, BUILDER) as builder, watched(fleet, TARGET) as target:
+        there = fleet.copy(BUILDER, controller)[BUILDER]
+        onward = fleet.copy(TARGET, controller, source_host=BUILDER)[TARGET]
+    assert max(builder.bytes, target.bytes) < TOGETHER
     assert min(there["copied_bytes"], onward["copied_bytes"]) > SIZE
     assert fleet.has(TARGET, controller)
+
+
+@pytest.mark.thorough
+def test_a_path_gets_to_a_target_that_has_no_memory_for_it_beside_its_disk(fleet: Fleet, small_target: Path) -> None:
+    path = fleet.closure(1, size=SIZE)
+    assert fleet.copy(TARGET, path)[TARGET]["copied_bytes"] > SIZE
+    assert fleet.has(TARGET, path)
+    # Its disk, which is memory here, has counted.
+    assert int((small_target / "memory.max_usage_in_bytes").read_text()) > SIZE
+    assert "oom_kill 0" in (small_target / "memory.oom_control").read_text()
+    # And what asks for more than there is does not get it.
+    assert fleet.lab.ssh(TARGET, f"head -c {TOGETHER} /dev/zero | tail -n 1 >/dev/null").returncode != 0
+    assert "oom_kill 0" not in (small_target / "memory.oom_control").read_text()
