@@ -22,7 +22,10 @@ from .evaluation_result import Evaluated, from_json, to_json
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+# By when they were last of use.
 REVISIONS_KEPT = 64
+# By when they were last written to: one that is waited for is written to with each result.
+TASKS_KEPT = 256
 TASK_SECONDS = 24 * 60 * 60
 
 
@@ -93,10 +96,13 @@ class EvaluationCache:
         return known
 
     def keep(self, revision: str, results: Mapping[str, Evaluated]) -> None:
-        """Write down all that is known of ``revision``, and remove what is of no more use."""
+        """Write down all that is known of ``revision``, and forget those that were not of use for longest."""
         self._revisions.write(revision, {attribute: to_json(result) for attribute, result in results.items()})
         prune(self.directory / "revisions", keep=REVISIONS_KEPT)
-        prune(self.directory / "tasks", seconds=TASK_SECONDS)
+
+    def forget_tasks(self) -> None:
+        """Remove what hosts of tasks that are over were told."""
+        prune(self.directory / "tasks", keep=TASKS_KEPT, seconds=TASK_SECONDS)
 
     @contextlib.contextmanager
     def lock(self, name: str) -> Iterator[t.IO[str] | None]:

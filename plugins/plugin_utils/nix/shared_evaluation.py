@@ -92,6 +92,8 @@ class SharedEvaluation:
 
     def _begin(self, attribute: str, others: Callable[[], Iterable[str]], journal: Journal, lock: t.IO[str]) -> None:
         """Tell of what is known, and have the rest evaluated."""
+        # With each task, since one that finds all known writes as much as another.
+        self._cache.forget_tasks()
         try:
             request = self._prepared()
         except EvaluationError as error:

@@ -15,6 +15,8 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import EvaluationError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix import shared_evaluation
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation_cache import (
+    TASK_SECONDS,
+    TASKS_KEPT,
     EvaluationCache,
     JsonDirectory,
     prune,
@@ -326,3 +328,27 @@ def test_only_so_many_are_kept_and_the_oldest_go_first(tmp_path: Path) -> None:
     assert [directory.read(f"entry-{age}") for age in range(5)] == [0, 1, 2, None, None]
     prune(tmp_path / "kept", seconds=150)
     assert [directory.read(f"entry-{age}") for age in range(5)] == [0, 1, None, None, None]
+
+
+def test_what_tasks_were_told_goes_with_the_next_task_though_it_evaluates_nothing(
+    cache: EvaluationCache, tmp_path: Path
+) -> None:
+    machine = TableMachine({"a": "good"})
+    tasks = tmp_path / "cache/tasks"
+    ask(machine, cache, "a", task="1")
+    (of_yesterday,) = tasks.iterdir()
+    age = time.time() - 2 * TASK_SECONDS
+    os.utime(of_yesterday, (age, age))
+    ask(machine, cache, "a", task="2")
+    assert len(machine.evaluated) == 1
+    assert not of_yesterday.exists()
+
+
+def test_tasks_of_one_day_are_no_more_than_so_many(cache: EvaluationCache, tmp_path: Path) -> None:
+    tasks = tmp_path / "cache/tasks"
+    tasks.mkdir()
+    for number in range(TASKS_KEPT + 50):
+        (tasks / f"{number}.jsonl").touch()
+    ask(TableMachine({"a": "good"}), cache, "a")
+    # And that of the task which has looked.
+    assert len([*tasks.iterdir()]) == TASKS_KEPT + 1
