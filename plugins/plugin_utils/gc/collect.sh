@@ -69,8 +69,9 @@ make_room() { # $1: why there is no lock
 }
 
 remove_root() { # $1, of those that the question has named
-    rm -rf "$state/gcroots/$1"
-    [ -e "$state/gcroots/$1" ] || [ -L "$state/gcroots/$1" ] || say removed_root "$1"
+    root=$(root_path "$1")
+    rm -rf "$root"
+    [ -e "$root" ] || [ -L "$root" ] || say removed_root "$1"
 }
 
 delete_generations() { # of profile $1 the others, each NUMBER:CLOSURE, unless they are another by now or must stay

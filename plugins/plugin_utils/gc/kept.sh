@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # What there is to know of a profile before a generation goes: which stay whatever is asked for, since they are the default,
-# run, were booted or are what a rollback returns to; and whether the boot loader has them in its menu.
+# run, were booted or are what a rollback returns to; and whether the boot loader has them in its menu. And where our roots are.
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
 recall() { # what the generations of $profile are compared with
@@ -57,5 +57,12 @@ in_boot_menu() { # whether the boot loader has entries for the generations of $p
     case $profile in
         "$(default_profile)" | "$(default_profile)"-profiles/*) ;;
         *) return 1 ;;
+    esac
+}
+
+root_path() { # where the root $1 is: what was built here is kept in the home of who builds, root's too
+    case $1 in
+        built/*) printf '%s\n' "${XDG_STATE_HOME:-${HOME:-}/.local/state}/nix.fleet/gcroots/$1" ;;
+        *) printf '%s\n' "$state/gcroots/$1" ;;
     esac
 }

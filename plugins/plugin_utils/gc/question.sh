@@ -47,8 +47,10 @@ describe_generations() {
 }
 
 describe_roots() { # what is kept for hosts that were built for here, or that this machine has been deployed as
-    for root in "$state"/gcroots/built/* "$state"/gcroots/copied/*; do
-        [ ! -e "$root" ] && [ ! -L "$root" ] || say root "${root#"$state/gcroots/"}"
+    for kind in built copied; do
+        for root in "$(root_path "$kind/")"*; do
+            [ ! -e "$root" ] && [ ! -L "$root" ] || say root "$kind/${root##*/}"
+        done
     done
 }
 

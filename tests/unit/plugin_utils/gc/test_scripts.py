@@ -234,16 +234,17 @@ def test_a_check_says_what_is_garbage_already(machine: Collecting) -> None:
 
 
 def test_what_is_kept_for_hosts_that_are_no_more_can_go(machine: Collecting) -> None:
-    roots = machine.state / "gcroots"
-    (roots / "copied/old").mkdir(parents=True)
-    (roots / "built").mkdir()
-    for name in ("built/web", "built/it's old", "copied/old/1"):
-        (roots / name).symlink_to(machine.path(machine.closures[0]))
+    # Where nix_build and nix_copy_closure make them, for root.
+    built = machine.home / ".local/state/nix.fleet/gcroots/built"
+    copied = machine.state / "gcroots/copied"
+    for root in (built / "web", built / "it's old", copied / "old/1"):
+        root.parent.mkdir(parents=True, exist_ok=True)
+        root.symlink_to(machine.path(machine.closures[0]))
     survey = machine.look()
     done = machine.collect(plan_of(survey, Policy(known_hosts=("web",))))
     assert done.roots == ("built/it's old", "copied/old")
-    assert [each.name for each in (roots / "built").iterdir()] == ["web"]
-    assert list((roots / "copied").iterdir()) == []
+    assert [each.name for each in built.iterdir()] == ["web"]
+    assert list(copied.iterdir()) == []
 
 
 def test_a_home_keeps_what_is_active(tmp_path: pathlib.Path) -> None:
