@@ -33,22 +33,23 @@ activated_path() { # what becomes active: the closure, or a specialisation insid
 }
 
 settled() { # whether the last deployment of this profile left nothing half done
-    [ -z "$(interrupted)" ] && ! grep -qFx -e "$profile" "$state/unsettled" 2>/dev/null
+    [ -z "$(interrupted)" ] && { [ ! -e "$state/unsettled" ] || ! grep -qFx -e "$profile" "$state/unsettled"; }
 }
 
-nothing_to_do() {
+nothing_to_do() { # of what it observes when there is a closure
     if [ -z "$closure" ]; then
         # There is nothing to go back from, unless a deployment has been interrupted which goes back by itself.
         [ -z "$(interrupted)" ]
         return
     fi
     [ "$install_bootloader" = 0 ] && settled || return
+    observe
     case $goal in
-        test) [ "$(running)" = "$(activated_path)" ] ;;
-        boot) [ "$(closure_of "$profile")" = "$closure" ] ;;
+        test) [ "$running_now" = "$(activated_path)" ] ;;
+        boot) [ "$default_now" = "$closure" ] ;;
         *)
-            [ "$(closure_of "$profile")" = "$closure" ] || return
-            [ "$(running)" = "$(activated_path)" ] || only_by_reboot "$closure"
+            [ "$default_now" = "$closure" ] || return
+            [ "$running_now" = "$(activated_path)" ] || only_by_reboot "$closure"
             ;;
     esac
 }

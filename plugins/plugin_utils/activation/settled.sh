@@ -8,7 +8,7 @@
 ask() { # answers as `begin` does where that finds nothing to do, and with one line wherever there is any doubt
     if find_program && untouched && ! objections && there && nothing_to_do && { [ -z "$1" ] || kept_as "$1"; } && valid; then
         say closure "$closure"
-        look unchanged
+        say_observed unchanged
     else
         say outcome needed
     fi

@@ -5,18 +5,34 @@
 # shellcheck disable=SC2154  # one program in several files, which share variables
 
 look() { # answer with outcome $1 and what is there now
+    observe
+    say_observed "$1"
+}
+
+observe() { # set what the machine runs and boots now
+    generation_now=$(generation_of "$profile")
+    default_now=$(closure_of "$profile")
+    running_now=$(running)
+}
+
+say_observed() { # answer with outcome $1 and what was observed, which nothing has changed
     say outcome "$1"
-    say previous_generation "$(generation_of "$profile")"
-    say previous_closure "$(closure_of "$profile")"
-    say previous_running "$(running)"
-    say_standing
+    say previous_generation "$generation_now"
+    say previous_closure "$default_now"
+    say previous_running "$running_now"
+    say_now
 }
 
 say_standing() { # what the machine runs and boots now
+    observe
+    say_now
+}
+
+say_now() {
     say profile "$profile"
-    say generation "$(generation_of "$profile")"
-    say default "$(closure_of "$profile")"
-    say running "$(running)"
+    say generation "$generation_now"
+    say default "$default_now"
+    say running "$running_now"
     if [ "$reboot" = yes ] || reboot_required "$closure"; then
         say reboot_required yes
     fi

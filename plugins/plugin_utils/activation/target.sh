@@ -60,9 +60,9 @@ closure_of() { # the store path that $1 leads to, or nothing
     esac
 }
 
-generation_of() ( # the generation that profile $1 stands at, or nothing when it does not stand at one
+generation_of() { # the generation that profile $1 stands at, or nothing when it does not stand at one
     name=${1##*/}
-    link=$(readlink "$1" 2>/dev/null) || exit 0
+    link=$(readlink "$1" 2>/dev/null) || return 0
     link=${link##*/}
     number=${link#"$name"-}
     number=${number%-link}
@@ -70,7 +70,7 @@ generation_of() ( # the generation that profile $1 stands at, or nothing when it
         '' | *[!0-9]*) ;;
         *) [ "$link" != "$name-$number-link" ] || printf '%s\n' "$number" ;;
     esac
-)
+}
 
 generations_of() ( # the numbers of profile $1's generations, oldest first
     for link in "$1"-*-link; do

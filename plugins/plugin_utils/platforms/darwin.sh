@@ -17,8 +17,10 @@ default_profile() {
 
 refusal() {
     for file in activate systemConfig; do
-        [ -e "$1/$file" ] || printf '%s\n' "$1 is not a nix-darwin system: it has no $file"
-    done | head -n 1
+        [ -e "$1/$file" ] && continue
+        printf '%s\n' "$1 is not a nix-darwin system: it has no $file"
+        break
+    done
 }
 
 running() {

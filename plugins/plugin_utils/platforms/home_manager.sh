@@ -20,8 +20,10 @@ default_profile() (
 
 refusal() {
     for file in activate home-files; do
-        [ -e "$1/$file" ] || printf '%s\n' "$1 is not a home-manager generation: it has no $file"
-    done | head -n 1
+        [ -e "$1/$file" ] && continue
+        printf '%s\n' "$1 is not a home-manager generation: it has no $file"
+        break
+    done
 }
 
 running() (

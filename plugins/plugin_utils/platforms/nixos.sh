@@ -21,8 +21,10 @@ default_profile() {
 
 refusal() {
     for file in nixos-version bin/switch-to-configuration; do
-        [ -e "$1/$file" ] || printf '%s\n' "$1 is not a NixOS system: it has no $file"
-    done | head -n 1
+        [ -e "$1/$file" ] && continue
+        printf '%s\n' "$1 is not a NixOS system: it has no $file"
+        break
+    done
 }
 
 booted() {
@@ -65,7 +67,7 @@ only_by_reboot() (
 )
 
 changed_since_boot() (
-    [ -e "$booted_system" ] || exit 0
+    [ -e "$booted_system" ] && [ "$(booted)" != "$1" ] || exit 0
     for part in kernel initrd kernel-modules dtbs; do
         [ "$(resolve "$booted_system/$part")" = "$(resolve "$1/$part")" ] ||
             cmp -s "$booted_system/$part" "$1/$part" || [ ! -e "$1/$part" ] || printf '%s\n' "$part"
