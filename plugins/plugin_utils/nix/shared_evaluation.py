@@ -104,12 +104,13 @@ class SharedEvaluation:
         evaluation = TaskEvaluation(request, self._machine, self._cache, budget, task=self._task)
         told = self._cache.journal(self._task)
         told.read_on()
-        wanted = evaluation.tell_known(
-            [attribute, *(name for name in others() if name not in told.results)], journal.snapshot
-        )
+        # What was told to this host was a failure.
+        known = evaluation.tell_known(journal.snapshot, told.results.keys() - {attribute})
         journal.read_on()
-        if not wanted or journal.snapshot is None:
+        # Where nothing is to be evaluated, nobody needs to know who the others are, which takes longer than all of this.
+        if attribute in known or journal.snapshot is None:
             return
+        wanted = [attribute, *(name for name in others() if name not in known and name not in told.results)]
         if isinstance(self._machine, Controller):
             begin(request, self._machine, self._cache, lock, self._task, wanted, journal.snapshot)
         else:

@@ -17,7 +17,7 @@ from .revision import other_than
 from .source import Snapshot, Source
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Sequence, Set
 
     from .evaluation_budget import Budget
     from .evaluation_cache import EvaluationCache
@@ -56,22 +56,21 @@ class TaskEvaluation:
         self._budget = budget
         self._journal = cache.journal(task)
 
-    def tell_known(self, attributes: Sequence[str], snapshot: Snapshot | None) -> list[str]:
-        """Tell what is known of ``attributes`` from earlier runs, and return the others.
+    def tell_known(self, snapshot: Snapshot | None, told: Set[str]) -> Set[str]:
+        """Tell all that is known from earlier runs, but for what was ``told`` before, and return the names of it.
 
         ``snapshot`` is the revision that the task is about, if it has begun.
         """
         found = snapshot or self._wanted()
         if isinstance(found, Failed):
             self._journal.tell_failure(found)
-            return []
+            return frozenset()
         if snapshot is None:
             self._journal.tell_snapshot(found)
         known = self._known(found)
-        for attribute in attributes:
-            if attribute in known:
-                self._journal.tell_result(attribute, known[attribute], cached=True)
-        return [attribute for attribute in dict.fromkeys(attributes) if attribute not in known]
+        for attribute in known.keys() - told:
+            self._journal.tell_result(attribute, known[attribute], cached=True)
+        return known.keys()
 
     def evaluate(self, attributes: Sequence[str], snapshot: Snapshot) -> None:
         """Evaluate ``attributes``, telling of each as it is known."""
