@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import getpass
-import platform as controller_platform
 import typing as t
 
 from ansible import constants
@@ -18,19 +16,17 @@ from ..plugin_utils.activation.deployment import PATIENCE_SECONDS, deploy, detai
 from ..plugin_utils.activation.ending import failure, units_failure, warnings_of
 from ..plugin_utils.activation.preview import preview
 from ..plugin_utils.activation.question import settled
-from ..plugin_utils.activation.request import Origin, Request
-from ..plugin_utils.activation.sentence import sentence
+from ..plugin_utils.activation.request import Request
 from ..plugin_utils.activation.verdict import CONFIRMED
 from ..plugin_utils.ansible_io.action import NixAction
+from ..plugin_utils.ansible_io.activation import TARGET_OPTIONS, awaited, needed, origin, target_of, told
 from ..plugin_utils.ansible_io.bounded import EndlessAnswerError, NoAnswerError
 from ..plugin_utils.ansible_io.connections import connection_to, shell_of
 from ..plugin_utils.ansible_io.link import FreshLink, RenewableLink
 from ..plugin_utils.ansible_io.plain import plain
-from ..plugin_utils.ansible_io.run import new_name, run_name
+from ..plugin_utils.ansible_io.run import new_name
 from ..plugin_utils.errors import ActivationError, NixError
 from ..plugin_utils.nix.roots import root_name
-from ..plugin_utils.platforms.platform import GOALS
-from ..plugin_utils.platforms.registry import platforms
 from ..plugin_utils.process import run
 from ..plugin_utils.transport.shell import run_command
 
@@ -48,25 +44,16 @@ class ActionModule(NixAction):
 
     argument_spec: t.ClassVar[dict[str, t.Any]] = {
         "closure": {"type": "str"},
-        "platform": {"type": "str", "default": "nixos", "choices": [*platforms()]},
-        "profile": {"type": "str"},
-        "activate": {"type": "str"},
-        "goal": {"type": "str", "default": "switch", "choices": [*GOALS]},
+        **TARGET_OPTIONS,
         "rollback": {"type": "str"},
         "rollback_on_failure": {"type": "bool", "default": True},
         "failed_units": {"type": "str", "default": "fail", "choices": ["fail", "ignore", "rollback"]},
-        "activation_timeout": {"type": "int", "default": 600},
         "confirm": {"type": "str", "default": "now", "choices": ["now", "later", "never"]},
-        "confirm_timeout": {"type": "int", "default": 30},
-        "install_bootloader": {"type": "bool", "default": False},
-        "specialisation": {"type": "str"},
         "backup_extension": {"type": "str"},
         "description": {"type": "str"},
         "flake_revision": {"type": "str"},
         "flake_dirty": {"type": "bool"},
-        "source_host": {"type": "str", "default": "localhost"},
         "nix_options": {"type": "dict", "default": {}},
-        "max_failed": {"type": "str"},
         "ask": {"type": "str", "default": "first", "choices": ["first", "only", "never"]},
     }
     constraints: t.ClassVar[dict[str, t.Any]] = {
@@ -81,14 +68,14 @@ class ActionModule(NixAction):
         link = RenewableLink(self.shell_within(longest(request)), self._reset)
         answer = None if options["ask"] == "never" else self._settled(request, options)
         if answer is None and options["ask"] == "only":
-            return {**_named(request), "changed": False, "outcome": "needed", "msg": "there is something to do"}
+            return needed(request)
         if request.rollback is None:
             self.hold_back(options["max_failed"])
         if answer is not None:
             difference = self._difference(link, answer, options["source_host"])
             # As the copy would have said that is left out now.
             copied = {"copied_bytes": 0} if self._comes_before_copy(options) else {}
-            return {**self._result(request, answer, difference), **copied}
+            return {**told(self.play_host, request, answer), **difference, **copied}
         previewed = self._preview(request)
         answer = deploy(link, request, say=self.announce)
         if answer.outcome == "awaiting":
@@ -109,7 +96,7 @@ class ActionModule(NixAction):
         # While it awaits a verdict it has not come to stay: then nix_confirm says so.
         if answer.failed_units and request.failed_units == "fail" and answer.outcome != "awaiting":
             raise units_failure(request.id, answer, **difference)
-        return {**self._result(request, answer, difference), **self._barrier(options, answer)}
+        return {**told(self.play_host, request, answer), **difference, **self._barrier(options, answer)}
 
     def _settled(self, request: Request, options: dict[str, t.Any]) -> Answer | None:
         """Return the answer of a machine that has nothing to do, or None."""
@@ -134,16 +121,6 @@ class ActionModule(NixAction):
         """Whether it is only asked, and a machine that has something to do is copied the closure next."""
         return options["ask"] == "only" and options["source_host"] != self.host
 
-    def _result(self, request: Request, answer: Answer, difference: dict[str, t.Any]) -> dict[str, t.Any]:
-        return {
-            **answer.to_result(),
-            **difference,
-            **warnings_of(self.play_host, answer),
-            **_named(request),
-            "changed": answer.outcome != "unchanged",
-            "msg": sentence(request, answer),
-        }
-
     def _barrier(self, options: dict[str, t.Any], answer: Answer) -> dict[str, t.Any]:
         """Warn of a verdict that cannot come before all other hosts have got as far."""
         strategy = self._strategy if answer.outcome == "awaiting" else ""
@@ -163,26 +140,15 @@ class ActionModule(NixAction):
     def _request(self, options: dict[str, t.Any]) -> Request:
         return Request(
             id=new_name(),
-            platform=platforms()[options["platform"]],
-            origin=Origin(
-                user=getpass.getuser(),
-                controller=controller_platform.node(),
-                run=run_name(),
-                revision=options["flake_revision"],
-                dirty=options["flake_dirty"],
-                description=options["description"],
+            origin=origin(
+                revision=options["flake_revision"], dirty=options["flake_dirty"], description=options["description"]
             ),
+            **target_of(options),
             closure=options["closure"],
             rollback=options["rollback"],
-            profile=options["profile"],
-            goal=options["goal"],
-            program=options["activate"],
-            specialisation=options["specialisation"],
-            install_bootloader=options["install_bootloader"],
             rollback_on_failure=options["rollback_on_failure"],
             failed_units=options["failed_units"],
-            activation_timeout=options["activation_timeout"],
-            confirm_timeout=self._confirm_timeout(options),
+            confirm_timeout=0 if options["confirm"] == "never" else awaited(options),
             backup_extension=options["backup_extension"],
             nix_options=options["nix_options"],
             check=self.check_mode,
@@ -193,18 +159,6 @@ class ActionModule(NixAction):
     @property
     def _strategy(self) -> str:
         return plain(str(self._task.get_play().strategy))
-
-    @staticmethod
-    def _confirm_timeout(options: dict[str, t.Any]) -> int:
-        if options["confirm"] == "never":
-            return 0
-        if options["confirm_timeout"] < 1:
-            raise ActivationError(
-                f"confirm_timeout is not a number of seconds: {options['confirm_timeout']}",
-                advice="to wait for nobody, say so: confirm: never (deploy_confirm: false)",
-                outcome="refused",
-            )
-        return int(options["confirm_timeout"])
 
     def _reset(self) -> None:
         if self._connection.transport == "ssh":
@@ -233,8 +187,3 @@ class ActionModule(NixAction):
         if host in constants.LOCALHOST and host not in self.variables.get("hostvars", {}):
             return run(argv)
         return run_command(shell_of(connection_to(self, host), host), *argv)
-
-
-def _named(request: Request) -> dict[str, t.Any]:
-    """Return what a result says of the request itself."""
-    return {"id": request.id, "run": request.origin.run, "goal": request.goal, "rollback": request.rollback}

@@ -131,7 +131,8 @@ class CallbackModule(CallbackBase):
         with self._lock:
             self._hear()
             self._warn(result)
-            self._print(self._scene.ended(ended(result, "ok")))
+            for event in ended(result, "ok"):
+                self._print(self._scene.noted(event))
             self._show(result)
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
@@ -139,14 +140,15 @@ class CallbackModule(CallbackBase):
         with self._lock:
             self._hear()
             self._warn(result)
-            event = ended(result, "failed")
-            self._print(self._scene.ignored(event) if ignore_errors else self._scene.ended(event))
+            for event in ended(result, "failed"):
+                self._print(self._scene.ignored(event) if ignore_errors else self._scene.ended(event))
 
     def v2_runner_on_unreachable(self, result: t.Any) -> None:
         """Show that a host could not be reached."""
         with self._lock:
             self._hear()
-            self._print(self._scene.ended(ended(result, "unreachable")))
+            for event in ended(result, "unreachable"):
+                self._print(self._scene.ended(event))
 
     def v2_runner_on_skipped(self, result: t.Any) -> None:
         """Show that a host is done with a task that is not for it."""

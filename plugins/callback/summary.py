@@ -167,15 +167,15 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
         """Note what a task returned."""
-        self._events.append(ended(result, "ok"))
+        self._events.extend(ended(result, "ok"))
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         """Note why a task failed."""
-        (self._ignored if ignore_errors else self._events).append(ended(result, "failed"))
+        (self._ignored if ignore_errors else self._events).extend(ended(result, "failed"))
 
     def v2_runner_on_unreachable(self, result: t.Any) -> None:
         """Note that a host could not be reached."""
-        self._events.append(ended(result, "unreachable"))
+        self._events.extend(ended(result, "unreachable"))
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
         """Print the report, and write it where it was asked for."""

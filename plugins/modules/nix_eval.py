@@ -117,6 +117,13 @@ options:
         description:
           - How many other hosts may fail, as a number or a percentage. Empty for any number.
         type: str
+  validate_role:
+    description:
+      - Whether to check the variables of the role that the task belongs to against the role's argument specification, before
+        anything else. Ansible itself does so in a task of its own, unless C(rolespec_validate) is off.
+    type: bool
+    default: false
+    version_added: 0.2.0
   timeout:
     description:
       - Seconds after which one configuration that does not come to an end is given up. The others go on without it.

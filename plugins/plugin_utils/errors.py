@@ -83,6 +83,12 @@ class NixError(Exception):
         }
 
 
+class VariablesError(NixError):
+    """The variables of a role are not what they have to be."""
+
+    stage = "variables"
+
+
 class EvaluationError(NixError):
     """The configuration could not be evaluated."""
 

@@ -79,7 +79,10 @@ BUILD = Moment(
     "pkgs.runCommand \"built-{token}\" { } ''" + _GATE + "echo > \"$out\"''; })",
 )
 QUESTION = Moment(
-    "right before it is asked whether it runs already", _reached_here, _go_here, hold="Look whether it runs already"
+    "right before it is asked whether it runs already",
+    _reached_here,
+    _go_here,
+    hold="Evaluate, and look whether it runs already",
 )
 COPY = Moment("copy", _some_has_arrived, prepare=_throttle, module=PAYLOAD)
 BEFORE_COPY = Moment("right before the copy", _reached_here, _go_here, hold="Copy", module=PAYLOAD)

@@ -59,8 +59,9 @@ class NixAction(ActionBase):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         self.variables: dict[str, t.Any] = task_vars or {}
         without_terminal(self._connection)
-        _validation, options = self.validate_argument_spec(argument_spec=self.argument_spec, **self.constraints)
         try:
+            self.look_beforehand()
+            _validation, options = self.validate_argument_spec(argument_spec=self.argument_spec, **self.constraints)
             result.update(_printable(self._perform(plain(options))))
         except NixError as error:
             error.host = error.host or self.host
@@ -83,6 +84,9 @@ class NixAction(ActionBase):
                 if known
                 else f"{self.host} is not in the inventory: check the name (deploy_build_on, delegate_to)",
             ) from error
+
+    def look_beforehand(self) -> None:  # most actions have nothing to look at
+        """Say what is wrong beside the options, before anything is said of them."""
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Do the work and return the result's fields, ``changed`` among them."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 from pathlib import Path
 
@@ -27,10 +28,14 @@ SOURCE_OPTIONS: dict[str, t.Any] = {
 
 def machine_of(action: NixAction, options: dict[str, t.Any]) -> Machine:
     """Return the machine that the task runs on, with the settings that the options name."""
-    settings = options["nix_options"]
     if action.on_controller:
-        return Controller(with_settings(action.environment, settings))
-    return Remote(action.shell, settings)
+        return controller(action, options)
+    return Remote(action.shell, options["nix_options"])
+
+
+def controller(action: NixAction, options: dict[str, t.Any]) -> Controller:
+    """Return the controller with the same settings, wherever the task runs."""
+    return Controller(with_settings(action.environment, options["nix_options"]))
 
 
 def machine_for_secrets(action: NixAction, options: dict[str, t.Any]) -> Machine:
@@ -41,24 +46,39 @@ def machine_for_secrets(action: NixAction, options: dict[str, t.Any]) -> Machine
 
 
 def source_of(action: NixAction, options: dict[str, t.Any]) -> Source:
-    """Return the source that the options name; paths of the controller that are relative start at the playbook."""
+    """Return the source that the options name, on the machine that the task runs on."""
+    if action.on_controller:
+        return source_on_controller(action, options)
+    source = _source(options)
+    if not options.get("send_flake"):
+        return source
+    return dataclasses.replace(_at_home(source, action), file=source.file)
 
-    base = action._loader.get_basedir()
-    flake, file = options["flake"], options["file"]
-    overrides = {name: str(reference) for name, reference in options["override_inputs"].items()}
-    if action.on_controller and file is not None:
-        file = absolute_path(file, base)
-    if action.on_controller or options.get("send_flake"):
-        flake = absolute_flake(flake, base) if flake is not None else None
-        overrides = {name: absolute_flake(reference, base) for name, reference in overrides.items()}
+
+def source_on_controller(action: NixAction, options: dict[str, t.Any]) -> Source:
+    """Return the same of the controller, where paths that are relative start at the playbook."""
+    return _at_home(_source(options), action)
+
+
+def _source(options: dict[str, t.Any]) -> Source:
     return Source(
-        flake=flake,
-        file=file,
+        flake=options["flake"],
+        file=options["file"],
         expression=options.get("expr"),
-        override_inputs=overrides,
+        override_inputs={name: str(reference) for name, reference in options["override_inputs"].items()},
         arguments=options["args"],
         impure=options["impure"],
         options=options["nix_options"],
+    )
+
+
+def _at_home(source: Source, action: NixAction) -> Source:
+    base = action._loader.get_basedir()
+    return dataclasses.replace(
+        source,
+        flake=None if source.flake is None else absolute_flake(source.flake, base),
+        file=None if source.file is None else absolute_path(source.file, base),
+        override_inputs={name: absolute_flake(reference, base) for name, reference in source.override_inputs.items()},
     )
 
 

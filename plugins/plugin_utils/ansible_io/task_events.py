@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 import typing as t
 
@@ -17,17 +18,39 @@ if t.TYPE_CHECKING:
     from ..report.events import Status
 
 COLLECTION = "nix.fleet."
+# The task that does the work of two others at once.
+COMPARISON, EVALUATION, ACTIVATION = "nix_compare", "nix_eval", "nix_activate"
 
 
 def began(host: t.Any, task: t.Any) -> TaskEvent:
     """Return the event of a task that begins for ``host``."""
-    return _event(host, task, "started", {})
+    event = _event(host, task, "started", {})
+    return dataclasses.replace(event, module=EVALUATION) if event.module == COMPARISON else event
 
 
-def ended(result: t.Any, status: Status) -> TaskEvent:
-    """Return the event of a task that has ended so."""
+def ended(result: t.Any, status: Status) -> tuple[TaskEvent, ...]:
+    """Return the events of a task that has ended so: one, or those of both stages where it was an evaluation and a question."""
     # `_host` and `_task` are what every supported ansible-core has; 2.19 added public names.
-    return _event(result._host, result._task, status, redacted(of_all_items(plain(dict(result._result)))))
+    event = _event(result._host, result._task, status, redacted(of_all_items(plain(dict(result._result)))))
+    return _stages_of(event) if event.module == COMPARISON else (event,)
+
+
+def _stages_of(event: TaskEvent) -> tuple[TaskEvent, ...]:
+    """Return the events of a comparison: it is an evaluation, and then perhaps a question about an activation."""
+    evaluation = dataclasses.replace(event, module=EVALUATION)
+    if event.status != "ok":
+        # Only the question reaches the host, and only its failures have an outcome.
+        asked = event.status == "unreachable" or "outcome" in event.result
+        return (dataclasses.replace(event, module=ACTIVATION) if asked else evaluation,)
+    activation = event.result.get("activation")
+    if not activation:
+        return (evaluation,)
+    evaluated = event.at - float(event.result.get("asked_seconds") or 0)
+    return (
+        dataclasses.replace(evaluation, at=evaluated),
+        dataclasses.replace(event, module=ACTIVATION, status="started", at=evaluated, result={}),
+        dataclasses.replace(event, module=ACTIVATION, result=activation),
+    )
 
 
 def our_module(task: t.Any) -> str | None:

@@ -69,6 +69,13 @@ class Scene:
         """Note that a task had nothing to do for a host."""
         self.board.skip(host, at)
 
+    def noted(self, event: TaskEvent) -> list[Line]:
+        """Note an event of a task that had several."""
+        if event.status != "started":
+            return self.ended(event)
+        self.began(event)
+        return []
+
     def ended(self, event: TaskEvent) -> list[Line]:
         """Note how a task ended."""
         events = self._events.setdefault(event.host, [])

@@ -57,7 +57,8 @@ class CallbackModule(CallbackBase):
         self._write("unreachable", result)
 
     def _write(self, status: str, result: t.Any) -> None:
-        told = result._result
+        # A task that evaluates as well says of the host what an activation would have said.
+        told = {**result._result, **(result._result.get("activation") or {})}
         line = {
             "host": result._host.get_name(),
             "task": result._task.get_name().rpartition(" : ")[2],

@@ -180,8 +180,16 @@ def test_the_schema_knows_every_field_of_every_stage() -> None:
         assert set(fields) == set(SCHEMA["$defs"]["results"][name]["properties"])
 
 
-# They are no stage of a host's way: they tell the controller something, or do what somebody asks for by hand.
-NO_STAGE = {"nix_builder_info", "nix_flake", "nix_import", "nix_semaphore", "nix_shell", "nix_substituters"}
+# They are no stage of a host's way: they tell the controller something, do what somebody asks for by hand, or are two stages.
+NO_STAGE = {
+    "nix_builder_info",
+    "nix_compare",
+    "nix_flake",
+    "nix_import",
+    "nix_semaphore",
+    "nix_shell",
+    "nix_substituters",
+}
 
 
 def test_every_module_is_a_stage_or_none_on_purpose() -> None:

@@ -1,0 +1,112 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""nix_compare: what is to be built for a host, and whether the host runs it already."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import typing as t
+
+from ..plugin_utils.activation.intention import BUILD
+from ..plugin_utils.activation.question import settled
+from ..plugin_utils.activation.request import Request
+from ..plugin_utils.ansible_io.action import NixAction
+from ..plugin_utils.ansible_io.activation import TARGET_OPTIONS, awaited, needed, origin, target_of, told
+from ..plugin_utils.ansible_io.bounded import EndlessAnswerError, NoAnswerError
+from ..plugin_utils.ansible_io.evaluation import EVALUATION_OPTIONS, evaluated
+from ..plugin_utils.ansible_io.role_variables import see_that_role_variables_fit
+from ..plugin_utils.ansible_io.run import new_name
+from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, controller, source_on_controller
+from ..plugin_utils.errors import NixError
+from ..plugin_utils.nix.roots import root_name
+from ..plugin_utils.platforms.platform import GOALS
+
+if t.TYPE_CHECKING:
+    from ..plugin_utils.activation.answer import Answer
+
+# Goes with every other request too, and stands for the closure that is not known yet.
+NOT_YET = "previous"
+
+
+class ActionModule(NixAction):
+    """See plugins/modules/nix_compare.py."""
+
+    argument_spec: t.ClassVar[dict[str, t.Any]] = {
+        **SOURCE_OPTIONS,
+        **EVALUATION_OPTIONS,
+        **TARGET_OPTIONS,
+        "attr": {"type": "str", "required": True},
+        "goal": {"type": "str", "default": "switch", "choices": [*GOALS, BUILD]},
+        "ask": {"type": "bool", "default": True},
+    }
+    constraints: t.ClassVar[dict[str, t.Any]] = {
+        "mutually_exclusive": [["flake", "file"]],
+        "required_one_of": [["flake", "file"]],
+        "required_if": [["platform", "custom", ["profile", "activate"]]],
+    }
+
+    def look_beforehand(self) -> None:
+        """See ``NixAction.look_beforehand``."""
+        see_that_role_variables_fit(self)
+
+    def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Evaluate on the controller, and ask the host unless that is not wanted or there is nothing to ask for."""
+        request = None if options["goal"] == BUILD else self._request(options)
+        found = evaluated(
+            self,
+            options,
+            source_on_controller(self, options),
+            controller(self, options),
+            intention={
+                "builder": options["source_host"],
+                "goal": options["goal"],
+                "platform": options["platform"],
+                "max_failed": options["max_failed"],
+            },
+        )
+        if request is None or not options["ask"] or found["out_path"] is None:
+            return {**found, "activation": None}
+        begin = time.monotonic()
+        activation = self._compared(dataclasses.replace(request, closure=found["out_path"], rollback=None), options)
+        warnings = [*found.get("warnings", ()), *activation.pop("warnings", ())]
+        return {
+            **found,
+            **({"warnings": warnings} if warnings else {}),
+            "activation": activation,
+            "asked_seconds": round(time.monotonic() - begin, 2),
+            "msg": f"{found['msg']}; {activation['msg']}",
+        }
+
+    def _request(self, options: dict[str, t.Any]) -> Request:
+        """Return what would be asked of the host; what cannot be is said before anything is evaluated."""
+        return Request(
+            id=new_name(),
+            origin=origin(),
+            **target_of(options),
+            rollback=NOT_YET,
+            confirm_timeout=awaited(options),
+            check=self.check_mode,
+        )
+
+    def _compared(self, request: Request, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Return what nix_activate would return of a host that has nothing to do, or that there is something to do."""
+        self.doing("asking what it runs")
+        copied = options["source_host"] != self.host
+        answer = self._settled(request, kept_as=root_name(self.play_host) if copied and not self.check_mode else None)
+        if answer is None:
+            return needed(request)
+        self.hold_back(options["max_failed"])
+        # As the copy would have said that is left out now.
+        return {**told(self.play_host, request, answer), **({"copied_bytes": 0} if copied else {})}
+
+    def _settled(self, request: Request, kept_as: str | None) -> Answer | None:
+        try:
+            return settled(self.questions, request, kept_as=kept_as)
+        except (EndlessAnswerError, NoAnswerError):
+            # To be asked again could cost as much memory, or as much time, once more.
+            raise
+        except NixError:
+            # Whoever sends the program finds out what the trouble is, and has more to say of it.
+            return None

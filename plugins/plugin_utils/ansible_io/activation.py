@@ -1,0 +1,92 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tasks that activate, and those that ask whether there is anything to activate, share."""
+
+from __future__ import annotations
+
+import getpass
+import platform as controller_platform
+import typing as t
+
+from ..activation.ending import warnings_of
+from ..activation.request import Origin
+from ..activation.sentence import sentence
+from ..errors import ActivationError
+from ..platforms.platform import GOALS
+from ..platforms.registry import platforms
+from .run import run_name
+
+if t.TYPE_CHECKING:
+    from ..activation.answer import Answer
+    from ..activation.request import Request
+
+TARGET_OPTIONS: dict[str, t.Any] = {
+    "platform": {"type": "str", "default": "nixos", "choices": [*platforms()]},
+    "profile": {"type": "str"},
+    "activate": {"type": "str"},
+    "goal": {"type": "str", "default": "switch", "choices": [*GOALS]},
+    "specialisation": {"type": "str"},
+    "install_bootloader": {"type": "bool", "default": False},
+    "activation_timeout": {"type": "int", "default": 600},
+    "confirm_timeout": {"type": "int", "default": 30},
+    "source_host": {"type": "str", "default": "localhost"},
+    "max_failed": {"type": "str"},
+}
+
+
+def target_of(options: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return the fields of a request that say what a closure is to be on its machine, and for how long that may take."""
+    return {
+        "platform": platforms()[options["platform"]],
+        "profile": options["profile"],
+        "goal": options["goal"],
+        "program": options["activate"],
+        "specialisation": options["specialisation"],
+        "install_bootloader": options["install_bootloader"],
+        "activation_timeout": options["activation_timeout"],
+    }
+
+
+def awaited(options: dict[str, t.Any]) -> int:
+    """Return for how many seconds a machine waits for the verdict that it is to have."""
+    if options["confirm_timeout"] < 1:
+        raise ActivationError(
+            f"confirm_timeout is not a number of seconds: {options['confirm_timeout']}",
+            advice="to wait for nobody, say so: confirm: never (deploy_confirm: false)",
+            outcome="refused",
+        )
+    return int(options["confirm_timeout"])
+
+
+def origin(*, revision: str | None = None, dirty: bool | None = None, description: str | None = None) -> Origin:
+    """Return who deploys, in which run, and what."""
+    return Origin(
+        user=getpass.getuser(),
+        controller=controller_platform.node(),
+        run=run_name(),
+        revision=revision,
+        dirty=dirty,
+        description=description,
+    )
+
+
+def told(host: str, request: Request, answer: Answer) -> dict[str, t.Any]:
+    """Return what came of a request for ``host`` as the fields of a result."""
+    return {
+        **answer.to_result(),
+        **warnings_of(host, answer),
+        **named(request),
+        "changed": answer.outcome != "unchanged",
+        "msg": sentence(request, answer),
+    }
+
+
+def named(request: Request) -> dict[str, t.Any]:
+    """Return what a result says of the request itself."""
+    return {"id": request.id, "run": request.origin.run, "goal": request.goal, "rollback": request.rollback}
+
+
+def needed(request: Request) -> dict[str, t.Any]:
+    """Return the result for a machine that was only asked, and has something to do."""
+    return {**named(request), "changed": False, "outcome": "needed", "msg": "there is something to do"}

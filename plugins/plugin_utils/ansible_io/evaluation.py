@@ -1,0 +1,136 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The evaluation of a task's host along with the others of the play: from a task's options to the fields of its result."""
+
+from __future__ import annotations
+
+import os
+import time
+import typing as t
+
+from ansible.module_utils.common.text.formatters import human_to_bytes
+
+from ..activation.intention import see_that_it_can_be
+from ..errors import EvaluationError, NixError
+from ..nix.evaluation_cache import EvaluationCache
+from ..nix.evaluation_result import Failed
+from ..nix.revision import named_revisions
+from ..nix.shared_evaluation import SharedEvaluation
+from ..nix.store import store_path_name
+from ..nix.task_evaluation import Request
+from .action import warnings_of
+from .host_variables import variables_of
+from .plain import plain
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from ..nix.machine import Machine
+    from ..nix.source import Source
+    from .action import NixAction
+
+# Where an inventory says what is evaluated for a host, by option.
+HOST_VARIABLES = {"attr": "nix_attr", "flake": "nix_flake", "impure": "nix_impure"}
+
+EVALUATION_OPTIONS: dict[str, t.Any] = {
+    "attr": {"type": "str"},
+    "whole_play": {"type": "bool", "default": False},
+    "host_variables": {"type": "dict", "default": HOST_VARIABLES},
+    "eval_memory": {"type": "str"},
+    "timeout": {"type": "int"},
+    "revision": {"type": "list", "elements": "str", "default": []},
+    "validate_role": {"type": "bool", "default": False},
+}
+
+
+def evaluated(
+    action: NixAction,
+    options: dict[str, t.Any],
+    source: Source,
+    machine: Machine,
+    *,
+    intention: Mapping[str, str | None] | None = None,
+    apply: str | None = None,
+    prepare: Callable[[Source], Source] | None = None,
+) -> dict[str, t.Any]:
+    """Return what came of the evaluation of ``source`` on ``machine``, which other tasks of the play may have begun.
+
+    ``prepare`` is that of ``SharedEvaluation``. Raises ``NixError``: for an ``intention`` that cannot be, before
+    anything is evaluated.
+    """
+    begin = time.monotonic()
+    try:
+        if intention:
+            see_that_it_can_be(intention, action.variables["hostvars"])
+        revisions, memory = named_revisions(options["revision"]), _memory(options["eval_memory"])
+    except NixError as error:
+        # The play host's variables are wrong, whichever machine was to evaluate them.
+        error.host = error.host or action.play_host
+        raise
+    attribute = options["attr"] or ""
+    shared = SharedEvaluation(
+        Request(source, apply, options["timeout"], memory, revisions),
+        machine,
+        EvaluationCache.of_user(),
+        task=f"{os.getppid()} {action._task._uuid}",
+        prepare=prepare,
+    )
+    answer = shared.ask(attribute, lambda: _others(action, options))
+    result, snapshot = answer.result, answer.snapshot
+    if isinstance(result, Failed):
+        raise result.error(host=action.play_host)
+    found = {"value": result.value} if apply else {"drv_path": result.drv_path, "out_path": result.out_path}
+    return {
+        **found,
+        "attr": attribute,
+        "flake_revision": snapshot.revision,
+        "flake_dirty": snapshot.dirty,
+        "flake_identity": snapshot.identity,
+        "flake_locked_url": snapshot.locked_url,
+        "cached": answer.cached,
+        **warnings_of(result.warnings),
+        "seconds": round(time.monotonic() - begin, 2),
+        "changed": False,
+        "msg": _sentence(attribute, found.get("drv_path"), cached=answer.cached),
+    }
+
+
+def _others(action: NixAction, options: dict[str, t.Any]) -> Iterator[str]:
+    """Yield the attributes of the hosts that can be evaluated along with this one."""
+    names = dict(options["host_variables"])
+    attribute = names.pop("attr", HOST_VARIABLES["attr"])
+    alike = list(names.values())
+    mine = variables_of(action, action.play_host, alike)
+    of_play = plain(action.variables["ansible_play_hosts_all"]) if options["whole_play"] else []
+    for host in dict.fromkeys([*options.get("hosts", ()), *of_play]):
+        if host == action.play_host:
+            continue
+        if host not in action.variables["hostvars"]:
+            raise EvaluationError(
+                f"hosts names {host}, which is not in the inventory",
+                host=action.play_host,
+                advice="give names of inventory hosts, or set whole_play for those of the play",
+            )
+        its = variables_of(action, host, [attribute, *alike])
+        wanted = its.pop(attribute, None)
+        if wanted and its == mine:
+            yield wanted
+
+
+def _memory(text: str | None) -> int | None:
+    """Return the bytes that an amount of memory means, without Ansible's own words for one that is none."""
+    if text is None:
+        return None
+    try:
+        return int(human_to_bytes(text))
+    except ValueError as error:
+        raise EvaluationError(
+            f"eval_memory is no amount of memory: {text!r}", advice="write for example 4G (deploy_eval_memory)"
+        ) from error
+
+
+def _sentence(attribute: str, derivation: str | None, *, cached: bool) -> str:
+    """Return what came of the evaluation."""
+    what = f"evaluates to {store_path_name(derivation)}" if derivation else "has a value"
+    return f"{attribute or 'the expression'} {what}{', as in an earlier run' if cached else ''}"

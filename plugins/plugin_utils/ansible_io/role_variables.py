@@ -1,0 +1,58 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The variables of a task's role, checked against its argument specification within the task.
+
+Ansible checks them in a task of its own, which costs a host as much as any other, and renders every variable anew. Here
+those are rendered alone that somebody has set.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.yaml import yaml_load
+from ansible.module_utils.parsing.convert_bool import boolean
+
+from ..errors import VariablesError
+from .plain import plain
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .action import NixAction
+
+
+def see_that_role_variables_fit(action: NixAction) -> None:
+    """Raise ``VariablesError`` for the variables that are not as ``meta/argument_specs.yml`` of the task's role has them.
+
+    Only where the task wants it (``validate_role``).
+    """
+    role = action._task._role
+    if role is None or not boolean(action._task.args.get("validate_role", False), strict=False):
+        return
+    given = _set_by_somebody(action.variables, role.get_default_vars())
+    if not given:
+        return
+    specification = _specification(Path(role._role_path), str(role._from_files.get("tasks", "main")))
+    values = action._templar.template({name: value for name, value in given.items() if name in specification})
+    problems = ArgumentSpecValidator(specification).validate(plain(values)).error_messages
+    if problems:
+        raise VariablesError(
+            "; ".join(problems),
+            host=action.play_host,
+            advice=f"ansible-doc -t role {role.get_name()} says what each variable is",
+        )
+
+
+def _specification(role: Path, entry_point: str) -> dict[str, t.Any]:
+    text = (role / "meta/argument_specs.yml").read_text(encoding="utf-8")
+    options: dict[str, t.Any] = yaml_load(text)["argument_specs"][entry_point.partition(".")[0]]["options"]
+    return options
+
+
+def _set_by_somebody(variables: Mapping[str, t.Any], defaults: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return the variables that have another value than the role's default; each of its variables has one."""
+    return {name: variables[name] for name, default in defaults.items() if variables.get(name, default) != default}

@@ -1,0 +1,154 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A comparison asks a host about what was evaluated for it, and nothing where there is nothing to ask."""
+
+from __future__ import annotations
+
+import types
+import typing as t
+
+import pytest
+from ansible.errors import AnsibleConnectionFailure
+
+from ansible_collections.nix.fleet.plugins.action import nix_compare
+from ansible_collections.nix.fleet.plugins.action.nix_compare import ActionModule
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.shell import AnswerBrokeOffError
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import ActivationError, NixError
+from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
+
+CLOSURE = "/nix/store/1123456789abcdfghijklmnpqrsvwxyz-nixos-new"
+UNCHANGED = f"outcome=unchanged\nclosure={CLOSURE}\nrunning={CLOSURE}\ngeneration=2\n"
+EVALUATED = {"drv_path": f"{CLOSURE}.drv", "out_path": CLOSURE, "attr": "web", "changed": False, "msg": "web evaluates"}
+
+
+class Shell:
+    """A host that gives the same answer to every script."""
+
+    host = "vps"
+
+    def __init__(self, answer: str | Exception) -> None:
+        self.answer = answer
+        self.scripts: list[str] = []
+
+    def run(self, script: str, *_arguments: str) -> Completed:
+        self.scripts.append(script)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return Completed(("sh",), 0, self.answer, "")
+
+
+@pytest.fixture
+def intended(monkeypatch: pytest.MonkeyPatch) -> list[t.Any]:
+    """Have the evaluation known, and return what it is told of each host's intention."""
+    told: list[t.Any] = []
+
+    def evaluated(*_given: t.Any, intention: t.Any) -> dict[str, t.Any]:
+        told.append(intention)
+        return dict(EVALUATED)
+
+    monkeypatch.setattr(nix_compare, "evaluated", evaluated)
+    monkeypatch.setattr(nix_compare, "source_on_controller", lambda *_given: None)
+    monkeypatch.setattr(nix_compare, "controller", lambda *_given: None)
+    return told
+
+
+def perform(answer: str | Exception | Shell, *, check: bool = False, **given: t.Any) -> dict[str, t.Any]:
+    """Run the action against a host that answers ``answer``."""
+
+    class Action(ActionModule):
+        questions = answer if isinstance(answer, Shell) else Shell(answer)
+        check_mode = check
+        play_host = host = "vps"
+
+    options = {name: option.get("default") for name, option in ActionModule.argument_spec.items()}
+    action = Action.__new__(Action)
+    action.variables = {"ansible_play_batch": ["vps"]}
+    action._task = t.cast("t.Any", types.SimpleNamespace())
+    return action.perform({**options, "flake": ".", "attr": "web", **given})
+
+
+@pytest.mark.usefixtures("intended")
+def test_a_host_that_runs_it_already_has_what_an_activation_would_have_found() -> None:
+    result = perform(UNCHANGED)
+    assert (result["changed"], result["out_path"]) == (False, CLOSURE)
+    activation = result["activation"]
+    assert (activation["outcome"], activation["running"], activation["generation"]) == ("unchanged", CLOSURE, 2)
+    assert (activation["changed"], activation["copied_bytes"]) == (False, 0)
+    assert result["msg"] == "web evaluates; nixos-new runs already and is the default, generation 2"
+
+
+@pytest.mark.usefixtures("intended")
+def test_a_host_that_does_not_has_something_to_do() -> None:
+    result = perform("outcome=needed\n")
+    assert (result["changed"], result["activation"]["outcome"]) == (False, "needed")
+    assert result["msg"] == "web evaluates; there is something to do"
+
+
+@pytest.mark.usefixtures("intended")
+def test_what_cannot_be_told_is_left_to_the_program_that_would_do_it() -> None:
+    assert perform(AnswerBrokeOffError("half an answer"))["activation"]["outcome"] == "needed"
+
+
+@pytest.mark.usefixtures("intended")
+def test_a_host_that_cannot_be_reached_is_unreachable() -> None:
+    with pytest.raises(AnsibleConnectionFailure):
+        perform(AnsibleConnectionFailure("no route to host"))
+
+
+@pytest.mark.usefixtures("intended")
+@pytest.mark.parametrize("given", [{"ask": False}, {"goal": "build"}])
+def test_a_host_is_asked_nothing_when_nothing_is_to_be_activated(given: dict[str, t.Any]) -> None:
+    shell = Shell(UNCHANGED)
+    assert perform(shell, **given)["activation"] is None
+    assert shell.scripts == []
+
+
+def test_a_path_that_depends_on_its_content_cannot_be_asked_for(
+    monkeypatch: pytest.MonkeyPatch, intended: t.Any
+) -> None:
+    assert intended == []
+    monkeypatch.setitem(EVALUATED, "out_path", None)
+    shell = Shell(UNCHANGED)
+    assert perform(shell)["activation"] is None
+    assert shell.scripts == []
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"activation_timeout": -1}, "activation_timeout is not a number of seconds"),
+        ({"confirm_timeout": 0}, "confirm_timeout is not a number of seconds"),
+        ({"profile": "system"}, "profile is not an absolute path"),
+        ({"specialisation": "a b"}, "specialisation is not a name"),
+    ],
+)
+def test_what_cannot_be_asked_is_said_before_anything_is_evaluated(
+    given: dict[str, t.Any], words: str, intended: list[t.Any]
+) -> None:
+    with pytest.raises(ActivationError, match=words):
+        perform(UNCHANGED, **given)
+    assert intended == []
+
+
+def test_what_the_deployment_is_to_be_is_looked_at_by_the_evaluation(intended: list[t.Any]) -> None:
+    perform(UNCHANGED, source_host="homelab", max_failed="10%")
+    assert intended == [{"builder": "homelab", "goal": "switch", "platform": "nixos", "max_failed": "10%"}]
+
+
+@pytest.mark.usefixtures("intended")
+def test_what_was_copied_must_be_kept_unless_the_host_builds_for_itself_or_nothing_may_change() -> None:
+    shell = Shell("outcome=needed\n")
+    perform(shell)
+    perform(shell, source_host="vps")
+    perform(shell, check=True)
+    assert ["ask vps" in script or "ask 'vps" in script for script in shell.scripts] == [True, False, False]
+
+
+@pytest.mark.usefixtures("intended")
+def test_more_failures_of_others_than_allowed_hold_a_host_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hold_back(_action: ActionModule, limit: str | None) -> None:
+        raise NixError(f"limit {limit}")
+
+    monkeypatch.setattr(ActionModule, "hold_back", hold_back)
+    with pytest.raises(NixError, match="limit 1"):
+        perform(UNCHANGED, max_failed="1")
