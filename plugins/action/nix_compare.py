@@ -9,7 +9,7 @@ import dataclasses
 import time
 import typing as t
 
-from ..plugin_utils.activation.intention import BUILD
+from ..plugin_utils.activation.intention import BUILD, see_that_it_can_be
 from ..plugin_utils.activation.question import settled
 from ..plugin_utils.activation.request import Request
 from ..plugin_utils.ansible_io.action import NixAction
@@ -53,19 +53,13 @@ class ActionModule(NixAction):
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Evaluate on the controller, and ask the host unless that is not wanted or there is nothing to ask for."""
+        intention = {
+            "builder": options["source_host"],
+            **{name: options[name] for name in ("goal", "platform", "max_failed")},
+        }
+        see_that_it_can_be(intention, self.variables["hostvars"])
         request = None if options["goal"] == BUILD else self._request(options)
-        found = evaluated(
-            self,
-            options,
-            source_on_controller(self, options),
-            controller(self, options),
-            intention={
-                "builder": options["source_host"],
-                "goal": options["goal"],
-                "platform": options["platform"],
-                "max_failed": options["max_failed"],
-            },
-        )
+        found = evaluated(self, options, source_on_controller(self, options), controller(self, options))
         if request is None or not options["ask"] or found["out_path"] is None:
             return {**found, "activation": None}
         begin = time.monotonic()

@@ -46,8 +46,10 @@ def _stages_of(event: TaskEvent) -> tuple[TaskEvent, ...]:
     if not activation:
         return (evaluation,)
     evaluated = event.at - float(event.result.get("asked_seconds") or 0)
+    # What the host said is told with the question.
+    message = str(event.result.get("msg")).removesuffix(f"; {activation.get('msg')}")
     return (
-        dataclasses.replace(evaluation, at=evaluated),
+        dataclasses.replace(evaluation, at=evaluated, result={**event.result, "msg": message}),
         dataclasses.replace(event, module=ACTIVATION, status="started", at=evaluated, result={}),
         dataclasses.replace(event, module=ACTIVATION, result=activation),
     )

@@ -112,9 +112,7 @@ def test_what_pairs_cost_comes_with_each_task() -> None:
 
 def test_what_is_known_better_of_a_deployment_takes_the_place_of_what_was_measured() -> None:
     lines = list(report([REDEPLOY, FIRST, MANY], MACHINE, (1000,), (1,), host_seconds=60.0, sent=5e6))
-    assert (
-        "| first deployment | 1,000 | 1 | 2 min | 85 s | 83 min | 20 min | 83 min to 1.8 h | not measured |" in lines
-    )
+    assert "| first deployment | 1,000 | 1 | 2 min | 85 s | 83 min | 20 min | 83 min to 1.8 h | not measured |" in lines
     # Where there is nothing to do, nothing is sent.
     assert "| nothing to do | 1,000 | 1 | 2 min | 34 s | 1 s | 2 min | 2 min to 4 min | 0.1 GB |" in lines
 

@@ -58,11 +58,13 @@ def compared(status: Status, **result: t.Any) -> tuple[TaskEvent, ...]:
 
 def test_a_comparison_is_an_evaluation_and_then_a_question() -> None:
     assert began(HOST, COMPARISON).module == "nix_eval"
-    activation = {"outcome": "unchanged", "id": "20260131T120000Z-5f2b9c04"}
-    evaluated, begun, asked = compared("ok", attr="web", activation=activation, asked_seconds=2.5)
+    activation = {"outcome": "unchanged", "msg": "it runs"}
+    evaluated, begun, asked = compared(
+        "ok", attr="web", activation=activation, asked_seconds=2.5, msg="it evaluates; it runs"
+    )
     assert [event.module for event in (evaluated, begun, asked)] == ["nix_eval", "nix_activate", "nix_activate"]
     assert [event.status for event in (evaluated, begun, asked)] == ["ok", "started", "ok"]
-    assert (evaluated.result["attr"], asked.result) == ("web", activation)
+    assert (evaluated.result["attr"], evaluated.result["msg"], asked.result) == ("web", "it evaluates", activation)
     assert evaluated.at == begun.at == asked.at - 2.5
 
 

@@ -38,12 +38,12 @@ class Shell:
 
 
 @pytest.fixture
-def intended(monkeypatch: pytest.MonkeyPatch) -> list[t.Any]:
-    """Have the evaluation known, and return what it is told of each host's intention."""
-    told: list[t.Any] = []
+def evaluations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Have the evaluation known, and return which attributes were evaluated."""
+    told: list[str] = []
 
-    def evaluated(*_given: t.Any, intention: t.Any) -> dict[str, t.Any]:
-        told.append(intention)
+    def evaluated(_action: t.Any, options: dict[str, t.Any], *_given: t.Any) -> dict[str, t.Any]:
+        told.append(options["attr"])
         return dict(EVALUATED)
 
     monkeypatch.setattr(nix_compare, "evaluated", evaluated)
@@ -62,12 +62,12 @@ def perform(answer: str | Exception | Shell, *, check: bool = False, **given: t.
 
     options = {name: option.get("default") for name, option in ActionModule.argument_spec.items()}
     action = Action.__new__(Action)
-    action.variables = {"ansible_play_batch": ["vps"]}
+    action.variables = {"ansible_play_batch": ["vps"], "hostvars": {"vps": {}, "localhost": {}, "homelab": {}}}
     action._task = t.cast("t.Any", types.SimpleNamespace())
     return action.perform({**options, "flake": ".", "attr": "web", **given})
 
 
-@pytest.mark.usefixtures("intended")
+@pytest.mark.usefixtures("evaluations")
 def test_a_host_that_runs_it_already_has_what_an_activation_would_have_found() -> None:
     result = perform(UNCHANGED)
     assert (result["changed"], result["out_path"]) == (False, CLOSURE)
@@ -77,25 +77,25 @@ def test_a_host_that_runs_it_already_has_what_an_activation_would_have_found() -
     assert result["msg"] == "web evaluates; nixos-new runs already and is the default, generation 2"
 
 
-@pytest.mark.usefixtures("intended")
+@pytest.mark.usefixtures("evaluations")
 def test_a_host_that_does_not_has_something_to_do() -> None:
     result = perform("outcome=needed\n")
     assert (result["changed"], result["activation"]["outcome"]) == (False, "needed")
     assert result["msg"] == "web evaluates; there is something to do"
 
 
-@pytest.mark.usefixtures("intended")
+@pytest.mark.usefixtures("evaluations")
 def test_what_cannot_be_told_is_left_to_the_program_that_would_do_it() -> None:
     assert perform(AnswerBrokeOffError("half an answer"))["activation"]["outcome"] == "needed"
 
 
-@pytest.mark.usefixtures("intended")
+@pytest.mark.usefixtures("evaluations")
 def test_a_host_that_cannot_be_reached_is_unreachable() -> None:
     with pytest.raises(AnsibleConnectionFailure):
         perform(AnsibleConnectionFailure("no route to host"))
 
 
-@pytest.mark.usefixtures("intended")
+@pytest.mark.usefixtures("evaluations")
 @pytest.mark.parametrize("given", [{"ask": False}, {"goal": "build"}])
 def test_a_host_is_asked_nothing_when_nothing_is_to_be_activated(given: dict[str, t.Any]) -> None:
     shell = Shell(UNCHANGED)
@@ -103,10 +103,8 @@ def test_a_host_is_asked_nothing_when_nothing_is_to_be_activated(given: dict[str
     assert shell.scripts == []
 
 
-def test_a_path_that_depends_on_its_content_cannot_be_asked_for(
-    monkeypatch: pytest.MonkeyPatch, intended: t.Any
-) -> None:
-    assert intended == []
+@pytest.mark.usefixtures("evaluations")
+def test_a_path_that_depends_on_its_content_cannot_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(EVALUATED, "out_path", None)
     shell = Shell(UNCHANGED)
     assert perform(shell)["activation"] is None
@@ -120,22 +118,26 @@ def test_a_path_that_depends_on_its_content_cannot_be_asked_for(
         ({"confirm_timeout": 0}, "confirm_timeout is not a number of seconds"),
         ({"profile": "system"}, "profile is not an absolute path"),
         ({"specialisation": "a b"}, "specialisation is not a name"),
+        ({"platform": "darwin", "goal": "boot"}, "darwin has no goal boot"),
+        ({"source_host": "nowhere"}, "nowhere, which is to build, is not in the inventory"),
+        ({"max_failed": "many"}, "max_failed is neither a number of hosts nor a percentage"),
     ],
 )
 def test_what_cannot_be_asked_is_said_before_anything_is_evaluated(
-    given: dict[str, t.Any], words: str, intended: list[t.Any]
+    given: dict[str, t.Any], words: str, evaluations: list[str]
 ) -> None:
-    with pytest.raises(ActivationError, match=words):
+    with pytest.raises(NixError, match=words):
         perform(UNCHANGED, **given)
-    assert intended == []
+    assert evaluations == []
 
 
-def test_what_the_deployment_is_to_be_is_looked_at_by_the_evaluation(intended: list[t.Any]) -> None:
-    perform(UNCHANGED, source_host="homelab", max_failed="10%")
-    assert intended == [{"builder": "homelab", "goal": "switch", "platform": "nixos", "max_failed": "10%"}]
+def test_a_goal_that_the_platform_lacks_is_told_by_the_name_of_its_variable() -> None:
+    with pytest.raises(ActivationError) as raised:
+        perform(UNCHANGED, platform="darwin", goal="boot")
+    assert "(deploy_goal)" in str(raised.value.advice)
 
 
-@pytest.mark.usefixtures("intended")
+@pytest.mark.usefixtures("evaluations")
 def test_what_was_copied_must_be_kept_unless_the_host_builds_for_itself_or_nothing_may_change() -> None:
     shell = Shell("outcome=needed\n")
     perform(shell)
@@ -144,7 +146,7 @@ def test_what_was_copied_must_be_kept_unless_the_host_builds_for_itself_or_nothi
     assert ["ask vps" in script or "ask 'vps" in script for script in shell.scripts] == [True, False, False]
 
 
-@pytest.mark.usefixtures("intended")
+@pytest.mark.usefixtures("evaluations")
 def test_more_failures_of_others_than_allowed_hold_a_host_back(monkeypatch: pytest.MonkeyPatch) -> None:
     def hold_back(_action: ActionModule, limit: str | None) -> None:
         raise NixError(f"limit {limit}")
