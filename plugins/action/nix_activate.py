@@ -5,34 +5,37 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
-from ansible import constants
 from ansible.errors import AnsibleConnectionFailure
 
-from ..plugin_utils.activation.changes import changes
 from ..plugin_utils.activation.conclusion import conclude, longest_look
 from ..plugin_utils.activation.deployment import PATIENCE_SECONDS, deploy, details, longest
 from ..plugin_utils.activation.ending import failure, units_failure, warnings_of
 from ..plugin_utils.activation.preview import preview
-from ..plugin_utils.activation.question import settled
 from ..plugin_utils.activation.request import Request
 from ..plugin_utils.activation.verdict import CONFIRMED
 from ..plugin_utils.ansible_io.action import NixAction
-from ..plugin_utils.ansible_io.activation import TARGET_OPTIONS, awaited, needed, origin, target_of, told
-from ..plugin_utils.ansible_io.bounded import EndlessAnswerError, NoAnswerError
-from ..plugin_utils.ansible_io.connections import connection_to, shell_of
+from ..plugin_utils.ansible_io.activation import (
+    TARGET_OPTIONS,
+    asked,
+    awaited,
+    difference,
+    needed,
+    origin,
+    reset,
+    target_of,
+    told,
+)
 from ..plugin_utils.ansible_io.link import FreshLink, RenewableLink
 from ..plugin_utils.ansible_io.plain import plain
 from ..plugin_utils.ansible_io.run import new_name
-from ..plugin_utils.errors import ActivationError, NixError
+from ..plugin_utils.errors import ActivationError
 from ..plugin_utils.nix.roots import root_name
-from ..plugin_utils.process import run
-from ..plugin_utils.transport.shell import run_command
 
 if t.TYPE_CHECKING:
     from ..plugin_utils.activation.answer import Answer
-    from ..plugin_utils.process import Completed
 
 
 # The strategies under which each host goes on by itself, whoever brings them.
@@ -65,17 +68,17 @@ class ActionModule(NixAction):
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
         request = self._request(options)
-        link = RenewableLink(self.shell_within(longest(request)), self._reset)
+        link = RenewableLink(self.shell_within(longest(request)), functools.partial(reset, self))
         answer = None if options["ask"] == "never" else self._settled(request, options)
         if answer is None and options["ask"] == "only":
             return needed(request)
         if request.rollback is None:
             self.hold_back(options["max_failed"])
         if answer is not None:
-            difference = self._difference(link, answer, options["source_host"])
+            shown = difference(self, link, answer, options["source_host"])
             # As the copy would have said that is left out now.
             copied = {"copied_bytes": 0} if self._comes_before_copy(options) else {}
-            return {**told(self.play_host, request, answer), **difference, **copied}
+            return {**told(self.play_host, request, answer), **shown, **copied}
         previewed = self._preview(request)
         answer = deploy(link, request, say=self.announce)
         if answer.outcome == "awaiting":
@@ -92,11 +95,11 @@ class ActionModule(NixAction):
             # What was asked for is this text, whatever the verbosity.
             for line in answer.log.splitlines():
                 self.announce(line)
-        difference = previewed or self._difference(link, answer, options["source_host"])
+        shown = previewed or difference(self, link, answer, options["source_host"])
         # While it awaits a verdict it has not come to stay: then nix_confirm says so.
         if answer.failed_units and request.failed_units == "fail" and answer.outcome != "awaiting":
-            raise units_failure(request.id, answer, **difference)
-        return {**told(self.play_host, request, answer), **difference, **self._barrier(options, answer)}
+            raise units_failure(request.id, answer, **shown)
+        return {**told(self.play_host, request, answer), **shown, **self._barrier(options, answer)}
 
     def _settled(self, request: Request, options: dict[str, t.Any]) -> Answer | None:
         """Return the answer of a machine that has nothing to do, or None."""
@@ -104,17 +107,11 @@ class ActionModule(NixAction):
             self.doing("asking what it runs")
         copied = self._comes_before_copy(options) and not self.check_mode
         try:
-            return settled(self.questions, request, kept_as=root_name(self.play_host) if copied else None)
+            return asked(self, request, root_name(self.play_host) if copied else None)
         except AnsibleConnectionFailure:
             if options["ask"] == "only":
                 raise
             # Also an answer that broke off. The deployment tries for longer, and knows one from the other.
-            return None
-        except (EndlessAnswerError, NoAnswerError):
-            # To be asked again could cost as much memory, or as much time, once more.
-            raise
-        except NixError:
-            # Whoever sends the program finds out what the trouble is, and has more to say of it.
             return None
 
     def _comes_before_copy(self, options: dict[str, t.Any]) -> bool:
@@ -160,30 +157,13 @@ class ActionModule(NixAction):
     def _strategy(self) -> str:
         return plain(str(self._task.get_play().strategy))
 
-    def _reset(self) -> None:
-        if self._connection.transport == "ssh":
-            self._connection.reset()
-
     def _preview(self, request: Request) -> dict[str, t.Any]:
         """Say what a rollback is about to change; a check says so by what it returns."""
         if request.rollback is None or request.check or request.goal == "dry-activate":
             return {}
-        found = preview(RenewableLink(self.questions, self._reset), request)
+        found = preview(RenewableLink(self.questions, functools.partial(reset, self)), request)
         if found is None:
             return {}
         for line in found.text.splitlines():
             self.announce(line)
         return {"closure_diff": found.to_result()}
-
-    def _difference(self, link: RenewableLink, answer: Answer, source_host: str) -> dict[str, t.Any]:
-        """Return what is to be shown of the change, as fields of the result."""
-        before = answer.previous.running or answer.previous.closure
-        if not self.diff_mode or answer.closure is None or before is None:
-            return {}
-        found = changes(link, before, answer.closure, source=lambda argv: self._at_source(source_host, argv))
-        return {} if found is None else {"diff": {"prepared": found.text}, "closure_diff": found.to_result()}
-
-    def _at_source(self, host: str, argv: list[str]) -> Completed:
-        if host in constants.LOCALHOST and host not in self.variables.get("hostvars", {}):
-            return run(argv)
-        return run_command(shell_of(connection_to(self, host), host), *argv)

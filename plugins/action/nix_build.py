@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import shutil
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from ..plugin_utils.ansible_io.action import NixAction, display, warnings_of
 from ..plugin_utils.ansible_io.builders import usable
 from ..plugin_utils.ansible_io.connections import opened_store
+from ..plugin_utils.ansible_io.evaluation import task_name
 from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, machine_of, source_of
 from ..plugin_utils.errors import BuildError
 from ..plugin_utils.nix.build import BuildSettings, every_output
@@ -155,7 +155,7 @@ class ActionModule(NixAction):
         source, machine = source_of(self, options), machine_of(self, options)
         cache = EvaluationCache.of_user()
         request = Request(source, timeout=options["timeout"])
-        shared = SharedEvaluation(request, machine, cache, task=f"{os.getppid()} {self._task._uuid}")
+        shared = SharedEvaluation(request, machine, cache, task=task_name(self._task))
         result = shared.ask(options["attr"]).result
         if isinstance(result, Failed):
             raise result.error(host=self.play_host)

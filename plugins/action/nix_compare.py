@@ -6,25 +6,32 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 import typing as t
 
 from ..plugin_utils.activation.intention import BUILD, see_that_it_can_be
-from ..plugin_utils.activation.question import settled
 from ..plugin_utils.activation.request import Request
 from ..plugin_utils.ansible_io.action import NixAction
-from ..plugin_utils.ansible_io.activation import TARGET_OPTIONS, awaited, needed, origin, target_of, told
-from ..plugin_utils.ansible_io.bounded import EndlessAnswerError, NoAnswerError
+from ..plugin_utils.ansible_io.activation import (
+    TARGET_OPTIONS,
+    asked,
+    awaited,
+    difference,
+    needed,
+    origin,
+    reset,
+    target_of,
+    told,
+)
 from ..plugin_utils.ansible_io.evaluation import EVALUATION_OPTIONS, evaluated
+from ..plugin_utils.ansible_io.link import RenewableLink
 from ..plugin_utils.ansible_io.role_variables import see_that_role_variables_fit
 from ..plugin_utils.ansible_io.run import new_name
 from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, controller, source_on_controller
 from ..plugin_utils.errors import NixError
 from ..plugin_utils.nix.roots import root_name
 from ..plugin_utils.platforms.platform import GOALS
-
-if t.TYPE_CHECKING:
-    from ..plugin_utils.activation.answer import Answer
 
 # Goes with every other request too, and stands for the closure that is not known yet.
 NOT_YET = "previous"
@@ -63,7 +70,11 @@ class ActionModule(NixAction):
         if request is None or not options["ask"] or found["out_path"] is None:
             return {**found, "activation": None}
         begin = time.monotonic()
-        activation = self._compared(dataclasses.replace(request, closure=found["out_path"], rollback=None), options)
+        try:
+            activation = self._compared(dataclasses.replace(request, closure=found["out_path"], rollback=None), options)
+        except NixError as error:
+            error.details["asked_seconds"] = round(time.monotonic() - begin, 2)
+            raise
         warnings = [*found.get("warnings", ()), *activation.pop("warnings", ())]
         return {
             **found,
@@ -88,19 +99,14 @@ class ActionModule(NixAction):
         """Return what nix_activate would return of a host that has nothing to do, or that there is something to do."""
         self.doing("asking what it runs")
         copied = options["source_host"] != self.host
-        answer = self._settled(request, kept_as=root_name(self.play_host) if copied and not self.check_mode else None)
+        answer = asked(self, request, root_name(self.play_host) if copied and not self.check_mode else None)
         if answer is None:
             return needed(request)
         self.hold_back(options["max_failed"])
-        # As the copy would have said that is left out now.
-        return {**told(self.play_host, request, answer), **({"copied_bytes": 0} if copied else {})}
-
-    def _settled(self, request: Request, kept_as: str | None) -> Answer | None:
-        try:
-            return settled(self.questions, request, kept_as=kept_as)
-        except (EndlessAnswerError, NoAnswerError):
-            # To be asked again could cost as much memory, or as much time, once more.
-            raise
-        except NixError:
-            # Whoever sends the program finds out what the trouble is, and has more to say of it.
-            return None
+        link = RenewableLink(self.questions, functools.partial(reset, self))
+        return {
+            **told(self.play_host, request, answer),
+            **difference(self, link, answer, options["source_host"]),
+            # As the copy would have said that is left out now.
+            **({"copied_bytes": 0} if copied else {}),
+        }

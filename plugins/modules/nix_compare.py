@@ -30,7 +30,8 @@ options:
   host_variables:
     description:
       - For O(whole_play), which of a host's variables holds which of the options O(attr), O(flake), O(override_inputs), O(impure)
-        and O(nix_options), as for M(nix.fleet.nix_eval).
+        and O(nix_options), as for M(nix.fleet.nix_eval). An entry of any other name is one more variable in which hosts that
+        are evaluated together must not differ.
     type: dict
     default:
       attr: nix_attr
@@ -119,7 +120,7 @@ extends_documentation_fragment:
   - nix.fleet._attributes.read_only
   - nix.fleet._attributes.actiongroup_nix
 notes:
-  - What can only be found out otherwise counts as something to do. So does a closure whose store path depends on its content.
+  - What can only be found out otherwise counts as something to do.
   - It evaluates on the controller. Where another machine is to evaluate, use M(nix.fleet.nix_eval).
 seealso:
   - module: nix.fleet.nix_eval
@@ -141,7 +142,7 @@ EXAMPLES = r"""
 - name: Name those that do not
   ansible.builtin.debug:
     msg: "{{ inventory_hostname }} is to run {{ compared.out_path }}"
-  when: compared.activation.outcome == 'needed'
+  when: compared.activation is none or compared.activation.outcome == 'needed'
 
 - name: Ask one host about one configuration
   nix.fleet.nix_compare:
@@ -159,7 +160,7 @@ activation:
   description:
     - What M(nix.fleet.nix_activate) would return. Its C(outcome) is V(unchanged) where there is nothing to do, and V(needed)
       where there is or may be.
-    - Is null where the host was not asked.
+    - Is null where the host was not asked, as for a closure whose store path depends on its content.
   returned: success
   type: dict
   contains:
@@ -169,7 +170,7 @@ activation:
       sample: unchanged
 asked_seconds:
   description: How long the host took to answer.
-  returned: when it was asked
+  returned: when it was asked, also where that failed
   type: float
 drv_path:
   description: The derivation that the attribute evaluates to.

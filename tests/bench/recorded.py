@@ -34,12 +34,17 @@ def measurements(records: Sequence[Record], patterns: str | None = None) -> list
 
 def _outcomes(records: Sequence[Record], row: Row) -> Iterator[Outcome]:
     """Yield what was measured of a row, by point and then as the row has its ways."""
-    last = {
-        (outcome["point"], outcome["way"]): outcome
+    told = [
+        outcome
         for record in records
         for each in record["rows"]
         if each["name"] == row.name
         for outcome in each["outcomes"]
+    ]
+    # What is missing takes the place of nothing that was measured: the sort keeps the records' order otherwise.
+    last = {
+        (outcome["point"], outcome["way"]): outcome
+        for outcome in sorted(told, key=lambda each: bool(each["quantities"]))
     }
     for point in sorted({point for point, _way in last}):
         for way in row.ways:

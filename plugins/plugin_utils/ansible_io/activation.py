@@ -9,17 +9,28 @@ import getpass
 import platform as controller_platform
 import typing as t
 
+from ansible import constants
+
+from ..activation.changes import changes
 from ..activation.ending import warnings_of
+from ..activation.question import settled
 from ..activation.request import Origin
 from ..activation.sentence import sentence
-from ..errors import ActivationError
+from ..errors import ActivationError, NixError
 from ..platforms.platform import GOALS
 from ..platforms.registry import platforms
+from ..process import run
+from ..transport.shell import run_command
+from .bounded import EndlessAnswerError, NoAnswerError
+from .connections import connection_to, shell_of
 from .run import run_name
 
 if t.TYPE_CHECKING:
     from ..activation.answer import Answer
     from ..activation.request import Request
+    from ..process import Completed
+    from .action import NixAction
+    from .link import RenewableLink
 
 TARGET_OPTIONS: dict[str, t.Any] = {
     "platform": {"type": "str", "default": "nixos", "choices": [*platforms()]},
@@ -69,6 +80,39 @@ def origin(*, revision: str | None = None, dirty: bool | None = None, descriptio
         dirty=dirty,
         description=description,
     )
+
+
+def asked(action: NixAction, request: Request, kept_as: str | None) -> Answer | None:
+    """Return the answer of a machine that has nothing to do, or None. Raises ``AnsibleConnectionFailure``."""
+    try:
+        return settled(action.questions, request, kept_as=kept_as)
+    except (EndlessAnswerError, NoAnswerError):
+        # To be asked again could cost as much memory, or as much time, once more.
+        raise
+    except NixError:
+        # Whoever sends the program finds out what the trouble is, and has more to say of it.
+        return None
+
+
+def difference(action: NixAction, link: RenewableLink, answer: Answer, source_host: str) -> dict[str, t.Any]:
+    """Return what is to be shown of the change, as fields of the result."""
+    before = answer.previous.running or answer.previous.closure
+    if not action.diff_mode or answer.closure is None or before is None:
+        return {}
+    found = changes(link, before, answer.closure, source=lambda argv: _at_source(action, source_host, argv))
+    return {} if found is None else {"diff": {"prepared": found.text}, "closure_diff": found.to_result()}
+
+
+def _at_source(action: NixAction, host: str, argv: list[str]) -> Completed:
+    if host in constants.LOCALHOST and host not in action.variables.get("hostvars", {}):
+        return run(argv)
+    return run_command(shell_of(connection_to(action, host), host), *argv)
+
+
+def reset(action: NixAction) -> None:
+    """Have the next script of ``action`` make a connection anew."""
+    if action._connection.transport == "ssh":
+        action._connection.reset()
 
 
 def told(host: str, request: Request, answer: Answer) -> dict[str, t.Any]:

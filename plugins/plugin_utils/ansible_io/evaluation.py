@@ -10,6 +10,7 @@ import time
 import typing as t
 
 from ansible.module_utils.common.text.formatters import human_to_bytes
+from ansible.playbook.task_include import TaskInclude
 
 from ..activation.intention import see_that_it_can_be
 from ..errors import EvaluationError, NixError
@@ -73,7 +74,7 @@ def evaluated(
         Request(source, apply, options["timeout"], memory, revisions),
         machine,
         EvaluationCache.of_user(),
-        task=f"{os.getppid()} {action._task._uuid}",
+        task=task_name(action._task),
         prepare=prepare,
     )
     answer = shared.ask(attribute, lambda: _others(action, options))
@@ -94,6 +95,21 @@ def evaluated(
         "changed": False,
         "msg": _sentence(attribute, found.get("drv_path"), cached=answer.cached),
     }
+
+
+def task_name(task: t.Any) -> str:
+    """Return what all hosts of this run know a task by.
+
+    A file that is included is loaded anew for each group of hosts that get there at a time, and each has tasks of its own in
+    it. What includes it is the same for all of them.
+    """
+    include, parent = None, task._parent
+    while parent is not None:
+        if isinstance(parent, TaskInclude) and not parent.statically_loaded:
+            include = parent
+        parent = parent._parent
+    name = task._uuid if include is None else f"{include._uuid} {task.get_path()}"
+    return f"{os.getppid()} {name}"
 
 
 def _others(action: NixAction, options: dict[str, t.Any]) -> Iterator[str]:

@@ -38,20 +38,25 @@ def ended(result: t.Any, status: Status) -> tuple[TaskEvent, ...]:
 def _stages_of(event: TaskEvent) -> tuple[TaskEvent, ...]:
     """Return the events of a comparison: it is an evaluation, and then perhaps a question about an activation."""
     evaluation = dataclasses.replace(event, module=EVALUATION)
-    if event.status != "ok":
-        # Only the question reaches the host, and only its failures have an outcome.
-        asked = event.status == "unreachable" or "outcome" in event.result
-        return (dataclasses.replace(event, module=ACTIVATION) if asked else evaluation,)
-    activation = event.result.get("activation")
-    if not activation:
+    question = dataclasses.replace(event, module=ACTIVATION)
+    if event.status == "unreachable":
+        return (question,)
+    if event.status != "ok" and "asked_seconds" not in event.result:
+        # What an activation refuses is refused before anything is evaluated.
+        return (question if "outcome" in event.result else evaluation,)
+    activation = event.result.get("activation") or {}
+    if "asked_seconds" not in event.result:
         return (evaluation,)
-    evaluated = event.at - float(event.result.get("asked_seconds") or 0)
+    evaluated = event.at - float(event.result["asked_seconds"])
+    begun = dataclasses.replace(question, status="started", at=evaluated, result={})
+    if event.status != "ok":
+        return (dataclasses.replace(evaluation, status="ok", at=evaluated, result={}), begun, question)
     # What the host said is told with the question.
     message = str(event.result.get("msg")).removesuffix(f"; {activation.get('msg')}")
     return (
         dataclasses.replace(evaluation, at=evaluated, result={**event.result, "msg": message}),
-        dataclasses.replace(event, module=ACTIVATION, status="started", at=evaluated, result={}),
-        dataclasses.replace(event, module=ACTIVATION, result=activation),
+        begun,
+        dataclasses.replace(question, result=activation),
     )
 
 

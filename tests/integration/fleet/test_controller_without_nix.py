@@ -53,8 +53,11 @@ def without_nix(project: Project, tmp_path_factory: pytest.TempPathFactory) -> P
 
 def test_hosts_are_deployed_and_an_unchanged_fleet_is_left_alone(without_nix: Project) -> None:
     change(without_nix)
-    run = without_nix.run("deploy.yml", "-l", ",".join(HOSTS), "-v")
+    # One after the other: each loads the file with the evaluation anew.
+    run = without_nix.run("deploy.yml", "-l", ",".join(HOSTS), "-v", "--forks", "1")
     assert run.hosts(failed=0, unreachable=0) == set(HOSTS), run.output
+    # All of them share one evaluation, and none has what an earlier one has left behind.
+    assert run.output.count("cached: false") == len(HOSTS)
     assert f"flake_revision: {head(without_nix)}" in run.output
     deployed = {host: running(host) for host in HOSTS}
     again = without_nix.run("deploy.yml", "-l", ",".join(HOSTS), "-v")

@@ -37,7 +37,7 @@ NO_COLMENA = Outcome(20, "colmena", "peer", missing="colmena is not on PATH")
 
 
 def test_what_was_written_is_read_back() -> None:
-    (found,) = measurements([run("redeploy", ours(20, 5.0), COLMENA, NO_COLMENA)])
+    (found,) = measurements([run("redeploy", ours(20, 5.0), NO_COLMENA)])
     assert (found.row.name, found.outcomes) == ("redeploy", (ours(20, 5.0), NO_COLMENA))
 
 
@@ -45,6 +45,11 @@ def test_the_last_run_counts_where_two_have_measured_the_same() -> None:
     older = run("redeploy", ours(5, 2.0), ours(20, 5.0), NO_COLMENA)
     (found,) = measurements([older, run("redeploy", ours(20, 4.0), COLMENA)])
     assert found.outcomes == (ours(5, 2.0), ours(20, 4.0), COLMENA)
+
+
+def test_what_is_missing_in_a_later_run_takes_nothing_away() -> None:
+    (found,) = measurements([run("redeploy", COLMENA), run("redeploy", ours(20, 4.0), NO_COLMENA)])
+    assert found.outcomes == (ours(20, 4.0), COLMENA)
 
 
 def test_rows_are_in_the_catalogue_s_order_whichever_run_they_are_of() -> None:

@@ -75,5 +75,12 @@ def test_a_comparison_that_asked_nobody_is_an_evaluation() -> None:
 
 def test_a_comparison_fails_in_the_stage_that_it_had_come_to() -> None:
     assert [event.module for event in compared("failed", stage="evaluation", cause="it does not")] == ["nix_eval"]
-    assert [event.module for event in compared("failed", stage="rollout", outcome="held_back")] == ["nix_activate"]
+    assert [event.module for event in compared("failed", stage="activation", outcome="refused")] == ["nix_activate"]
     assert [event.module for event in compared("unreachable", msg="no route to host")] == ["nix_activate"]
+
+
+def test_a_question_that_fails_has_had_an_evaluation_before_it() -> None:
+    evaluated, begun, asked = compared("failed", stage="rollout", outcome="held_back", asked_seconds=2.5)
+    assert [event.module for event in (evaluated, begun, asked)] == ["nix_eval", "nix_activate", "nix_activate"]
+    assert [event.status for event in (evaluated, begun, asked)] == ["ok", "started", "failed"]
+    assert asked.result["outcome"] == "held_back"

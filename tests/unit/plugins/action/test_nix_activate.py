@@ -10,9 +10,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.action import nix_activate
 from ansible_collections.nix.fleet.plugins.action.nix_activate import ActionModule
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io import action as shared
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io import activation
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.bounded import EndlessAnswerError, NoAnswerError
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.shell import AnswerBrokeOffError
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import ActivationError, NixError
@@ -136,7 +136,7 @@ def test_failed_units_fail_the_host_by_name() -> None:
 
 
 def test_failed_units_take_nothing_from_the_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nix_activate, "changes", lambda *_given, **_named: closure_diff([], [StorePathInfo(NEW, 9)]))
+    monkeypatch.setattr(activation, "changes", lambda *_given, **_named: closure_diff([], [StorePathInfo(NEW, 9)]))
     with pytest.raises(ActivationError) as raised:
         perform(FAILED_UNITS, diff=True)
     assert "nixos-new" in raised.value.details["diff"]["prepared"]

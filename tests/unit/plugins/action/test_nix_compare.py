@@ -12,8 +12,12 @@ from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.nix.fleet.plugins.action import nix_compare
 from ansible_collections.nix.fleet.plugins.action.nix_compare import ActionModule
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io import activation
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.bounded import NoAnswerError
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.shell import AnswerBrokeOffError
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import ActivationError, NixError
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.closure_diff import closure_diff
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import StorePathInfo
 from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
 
 CLOSURE = "/nix/store/1123456789abcdfghijklmnpqrsvwxyz-nixos-new"
@@ -52,12 +56,15 @@ def evaluations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return told
 
 
-def perform(answer: str | Exception | Shell, *, check: bool = False, **given: t.Any) -> dict[str, t.Any]:
+def perform(
+    answer: str | Exception | Shell, *, check: bool = False, diff: bool = False, **given: t.Any
+) -> dict[str, t.Any]:
     """Run the action against a host that answers ``answer``."""
 
     class Action(ActionModule):
         questions = answer if isinstance(answer, Shell) else Shell(answer)
         check_mode = check
+        diff_mode = diff
         play_host = host = "vps"
 
     options = {name: option.get("default") for name, option in ActionModule.argument_spec.items()}
@@ -75,6 +82,21 @@ def test_a_host_that_runs_it_already_has_what_an_activation_would_have_found() -
     assert (activation["outcome"], activation["running"], activation["generation"]) == ("unchanged", CLOSURE, 2)
     assert (activation["changed"], activation["copied_bytes"]) == (False, 0)
     assert result["msg"] == "web evaluates; nixos-new runs already and is the default, generation 2"
+
+
+@pytest.mark.usefixtures("evaluations")
+def test_a_host_that_only_boots_it_shows_what_a_boot_will_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(activation, "changes", lambda *_given, **_named: closure_diff([], [StorePathInfo(CLOSURE, 9)]))
+    answer = f"outcome=unchanged\nclosure={CLOSURE}\nprevious_running={CLOSURE}-old\n"
+    assert "closure_diff" in perform(answer, goal="boot", diff=True)["activation"]
+    assert "closure_diff" not in perform(answer, goal="boot")["activation"]
+
+
+@pytest.mark.usefixtures("evaluations")
+def test_a_question_that_fails_says_that_it_was_asked() -> None:
+    with pytest.raises(NoAnswerError) as raised:
+        perform(NoAnswerError("it has not answered", host="vps"))
+    assert "asked_seconds" in raised.value.details
 
 
 @pytest.mark.usefixtures("evaluations")

@@ -1,0 +1,57 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All hosts of a run know a task by the same name, also where its file is loaded more than once."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.playbook.block import Block
+from ansible.playbook.task import Task
+from ansible.playbook.task_include import TaskInclude
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.evaluation import task_name
+
+
+def task_in(parent: t.Any, line: int = 7) -> Task:
+    """Return a task of its own, as each load of a file makes them."""
+    task: t.Any = Task()
+    task._parent = parent
+    task.get_path = lambda: f"evaluate.yml:{line}"
+    return t.cast("Task", task)
+
+
+def included(*, static: bool) -> TaskInclude:
+    include = TaskInclude()
+    include.statically_loaded = static
+    return include
+
+
+def test_a_task_is_known_by_itself() -> None:
+    parent = Block()
+    one, other = task_in(parent), task_in(parent)
+    assert task_name(one) == task_name(one)
+    assert task_name(one) != task_name(other)
+
+
+def test_a_task_of_an_imported_file_is_known_by_itself() -> None:
+    parent = included(static=True)
+    assert task_name(task_in(parent)) != task_name(task_in(parent))
+
+
+def test_a_task_of_an_included_file_is_known_by_what_includes_it_and_where_it_stands() -> None:
+    include = included(static=False)
+    copies = [include.copy(), include.copy()]
+    one, again = (task_in(copy) for copy in copies)
+    assert task_name(one) == task_name(again)
+    assert task_name(one) != task_name(task_in(copies[0], line=9))
+    assert task_name(one) != task_name(task_in(included(static=False)))
+
+
+def test_of_several_includes_the_outermost_counts_which_is_loaded_once() -> None:
+    outer = included(static=False)
+    inner = [included(static=False), included(static=False)]
+    for include in inner:
+        include._parent = outer.copy()
+    one, again = (task_in(include) for include in inner)
+    assert task_name(one) == task_name(again)
