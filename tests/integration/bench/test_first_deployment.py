@@ -10,8 +10,8 @@ from .counting import FEW, MANY, Costs, a_host_more, costs_of
 
 pytestmark = pytest.mark.thorough
 
-# A worker of Ansible for each of seven tasks and their ssh, some twenty of the builds, and what copies and confirms.
-PROCESSES_A_HOST = 52
+# A worker of Ansible for each of five tasks and their ssh, some twenty of the builds, and what copies and confirms.
+PROCESSES_A_HOST = 48
 
 
 @pytest.fixture(scope="module")
