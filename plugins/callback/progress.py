@@ -140,15 +140,17 @@ class CallbackModule(CallbackBase):
         with self._lock:
             self._hear()
             self._warn(result)
-            for event in ended(result, "failed"):
-                self._print(self._scene.ignored(event) if ignore_errors else self._scene.ended(event))
+            *before, event = ended(result, "failed")
+            for each in before:
+                self._print(self._scene.noted(each))
+            self._print(self._scene.ignored(event) if ignore_errors else self._scene.ended(event))
 
     def v2_runner_on_unreachable(self, result: t.Any) -> None:
         """Show that a host could not be reached."""
         with self._lock:
             self._hear()
             for event in ended(result, "unreachable"):
-                self._print(self._scene.ended(event))
+                self._print(self._scene.noted(event))
 
     def v2_runner_on_skipped(self, result: t.Any) -> None:
         """Show that a host is done with a task that is not for it."""

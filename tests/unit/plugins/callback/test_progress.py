@@ -135,6 +135,25 @@ def test_a_failure_that_is_ignored_is_told_as_such(plugin: CallbackModule) -> No
     assert printed(plugin) == ["web: Look: no (ignored)"]
 
 
+def failed_question(plugin: CallbackModule, *, ignore_errors: bool) -> list[str]:
+    compare = task("nix.fleet.nix_compare")
+    said = {"stage": "rollout", "outcome": "held_back", "cause": "others have failed", "asked_seconds": 0.5}
+    plugin.v2_runner_on_failed(result(compare, **said), ignore_errors=ignore_errors)
+    return printed(plugin)
+
+
+def test_a_question_that_fails_comes_after_an_evaluation_that_went_well(plugin: CallbackModule) -> None:
+    evaluated, *rest = failed_question(plugin, ignore_errors=False)
+    assert evaluated.startswith("web  evaluation: done")
+    assert [line.split()[:3] for line in rest] == [["✗", "web", "held"], ["rollout:", "others", "have"]]
+
+
+def test_of_a_question_whose_failure_is_ignored_the_failure_alone_is(plugin: CallbackModule) -> None:
+    told = failed_question(plugin, ignore_errors=True)
+    assert [line for line in told if "(ignored)" in line] == told[1:]
+    assert len(told) == 2
+
+
 def test_what_changes_is_shown_where_it_was_asked_for(plugin: CallbackModule) -> None:
     plugin.v2_on_file_diff(result(task("nix.fleet.nix_activate"), changed=True, diff={"prepared": "linux 6.1 → 6.2"}))
     assert printed(plugin) == ["web:\nlinux 6.1 → 6.2"]
