@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import functools
 import typing as t
 
 from ansible.errors import AnsibleConnectionFailure
@@ -24,15 +23,15 @@ from ..plugin_utils.ansible_io.activation import (
     difference,
     needed,
     origin,
-    reset,
+    renewable,
     target_of,
     told,
+    unchanged,
 )
-from ..plugin_utils.ansible_io.link import FreshLink, RenewableLink
+from ..plugin_utils.ansible_io.link import FreshLink
 from ..plugin_utils.ansible_io.plain import plain
 from ..plugin_utils.ansible_io.run import new_name
 from ..plugin_utils.errors import ActivationError
-from ..plugin_utils.nix.roots import root_name
 
 if t.TYPE_CHECKING:
     from ..plugin_utils.activation.answer import Answer
@@ -68,17 +67,15 @@ class ActionModule(NixAction):
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
         request = self._request(options)
-        link = RenewableLink(self.shell_within(longest(request)), functools.partial(reset, self))
+        link = renewable(self, self.shell_within(longest(request)))
         answer = None if options["ask"] == "never" else self._settled(request, options)
         if answer is None and options["ask"] == "only":
             return needed(request)
         if request.rollback is None:
             self.hold_back(options["max_failed"])
         if answer is not None:
-            shown = difference(self, link, answer, options["source_host"])
-            # As the copy would have said that is left out now.
-            copied = {"copied_bytes": 0} if self._comes_before_copy(options) else {}
-            return {**told(self.play_host, request, answer), **shown, **copied}
+            before_copy = self._comes_before_copy(options)
+            return unchanged(self, link, request, answer, options["source_host"], before_copy=before_copy)
         previewed = self._preview(request)
         answer = deploy(link, request, say=self.announce)
         if answer.outcome == "awaiting":
@@ -105,9 +102,8 @@ class ActionModule(NixAction):
         """Return the answer of a machine that has nothing to do, or None."""
         if options["ask"] == "only":
             self.doing("asking what it runs")
-        copied = self._comes_before_copy(options) and not self.check_mode
         try:
-            return asked(self, request, root_name(self.play_host) if copied else None)
+            return asked(self, request, before_copy=self._comes_before_copy(options))
         except AnsibleConnectionFailure:
             if options["ask"] == "only":
                 raise
@@ -161,7 +157,7 @@ class ActionModule(NixAction):
         """Say what a rollback is about to change; a check says so by what it returns."""
         if request.rollback is None or request.check or request.goal == "dry-activate":
             return {}
-        found = preview(RenewableLink(self.questions, functools.partial(reset, self)), request)
+        found = preview(renewable(self, self.questions), request)
         if found is None:
             return {}
         for line in found.text.splitlines():

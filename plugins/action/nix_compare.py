@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import time
 import typing as t
 
@@ -17,20 +16,16 @@ from ..plugin_utils.ansible_io.activation import (
     TARGET_OPTIONS,
     asked,
     awaited,
-    difference,
     needed,
     origin,
-    reset,
+    renewable,
     target_of,
-    told,
+    unchanged,
 )
 from ..plugin_utils.ansible_io.evaluation import EVALUATION_OPTIONS, evaluated
-from ..plugin_utils.ansible_io.link import RenewableLink
-from ..plugin_utils.ansible_io.role_variables import see_that_role_variables_fit
 from ..plugin_utils.ansible_io.run import new_name
 from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, controller, source_on_controller
 from ..plugin_utils.errors import NixError
-from ..plugin_utils.nix.roots import root_name
 from ..plugin_utils.platforms.platform import GOALS
 
 # Goes with every other request too, and stands for the closure that is not known yet.
@@ -53,10 +48,6 @@ class ActionModule(NixAction):
         "required_one_of": [["flake", "file"]],
         "required_if": [["platform", "custom", ["profile", "activate"]]],
     }
-
-    def look_beforehand(self) -> None:
-        """See ``NixAction.look_beforehand``."""
-        see_that_role_variables_fit(self)
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Evaluate on the controller, and ask the host unless that is not wanted or there is nothing to ask for."""
@@ -98,15 +89,10 @@ class ActionModule(NixAction):
     def _compared(self, request: Request, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return what nix_activate would return of a host that has nothing to do, or that there is something to do."""
         self.doing("asking what it runs")
-        copied = options["source_host"] != self.host
-        answer = asked(self, request, root_name(self.play_host) if copied and not self.check_mode else None)
+        before_copy = options["source_host"] != self.host
+        answer = asked(self, request, before_copy=before_copy)
         if answer is None:
             return needed(request)
         self.hold_back(options["max_failed"])
-        link = RenewableLink(self.questions, functools.partial(reset, self))
-        return {
-            **told(self.play_host, request, answer),
-            **difference(self, link, answer, options["source_host"]),
-            # As the copy would have said that is left out now.
-            **({"copied_bytes": 0} if copied else {}),
-        }
+        link = renewable(self, self.questions)
+        return unchanged(self, link, request, answer, options["source_host"], before_copy=before_copy)

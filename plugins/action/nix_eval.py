@@ -9,7 +9,6 @@ import typing as t
 
 from ..plugin_utils.ansible_io.action import NixAction
 from ..plugin_utils.ansible_io.evaluation import EVALUATION_OPTIONS, evaluated
-from ..plugin_utils.ansible_io.role_variables import see_that_role_variables_fit
 from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, machine_of, source_of
 from ..plugin_utils.errors import EvaluationError
 from ..plugin_utils.nix.sending import sent
@@ -45,10 +44,6 @@ class ActionModule(NixAction):
         "mutually_exclusive": [["flake", "file", "expr"]],
         "required_one_of": [["flake", "file", "expr"]],
     }
-
-    def look_beforehand(self) -> None:
-        """See ``NixAction.look_beforehand``."""
-        see_that_role_variables_fit(self)
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Evaluate, together with the other hosts of the task where that can be."""

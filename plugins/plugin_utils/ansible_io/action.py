@@ -24,6 +24,7 @@ from ..trace.activities import Activities
 from .bounded import QUESTION_SECONDS, bounded
 from .new_connection import new_connection
 from .plain import plain
+from .role_variables import see_that_role_variables_fit
 from .run import end_with_run, ledger, progress_pipe, trace_spool
 from .shell import ConnectionShell
 from .terminal import TerminalShell, wants_terminal, without_terminal
@@ -60,7 +61,7 @@ class NixAction(ActionBase):
         self.variables: dict[str, t.Any] = task_vars or {}
         without_terminal(self._connection)
         try:
-            self.look_beforehand()
+            see_that_role_variables_fit(self)
             _validation, options = self.validate_argument_spec(argument_spec=self.argument_spec, **self.constraints)
             result.update(_printable(self._perform(plain(options))))
         except NixError as error:
@@ -84,9 +85,6 @@ class NixAction(ActionBase):
                 if known
                 else f"{self.host} is not in the inventory: check the name (deploy_build_on, delegate_to)",
             ) from error
-
-    def look_beforehand(self) -> None:  # most actions have nothing to look at
-        """Say what is wrong beside the options, before anything is said of them."""
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Do the work and return the result's fields, ``changed`` among them."""

@@ -17,20 +17,22 @@ from ..activation.question import settled
 from ..activation.request import Origin
 from ..activation.sentence import sentence
 from ..errors import ActivationError, NixError
+from ..nix.roots import root_name
 from ..platforms.platform import GOALS
 from ..platforms.registry import platforms
 from ..process import run
 from ..transport.shell import run_command
 from .bounded import EndlessAnswerError, NoAnswerError
 from .connections import connection_to, shell_of
+from .link import RenewableLink
 from .run import run_name
 
 if t.TYPE_CHECKING:
     from ..activation.answer import Answer
     from ..activation.request import Request
     from ..process import Completed
+    from ..transport.shell import Shell
     from .action import NixAction
-    from .link import RenewableLink
 
 TARGET_OPTIONS: dict[str, t.Any] = {
     "platform": {"type": "str", "default": "nixos", "choices": [*platforms()]},
@@ -82,8 +84,12 @@ def origin(*, revision: str | None = None, dirty: bool | None = None, descriptio
     )
 
 
-def asked(action: NixAction, request: Request, kept_as: str | None) -> Answer | None:
-    """Return the answer of a machine that has nothing to do, or None. Raises ``AnsibleConnectionFailure``."""
+def asked(action: NixAction, request: Request, *, before_copy: bool) -> Answer | None:
+    """Return the answer of a machine that has nothing to do, or None. Raises ``AnsibleConnectionFailure``.
+
+    ``before_copy``: a machine that has something to do is copied the closure next, so that one which has not must keep it.
+    """
+    kept_as = root_name(action.play_host) if before_copy and not action.check_mode else None
     try:
         return settled(action.questions, request, kept_as=kept_as)
     except (EndlessAnswerError, NoAnswerError):
@@ -109,10 +115,26 @@ def _at_source(action: NixAction, host: str, argv: list[str]) -> Completed:
     return run_command(shell_of(connection_to(action, host), host), *argv)
 
 
-def reset(action: NixAction) -> None:
-    """Have the next script of ``action`` make a connection anew."""
-    if action._connection.transport == "ssh":
-        action._connection.reset()
+def renewable(action: NixAction, shell: Shell) -> RenewableLink:
+    """Return the link that runs scripts over ``shell`` of ``action``, and makes its connection anew where that can be done."""
+
+    def reset() -> None:
+        if action._connection.transport == "ssh":
+            action._connection.reset()
+
+    return RenewableLink(shell, reset)
+
+
+def unchanged(
+    action: NixAction, link: RenewableLink, request: Request, answer: Answer, source_host: str, *, before_copy: bool
+) -> dict[str, t.Any]:
+    """Return the result for a machine that has nothing to do."""
+    return {
+        **told(action.play_host, request, answer),
+        **difference(action, link, answer, source_host),
+        # As the copy would have said that is left out now.
+        **({"copied_bytes": 0} if before_copy else {}),
+    }
 
 
 def told(host: str, request: Request, answer: Answer) -> dict[str, t.Any]:

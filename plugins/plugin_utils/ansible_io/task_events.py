@@ -41,18 +41,16 @@ def _stages_of(event: TaskEvent) -> tuple[TaskEvent, ...]:
     question = dataclasses.replace(event, module=ACTIVATION)
     if event.status == "unreachable":
         return (question,)
-    if event.status != "ok" and "asked_seconds" not in event.result:
-        # What an activation refuses is refused before anything is evaluated.
-        return (question if "outcome" in event.result else evaluation,)
-    activation = event.result.get("activation") or {}
     if "asked_seconds" not in event.result:
-        return (evaluation,)
+        # What an activation refuses is refused before anything is evaluated, and has an outcome.
+        return (question if "outcome" in event.result else evaluation,)
     evaluated = event.at - float(event.result["asked_seconds"])
     begun = dataclasses.replace(question, status="started", at=evaluated, result={})
     if event.status != "ok":
         return (dataclasses.replace(evaluation, status="ok", at=evaluated, result={}), begun, question)
+    activation = event.result["activation"]
     # What the host said is told with the question.
-    message = str(event.result.get("msg")).removesuffix(f"; {activation.get('msg')}")
+    message = str(event.result["msg"]).removesuffix(f"; {activation['msg']}")
     return (
         dataclasses.replace(evaluation, at=evaluated, result={**event.result, "msg": message}),
         begun,

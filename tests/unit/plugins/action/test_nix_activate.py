@@ -18,28 +18,13 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.shell import 
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import ActivationError, NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.closure_diff import closure_diff
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import StorePathInfo
-from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.progress.channel import Listener
+
+from .answering import Shell
 
 OLD = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-old"
 NEW = "/nix/store/1123456789abcdfghijklmnpqrsvwxyz-nixos-new"
 STANDING = f"closure={NEW}\nprevious_running={OLD}\nrunning={NEW}\ngeneration=2\n"
-
-
-class Shell:
-    """A target that gives the same answer to every script."""
-
-    host = "vps"
-
-    def __init__(self, answer: str | Exception) -> None:
-        self.answer = answer
-        self.scripts: list[str] = []
-
-    def run(self, script: str, *_arguments: str) -> Completed:
-        self.scripts.append(script)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return Completed(("sh",), 0, self.answer, "")
 
 
 def perform(

@@ -18,27 +18,12 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.shell import 
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import ActivationError, NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.closure_diff import closure_diff
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import StorePathInfo
-from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
+
+from .answering import Shell
 
 CLOSURE = "/nix/store/1123456789abcdfghijklmnpqrsvwxyz-nixos-new"
 UNCHANGED = f"outcome=unchanged\nclosure={CLOSURE}\nrunning={CLOSURE}\ngeneration=2\n"
 EVALUATED = {"drv_path": f"{CLOSURE}.drv", "out_path": CLOSURE, "attr": "web", "changed": False, "msg": "web evaluates"}
-
-
-class Shell:
-    """A host that gives the same answer to every script."""
-
-    host = "vps"
-
-    def __init__(self, answer: str | Exception) -> None:
-        self.answer = answer
-        self.scripts: list[str] = []
-
-    def run(self, script: str, *_arguments: str) -> Completed:
-        self.scripts.append(script)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return Completed(("sh",), 0, self.answer, "")
 
 
 @pytest.fixture
