@@ -31,7 +31,7 @@ from .shell import ConnectionShell
 from .terminal import without_terminal
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from ansible.plugins.connection import ConnectionBase
 
@@ -64,6 +64,8 @@ class OpenedStore:
     socket: pathlib.Path
     door: Door
     link: Link
+    # Asked when all has been sent: see ``Pulse.kept``.
+    kept: Callable[[], bool]
 
 
 @contextlib.contextmanager
@@ -114,7 +116,7 @@ def _through(door: Door, action: NixAction, timeout: float, compression: bool | 
         Pulse(way, door.signs, timeout) as pulse,
     ):
         try:
-            yield OpenedStore(socket, door, way)
+            yield OpenedStore(socket, door, way, pulse.kept)
         except Exception as error:
             # Whatever the block made of it: this may be why.
             pulse.check()

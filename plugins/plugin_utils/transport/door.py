@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from ..errors import CopyError
-from .scripts import script_with
+from .scripts import function, printing, script
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,17 +81,22 @@ def open_door(shell: Shell, *, private: bool, escalation: Escalation | None, qui
     system's daemon is taken otherwise, and where the user may not write the store. ``escalation`` is how the
     login becomes the user of ``shell``, if it does. A private daemon ends ``quiet`` seconds after the last sign of life.
     """
-    return door_of(shell.host, ask_at_door(shell, script_with("door", "guard"), private, escalation, quiet))
+    return door_of(shell.host, ask_at_door(shell, door_program(), private, escalation, quiet))
+
+
+def door_program() -> str:
+    """Return `door.sh` with all that it needs."""
+    return printing("guard", function("present", script("present")) + script("guard")) + script("door")
 
 
 def ask_at_door(
-    shell: Shell, script: str, private: bool, escalation: Escalation | None, quiet: float, *arguments: str
+    shell: Shell, program: str, private: bool, escalation: Escalation | None, quiet: float, *arguments: str
 ) -> Completed:
-    """Run ``script`` with the arguments of `door.sh` and further ones."""
+    """Run ``program`` with the arguments of `door.sh` and further ones."""
 
     def ask(name: str, uid: str) -> Completed:
         seconds = str(max(1, round(quiet)))
-        return shell.run(script, "private" if private else "system", name, uid, seconds, *arguments)
+        return shell.run(program, "private" if private else "system", name, uid, seconds, *arguments)
 
     if escalation is None:
         return ask("", "")

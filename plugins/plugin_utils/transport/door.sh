@@ -3,10 +3,12 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Opens a socket at which this machine's Nix store is served to the user who logs in, and prints where it is.
-#   door.sh PREFER PEER UID QUIET    PREFER: "private" or "system", which daemon to prefer when both can serve;
+#   door.sh PREFER PEER UID QUIET [ROOT PATH…]
+#                                    PREFER: "private" or "system", which daemon to prefer when both can serve;
 #                                    PEER, UID: the user who logs in, empty when that is the user running this; UID is
 #                                    "sudo" or "doas" where that knows, and if it does not, the exit code is 5;
 #                                    QUIET: seconds without a sign of life after which a private daemon ends
+#                                    ROOT PATH…: what is asked for before a private daemon ends, as in present.sh
 # Preceded by a function `guard` that prints guard.sh, which runs the private daemon.
 prefer=$1
 quiet=$4
@@ -51,10 +53,13 @@ directory=$(mktemp -d "$place/nix.fleet.XXXXXX") || exit 1
 trap 'rm -rf "$directory"' EXIT
 
 # The directory stays ours, for whatever another user may write to leads us wherever that user likes. The peer passes
-# through it to the socket, and has a directory of its own in it for the signs of life.
+# through it to the socket, and has a directory of its own in it for the signs of life, and a pipe for its question.
 mkdir "$directory/signs" || exit 1
+shift 4
+[ $# = 0 ] || mkfifo "$directory/asked" 2>/dev/null
 if [ "$peer_uid" != "$me" ] && [ "$peer_uid" != 0 ]; then
   chown "$peer_uid" "$directory/signs" || exit 1
+  [ ! -p "$directory/asked" ] || chown "$peer_uid" "$directory/asked" || exit 1
   chmod 711 "$directory" || exit 1
 fi
 guard >"$directory/guard" || exit 1
@@ -67,7 +72,7 @@ if command -v setsid >/dev/null 2>&1; then new_session=setsid; else new_session=
 case $(cat /proc/self/cgroup 2>/dev/null) in
   */run-*.service) new_session="systemd-run --scope --quiet --collect $new_session" ;;
 esac
-$new_session sh "$directory/guard" "$directory" "$peer" "$quiet" </dev/null >>"$directory/log" 2>&1 3<&- &
+$new_session sh "$directory/guard" "$directory" "$peer" "$quiet" "$@" </dev/null >>"$directory/log" 2>&1 3<&- &
 
 # From here on the directory is the guard's to remove, with the daemon.
 trap '(: >"$directory/end") 2>/dev/null' EXIT

@@ -3,18 +3,41 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Runs a private nix-daemon for one user, until it is told to end or nobody has given a sign of life for a while.
-#   guard.sh DIRECTORY PEER QUIET
+#   guard.sh DIRECTORY PEER QUIET [ROOT PATH…]
 # A sign of life is a file `beat` in the directory's `signs`, the order to end a file `end` there or in DIRECTORY itself.
 # `signs` is the peer's: nothing is done there but to look and to remove by name. Neither a lost connection nor a killed
 # controller leaves a daemon, a lock on a store path, or the directory behind.
+# A line in DIRECTORY/asked is the question whether all of the paths have come: if so they are kept from the garbage collector as
+# present.sh does it, and `answer` says that.
+# Preceded by a function `present` that is the program of that name.
 directory=$1
 peer=$2
 quiet=$3
 signs=$directory/signs
+shift 3
 told=
 trap '' HUP INT
 trap 'told=yes' TERM
 rm -f "$directory/guard"
+
+asking=
+if [ -p "$directory/asked" ]; then
+  # For both directions, which waits for nobody.
+  exec 4<>"$directory/asked"
+  (
+    read -r _ <&4
+    # The peer is to read it, and the links are as open as those of any other question.
+    umask 022
+    if lacking=$(present "$@") && [ -z "$lacking" ]; then
+      echo 'all of it is kept'
+    else
+      echo 'that is not known'
+    fi >"$directory/said"
+    mv "$directory/said" "$directory/answer"
+  ) &
+  asking=$!
+  exec 4<&-
+fi
 
 # The daemon must open the store itself: left to choose, it may take the socket it listens at for the store's,
 # and connects to itself without end.
@@ -65,7 +88,7 @@ done
 # The list is made while the daemon still is their parent.
 left=$(clients)
 # shellcheck disable=SC2086  # a list of process numbers
-kill -TERM $daemon $left 2>/dev/null
+kill -TERM $daemon $left $asking 2>/dev/null
 # In a subshell: where this cannot be written, that must not be the end of the guard.
 (: >"$directory/ended") 2>/dev/null
 sleep 1
@@ -76,5 +99,7 @@ kill -KILL $daemon $left 2>/dev/null
 chown "$(id -u)" "$signs" 2>/dev/null
 rm -f "$signs/beat" "$signs/end" 2>/dev/null
 rmdir "$signs" 2>/dev/null
-rm -f "$directory/socket" "$directory/log" "$directory/end" "$directory/ended"
+for name in socket log end ended asked said answer; do
+  rm -f "$directory/$name"
+done
 rmdir "$directory" 2>/dev/null

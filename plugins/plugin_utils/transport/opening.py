@@ -8,9 +8,9 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .door import Door, ask_at_door, door_of
+from .door import Door, ask_at_door, door_of, door_program
 from .presence import refuse_failed
-from .scripts import function, script, script_with
+from .scripts import function, script
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ def open_door_if_lacking(
 
     Where all of them are there, they are kept from the garbage collector as ``missing_paths`` does it, and there is no door.
     """
-    functions = function("present", script("present")) + function("door", script_with("door", "guard"))
+    functions = function("present", script("present")) + function("door", door_program())
     answer = ask_at_door(shell, functions + script("opening"), True, escalation, quiet, protect_as, *paths)
     _before, lacking, opened = answer.stdout.partition(f"{LACKING}\n")
     if lacking:

@@ -13,4 +13,4 @@ shift 4
 lacking=$(present "$@") || exit
 [ -n "$lacking" ] || exit 0
 echo 'something is lacking'
-door "$prefer" "$peer" "$uid" "$quiet"
+door "$prefer" "$peer" "$uid" "$quiet" "$@"

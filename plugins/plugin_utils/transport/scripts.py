@@ -20,6 +20,6 @@ def function(name: str, text: str) -> str:
     return f"{name}() (\n{text}\n)\n"
 
 
-def script_with(name: str, attached: str) -> str:
-    """Return ``<name>.sh`` with ``<attached>.sh`` at hand as the output of a function named ``<attached>``."""
-    return f"{attached}() {{\ncat <<'{_END}'\n{script(attached)}{_END}\n}}\n{script(name)}"
+def printing(name: str, text: str) -> str:
+    """Return the program ``text`` as the output of a function, for where it is to be a file of its own."""
+    return f"{name}() {{\ncat <<'{_END}'\n{text}{_END}\n}}\n"

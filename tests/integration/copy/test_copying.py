@@ -67,14 +67,17 @@ def test_what_was_copied_survives_a_garbage_collection_until_the_next_copy(fleet
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("host", [pytest.param("homelab", id="root"), pytest.param("vps-de-1", id="sudo")])
-def test_a_copy_takes_two_questions_and_one_of_what_is_there_a_single_one(fleet: Fleet, host: str) -> None:
+@pytest.mark.parametrize(
+    "host",
+    [pytest.param("homelab", id="root"), pytest.param("vps-de-1", id="sudo"), pytest.param("phone", id="single-user")],
+)
+def test_a_copy_takes_one_command_of_ansibles_as_does_what_is_there_already(fleet: Fleet, host: str) -> None:
     path = fleet.closure(30)
-    # What is lacking, with the door if anything is, and whether all has arrived; then the first alone.
-    for expected in (2, 1):
+    # Whether all has arrived is asked in the session in which signs of life are given.
+    for changed in (True, False):
         copying = fleet.start(host, path, "-vvv")
-        copying.result()
-        assert copying.output.count("SSH: EXEC ") == expected
+        assert copying.result()["changed"] is changed
+        assert copying.output.count("SSH: EXEC ") == 1
 
 
 def test_without_a_session_to_share_one_is_opened(fleet: Fleet) -> None:

@@ -16,7 +16,9 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import CopyError
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.door import Door, Escalation, Login, open_door
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.local_link import LocalLink
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.opening import open_door_if_lacking
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.pulse import Pulse
 
 from .machine import Machine
 
@@ -163,6 +165,47 @@ def test_a_machine_that_lacks_something_is_asked_and_opened_in_one_round_trip(la
     door = open_door_if_lacking(lacking, [ONE], protect_as="vps-1", escalation=None, quiet=60)
     assert door
     assert lacking.trips == 1
+    close(door)
+
+
+def kept(door: Door) -> bool:
+    """Ask what is asked when all has been sent, and go without waiting."""
+    with Pulse(LocalLink("vps-1"), door.signs, timeout=60) as pulse:
+        return pulse.kept()
+
+
+def test_what_has_arrived_is_told_in_the_session_that_is_open_and_ends_the_private_daemon(lacking: Machine) -> None:
+    door = open_door_if_lacking(lacking, [ONE], protect_as="", escalation=None, quiet=60)
+    assert door
+    lacking.install({"nix-store": f'[ "$*" = "--check-validity --print-invalid {ONE}" ]'})
+    assert kept(door)
+    assert (lacking.trips, gone(door)) == (1, True)
+
+
+@pytest.mark.parametrize("store", ['shift 2; echo "$@"', "echo 'error: database is locked' >&2; exit 1"])
+def test_what_has_not_arrived_or_cannot_be_told_is_not_told_kept(store: str, lacking: Machine) -> None:
+    door = open_door_if_lacking(lacking, [ONE], protect_as="", escalation=None, quiet=60)
+    assert door
+    lacking.install({"nix-store": store})
+    assert not kept(door)
+    assert gone(door)
+
+
+def test_nobody_waits_for_an_answer_where_the_directory_of_the_private_daemon_is_gone(lacking: Machine) -> None:
+    door = open_door_if_lacking(lacking, [ONE], protect_as="", escalation=None, quiet=2)
+    assert door
+    shutil.rmtree(signs(door).parent)
+    start = time.monotonic()
+    assert not kept(door)
+    assert time.monotonic() - start < 5
+    assert ended(lacking, "daemon")
+
+
+def test_the_question_is_the_logins_to_ask_and_nobody_elses(lacking: Machine) -> None:
+    door = open_door_if_lacking(lacking, [ONE], protect_as="vps-1", escalation=BY_SU, quiet=60)
+    assert door
+    asked = (signs(door).parent / "asked").stat()
+    assert (asked.st_uid, oct(asked.st_mode & 0o777)) == (1234, "0o600")
     close(door)
 
 
