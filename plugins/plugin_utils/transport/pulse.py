@@ -9,6 +9,7 @@ import contextlib
 import os
 import subprocess
 import threading
+import time
 import typing as t
 
 from .. import process
@@ -23,6 +24,8 @@ CHUNK = 1 << 16
 
 # Longer than a store of any size takes to say whether it has a few paths. Whoever then still wants to know asks anew.
 ANSWER_SECONDS = 30.0
+# How often it is seen meanwhile whether the machine is still there.
+LOOK_SECONDS = 0.5
 QUESTION = b"kept?\n"
 # As guard.sh says it, and what is said in its place where nobody knows.
 KEPT = b"all of it is kept"
@@ -74,7 +77,9 @@ class Pulse:
         with contextlib.suppress(OSError):
             self._remote.stdin.write(QUESTION)
             self._remote.stdin.flush()
-        self._answered.wait(ANSWER_SECONDS)
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while not (self._answered.wait(LOOK_SECONDS) or self._watch.lost or time.monotonic() > deadline):
+            pass
         self.check()
         return self._answer == KEPT
 

@@ -94,7 +94,10 @@ def test_a_private_daemon_that_nobody_can_ask_is_told_that_it_is_over(tmp_path: 
 
 
 def test_a_session_that_ends_before_it_answers_is_a_lost_one(tmp_path: pathlib.Path) -> None:
-    with Pulse(Line("read -r question"), str(tmp_path), timeout=60) as pulse, pytest.raises(LinkLostError, match="the session"):
+    with (
+        Pulse(Line("read -r question"), str(tmp_path), timeout=60) as pulse,
+        pytest.raises(LinkLostError, match="the session"),
+    ):
         pulse.kept()
 
 
