@@ -51,6 +51,10 @@ def by_hand(ground: Ground, hosts: int) -> Command:
     return project(ground, hosts).command("sh", "-euc", BY_HAND, "sh", *names, HOSTS=str(list_of_hosts))
 
 
+def bare(ground: Ground, hosts: int) -> Command:
+    return project(ground, hosts).play("bare")
+
+
 def colmena(ground: Ground, hosts: int) -> Command:
     return project(ground, hosts).command(*redeploy.colmena(ground, hosts).argv)
 
@@ -75,6 +79,7 @@ ROWS = (
         ways=(
             Way("nix.fleet", "us", deploy, before=anew),
             Way("by hand", "bare", by_hand, before=anew),
+            Way("by hand in Ansible", "bare", bare, before=anew),
             Way("colmena", "peer", colmena, before=anew, needs=("colmena",)),
             Way("deploy-rs", "peer", deploy_rs, before=anew, needs=("deploy",)),
             Way("nixos-rebuild-ng", "peer", nixos_rebuild, before=anew, needs=("nixos-rebuild-ng",)),
