@@ -29,6 +29,7 @@ from ..plugin_utils.ansible_io.activation import (
     unchanged,
 )
 from ..plugin_utils.ansible_io.link import FreshLink
+from ..plugin_utils.ansible_io.options_from import OPTIONS_FROM
 from ..plugin_utils.ansible_io.plain import plain
 from ..plugin_utils.ansible_io.run import new_name
 from ..plugin_utils.errors import ActivationError
@@ -45,6 +46,7 @@ class ActionModule(NixAction):
     """See the documentation of the module of the same name."""
 
     argument_spec: t.ClassVar[dict[str, t.Any]] = {
+        **OPTIONS_FROM,
         "closure": {"type": "str"},
         **TARGET_OPTIONS,
         "rollback": {"type": "str"},

@@ -17,6 +17,7 @@ from ..plugin_utils.ansible_io.action import NixAction, display, warnings_of
 from ..plugin_utils.ansible_io.builders import usable
 from ..plugin_utils.ansible_io.connections import opened_store
 from ..plugin_utils.ansible_io.evaluation import task_name
+from ..plugin_utils.ansible_io.options_from import OPTIONS_FROM
 from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, machine_of, source_of
 from ..plugin_utils.errors import BuildError
 from ..plugin_utils.nix.build import BuildSettings, every_output
@@ -40,6 +41,7 @@ class ActionModule(NixAction):
     """See plugins/modules/nix_build.py."""
 
     argument_spec: t.ClassVar[dict[str, t.Any]] = {
+        **OPTIONS_FROM,
         **SOURCE_OPTIONS,
         "drv_path": {"type": "str"},
         "attr": {"type": "str"},

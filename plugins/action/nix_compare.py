@@ -23,6 +23,7 @@ from ..plugin_utils.ansible_io.activation import (
     unchanged,
 )
 from ..plugin_utils.ansible_io.evaluation import EVALUATION_OPTIONS, evaluated
+from ..plugin_utils.ansible_io.options_from import OPTIONS_FROM
 from ..plugin_utils.ansible_io.run import new_name
 from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, controller, source_on_controller
 from ..plugin_utils.errors import NixError
@@ -36,6 +37,7 @@ class ActionModule(NixAction):
     """See plugins/modules/nix_compare.py."""
 
     argument_spec: t.ClassVar[dict[str, t.Any]] = {
+        **OPTIONS_FROM,
         **SOURCE_OPTIONS,
         **EVALUATION_OPTIONS,
         **TARGET_OPTIONS,

@@ -16,6 +16,7 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ..plugin_utils.ansible_io.action import NixAction, display
 from ..plugin_utils.ansible_io.connections import opened_if_lacking
 from ..plugin_utils.ansible_io.now_and_then import now_and_then
+from ..plugin_utils.ansible_io.options_from import OPTIONS_FROM
 from ..plugin_utils.ansible_io.peers import PEER_PORT, Peers
 from ..plugin_utils.ansible_io.store_source import source_at
 from ..plugin_utils.cascade.spreading import Spread
@@ -56,6 +57,7 @@ class ActionModule(NixAction):
     """The action behind ``nix.fleet.nix_copy_closure``."""
 
     argument_spec = {
+        **OPTIONS_FROM,
         "paths": {"type": "list", "elements": "str", "required": True, "aliases": ["path"]},
         "source_host": {"type": "str", "default": "localhost"},
         "substitute_on_destination": {"type": "bool", "default": False},

@@ -156,6 +156,7 @@ options:
     default: first
     version_added: 0.2.0
 extends_documentation_fragment:
+  - nix.fleet._options_from
   - nix.fleet._attributes
   - nix.fleet._attributes.actiongroup_nix
   - nix.fleet._nix

@@ -106,6 +106,7 @@ options:
     type: float
     default: 60
 extends_documentation_fragment:
+  - nix.fleet._options_from
   - nix.fleet._attributes
   - nix.fleet._attributes.actiongroup_nix
 attributes:

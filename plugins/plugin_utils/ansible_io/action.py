@@ -23,6 +23,7 @@ from ..trace import spool
 from ..trace.activities import Activities
 from .bounded import QUESTION_SECONDS, bounded
 from .new_connection import new_connection
+from .options_from import options_given
 from .plain import plain
 from .role_variables import see_that_role_variables_fit
 from .run import end_with_run, ledger, progress_pipe, trace_spool
@@ -62,8 +63,10 @@ class NixAction(ActionBase):
         without_terminal(self._connection)
         try:
             see_that_role_variables_fit(self)
+            # Plain before they are checked, which copies each of them: a tagged string takes as long as all the rest.
+            self._task.args = options_given(self)
             _validation, options = self.validate_argument_spec(argument_spec=self.argument_spec, **self.constraints)
-            result.update(_printable(self._perform(plain(options))))
+            result.update(_printable(self._perform(options)))
         except NixError as error:
             error.host = error.host or self.host
             # Returned, not raised: ansible-core 2.19 and later print an exception, and then the result that says the same.
