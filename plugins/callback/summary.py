@@ -251,9 +251,9 @@ class CallbackModule(CallbackBase):
         try:
             do()
         except OSError as error:
-            self._display.warning(f"the report cannot be written to {path}: {error.strerror or error}")
+            self._display.warning(f"{path} cannot be written: {error.strerror or error}")
         except Exception as error:  # noqa: BLE001  # the same, where the fault is in what makes the form
-            self._display.warning(f"the report cannot be written to {path}: {type(error).__name__}: {error}")
+            self._display.warning(f"{path} cannot be written: {type(error).__name__}: {error}")
 
 
 def _is_stream(path: Path) -> bool:

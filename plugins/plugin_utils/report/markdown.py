@@ -11,7 +11,8 @@ import typing as t
 from ..nix.closure_diff import ClosureDiff
 from .alike import by_failure
 from .markup import cell, code, differences, folded, preformatted, row
-from .summary import DONE, closing, view_of
+from .records import DONE
+from .summary import closing, view_of
 from .table import cut
 
 if t.TYPE_CHECKING:

@@ -24,12 +24,17 @@ KEYS_BROUGHT = "keys brought"
 DATA_GIVEN = "data given"
 COLLECTED = "collected"
 WOULD_COLLECT = "would collect"
+WOULD_COPY = "would copy"
 PUSHED = "pushed"
 WOULD_PUSH = "would push"
 MOVED = "moved"
 WOULD_MOVE = "would move"
 WRITTEN = "written"
 WOULD_CHANGE = "would change"
+# The outcomes that leave a host with something else than it had before, and what is said of one on the way there.
+DONE = ("activated", "confirmed", "set for boot")
+_STAYS = (*DONE, "rebooted", "undone")
+_ON_THE_WAY = ("evaluated", "built", "copied", "unchanged")
 # The stage between an activation and its confirmation.
 HEALTH = "health"
 
@@ -164,6 +169,9 @@ def _with_event(record: HostRecord, event: TaskEvent) -> HostRecord:
     if before.outcome == "unreachable":
         # What went well later, in a run that goes on with such hosts, does not make up for what was left out.
         return dataclasses.replace(record, outcome=before.outcome)
+    if before.outcome in _STAYS and record.outcome in _ON_THE_WAY:
+        # To be looked at once more in the same run, and found to be in order, takes nothing from that.
+        return dataclasses.replace(record, outcome=before.outcome, units_failed=before.units_failed)
     if event.module == "nix_activate" and before.failure is not None and before.failure.stage == HEALTH:
         # What a check that no longer held brought about.
         gone_back = record.outcome in ("activated", "confirmed")
@@ -208,7 +216,10 @@ def _built(record: HostRecord, event: TaskEvent) -> HostRecord:
 
 
 def _copied(record: HostRecord, event: TaskEvent) -> HostRecord:
-    return dataclasses.replace(record, copied_bytes=_copied_in_all(record, event) or 0, outcome="copied")
+    outcome = WOULD_COPY if event.check_mode else "copied"
+    if not event.result.get("changed"):
+        outcome = "unchanged" if record.outcome in (None, "evaluated") else record.outcome
+    return dataclasses.replace(record, copied_bytes=_copied_in_all(record, event) or 0, outcome=outcome)
 
 
 def _files_brought(record: HostRecord, event: TaskEvent, brought: str) -> HostRecord:
@@ -227,6 +238,9 @@ def _activated(record: HostRecord, event: TaskEvent) -> HostRecord:
     before = _number((result.get("previous") or {}).get("generation"))
     after = _number(result.get("generation"))
     changed = bool(result.get("changed"))
+    if not changed and before is None:
+        # One that was refused before it had recorded what there was.
+        before = after
     outcome = _activation_outcome(event) or ("activated" if changed else "unchanged")
     if event.check_mode:
         outcome = WOULD_CHANGE if changed else "unchanged"
@@ -321,7 +335,7 @@ def _kept(record: HostRecord, event: TaskEvent) -> HostRecord:
 
 
 # What is less than that a key has changed.
-_BESIDE_KEYS = (None, "unchanged", "evaluated", "built", "copied")
+_BESIDE_KEYS = (None, *_ON_THE_WAY)
 
 # What is less than that it can be fetched by others.
 _BESIDE_PUSHING = (None, "unchanged", "evaluated", "built")

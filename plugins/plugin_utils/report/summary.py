@@ -11,6 +11,7 @@ import typing as t
 from .alike import by_failure
 from .deployment import DEPLOYMENT
 from .quantities import duration
+from .records import DONE
 from .status import STATUS
 from .table import Line, Meaning, aligned, cut, indented
 
@@ -22,8 +23,6 @@ if t.TYPE_CHECKING:
 
 # Ansible has printed the whole failure already; here it is enough to recognise it.
 LOG_LINES = 6
-# The outcomes that leave a host with something else than it had before.
-DONE = ("activated", "confirmed", "set for boot")
 
 
 def summary(hosts: Sequence[HostRecord], width: int, seconds: float) -> list[Line]:

@@ -76,6 +76,42 @@ def test_several_activations_count_from_the_first() -> None:
     assert (record.generation_before, record.generation_after) == (3, 5)
 
 
+@pytest.mark.parametrize("outcome", ["activated", "confirmed"])
+def test_to_be_deployed_to_once_more_and_found_in_order_takes_nothing_from_a_deployment(outcome: str) -> None:
+    first: dict[str, t.Any] = {**ACTIVATED, "outcome": outcome, "units_failed": ["a.service"]}
+    again: dict[str, t.Any] = {"changed": False, "outcome": "unchanged", "previous": {"generation": 4}, "generation": 4}
+    record = only(
+        event("nix_activate", **first),
+        event("nix_eval"),
+        event("nix_build", changed=False),
+        event("nix_copy_closure", changed=False, copied_bytes=0),
+        event("nix_activate", **again),
+    )
+    assert (record.outcome, record.generation_before, record.generation_after) == (outcome, 3, 4)
+    assert record.units_failed == ("a.service",)
+
+
+def test_a_host_that_was_refused_stays_at_its_generation() -> None:
+    record = only(event("nix_activate", "failed", changed=False, outcome="refused", generation=12, msg="another one"))
+    assert (record.generation_before, record.generation_after) == (12, 12)
+
+
+@pytest.mark.parametrize(
+    ("changed", "check_mode", "outcome"),
+    [(True, False, "copied"), (True, True, "would copy"), (False, False, "unchanged"), (False, True, "unchanged")],
+)
+def test_a_copy_says_what_came_or_would_come(changed: bool, check_mode: bool, outcome: str) -> None:
+    copy = dataclasses.replace(event("nix_copy_closure", changed=changed), check_mode=check_mode)
+    assert only(copy).outcome == outcome
+    assert only(event("nix_eval"), copy).outcome == outcome
+
+
+def test_a_copy_of_what_was_there_takes_nothing_from_a_build() -> None:
+    copy = event("nix_copy_closure", changed=False)
+    assert only(event("nix_build", changed=True), copy).outcome == "built"
+    assert only(event("nix_build", changed=False), copy).outcome == "unchanged"
+
+
 def test_several_copies_are_added_up() -> None:
     record = only(event("nix_copy_closure", copied_bytes=10), event("nix_copy_closure", copied_bytes=5))
     assert record.copied_bytes == 15

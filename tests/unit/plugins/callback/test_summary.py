@@ -170,9 +170,7 @@ def test_a_report_that_cannot_be_written_is_told_before_anything_is_done(
 ) -> None:
     monkeypatch.setattr(plugin, "get_option", {"report": str(tmp_path / "no/report.json"), "width": 80}.get)
     begin(plugin)
-    assert printed(plugin) == [
-        f"warning: the report cannot be written to {tmp_path}/no/report.json: No such file or directory"
-    ]
+    assert printed(plugin) == [f"warning: {tmp_path}/no/report.json cannot be written: No such file or directory"]
 
 
 @pytest.mark.parametrize(
@@ -190,7 +188,7 @@ def test_a_form_that_cannot_be_made_costs_neither_the_table_nor_the_other_forms(
     plugin.v2_playbook_on_stats(stats())
     lines = printed(plugin)
     assert lines[0] == "FLEET"
-    assert lines[-1].startswith(f"warning: the report cannot be written to {wanted}/report.json: ")
+    assert lines[-1].startswith(f"warning: {wanted}/report.json cannot be written: ")
     assert "no" in lines[-1]
     assert "<code>web</code>" in (wanted / "summary.md").read_text()
 
