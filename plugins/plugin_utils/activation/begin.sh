@@ -19,7 +19,7 @@ begin() {
     say closure "$closure"
     while held && waited_for; do sleep 1; done
     if held; then
-        decline "another deployment is running: $(holder_text "$state/lock")" 'wait for it to end, then run again'
+        decline "$(somebody_else)" "$wait_for_it"
     elif [ "$goal" = dry-activate ]; then
         look unchanged
         [ ! -e "$closure" ] || dry_run

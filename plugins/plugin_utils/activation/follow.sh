@@ -20,10 +20,10 @@ from_journal() { # all that is known of a deployment when others have followed i
 }
 
 follow() { # until function $1 says that there is nothing to wait for any more
-    waited=0 relaunched=no
+    waited=0 relaunched=no hundredths=0
     until "$1" || [ ! -d "$run" ]; do
-        hundredths=0
-        while [ "$hundredths" -lt 100 ] && ! "$1"; do
+        next_look=$((hundredths + 100))
+        while [ "$hundredths" -lt "$next_look" ] && ! "$1"; do
             pause
         done
         if holder_alive "$run/holder"; then

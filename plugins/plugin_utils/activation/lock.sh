@@ -14,6 +14,12 @@ holder_text() { # who holder record $1 speaks of, for a person
         "$(field who "$1")" "$(field started "$1")" "$(field id "$1")" "$(field pid "$1")"
 }
 
+wait_for_it='wait for it to end, then run again'
+
+somebody_else() { # why there is no beginning while the lock is another's
+    printf 'another deployment is running: %s\n' "$(holder_text "$state/lock")"
+}
+
 interrupted() { # the directories of deployments that began to change the machine and never came to an end
     for directory in "$state"/runs/*; do
         [ ! -e "$directory/recorded" ] || [ -e "$directory/outcome" ] || printf '%s\n' "$directory"

@@ -26,9 +26,19 @@ objections() { # fails when there are none
         # Before it is copied, there is only a change to foretell.
         [ "$check" = 0 ] || return 1
         decline "$closure is not on this machine" 'copy it first: nix.fleet.nix_copy_closure, or the tag copy of a deployment'
+    elif [ -n "$specialisation" ] && [ ! -e "$closure/specialisation/$specialisation" ]; then
+        decline "$closure has no specialisation $specialisation" "it has: $(specialisations)"
     elif [ -n "$(refusal "$(activated_path)")" ]; then
         decline "$(refusal "$(activated_path)")" 'check that platform and closure belong together'
     else
         return 1
     fi
+}
+
+specialisations() { # the names of those that the closure has
+    names=''
+    for one in "$closure"/specialisation/*; do
+        [ ! -e "$one" ] || names="$names${names:+, }${one##*/}"
+    done
+    printf '%s\n' "${names:-none}"
 }

@@ -4,7 +4,8 @@
 # How a deployment ends: what is written for the controller, for the journal and for the next deployment.
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
-refuse() { # end without having touched anything; $1 says why
+refuse() { # end without having touched anything; $1 says why, $2 what to do
+    advice=${2:-}
     leave refused "$1"
 }
 
@@ -71,6 +72,7 @@ write_outcome() {
     {
         say outcome "$1"
         say cause "$cause"
+        say advice "$advice"
         say seconds "$seconds"
         say exit_code "$code"
         say ending "$ending"

@@ -4,7 +4,7 @@
 # The deployment itself, run where no lost connection can end it: to the new system, or back to the recorded one.
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
-cause='' code='' ending='' units='' reboot=no process='' told_to_stop=no confirmation=no unconfirmed=no
+cause='' advice='' code='' ending='' units='' reboot=no process='' told_to_stop=no confirmation=no unconfirmed=no
 
 supervise() {
     trap '' HUP
@@ -24,7 +24,7 @@ supervise() {
     done
     find_closure
     case $? in
-        1) refuse "$missing" ;;
+        1) refuse "$missing" "${remedy:-}" ;;
         2) leave unchanged "$missing" ;;
     esac
     [ "$told_to_stop" = no ] || refuse 'the supervisor was told to stop before it had touched anything'
@@ -39,7 +39,7 @@ take_lock_in_turn() { # fails while another profile's turn lasts
     case $? in
         0) ;;
         1)
-            waited_for || refuse "another deployment is running: $(holder_text "$state/lock")"
+            waited_for || refuse "$(somebody_else)" "$wait_for_it"
             return 1
             ;;
         *) refuse "$state cannot be written to" ;;

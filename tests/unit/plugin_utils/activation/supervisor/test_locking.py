@@ -40,6 +40,9 @@ def test_two_at_once_never_run_together(nixos: NixOS, old: str) -> None:
     for thread in threads:
         thread.join()
     assert sorted(answer.outcome for answer in answers).count("activated") >= 1
+    # Whether it was found out before anything was begun, or by who had begun as well.
+    refused = [answer for answer in answers if answer.outcome == "refused"]
+    assert {answer.advice for answer in refused} <= {"wait for it to end, then run again"}
     calls = nixos.calls
     assert [call.split()[1] for call in calls[::2]] == [call.split()[1] for call in calls[1::2]]
 

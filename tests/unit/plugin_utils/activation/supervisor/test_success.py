@@ -122,6 +122,17 @@ def test_a_specialisation_runs_and_its_parent_is_the_default(nixos: NixOS, old: 
     assert nixos.deploy(new, specialisation="travel").outcome == "unchanged"
 
 
+def test_a_specialisation_that_there_is_none_of_is_called_so_with_those_that_there_are(nixos: NixOS, old: str) -> None:
+    new = nixos.system("nixos-new")
+    bare = nixos.deploy(new, specialisation="trvael")
+    assert (bare.outcome, bare.advice) == ("refused", "it has: none")
+    nixos.link(f"{new}/specialisation/night", nixos.system("nixos-inner"))
+    nixos.link(f"{new}/specialisation/travel", nixos.system("nixos-inner"))
+    answer = nixos.deploy(new, specialisation="trvael")
+    assert answer.cause == f"{new} has no specialisation trvael"
+    assert answer.advice == "it has: night, travel"
+
+
 def test_an_older_deployment_is_answered_for_by_the_journal(nixos: NixOS, old: str) -> None:
     first = nixos.request(nixos.system("nixos-a"))
     deploy(nixos, first)
