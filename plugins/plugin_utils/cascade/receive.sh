@@ -34,6 +34,12 @@ no_room() {
 }
 
 umask 077
+# What a loss of power has left of an earlier fetching: no fetching leaves its directory as it is for a day.
+for left in /var/tmp/nix.fleet.??????; do
+  # shellcheck disable=SC3067  # POSIX has no -O, but every sh does
+  [ -d "$left" ] && [ ! -L "$left" ] && [ -O "$left" ] && [ -f "$left/key" ] &&
+    [ -n "$(find "$left" -prune -mtime +0 2>/dev/null)" ] && rm -rf "$left"
+done
 # Archives are large, and /tmp is in memory on many machines.
 for place in /var/tmp "${TMPDIR:-/tmp}"; do
   directory=$(mktemp -d "$place/nix.fleet.XXXXXX" 2>/dev/null) && break
@@ -129,8 +135,8 @@ import() {
   while read -r _; do expected=$((expected + 1)); done <"$directory/expected"
   set --
   while read -r path; do set -- "$@" "$path"; done <"$directory/arrived"
-  wrong=
-  [ $# -eq "$expected" ] || wrong="it broke off: $(reason)"
+  wrong='' why=$(reason)
+  [ $# -eq "$expected" ] || wrong="it broke off${why:+: $why}"
   missing=
   # shellcheck disable=SC2086  # one word or none
   if [ $# -gt 0 ] && ! nix --extra-experimental-features nix-command copy $check --no-recursive \

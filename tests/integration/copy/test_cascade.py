@@ -166,6 +166,16 @@ def test_a_host_without_room_for_archives_has_everything_from_the_source(fleet: 
 
 
 @pytest.mark.thorough
+def test_what_a_loss_of_power_has_left_is_removed_a_day_later(fleet: Fleet) -> None:
+    lost, recent = "/var/tmp/nix.fleet.powerx", "/var/tmp/nix.fleet.recent"
+    fleet.says("vps-sg-1", f"mkdir {lost} {recent}; touch {lost}/key {recent}/key; touch -d '2 days ago' {lost}")
+    try:
+        fleet.copy(HOSTS, fleet.closure(3), "-f", "5", topology="cascade")
+        assert fleet.says("vps-sg-1", "ls -d /var/tmp/nix.fleet.*").split() == [recent]
+    finally:
+        fleet.says("vps-sg-1", f"rm -rf {recent}")
+
+
 def test_a_port_that_is_taken_is_no_obstacle(fleet: Fleet) -> None:
     path = fleet.closure(3)
     fleet.copy("vps-sg-1", path)
