@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import typing as t
 from unittest import mock
@@ -59,13 +58,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         directory = tmp_path_factory.mktemp("pull") / "fleet"
         directory.mkdir()
         project = Project.copied_to(directory)
-        settings = directory / "inventory/group_vars/all/lab.yml"
-        overrides = dict(re.findall(r'^  (\S+): "(path:[^"]*)"$', settings.read_text(), re.MULTILINE))
-        settings.write_text(settings.read_text().partition("deploy_override_inputs:")[0])
-        flake = (directory / "flake.nix").read_text()
-        for name, url in overrides.items():
-            flake = re.sub(f'"github:[^/]*/{name}/[^"]*"', f'"{url}"', flake)
-        (directory / "flake.nix").write_text(flake)
+        project.name_inputs()
         (directory / "word").write_text("first")
         project.edit(
             "nix/platforms/darwin.nix", "  system.stateVersion", f"  environment.etc.word.{WORD}\n  system.stateVersion"

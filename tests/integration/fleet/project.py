@@ -70,6 +70,15 @@ class Project:
         assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {path}"
         path.write_text(text.replace(old, new))
 
+    def name_inputs(self) -> None:
+        """Have the flake itself name the rehearsal fleet's inputs, where those that are put in their place do not count."""
+        settings = self.root / "inventory/group_vars/all/lab.yml"
+        flake = (self.root / "flake.nix").read_text()
+        for name, url in re.findall(r'^  (\S+): "(path:[^"]*)"$', settings.read_text(), re.MULTILINE):
+            flake = re.sub(f'"github:[^/]*/{name}/[^"]*"', f'"{url}"', flake)
+        (self.root / "flake.nix").write_text(flake)
+        settings.write_text(settings.read_text().partition("deploy_override_inputs:")[0])
+
     def start(self, playbook: str, *arguments: str) -> subprocess.Popen[str]:
         """Start a playbook of the collection, or of the project when it ends in ``.yml``."""
         return subprocess.Popen(

@@ -31,7 +31,7 @@ class Job:
     """A job of CI in a project, on a machine whose ssh knows where the hosts are, and neither their keys nor its own."""
 
     def __init__(self, project: Project, directory: Path) -> None:
-        self.root, self.directory = project.root, directory
+        self.project, self.root, self.directory = project, project.root, directory
         lab = home() / ".lab"
         (self.root / "ci").mkdir()
         shutil.copy2(ROOT / "examples/ci/fleet", self.root / "ci/fleet")
@@ -131,6 +131,8 @@ def scripts(name: str) -> list[str]:
 def test_the_channels_of_what_was_built_are_moved(job: Job, name: str, user: str) -> None:
     remote = job.directory / "group/fleet.git"
     (job.root / ".gitignore").write_text("lab.yml\n")
+    # What a branch names is a commit, lock file and all.
+    job.project.name_inputs()
 
     def git(*arguments: str) -> str:
         identity = ["-c", "user.name=ci", "-c", "user.email=ci@example.org"]
@@ -139,6 +141,9 @@ def test_the_channels_of_what_was_built_are_moved(job: Job, name: str, user: str
 
     git("init", "--quiet", "--bare", str(remote))
     git("init", "--quiet")
+    git("add", "--all")
+    locked = job.types("nix --extra-experimental-features 'nix-command flakes' flake lock")
+    assert locked.returncode == 0, locked.stderr
     git("add", "--all")
     git("commit", "--quiet", "--message", "fleet")
     git("--git-dir", str(remote), "config", "http.receivepack", "true")
