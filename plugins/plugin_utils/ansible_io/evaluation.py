@@ -34,6 +34,9 @@ if t.TYPE_CHECKING:
 # Where an inventory says what is evaluated for a host, by option.
 HOST_VARIABLES = {"attr": "nix_attr", "flake": "nix_flake", "impure": "nix_impure"}
 
+# Less is a number whose unit was forgotten.
+LEAST_MEMORY = 1 << 20
+
 EVALUATION_OPTIONS: dict[str, t.Any] = {
     "attr": {"type": "str"},
     "whole_play": {"type": "bool", "default": False},
@@ -138,12 +141,14 @@ def _memory(text: str | None) -> int | None:
     """Return the bytes that an amount of memory means, without Ansible's own words for one that is none."""
     if text is None:
         return None
+    advice = "write for example 4G (deploy_eval_memory)"
     try:
-        return int(human_to_bytes(text))
+        memory = int(human_to_bytes(text))
     except ValueError as error:
-        raise EvaluationError(
-            f"eval_memory is no amount of memory: {text!r}", advice="write for example 4G (deploy_eval_memory)"
-        ) from error
+        raise EvaluationError(f"eval_memory is no amount of memory: {text!r}", advice=advice) from error
+    if memory < LEAST_MEMORY:
+        raise EvaluationError(f"eval_memory is too little to evaluate anything in: {memory} bytes", advice=advice)
+    return memory
 
 
 def _sentence(attribute: str, derivation: str | None, *, cached: bool) -> str:

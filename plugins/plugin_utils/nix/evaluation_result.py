@@ -27,8 +27,12 @@ ADVICE = (
         "check the network, or lock the flake's inputs to something that this machine has",
     ),
     (
-        re.compile(r"does not contain a '?/?flake\.nix|could not find a flake\.nix|does not exist", re.IGNORECASE),
-        "check the path: a flake is taken on the machine that evaluates it",
+        re.compile(
+            r"does not contain a '?/?flake\.nix|could not find a flake\.nix|does not exist|getting status of",
+            re.IGNORECASE,
+        ),
+        "check the path: a flake is taken on the machine that evaluates it, and only a plain path, without path: before"
+        " it, is sent there from the controller (send_flake)",
     ),
 )
 

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
 from ansible.playbook.block import Block
 from ansible.playbook.task import Task
 from ansible.playbook.task_include import TaskInclude
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.evaluation import task_name
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.evaluation import _memory, task_name
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import EvaluationError
 
 
 def task_in(parent: t.Any, line: int = 7) -> Task:
@@ -55,3 +57,17 @@ def test_of_several_includes_the_outermost_counts_which_is_loaded_once() -> None
         include._parent = outer.copy()
     one, again = (task_in(include) for include in inner)
     assert task_name(one) == task_name(again)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("much", "no amount of memory"), ("4", "too little.*4 bytes"), ("0", "0 bytes")]
+)
+def test_what_is_no_memory_to_evaluate_in_is_refused(text: str, words: str) -> None:
+    with pytest.raises(EvaluationError, match=words) as raised:
+        _memory(text)
+    assert raised.value.advice == "write for example 4G (deploy_eval_memory)"
+
+
+def test_an_amount_of_memory_has_a_unit() -> None:
+    assert _memory("4G") == 4 << 30
+    assert _memory(None) is None
