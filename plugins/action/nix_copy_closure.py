@@ -130,8 +130,8 @@ class ActionModule(NixAction):
             with self._source(options) as source:
                 self._reached = True
                 bring(source, copy, here, arrived)
-            kept = here.kept()
-        if not kept and missing_paths(self.questions, copy.paths, protect_as=root):
+            here.pulse.ask()
+        if not here.pulse.kept() and missing_paths(self.questions, copy.paths, protect_as=root):
             raise CopyError("the closure is not there, although Nix says that it was copied")
         return True
 

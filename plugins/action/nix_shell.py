@@ -128,8 +128,8 @@ class ActionModule(NixAction):
             self.doing("copying")
             with source.reaching(here.socket) as store:
                 verify(source.run(Copy(paths).command(store), lambda line: _read(log, line)), log, host=self.host)
-            kept = here.kept()
-        if not kept and (missing := missing_paths(self.questions, paths, protect_as=root)):
+            here.pulse.ask()
+        if not here.pulse.kept() and (missing := missing_paths(self.questions, paths, protect_as=root)):
             raise CommandError(f"{missing[0]} is not there, although Nix says that it was copied")
 
 

@@ -31,7 +31,7 @@ from .shell import ConnectionShell
 from .terminal import without_terminal
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from ansible.plugins.connection import ConnectionBase
 
@@ -64,8 +64,7 @@ class OpenedStore:
     socket: pathlib.Path
     door: Door
     link: Link
-    # Asked when all has been sent: see ``Pulse.kept``.
-    kept: Callable[[], bool]
+    pulse: Pulse
 
 
 @contextlib.contextmanager
@@ -112,17 +111,21 @@ def _through(door: Door, action: NixAction, timeout: float, compression: bool | 
     with (
         temporary_directory() as directory,
         link(action._connection, action.host, directory, compression=compression) as way,
-        way.bring(door.socket, directory / "store") as socket,
-        Pulse(way, door.signs, timeout) as pulse,
+        contextlib.ExitStack() as brought,
     ):
-        try:
-            yield OpenedStore(socket, door, way, pulse.kept)
-        except Exception as error:
-            # Whatever the block made of it: this may be why.
-            pulse.check()
-            if not isinstance(error, CopyError) and refuses(socket, timeout):
-                raise _closed(way, door) from error
-            raise
+        socket = brought.enter_context(way.bring(door.socket, directory / "store"))
+        with Pulse(way, door.signs, timeout) as pulse:
+            try:
+                yield OpenedStore(socket, door, way, pulse)
+            except Exception as error:
+                # Whatever the block made of it: this may be why.
+                pulse.check()
+                if not isinstance(error, CopyError) and refuses(socket, timeout):
+                    raise _closed(way, door) from error
+                raise
+            finally:
+                # While the answer to the last question is on its way.
+                brought.close()
 
 
 def _closed(way: Link, door: Door) -> Exception:

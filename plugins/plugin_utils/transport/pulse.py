@@ -63,23 +63,27 @@ class Pulse:
         self._command = link.command(["sh", "-c", PULSE, "pulse", signs or "", str(max(1, round(self._period)))])
         self._over = threading.Event()
         self._private = signs is not None
+        self._asked = False
         self._answer: bytes | None = None
         self._answered = threading.Event()
 
-    def kept(self) -> bool:
-        """Whether the machine says that it has, and keeps, all that it was opened for because it lacked some of it.
+    def ask(self) -> None:
+        """Ask whether all has arrived, and is kept, that the machine was opened for because it lacked some of it.
 
-        False where only the explicit question can tell: see ``missing_paths``. Asked once, when nothing more is sent,
-        since the private daemon ends then. Raises ``LinkLostError`` if the machine has gone away.
+        Nothing may be sent any more, since the private daemon ends with the answer, for which the end of the block waits.
         """
-        if not self._private:
-            return False
-        with contextlib.suppress(OSError):
-            self._remote.stdin.write(QUESTION)
-            self._remote.stdin.flush()
-        deadline = time.monotonic() + ANSWER_SECONDS
-        while not (self._answered.wait(LOOK_SECONDS) or self._watch.lost or time.monotonic() > deadline):
-            pass
+        self._asked = self._private
+        if self._asked:
+            with contextlib.suppress(OSError):
+                self._remote.stdin.write(QUESTION)
+                self._remote.stdin.flush()
+
+    def kept(self) -> bool:
+        """Whether the machine has said yes, to be known when the block is over.
+
+        False where only the explicit question can tell: see ``missing_paths``. Raises ``LinkLostError`` if the machine
+        went away before it said anything.
+        """
         self.check()
         return self._answer == KEPT
 
@@ -96,6 +100,8 @@ class Pulse:
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        if self._asked:
+            self._await_answer()
         self._over.set()
         self._watch.__exit__()
         with contextlib.suppress(OSError):
@@ -105,13 +111,18 @@ class Pulse:
                 self._remote.process.wait(GOODBYE_SECONDS)
         process.end_group(self._remote.process)
 
+    def _await_answer(self) -> None:
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while not (self._answered.wait(LOOK_SECONDS) or self._watch.lost or time.monotonic() > deadline):
+            pass
+
     def _listen(self) -> None:
         # In pieces: what the machine prints need have no end of line.
         said = b""
         while piece := os.read(self._remote.stdout.fileno(), CHUNK):
             self._watch.seen()
             said = (said + piece)[-CHUNK:]
-            self._answer = next((answer for answer in (KEPT, UNKNOWN) if answer in said), None)
+            self._answer = next((answer for answer in (KEPT, UNKNOWN) if self._asked and answer in said), None)
             if self._answer:
                 # The session is to end now.
                 self._watch.__exit__()

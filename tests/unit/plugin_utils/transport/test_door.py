@@ -169,9 +169,10 @@ def test_a_machine_that_lacks_something_is_asked_and_opened_in_one_round_trip(la
 
 
 def kept(door: Door) -> bool:
-    """Ask what is asked when all has been sent, and go without waiting."""
+    """Ask what is asked when all has been sent."""
     with Pulse(LocalLink("vps-1"), door.signs, timeout=60) as pulse:
-        return pulse.kept()
+        pulse.ask()
+    return pulse.kept()
 
 
 def test_what_has_arrived_is_told_in_the_session_that_is_open_and_ends_the_private_daemon(lacking: Machine) -> None:

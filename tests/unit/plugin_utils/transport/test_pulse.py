@@ -78,32 +78,41 @@ def test_without_a_private_daemon_nothing_is_written(tmp_path: pathlib.Path, mon
     assert not list(tmp_path.iterdir())
 
 
-def test_a_machine_without_a_private_daemon_is_not_asked_what_it_keeps() -> None:
-    with Pulse(Line("exec cat"), None, timeout=60) as pulse:
-        assert not pulse.kept()
+def asked(line: Line, signs: pathlib.Path | None, timeout: float = 60) -> Pulse:
+    """Ask at the end of a copy, and return the pulse when it is over."""
+    with Pulse(line, None if signs is None else str(signs), timeout) as pulse:
+        pulse.ask()
+    return pulse
+
+
+def test_a_machine_without_a_private_daemon_is_not_asked_and_a_yes_of_it_counts_for_nothing() -> None:
+    assert not asked(Line("echo all of it is kept; exec cat"), None).kept()
 
 
 def test_a_private_daemon_that_nobody_can_ask_is_told_that_it_is_over(tmp_path: pathlib.Path) -> None:
     signs = tmp_path / "signs"
     signs.mkdir()
     line = Line()
-    with Pulse(line, str(signs), timeout=60) as pulse:
-        assert not pulse.kept()
+    assert not asked(line, signs).kept()
     assert (signs / "end").exists()
     assert not line.dropped
 
 
+def test_a_yes_counts_and_a_session_that_ends_after_it_is_none_that_was_lost(tmp_path: pathlib.Path) -> None:
+    line = Line("read -r question; printf 'all of it'; sleep 0.2; echo ' is kept'")
+    assert asked(line, tmp_path).kept()
+    assert not line.dropped
+
+
 def test_a_session_that_ends_before_it_answers_is_a_lost_one(tmp_path: pathlib.Path) -> None:
-    with (
-        Pulse(Line("read -r question"), str(tmp_path), timeout=60) as pulse,
-        pytest.raises(LinkLostError, match="the session"),
-    ):
+    pulse = asked(Line("read -r question"), tmp_path)
+    with pytest.raises(LinkLostError, match="the session has ended"):
         pulse.kept()
 
 
 def test_a_machine_that_falls_silent_before_it_answers_is_given_up_in_time(tmp_path: pathlib.Path) -> None:
-    line = Line("read -r question; exec sleep 60")
-    with Pulse(line, str(tmp_path), timeout=0.4) as pulse, pytest.raises(LinkLostError, match="no sign of life"):
+    pulse = asked(Line("read -r question; exec sleep 60"), tmp_path, timeout=0.4)
+    with pytest.raises(LinkLostError, match="no sign of life"):
         pulse.kept()
 
 
