@@ -18,6 +18,7 @@ from pathlib import Path
 from ..private_directory import private_directory
 from .evaluation_journal import Journal
 from .evaluation_result import Evaluated, from_json, to_json
+from .waiting_room import WaitingRoom
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -119,6 +120,10 @@ class EvaluationCache:
                 yield None
                 return
             yield file
+
+    def waiting_room(self, name: str) -> WaitingRoom:
+        """Return where those wait for their results who do not hold the lock ``name``."""
+        return WaitingRoom(self._locks / f"{name[:2]}.waiting")
 
 
 def prune(directory: Path, *, keep: int | None = None, seconds: float | None = None) -> None:

@@ -25,6 +25,7 @@ if t.TYPE_CHECKING:
     from .machine import Machine
     from .source import Source
     from .task_evaluation import Request
+    from .waiting_room import WaitingRoom
 
 SHORTEST_POLL = 0.02
 LONGEST_POLL = 0.2
@@ -67,6 +68,7 @@ class SharedEvaluation:
         journal.read_on()
         if (self._task, attribute) in TOLD:
             journal.forget(attribute)
+        room = self._cache.waiting_room(self._lock)
         attempts, since = 0, time.monotonic()
         while True:
             # The lock comes first: what its last holder wrote is to be read.
@@ -84,13 +86,22 @@ class SharedEvaluation:
                             advice="see whether something ended it, such as the kernel for want of memory, and run again",
                         )
                     attempts += 1
-                    self._begin(attribute, others, journal, held)
+                    self._begin(attribute, others, journal, held, room)
                     continue
-            # Soon at first, for what takes no time; then such that many who wait for long are no load.
+            # Until somebody evaluates, and where files cannot be locked by bytes. Soon at first, for what takes no time; then
+            # such that many who wait for long are no load.
             waited = time.monotonic() - since
             time.sleep(min(max(waited * POLL_SHARE, SHORTEST_POLL), LONGEST_POLL))
+            room.wait(attribute)
 
-    def _begin(self, attribute: str, others: Callable[[], Iterable[str]], journal: Journal, lock: t.IO[str]) -> None:
+    def _begin(
+        self,
+        attribute: str,
+        others: Callable[[], Iterable[str]],
+        journal: Journal,
+        lock: t.IO[str],
+        room: WaitingRoom,
+    ) -> None:
         """Tell of what is known, and have the rest evaluated."""
         # With each task, since one that finds all known writes as much as another.
         self._cache.forget_tasks()
@@ -112,9 +123,9 @@ class SharedEvaluation:
             return
         wanted = [attribute, *(name for name in others() if name not in known and name not in told.results)]
         if isinstance(self._machine, Controller):
-            begin(request, self._machine, self._cache, lock, self._task, wanted, journal.snapshot)
+            begin(request, self._machine, self._cache, lock, self._task, wanted, journal.snapshot, room)
         else:
-            evaluation.evaluate(wanted, journal.snapshot)
+            evaluation.evaluate(wanted, journal.snapshot, room)
 
     def _prepared(self) -> Request:
         if self._prepare is None:

@@ -17,12 +17,13 @@ from .revision import other_than
 from .source import Snapshot, Source
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence, Set
+    from collections.abc import Callable, Sequence, Set
 
     from .evaluation_budget import Budget
     from .evaluation_cache import EvaluationCache
     from .evaluation_result import Result
     from .machine import Machine
+    from .waiting_room import WaitingRoom
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,8 +73,12 @@ class TaskEvaluation:
             self._journal.tell_result(attribute, known[attribute], cached=True)
         return known.keys()
 
-    def evaluate(self, attributes: Sequence[str], snapshot: Snapshot) -> None:
-        """Evaluate ``attributes``, telling of each as it is known."""
+    def evaluate(self, attributes: Sequence[str], snapshot: Snapshot, room: WaitingRoom) -> None:
+        """Evaluate ``attributes``, telling of each as it is known; ``room`` is where hosts wait for it."""
+        with room.locked() as let_go:
+            self._evaluate(attributes, snapshot, let_go)
+
+    def _evaluate(self, attributes: Sequence[str], snapshot: Snapshot, let_go: Callable[[str], None]) -> None:
         told: list[tuple[str, Result]] = []
 
         def tell(attribute: str, result: Result) -> None:
@@ -81,6 +86,7 @@ class TaskEvaluation:
             # The run may be over with its last result, and must not be before everything is written down.
             if len(told) < len(attributes):
                 self._journal.tell_result(attribute, result, cached=False)
+                let_go(attribute)
 
         evaluate(
             self._exactly(snapshot),

@@ -29,6 +29,7 @@ from .evaluation_result import Failed
 from .machine import Controller
 from .source import Snapshot, Source
 from .task_evaluation import Request, TaskEvaluation
+from .waiting_room import WaitingRoom
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,8 +54,9 @@ def begin(
     task: str,
     attributes: Sequence[str],
     snapshot: Snapshot,
+    room: WaitingRoom,
 ) -> None:
-    """Start the process, which takes ``lock`` over and holds it until it ends."""
+    """Start the process, which takes ``lock`` over and holds it until it ends; hosts wait in ``room``."""
     work = {
         "request": dataclasses.asdict(request),
         "environment": machine.environment,
@@ -62,6 +64,7 @@ def begin(
         "task": task,
         "attributes": list(attributes),
         "snapshot": dataclasses.asdict(snapshot),
+        "room": str(room.path),
         # This process is one host's, and its parent the whole run.
         "run": os.getppid(),
     }
@@ -89,7 +92,8 @@ def main() -> None:
         machine = Controller(work["environment"])
         snapshot = Snapshot(**work["snapshot"])
         budget = budget_here(request.memory)
-        TaskEvaluation(request, machine, cache, budget, task=work["task"]).evaluate(work["attributes"], snapshot)
+        evaluation = TaskEvaluation(request, machine, cache, budget, task=work["task"])
+        evaluation.evaluate(work["attributes"], snapshot, WaitingRoom(Path(work["room"])))
     except NixError as error:
         cache.journal(work["task"]).tell_failure(Failed(error.cause, error.command, error.log, error.advice))
     except Exception as error:  # noqa: BLE001  # nobody else would tell the hosts
