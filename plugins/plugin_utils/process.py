@@ -74,7 +74,7 @@ def run(
     ``environment`` is added to the caller's. ``errors`` says what becomes of bytes in its output that are no text: with
     `surrogateescape` none is lost. Raises ``FileNotFoundError`` when there is no such program,
     ``CommandTimeoutError`` after ``timeout`` seconds, ``NixError`` when it prints more than there is room for, and what
-    ``on_stderr_line`` raised, once the command has ended.
+    ``on_stderr_line`` raised, which ends the command.
     """
 
     def begin() -> subprocess.Popen[bytes]:
@@ -90,7 +90,7 @@ def run(
 
     with _ended_with_caller(begin) as (process, told):
         output = _Output(process)
-        messages = _Errors(on_stderr_line)
+        messages = _Errors(process, on_stderr_line)
         threads = [
             threading.Thread(target=output.read, daemon=True),
             threading.Thread(target=messages.read, args=(process.stderr,), daemon=True),
@@ -204,8 +204,9 @@ class _Output:
 class _Errors:
     """What a process prints on standard error: its last lines, each handed on as it comes."""
 
-    def __init__(self, on_line: Callable[[str], None] | None) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], on_line: Callable[[str], None] | None) -> None:
         self.raised: BaseException | None = None
+        self._process = process
         self._on_line = on_line
         self._lines = Recent[str](MOST_ERRORS, len)
 
@@ -224,8 +225,9 @@ class _Errors:
             return
         try:
             self._on_line(line.rstrip("\n"))
-        except BaseException as error:  # noqa: BLE001  # raised again when the process, which waits for a reader, has ended
+        except BaseException as error:  # noqa: BLE001  # raised again when the process has ended, which waits for a reader
             self.raised = error
+            _end_in_background(self._process)
 
 
 def _write(stream: t.IO[bytes] | None, data: bytes | None, hold: bool) -> None:

@@ -15,6 +15,7 @@ from .evaluation_budget import UNLIMITED
 from .evaluation_result import Failed
 from .language import attribute_steps, value_literal
 from .machine import portions
+from .parts import Claims, parted
 from .side_by_side import side_by_side
 from .walk import Walk, failed
 
@@ -24,6 +25,7 @@ if t.TYPE_CHECKING:
     from .evaluation_budget import Budget
     from .evaluation_result import Result
     from .machine import Machine
+    from .parts import Part
     from .source import Source
     from .walk import End, Named
 
@@ -44,9 +46,10 @@ def evaluate(
 ) -> dict[str, Result]:
     """Evaluate ``attributes`` of ``source`` and return what became of each.
 
-    As many processes as ``budget`` has room for evaluate a part of them each. An error ends a process: the attribute at
-    fault is charged with it, and another process goes on with the rest, so that healthy attributes cost these processes
-    whatever their number, and each broken one another. ``on_result`` is told of each as it is known.
+    As many processes as ``budget`` has room for evaluate a part of them each, and who is through with its part goes on with
+    the ends of the others'. An error ends a process: the attribute at fault is charged with it, and another process goes on
+    with the rest, so that healthy attributes cost these processes whatever their number, and each broken one another.
+    ``on_result`` is told of each as it is known.
     """
     results: dict[str, Result] = {}
     one_at_a_time = threading.Lock()
@@ -67,18 +70,21 @@ def evaluate(
     if apply is None:
         pending = EvalJobs(source, pending, settle).run(machine, budget, timeout)
 
-    def part(evaluator: _Evaluator, named: list[Named]) -> Callable[[], list[Named]]:
-        return lambda: evaluator.evaluate(named)
+    def run(parts: list[Part]) -> None:
+        claims = Claims()
+        memory, last = budget.share(len(parts)), len(parts) == 1
 
-    def evaluator(processes: int) -> _Evaluator:
-        return _Evaluator(source, machine, apply, timeout, budget.share(processes), settle, last=processes == 1)
+        def work(part: Part) -> Callable[[], None]:
+            evaluator = _Evaluator(source, machine, apply, timeout, memory, settle, claims, last=last)
+            return lambda: evaluator.evaluate(part)
 
-    processes = budget.processes(len(pending))
-    # By turns, so that the first of all are the first of their evaluators.
-    parts = [part(evaluator(processes), pending[first::processes]) for first in range(processes)]
-    outgrown = [named for each in side_by_side(parts) for named in each]
-    if outgrown:
-        evaluator(1).evaluate(outgrown)
+        side_by_side([work(part) for part in parts])
+
+    run(parted(pending, budget.processes(len(pending))))
+    # Those that have outgrown a share have the whole, one after the other.
+    left = [named for named in pending if named[0] not in results]
+    if left:
+        run(parted(left, 1))
     return results
 
 
@@ -93,6 +99,7 @@ class _Evaluator:
         timeout: float | None,
         memory: int | None,
         settle: Callable[[str, Result], None],
+        claims: Claims,
         *,
         last: bool,
     ) -> None:
@@ -102,32 +109,49 @@ class _Evaluator:
         self._timeout = timeout
         self._memory = memory
         self._settle = settle
+        self._claims = claims
         self._last = last
 
-    def evaluate(self, pending: list[Named]) -> list[Named]:
-        """Evaluate ``pending``, and return those for which the share is too small and a larger one can be had."""
-        outgrown: list[Named] = []
-        while pending:
-            walk = Walk(self._source, _portion(pending), self._apply, self._settle)
+    def evaluate(self, part: Part) -> None:
+        """Evaluate ``part``, but for attributes for which the share is too small and a larger one can be had."""
+        pending, outgrown = [*part.own], 0
+        # No process is begun for what is others': it would read all that they have read.
+        while pending := [named for named in pending if self._claims.open_to(self, named[0])]:
+            walk = Walk(self._source, _portion([*pending, *part.others]), self._apply, self._settle, self._claim)
             end = walk.run(self._machine, timeout=self._timeout, memory=self._memory)
+            if walk.done >= len(pending):
+                if walk.stopped_at and not end.by_force:
+                    self._fail(walk.stopped_at, walk, end)
+                elif walk.stopped_at:
+                    # Its own evaluator may come to it, with more memory or time.
+                    self._claims.give_up(walk.stopped_at[0], self)
+                return
             pending = pending[walk.done :]
-            if walk.complete or (walk.done and end.by_force):
+            if walk.complete or walk.superfluous or (walk.done and end.by_force):
                 # By force: others have used up its memory or its time, perhaps. It goes first in a process of its own.
                 continue
             if end.for_memory and not self._last:
-                outgrown.append(pending.pop(0))
-                if len(outgrown) == MOST_OUTGROWN:
-                    return [*outgrown, *pending]
+                del pending[0]
+                outgrown += 1
+                if outgrown == MOST_OUTGROWN:
+                    return
             elif walk.begun:
-                attribute, steps = pending.pop(0)
-                self._settle(attribute, self._failed(self._source.evaluate_one(steps, self._apply), walk, end))
+                self._fail(pending.pop(0), walk, end)
             else:
                 # The source itself is at fault, not one of its attributes.
                 result = self._failed(self._source.evaluate_root(), walk, end)
                 for attribute, _steps in pending:
-                    self._settle(attribute, result)
-                break
-        return outgrown
+                    if self._claim(attribute):
+                        self._settle(attribute, result)
+                return
+
+    def _claim(self, attribute: str) -> bool:
+        return self._claims.claim(attribute, self)
+
+    def _fail(self, named: Named, walk: Walk, end: End) -> None:
+        attribute, steps = named
+        if self._claim(attribute):
+            self._settle(attribute, self._failed(self._source.evaluate_one(steps, self._apply), walk, end))
 
     def _failed(self, command: Sequence[str], walk: Walk, end: End) -> Failed:
         if not end.for_memory or self._memory is None:

@@ -98,8 +98,16 @@ def heap_limit(memory: int) -> dict[str, str]:
     return {"GC_MAXIMUM_HEAP_SIZE": str(heap), "GC_INITIAL_HEAP_SIZE": str(uncollected)}
 
 
+class _SuperfluousError(Exception):
+    """What is left to be evaluated, others have begun."""
+
+
 class Walk:
-    """One process on its way through the attributes, as its log tells."""
+    """One process on its way through the attributes, as its log tells.
+
+    It tells what becomes of each by ``settle``, and before it begins one asks by ``claim`` whether it is to. If not, it
+    ends there, and is ``superfluous``.
+    """
 
     def __init__(
         self,
@@ -107,14 +115,17 @@ class Walk:
         pending: Sequence[Named],
         apply: str | None,
         settle: Callable[[str, Result], None],
+        claim: Callable[[str], bool],
     ) -> None:
         self.begun = False
+        self.superfluous = False
         self.done = 0
         self.log = NixLog()
         self._source = source
         self._pending = pending
         self._apply = apply
         self._settle = settle
+        self._claim = claim
         self._mark = f"nix.fleet-{secrets.token_hex(8)}"
 
     def run(self, machine: Machine, *, timeout: float | None = None, memory: int | None = None) -> End:
@@ -126,6 +137,9 @@ class Walk:
             )
         except CommandTimeoutError as late:
             return End(by_force=True, cause=f"no end of the evaluation after {late.seconds:g} s")
+        except _SuperfluousError:
+            self.superfluous = True
+            return End(by_force=True, cause="others have begun what was left")
         return End.of(completed, self.log)
 
     def _command(self) -> list[str]:
@@ -137,6 +151,11 @@ class Walk:
     def complete(self) -> bool:
         """Whether it came to the end of its way."""
         return self.done == len(self._pending)
+
+    @property
+    def stopped_at(self) -> Named | None:
+        """The attribute that it did not get through, or none if there is no such."""
+        return None if self.complete or self.superfluous else self._pending[self.done]
 
     def _read(self, line: str) -> None:
         self.log.read(line)
@@ -157,6 +176,9 @@ class Walk:
         """Take note of what a message tells of the walk."""
         if "start" in news:
             self.begun = True
+            attribute, _steps = self._pending[news["start"]]
+            if not self._claim(attribute):
+                raise _SuperfluousError
             # What was said before is of no concern to the attribute that starts.
             self.log = NixLog()
         elif "done" in news:

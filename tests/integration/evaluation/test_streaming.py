@@ -11,6 +11,8 @@ import contextlib
 import http.server
 import os
 import signal
+import subprocess
+import sys
 import threading
 import typing as t
 from pathlib import Path
@@ -74,6 +76,21 @@ def fleet(project: Project, gate: Gate) -> dict[str, dict[str, t.Any]]:
     return {name: {"nix_flake": f"path:{project.flake}", "nix_attr": name} for name in ("early", "late")}
 
 
+# Two evaluators for sixteen attributes; says which results there are as they come.
+TOLD = """
+import sys
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation import evaluate
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation_budget import Budget
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Controller
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
+names = ["late", *(f"h{number}" for number in range(1, 16))]
+evaluate(
+    Source(flake=sys.argv[1], impure=True), names, Controller(), budget=Budget(2 << 30, cpus=2),
+    on_result=lambda name, result: print(name, hasattr(result, "drv_path"), flush=True),
+)
+"""
+
+
 def evaluators(project: Project) -> set[int]:
     """Return the processes that evaluate for the task: the parents of Nix's own."""
     parents = set()
@@ -118,3 +135,23 @@ def test_an_interrupted_run_takes_its_evaluation_with_it(
     assert interrupt(run) != 0
     wait_until(lambda: not running(f"path:{project.flake}#."))
     wait_until(lambda: not any(Path(f"/proc/{number}/cmdline").exists() for number in evaluating))
+
+
+def test_an_evaluator_that_is_through_does_what_another_that_hangs_does_not_get_to(
+    project: Project, gate: Gate
+) -> None:
+    hosts = " ".join(f'h{number} = mk "h{number}" "";' for number in range(1, 16))
+    project.write_flake(f"""{{
+      late = mk "late" (builtins.readFile (builtins.fetchurl "{gate.url}"));
+      {hosts}
+    }}""")
+    environment = {**project.environment(), "PYTHONPATH": ":".join(sys.path)}
+    command = [sys.executable, "-c", TOLD, f"path:{project.flake}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as run:
+        told = t.cast("t.IO[str]", run.stdout)
+        before = {told.readline() for _ in range(15)}
+        assert before == {f"h{number} True\n" for number in range(1, 16)}
+        assert not gate.open.is_set()
+        gate.open.set()
+        assert told.read() == "late True\n"
+    assert run.returncode == 0

@@ -135,12 +135,15 @@ def test_a_line_of_standard_error_without_end_comes_in_pieces(monkeypatch: pytes
     assert [len(piece) for piece in pieces] == [1000, 1000, 500]
 
 
-def test_a_reader_that_fails_does_not_leave_the_command_waiting() -> None:
+def test_a_reader_that_fails_ends_the_command() -> None:
     def fail(line: str) -> None:
         raise ValueError(line)
 
-    with pytest.raises(ValueError, match="1"):
-        run(["sh", "-c", "seq 100000 >&2"], on_stderr_line=fail)
+    for script in ("seq 100000 >&2", "echo 1 >&2; exec sleep 60"):
+        begin = time.monotonic()
+        with pytest.raises(ValueError, match="1"):
+            run(["sh", "-c", script], on_stderr_line=fail)
+        assert time.monotonic() - begin < 30
 
 
 def test_the_end_of_the_program_ends_what_runs_in_any_thread_and_lets_nothing_begin(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import dataclasses
 import json
 import re
 import signal
+import threading
 import typing as t
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.process import CommandTimeoutError, Completed
@@ -45,6 +46,8 @@ class TableMachine:
     sources: list[str] = dataclasses.field(default_factory=list)
     looked: int = 0
     longest_argument: int = 0
+    # So many evaluations begin at the same time.
+    together: threading.Barrier | None = None
 
     def run(
         self,
@@ -61,6 +64,8 @@ class TableMachine:
         self.sources.append(argv[-1])
         heap = int((environment or {}).get("GC_MAXIMUM_HEAP_SIZE", HEAVY_HEAP))
         lines, rc = self._evaluate(argv[argv.index("--apply") + 1], heap)
+        if self.together is not None:
+            self.together.wait(10)
         for line in lines:
             assert on_stderr_line is not None
             on_stderr_line(line)

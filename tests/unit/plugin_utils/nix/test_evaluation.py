@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import threading
+import typing as t
+
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation import evaluate
@@ -25,7 +28,38 @@ from .table_machine import (
     derivation,
 )
 
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
+
 FLAKE = Source(flake="/srv/fleet")
+
+
+class Halting(TableMachine):
+    """A machine on which the evaluation of one attribute takes until another, or all others, have a result."""
+
+    def __init__(self, table: dict[str, str], *, halts_at: str, until: str | None = None) -> None:
+        super().__init__(table)
+        self.order: list[str] = []
+        self._halts_at = halts_at
+        self._until = until
+        self._over = threading.Event()
+
+    def told(self, attribute: str, _result: object) -> None:
+        self.order.append(attribute)
+        if attribute == self._until or len(self.order) == len(self.table) - 1:
+            self._over.set()
+
+    def run(self, argv: Sequence[str], **how: t.Any) -> Completed:
+        on_line = how.pop("on_stderr_line")
+
+        def on_stderr_line(line: str) -> None:
+            if f"evaluating {self._halts_at}" in line:
+                assert self._over.wait(10)
+            on_line(line)
+
+        return super().run(argv, on_stderr_line=on_stderr_line, **how)
 
 
 def failure(machine: TableMachine, attribute: str) -> Failed:
@@ -157,9 +191,40 @@ ROOM_FOR_TWO = Budget(2 << 30, cpus=2)
 
 def test_many_attributes_are_taken_by_turns_by_as_many_processes_as_there_is_room_for() -> None:
     machine = TableMachine(dict.fromkeys(SIXTEEN, "good"))
+    machine.together = threading.Barrier(2)
     results = evaluate(FLAKE, SIXTEEN, machine, budget=ROOM_FOR_TWO)
-    assert sorted(machine.evaluated) == [SIXTEEN[0::2], SIXTEEN[1::2]]
+    assert sorted(names[:8] for names in machine.evaluated) == [SIXTEEN[0::2], SIXTEEN[1::2]]
     assert len(results) == 16
+
+
+def test_who_is_through_with_its_part_goes_on_with_the_end_of_the_others() -> None:
+    # The first does not get further than its first attribute until the other has nothing left to do.
+    machine = Halting(dict.fromkeys(SIXTEEN, "good"), halts_at="h00")
+    results = evaluate(FLAKE, SIXTEEN, machine, budget=ROOM_FOR_TWO, on_result=machine.told)
+    assert all(isinstance(result, Evaluated) for result in results.values())
+    assert machine.order == [*SIXTEEN[1::2], *reversed(SIXTEEN[2::2]), "h00"]
+    assert len(machine.evaluated) == 2
+
+
+def test_each_attribute_is_told_once_whoever_evaluates_it() -> None:
+    told: list[str] = []
+    machine = TableMachine({**dict.fromkeys(SIXTEEN, "good"), "h05": BROKEN, "h10": HEAVY, "h12": KILLED})
+    evaluate(FLAKE, SIXTEEN, machine, budget=ROOM_FOR_TWO, on_result=lambda name, _result: told.append(name))
+    assert sorted(told) == SIXTEEN
+
+
+def test_what_is_broken_at_the_end_of_another_part_is_told_in_nix_own_words() -> None:
+    machine = Halting({**dict.fromkeys(SIXTEEN, "good"), "h14": BROKEN}, halts_at="h00", until="h14")
+    results = evaluate(FLAKE, SIXTEEN, machine, budget=ROOM_FOR_TWO, on_result=machine.told)
+    assert [name for name, result in results.items() if isinstance(result, Failed)] == ["h14"]
+    assert len(machine.evaluated) == 2
+
+
+def test_what_outgrows_a_share_at_the_end_of_another_part_is_evaluated_all_the_same() -> None:
+    machine = Halting({**dict.fromkeys(SIXTEEN, "good"), "h14": HEAVY}, halts_at="h00", until="h15")
+    results = evaluate(FLAKE, SIXTEEN, machine, budget=ROOM_FOR_TWO, on_result=machine.told)
+    assert all(isinstance(result, Evaluated) for result in results.values())
+    assert machine.evaluated[-1] == ["h14"]
 
 
 def test_an_attribute_that_outgrows_a_share_gets_the_whole_when_the_others_are_done() -> None:
