@@ -59,12 +59,10 @@ class Conversation:
         process.end_group(self._remote.process)
 
     def say(self, lines: Iterable[str]) -> None:
-        """Send some lines."""
-        try:
+        """Send some lines. That the script has ended is found out by whoever hears on: it may have said why."""
+        with contextlib.suppress(OSError):
             self._remote.stdin.write("".join(f"{line}\n" for line in lines).encode())
             self._remote.stdin.flush()
-        except OSError as error:
-            raise ConversationError("the session has ended") from error
 
     def hear(self, deadline: float) -> str:
         """Return the next line, which must come before ``deadline``, by the monotonic clock."""
