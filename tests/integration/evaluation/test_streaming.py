@@ -149,7 +149,7 @@ def test_an_evaluator_that_is_through_does_what_another_that_hangs_does_not_get_
     command = [sys.executable, "-c", TOLD, f"path:{project.flake}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as run:
         told = t.cast("t.IO[str]", run.stdout)
-        before = {told.readline() for _ in range(15)}
+        before = {told.readline() for _line in range(15)}
         assert before == {f"h{number} True\n" for number in range(1, 16)}
         assert not gate.open.is_set()
         gate.open.set()
