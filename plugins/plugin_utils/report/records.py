@@ -34,7 +34,7 @@ WOULD_CHANGE = "would change"
 # The outcomes that leave a host with something else than it had before, and what is said of one on the way there.
 DONE = ("activated", "confirmed", "set for boot")
 _STAYS = (*DONE, "rebooted", "undone")
-_ON_THE_WAY = ("evaluated", "built", "copied", "unchanged")
+_ON_THE_WAY = ("evaluated", "built", "copied", WOULD_COPY, "unchanged")
 # The stage between an activation and its confirmation.
 HEALTH = "health"
 

@@ -106,6 +106,11 @@ def test_a_copy_says_what_came_or_would_come(changed: bool, check_mode: bool, ou
     assert only(event("nix_eval"), copy).outcome == outcome
 
 
+def test_keys_that_would_change_are_more_than_a_copy_that_would_be_made() -> None:
+    checks = (event("nix_copy_closure", changed=True), event("nix_keys", changed=True))
+    assert only(*(dataclasses.replace(each, check_mode=True) for each in checks)).outcome == "would change"
+
+
 def test_a_copy_of_what_was_there_takes_nothing_from_a_build() -> None:
     copy = event("nix_copy_closure", changed=False)
     assert only(event("nix_build", changed=True), copy).outcome == "built"
