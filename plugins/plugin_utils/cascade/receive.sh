@@ -135,8 +135,11 @@ import() {
   while read -r _; do expected=$((expected + 1)); done <"$directory/expected"
   set --
   while read -r path; do set -- "$@" "$path"; done <"$directory/arrived"
-  wrong='' why=$(reason)
-  [ $# -eq "$expected" ] || wrong="it broke off${why:+: $why}"
+  wrong=
+  if [ $# -ne "$expected" ]; then
+    why=$(reason)
+    wrong="it broke off${why:+: $why}"
+  fi
   missing=
   # shellcheck disable=SC2086  # one word or none
   if [ $# -gt 0 ] && ! nix --extra-experimental-features nix-command copy $check --no-recursive \
