@@ -25,7 +25,6 @@ if t.TYPE_CHECKING:
     from .machine import Machine
     from .source import Source
     from .task_evaluation import Request
-    from .waiting_room import WaitingRoom
 
 SHORTEST_POLL = 0.02
 LONGEST_POLL = 0.2
@@ -60,6 +59,7 @@ class SharedEvaluation:
         self._cache = cache
         self._prepare = prepare
         self._lock = request.key(machine)
+        self._room = cache.waiting_room(self._lock)
         self._task = key(self._lock, task, request.revisions)
 
     def ask(self, attribute: str, others: Callable[[], Iterable[str]] = tuple) -> Answer:
@@ -68,7 +68,6 @@ class SharedEvaluation:
         journal.read_on()
         if (self._task, attribute) in TOLD:
             journal.forget(attribute)
-        room = self._cache.waiting_room(self._lock)
         attempts, since = 0, time.monotonic()
         while True:
             # The lock comes first: what its last holder wrote is to be read.
@@ -86,22 +85,15 @@ class SharedEvaluation:
                             advice="see whether something ended it, such as the kernel for want of memory, and run again",
                         )
                     attempts += 1
-                    self._begin(attribute, others, journal, held, room)
+                    self._begin(attribute, others, journal, held)
                     continue
             # Until somebody evaluates, and where files cannot be locked by bytes. Soon at first, for what takes no time; then
             # such that many who wait for long are no load.
             waited = time.monotonic() - since
             time.sleep(min(max(waited * POLL_SHARE, SHORTEST_POLL), LONGEST_POLL))
-            room.wait(attribute)
+            self._room.wait(attribute)
 
-    def _begin(
-        self,
-        attribute: str,
-        others: Callable[[], Iterable[str]],
-        journal: Journal,
-        lock: t.IO[str],
-        room: WaitingRoom,
-    ) -> None:
+    def _begin(self, attribute: str, others: Callable[[], Iterable[str]], journal: Journal, lock: t.IO[str]) -> None:
         """Tell of what is known, and have the rest evaluated."""
         # With each task, since one that finds all known writes as much as another.
         self._cache.forget_tasks()
@@ -123,9 +115,9 @@ class SharedEvaluation:
             return
         wanted = [attribute, *(name for name in others() if name not in known and name not in told.results)]
         if isinstance(self._machine, Controller):
-            begin(request, self._machine, self._cache, lock, self._task, wanted, journal.snapshot, room)
+            begin(request, self._machine, self._cache, lock, self._task, wanted, journal.snapshot, self._room)
         else:
-            evaluation.evaluate(wanted, journal.snapshot, room)
+            evaluation.evaluate(wanted, journal.snapshot, self._room)
 
     def _prepared(self) -> Request:
         if self._prepare is None:
