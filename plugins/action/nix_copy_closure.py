@@ -18,6 +18,7 @@ from ..plugin_utils.ansible_io.connections import opened_if_lacking
 from ..plugin_utils.ansible_io.now_and_then import now_and_then
 from ..plugin_utils.ansible_io.options_from import OPTIONS_FROM
 from ..plugin_utils.ansible_io.peers import PEER_PORT, Peers
+from ..plugin_utils.ansible_io.run import copies_directory
 from ..plugin_utils.ansible_io.store_source import source_at
 from ..plugin_utils.cascade.spreading import Spread
 from ..plugin_utils.errors import CopyError, NixError
@@ -25,11 +26,13 @@ from ..plugin_utils.nix.path_info import UnknownFormError
 from ..plugin_utils.nix.roots import root_name
 from ..plugin_utils.nix.store import store_paths
 from ..plugin_utils.report.quantities import counted, size
+from ..plugin_utils.transport.budget import Bandwidth, turn
 from ..plugin_utils.transport.copying import Copy, CopyLog, verify
 from ..plugin_utils.transport.link import LinkLostError
+from ..plugin_utils.transport.pace import Pace, SlowLineError
 from ..plugin_utils.transport.presence import missing_of_many, missing_paths
 from ..plugin_utils.transport.retry import retried
-from ..plugin_utils.transport.source import Source, closure_infos, closure_sizes
+from ..plugin_utils.transport.source import ControllerSource, Source, closure_infos, closure_sizes
 
 if t.TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -38,8 +41,7 @@ if t.TYPE_CHECKING:
     from ..plugin_utils.nix.path_info import PathInfo
 
     Send = t.Callable[[t.Sequence[PathInfo]], None]
-    # Brings what is to be copied from a source to a store that is opened, and writes down what has come.
-    Bring = t.Callable[[Source, Copy, OpenedStore, "Arrived"], None]
+    Bring = t.Callable[[Copy, "Delivery"], None]
 
 NOTHING_LACKING = "everything is there already"
 
@@ -53,6 +55,16 @@ class Arrived:
     substituted: list[str] = dataclasses.field(default_factory=list)
 
 
+@dataclasses.dataclass(frozen=True)
+class Delivery:
+    """One attempt to copy: from where, into which store, what has come, and who judges whether it is too slow, if anybody."""
+
+    source: Source
+    here: OpenedStore
+    arrived: Arrived
+    pace: Pace | None
+
+
 class ActionModule(NixAction):
     """The action behind ``nix.fleet.nix_copy_closure``."""
 
@@ -63,6 +75,8 @@ class ActionModule(NixAction):
         "substitute_on_destination": {"type": "bool", "default": False},
         "check_signatures": {"type": "bool", "default": False},
         "compression": {"type": "bool"},
+        "bandwidth": {"type": "bytes", "default": 0},
+        "most_at_once": {"type": "int", "default": 0},
         "topology": {"type": "str", "choices": ["direct", "cascade"], "default": "direct"},
         "peer_address": {"type": "str"},
         "peer_port": {"type": "int", "default": PEER_PORT},
@@ -74,6 +88,9 @@ class ActionModule(NixAction):
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Ask the target what it lacks, and send that."""
+        for name in ("bandwidth", "most_at_once"):
+            if options[name] < 0:
+                raise CopyError(f"{name} is less than nothing: {options[name]}", advice="0 is for no limit")
         copy = Copy(store_paths(options["paths"]), options["check_signatures"], options["substitute_on_destination"])
         try:
             if self.check_mode:
@@ -118,50 +135,70 @@ class ActionModule(NixAction):
         return self._report(arrived, msg=None if arrived.paths else NOTHING_LACKING)
 
     def _attempt(self, copy: Copy, options: dict[str, t.Any], bring: Bring, arrived: Arrived) -> bool:
-        """Copy what the machine lacks; return whether it lacked anything."""
+        """Copy what the machine lacks, with compression from where that turns out to pay; return whether it lacked anything."""
+        try:
+            return self._brought(copy, options, bring, arrived)
+        except SlowLineError as slow:
+            self.announce(f"the line to it is slow ({slow}): the copy goes on with compression")
+            return self._brought(copy, {**options, "compression": True}, bring, arrived)
+
+    def _brought(self, copy: Copy, options: dict[str, t.Any], bring: Bring, arrived: Arrived) -> bool:
         root = root_name(self.play_host)
+        rate = options["bandwidth"]
         opened = opened_if_lacking(
-            self, copy.paths, protect_as=root, timeout=options["timeout"], compression=options["compression"]
+            self,
+            copy.paths,
+            protect_as=root,
+            timeout=options["timeout"],
+            compression=options["compression"],
+            bandwidth=Bandwidth(copies_directory() / "bandwidth", rate) if rate else None,
         )
         with opened as here:
             if here is None:
                 return False
             # Not before it is known to be needed, which is told with the store open.
-            with self._source(options) as source:
+            with self._turn(options["most_at_once"]), self._source(options) as source:
                 self._reached = True
-                bring(source, copy, here, arrived)
+                bring(copy, Delivery(source, here, arrived, _pace(options, source, here)))
             here.pulse.ask()
         if not here.pulse.kept() and missing_paths(self.questions, copy.paths, protect_as=root):
             raise CopyError("the closure is not there, although Nix says that it was copied")
         return True
 
+    def _turn(self, most: int) -> AbstractContextManager[None]:
+        """Return what waits until fewer than ``most`` others copy; 0 is for any number."""
+        if not most:
+            return contextlib.nullcontext()
+        return turn(copies_directory() / "turns", most, lambda: self.doing("waits for its turn to copy"))
+
     def _again(self, error: Exception) -> bool:
         """Whether a copy that broke off so is tried again; a machine that could not be reached to begin with is not waited for."""
         return isinstance(error, LinkLostError) or (isinstance(error, AnsibleConnectionFailure) and self._reached)
 
-    def _directly(self, source: Source, copy: Copy, here: OpenedStore, arrived: Arrived) -> None:
+    def _directly(self, copy: Copy, delivery: Delivery) -> None:
         """Have the source send all that is missing."""
-        with source.reaching(here.socket) as store:
-            self._send(source, copy, store, arrived)
+        with delivery.source.reaching(delivery.here.socket) as store:
+            self._send(copy, store, delivery)
 
-    def _in_cascade(self, peers: Peers, source: Source, copy: Copy, here: OpenedStore, arrived: Arrived) -> None:
+    def _in_cascade(self, peers: Peers, copy: Copy, delivery: Delivery) -> None:
         """Have other hosts serve what they have, and the source send the rest."""
+        arrived = delivery.arrived
         try:
-            infos = closure_infos(source, copy.paths)
+            infos = closure_infos(delivery.source, copy.paths)
         except UnknownFormError as error:
             self.announce(f"no other host can be of help: {error.cause}")
             infos = []
-        with source.reaching(here.socket) as store:
+        with delivery.source.reaching(delivery.here.socket) as store:
 
             def send(some: t.Sequence[PathInfo]) -> None:
                 part = dataclasses.replace(copy, paths=[info.path for info in some], alone=True)
-                self._send(source, part, store, arrived)
+                self._send(part, store, delivery)
 
-            spread = self._helped(peers, here, infos, send, copy)
+            spread = self._helped(peers, delivery.here, infos, send, copy)
             arrived.served.update(spread.served)
             arrived.paths.update((info.path, info.nar_size) for info in infos if info.path in spread.served)
             if spread.left:
-                self._send(source, copy, store, arrived)
+                self._send(copy, store, delivery)
         peers.offer(infos)
 
     def _helped(self, peers: Peers, here: OpenedStore, infos: list[PathInfo], send: Send, copy: Copy) -> Spread:
@@ -176,11 +213,12 @@ class ActionModule(NixAction):
             self.announce(f"a part did not arrive, so all that is still missing is copied at once: {error.cause}")
             return everything
 
-    def _send(self, source: Source, copy: Copy, store: str, arrived: Arrived) -> None:
+    def _send(self, copy: Copy, store: str, delivery: Delivery) -> None:
         log = CopyLog()
+        arrived = delivery.arrived
         try:
             with self.traced() as watch:
-                answer = source.run(copy.command(store), self._progress(log, watch))
+                answer = delivery.source.run(copy.command(store), self._progress(log, watch, delivery.pace))
         finally:
             # Also what came before a connection broke: the next attempt does not find it missing.
             arrived.paths.update(log.sent)
@@ -194,7 +232,7 @@ class ActionModule(NixAction):
             raise CopyError("the paths are not in this machine's own store", advice="build them here first")
         return source_at(self, host, timeout=options["timeout"], nix_options=options["nix_options"])
 
-    def _progress(self, log: CopyLog, watch: t.Callable[[str], None]) -> t.Callable[[str], None]:
+    def _progress(self, log: CopyLog, watch: t.Callable[[str], None], pace: Pace | None) -> t.Callable[[str], None]:
         """Return what follows the lines of a copy and says now and then how far it is."""
         tell = now_and_then(self)
 
@@ -204,6 +242,8 @@ class ActionModule(NixAction):
             if path is not None:
                 display.vv(f"copying {path}", host=self.host)
             tell(lambda: log.sentence)
+            if pace:
+                pace.see(log)
 
         return follow
 
@@ -227,3 +267,14 @@ class ActionModule(NixAction):
             lines = [f"{path}  {size(length)}\n" for path, length in copied.items()]
             result["diff"] = {"before": "", "after": "".join(lines), "after_header": f"store of {self.host}"}
         return result
+
+
+def _pace(options: dict[str, t.Any], source: Source, here: OpenedStore) -> Pace | None:
+    """Return what judges a copy that may be compressed or not.
+
+    None where it was said, where the line to the source may be the slow one, and where a limit makes it slow.
+    """
+    said = options["compression"] is not None or options["bandwidth"]
+    if said or not isinstance(source, ControllerSource):
+        return None
+    return Pace(lambda: here.link.compresses)

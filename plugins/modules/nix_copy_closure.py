@@ -52,9 +52,29 @@ options:
   compression:
     description:
       - Whether ssh compresses what is sent to the target. Useful on slow lines only; on fast ones it is slower.
-      - When not set, Ansible's ssh session is used as it is, compressed or not (C(-C) in O(ansible.builtin.ssh#connection:ssh_args)).
-      - When set, one more ssh session is opened for the copy, since an open one cannot be changed.
+      - When not set, the line decides. The copy begins with Ansible's ssh session as it is. When after three seconds less
+        than 10 MB arrives in a second, more than 15 seconds are left at that pace, and the controller's processors are not
+        what it waits for, it goes on with compression. What has arrived is not sent again.
+      - That is for copies from the controller, without O(bandwidth). All others are compressed when this is set, or when
+        Ansible's session is (C(-C) in O(ansible.builtin.ssh#connection:ssh_args)).
+      - Where Ansible's session is not of the kind that is wanted, one more is opened for the copy, since an open one
+        cannot be changed.
     type: bool
+  bandwidth:
+    description:
+      - How many bytes a second all copies of the run of Ansible may send together, such as V(5M). V(0) is for no limit.
+      - Counted before ssh compresses and encrypts. What hosts have from each other (O(topology=cascade)) does not count.
+      - Meant to be the same for all hosts.
+    type: bytes
+    default: 0
+    version_added: 0.2.0
+  most_at_once:
+    description:
+      - To how many hosts the run of Ansible copies at a time. V(0) is for as many as it has C(forks).
+      - The others wait with their store open. A host that lacks nothing waits for nobody.
+    type: int
+    default: 0
+    version_added: 0.2.0
   topology:
     description:
       - With V(direct), the source sends each host all that it lacks.

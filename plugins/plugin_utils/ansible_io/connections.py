@@ -22,7 +22,9 @@ from ..transport.door import Door, Escalation, Login, open_door
 from ..transport.handshake import refuses
 from ..transport.link import LinkLostError
 from ..transport.local_link import LocalLink
+from ..transport.metered import metered
 from ..transport.opening import open_door_if_lacking
+from ..transport.pace import SlowLineError
 from ..transport.pulse import Pulse
 from ..transport.ssh_link import SshLink
 from ..transport.ssh_session import SshSession
@@ -35,6 +37,7 @@ if t.TYPE_CHECKING:
 
     from ansible.plugins.connection import ConnectionBase
 
+    from ..transport.budget import Bandwidth
     from ..transport.link import Link
     from .action import NixAction
 
@@ -73,7 +76,7 @@ def opened_store(
 ) -> Iterator[OpenedStore]:
     """Yield what ``store_of_connection`` is about."""
     door = open_door(action.questions, private=trusted, escalation=_escalation_of(action), quiet=2 * timeout)
-    with _through(door, action, timeout, compression) as opened:
+    with _through(door, action, timeout, compression, None) as opened:
         yield opened
 
 
@@ -85,15 +88,19 @@ def opened_if_lacking(
     protect_as: str,
     timeout: float = TIMEOUT,
     compression: bool | None = None,
+    bandwidth: Bandwidth | None = None,
 ) -> Iterator[OpenedStore | None]:
-    """Yield the same, ``trusted``, of a machine that lacks some of ``paths``; None of one that has and now keeps them all."""
+    """Yield the same, ``trusted``, of a machine that lacks some of ``paths``; None of one that has and now keeps them all.
+
+    With ``bandwidth`` no more than that goes there.
+    """
     door = open_door_if_lacking(
         action.questions, paths, protect_as=protect_as, escalation=_escalation_of(action), quiet=2 * timeout
     )
     if door is None:
         yield None
         return
-    with _through(door, action, timeout, compression) as opened:
+    with _through(door, action, timeout, compression, bandwidth) as opened:
         yield opened
 
 
@@ -107,16 +114,22 @@ def _escalation_of(action: NixAction) -> Escalation | None:
 
 
 @contextlib.contextmanager
-def _through(door: Door, action: NixAction, timeout: float, compression: bool | None) -> Iterator[OpenedStore]:
+def _through(
+    door: Door, action: NixAction, timeout: float, compression: bool | None, bandwidth: Bandwidth | None
+) -> Iterator[OpenedStore]:
     with (
         temporary_directory() as directory,
         link(action._connection, action.host, directory, compression=compression) as way,
         contextlib.ExitStack() as brought,
     ):
         socket = brought.enter_context(way.bring(door.socket, directory / "store"))
+        if bandwidth:
+            socket = brought.enter_context(metered(socket, directory / "metered", bandwidth))
         with Pulse(way, door.signs, timeout) as pulse:
             try:
                 yield OpenedStore(socket, door, way, pulse)
+            except SlowLineError:
+                raise
             except Exception as error:
                 # Whatever the block made of it: this may be why.
                 pulse.check()
@@ -153,10 +166,9 @@ def link(
             advice="use ansible.builtin.ssh or local (ansible_connection)",
         )
     ssh, destination = ssh_command(connection)
-    if compression is None:
-        shared = SshLink(host, ssh, destination)
-        if shared.is_open:
-            return contextlib.nullcontext(shared)
+    shared = SshLink(host, ssh, destination)
+    if (compression is None or shared.compresses is compression) and shared.is_open:
+        return contextlib.nullcontext(shared)
     # Ansible keeps no session (ControlPersist is off), or not one of the kind that was asked for.
     password = connection.get_option("password") or connection._play_context.password
     return SshSession(

@@ -81,12 +81,22 @@ class CopyLog(NixLog):
         return path
 
     @property
+    def bytes_done(self) -> int:
+        """How much has been sent, of what Nix has told so far."""
+        return sum(self._bytes.values())
+
+    @property
+    def bytes_expected(self) -> int:
+        """How much there is to send; 0 as long as Nix has not told."""
+        return self._bytes_expected
+
+    @property
     def sentence(self) -> str:
         """How far the copy is: ``copying 41/400 paths, 12 MiB of 80 MiB``."""
         done, expected = self._done
         if not expected:
             return "copying"
-        amount = size(sum(self._bytes.values()))
+        amount = size(self.bytes_done)
         whole = f" of {size(self._bytes_expected)}" if self._bytes_expected else ""
         return f"copying {done}/{expected} paths, {amount}{whole}"
 

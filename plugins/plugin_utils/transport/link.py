@@ -28,6 +28,10 @@ class Link(t.Protocol):
     def is_open(self) -> bool:
         """Whether the link is there; one that is silent is."""
 
+    @property
+    def compresses(self) -> bool:
+        """Whether what passes is compressed."""
+
     def command(self, argv: Sequence[str]) -> list[str]:
         """Return the command line which, run here, runs ``argv`` there with its standard input, output and error."""
 

@@ -45,6 +45,12 @@ class SshLink:
         except LinkLostError:
             return False
 
+    @property
+    def compresses(self) -> bool:
+        """Whether the settings, those of ssh's own files among them, have the session compress: ``-G`` in ssh(1)."""
+        answer = process.run([*self._ssh, "-G", self._destination], timeout=CONTROL_SECONDS)
+        return "compression yes" in answer.stdout.splitlines()
+
     def command(self, argv: Sequence[str]) -> list[str]:
         """See ``Link.command``."""
         return [self._ssh[0], *NO_NEW_SESSION, *self._ssh[1:], "-T", self._destination, shlex.join(argv)]

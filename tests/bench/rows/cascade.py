@@ -56,14 +56,15 @@ def anew(ground: Ground, hosts: int) -> None:
     (ground.work / "cascade.json").write_text(json.dumps({"all": {"hosts": known, "vars": variables}}))
 
 
-def by_us(topology: str) -> t.Callable[[Ground, int], Command]:
+def by_us(topology: str, *, compression: bool) -> t.Callable[[Ground, int], Command]:
     """Return the command that copies to all hosts with one task."""
+    options = {"paths": ["{{ closure }}"], "topology": topology, "compression": compression}
 
     def command(ground: Ground, _hosts: int) -> Command:
         return ground.command(
             *("ansible", "all", "-i", str(ground.work / "cascade.json"), "-f", "50"),
             *("-m", "nix.fleet.nix_copy_closure"),
-            *("-a", json.dumps({"paths": ["{{ closure }}"], "topology": topology})),
+            *("-a", json.dumps(options)),
             ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"),
             ANSIBLE_INVENTORY_ENABLED="yaml",
         )
@@ -101,8 +102,11 @@ ROWS = (
         more=(50,),
         at=20,
         ways=(
-            Way("nix.fleet", "us", by_us("cascade"), anew, arrived),
-            Way("direct", "us", by_us("direct"), anew, arrived),
+            # Compressed or not on both sides, so that what is compared is the way that the paths take.
+            Way("nix.fleet", "us", by_us("cascade", compression=False), anew, arrived),
+            Way("direct", "us", by_us("direct", compression=False), anew, arrived),
+            Way("compressed", "us", by_us("cascade", compression=True), anew, arrived),
+            Way("direct, compressed", "us", by_us("direct", compression=True), anew, arrived),
             # As slow as direct copies for the same reason, so that more of it is not waited for.
             Way("nix copy ssh-ng://", "bare", by_hand, anew, arrived, up_to=20),
             Way("the union to one host", "bare", union, anew),

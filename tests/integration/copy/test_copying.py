@@ -4,6 +4,11 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import time
+from pathlib import Path
+
 import pytest
 
 from .conftest import Fleet, within
@@ -91,6 +96,50 @@ def test_without_a_session_to_share_one_is_opened(fleet: Fleet) -> None:
 @pytest.mark.parametrize("compression", [True, False])
 def test_compression_can_be_chosen(fleet: Fleet, compression: bool) -> None:
     assert fleet.copy("vps-sg-1", fleet.closure(1), compression=compression)["vps-sg-1"]["changed"]
+
+
+@pytest.mark.thorough
+def test_a_slow_line_has_a_large_copy_go_on_with_compression(fleet: Fleet) -> None:
+    path = fleet.closure(200, 200_000)
+    fleet.lab("throttle", "homelab", "8mbit")
+    try:
+        copying = fleet.start("homelab", path)
+        result = copying.result()
+    finally:
+        fleet.lab("heal", "homelab")
+    assert "the copy goes on with compression" in copying.output
+    assert (result["changed"], result["copied_count"]) == (True, 201)
+    assert fleet.has("homelab", path)
+    assert within(5, lambda: fleet.left("homelab") == "")
+
+
+@pytest.mark.thorough
+def test_copies_to_several_hosts_keep_to_one_bandwidth(fleet: Fleet) -> None:
+    path = fleet.closure(20, 100_000)
+    begin = time.monotonic()
+    results = fleet.copy("homelab:vps-sg-1", path, bandwidth="1M")
+    assert time.monotonic() - begin >= 2 * 20 * 100_000 / (1 << 20)
+    assert {result["copied_count"] for result in results.values()} == {21}
+
+
+@pytest.mark.thorough
+def test_no_more_hosts_are_copied_to_at_a_time_than_is_said(fleet: Fleet, tmp_path: Path) -> None:
+    trace = tmp_path / "trace.json"
+    path = fleet.closure(20, 100_000)
+    environment = {"NIX_FLEET_TRACE": str(trace), "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1"}
+    fleet.start("homelab:vps-sg-1:vps-sg-2", path, environment=environment, most_at_once=1).results()
+    sent: dict[int, list[float]] = {}
+    for event in json.loads(trace.read_text())["traceEvents"]:
+        if event.get("cat") == "nix-copy":
+            sent.setdefault(event["tid"], []).extend((event["ts"], event["ts"] + event["dur"]))
+    in_turn = sorted((min(times), max(times)) for times in sent.values())
+    assert len(in_turn) == 3
+    assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(in_turn))
+
+
+def test_limits_that_are_less_than_nothing_are_refused(fleet: Fleet) -> None:
+    result = fleet.copy("homelab", "/nix/store/00000000000000000000000000000000-x", most_at_once=-1)["homelab"]
+    assert "most_at_once" in result["cause"]
 
 
 def test_an_untrusted_login_without_escalation_is_told_what_to_do(fleet: Fleet) -> None:

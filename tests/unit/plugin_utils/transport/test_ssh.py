@@ -92,6 +92,13 @@ def test_a_command_runs_in_the_session_and_arrives_unchanged(ssh: Ssh) -> None:
     assert command[-2:] == ["192.0.2.1", "touch 'a b;$(id)'"]
 
 
+def test_what_ssh_makes_of_all_its_settings_says_whether_a_session_compresses(ssh: Ssh) -> None:
+    assert not ssh.link().compresses
+    ssh.does('[ "$3" != -G ] || printf "host 192.0.2.1\\ncompression yes\\n"')
+    assert ssh.link().compresses
+    assert ssh.calls[-1] == ["-o", "ControlPath=/cp/1", "-G", "192.0.2.1"]
+
+
 def session(ssh: Ssh, directory: pathlib.Path, **options: bool | str | None) -> SshSession:
     words = [str(ssh.program), "-C", "-o", "ControlMaster=auto"]
     return SshSession("vps-1", words, "192.0.2.1", directory, **options)  # type: ignore[arg-type]

@@ -1,0 +1,114 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When a copy is given up for one with compression."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import time
+import typing as t
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport import pace
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.pace import Pace, SlowLineError
+
+MEGABYTE = 1_000_000
+
+
+@dataclasses.dataclass
+class Log:
+    """How far a copy is, as its log tells."""
+
+    bytes_done: int = 0
+    bytes_expected: int = 1000 * MEGABYTE
+
+
+class Machine:
+    """A clock that the test sets, and processors as busy as it says."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, directory: pathlib.Path) -> None:
+        self.seconds = 0.0
+        self._statistics = directory / "stat"
+        monkeypatch.setattr(pace, "STATISTICS", self._statistics)
+        monkeypatch.setattr(time, "monotonic", lambda: self.seconds)
+        self.ticks(idle=0, busy=0)
+
+    def ticks(self, *, idle: int, busy: int) -> None:
+        self._statistics.write_text(f"cpu  {busy} 0 0 {idle} 0 0 0 0 0 0\ncpu0 1 2 3 4\n")
+
+    def says_nothing(self) -> None:
+        self._statistics.unlink()
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> Machine:
+    return Machine(monkeypatch, tmp_path)
+
+
+def after(machine: Machine, seconds: float, sent: int, *, judge: Pace, expected: int = 1000 * MEGABYTE) -> None:
+    judge.see(t.cast("t.Any", Log(0, expected)))
+    machine.seconds += seconds
+    judge.see(t.cast("t.Any", Log(sent, expected)))
+
+
+def test_a_large_copy_over_a_slow_line_is_given_up(machine: Machine) -> None:
+    machine.ticks(idle=0, busy=0)
+    judge = Pace(lambda: False)
+    judge.see(t.cast("t.Any", Log()))
+    machine.seconds = 4.0
+    machine.ticks(idle=300, busy=100)
+    with pytest.raises(SlowLineError, match=r"1\.5 MB/s"):
+        judge.see(t.cast("t.Any", Log(6 * MEGABYTE)))
+
+
+@pytest.fixture
+def idle(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """A machine that has nothing else to do, and does not say so by its ticks."""
+    machine.says_nothing()
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.0, 0.0, 0.0))
+    return machine
+
+
+def test_a_fast_one_goes_on(idle: Machine) -> None:
+    after(idle, 4, 100 * MEGABYTE, judge=Pace(lambda: False))
+
+
+def test_one_that_is_almost_done_goes_on(idle: Machine) -> None:
+    after(idle, 4, 4 * MEGABYTE, expected=10 * MEGABYTE, judge=Pace(lambda: False))
+
+
+def test_one_that_is_compressed_already_goes_on(idle: Machine) -> None:
+    after(idle, 4, MEGABYTE, judge=Pace(lambda: True))
+
+
+def test_nothing_is_judged_before_it_was_watched(idle: Machine) -> None:
+    after(idle, 1, 0, judge=Pace(lambda: False))
+
+
+def test_nothing_is_judged_twice(idle: Machine) -> None:
+    judge = Pace(lambda: False)
+    after(idle, 4, 100 * MEGABYTE, judge=judge)
+    after(idle, 60, 100 * MEGABYTE, judge=judge)
+
+
+def test_one_that_moves_not_at_all_is_slow(idle: Machine) -> None:
+    with pytest.raises(SlowLineError):
+        after(idle, 4, 0, judge=Pace(lambda: False))
+
+
+def test_where_the_processors_are_busy_the_line_is_not_to_blame(machine: Machine) -> None:
+    judge = Pace(lambda: False)
+    judge.see(t.cast("t.Any", Log()))
+    machine.seconds = 4.0
+    machine.ticks(idle=10, busy=390)
+    judge.see(t.cast("t.Any", Log(MEGABYTE)))
+
+
+def test_where_the_system_does_not_tell_its_load_decides(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.says_nothing()
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(os, "getloadavg", lambda: (3.9, 0.0, 0.0))
+    after(machine, 4, MEGABYTE, judge=Pace(lambda: False))
