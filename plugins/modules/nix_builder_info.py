@@ -23,7 +23,8 @@ options:
       - The name of an inventory host, which may be followed by the fields that a line of C(/etc/nix/machines) has behind the
         address, such as V(homelab - - 8 1 kvm,big-parallel). Address, user, port and key are those of its variables, the
         system that of C(nix_system).
-      - A line as in C(/etc/nix/machines), such as V(ssh-ng://nix@192.0.2.9 x86_64-linux /root/.ssh/builder 8).
+      - A line as in C(/etc/nix/machines), such as V(ssh-ng://nix@192.0.2.9 x86_64-linux /root/.ssh/builder 8). Its address is
+        a URL or has a user, as V(nix@192.0.2.9) has. Any other word that is not the name of an inventory host is an error.
     type: list
     elements: str
     default: [nix]

@@ -10,7 +10,7 @@ import hashlib
 import json
 import typing as t
 
-from ..builders.builder import builder_at
+from ..builders.builder import builder_at, see_that_it_is_known
 from ..builders.check import check, expanded, own_builders
 from ..builders.shared import shared
 from .plain import plain
@@ -72,5 +72,6 @@ def _entries(action: NixAction, shell: Shell, named: str) -> list[str]:
         return []
     hosts = action.variables.get("hostvars", {})
     if first not in hosts:
+        see_that_it_is_known(first, hosts)
         return [named]
     return [builder_at(plain(dict(hosts[first])), first, tuple(fields)).line]

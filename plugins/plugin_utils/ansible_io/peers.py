@@ -13,9 +13,10 @@ import typing as t
 from ansible.errors import AnsibleError
 
 from ..cascade.ledger import Ledger, Server
+from ..cascade.place import ADDRESS, peer_address, peer_port
 from ..cascade.spreading import Spread, cascade
-from ..cascade.transfer import ADDRESS, PeerError, receiving, served
-from ..errors import CopyError, NixError
+from ..cascade.transfer import PeerError, receiving, served
+from ..errors import NixError
 from ..transport.link import LinkLostError
 from ..transport.presence import missing_of_many
 from .connections import connection_to, link_to
@@ -31,7 +32,6 @@ if t.TYPE_CHECKING:
 
 # Where a host serves, and, to a second host at a time, the port after it.
 PEER_PORT = 26940
-MOST_PORT = 65534
 
 
 class Peers:
@@ -41,14 +41,13 @@ class Peers:
         self._action = action
         self._options = options
         self._address = _address(options["peer_address"], action)
-        if not 0 < options["peer_port"] <= MOST_PORT:
-            raise CopyError(f"not a port that has another one after it: {options['peer_port']}", advice="set peer_port")
+        self._port = peer_port(options["peer_port"])
 
     def offer(self, infos: Sequence[PathInfo]) -> None:
         """Let the others know that the host has all of these."""
         # Where no file can be locked, such as in some homes on NFS, there is no cascade, and no failure either.
         with contextlib.suppress(sqlite3.Error), self._ledger() as ledger:
-            ledger.serves(Server(self._action.host, self._address, self._options["peer_port"]))
+            ledger.serves(Server(self._action.host, self._address, self._port))
             ledger.has(info.path for info in infos)
 
     def help_with(
@@ -110,7 +109,7 @@ class Peers:
         if host in variables and connection_to(self._action, host).transport == "ssh":
             address = str(variables[host].get("ansible_host", host))
             if ADDRESS.fullmatch(address):
-                ledger.serves(Server(host, address, self._options["peer_port"]))
+                ledger.serves(Server(host, address, self._port))
                 ledger.has([info.path for info in infos], host)
 
     @contextlib.contextmanager
@@ -122,7 +121,4 @@ class Peers:
 def _address(given: str | None, action: NixAction) -> str:
     """Return the address at which other hosts reach the task's host: that of the inventory, unless one is ``given``."""
     connection = action._connection
-    address = str(given or connection.get_option("host") or connection._play_context.remote_addr)
-    if not ADDRESS.fullmatch(address):
-        raise CopyError(f"not an address that other hosts could connect to: {address!r}", advice="set peer_address")
-    return address
+    return peer_address(str(given or connection.get_option("host") or connection._play_context.remote_addr))

@@ -17,6 +17,7 @@ from ansible.module_utils.common.yaml import yaml_load
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..errors import VariablesError
+from .deploy_variables import objections
 from .plain import plain
 
 if t.TYPE_CHECKING:
@@ -38,12 +39,17 @@ def see_that_role_variables_fit(action: NixAction) -> None:
         return
     specification = _specification(Path(role._role_path), str(role._from_files.get("tasks", "main")))
     values = action._templar.template({name: value for name, value in given.items() if name in specification})
-    problems = ArgumentSpecValidator(specification).validate(plain(values)).error_messages
-    if problems:
+    fitting = ArgumentSpecValidator(specification).validate(plain(values))
+    advice = f"ansible-doc -t role {role.get_name()} says what each variable is"
+    if fitting.error_messages:
+        raise VariablesError("; ".join(fitting.error_messages), host=action.play_host, advice=advice)
+    set_values = {name: fitting.validated_parameters[name] for name in values}
+    wrong = objections(set_values, action.variables["hostvars"])
+    if wrong:
         raise VariablesError(
-            "; ".join(problems),
+            "; ".join(error.cause for error in wrong),
             host=action.play_host,
-            advice=f"ansible-doc -t role {role.get_name()} says what each variable is",
+            advice="; ".join(dict.fromkeys(error.advice or advice for error in wrong)),
         )
 
 

@@ -13,10 +13,11 @@ import re
 import typing as t
 from urllib.parse import quote
 
+from ..errors import BuildError
 from ..report.redacted import redacted
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
 # What stands for Nix's own default in a field.
 UNSET = "-"
@@ -61,6 +62,19 @@ def entries(text: str) -> list[str]:
     """Return what a value of the setting consists of: lines of machines, and files as ``@/path``."""
     lines = (line.partition("#")[0] for line in text.splitlines())
     return [entry.strip() for line in lines for entry in line.split(";") if entry.strip()]
+
+
+def see_that_it_is_known(name: str, inventory: Container[str]) -> None:
+    """Raise ``BuildError`` unless ``name``, the first word of what a task names, is a host or says where a machine is.
+
+    Nix would take any word for the name of a machine, and a misspelt one for a machine that is down.
+    """
+    if name in inventory or "://" in name or "@" in name or name.startswith("/"):
+        return
+    raise BuildError(
+        f"the builder {name} is neither in the inventory nor an address",
+        advice=f"correct the name, or write ssh-ng://{name} for a machine that is not in the inventory",
+    )
 
 
 def builder_of(entry: str) -> Builder:

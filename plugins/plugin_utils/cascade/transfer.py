@@ -30,7 +30,6 @@ if t.TYPE_CHECKING:
     from ..nix.path_info import PathInfo
     from ..transport.link import Link
 
-ADDRESS = re.compile(r"[0-9A-Za-z_:][0-9A-Za-z._:%-]{0,252}")
 PUBLIC_KEY = re.compile(r"ssh-ed25519 [0-9A-Za-z+/]{60,80}={0,2}")
 # To start an sshd, or to make a key.
 START_SECONDS = 30.0

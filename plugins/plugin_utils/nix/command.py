@@ -25,6 +25,7 @@ FEATURES = ("--extra-experimental-features", "nix-command flakes")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 # What ends a setting in nix.conf, which knows no quotes.
 UNWRITABLE = {"\n": "a line break", "\r": "a line break", "\0": "a null character", "#": "a #"}
+SETTINGS_FORM = "give names of nix.conf, such as max-jobs, each with a value of one line without comments, or a list"
 
 
 def nix(*arguments: str, executable: str = "nix") -> list[str]:
@@ -32,19 +33,26 @@ def nix(*arguments: str, executable: str = "nix") -> list[str]:
     return [executable, *FEATURES, *arguments]
 
 
+def objection_to(options: Mapping[str, t.Any]) -> str | None:
+    """Return what is wrong with settings of Nix, if anything is, without their values: some are secrets."""
+    for name, value in options.items():
+        if not NAME.fullmatch(str(name)):
+            return f"not the name of a setting: {name!r}"
+        elements = value if isinstance(value, (list, tuple)) else [value]
+        if any(isinstance(element, (dict, list, tuple)) for element in elements):
+            return f"the value of {name} is neither one value nor a list of such"
+        if unwritable := next((what for mark, what in UNWRITABLE.items() if mark in setting(value)), None):
+            return f"the value of {name} has {unwritable}, which nix.conf cannot hold"
+    return None
+
+
 def configuration(options: Mapping[str, t.Any]) -> str:
     """Return ``options`` as lines of ``nix.conf``.
 
     Raises ``NixError``, which names no value, where a line would say something else than what is meant.
     """
-    for name, value in options.items():
-        if not NAME.fullmatch(str(name)):
-            raise NixError(f"nix_options: not the name of a setting: {name!r}")
-        if unwritable := next((what for mark, what in UNWRITABLE.items() if mark in setting(value)), None):
-            raise NixError(
-                f"nix_options: the value of {name} has {unwritable}, which nix.conf cannot hold",
-                advice="give a value of one line without comments, or a list",
-            )
+    if objection := objection_to(options):
+        raise NixError(f"nix_options: {objection}", advice=SETTINGS_FORM)
     return "\n".join(f"{name} = {setting(value)}" for name, value in options.items())
 
 

@@ -79,8 +79,18 @@ def test_a_wrong_variable_is_told_by_its_name_before_anything_is_evaluated(proje
         "b": {"deploy_build_on": "nohost"},
         "c": {"deploy_eval_memory": "lots"},
         "d": {"deploy_health_checks": [{"http": "http://a", "prot": 80}]},
+        "e": {"deploy_cache_push": "nonsense", "deploy_peer_port": 99999},
+        "f": {"deploy_remote_builders": ["nohost - - 4"]},
     }
-    told = ("(deploy_max_failed)", "(deploy_build_on)", "(deploy_eval_memory)", "deploy_health_checks.prot")
+    told = (
+        "(deploy_max_failed)",
+        "(deploy_build_on)",
+        "(deploy_eval_memory)",
+        "deploy_health_checks.prot",
+        "deploy_cache_push: not the address",
+        "deploy_peer_port: 99999 is not",
+        "deploy_remote_builders: the builder",
+    )
     # Of the host whose variable it is, and not of the machine that was to evaluate.
     headlines = ("a: rollout: max_failed is neither", "b: build: nohost, which", "c: evaluation: eval_memory is no")
     variables = {"deploy_flake": f"path:{project.flake}", "deploy_attr": "hosts.{{ inventory_hostname }}"}

@@ -30,7 +30,7 @@ def see(*, validate: bool = True, **variables: t.Any) -> None:
     action = types.SimpleNamespace(
         _task=types.SimpleNamespace(_role=role, args={"validate_role": validate}),
         _templar=types.SimpleNamespace(template=lambda value: value),
-        variables={**DEFAULTS, **variables},
+        variables={**DEFAULTS, "hostvars": {"web": {}, "homelab": {}}, **variables},
         play_host="web",
     )
     see_that_role_variables_fit(t.cast("t.Any", action))
@@ -62,6 +62,54 @@ def test_what_does_not_fit_is_named(variables: dict[str, t.Any], words: str) -> 
 def test_every_wrong_variable_is_named_at_once() -> None:
     with pytest.raises(VariablesError, match=r"deploy_goal.*deploy_reboot"):
         see(deploy_goal="swich", deploy_reboot="maybe")
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"deploy_attr": ""}, "deploy_attr: is empty"),
+        ({"deploy_flake": None}, "deploy_flake: is empty"),
+        ({"deploy_peer_port": 99999}, "deploy_peer_port: 99999 is not a port"),
+        ({"deploy_peer_address": "root@web"}, "deploy_peer_address: 'root@web' is not an address"),
+        ({"deploy_cache_push": "nonsense"}, "deploy_cache_push: not the address of a store .*: nonsense"),
+        ({"deploy_nix_options": {"a b": 1}}, "deploy_nix_options: not the name of a setting: 'a b'"),
+        ({"deploy_nix_options": {"cores": {"a": 1}}}, "deploy_nix_options: the value of cores is neither"),
+        ({"deploy_remote_builders": ["nix", "homelb - - 8"]}, "deploy_remote_builders: the builder homelb is neither"),
+        ({"deploy_health_checks": [{"http": "htp//a"}]}, "deploy_health_checks: check 1: the URL 'htp//a' is not one"),
+        ({"deploy_health_checks": [{"port": 80}, {"port": 99999}]}, "check 2: 99999 is not a TCP port"),
+        ({"deploy_health_within": -1}, "deploy_health_within: -1 is not a number of seconds"),
+        ({"deploy_bake": "-1"}, "deploy_bake: -1 is not a number of seconds"),
+    ],
+)
+def test_what_fits_its_type_and_can_still_not_be_is_named(variables: dict[str, t.Any], words: str) -> None:
+    with pytest.raises(VariablesError, match=words) as raised:
+        see(**variables)
+    assert raised.value.host == "web"
+    assert raised.value.advice
+
+
+def test_what_can_be_passes() -> None:
+    see(
+        deploy_attr="hosts.web",
+        deploy_peer_port="2222",
+        deploy_peer_address="2001:db8::1",
+        deploy_cache_push="ssh-ng://nix@cache",
+        deploy_nix_options={"max-jobs": 2, "system-features": ["a", "b"], "builders": None},
+        deploy_remote_builders=[
+            "nix",
+            "homelab - - 8",
+            "nix@192.0.2.9",
+            "ssh-ng://b x86_64-linux",
+            "@/etc/nix/machines",
+        ],
+        deploy_health_checks=[{"port": 80}, {"http": "http://a/"}, {"units": "all"}, {"command": "true"}],
+        deploy_health_within=0,
+        deploy_bake=60,
+    )
+
+
+def test_what_may_be_empty_is_as_by_default() -> None:
+    see(deploy_cache_push=None, deploy_peer_address=None, deploy_remote_builders=[" "])
 
 
 def test_a_task_that_does_not_want_it_is_not_bothered() -> None:

@@ -10,7 +10,9 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.builders.builder import 
     builder_at,
     builder_of,
     entries,
+    see_that_it_is_known,
 )
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import BuildError
 
 HOMELAB = {"ansible_host": "192.0.2.2", "ansible_user": "root", "nix_system": "x86_64-linux"}
 
@@ -57,3 +59,17 @@ def test_an_inventory_host_is_a_builder_by_its_variables(
     variables: dict[str, object], fields: tuple[str, ...], line: str
 ) -> None:
     assert builder_at(variables, "homelab", fields).line == line
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["homelab", "nix@192.0.2.9", "ssh-ng://builder", "unix:///run/other.sock", "@/etc/nix/machines", "/srv/store"],
+)
+def test_a_host_of_the_inventory_and_an_address_are_known(name: str) -> None:
+    see_that_it_is_known(name, {"homelab"})
+
+
+def test_any_other_word_is_no_machine() -> None:
+    with pytest.raises(BuildError, match="the builder homelb is neither in the inventory nor an address") as raised:
+        see_that_it_is_known("homelb", {"homelab"})
+    assert "ssh-ng://homelb" in str(raised.value.advice)

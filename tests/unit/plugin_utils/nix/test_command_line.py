@@ -64,6 +64,13 @@ def test_a_value_that_nix_would_read_otherwise_is_refused_and_not_shown(value: t
     assert "ghp_secret" not in f"{failure.value} {failure.value.to_result()}"
 
 
+@pytest.mark.parametrize("value", [{"a": "ghp_secret"}, ["a", ["ghp_secret"]], [{"ghp_secret": 1}]])
+def test_a_value_that_nix_conf_has_no_form_for_is_refused_and_not_shown(value: t.Any) -> None:
+    with pytest.raises(NixError, match="access-tokens is neither one value nor a list") as failure:
+        configuration({"access-tokens": value})
+    assert "ghp_secret" not in f"{failure.value} {failure.value.to_result()}"
+
+
 @pytest.mark.parametrize("name", ["", "a b", "a = b\nc", "!include", "a#b"])
 def test_what_is_no_name_of_a_setting_is_refused(name: str) -> None:
     with pytest.raises(NixError, match="not the name of a setting"):

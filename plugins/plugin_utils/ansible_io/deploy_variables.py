@@ -1,0 +1,93 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is wrong with a variable of the role `deploy` that its specification has no words for.
+
+Each is examined by the code that will use it, much later: after an evaluation, a build or a copy.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..builders.builder import see_that_it_is_known
+from ..cache.store import parse_store
+from ..cascade.place import peer_address, peer_port
+from ..errors import NixError
+from ..health.check import Surroundings
+from ..health.kinds import checks_of
+from ..nix.command import SETTINGS_FORM, objection_to
+from .builders import OWN
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Container, Mapping
+
+    from ..health.http_exchange import Request
+
+    Examination = Callable[[t.Any, Container[str]], t.Any]
+
+
+def objections(values: Mapping[str, t.Any], inventory: Container[str]) -> list[NixError]:
+    """Return what is wrong with ``values``, by the names of their variables; ``inventory`` has the names of hosts."""
+    found = []
+    for name, examine in EXAMINED.items():
+        if name not in values:
+            continue
+        try:
+            examine(values[name], inventory)
+        except NixError as error:
+            found.append(NixError(f"{name}: {error.cause}", advice=error.advice))
+    return found
+
+
+def _named(value: str | None, _inventory: Container[str]) -> None:
+    if not (value or "").strip():
+        raise NixError("is empty", advice="set it, or leave it out for what the Nix inventory says")
+
+
+def _store(value: str | None, _inventory: Container[str]) -> None:
+    if value:
+        parse_store(value)
+
+
+def _address(value: str | None, _inventory: Container[str]) -> None:
+    if value:
+        peer_address(value)
+
+
+def _settings(value: Mapping[str, t.Any], _inventory: Container[str]) -> None:
+    if objection := objection_to(value):
+        raise NixError(objection, advice=SETTINGS_FORM)
+
+
+def _builders(value: list[str], inventory: Container[str]) -> None:
+    for first in (name.split()[0] for name in value if name.strip()):
+        if first != OWN:
+            see_that_it_is_known(first, inventory)
+
+
+def _checks(value: list[dict[str, t.Any]], _inventory: Container[str]) -> None:
+    checks_of(value, Surroundings(lambda: "", _unseen))
+
+
+def _unseen(_request: Request) -> t.NoReturn:
+    raise NixError("a check that is only examined was made")
+
+
+def _seconds(value: int, _inventory: Container[str]) -> None:
+    if value < 0:
+        raise NixError(f"{value} is not a number of seconds", advice="give it as 0 or more")
+
+
+EXAMINED: Mapping[str, Examination] = {
+    "deploy_flake": _named,
+    "deploy_attr": _named,
+    "deploy_nix_options": _settings,
+    "deploy_remote_builders": _builders,
+    "deploy_cache_push": _store,
+    "deploy_peer_address": _address,
+    "deploy_peer_port": lambda value, _inventory: peer_port(value),
+    "deploy_health_checks": _checks,
+    "deploy_health_within": _seconds,
+    "deploy_bake": _seconds,
+}
