@@ -99,10 +99,14 @@ def run(
         watchdog = _Watchdog(process, timeout)
         for thread in threads:
             thread.start()
+
+        def ended_here() -> bool:
+            return bool(told or watchdog.fired or output.endless or messages.raised) and process.poll() is not None
+
         with watchdog:
             for thread in threads:
                 # A shared ssh session keeps the pipes of a command that was ended here, until it ends there.
-                _await(thread, lambda: bool(told or watchdog.fired) and process.poll() is not None)
+                _await(thread, ended_here)
             process.wait()
         if timeout is not None and watchdog.fired:
             raise CommandTimeoutError(argv, timeout)

@@ -146,6 +146,16 @@ def test_a_reader_that_fails_ends_the_command() -> None:
         assert time.monotonic() - begin < 30
 
 
+def test_a_reader_that_fails_does_not_wait_for_who_else_has_the_pipes() -> None:
+    def fail(line: str) -> None:
+        raise ValueError(line)
+
+    began = time.monotonic()
+    with pytest.raises(ValueError, match="1"):
+        run(["sh", "-c", "setsid sleep 20 & sleep 0.2; echo 1 >&2; wait"], on_stderr_line=fail)
+    assert time.monotonic() - began < 10
+
+
 def test_the_end_of_the_program_ends_what_runs_in_any_thread_and_lets_nothing_begin(tmp_path: Path) -> None:
     program = (
         "import threading, time\n"
