@@ -42,7 +42,11 @@ from ansible.utils.display import Display
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.plain import plain
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.run import progress_pipe
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.screen import print_lines, screen_width
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.tags import asked_tags, known_tags
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.tags import (
+    asked_tags,
+    known_tags,
+    tags_to_skip,
+)
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.task_events import began, ended
 from ansible_collections.nix.fleet.plugins.plugin_utils.progress.channel import Listener
 from ansible_collections.nix.fleet.plugins.plugin_utils.progress.drawing import CAN_DRAW, Drawing
@@ -84,6 +88,7 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_start(self, playbook: t.Any) -> None:
         """Begin to draw and to listen, once more for each playbook."""
+        self._warn_of_nothing_to_skip(playbook)
         if self._ticker:
             return
         if _is_terminal() and not CAN_DRAW:
@@ -202,6 +207,15 @@ class CallbackModule(CallbackBase):
         there_are = f"there are {', '.join(sorted(known))}" if known else "no tag was found"
         asked = ", ".join(sorted(self._unmatched))
         return [Line(harmless(f"no task that ran has the tag {asked} (--tags); {there_are}"), "failed")]
+
+    def _warn_of_nothing_to_skip(self, playbook: t.Any) -> None:
+        """Warn, while there is time, of tags to be skipped that no task is known to have: all of it will be done."""
+        if not (to_skip := tags_to_skip()):
+            return
+        known = frozenset[str]().union(*map(known_tags, playbook.get_plays()))
+        if unknown := ", ".join(sorted(to_skip - known)):
+            there_are = f"there are {', '.join(sorted(known))}" if known else "no tag was found"
+            self._display.warning(harmless(f"no task is known to have the tag {unknown} (--skip-tags); {there_are}"))
 
     def _tick(self) -> None:
         while not self._over.wait(SECONDS_BETWEEN_PICTURES):

@@ -221,10 +221,10 @@ def tagged(tmp_path: pathlib.Path) -> t.Callable[..., list[str]]:
     for name, text in ROLE.items():
         (tasks / name).write_text(text)
 
-    def run(tags: str) -> list[str]:
+    def run(*options: str) -> list[str]:
         # Of the ansible-core that the tests run on.
         program = str(pathlib.Path(sys.executable).with_name("ansible-playbook"))
-        command = [program, "-i", "localhost,", "-c", "local", "play.yml", "--tags", tags]
+        command = [program, "-i", "localhost,", "-c", "local", "play.yml", *options]
         settings = {
             "ANSIBLE_STDOUT_CALLBACK": NAME,
             "ANSIBLE_COLLECTIONS_PATH": str(pathlib.Path(progress.__file__).parents[5]),
@@ -235,7 +235,7 @@ def tagged(tmp_path: pathlib.Path) -> t.Callable[..., list[str]]:
             command, cwd=tmp_path, env={**os.environ, **settings}, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout.splitlines()
+        return [*done.stderr.splitlines(), *done.stdout.splitlines()]
 
     return run
 
@@ -243,7 +243,7 @@ def tagged(tmp_path: pathlib.Path) -> t.Callable[..., list[str]]:
 @pytest.mark.slow
 @pytest.mark.versions
 def test_a_tag_that_no_task_has_is_told_with_those_that_there_are(tagged: t.Callable[..., list[str]]) -> None:
-    *before, told = tagged("biuld")
+    *before, told = tagged("--tags", "biuld")
     assert told == "no task that ran has the tag biuld (--tags); there are activate, build, keys, mine, reboot"
     # It does not say that nothing was done: a task that always runs did something.
     assert "localhost: ran all the same" in before
@@ -252,7 +252,27 @@ def test_a_tag_that_no_task_has_is_told_with_those_that_there_are(tagged: t.Call
 @pytest.mark.slow
 @pytest.mark.versions
 def test_a_tag_whose_tasks_have_nothing_to_do_is_not_told(tagged: t.Callable[..., list[str]]) -> None:
-    assert not any("tag" in line for line in tagged("reboot"))
+    assert not any("tag" in line for line in tagged("--tags", "reboot"))
+
+
+@pytest.mark.slow
+@pytest.mark.versions
+def test_a_tag_to_be_skipped_that_no_task_has_is_warned_of_before_anything_is_done(
+    tagged: t.Callable[..., list[str]],
+) -> None:
+    said = tagged("--skip-tags", "biuld,reboot,never")
+    warning = " ".join(line.strip() for line in said[: said.index("localhost: ran all the same")])
+    assert (
+        "no task is known to have the tag biuld (--skip-tags); there are activate, build, keys, mine, reboot" in warning
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.versions
+def test_a_tag_to_be_skipped_that_only_an_included_file_has_is_not_warned_of(
+    tagged: t.Callable[..., list[str]],
+) -> None:
+    assert not any("--skip-tags" in line for line in tagged("--skip-tags", "reboot,keys"))
 
 
 def test_an_interrupted_run_says_how_far_each_host_was(
