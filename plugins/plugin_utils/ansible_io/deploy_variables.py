@@ -8,7 +8,9 @@ Each is examined by the code that will use it, much later: after an evaluation, 
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
+from pathlib import Path
 
 from ..builders.builder import see_that_it_is_known
 from ..cache.store import parse_store
@@ -24,49 +26,55 @@ if t.TYPE_CHECKING:
 
     from ..health.http_exchange import Request
 
-    Examination = Callable[[t.Any, Container[str]], t.Any]
+
+@dataclasses.dataclass(frozen=True)
+class Around:
+    """What variables may refer to: hosts by their names, and files from the playbook's directory or from where we are."""
+
+    inventory: Container[str]
+    playbook: str
 
 
-def objections(values: Mapping[str, t.Any], inventory: Container[str]) -> list[NixError]:
-    """Return what is wrong with ``values``, by the names of their variables; ``inventory`` has the names of hosts."""
+def objections(values: Mapping[str, t.Any], around: Around) -> list[NixError]:
+    """Return what is wrong with ``values``, by the names of their variables."""
     found = []
     for name, examine in EXAMINED.items():
         if name not in values:
             continue
         try:
-            examine(values[name], inventory)
+            examine(values[name], around)
         except NixError as error:
             found.append(NixError(f"{name}: {error.cause}", advice=error.advice))
     return found
 
 
-def _named(value: str | None, _inventory: Container[str]) -> None:
+def _named(value: str | None, _around: Around) -> None:
     if not (value or "").strip():
         raise NixError("is empty", advice="set it, or leave it out for what the Nix inventory says")
 
 
-def _store(value: str | None, _inventory: Container[str]) -> None:
+def _store(value: str | None, _around: Around) -> None:
     if value:
         parse_store(value)
 
 
-def _address(value: str | None, _inventory: Container[str]) -> None:
+def _address(value: str | None, _around: Around) -> None:
     if value:
         peer_address(value)
 
 
-def _settings(value: Mapping[str, t.Any], _inventory: Container[str]) -> None:
+def _settings(value: Mapping[str, t.Any], _around: Around) -> None:
     if objection := objection_to(value):
         raise NixError(objection, advice=SETTINGS_FORM)
 
 
-def _builders(value: list[str], inventory: Container[str]) -> None:
+def _builders(value: list[str], around: Around) -> None:
     for first in (name.split()[0] for name in value if name.strip()):
         if first != OWN:
-            see_that_it_is_known(first, inventory)
+            see_that_it_is_known(first, around.inventory)
 
 
-def _checks(value: list[dict[str, t.Any]], _inventory: Container[str]) -> None:
+def _checks(value: list[dict[str, t.Any]], _around: Around) -> None:
     checks_of(value, Surroundings(lambda: "", _unseen))
 
 
@@ -74,20 +82,28 @@ def _unseen(_request: Request) -> t.NoReturn:
     raise NixError("a check that is only examined was made")
 
 
-def _seconds(value: int, _inventory: Container[str]) -> None:
+def _file(value: str | None, around: Around) -> None:
+    # As `deploy_health_file` looks for it.
+    places = dict.fromkeys([around.playbook, str(Path.cwd())])
+    if value and not any(Path(place, value).exists() for place in places):
+        raise NixError(f"there is no file {value} in {' or '.join(places)}", advice="correct the path")
+
+
+def _seconds(value: int, _around: Around) -> None:
     if value < 0:
         raise NixError(f"{value} is not a number of seconds", advice="give it as 0 or more")
 
 
-EXAMINED: Mapping[str, Examination] = {
+EXAMINED: Mapping[str, Callable[[t.Any, Around], t.Any]] = {
     "deploy_flake": _named,
     "deploy_attr": _named,
     "deploy_nix_options": _settings,
     "deploy_remote_builders": _builders,
     "deploy_cache_push": _store,
     "deploy_peer_address": _address,
-    "deploy_peer_port": lambda value, _inventory: peer_port(value),
+    "deploy_peer_port": lambda value, _around: peer_port(value),
     "deploy_health_checks": _checks,
+    "deploy_health_tasks": _file,
     "deploy_health_within": _seconds,
     "deploy_bake": _seconds,
 }

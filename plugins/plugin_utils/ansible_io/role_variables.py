@@ -17,7 +17,7 @@ from ansible.module_utils.common.yaml import yaml_load
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..errors import VariablesError
-from .deploy_variables import objections
+from .deploy_variables import Around, objections
 from .plain import plain
 
 if t.TYPE_CHECKING:
@@ -44,7 +44,7 @@ def see_that_role_variables_fit(action: NixAction) -> None:
     if fitting.error_messages:
         raise VariablesError("; ".join(fitting.error_messages), host=action.play_host, advice=advice)
     set_values = {name: fitting.validated_parameters[name] for name in values}
-    wrong = objections(set_values, action.variables["hostvars"])
+    wrong = objections(set_values, Around(action.variables["hostvars"], action.variables["playbook_dir"]))
     if wrong:
         raise VariablesError(
             "; ".join(error.cause for error in wrong),

@@ -30,7 +30,12 @@ def see(*, validate: bool = True, **variables: t.Any) -> None:
     action = types.SimpleNamespace(
         _task=types.SimpleNamespace(_role=role, args={"validate_role": validate}),
         _templar=types.SimpleNamespace(template=lambda value: value),
-        variables={**DEFAULTS, "hostvars": {"web": {}, "homelab": {}}, **variables},
+        variables={
+            **DEFAULTS,
+            "hostvars": {"web": {}, "homelab": {}},
+            "playbook_dir": str(ROOT / "playbooks"),
+            **variables,
+        },
         play_host="web",
     )
     see_that_role_variables_fit(t.cast("t.Any", action))
@@ -77,6 +82,7 @@ def test_every_wrong_variable_is_named_at_once() -> None:
         ({"deploy_remote_builders": ["nix", "homelb - - 8"]}, "deploy_remote_builders: the builder homelb is neither"),
         ({"deploy_health_checks": [{"http": "htp//a"}]}, "deploy_health_checks: check 1: the URL 'htp//a' is not one"),
         ({"deploy_health_checks": [{"port": 80}, {"port": 99999}]}, "check 2: 99999 is not a TCP port"),
+        ({"deploy_health_tasks": "nowhere.yml"}, "deploy_health_tasks: there is no file nowhere.yml in .*playbooks"),
         ({"deploy_health_within": -1}, "deploy_health_within: -1 is not a number of seconds"),
         ({"deploy_bake": "-1"}, "deploy_bake: -1 is not a number of seconds"),
     ],
@@ -103,13 +109,14 @@ def test_what_can_be_passes() -> None:
             "@/etc/nix/machines",
         ],
         deploy_health_checks=[{"port": 80}, {"http": "http://a/"}, {"units": "all"}, {"command": "true"}],
+        deploy_health_tasks="deploy.yml",
         deploy_health_within=0,
         deploy_bake=60,
     )
 
 
-def test_what_may_be_empty_is_as_by_default() -> None:
-    see(deploy_cache_push=None, deploy_peer_address=None, deploy_remote_builders=[" "])
+def test_a_builder_without_a_name_is_none() -> None:
+    see(deploy_remote_builders=[" "])
 
 
 def test_a_task_that_does_not_want_it_is_not_bothered() -> None:
