@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import typing as t
 
+from ..plugin_utils.activation.intention import see_that_it_can_be
 from ..plugin_utils.ansible_io.action import NixAction
 from ..plugin_utils.ansible_io.evaluation import EVALUATION_OPTIONS, evaluated
+from ..plugin_utils.ansible_io.options_from import OPTIONS_FROM
 from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, machine_of, source_of
-from ..plugin_utils.errors import EvaluationError
+from ..plugin_utils.errors import EvaluationError, NixError
 from ..plugin_utils.nix.sending import sent
 from ..plugin_utils.platforms.registry import platforms
 
 if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..plugin_utils.nix.source import Source
 
 THE_VALUE_ITSELF = "value: value"
@@ -24,6 +28,7 @@ class ActionModule(NixAction):
     """See plugins/modules/nix_eval.py."""
 
     argument_spec: t.ClassVar[dict[str, t.Any]] = {
+        **OPTIONS_FROM,
         **SOURCE_OPTIONS,
         **EVALUATION_OPTIONS,
         "expr": {"type": "str"},
@@ -47,6 +52,7 @@ class ActionModule(NixAction):
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Evaluate, together with the other hosts of the task where that can be."""
+        self._see_that_it_can_be(options["deployment"])
         apply = options["apply"] or (THE_VALUE_ITSELF if options["expr"] is not None else None)
         if options["attr"] is None and apply is None:
             raise EvaluationError("neither attr nor apply says what to evaluate", host=self.play_host)
@@ -55,10 +61,19 @@ class ActionModule(NixAction):
             options,
             source_of(self, options),
             machine_of(self, options),
-            intention=options["deployment"],
             apply=apply,
             prepare=self._sent if options["send_flake"] and not self.on_controller else None,
         )
+
+    def _see_that_it_can_be(self, intention: Mapping[str, str | None] | None) -> None:
+        if intention is None:
+            return
+        try:
+            see_that_it_can_be(intention, self.variables["hostvars"])
+        except NixError as error:
+            # The play host's variables are wrong, whichever machine was to evaluate them.
+            error.host = self.play_host
+            raise
 
     def _sent(self, source: Source) -> Source:
         return sent(source, self.shell)

@@ -57,3 +57,56 @@ options:
     type: bool
     default: false
 """
+
+    # For modules that evaluate many hosts at once.
+    EVALUATION = r"""
+options:
+  whole_play:
+    description:
+      - Whether to evaluate all hosts of the play along with this one, if they have not been yet.
+    type: bool
+    default: false
+    version_added: 0.2.0
+  host_variables:
+    description:
+      - For each host that is evaluated along with this one, which of its variables holds which of the options O(attr),
+        O(flake), O(override_inputs), O(impure) and O(nix_options). Variables of the play and the role count as those of the
+        inventory do.
+      - What O(options_from) names need not be named again. Where neither names any, these are C(nix_attr), C(nix_flake) and
+        C(nix_impure), which P(nix.fleet.nix_inventory#inventory) sets.
+      - Hosts are evaluated together with this one when they differ in none of them but that of O(attr).
+      - An entry of any other name is one more variable in which they must not differ, such as one for C(delegate_to).
+    type: dict
+    default: {}
+  eval_memory:
+    description:
+      - How much memory evaluations may take together, in bytes or with a unit, such as V(4G). An evaluator that would need
+        more than its share is ended, and another one goes on with the hosts that are left. A host whose evaluation alone
+        needs more than all of it fails alone.
+      - On the controller, half of what is available by default, by the kernel and the control group's limit, and for as many
+        processes as it is enough for, one a CPU at most. Elsewhere there is one process, without a limit by default.
+    type: str
+    version_added: 0.2.0
+  timeout:
+    description:
+      - Seconds after which one configuration that does not come to an end is given up. The others go on without it.
+      - Applies on the controller. Elsewhere use the task's own C(timeout).
+    type: int
+  revision:
+    description:
+      - The revisions that O(flake) may be at, each as RV(flake_identity) says it, such as the one that was built and approved.
+        Nothing is evaluated of any other, nor of a working tree with changes that are not committed.
+      - It is evaluated at exactly this revision, also when a branch moves on meanwhile.
+      - What O(override_inputs) and O(impure) bring in is not part of a revision. None for any revision.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.2.0
+  validate_role:
+    description:
+      - Whether to check the variables of the role that the task belongs to against the role's argument specification, before
+        anything else. Ansible itself does so in a task of its own, unless C(rolespec_validate) is off.
+    type: bool
+    default: false
+    version_added: 0.2.0
+"""

@@ -22,36 +22,6 @@ options:
       - The attribute to evaluate, a derivation, as for M(nix.fleet.nix_eval).
     type: str
     required: true
-  whole_play:
-    description:
-      - Whether to evaluate all hosts of the play along with this one, if they have not been yet.
-    type: bool
-    default: false
-  host_variables:
-    description:
-      - For O(whole_play), which of a host's variables holds which of the options O(attr), O(flake), O(override_inputs), O(impure)
-        and O(nix_options), as for M(nix.fleet.nix_eval). An entry of any other name is one more variable in which hosts that
-        are evaluated together must not differ.
-    type: dict
-    default:
-      attr: nix_attr
-      flake: nix_flake
-      impure: nix_impure
-  eval_memory:
-    description:
-      - How much memory evaluations may take together, in bytes or with a unit, such as V(4G). Half of what is available by
-        default.
-    type: str
-  timeout:
-    description:
-      - Seconds after which one configuration that does not come to an end is given up. The others go on without it.
-    type: int
-  revision:
-    description:
-      - The revisions that O(flake) may be at, as for M(nix.fleet.nix_eval). None for any revision.
-    type: list
-    elements: str
-    default: []
   platform:
     description:
       - What kind of closure it is, as for M(nix.fleet.nix_activate).
@@ -107,15 +77,10 @@ options:
       - Whether to ask the host. If not, this evaluates and reaches nobody.
     type: bool
     default: true
-  validate_role:
-    description:
-      - Whether to check the variables of the role that the task belongs to against the role's argument specification, before
-        anything else. Ansible itself does so in a task of its own, unless C(rolespec_validate) is off.
-    type: bool
-    default: false
 extends_documentation_fragment:
   - nix.fleet._nix
   - nix.fleet._nix.source
+  - nix.fleet._nix.evaluation
   - nix.fleet._options_from
   - nix.fleet._attributes
   - nix.fleet._attributes.read_only

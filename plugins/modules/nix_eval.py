@@ -40,39 +40,12 @@ options:
     type: str
   hosts:
     description:
-      - Inventory hosts to evaluate along with this one, if they have not been yet.
-      - What is evaluated for each is said by O(host_variables).
+      - Inventory hosts to evaluate along with this one, if they have not been yet, beside those of O(whole_play).
       - For all hosts of the play set O(whole_play) instead. Every host's task would be told of every host here, which
         with thousands of them takes longer than all else.
     type: list
     elements: str
     default: []
-  whole_play:
-    description:
-      - Whether to evaluate all hosts of the play along with this one, if they have not been yet, beside those in O(hosts).
-    type: bool
-    default: false
-    version_added: 0.2.0
-  host_variables:
-    description:
-      - For O(hosts) and O(whole_play), which of a host's variables holds which of the options O(attr), O(flake), O(override_inputs), O(impure) and
-        O(nix_options). Variables of the play and the role count as those of the inventory do.
-      - Hosts are evaluated together with this one when they differ in none of them but that of O(attr).
-      - An entry of any other name is one more variable in which they must not differ, such as one for C(delegate_to).
-    type: dict
-    default:
-      attr: nix_attr
-      flake: nix_flake
-      impure: nix_impure
-  eval_memory:
-    description:
-      - How much memory evaluations may take together, in bytes or with a unit, such as V(4G). An evaluator that would need
-        more than its share is ended, and another one goes on with the hosts that are left. A host whose evaluation alone
-        needs more than all of it fails alone.
-      - On the controller, half of what is available by default, by the kernel and the control group's limit, and for as many
-        processes as it is enough for, one a CPU at most. Elsewhere there is one process, without a limit by default.
-    type: str
-    version_added: 0.2.0
   send_flake:
     description:
       - Whether O(flake), and each of O(override_inputs), that is a plain path is one of the controller, and is sent to the
@@ -82,16 +55,6 @@ options:
       - Any other flake reference is the machine's to fetch. On the controller there is nothing to send.
     type: bool
     default: false
-    version_added: 0.2.0
-  revision:
-    description:
-      - The revisions that O(flake) may be at, each as RV(flake_identity) says it, such as the one that was built and approved.
-        Nothing is evaluated of any other, nor of a working tree with changes that are not committed.
-      - It is evaluated at exactly this revision, also when a branch moves on meanwhile.
-      - What O(override_inputs) and O(impure) bring in is not part of a revision. None for any revision.
-    type: list
-    elements: str
-    default: []
     version_added: 0.2.0
   deployment:
     description:
@@ -117,21 +80,11 @@ options:
         description:
           - How many other hosts may fail, as a number or a percentage. Empty for any number.
         type: str
-  validate_role:
-    description:
-      - Whether to check the variables of the role that the task belongs to against the role's argument specification, before
-        anything else. Ansible itself does so in a task of its own, unless C(rolespec_validate) is off.
-    type: bool
-    default: false
-    version_added: 0.2.0
-  timeout:
-    description:
-      - Seconds after which one configuration that does not come to an end is given up. The others go on without it.
-      - Applies on the controller. Elsewhere use the task's own C(timeout).
-    type: int
 extends_documentation_fragment:
   - nix.fleet._nix
   - nix.fleet._nix.source
+  - nix.fleet._nix.evaluation
+  - nix.fleet._options_from
   - nix.fleet._attributes
   - nix.fleet._attributes.read_only
   - nix.fleet._attributes.actiongroup_nix

@@ -12,7 +12,6 @@ import typing as t
 from ansible.module_utils.common.text.formatters import human_to_bytes
 from ansible.playbook.task_include import TaskInclude
 
-from ..activation.intention import see_that_it_can_be
 from ..errors import EvaluationError, NixError
 from ..nix.evaluation_cache import EvaluationCache
 from ..nix.evaluation_result import Failed
@@ -23,6 +22,7 @@ from ..nix.task_evaluation import Request
 from .action import warnings_of
 from .host_variables import variables_of
 from .plain import plain
+from .source import SOURCE_OPTIONS
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
     from ..nix.source import Source
     from .action import NixAction
 
-# Where an inventory says what is evaluated for a host, by option.
+# Where the inventory plugin says what is evaluated for a host, by option.
 HOST_VARIABLES = {"attr": "nix_attr", "flake": "nix_flake", "impure": "nix_impure"}
 
 # Less is a number whose unit was forgotten.
@@ -40,7 +40,7 @@ LEAST_MEMORY = 1 << 20
 EVALUATION_OPTIONS: dict[str, t.Any] = {
     "attr": {"type": "str"},
     "whole_play": {"type": "bool", "default": False},
-    "host_variables": {"type": "dict", "default": HOST_VARIABLES},
+    "host_variables": {"type": "dict", "default": {}},
     "eval_memory": {"type": "str"},
     "timeout": {"type": "int"},
     "revision": {"type": "list", "elements": "str", "default": []},
@@ -54,19 +54,15 @@ def evaluated(
     source: Source,
     machine: Machine,
     *,
-    intention: Mapping[str, str | None] | None = None,
     apply: str | None = None,
     prepare: Callable[[Source], Source] | None = None,
 ) -> dict[str, t.Any]:
     """Return what came of the evaluation of ``source`` on ``machine``, which other tasks of the play may have begun.
 
-    ``prepare`` is that of ``SharedEvaluation``. Raises ``NixError``: for an ``intention`` that cannot be, before
-    anything is evaluated.
+    ``prepare`` is that of ``SharedEvaluation``. Raises ``NixError``.
     """
     begin = time.monotonic()
     try:
-        if intention:
-            see_that_it_can_be(intention, action.variables["hostvars"])
         revisions, memory = named_revisions(options["revision"]), _memory(options["eval_memory"])
     except NixError as error:
         # The play host's variables are wrong, whichever machine was to evaluate them.
@@ -115,9 +111,16 @@ def task_name(task: t.Any) -> str:
     return f"{os.getppid()} {name}"
 
 
+def variables_by_option(options: Mapping[str, t.Any]) -> dict[str, str]:
+    """Return which variable of a host says what is evaluated for it, by the option that it is for."""
+    held = {option: options.get("options_from", {}).get(option) for option in ("attr", *SOURCE_OPTIONS)}
+    named = {option: variable for option, variable in held.items() if variable is not None}
+    return {**named, **options["host_variables"]} or dict(HOST_VARIABLES)
+
+
 def _others(action: NixAction, options: dict[str, t.Any]) -> Iterator[str]:
     """Yield the attributes of the hosts that can be evaluated along with this one."""
-    names = dict(options["host_variables"])
+    names = variables_by_option(options)
     attribute = names.pop("attr", HOST_VARIABLES["attr"])
     alike = list(names.values())
     mine = variables_of(action, action.play_host, alike)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All hosts of a run know a task by the same name, also where its file is loaded more than once."""
+"""What the hosts of a task share: its name, also where its file is loaded more than once, and what is evaluated together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from ansible.playbook.block import Block
 from ansible.playbook.task import Task
 from ansible.playbook.task_include import TaskInclude
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.evaluation import _memory, task_name
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.evaluation import (
+    _memory,
+    task_name,
+    variables_by_option,
+)
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import EvaluationError
 
 
@@ -71,3 +75,20 @@ def test_what_is_no_memory_to_evaluate_in_is_refused(text: str, words: str) -> N
 def test_an_amount_of_memory_has_a_unit() -> None:
     assert _memory("4G") == 4 << 30
     assert _memory(None) is None
+
+
+def test_without_a_word_a_host_is_evaluated_by_what_its_inventory_says() -> None:
+    by_option = variables_by_option({"host_variables": {}, "options_from": {}})
+    assert by_option == {"attr": "nix_attr", "flake": "nix_flake", "impure": "nix_impure"}
+
+
+def test_a_variable_that_an_option_is_taken_from_need_not_be_named_again() -> None:
+    options_from = {"attr": "deploy_attr", "flake": "deploy_flake", "goal": "deploy_goal"}
+    by_option = variables_by_option({"host_variables": {"evaluator": "deploy_evaluator"}, "options_from": options_from})
+    assert by_option == {"attr": "deploy_attr", "flake": "deploy_flake", "evaluator": "deploy_evaluator"}
+
+
+def test_what_is_named_by_itself_counts_most() -> None:
+    options = {"host_variables": {"attr": "my_attr"}, "options_from": {"attr": "deploy_attr"}}
+    assert variables_by_option(options) == {"attr": "my_attr"}
+    assert variables_by_option({"host_variables": {"attr": "my_attr"}}) == {"attr": "my_attr"}
