@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..plugin_utils.ansible_io.action import NixAction, display, warnings_of
 from ..plugin_utils.ansible_io.builders import usable
+from ..plugin_utils.ansible_io.caches import usable_caches
 from ..plugin_utils.ansible_io.connections import opened_store
 from ..plugin_utils.ansible_io.evaluation import task_name
 from ..plugin_utils.ansible_io.options_from import OPTIONS_FROM
@@ -22,7 +23,6 @@ from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, machine_of, source_
 from ..plugin_utils.errors import BuildError
 from ..plugin_utils.nix.build import BuildSettings, every_output
 from ..plugin_utils.nix.building import Build, Built, Root, in_store_of, on_controller, on_machine
-from ..plugin_utils.nix.evaluation_cache import EvaluationCache
 from ..plugin_utils.nix.evaluation_result import Failed
 from ..plugin_utils.nix.shared_evaluation import SharedEvaluation
 from ..plugin_utils.nix.store import store_path_name
@@ -155,9 +155,11 @@ class ActionModule(NixAction):
         if options["installables"]:
             return None
         source, machine = source_of(self, options), machine_of(self, options)
-        cache = EvaluationCache.of_user()
+        caches = usable_caches()
+        for warning in caches.warnings:
+            display.warning(warning)
         request = Request(source, timeout=options["timeout"])
-        shared = SharedEvaluation(request, machine, cache, task=task_name(self._task))
+        shared = SharedEvaluation(request, caches.used_by(machine), caches.evaluations, task=task_name(self._task))
         result = shared.ask(options["attr"]).result
         if isinstance(result, Failed):
             raise result.error(host=self.play_host)

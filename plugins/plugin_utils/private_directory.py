@@ -25,6 +25,8 @@ def private_directory(path: Path, *, advice: str) -> Path:
                 raise NixError(f"{directory} belongs to another user (uid {status.st_uid})", advice=advice)
             if status.st_mode & stat.S_IWOTH:
                 raise NixError(f"{directory} can be written by others", advice=advice)
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise NixError(f"{path} cannot be written", advice=advice)
     except OSError as error:
         raise NixError(f"{path} cannot be used: {error.strerror}", advice=advice) from error
     return path

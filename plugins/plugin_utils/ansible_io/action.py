@@ -221,12 +221,12 @@ class NixAction(ActionBase):
             self._connection = shared
 
 
-def warnings_of(warned: Iterable[str]) -> dict[str, list[str]]:
-    """Return what Nix warned of as a field of the result.
+def warnings_of(of_nix: Iterable[str], ours: Iterable[str] = ()) -> dict[str, list[str]]:
+    """Return what Nix warned of, and what we do, as a field of the result.
 
     No host is named in it: what Nix says for many hosts, Ansible then shows once.
     """
-    warnings = [f"Nix: {text}" for text in warned]
+    warnings = [*ours, *(f"Nix: {text}" for text in of_nix)]
     return {"warnings": warnings} if warnings else {}
 
 

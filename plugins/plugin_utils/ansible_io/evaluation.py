@@ -13,13 +13,13 @@ from ansible.module_utils.common.text.formatters import human_to_bytes
 from ansible.playbook.task_include import TaskInclude
 
 from ..errors import EvaluationError, NixError
-from ..nix.evaluation_cache import EvaluationCache
 from ..nix.evaluation_result import Failed
 from ..nix.revision import named_revisions
 from ..nix.shared_evaluation import SharedEvaluation
 from ..nix.store import store_path_name
 from ..nix.task_evaluation import Request
 from .action import warnings_of
+from .caches import usable_caches
 from .host_variables import variables_of
 from .plain import plain
 from .source import SOURCE_OPTIONS
@@ -69,10 +69,11 @@ def evaluated(
         error.host = error.host or action.play_host
         raise
     attribute = options["attr"] or ""
+    caches = usable_caches()
     shared = SharedEvaluation(
         Request(source, apply, options["timeout"], memory, revisions),
-        machine,
-        EvaluationCache.of_user(),
+        caches.used_by(machine),
+        caches.evaluations,
         task=task_name(action._task),
         prepare=prepare,
     )
@@ -89,7 +90,7 @@ def evaluated(
         "flake_identity": snapshot.identity,
         "flake_locked_url": snapshot.locked_url,
         "cached": answer.cached,
-        **warnings_of(result.warnings),
+        **warnings_of(result.warnings, caches.warnings),
         "seconds": round(time.monotonic() - begin, 2),
         "changed": False,
         "msg": _sentence(attribute, found.get("drv_path"), cached=answer.cached),

@@ -15,6 +15,7 @@ import time
 import typing as t
 from pathlib import Path
 
+from ..errors import NixError
 from ..private_directory import private_directory
 from .evaluation_journal import Journal
 from .evaluation_result import Evaluated, from_json, to_json
@@ -28,6 +29,7 @@ REVISIONS_KEPT = 64
 # By when they were last written to: one that is waited for is written to with each result.
 TASKS_KEPT = 256
 TASK_SECONDS = 24 * 60 * 60
+ADVICE = "name another place for caches in XDG_CACHE_HOME, or mend this one"
 
 
 class JsonDirectory:
@@ -69,7 +71,7 @@ class EvaluationCache:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        private_directory(directory, advice="remove it, or name another place for caches in XDG_CACHE_HOME")
+        private_directory(directory, advice=ADVICE)
         self._revisions = JsonDirectory(directory / "revisions")
         self._locks = directory / "locks"
         self._locks.mkdir(mode=0o700, exist_ok=True)
@@ -77,7 +79,10 @@ class EvaluationCache:
     @classmethod
     def of_user(cls) -> EvaluationCache:
         """Return the cache of the user who runs Ansible."""
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        try:
+            base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        except RuntimeError as error:
+            raise NixError("whoever runs Ansible has no home for caches", advice=ADVICE) from error
         return cls(Path(base) / "nix.fleet" / "evaluation")
 
     def journal(self, task: str, attribute: str | None = None) -> Journal:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import pathlib
 import stat
+import tempfile
 
 import pytest
 
@@ -55,3 +56,23 @@ def test_a_file_in_its_place_is_refused(tmp_path: pathlib.Path) -> None:
     (tmp_path / "nix.fleet/evaluation").write_text("")
     with pytest.raises(NixError, match="cannot be used: File exists"):
         private_directory(tmp_path / "nix.fleet/evaluation", advice="-")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
+def test_a_directory_that_its_owner_cannot_write_to_is_refused() -> None:
+    # Those of pytest are for nobody else.
+    with tempfile.TemporaryDirectory() as around:
+        place = pathlib.Path(around, "nix.fleet/evaluation")
+        place.mkdir(parents=True)
+        for directory in (pathlib.Path(around), place.parent, place):
+            os.chown(directory, NOBODY, NOBODY)
+        place.chmod(0o500)
+        child = os.fork()
+        if child == 0:
+            os.setuid(NOBODY)
+            try:
+                private_directory(place, advice="-")
+            except NixError as error:
+                os._exit(0 if error.cause == f"{place} cannot be written" else 2)
+            os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
