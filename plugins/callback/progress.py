@@ -244,6 +244,8 @@ class CallbackModule(CallbackBase):
             elif self._ticker:
                 self._hear()
                 self._print(self._scene.left(time.monotonic()))
+            if self._ticker:
+                self._print(self._scene.undecided())
             self._ticker = None
 
     def _warn(self, result: t.Any) -> None:

@@ -62,6 +62,17 @@ def settled(host: HostRecord, wide: int) -> Line:
     return Line(harmless_line(f"{MARKS.get(meaning, '✓')} {name.ljust(wide)}  {told}".rstrip()), meaning)
 
 
+def left_alone(hosts: int) -> Line:
+    """Return what becomes of so many hosts that were being activated, or awaited their verdict, when the run was cut off."""
+    were = "1 host was" if hosts == 1 else f"{hosts} hosts were"
+    each = "it" if hosts == 1 else "each"
+    return Line(
+        f"{were} being activated or awaited confirmation: {each} goes back by itself, or ends what it began where none was"
+        " asked for; nix.fleet.status tells what runs",
+        "failed",
+    )
+
+
 def failed(failure: Failure, command: str | None, width: int) -> list[Line]:
     """Return why a host failed, to stand below its line."""
     lines = why(failure, width, "failed", log_lines=LOG_LINES)

@@ -10,7 +10,7 @@ import typing as t
 from ..report.records import AWAITING, Failure, HostRecord, records
 from ..report.summary import view_of
 from .board import Board
-from .lines import doing, done, failed, failed_as, goes_on, ignored, settled
+from .lines import doing, done, failed, failed_as, goes_on, ignored, left_alone, settled
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -110,6 +110,15 @@ class Scene:
     def left(self, now: float) -> list[Line]:
         """Return a line for each host that is at work when the run is cut off: it goes back, or stays as it is."""
         return self._at_work(self.board.working(now), now)
+
+    def undecided(self) -> list[Line]:
+        """Return what becomes of the hosts that a run which is cut off can bring no verdict any more."""
+        hosts = [host for host in self.board.unsettled if host in self._awaiting or self._is_activating(host)]
+        return [left_alone(len(hosts))] if hosts else []
+
+    def _is_activating(self, host: str) -> bool:
+        last = self._events[host][-1]
+        return last.status == "started" and last.module == "nix_activate"
 
     @property
     def events(self) -> list[TaskEvent]:

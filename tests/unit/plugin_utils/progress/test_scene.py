@@ -66,6 +66,25 @@ def test_a_host_that_awaits_its_verdict_has_none_before_it() -> None:
     assert "confirmed" in line
 
 
+def test_a_run_that_is_cut_off_tells_what_becomes_of_hosts_that_it_leaves_in_the_middle() -> None:
+    run = Run()
+    run.task("web", "nix_activate", **{**ACTIVATED, "outcome": "awaiting"})
+    run.scene.began(TaskEvent("db", "nix_activate", "started", run.now))
+    (line,) = run.scene.undecided()
+    assert line.text.startswith("2 hosts were being activated or awaited confirmation: each goes back by itself")
+    run.scene.ended(TaskEvent("db", "nix_activate", "ok", run.now, ACTIVATED))
+    run.scene.began(TaskEvent("web", "nix_health", "started", run.now))
+    (line,) = run.scene.undecided()
+    assert line.text.startswith("1 host was being activated or awaited confirmation: it goes back by itself")
+
+
+def test_a_run_that_is_cut_off_before_and_after_an_activation_leaves_nothing_undecided() -> None:
+    run = Run()
+    run.task("web", "nix_activate", **ACTIVATED)
+    run.scene.began(TaskEvent("db", "nix_copy_closure", "started", run.now))
+    assert run.scene.undecided() == []
+
+
 def test_a_host_that_does_no_more_than_it_has_done_has_no_second_line() -> None:
     run = Run()
     run.task("web", "nix_activate", **ACTIVATED)
