@@ -1,0 +1,57 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which services are given their data, where not all of them are to be."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.versions]
+
+ROOT = Path(__file__).resolve().parents[3]
+# Of the ansible-core that the tests run on.
+ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
+
+
+# What each host is told of the services to see to, and which of them those are.
+ASKED: dict[str, tuple[t.Any, list[str]]] = {
+    "none": ([], ["web", "web-admin"]),
+    "empty": ("", ["web", "web-admin"]),
+    "one": ("web", ["web"]),
+    "commas": ("mail, web-admin", ["web-admin"]),
+    "names": (["web", "web-admin"], ["web", "web-admin"]),
+    "another": ("mail", []),
+}
+
+
+def test_services_are_chosen_by_their_whole_names(tmp_path: Path) -> None:
+    services = {name: {"files": [{"path": str(tmp_path / name), "content": "data"}]} for name in ("web", "web-admin")}
+    inventory = {"all": {"hosts": {host: {"runtime_data_only": only} for host, (only, _given) in ASKED.items()}}}
+    (tmp_path / "hosts.yml").write_text(json.dumps(inventory))
+    variables = json.dumps({"runtime_data_services": services})
+    command = [ANSIBLE_PLAYBOOK, "nix.fleet.runtime_data", "-i", "hosts.yml", "-c", "local", "-e", variables, "--check"]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
+            "ANSIBLE_NOCOLOR": "1",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    given: dict[str, list[str]] = {host: [] for host in ASKED}
+    for host, service in re.findall(r"^changed: \[(.*?)\] => \(item=(.*?)\)", done.stdout, re.MULTILINE):
+        given[host].append(service)
+    assert given == {host: given for host, (_only, given) in ASKED.items()}
