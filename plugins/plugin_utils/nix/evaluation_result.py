@@ -28,6 +28,13 @@ ADVICE = (
     ),
     (
         re.compile(
+            r"""(?:path|opening file|getting status of) ['"]?/nix/store/[^'"]+['"]?:? (?:does not exist|No such file)""",
+            re.IGNORECASE,
+        ),
+        "the configuration names a file that is not there: correct its name, or add it",
+    ),
+    (
+        re.compile(
             r"does not contain a '?/?flake\.nix|could not find a flake\.nix|does not exist|getting status of",
             re.IGNORECASE,
         ),

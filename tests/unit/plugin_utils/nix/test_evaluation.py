@@ -177,6 +177,14 @@ def test_the_function_of_a_playbook_may_end_in_a_comment() -> None:
         ("error: access to absolute path '/etc' is forbidden in pure evaluation mode", "impure"),
         ("error: path 'x.nix' is not tracked by Git", "git add"),
         ("error: unable to download 'https://x': Could not resolve host", "network"),
+        ('error: getting status of "/fleet": No such file or directory', "check the path"),
+        ("error: path '/fleet/flake.nix' does not exist", "check the path"),
+        ("error: path '/nix/store/n30-source/gone.nix' does not exist", "a file that is not there"),
+        ("error: opening file '/nix/store/n30-source/gone': No such file or directory", "a file that is not there"),
+        (
+            "error: getting status of '/nix/store/n30-source/gone': No such file or directory",
+            "a file that is not there",
+        ),
         ("error: infinite recursion encountered", "--show-trace"),
     ],
 )
