@@ -31,7 +31,7 @@ def options_given(action: NixAction) -> dict[str, t.Any]:
     names = given.get("options_from")
     if not isinstance(names, dict):
         return given
-    held = {option: _value(action, str(name)) for option, name in names.items() if name in action.variables}
+    held = {option: _value(action, name) for option, name in names.items() if name in action.variables}
     nothing = (None, "", action.variables.get("omit"))
     return {**given, **{option: value for option, value in held.items() if value not in nothing}}
 
@@ -41,7 +41,8 @@ def _value(action: NixAction, name: str) -> t.Any:
     if not isinstance(value, (str, list, dict)):
         return value
     try:
-        return plain(action._templar.template(value))
+        # In a dictionary: ansible-core 2.19 and later leave out of one what is omitted, and refuse to render it by itself.
+        return plain(action._templar.template({name: value})).get(name)
     except AnsibleError as error:
         raise VariablesError(
             f"{name} has no value: {error.message}", host=action.play_host, advice=f"set {name}"

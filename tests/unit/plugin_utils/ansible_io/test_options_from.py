@@ -10,6 +10,7 @@ import typing as t
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
+from ansible.vars.manager import VariableManager
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.options_from import options_given
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import VariablesError
@@ -66,6 +67,13 @@ def test_a_variable_that_holds_nothing_leaves_the_option_as_it_is(variables: dic
 def test_a_variable_that_is_omitted_holds_nothing() -> None:
     omitted = "__omit_place_holder__1"
     assert goal(deploy_goal=template("{{ 1 and other }}"), other=omitted, omit=omitted) is None
+
+
+def test_a_variable_that_ansible_itself_omits_holds_nothing() -> None:
+    # Before ansible-core 2.19 a variable of each task, and since then known to its templates.
+    of_ansible = VariableManager(loader=DataLoader()).get_vars()
+    known = {name: value for name, value in of_ansible.items() if name == "omit"}
+    assert goal(deploy_goal=template("{{ mine | default(omit) }}"), **known) is None
 
 
 def test_a_variable_without_a_value_is_named() -> None:
