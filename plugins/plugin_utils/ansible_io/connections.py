@@ -167,7 +167,9 @@ def link(
         )
     ssh, destination = ssh_command(connection)
     shared = SshLink(host, ssh, destination)
-    if (compression is None or shared.compresses is compression) and shared.is_open:
+    # Ansible has just used it, if there is one.
+    there = shared.has_socket or shared.is_open
+    if there and (compression is None or shared.compresses is compression):
         return contextlib.nullcontext(shared)
     # Ansible keeps no session (ControlPersist is off), or not one of the kind that was asked for.
     password = connection.get_option("password") or connection._play_context.password

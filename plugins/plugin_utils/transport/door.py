@@ -86,7 +86,7 @@ def open_door(shell: Shell, *, private: bool, escalation: Escalation | None, qui
 
 def door_program() -> str:
     """Return `door.sh` with all that it needs."""
-    return printing("guard", function("present", script("present")) + script("guard")) + script("door")
+    return printing("guard", function("keep", script("keep")) + script("guard")) + script("door")
 
 
 def ask_at_door(

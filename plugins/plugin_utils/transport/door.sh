@@ -8,7 +8,7 @@
 #                                    PEER, UID: the user who logs in, empty when that is the user running this; UID is
 #                                    "sudo" or "doas" where that knows, and if it does not, the exit code is 5;
 #                                    QUIET: seconds without a sign of life after which a private daemon ends
-#                                    ROOT PATH…: what is asked for before a private daemon ends, as in present.sh
+#                                    ROOT PATH…: what is to be kept when a private daemon is asked to, as in keep.sh
 # Preceded by a function `guard` that prints guard.sh, which runs the private daemon.
 prefer=$1
 quiet=$4
@@ -29,8 +29,10 @@ fail() {
   exit "$2"
 }
 
+# A Nix that has never run has no database yet.
 owns_store() {
-  [ "$me" = 0 ] || { [ -w /nix/store ] && [ -w /nix/var/nix/db ]; }
+  database=/nix/var/nix/db
+  [ "$me" = 0 ] || { [ -w /nix/store ] && { [ -w "$database" ] || [ ! -e "$database" ]; }; }
 }
 
 use_system() {
@@ -69,9 +71,9 @@ exec 3<"$directory/log"
 # In a session of its own where there is one to be had: sudo and login managers end what is left of theirs.
 if command -v setsid >/dev/null 2>&1; then new_session=setsid; else new_session=; fi
 # run0 is a unit, and all that is in it ends with it.
-case $(cat /proc/self/cgroup 2>/dev/null) in
-  */run-*.service) new_session="systemd-run --scope --quiet --collect $new_session" ;;
-esac
+while read -r group; do
+  case $group in */run-*.service) new_session="systemd-run --scope --quiet --collect $new_session" ;; esac
+done 2>/dev/null </proc/self/cgroup
 $new_session sh "$directory/guard" "$directory" "$peer" "$quiet" "$@" </dev/null >>"$directory/log" 2>&1 3<&- &
 
 # From here on the directory is the guard's to remove, with the daemon.

@@ -8,8 +8,8 @@
 # `signs` is the peer's: nothing is done there but to look and to remove by name. Neither a lost connection nor a killed
 # controller leaves a daemon, a lock on a store path, or the directory behind.
 # A line in DIRECTORY/asked is the question whether all of the paths have come: if so they are kept from the garbage collector as
-# present.sh does it, and `answer` says that.
-# Preceded by a function `present` that is the program of that name.
+# keep.sh does it, and `answer` says that.
+# Preceded by a function `keep` that is the program of that name.
 directory=$1
 peer=$2
 quiet=$3
@@ -18,7 +18,6 @@ shift 3
 told=
 trap '' HUP INT
 trap 'told=yes' TERM
-rm -f "$directory/guard"
 
 asking=
 if [ -p "$directory/asked" ]; then
@@ -28,7 +27,7 @@ if [ -p "$directory/asked" ]; then
     read -r _ <&4
     # The peer is to read it, and the links are as open as those of any other question.
     umask 022
-    if lacking=$(present "$@") && [ -z "$lacking" ]; then
+    if keep "$@" >/dev/null 2>&1; then
       echo 'all of it is kept'
     else
       echo 'that is not known'
@@ -99,7 +98,5 @@ kill -KILL $daemon $left 2>/dev/null
 chown "$(id -u)" "$signs" 2>/dev/null
 rm -f "$signs/beat" "$signs/end" 2>/dev/null
 rmdir "$signs" 2>/dev/null
-for name in socket log end ended asked said answer; do
-  rm -f "$directory/$name"
-done
+cd "$directory" && rm -f guard socket log end ended asked said answer
 rmdir "$directory" 2>/dev/null

@@ -9,7 +9,7 @@ import dataclasses
 import typing as t
 
 from .door import Door, ask_at_door, door_of, door_program
-from .presence import refuse_failed
+from .presence import present_function, refuse_failed
 from .scripts import function, script
 
 if t.TYPE_CHECKING:
@@ -29,7 +29,7 @@ def open_door_if_lacking(
 
     Where all of them are there, they are kept from the garbage collector as ``missing_paths`` does it, and there is no door.
     """
-    functions = function("present", script("present")) + function("door", door_program())
+    functions = present_function() + function("door", door_program())
     answer = ask_at_door(shell, functions + script("opening"), True, escalation, quiet, protect_as, *paths)
     _before, lacking, opened = answer.stdout.partition(f"{LACKING}\n")
     if lacking:

@@ -11,7 +11,7 @@ from ..errors import CopyError
 from ..nix.store import parse_paths
 from .door import NO_NIX, no_nix
 from .errors import translated
-from .scripts import script
+from .scripts import function, script
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +26,14 @@ def missing_paths(shell: Shell, paths: Sequence[str], *, protect_as: str | None 
     When it lacks none and ``protect_as`` is given, the paths are kept from the garbage collector, in place of those
     that were last kept under that name.
     """
-    answer = shell.run(script("present"), protect_as or "", *paths)
+    answer = shell.run(f'{present_function()}present "$@"\n', protect_as or "", *paths)
     refuse_failed(shell.host, answer, paths)
     return parse_paths(answer.stdout)
+
+
+def present_function() -> str:
+    """Return `present.sh` as a function, with what it needs."""
+    return function("keep", script("keep")) + function("present", script("present"))
 
 
 def refuse_failed(host: str, answer: Completed, paths: Sequence[str]) -> None:

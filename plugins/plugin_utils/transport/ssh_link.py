@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import pathlib
 import shlex
 import typing as t
 
@@ -14,12 +15,14 @@ from ..errors import CopyError
 from .link import LinkLostError
 
 if t.TYPE_CHECKING:
-    import pathlib
     from collections.abc import Iterator, Sequence
 
 # Most requests of the control socket are answered here. One to listen there (-R) is answered by the machine, and waits as
 # long as the line is silent.
 CONTROL_SECONDS = 10.0
+
+# As Ansible has it there.
+CONTROL_PATH = "ControlPath="
 
 # First on the command line, since ssh keeps the first value it reads. The session is not to be replaced by a new one
 # that outlives us; when it is at its limit of channels (sshd's MaxSessions), ssh logs in once more for this command.
@@ -44,6 +47,15 @@ class SshLink:
             return self._control("check").ok
         except LinkLostError:
             return False
+
+    @property
+    def has_socket(self) -> bool:
+        """Whether the socket is there that a session has, and takes with it unless it is killed; no command is run for it.
+
+        False where the command line does not have its plain name.
+        """
+        named = [word.removeprefix(CONTROL_PATH).strip('"') for word in self._ssh if word.startswith(CONTROL_PATH)]
+        return bool(named) and pathlib.Path(named[0]).exists()
 
     @property
     def compresses(self) -> bool:

@@ -45,6 +45,10 @@ END
 
 ONE = "/nix/store/00000000000000000000000000000001-one"
 
+# What the links to what is kept are called, and where root has them, whose machine this is.
+ROOT = "a-unit-test-of-nix.fleet"
+ROOTS = pathlib.Path("/var/lib/nix.fleet/gcroots/copied")
+
 BY_SU = Escalation("su", lambda: Login("1234", "deploy"))
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may write every store")
@@ -59,6 +63,7 @@ def target(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     # Its seconds are short.
     machine.install({"nix-store": "exit 0", "nix-daemon": NIX_DAEMON, "sleep": "exec /bin/sleep 0.1"})
     yield machine
+    shutil.rmtree(ROOTS / ROOT, ignore_errors=True)
     for name in ("daemon", "client"):
         if (machine.home / name).exists():
             assert ended(machine, name)
@@ -147,7 +152,7 @@ def test_who_logs_in_is_asked_where_sudo_names_no_user(
 
 def test_what_su_leaves_of_an_outer_sudo_is_not_believed(lacking: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUDO_USER", "daemon")
-    door = open_door_if_lacking(lacking, [ONE], protect_as="vps-1", escalation=BY_SU, quiet=60)
+    door = open_door_if_lacking(lacking, [ONE], protect_as=ROOT, escalation=BY_SU, quiet=60)
     assert door
     assert "trusted-users\ndeploy\n" in (lacking.home / "called").read_text()
     close(door)
@@ -155,14 +160,14 @@ def test_what_su_leaves_of_an_outer_sudo_is_not_believed(lacking: Machine, monke
 
 def test_a_machine_whose_sudo_does_not_tell_is_asked_again_and_then_opened(lacking: Machine) -> None:
     by_sudo = dataclasses.replace(BY_SU, method="sudo")
-    door = open_door_if_lacking(lacking, [ONE], protect_as="vps-1", escalation=by_sudo, quiet=60)
+    door = open_door_if_lacking(lacking, [ONE], protect_as=ROOT, escalation=by_sudo, quiet=60)
     assert door
     assert lacking.trips == 2
     close(door)
 
 
 def test_a_machine_that_lacks_something_is_asked_and_opened_in_one_round_trip(lacking: Machine) -> None:
-    door = open_door_if_lacking(lacking, [ONE], protect_as="vps-1", escalation=None, quiet=60)
+    door = open_door_if_lacking(lacking, [ONE], protect_as=ROOT, escalation=None, quiet=60)
     assert door
     assert lacking.trips == 1
     close(door)
@@ -176,16 +181,17 @@ def kept(door: Door) -> bool:
 
 
 def test_what_has_arrived_is_told_in_the_session_that_is_open_and_ends_the_private_daemon(lacking: Machine) -> None:
-    door = open_door_if_lacking(lacking, [ONE], protect_as="", escalation=None, quiet=60)
+    door = open_door_if_lacking(lacking, [ONE], protect_as=ROOT, escalation=None, quiet=60)
     assert door
-    lacking.install({"nix-store": f'[ "$*" = "--check-validity --print-invalid {ONE}" ]'})
+    link = ROOTS / ROOT / "1"
+    lacking.install({"nix-store": f'[ "$*" = "--realise {ONE} --add-root {link} --option substitute false" ]'})
     assert kept(door)
     assert (lacking.trips, gone(door)) == (1, True)
 
 
-@pytest.mark.parametrize("store", ['shift 2; echo "$@"', "echo 'error: database is locked' >&2; exit 1"])
+@pytest.mark.parametrize("store", ["exit 1", "echo 'error: database is locked' >&2; exit 1"])
 def test_what_has_not_arrived_or_cannot_be_told_is_not_told_kept(store: str, lacking: Machine) -> None:
-    door = open_door_if_lacking(lacking, [ONE], protect_as="", escalation=None, quiet=60)
+    door = open_door_if_lacking(lacking, [ONE], protect_as=ROOT, escalation=None, quiet=60)
     assert door
     lacking.install({"nix-store": store})
     assert not kept(door)
@@ -193,7 +199,7 @@ def test_what_has_not_arrived_or_cannot_be_told_is_not_told_kept(store: str, lac
 
 
 def test_nobody_waits_for_an_answer_where_the_directory_of_the_private_daemon_is_gone(lacking: Machine) -> None:
-    door = open_door_if_lacking(lacking, [ONE], protect_as="", escalation=None, quiet=2)
+    door = open_door_if_lacking(lacking, [ONE], protect_as=ROOT, escalation=None, quiet=2)
     assert door
     shutil.rmtree(signs(door).parent)
     start = time.monotonic()
@@ -203,7 +209,7 @@ def test_nobody_waits_for_an_answer_where_the_directory_of_the_private_daemon_is
 
 
 def test_the_question_is_the_logins_to_ask_and_nobody_elses(lacking: Machine) -> None:
-    door = open_door_if_lacking(lacking, [ONE], protect_as="vps-1", escalation=BY_SU, quiet=60)
+    door = open_door_if_lacking(lacking, [ONE], protect_as=ROOT, escalation=BY_SU, quiet=60)
     assert door
     asked = (signs(door).parent / "asked").stat()
     assert (asked.st_uid, oct(asked.st_mode & 0o777)) == (1234, "0o600")
@@ -211,10 +217,9 @@ def test_the_question_is_the_logins_to_ask_and_nobody_elses(lacking: Machine) ->
 
 
 def test_a_machine_that_lacks_nothing_is_not_opened(target: Machine) -> None:
-    assert (
-        open_door_if_lacking(target, [ONE], protect_as="vps-1", escalation=Escalation("sudo", nobody_asks), quiet=60)
-        is None
-    )
+    by_sudo = Escalation("sudo", nobody_asks)
+    here = [str(target.home)]
+    assert open_door_if_lacking(target, here, protect_as=ROOT, escalation=by_sudo, quiet=60) is None
     assert not (target.home / "called").exists()
     assert target.trips == 1
 
@@ -222,7 +227,7 @@ def test_a_machine_that_lacks_nothing_is_not_opened(target: Machine) -> None:
 def test_a_store_that_cannot_be_asked_is_not_opened(target: Machine) -> None:
     target.install({"nix-store": "echo 'error: database is locked' >&2; exit 1"})
     with pytest.raises(CopyError, match="cannot be asked what it has") as failure:
-        open_door_if_lacking(target, [ONE], protect_as="vps-1", escalation=None, quiet=60)
+        open_door_if_lacking(target, [str(target.home)], protect_as=ROOT, escalation=None, quiet=60)
     assert "database is locked" in failure.value.log
     assert not (target.home / "called").exists()
 

@@ -136,3 +136,13 @@ def test_compression_is_set_whatever_ansibles_own_session_does(
     with session(ssh, tmp_path, compression=wanted):
         assert word in ssh.calls[0]
         assert "-C" not in ssh.calls[0]
+
+
+def test_a_session_is_presumed_where_its_socket_is(ssh: Ssh, tmp_path: pathlib.Path) -> None:
+    for written in (f"ControlPath={tmp_path}/cp", f'ControlPath="{tmp_path}/cp"'):
+        assert not SshLink("vps-1", [str(ssh.program), "-o", written], "192.0.2.1").has_socket
+        (tmp_path / "cp").touch()
+        assert SshLink("vps-1", [str(ssh.program), "-o", written], "192.0.2.1").has_socket
+        (tmp_path / "cp").unlink()
+    assert not SshLink("vps-1", [str(ssh.program)], "192.0.2.1").has_socket
+    assert ssh.calls == []

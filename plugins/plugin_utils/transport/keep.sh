@@ -1,0 +1,32 @@
+# shellcheck shell=sh
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Keeps paths from this machine's garbage collector, in place of those that were last kept under the same name.
+#   keep.sh ROOT PATH…          ROOT is a name of our own for the set of paths
+# The exit code is not 0 where the store lacks any of them.
+root=$1
+shift
+
+if [ "$(id -u)" = 0 ]; then
+  copied=/var/lib/nix.fleet/gcroots/copied
+else
+  copied=${XDG_STATE_HOME:-$HOME/.local/state}/nix.fleet/gcroots/copied
+fi
+roots=$copied/$root
+# A link in place of a directory is none of ours, or no longer.
+for directory in "$copied" "$roots"; do
+  [ ! -L "$directory" ] || rm -f "$directory"
+done
+[ -d "$roots" ] || mkdir -p "$roots" || exit 1
+
+# One link a path, and no link of an earlier, longer list: what is kept stays bounded. Nothing is to be fetched for it.
+number=0
+for path in "$@"; do
+  number=$((number + 1))
+  { [ "$(readlink "$roots/$number")" = "$path" ] && [ -e "$path" ]; } ||
+    nix-store --realise "$path" --add-root "$roots/$number" --option substitute false >/dev/null || exit 1
+done
+for link in "$roots"/*; do
+  [ "${link##*/}" -le "$number" ] 2>/dev/null || rm -f "$link"
+done
