@@ -1,0 +1,47 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A switch that is given as a word, as `-e NAME=false` gives it, is what the word says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+
+ROOT = Path(__file__).resolve().parents[3]
+# Of the ansible-core that the tests run on.
+ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
+ROLES = sorted(path.parents[1] for path in ROOT.glob("roles/*/meta/argument_specs.yml"))
+# What a template does with a switch that is a condition of its own, and not an option that a module reads.
+CONDITION = r"(?:\bif|\bnot|\band|\bor|when:) (?:not )?{}\b(?! *\| *(?:default\(\w+\) *\| *)?bool)"
+
+
+PLAY = """- hosts: localhost
+  gather_facts: false
+  vars_files: [{role}/defaults/main.yml, {role}/vars/main.yml]
+  tasks:
+    - ansible.builtin.debug: {{msg: "confirmed: {{{{ deploy_confirmation }}}}"}}
+"""
+
+
+@pytest.mark.parametrize(("word", "expected"), [("false", "never"), ("yes", "now")])
+def test_a_deployment_is_confirmed_or_not(word: str, expected: str, tmp_path: Path) -> None:
+    play = tmp_path / "play.yml"
+    play.write_text(PLAY.format(role=ROOT / "roles/deploy"))
+    command = [ANSIBLE_PLAYBOOK, "-i", "localhost,", "-c", "local", str(play), "-e", f"deploy_confirm={word}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert f"confirmed: {expected}" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_no_word_counts_as_true_for_being_one(role: Path) -> None:
+    options = DataLoader().load_from_file(str(role / "meta/argument_specs.yml"))["argument_specs"]
+    switches = {name for each in options.values() for name, spec in each["options"].items() if spec["type"] == "bool"}
+    text = "\n".join(path.read_text() for part in ("tasks", "vars") for path in sorted((role / part).glob("*.yml")))
+    # What is examined with it alone, and not used.
+    text = text.replace("{{ deploy_confirm_timeout if deploy_confirm else omit }}", "")
+    assert not [switch for switch in switches if re.search(CONDITION.format(switch), text)]
