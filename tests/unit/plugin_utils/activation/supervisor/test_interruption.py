@@ -45,8 +45,7 @@ def test_a_killed_supervisor_is_made_up_for_at_once(nixos: NixOS, old: str) -> N
 def test_what_a_power_cut_left_is_made_up_for_by_the_next_deployment(nixos: NixOS, old: str) -> None:
     slow = nixos.request(nixos.system("nixos-slow", trouble='echo $$ > "$root/step"; sleep 30'))
     thread = nixos.start(slow)
-    for pid in family(nixos.supervisor_of(slow), step_of(nixos)):
-        os.kill(pid, signal.SIGKILL)
+    cut_down(family(nixos.supervisor_of(slow), step_of(nixos)))
     new = nixos.system("nixos-new")
     answer = nixos.deploy(new)
     assert (answer.outcome, answer.cause, answer.previous.generation) == ("activated", "", 2)
@@ -82,8 +81,7 @@ def rewrite_record(nixos: NixOS, request: Request, **fields: str) -> None:
 def test_what_was_interrupted_is_never_called_unchanged(nixos: NixOS, old: str) -> None:
     slow = nixos.request(nixos.system("nixos-slow", trouble='echo $$ > "$root/step"; sleep 30'))
     thread = nixos.start(slow)
-    for pid in family(nixos.supervisor_of(slow), step_of(nixos)):
-        os.kill(pid, signal.SIGKILL)
+    cut_down(family(nixos.supervisor_of(slow), step_of(nixos)))
     assert nixos.deploy(old).outcome == "activated"
     assert nixos.whole_as == whole(old)
     thread.join()
@@ -93,13 +91,20 @@ def test_what_was_interrupted_goes_back_with_its_run(nixos: NixOS, old: str) -> 
     trouble = 'ln -sfn "$self" "/run/current-system"; echo $$ > "$root/step"; sleep 30'
     slow = nixos.request(nixos.system("nixos-slow", trouble=trouble), origin=Origin("alice", "laptop", run="night"))
     thread = nixos.start(slow)
-    for pid in family(nixos.supervisor_of(slow), step_of(nixos)):
-        os.kill(pid, signal.SIGKILL)
+    cut_down(family(nixos.supervisor_of(slow), step_of(nixos)))
     answer = nixos.deploy(rollback="before:night")
     assert (answer.outcome, answer.cause) == ("unchanged", "deployment night was rolled back itself")
     assert nixos.whole_as == whole(old)
     assert not (nixos.state / "lock").exists()
     thread.join()
+
+
+def cut_down(processes: list[int]) -> None:
+    """Kill all of ``processes``, and return once none of them is there: on a busy machine that takes a moment."""
+    for process in processes:
+        os.kill(process, signal.SIGKILL)
+    for process in processes:
+        wait_for(lambda process=process: is_gone(process))  # type: ignore[misc]
 
 
 def family(supervisor: int, step: int) -> list[int]:
@@ -259,8 +264,7 @@ def cut_off(nixos: NixOS, slow: Request | None = None) -> Request:
     """Begin a deployment, and end all that belongs to it in the middle of its activation, as a power cut does."""
     slow = slow or nixos.request(nixos.system("nixos-slow", trouble=STUCK))
     thread = nixos.start(slow)
-    for pid in family(nixos.supervisor_of(slow), step_of(nixos)):
-        os.kill(pid, signal.SIGKILL)
+    cut_down(family(nixos.supervisor_of(slow), step_of(nixos)))
     for pid in followers(nixos):
         with contextlib.suppress(ProcessLookupError):  # it may have been one that only slept a moment
             os.kill(pid, signal.SIGKILL)
