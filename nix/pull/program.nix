@@ -54,6 +54,7 @@ builtins.concatStringsSep "\n" (
   ++ map part onTarget
   ++ [
     "end of program"
+    "say own_uid \"$own_uid\""
     "own_request"
     "echo 'main \"$@\"'"
     "}"

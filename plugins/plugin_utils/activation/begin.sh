@@ -6,7 +6,6 @@
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
 begin() {
-    shell=$(command -v sh)
     begun_already && return
     find_program || return
     find_closure
@@ -31,10 +30,11 @@ begin() {
         [ "$dry_run_writes" = yes ] || [ ! -e "$closure" ] || dry_run
     elif leaving; then
         decline 'the machine is shutting down' 'wait until it is back, then run again'
+    elif claim; then
+        launch run
+        follow ended_or_awaiting
     else
-        claim && launch run
-        # Also what another connection has claimed in this moment.
-        begun_already
+        begun_already # what another connection has claimed in this moment
     fi
 }
 
@@ -47,7 +47,8 @@ dry_run() {
         echo 'log=what would be started, stopped and restarted is told to root alone: escalate to see it'
         return
     fi
-    output=$(dry_activate "$(activated_path)" 2>&1)
+    find_activated
+    output=$(dry_activate "$activated" 2>&1)
     say exit_code $?
     printf '%s\n' "$output" | tail -n 200 | sed 's/^/log=/'
 }

@@ -5,28 +5,27 @@
 # it is made by whoever is to run it, and is believed only where nobody else can have put anything.
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
-claim() { # make $run, with what `write_program` writes; when that fails, decline, unless $run has been made before
-    if ! (umask 077 && mkdir -p "$state/runs" && chmod 700 "$state" && mkdir "$run"); then
+claim() ( # make $run, with what `write_program` writes; when that fails, decline, unless $run has been made before
+    umask 077
+    if ! { mkdir -p "$state/runs" && chmod 700 "$state" && mkdir "$run"; }; then
         # The same script on another connection may have been faster, and then the directory is that one's.
         [ -d "$run" ] || decline_unwritable
-        return 1
+        exit 1
     fi
     if ! all_ours; then
         rmdir "$run"
         decline_foreign
-        return 1
+        exit 1
     fi
-    (
-        umask 077
-        # A link, since one is never half written.
-        ln -s "boot $(boot_id)" "$run/boot" &&
-            write_program >"$run/program" &&
-            # Room for the outcome, should the disk fill up in the meantime.
-            dd if=/dev/zero of="$run/reserve" bs=1024 count=64 2>/dev/null
-    ) && return
+    find_boot
+    # A link, since one is never half written.
+    ln -s "boot $this_boot" "$run/boot" &&
+        write_program >"$run/program" &&
+        # Room for the outcome, should the disk fill up in the meantime.
+        printf '%65536s' '' >"$run/reserve" && exit
     give_back
-    return 1
-}
+    exit 1
+)
 
 give_back() { # what has been claimed and cannot be filled
     rm -rf "$run"
@@ -35,12 +34,19 @@ give_back() { # what has been claimed and cannot be filled
 
 all_ours() { # whether what leads to $run and to all other programs belongs to us
     # shellcheck disable=SC3067  # POSIX has no -O, but every sh does; of links and of who made them it says nothing
-    [ -O "$run" ] && [ "$(owners "$state" "$state/." "$state/runs" "$state/runs/." "$state"/runs/*)" -eq 1 ]
+    [ -O "$run" ] && have_one_owner "$state" "$state/." "$state/runs" "$state/runs/." "$state"/runs/*
 }
 
-owners() { # how many users the files $@ belong to
-    # shellcheck disable=SC2012  # `find -printf` and `stat` are not everywhere; a name that breaks the line is not ours
-    ls -ldn "$@" | awk '!known[$3]++ { owners++ } END { print owners + 0 }'
+have_one_owner() { # whether the files $@ belong to one and the same user
+    # `find -printf` and `stat` are not everywhere; a name that breaks the line is not ours.
+    listing=$(ls -ldn "$@")
+    first_owner=''
+    while read -r _mode _links owner _; do
+        first_owner=${first_owner:-$owner}
+        [ -n "$owner" ] && [ "$owner" = "$first_owner" ] || return
+    done <<EOF_OF_LISTING
+$listing
+EOF_OF_LISTING
 }
 
 decline() { # refuse before anything has been touched: $1 why, $2 what to do

@@ -5,7 +5,6 @@
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
 confirm() { # deployment $id, with verdict $1, and with the reason $2 when it is a bad one
-    shell=$(command -v sh)
     if [ ! -d "$run" ]; then
         from_journal || decline "this machine knows of no deployment $id" 'check the id, and the user: each has a state of its own'
         return

@@ -14,7 +14,7 @@ confirmed() { # wait for the verdict on what runs now, when one is wanted; fails
     until [ -L "$run/verdict" ] || [ "$told_to_stop" = yes ] || [ "$hundredths" -ge $((confirm_timeout * 100)) ]; do
         pause
     done
-    give_verdict expired
+    [ -L "$run/verdict" ] || give_verdict expired
     case $(verdict) in
         confirmed)
             confirmation=yes
@@ -36,7 +36,8 @@ give_verdict() { # $1, unless there is one already; fails when there is none the
 }
 
 verdict() {
-    readlink "$run/verdict" 2>/dev/null
+    # In place of the shell of the `$(…)` that this is called in.
+    exec readlink "$run/verdict" 2>/dev/null
 }
 
 awaiting() { # whether a supervisor that is alive waits for the verdict

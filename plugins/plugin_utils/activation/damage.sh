@@ -6,7 +6,8 @@
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
 may_be_damaged() { # whether the failure can be one of files, which show when they are first used after a boot
-    [ "$told_to_stop" = no ] && { [ "$unconfirmed" = no ] || [ "$recorded_boot" != "$(boot_id)" ]; }
+    find_boot
+    [ "$told_to_stop" = no ] && { [ "$unconfirmed" = no ] || [ "$recorded_boot" != "$this_boot" ]; }
 }
 
 forget_damaged() { # after going back: have what is damaged of the new closure brought again by the next deployment

@@ -15,17 +15,19 @@ begun_already() { # whether this deployment has begun already; then wait until i
 }
 
 from_journal() { # all that is known of a deployment when others have followed it
-    line=$(grep -F "\"id\":\"$id\"" "$state/journal.jsonl" 2>/dev/null | tail -n 1)
-    [ -n "$line" ] && say journal "$line"
+    [ -e "$state/journal.jsonl" ] || return
+    lines=$(grep -F "\"id\":\"$id\"" "$state/journal.jsonl" 2>/dev/null)
+    # The last of them, should there be several.
+    [ -n "$lines" ] && say journal "${lines##*
+}"
 }
 
 follow() { # until function $1 says that there is nothing to wait for any more
-    waited=0 relaunched=no hundredths=0
+    waited=0 relaunched=no hundredths=0 next_look=100
     until "$1" || [ ! -d "$run" ]; do
+        pause
+        [ "$hundredths" -ge "$next_look" ] || continue
         next_look=$((hundredths + 100))
-        while [ "$hundredths" -lt "$next_look" ] && ! "$1"; do
-            pause
-        done
         if holder_alive "$run/holder"; then
             waited=0
         elif [ "$relaunched" = no ] && { [ "$waited" -ge 8 ] || made_before_this_boot "$run"; }; then
@@ -61,15 +63,20 @@ say_what_became() {
     else
         cat "$run/outcome" 2>/dev/null || from_journal || say outcome unknown
     fi
-    [ ! -e "$run/entry" ] || say entry "$(cat "$run/entry")"
+    if [ -e "$run/entry" ]; then
+        line=''
+        IFS= read -r line <"$run/entry"
+        say entry "$line"
+    fi
     tail -n 200 "$run/log" 2>/dev/null | tail -c 60000 | sed 's/^/log=/'
 }
 
 say_awaiting() {
     say outcome awaiting
-    say closure "$(field closure "$run/recorded")"
-    say previous_generation "$(field recorded_generation "$run/recorded")"
-    say previous_closure "$(field recorded_default "$run/recorded")"
-    say previous_running "$(field recorded_running "$run/recorded")"
+    read_fields "$run/recorded" closure recorded_generation recorded_default recorded_running
+    say closure "$closure"
+    say previous_generation "$recorded_generation"
+    say previous_closure "$recorded_default"
+    say previous_running "$recorded_running"
     say_standing
 }

@@ -82,13 +82,13 @@ modified() { # when the link $1 was made, in seconds since 1970, as GNU and busy
 }
 
 describe_deployments() { # $1: how many entries of the journal
-    state=$(state_directory)
+    find_state
     if [ -e "$state/lock" ]; then
         for key in id who pid started; do
             say "lock_$key" "$(field "$key" "$state/lock")"
         done
         ! holder_alive "$state/lock" || say lock_alive yes
     fi
-    holder_alive "$state/lock" || [ -z "$(interrupted)" ] || say interrupted yes
+    holder_alive "$state/lock" || nothing_interrupted || say interrupted yes
     [ "$1" = 0 ] || [ ! -r "$state/journal.jsonl" ] || tail -n "$1" "$state/journal.jsonl" | sed 's/^/journal=/'
 }

@@ -5,15 +5,16 @@
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
 timestamp() {
-    date -u +%Y-%m-%dT%H:%M:%SZ
+    # In place of the shell of the `$(…)` that this is called in.
+    exec date -u +%Y-%m-%dT%H:%M:%SZ
 }
 
-clock() { # seconds that no change of the date touches, where the system has them
+read_clock() { # set `clock` to seconds that no change of the date touches, where the system has them
     if [ -r /proc/uptime ]; then
-        read -r uptime _ </proc/uptime
-        printf '%s\n' "${uptime%%.*}"
+        read -r clock _ </proc/uptime
+        clock=${clock%%.*}
     else
-        date +%s
+        clock=$(date +%s)
     fi
 }
 
@@ -42,28 +43,33 @@ one_line() { # $1 without control characters, and not longer than a journal want
     printf '%s' "$1" | LC_ALL=C tr '\000-\037\177' ' ' | LC_ALL=C cut -b 1-500
 }
 
-json_names() ( # the comma-separated unit names of $1 as a list
+json_names() { # the comma-separated unit names of $1 as a list
     printf '['
     [ -z "$1" ] || printf '%s\n' "$1" | tr ',' '\n' | sed -e 's/[^A-Za-z0-9:_.@\\-]//g' -e '/^$/d' -e 's/\\/\\\\/g' -e 's/.*/"&"/' | paste -s -d , - | tr -d '\n'
     printf ']'
-)
+}
 
 write_journal() { # one line of the variables that `finish` has set; bounded, so that it never fills a disk
     journal=$state/journal.jsonl
+    flat=''
+    [ -z "$cause" ] || flat=$(one_line "$cause")
     {
-        printf '%s,"profile":%s,"outcome":"%s","started":"%s","seconds":%s' \
-            "${entry%\}}" "$(json_text "$profile")" "$outcome" "$started" "$(json_number "$seconds")"
-        printf ',"from":{"generation":%s,"closure":%s,"running":%s}' \
-            "$(json_number "$recorded_generation")" "$(json_path "$recorded_default")" "$(json_path "$recorded_running")"
-        printf ',"to":{"generation":%s,"closure":%s},"exit_code":%s,"ending":"%s","units_failed":%s,"cause":%s}\n' \
-            "$(json_number "$generation")" "$(json_path "$closure")" "$(json_number "$code")" "$ending" "$(json_names "$units")" \
-            "$(json_text "$(one_line "$cause")")"
-    } >"$run/entry" && (umask 077 && end_last_line && cat "$run/entry" >>"$journal") || return
+        printf '%s,"profile":' "${entry%\}}" && json_text "$profile"
+        printf ',"outcome":"%s","started":"%s","seconds":' "$outcome" "$started" && json_number "$seconds"
+        printf ',"from":{"generation":' && json_number "$recorded_generation"
+        printf ',"closure":' && json_path "$recorded_default"
+        printf ',"running":' && json_path "$recorded_running"
+        printf '},"to":{"generation":' && json_number "$generation"
+        printf ',"closure":' && json_path "$closure"
+        printf '},"exit_code":' && json_number "$code"
+        printf ',"ending":"%s","units_failed":' "$ending" && json_names "$units"
+        printf ',"cause":' && json_text "$flat" && printf '}\n'
+    } >"$run/entry" && IFS= read -r line <"$run/entry" && (umask 077 && end_last_line && printf '%s\n' "$line" >>"$journal") || return
     if [ "$(wc -l <"$journal")" -gt 1000 ]; then
         (umask 077 && tail -n 500 "$journal" >"$journal.new") && mv -f "$journal.new" "$journal"
     fi
 }
 
 end_last_line() { # of the journal, which a full disk or a loss of power may have cut off
-    [ -z "$(tail -c 1 "$journal" 2>/dev/null)" ] || echo >>"$journal"
+    [ ! -s "$journal" ] || [ -z "$(tail -c 1 "$journal")" ] || echo >>"$journal"
 }

@@ -5,6 +5,7 @@
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
 launch() { # the program's part $1, and its part `recover` when that has ended, however it did
+    shell=$(command -v sh)
     if root && [ -d /run/systemd/system ]; then
         unit=nix-fleet-$id-$1
         systemd-run --quiet --collect --no-ask-password --service-type=exec --unit="$unit" \
@@ -23,7 +24,8 @@ launch() { # the program's part $1, and its part `recover` when that has ended, 
     (
         trap '' HUP
         cd / || exit
+        # A program that has come to its end has emptied itself.
         # shellcheck disable=SC2016  # expanded by the inner shell
-        in_new_session "$shell" -c '"$1" "$2" "$3"; "$1" "$2" recover' guardian "$shell" "$run/program" "$1"
+        in_new_session "$shell" -c '"$1" "$2" "$3"; [ ! -s "$2" ] || "$1" "$2" recover' guardian "$shell" "$run/program" "$1"
     ) >>"$run/log" 2>&1 </dev/null
 }

@@ -4,10 +4,20 @@
 # One deployment at a time: a symbolic link to the holder's record, since making one is atomic and carries the record.
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
-holder_alive() ( # whether the process that wrote holder record $1 still runs
-    read_fields "$1" pid boot start
-    [ -n "$pid" ] && [ "$boot" = "$(boot_id)" ] && [ -n "$start" ] && [ "$start" = "$(process_start "$pid")" ]
-)
+holder_alive() { # whether the process that wrote holder record $1 still runs
+    holder_pid='' holder_boot='' holder_start=''
+    while IFS= read -r line; do
+        case $line in
+            pid=*) holder_pid=${line#*=} ;;
+            boot=*) holder_boot=${line#*=} ;;
+            start=*) holder_start=${line#*=} ;;
+        esac
+    done 2>/dev/null <"$1"
+    find_boot
+    [ -n "$holder_pid" ] && [ "$holder_boot" = "$this_boot" ] && [ -n "$holder_start" ] || return
+    find_start "$holder_pid"
+    [ "$holder_start" = "$since" ]
+}
 
 holder_text() { # who holder record $1 speaks of, for a person
     printf '%s since %s (deployment %s, process %s)\n' \
@@ -22,8 +32,18 @@ somebody_else() { # why there is no beginning while the lock is another's
 
 interrupted() { # the directories of deployments that began to change the machine and never came to an end
     for directory in "$state"/runs/*; do
-        [ ! -e "$directory/recorded" ] || [ -e "$directory/outcome" ] || printf '%s\n' "$directory"
+        ! is_interrupted "$directory" || printf '%s\n' "$directory"
     done
+}
+
+nothing_interrupted() {
+    for directory in "$state"/runs/*; do
+        ! is_interrupted "$directory" || return
+    done
+}
+
+is_interrupted() { # whether the deployment of directory $1 is one of them
+    [ -e "$1/recorded" ] && [ ! -e "$1/outcome" ]
 }
 
 abandoned() { # whether the deployment of directory $1 got as far as no record of the machine, and nobody goes on with it
@@ -37,18 +57,21 @@ abandoned() { # whether the deployment of directory $1 got as far as no record o
 }
 
 made_before_this_boot() { # whether directory $1 was claimed in an earlier boot
-    [ -L "$1/boot" ] && [ "$(readlink "$1/boot")" != "boot $(boot_id)" ]
+    find_boot
+    [ -L "$1/boot" ] && [ "$(readlink "$1/boot")" != "boot $this_boot" ]
 }
 
-holder_record() { # of this process
+holder_record() { # of this process, at the moment $started
+    find_start $$
+    find_boot
     say id "$id"
     say who "$who"
     say run "${of_run:-}"
     say profile "${profile:-}"
     say pid $$
-    say start "$(process_start $$)"
-    say boot "$(boot_id)"
-    say started "$(timestamp)"
+    say start "$since"
+    say boot "$this_boot"
+    say started "$started"
 }
 
 waited_for() { # whether the lock's holder is at another profile of this machine, in the same run of the same controller
@@ -56,6 +79,7 @@ waited_for() { # whether the lock's holder is at another profile of this machine
 }
 
 write_holder() {
+    started=${started:-$(timestamp)}
     holder_record >"$run/holder.new" && mv -f "$run/holder.new" "$run/holder"
 }
 

@@ -5,11 +5,10 @@
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
 main() {
-    shell=$(command -v sh)
     log=$run/log
     case $1 in
-        run) supervise ;;
-        recover) recover "${2:-$run/holder}" ;;
+        run) shell=$(command -v sh) && supervise ;;
+        recover) shell=$(command -v sh) && recover "${2:-$run/holder}" ;;
         step)
             shift
             [ ! -e "$run/recorded" ] || read_recorded

@@ -28,11 +28,17 @@ objections() { # fails when there are none
         decline "$closure is not on this machine" 'copy it first: nix.fleet.nix_copy_closure, or the tag copy of a deployment'
     elif [ -n "$specialisation" ] && [ ! -e "$closure/specialisation/$specialisation" ]; then
         decline "$closure has no specialisation $specialisation" "it has: $(specialisations)"
-    elif [ -n "$(refusal "$(activated_path)")" ]; then
-        decline "$(refusal "$(activated_path)")" 'check that platform and closure belong together'
+    elif refused; then
+        decline "$reason" 'check that platform and closure belong together'
     else
         return 1
     fi
+}
+
+refused() { # whether what is to become active is not one of the platform; sets `reason`
+    find_activated
+    reason=$(refusal "$activated")
+    [ -n "$reason" ]
 }
 
 specialisations() { # the names of those that the closure has

@@ -11,6 +11,7 @@ refuse() { # end without having touched anything; $1 says why, $2 what to do
 
 leave() { # end with outcome $1 without having touched anything; $2 says why
     cause=$2
+    observe
     rm -f "$run/reserve" "$run/closure" "$run/before" "$run/awaiting.new"
     write_outcome "$1"
     empty_program
@@ -22,8 +23,10 @@ finish() { # end with outcome $1
     # First of all the room that was kept for what follows.
     rm -f "$run/reserve" "$run/closure" "$run/before" "$run/awaiting.new"
     outcome=$1
-    seconds=${start:+$(($(clock) - start))}
-    generation=$(generation_of "$profile")
+    read_clock
+    seconds=${start:+$((clock - start))}
+    observe
+    generation=$generation_now
     settle
     write_journal || say warning 'the journal could not be written' >>"$run/warnings"
     # What has an end and cannot say so must not pass for interrupted ever after.
@@ -46,7 +49,8 @@ remove_other_runs() { # those that have ended, and those that never touched anyt
 }
 
 empty_program() { # it holds the settings of Nix, which may be secret; whoever comes late to recover finds nothing to do
-    (: >"$run/program")
+    # Not `:`, which is the end of the shell where it cannot write.
+    true >"$run/program"
 }
 
 # Remember whether the profile's closure was left half active: then the next deployment of the same is not "unchanged".
@@ -68,7 +72,7 @@ settle() {
     [ -s "$state/unsettled" ] || rm -f "$state/unsettled"
 }
 
-write_outcome() {
+write_outcome() { # $1, and what was observed
     {
         say outcome "$1"
         say cause "$cause"
@@ -81,7 +85,7 @@ write_outcome() {
         say previous_generation "$recorded_generation"
         say previous_closure "$recorded_default"
         say previous_running "$recorded_running"
-        say_standing
+        say_now
         [ ! -e "$run/warnings" ] || cat "$run/warnings"
     } >"$run/outcome.new" && put_in_place outcome
 }

@@ -34,8 +34,13 @@ booted() { # the closure that the machine was booted with, where that is known
     :
 }
 
-running() { # the closure that is active now
-    closure_of "$profile"
+find_running() { # set `target` to the closure that is active now, or to nothing
+    find_target "$profile"
+}
+
+running() { # the same, for who wants to have it printed; no platform defines it again
+    find_running
+    [ -z "$target" ] || printf '%s\n' "$target"
 }
 
 activate() { # make closure $1 active; $2 is the number of its generation when it has one

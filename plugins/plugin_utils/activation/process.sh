@@ -5,16 +5,26 @@
 # one is atomic and carries the name.
 # shellcheck disable=SC2034  # one program in several files, which share variables
 
-boot_id() {
-    if [ -r /proc/sys/kernel/random/boot_id ]; then
+this_boot=''
+
+find_boot() { # set `this_boot` to the name of the boot that the machine is in
+    if [ -n "$this_boot" ]; then
+        : # No script outlives the boot that it runs in.
+    elif [ -r /proc/sys/kernel/random/boot_id ]; then
         read -r this_boot </proc/sys/kernel/random/boot_id
-        printf '%s\n' "$this_boot"
     else
-        sysctl -n kern.bootsessionuuid 2>/dev/null || :
+        this_boot=$(sysctl -n kern.bootsessionuuid 2>/dev/null) || :
     fi
 }
 
-process_start() { # when process $1 started, in whatever form: with its id, it names a process for good
+boot_id() { # the same, for who wants to have it printed
+    find_boot
+    printf '%s\n' "$this_boot"
+}
+
+# Set `since` to when process $1 started, in whatever form: with its id, it names a process for good. Nothing when it has ended.
+find_start() {
+    since=''
     if [ -r "/proc/$1/stat" ]; then
         # It may end in this moment.
         { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 0
@@ -22,25 +32,30 @@ process_start() { # when process $1 started, in whatever form: with its id, it n
         # shellcheck disable=SC2086  # fields are what is wanted
         set -- ${line##*) }
         # What only waits for its parent to notice is dead, and some parents never do.
-        [ "$1" = Z ] || printf '%s\n' "${20}"
+        [ "$1" = Z ] || since=${20}
     elif [ ! -d /proc/self ]; then
-        ps -o lstart= -p "$1" 2>/dev/null
+        since=$(ps -o lstart= -p "$1" 2>/dev/null)
     fi
 }
 
-name_of_process() { # one that no other process than $1 ever has
-    printf '%s %s %s\n' "$1" "$(process_start "$1")" "$(boot_id)"
+find_name() { # set `name_of_process` to one that no other process than $1 ever has
+    find_start "$1"
+    find_boot
+    name_of_process="$1 $since $this_boot"
 }
 
 is_alive() { # whether the process that has name $1 still runs
-    [ "$1" = "$(name_of_process "${1%% *}")" ]
+    find_name "${1%% *}"
+    [ "$1" = "$name_of_process" ]
 }
 
 # Make $1 a link to this process, and wait at most $2 seconds for a living one that has it. Where a dead one has it, that is
 # found out and mended one at a time, lest the second removes what the first has just taken. Fails when our turn never comes.
 take() {
     turns=0
-    until ln -s "$(name_of_process $$)" "$1" 2>/dev/null; do
+    find_name $$
+    own_name=$name_of_process
+    until ln -s "$own_name" "$1" 2>/dev/null; do
         [ "$turns" -lt "$2" ] || ! is_alive "$(readlink "$1")" || return 1
         turns=$((turns + 1))
         [ "$turns" -le 30 ] || return 1

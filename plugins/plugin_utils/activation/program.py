@@ -29,17 +29,15 @@ def begin_script(request: Request) -> str:
     The program that goes on without the connection travels inside it, and is a file on the target only once
     there is something to do.
     """
-    marker = f"end of program {request.id}"
     read_request = shlex.join(["read_request", *request.arguments()])
     return "\n".join(
         [
             _functions(request, AT_BEGIN),
             "write_program() {",
-            f"cat <<'{marker}'",
-            _functions(request, ON_TARGET),
-            read_request,
-            'main "$@"',
-            marker,
+            # Quoted, and not a document within this one: to copy that into a file takes two processes.
+            f"printf '%s\\n' {shlex.quote(_functions(request, ON_TARGET))} &&",
+            'say own_uid "$own_uid" &&',
+            f"printf '%s\\n' {shlex.quote(read_request)} 'main \"$@\"'",
             "}",
             read_request,
             "begin",

@@ -21,7 +21,8 @@ recover() { # finish what a supervisor left that was ended from outside, on beha
     read_recorded
     started=$recorded_started
     # The clock counts from when the machine was booted.
-    [ "$recorded_boot" != "$(boot_id)" ] || start=$recorded_start
+    find_boot
+    [ "$recorded_boot" != "$this_boot" ] || start=$recorded_start
     if superseded; then
         cause='the deployment was interrupted, and the machine has come to another system since, so nothing was undone'
         finish superseded
@@ -40,16 +41,20 @@ take_over() { # from the dead supervisor; fails when another deployment holds th
 }
 
 superseded() { # whether there is something by now that this deployment has neither found nor made
-    case $(closure_of "$profile") in
+    find_boot
+    find_activated
+    find_target "$profile"
+    case $target in
         "$closure")
             # Where booting activates, what has been booted and is the default is as whole as a repair by hand would make it.
-            [ "$goal" = boot ] || [ "$boot_activates" = no ] || [ "$recorded_boot" = "$(boot_id)" ] || [ "$(running)" != "$(activated_path)" ] || return 0
+            [ "$goal" = boot ] || [ "$boot_activates" = no ] || [ "$recorded_boot" = "$this_boot" ] || [ "$(running)" != "$activated" ] || return 0
             ;;
         "$recorded_default") ;;
         *) return 0 ;;
     esac
     [ "$goal" != boot ] || return 1
-    case $(running) in
-        '' | "$recorded_running" | "$(activated_path)" | "$recorded_default" | "$closure") return 1 ;;
+    find_running
+    case $target in
+        '' | "$recorded_running" | "$activated" | "$recorded_default" | "$closure") return 1 ;;
     esac
 }

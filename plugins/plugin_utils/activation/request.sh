@@ -14,7 +14,7 @@ read_request() { # each argument is key=value, and becomes the variable of that 
                 ;;
         esac
     done
-    state=$(state_directory)
+    find_state
     run=$state/runs/$id
     if [ -n "$nix_config" ]; then
         NIX_CONFIG="${NIX_CONFIG:+$NIX_CONFIG
@@ -24,32 +24,33 @@ read_request() { # each argument is key=value, and becomes the variable of that 
     profile=$(profile_named "$profile")
 }
 
-activated_path() { # what becomes active: the closure, or a specialisation inside it
+find_activated() { # set `activated` to what becomes active: the closure, or a specialisation inside it
+    activated=$closure
     if [ -n "$specialisation" ]; then
-        resolve "$closure/specialisation/$specialisation"
-    else
-        printf '%s\n' "$closure"
+        follow_links "$closure/specialisation/$specialisation"
+        activated=$resolved
     fi
 }
 
 settled() { # whether the last deployment of this profile left nothing half done
-    [ -z "$(interrupted)" ] && { [ ! -e "$state/unsettled" ] || ! grep -qFx -e "$profile" "$state/unsettled"; }
+    nothing_interrupted && { [ ! -e "$state/unsettled" ] || ! grep -qFx -e "$profile" "$state/unsettled"; }
 }
 
 nothing_to_do() { # of what it observes when there is a closure
     if [ -z "$closure" ]; then
         # There is nothing to go back from, unless a deployment has been interrupted which goes back by itself.
-        [ -z "$(interrupted)" ]
+        nothing_interrupted
         return
     fi
     [ "$install_bootloader" = 0 ] && settled || return
     observe
+    find_activated
     case $goal in
-        test) [ "$running_now" = "$(activated_path)" ] ;;
+        test) [ "$running_now" = "$activated" ] ;;
         boot) [ "$default_now" = "$closure" ] ;;
         *)
             [ "$default_now" = "$closure" ] || return
-            [ "$running_now" = "$(activated_path)" ] || only_by_reboot "$closure"
+            [ "$running_now" = "$activated" ] || only_by_reboot "$closure"
             ;;
     esac
 }

@@ -10,9 +10,10 @@ look() { # answer with outcome $1 and what is there now
 }
 
 observe() { # set what the machine runs and boots now
-    generation_now=$(generation_of "$profile")
-    default_now=$(closure_of "$profile")
-    running_now=$(running)
+    read_profile "$profile"
+    generation_now=$stands_at default_now=$target
+    find_running
+    running_now=$target
 }
 
 say_observed() { # answer with outcome $1 and what was observed, which nothing has changed
@@ -28,7 +29,7 @@ say_standing() { # what the machine runs and boots now
     say_now
 }
 
-say_now() {
+say_now() { # of what was observed
     say profile "$profile"
     say generation "$generation_now"
     say default "$default_now"

@@ -5,10 +5,16 @@
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
 pause() { # wait a moment, a shorter one at first; adds it to `hundredths`
-    nap=20
-    [ "$hundredths" -ge 40 ] || nap=05
+    # Each is a process, and of those who wait there are many on machines that share their processors.
+    if [ "$hundredths" -lt 20 ]; then
+        nap=10
+    elif [ "$hundredths" -lt 200 ]; then
+        nap=20
+    else
+        nap=40
+    fi
     if sleep "0.$nap" 2>/dev/null; then
-        hundredths=$((hundredths + ${nap#0}))
+        hundredths=$((hundredths + nap))
     else
         sleep 1 # this sleep counts whole seconds only
         hundredths=$((hundredths + 100))
@@ -46,7 +52,8 @@ step() { # run function $1 of this program with the other arguments; its exit co
     in_new_session "$shell" "$run/program" step "$@" >>"$log" 2>&1 </dev/null
     process=$!
     # For whoever has to finish the work should this program be killed.
-    say step "$process $(process_start "$process")" >"$run/step"
+    find_start "$process"
+    say step "$process $since" >"$run/step"
     hundredths=0
     # Counted rather than read from a clock, which the step itself may set.
     while kill -0 "$process" 2>/dev/null; do
@@ -66,5 +73,7 @@ step() { # run function $1 of this program with the other arguments; its exit co
 
 end_orphan() { # the step of a supervisor that was killed, lest it goes on beside what now follows
     orphan=$(field step "$run/step")
-    [ -z "$orphan" ] || [ "${orphan#* }" != "$(process_start "${orphan%% *}")" ] || [ -z "${orphan#* }" ] || end_step "${orphan%% *}"
+    [ -n "${orphan#* }" ] || return 0
+    find_start "${orphan%% *}"
+    [ "${orphan#* }" != "$since" ] || end_step "${orphan%% *}"
 }

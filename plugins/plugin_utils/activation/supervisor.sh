@@ -12,16 +12,14 @@ supervise() {
     mkdir "$run/begun" 2>/dev/null || exit 0
     # What runs now is ended; how it ended decides what comes next.
     trap 'told_to_stop=yes; [ -z "$process" ] || end_step "$process"' TERM INT
-    start=$(clock) started=$(timestamp)
+    read_clock
+    start=$clock started=$(timestamp)
     write_holder || refuse "$run cannot be written"
     until take_lock_in_turn; do
         [ "$told_to_stop" = no ] || refuse 'the supervisor was told to stop while it waited for its turn'
         sleep 1
     done
-    # The latest first: it has recorded what the others before it had left.
-    interrupted | sort -r | while IFS= read -r directory; do
-        "$shell" "$directory/program" recover "$run/holder" </dev/null
-    done
+    finish_interrupted
     find_closure
     case $? in
         1) refuse "$missing" "${remedy:-}" ;;
@@ -32,6 +30,15 @@ supervise() {
     deploy || fall_back
     [ "$confirmation" = no ] || finish confirmed
     finish activated
+}
+
+finish_interrupted() { # the latest first: it has recorded what the others before it had left
+    for directory in "$state"/runs/*; do
+        ! is_interrupted "$directory" || set -- "$directory" "$@"
+    done
+    for directory; do
+        "$shell" "$directory/program" recover "$run/holder" </dev/null
+    done
 }
 
 take_lock_in_turn() { # fails while another profile's turn lasts
@@ -48,23 +55,40 @@ take_lock_in_turn() { # fails while another profile's turn lasts
 
 # The profile's generation and the running system: exactly what a rollback returns to.
 record() {
-    mkdir -p "${profile%/*}" &&
+    find_running
+    runs=$target
+    read_profile "$profile"
+    find_newest "$profile"
+    find_boot
+    { [ -d "${profile%/*}" ] || mkdir -p "${profile%/*}"; } &&
         : >"$run/awaiting.new" &&
         protect closure "$closure" &&
-        { protect before "$(running)" || :; } &&
+        { protect before "$runs" || :; } &&
         {
-            say recorded_link "$(readlink "$profile")"
-            say recorded_generation "$(generation_of "$profile")"
-            say recorded_newest "$(generations_of "$profile" | tail -n 1)"
-            say recorded_default "$(closure_of "$profile")"
-            say recorded_running "$(running)"
-            say recorded_boot "$(boot_id)"
+            say recorded_link "$first_link"
+            say recorded_generation "$stands_at"
+            say recorded_newest "$newest"
+            say recorded_default "$target"
+            say recorded_running "$runs"
+            say recorded_boot "$this_boot"
             say recorded_started "$started"
             say recorded_start "$start"
             say closure "$closure"
             say wanted "$wanted"
             say complete yes
         } >"$run/recorded.new" 2>>"$log" && put_in_place recorded "$run/program" && read_recorded
+}
+
+find_newest() { # set `newest` to the highest number of profile $1's generations, or to nothing
+    newest=''
+    for link in "$1"-*-link; do
+        number=${link#"$1"-}
+        number=${number%-link}
+        case $number in
+            '' | *[!0-9]*) ;;
+            *) [ ! -L "$link" ] || [ "$number" -le "${newest:-0}" ] || newest=$number ;;
+        esac
+    done
 }
 
 read_recorded() {
@@ -87,7 +111,9 @@ deploy() {
 }
 
 try() {
-    step activate "$(activated_path)" "$(generation_of_closure)"
+    find_activated
+    find_generation_of_closure
+    step activate "$activated" "$generation_of_closure"
     code=$?
     ending=$(meaning "$code")
     case $ending in
@@ -111,23 +137,27 @@ try() {
     esac && verify_running
 }
 
-generation_of_closure() { # the generation by which the closure is known already
-    if [ -n "$wanted" ]; then
-        printf '%s\n' "$wanted"
-    elif [ "$(closure_of "$profile")" = "$closure" ]; then
-        generation_of "$profile"
-    fi
+find_generation_of_closure() { # set `generation_of_closure` to the generation by which the closure is known already
+    generation_of_closure=$wanted
+    [ -z "$wanted" ] || return 0
+    read_profile "$profile"
+    [ "$target" != "$closure" ] || generation_of_closure=$stands_at
 }
 
 change_default() {
-    : >"$run/default-touched" && step set_profile "$closure" "$wanted" && step make_default "$closure" && return
+    : >"$run/default-touched" && step set_default "$closure" "$wanted" && return
     code=$?
     cause="$profile could not be made to boot $closure (exit code $code)"
     return 1
 }
 
+set_default() { # to closure $1, or back to generation $2, which has that closure
+    set_profile "$1" "$2" && make_default "$1"
+}
+
 set_profile() { # to closure $1, or back to generation $2
-    if [ "$(closure_of "$profile")" = "$1" ]; then
+    find_target "$profile"
+    if [ "$target" = "$1" ]; then
         # Equal already: a further generation of the same would be one too many to go back over.
         return 0
     elif [ -n "$2" ]; then
@@ -138,14 +168,17 @@ set_profile() { # to closure $1, or back to generation $2
 }
 
 verify_running() {
-    [ "$reboot" = yes ] || [ "$(running)" = "$(activated_path)" ] && return
-    cause="activation ended well, but what runs is $(running)"
+    find_activated
+    find_running
+    [ "$reboot" = yes ] || [ "$target" = "$activated" ] && return
+    cause="activation ended well, but what runs is $target"
     return 1
 }
 
 verify_default() {
-    [ "$goal" = test ] || [ "$(closure_of "$profile")" = "$closure" ] && return
-    cause="$profile stands at $(closure_of "$profile") after the deployment"
+    find_target "$profile"
+    [ "$goal" = test ] || [ "$target" = "$closure" ] && return
+    cause="$profile stands at $target after the deployment"
     return 1
 }
 
@@ -156,12 +189,13 @@ fall_back() {
     if [ "$rollback_on_failure" = 0 ] && [ "$unconfirmed" = no ]; then
         finish failed
     fi
+    find_activated
     go_back
     if leaving; then
         exit 1 # nothing can be verified any more: the next deployment does
     elif ! back; then
         finish rollback_failed
-    elif [ "$goal" != boot ] && { [ -z "$recorded_running" ] || [ "$recorded_running" = "$(activated_path)" ]; }; then
+    elif [ "$goal" != boot ] && { [ -z "$recorded_running" ] || [ "$recorded_running" = "$activated" ]; }; then
         cause="$cause; there is no other system to return to"
         finish failed
     else
@@ -190,9 +224,11 @@ go_back() {
 }
 
 reactivation_helps() {
-    [ -n "$recorded_running" ] && [ "$recorded_running" != "$(activated_path)" ] || return
+    [ -n "$recorded_running" ] && [ "$recorded_running" != "$activated" ] || return
+    find_boot
+    find_running
     # After a reboot that does so, what was recorded has been activated by booting it.
-    [ "$boot_activates" = no ] || [ "$recorded_boot" = "$(boot_id)" ] || [ "$(running)" != "$recorded_running" ]
+    [ "$boot_activates" = no ] || [ "$recorded_boot" = "$this_boot" ] || [ "$target" != "$recorded_running" ]
 }
 
 restore_profile() {

@@ -4,11 +4,11 @@
 # What files tell of a machine and a profile. Nothing here writes.
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
-# A process costs such a machine more than all that most of these functions do, so they start few. Those that print are
-# called in `$(…)`, and their variables are nobody else's.
+# A process costs such a machine more than all that most of these functions do, and `$(…)` is one. So what a deployment asks
+# for often sets a variable (`find_…`), and only where that would be cumbersome there is a form beside it that prints.
 
 store=${NIX_STORE_DIR:-/nix/store}
-own_uid=$(id -u)
+own_uid=''
 
 say() { # one line of the answer to the controller: key, value
     printf '%s=%s\n' "$1" "$2"
@@ -35,10 +35,13 @@ field() { # the value of key $1 in file $2
     done 2>/dev/null <"$2"
 }
 
-follow_links() { # set `resolved` to path $1 with symbolic links at its end followed; `readlink -f` is missing on older macOS
-    resolved=$1 hops=0
+# Set `resolved` to path $1 with symbolic links at its end followed, and `first_link` to what the first of them says.
+# `readlink -f` is missing on older macOS.
+follow_links() {
+    resolved=$1 hops=0 first_link=''
     while [ -L "$resolved" ] && [ "$hops" -lt 40 ]; do
         link=$(readlink "$resolved")
+        [ "$hops" -gt 0 ] || first_link=$link
         case $link in
             /*) resolved=$link ;;
             *) resolved=${resolved%/*}/$link ;;
@@ -52,24 +55,34 @@ resolve() { # the same, for who wants to have it printed
     printf '%s\n' "$resolved"
 }
 
-closure_of() { # the store path that $1 leads to, or nothing
+find_target() { # set `target` to the store path that $1 leads to, or to nothing, and `first_link` as `follow_links` does
     follow_links "$1"
+    target=''
     case $resolved in
         *[!A-Za-z0-9+._?=/-]*) ;;
-        "$store"/?*) printf '%s\n' "$resolved" ;;
+        "$store"/?*) target=$resolved ;;
     esac
 }
 
-generation_of() { # the generation that profile $1 stands at, or nothing when it does not stand at one
-    name=${1##*/}
-    link=$(readlink "$1" 2>/dev/null) || return 0
-    link=${link##*/}
-    number=${link#"$name"-}
-    number=${number%-link}
-    case $number in
-        '' | *[!0-9]*) ;;
-        *) [ "$link" != "$name-$number-link" ] || printf '%s\n' "$number" ;;
+closure_of() { # the same, for who wants to have it printed
+    find_target "$1"
+    [ -z "$target" ] || printf '%s\n' "$target"
+}
+
+read_profile() { # set `target` to the closure of profile $1, and `stands_at` to its generation, or to nothing when it has none
+    find_target "$1"
+    name=${1##*/} link=${first_link##*/}
+    stands_at=${link#"$name"-}
+    stands_at=${stands_at%-link}
+    case $stands_at in
+        *[!0-9]*) stands_at='' ;;
     esac
+    [ "$link" = "$name-$stands_at-link" ] || stands_at=''
+}
+
+generation_of() { # the generation that profile $1 stands at, for who wants to have it printed
+    read_profile "$1"
+    [ -z "$stands_at" ] || printf '%s\n' "$stands_at"
 }
 
 generations_of() ( # the numbers of profile $1's generations, oldest first
@@ -90,13 +103,14 @@ generation_before() ( # the newest of profile $1's generations that is older tha
 )
 
 root() {
+    [ -n "$own_uid" ] || own_uid=$(id -u)
     [ "$own_uid" = 0 ]
 }
 
-state_directory() { # where deployments are recorded: only the deploying user can write there, and a reboot keeps it
+find_state() { # set `state` to where deployments are recorded: only the deploying user can write there, and a reboot keeps it
     if root; then
-        printf '%s\n' /var/lib/nix.fleet
+        state=/var/lib/nix.fleet
     else
-        printf '%s\n' "${XDG_STATE_HOME:-$HOME/.local/state}/nix.fleet"
+        state=${XDG_STATE_HOME:-$HOME/.local/state}/nix.fleet
     fi
 }

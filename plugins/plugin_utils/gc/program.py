@@ -60,7 +60,7 @@ def _variables(policy: Policy, name: str, who: str) -> str:
     return "\n".join(
         [
             *(f"{key}={shlex.quote(value)}" for key, value in variables.items()),
-            "state=$(state_directory)",
+            "find_state",
             "run=$state/runs/$id",
         ]
     )

@@ -23,8 +23,8 @@ refusal() {
     done
 }
 
-running() {
-    closure_of "$current_system"
+find_running() {
+    find_target "$current_system"
 }
 
 activate() {

@@ -26,10 +26,10 @@ refusal() {
     done
 }
 
-running() (
-    current=$(closure_of "${XDG_STATE_HOME:-$HOME/.local/state}/home-manager/gcroots/current-home")
-    printf '%s\n' "${current:-$(closure_of "$profile")}"
-)
+find_running() {
+    find_target "${XDG_STATE_HOME:-$HOME/.local/state}/home-manager/gcroots/current-home"
+    [ -n "$target" ] || find_target "$profile"
+}
 
 in_user_session() (
     USER=${USER:-$(id -un)}

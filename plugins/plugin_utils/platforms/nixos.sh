@@ -31,8 +31,8 @@ booted() {
     closure_of "$booted_system"
 }
 
-running() {
-    closure_of "$current_system"
+find_running() {
+    find_target "$current_system"
 }
 
 switch_to_configuration() {
@@ -61,21 +61,33 @@ meaning() {
     esac
 }
 
-only_by_reboot() (
-    new=$(cat "$1/init-interface-version" 2>/dev/null)
-    [ -n "$new" ] && [ "$new" != "$(cat "$current_system/init-interface-version" 2>/dev/null)" ]
-)
+find_text() { # set `text` to the first line of file $1, or to nothing
+    text=''
+    [ ! -r "$1" ] || IFS= read -r text <"$1" || :
+}
 
-changed_since_boot() (
-    [ -e "$booted_system" ] && [ "$(booted)" != "$1" ] || exit 0
+only_by_reboot() {
+    find_text "$1/init-interface-version"
+    new=$text
+    find_text "$current_system/init-interface-version"
+    [ -n "$new" ] && [ "$new" != "$text" ]
+}
+
+changed_since_boot() {
+    [ -e "$booted_system" ] || return 0
+    find_target "$booted_system"
+    [ "$target" != "$1" ] || return 0
     for part in kernel initrd kernel-modules dtbs; do
-        [ "$(resolve "$booted_system/$part")" = "$(resolve "$1/$part")" ] ||
-            cmp -s "$booted_system/$part" "$1/$part" || [ ! -e "$1/$part" ] || printf '%s\n' "$part"
+        follow_links "$booted_system/$part"
+        booted_part=$resolved
+        follow_links "$1/$part"
+        [ "$booted_part" = "$resolved" ] || cmp -s "$booted_part" "$resolved" || [ ! -e "$1/$part" ] || printf '%s\n' "$part"
     done
     for part in kernel-params init-interface-version; do
-        [ "$(cat "$booted_system/$part" 2>/dev/null)" = "$(cat "$1/$part" 2>/dev/null)" ] || printf '%s\n' "$part"
+        cmp -s "$booted_system/$part" "$1/$part" || { [ ! -e "$booted_system/$part" ] && [ ! -e "$1/$part" ]; } ||
+            printf '%s\n' "$part"
     done
-)
+}
 
 leaving() {
     [ "$(systemctl is-system-running 2>/dev/null)" = stopping ]

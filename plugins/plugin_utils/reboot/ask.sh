@@ -6,7 +6,6 @@
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
 ask() {
-    shell=$(command -v sh)
     if [ -d "$run" ]; then
         answer_again
         return

@@ -52,7 +52,7 @@ def _common(request: Request) -> str:
             *map(part, ("target", "process", "lock", "journal", "descendants", "step", "platform")),
             request.platform.functions,
             *variables,
-            "state=$(state_directory)",
+            "find_state",
             "run=$state/runs/$id",
             'profile=$(profile_named "$profile")',
         ]

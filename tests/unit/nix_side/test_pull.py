@@ -133,7 +133,7 @@ def test_the_program_has_the_parts_that_a_deployment_is_sent_in_the_same_order(n
     sent = "\n".join([*functions, *map(part, program.AT_BEGIN)])
     kept = "\n".join([*functions, *map(part, program.ON_TARGET)])
     before, _opening, rest = text.partition("\nwrite_program() {\ncat <<'end of program'\n")
-    inside, _end, after = rest.partition("\nend of program\nown_request\n")
+    inside, _end, after = rest.partition('\nend of program\nsay own_uid "$own_uid"\nown_request\n')
     assert before == f"{sent}\nplatform_name={platform}"
     assert inside == kept
     assert after.endswith('pull "$@"\n')

@@ -214,7 +214,9 @@ def at_work(machine: Collecting, seconds: str) -> subprocess.Popen[bytes]:
 
 
 def test_a_lock_that_cannot_be_written_for_want_of_room_does_not_keep_the_garbage(machine: Collecting) -> None:
-    machine.replace_tool("dd", f"[ -e {machine.root}/room ] || {{ echo 'No space left on device' >&2; exit 1; }}")
+    machine.replace_tool(
+        "ln", f'[ -e {machine.root}/room ] || {{ echo "No space left" >&2; exit 1; }}; exec {{ln}} "$@"'
+    )
     machine.replace_tool(
         "nix-store",
         machine.here(
