@@ -217,7 +217,7 @@ failed_derivations:
   type: list
   elements: str
 command:
-  description: The command that failed.
+  description: The command that failed, as it is given on the machine that builds.
   returned: failure of a command
   type: str
 log:

@@ -99,6 +99,8 @@ class Build:
         if self.builders and not self.dry_run:
             settings = dataclasses.replace(settings, builders=self.builders())
         command = build(self.installables, settings, link=self.link, store=store, dry_run=self.dry_run)
+        # What serves the store is gone when somebody reads this; what was to be built is there, and its Nix too.
+        repeatable = build(self.installables, settings, link=self.link, dry_run=self.dry_run)
         progress = Progress(self.say, time.monotonic, pause=self.pause)
         watch = self.watch if isinstance(machine, Controller) else None
 
@@ -112,13 +114,13 @@ class Build:
         except CommandTimeoutError as late:
             raise BuildError(
                 f"no end of the build after {late.seconds:g} s",
-                command=readable(command),
+                command=readable(repeatable),
                 log=progress.log.text,
                 advice="allow more seconds in timeout; what is built already is kept",
             ) from late
         log = progress.log
         if not completed.ok:
-            raise failure(log, rc=completed.rc, command=command, machine=name or machine.name)
+            raise failure(log, rc=completed.rc, command=repeatable, machine=name or machine.name)
         built = log.to_build if self.dry_run else log.built
         fetched = log.to_fetch if self.dry_run else log.fetched
         return Built(

@@ -61,6 +61,7 @@ class ControllerNix:
         self.commands: list[list[str]] = []
         self.environments: list[Mapping[str, str] | None] = []
         self.stderr = building_line(TOP)
+        self.fails = False
 
     def run(
         self,
@@ -76,7 +77,7 @@ class ControllerNix:
             raise CommandTimeoutError(argv, timeout)
         if on_stderr_line is not None:
             on_stderr_line(self.stderr)
-        return Completed(tuple(argv), 0, ANSWER, self.stderr)
+        return Completed(tuple(argv), int(self.fails and "--dry-run" not in argv), ANSWER, self.stderr)
 
 
 @pytest.fixture
@@ -169,6 +170,16 @@ def test_what_the_machine_lacks_is_built_in_its_store_by_its_own_settings(nix: C
     assert nix.environments[1] == building.NO_SETTINGS
     assert shell.calls[1][1] == ("nix-store", "--realise", OUT, "--add-root", "/r/web")
     assert built.changed
+
+
+def test_a_build_that_fails_in_its_store_names_a_command_that_can_be_given_on_the_machine(nix: ControllerNix) -> None:
+    nix.fails = True
+    with pytest.raises(BuildError) as raised:
+        in_store_of(ShellOfScripts("root /r/web\njobs 4\n"), job(), TOP, ROOT, store)
+    assert "unix:///tmp/store" in " ".join(nix.commands[1])
+    assert raised.value.command[0] == "nix"
+    assert raised.value.command[-2:] == ("--", f"{TOP}^*")
+    assert not [word for word in raised.value.command if "/tmp/store" in word or word == "--eval-store"]
 
 
 def test_check_mode_sends_and_writes_nothing(nix: ControllerNix) -> None:
