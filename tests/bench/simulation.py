@@ -21,9 +21,12 @@ import typing as t
 from pathlib import Path
 
 from .measure import BenchError
+from .recorded import measurements
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from .recorded import Record
 
 DEPLOYMENT = "first deployment"
 WORKS = {"redeploy": "nothing to do", "first-deployment": DEPLOYMENT}
@@ -169,16 +172,14 @@ def simulated(work: Work, memory: Cost, machine: Machine, hosts: int, jobs: int)
     )
 
 
-def points_of(records: Sequence[Mapping[str, t.Any]], row: str) -> Points:
+def points_of(records: Sequence[Record], row: str) -> Points:
     """Return what was measured of us in a row, by the number of hosts; the last record counts."""
-    found: Points = {}
-    for record in records:
-        for each in record["rows"]:
-            for outcome in each["outcomes"] if each["name"] == row else ():
-                if outcome["kind"] == "us" and not outcome["missing"]:
-                    medians = {name: spread["median"] for name, spread in outcome["quantities"].items()}
-                    found[outcome["point"]] = medians
-    return found
+    return {
+        outcome.point: {name: spread.median for name, spread in outcome.quantities.items()}
+        for found in measurements(records, row)
+        for outcome in found.outcomes
+        if outcome.kind == "us" and not outcome.missing
+    }
 
 
 def cost_of_pairs(growth: Points) -> float:
@@ -192,7 +193,7 @@ def cost_of_pairs(growth: Points) -> float:
     return cost.pairs if cost.pairs * largest**2 >= PART_OF_PAIRS * cost.of(largest) else 0.0
 
 
-def memory_under_way(records: Sequence[Mapping[str, t.Any]], name: str) -> float | None:
+def memory_under_way(records: Sequence[Record], name: str) -> float | None:
     """Return the bytes of memory that the controller has for each host that is under way; None if nobody has measured it."""
     if name != DEPLOYMENT:
         return 0.0
@@ -201,7 +202,7 @@ def memory_under_way(records: Sequence[Mapping[str, t.Any]], name: str) -> float
 
 
 def report(
-    records: Sequence[Mapping[str, t.Any]],
+    records: Sequence[Record],
     machine: Machine,
     fleets: Sequence[int],
     slices: Sequence[int],

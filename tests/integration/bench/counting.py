@@ -16,7 +16,7 @@ Costs = dict[int, dict[str, float]]
 
 
 def costs_of(row: str, output: Path) -> Costs:
-    """Return the quantities of ``row`` by the number of hosts."""
+    """Return the quantities of ``row`` by its points."""
     return {hosts: _cost(row, output, hosts) for hosts in (FEW, MANY)}
 
 

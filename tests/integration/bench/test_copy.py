@@ -6,19 +6,15 @@ from __future__ import annotations
 
 import pytest
 
-from .counting import FEW, MANY, Costs, costs_of
+from .counting import FEW, MANY, Costs
 
 pytestmark = pytest.mark.thorough
+
+ROW = "copy-1-paths-10-MB"
 
 # Ansible and a worker, ssh with the session of it that stays, the first question, the signs of life, three words to the
 # session, and Nix. What asks whether all has arrived is none of its own.
 PROCESSES = 12
-
-
-@pytest.fixture(scope="module")
-def costs(tmp_path_factory: pytest.TempPathFactory) -> Costs:
-    """What a copy of one path costs, by the milliseconds of a round trip."""
-    return costs_of("copy-1-paths-10-MB", tmp_path_factory.mktemp("bench"))
 
 
 def test_the_host_is_logged_into_once(costs: Costs) -> None:

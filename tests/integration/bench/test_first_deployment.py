@@ -6,18 +6,14 @@ from __future__ import annotations
 
 import pytest
 
-from .counting import FEW, MANY, Costs, a_host_more, costs_of
+from .counting import FEW, MANY, Costs, a_host_more
 
 pytestmark = pytest.mark.thorough
 
+ROW = "first-deployment"
+
 # A worker of Ansible for each of five tasks and their ssh, some twenty of the builds, and what copies and confirms.
 PROCESSES_A_HOST = 48
-
-
-@pytest.fixture(scope="module")
-def costs(tmp_path_factory: pytest.TempPathFactory) -> Costs:
-    """What a first deployment costs, by the number of hosts."""
-    return costs_of("first-deployment", tmp_path_factory.mktemp("bench"))
 
 
 def test_each_host_is_logged_into_once_and_once_more_to_confirm(costs: Costs) -> None:

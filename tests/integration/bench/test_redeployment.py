@@ -6,20 +6,16 @@ from __future__ import annotations
 
 import pytest
 
-from .counting import FEW, MANY, Costs, a_host_more, costs_of
+from .counting import FEW, MANY, Costs, a_host_more
 
 pytestmark = pytest.mark.thorough
+
+ROW = "redeploy"
 
 # A worker of Ansible for each of two tasks, and ssh with the session of it that stays.
 PROCESSES_A_HOST = 6
 # To log in takes four thousand, and the short question whether there is anything to do five times as much.
 BYTES_A_HOST = 26_000
-
-
-@pytest.fixture(scope="module")
-def costs(tmp_path_factory: pytest.TempPathFactory) -> Costs:
-    """What a redeployment costs, by the number of hosts."""
-    return costs_of("redeploy", tmp_path_factory.mktemp("bench"))
 
 
 def test_each_host_is_logged_into_once(costs: Costs) -> None:

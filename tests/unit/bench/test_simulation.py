@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
 
 from ansible_collections.nix.fleet.tests.bench.measure import BenchError
+from ansible_collections.nix.fleet.tests.bench.report import SCHEMA
+from ansible_collections.nix.fleet.tests.bench.rounds import Outcome, Spread
 from ansible_collections.nix.fleet.tests.bench.simulation import (
     Cost,
     Machine,
@@ -56,17 +59,15 @@ def test_jobs_side_by_side_share_the_hosts_and_not_the_machine() -> None:
 
 def record(row: str, **points: dict[str, float]) -> dict[str, t.Any]:
     outcomes = [
-        {
-            "point": int(point[1:]),
-            "kind": "us",
-            "missing": None,
-            "quantities": {name: {"median": value} for name, value in quantities.items()},
-        }
-        for point, quantities in points.items()
+        *(Outcome(int(point[1:]), "nix.fleet", "us", spreads(found)) for point, found in points.items()),
+        Outcome(7, "nix.fleet", "us", missing="it failed"),
+        Outcome(9, "colmena", "peer", spreads({"seconds": 1.0})),
     ]
-    missing = {"point": 7, "kind": "us", "missing": "it failed", "quantities": {}}
-    peer = {"point": 9, "kind": "peer", "missing": None, "quantities": {"seconds": {"median": 1.0}}}
-    return {"rows": [{"name": row, "outcomes": [*outcomes, missing, peer]}]}
+    return {"schema": SCHEMA, "rows": [{"name": row, "outcomes": list(map(dataclasses.asdict, outcomes))}]}
+
+
+def spreads(quantities: dict[str, float]) -> dict[str, Spread]:
+    return {name: Spread.of([value]) for name, value in quantities.items()}
 
 
 def cost(hosts: int, pairs: float = 0.0) -> dict[str, float]:
