@@ -80,11 +80,13 @@ class TaskEvaluation:
 
     def _evaluate(self, attributes: Sequence[str], snapshot: Snapshot, let_go: Callable[[str], None]) -> None:
         told: list[tuple[str, Result]] = []
+        # Several hosts may be of one configuration.
+        results = len(set(attributes))
 
         def tell(attribute: str, result: Result) -> None:
             told.append((attribute, result))
             # The run may be over with its last result, and must not be before everything is written down.
-            if len(told) < len(attributes):
+            if len(told) < results:
                 self._journal.tell_result(attribute, result, cached=False)
                 let_go(attribute)
 

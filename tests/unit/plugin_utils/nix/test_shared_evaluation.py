@@ -278,6 +278,22 @@ def test_a_waiting_host_goes_on_before_the_last_one_is_evaluated(cache: Evaluati
     assert len(machine.evaluated) == 1
 
 
+@pytest.mark.parametrize("others", ["b", "ab", "bab"])
+def test_the_last_result_is_told_when_everything_is_written_down(cache: EvaluationCache, others: str) -> None:
+    told: list[int] = []
+
+    class Watched(TableMachine):
+        def existing(self, paths: t.Any) -> set[str]:
+            # Asked about once before the evaluation, and once for what is kept of it.
+            (journal,) = (cache.directory / "tasks").iterdir()
+            told.append(journal.read_text().count('"attribute"'))
+            return super().existing(paths)
+
+    # Several hosts may be of one configuration.
+    ask(Watched(dict.fromkeys("ab", "good")), cache, "a", others)
+    assert told == [0, 1]
+
+
 def test_hosts_that_ask_at_the_same_time_evaluate_once(cache: EvaluationCache) -> None:
     machine = TableMachine(dict.fromkeys("abcdefgh", "good"))
     threads = [threading.Thread(target=ask, args=(machine, cache, name, "abcdefgh")) for name in "abcdefgh"]
