@@ -167,13 +167,18 @@ def test_a_host_without_room_for_archives_has_everything_from_the_source(fleet: 
 
 @pytest.mark.thorough
 def test_what_a_loss_of_power_has_left_is_removed_a_day_later(fleet: Fleet) -> None:
-    lost, recent = "/var/tmp/nix.fleet.powerx", "/var/tmp/nix.fleet.recent"
-    fleet.says("vps-sg-1", f"mkdir {lost} {recent}; touch {lost}/key {recent}/key; touch -d '2 days ago' {lost}")
+    lost, recent, written = (f"/var/tmp/nix.fleet.{name}" for name in ("powerx", "recent", "writes"))
+    fleet.says(
+        "vps-sg-1",
+        f"mkdir -p {lost} {recent} {written}/cache; touch {recent}/key {written}/cache/archive;"
+        f" touch -d '2 days ago' {lost}/key {written}/key {written}/cache; touch -d '2 days ago' {lost} {written}",
+    )
     try:
-        fleet.copy(HOSTS, fleet.closure(3), "-f", "5", topology="cascade")
-        assert fleet.says("vps-sg-1", "ls -d /var/tmp/nix.fleet.*").split() == [recent]
+        # The second is the one that fetches.
+        fleet.copy("vps-de-1:vps-sg-1", fleet.closure(3), "-f", "1", topology="cascade")
+        assert fleet.says("vps-sg-1", "ls -d /var/tmp/nix.fleet.*").split() == [recent, written]
     finally:
-        fleet.says("vps-sg-1", f"rm -rf {recent}")
+        fleet.says("vps-sg-1", f"rm -rf {recent} {written}")
 
 
 def test_a_port_that_is_taken_is_no_obstacle(fleet: Fleet) -> None:
