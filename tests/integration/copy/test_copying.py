@@ -134,7 +134,7 @@ def test_no_more_hosts_are_copied_to_at_a_time_than_is_said(fleet: Fleet, tmp_pa
             sent.setdefault(event["tid"], []).extend((event["ts"], event["ts"] + event["dur"]))
     in_turn = sorted((min(times), max(times)) for times in sent.values())
     assert len(in_turn) == 3
-    assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(in_turn))
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(in_turn))
 
 
 def test_limits_that_are_less_than_nothing_are_refused(fleet: Fleet) -> None:
