@@ -28,6 +28,7 @@ from ..plugin_utils.nix.store import store_paths
 from ..plugin_utils.report.quantities import counted, size
 from ..plugin_utils.transport.budget import Bandwidth, turn
 from ..plugin_utils.transport.copying import Copy, CopyLog, verify
+from ..plugin_utils.transport.fetching import fetches
 from ..plugin_utils.transport.link import LinkLostError
 from ..plugin_utils.transport.pace import Pace, SlowLineError
 from ..plugin_utils.transport.presence import missing_of_many, missing_paths
@@ -72,7 +73,7 @@ class ActionModule(NixAction):
         **OPTIONS_FROM,
         "paths": {"type": "list", "elements": "str", "required": True, "aliases": ["path"]},
         "source_host": {"type": "str", "default": "localhost"},
-        "substitute_on_destination": {"type": "bool", "default": False},
+        "substitute_on_destination": {"type": "bool"},
         "check_signatures": {"type": "bool", "default": False},
         "compression": {"type": "bool"},
         "bandwidth": {"type": "bytes", "default": 0},
@@ -91,7 +92,9 @@ class ActionModule(NixAction):
         for name in ("bandwidth", "most_at_once"):
             if options[name] < 0:
                 raise CopyError(f"{name} is less than nothing: {options[name]}", advice="0 is for no limit")
-        copy = Copy(store_paths(options["paths"]), options["check_signatures"], options["substitute_on_destination"])
+        copy = Copy(
+            store_paths(options["paths"]), options["check_signatures"], bool(options["substitute_on_destination"])
+        )
         try:
             if self.check_mode:
                 return self._foretold(copy.paths, options)
@@ -135,12 +138,16 @@ class ActionModule(NixAction):
         return self._report(arrived, msg=None if arrived.paths else NOTHING_LACKING)
 
     def _attempt(self, copy: Copy, options: dict[str, t.Any], bring: Bring, arrived: Arrived) -> bool:
-        """Copy what the machine lacks, with compression from where that turns out to pay; return whether it lacked anything."""
+        """Copy what the machine lacks, sparing a line that turns out to be slow; return whether it lacked anything."""
         try:
             return self._brought(copy, options, bring, arrived)
         except SlowLineError as slow:
-            self.announce(f"the line to it is slow ({slow}): the copy goes on with compression")
-            return self._brought(copy, {**options, "compression": True}, bring, arrived)
+            undecided = options["substitute_on_destination"] is None
+            fetching = copy.substitute_on_destination or (undecided and fetches(self.questions))
+            how = "with compression, and what the host's own caches have from there" if fetching else "with compression"
+            self.announce(f"the line to it is slow ({slow}): the copy goes on {how}")
+            sparing = dataclasses.replace(copy, substitute_on_destination=fetching)
+            return self._brought(sparing, {**options, "compression": True}, bring, arrived)
 
     def _brought(self, copy: Copy, options: dict[str, t.Any], bring: Bring, arrived: Arrived) -> bool:
         root = root_name(self.play_host)

@@ -40,8 +40,9 @@ options:
     description:
       - Let the target fetch what it can from its own substituters first. Right for a target whose line to a binary
         cache is better than the one to the source.
+      - When not set, it does so for what is left of a copy whose line turns out to be slow, as described at
+        O(compression), provided that all its substituters answer within three seconds each.
     type: bool
-    default: false
   check_signatures:
     description:
       - Take only paths that a key has signed which the target trusts (C(trusted-public-keys)).

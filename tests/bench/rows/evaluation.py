@@ -70,7 +70,6 @@ ROWS = (
         points=(1, 10, 50),
         more=(200,),
         at=50,
-        memory=True,
         ways=(
             Way("nix.fleet", "us", ours, before=change),
             Way("one process", "bare", one_process, before=change),

@@ -120,6 +120,14 @@ class Fleet:
         ).strip()
 
 
+def large_path(directory: Path) -> str:
+    """Return a new path of 100 MB in the controller's store, which compresses well."""
+    file = directory / "large"
+    file.write_text(f"{directory} is not like any other\n" * (100_000_000 // (len(str(directory)) + 26)))
+    command = ["nix-store", "--add", str(file)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
 def within(seconds: float, condition: Callable[[], bool]) -> bool:
     """Whether something comes true in time."""
     deadline = time.monotonic() + seconds
