@@ -24,7 +24,7 @@ case $1 in
   --check-validity)
     shift 2
     for path in "$@"; do grep -qxF "$path" "$HOME/valid" || echo "$path"; done ;;
-  --realise) ln -sfn "$2" "$4"; echo "$4" ;;
+  --realise) grep -qxF "$2" "$HOME/valid" && ln -sfn "$2" "$4" && echo "$4" ;;
 esac
 """
 
