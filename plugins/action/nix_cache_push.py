@@ -37,7 +37,7 @@ class ActionModule(NixAction):
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Ask the store what it lacks, and push that."""
-        paths = store_paths(options["paths"])
+        paths = store_paths(options["paths"], CacheError)
         if not paths:
             return _report(options["store"], {}, (), None, check=self.check_mode)
         key_file = options["secret_key_file"]

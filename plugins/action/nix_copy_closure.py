@@ -18,7 +18,7 @@ from ..plugin_utils.ansible_io.connections import opened_if_lacking
 from ..plugin_utils.ansible_io.now_and_then import now_and_then
 from ..plugin_utils.ansible_io.options_from import OPTIONS_FROM
 from ..plugin_utils.ansible_io.peers import PEER_PORT, Peers
-from ..plugin_utils.ansible_io.run import copies_directory
+from ..plugin_utils.ansible_io.run import copies_directory, end_with_run
 from ..plugin_utils.ansible_io.store_source import source_at
 from ..plugin_utils.cascade.spreading import Spread
 from ..plugin_utils.errors import CopyError, NixError
@@ -26,14 +26,16 @@ from ..plugin_utils.nix.path_info import UnknownFormError
 from ..plugin_utils.nix.roots import root_name
 from ..plugin_utils.nix.store import store_paths
 from ..plugin_utils.report.quantities import counted, size
-from ..plugin_utils.transport.budget import Bandwidth, turn
+from ..plugin_utils.transport.budget import Bandwidth, turn, turn_if_free
 from ..plugin_utils.transport.copying import Copy, CopyLog, verify
 from ..plugin_utils.transport.fetching import fetches
 from ..plugin_utils.transport.link import LinkLostError
-from ..plugin_utils.transport.pace import Pace, SlowLineError
+from ..plugin_utils.transport.manner import manner_of
+from ..plugin_utils.transport.pace import Pace, SlowCopyError, processors
 from ..plugin_utils.transport.presence import missing_of_many, missing_paths
 from ..plugin_utils.transport.retry import retried
 from ..plugin_utils.transport.source import ControllerSource, Source, closure_infos, closure_sizes
+from ..plugin_utils.transport.ssh_session import SessionError
 
 if t.TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -92,9 +94,7 @@ class ActionModule(NixAction):
         for name in ("bandwidth", "most_at_once"):
             if options[name] < 0:
                 raise CopyError(f"{name} is less than nothing: {options[name]}", advice="0 is for no limit")
-        copy = Copy(
-            store_paths(options["paths"]), options["check_signatures"], bool(options["substitute_on_destination"])
-        )
+        copy = Copy(store_paths(options["paths"], CopyError), options["check_signatures"])
         try:
             if self.check_mode:
                 return self._foretold(copy.paths, options)
@@ -121,13 +121,15 @@ class ActionModule(NixAction):
         cascading = options["topology"] == "cascade" and self._connection.transport == "ssh"
         peers = Peers(self, options) if cascading else None
         bring = functools.partial(self._in_cascade, peers) if peers else self._directly
-        lacked = retried(
-            functools.partial(self._attempt, copy, options, bring, arrived),
-            again=self._again,
-            retries=options["retries"],
-            delay=options["delay"],
-            announce=self.announce,
-        )
+        self._manner = manner_of(options)
+        with contextlib.ExitStack() as self._held:
+            lacked = retried(
+                functools.partial(self._attempt, copy, options, bring, arrived),
+                again=self._again,
+                retries=options["retries"],
+                delay=options["delay"],
+                announce=self.announce,
+            )
         if lacked:
             return self._report(arrived, changed=True)
         if peers:
@@ -135,19 +137,22 @@ class ActionModule(NixAction):
             with contextlib.suppress(NixError, LinkLostError, AnsibleError), self._source(options) as source:
                 peers.offer(closure_infos(source, copy.paths))
         # An attempt whose connection broke may have brought all of it.
-        return self._report(arrived, msg=None if arrived.paths else NOTHING_LACKING)
+        return self._report(arrived, msg=None if arrived.paths or arrived.substituted else NOTHING_LACKING)
 
     def _attempt(self, copy: Copy, options: dict[str, t.Any], bring: Bring, arrived: Arrived) -> bool:
-        """Copy what the machine lacks, sparing a line that turns out to be slow; return whether it lacked anything."""
-        try:
-            return self._brought(copy, options, bring, arrived)
-        except SlowLineError as slow:
-            undecided = options["substitute_on_destination"] is None
-            fetching = copy.substitute_on_destination or (undecided and fetches(self.questions))
-            how = "with compression, and what the host's own caches have from there" if fetching else "with compression"
-            self.announce(f"the line to it is slow ({slow}): the copy goes on {how}")
-            sparing = dataclasses.replace(copy, substitute_on_destination=fetching)
-            return self._brought(sparing, {**options, "compression": True}, bring, arrived)
+        """Copy what the machine lacks, in another manner when that pays; return whether it lacked anything."""
+        while True:
+            try:
+                return self._brought(copy, options, bring, arrived)
+            except SlowCopyError as slow:
+                fetching = self._manner.may_fetch and self._fetches()
+                self._manner = self._manner.after(compressing=slow.compressing, fetching=fetching)
+                self.announce(f"the copy is slow ({slow}) and goes on {self._manner}")
+            except SessionError as error:
+                if not self._manner.changed or self._manner.compression is None:
+                    raise
+                self._manner = self._manner.after(compressing=False, fetching=self._manner.fetching)
+                self.announce(f"{error.cause}: the copy goes on {self._manner}")
 
     def _brought(self, copy: Copy, options: dict[str, t.Any], bring: Bring, arrived: Arrived) -> bool:
         root = root_name(self.play_host)
@@ -157,26 +162,55 @@ class ActionModule(NixAction):
             copy.paths,
             protect_as=root,
             timeout=options["timeout"],
-            compression=options["compression"],
+            compression=self._manner.compression,
             bandwidth=Bandwidth(copies_directory() / "bandwidth", rate) if rate else None,
         )
         with opened as here:
             if here is None:
                 return False
             # Not before it is known to be needed, which is told with the store open.
-            with self._turn(options["most_at_once"]), self._source(options) as source:
+            with self._turn(options["most_at_once"], here), self._source(options) as source:
                 self._reached = True
-                bring(copy, Delivery(source, here, arrived, _pace(options, source, here)))
+                manner = dataclasses.replace(copy, substitute_on_destination=self._manner.fetching)
+                bring(manner, Delivery(source, here, arrived, self._pace(bring, source, here)))
             here.pulse.ask()
         if not here.pulse.kept() and missing_paths(self.questions, copy.paths, protect_as=root):
             raise CopyError("the closure is not there, although Nix says that it was copied")
         return True
 
-    def _turn(self, most: int) -> AbstractContextManager[None]:
+    def _turn(self, most: int, here: OpenedStore) -> AbstractContextManager[None]:
         """Return what waits until fewer than ``most`` others copy; 0 is for any number."""
         if not most:
             return contextlib.nullcontext()
-        return turn(copies_directory() / "turns", most, lambda: self.doing("waits for its turn to copy"))
+
+        def look() -> None:
+            end_with_run()
+            here.pulse.check()
+
+        return turn(
+            copies_directory() / "turns", most, waiting=lambda: self.doing("waits for its turn to copy"), look=look
+        )
+
+    def _pace(self, bring: Bring, source: Source, here: OpenedStore) -> Pace | None:
+        """Return what judges a copy whose manner may change: one from the controller, as a whole."""
+        manner = self._manner
+        open_to_change = (manner.may_compress or manner.may_fetch) and not manner.fetching
+        if not open_to_change or bring != self._directly or not isinstance(source, ControllerSource):
+            return None
+        return Pace(may_compress=lambda: manner.may_compress and self._compressor(here), may_fetch=manner.may_fetch)
+
+    def _compressor(self, here: OpenedStore) -> bool:
+        """Whether the line could be compressed, and a processor is there for it, which is this copy's until it ends."""
+        if not here.link.could_compress:
+            return False
+        seat = turn_if_free(copies_directory() / "compressing", processors())
+        return self._held.enter_context(seat)
+
+    def _fetches(self) -> bool:
+        try:
+            return fetches(self.questions)
+        except NixError:
+            return False
 
     def _again(self, error: Exception) -> bool:
         """Whether a copy that broke off so is tried again; a machine that could not be reached to begin with is not waited for."""
@@ -256,10 +290,11 @@ class ActionModule(NixAction):
 
     def _report(self, arrived: Arrived, *, msg: str | None = None, changed: bool | None = None) -> dict[str, t.Any]:
         """Return the result: what was copied, or would be."""
-        copied = arrived.paths
+        # A path that was on its way when the target began to fetch may have come from there after all.
+        copied = {path: length for path, length in arrived.paths.items() if path not in arrived.substituted}
         amount = f"{counted(len(copied), 'path')}, {size(sum(copied.values()))}"
         helped = f", {len(arrived.served)} of them from other hosts" if arrived.served else ""
-        changed = bool(copied) if changed is None else changed
+        changed = bool(copied or arrived.substituted) if changed is None else changed
         result: dict[str, t.Any] = {
             "changed": changed,
             "copied_paths": list(copied),
@@ -274,14 +309,3 @@ class ActionModule(NixAction):
             lines = [f"{path}  {size(length)}\n" for path, length in copied.items()]
             result["diff"] = {"before": "", "after": "".join(lines), "after_header": f"store of {self.host}"}
         return result
-
-
-def _pace(options: dict[str, t.Any], source: Source, here: OpenedStore) -> Pace | None:
-    """Return what judges a copy that may be compressed or not.
-
-    None where it was said, where the line to the source may be the slow one, and where a limit makes it slow.
-    """
-    said = options["compression"] is not None or options["bandwidth"]
-    if said or not isinstance(source, ControllerSource):
-        return None
-    return Pace(lambda: here.link.compresses)

@@ -32,7 +32,7 @@ class ActionModule(NixAction):
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
-        paths = store_paths(options["paths"])
+        paths = store_paths(options["paths"], CacheError)
         store = parse_store(options["store"]) if options["store"] else None
         if not paths:
             return self._report([], proved=False)

@@ -40,8 +40,8 @@ options:
     description:
       - Let the target fetch what it can from its own substituters first. Right for a target whose line to a binary
         cache is better than the one to the source.
-      - When not set, it does so for what is left of a copy whose line turns out to be slow, as described at
-        O(compression), provided that all its substituters answer within three seconds each.
+      - When not set, it does so for what is left of a copy that turns out to be slow, as described at O(compression),
+        provided that its substituters are reached by http, https or as files, and all answer within three seconds each.
     type: bool
   check_signatures:
     description:
@@ -54,16 +54,18 @@ options:
     description:
       - Whether ssh compresses what is sent to the target. Useful on slow lines only; on fast ones it is slower.
       - When not set, the line decides. The copy begins with Ansible's ssh session as it is. When after three seconds less
-        than 10 MB arrives in a second, more than 15 seconds are left at that pace, and the controller's processors are not
+        than 10 MB arrives in a second, more than eight seconds are left at that pace, and the controller's processors are not
         what it waits for, it goes on with compression. What has arrived is not sent again.
-      - That is for copies from the controller, without O(bandwidth). All others are compressed when this is set, or when
-        Ansible's session is (C(-C) in O(ansible.builtin.ssh#connection:ssh_args)).
+      - That is for direct copies from the controller, without O(bandwidth), and for as many at a time as there are
+        processors. All others are compressed when this is set, or when Ansible's session is (C(-C) in
+        O(ansible.builtin.ssh#connection:ssh_args)).
       - Where Ansible's session is not of the kind that is wanted, one more is opened for the copy, since an open one
         cannot be changed.
     type: bool
   bandwidth:
     description:
-      - How many bytes a second all copies of the run of Ansible may send together, such as V(5M). V(0) is for no limit.
+      - How many bytes a second all copies of this module may send together in a run of Ansible, such as V(5M). V(0) is for
+        no limit.
       - Counted before ssh compresses and encrypts. What hosts have from each other (O(topology=cascade)) does not count.
       - Meant to be the same for all hosts.
     type: bytes
@@ -72,7 +74,8 @@ options:
   most_at_once:
     description:
       - To how many hosts the run of Ansible copies at a time. V(0) is for as many as it has C(forks).
-      - The others wait with their store open. A host that lacks nothing waits for nobody.
+      - The others wait in their tasks, with the target's store open. A host that lacks nothing waits for nobody. Meant to
+        be the same for all hosts.
     type: int
     default: 0
     version_added: 0.2.0

@@ -24,7 +24,7 @@ from ..transport.link import LinkLostError
 from ..transport.local_link import LocalLink
 from ..transport.metered import metered
 from ..transport.opening import open_door_if_lacking
-from ..transport.pace import SlowLineError
+from ..transport.pace import SlowCopyError
 from ..transport.pulse import Pulse
 from ..transport.ssh_link import SshLink
 from ..transport.ssh_session import SshSession
@@ -128,7 +128,7 @@ def _through(
         with Pulse(way, door.signs, timeout) as pulse:
             try:
                 yield OpenedStore(socket, door, way, pulse)
-            except SlowLineError:
+            except SlowCopyError:
                 raise
             except Exception as error:
                 # Whatever the block made of it: this may be why.

@@ -53,12 +53,12 @@ def is_store_path(text: str) -> bool:
     return bool(STORE_PATH.fullmatch(text))
 
 
-def store_paths(given: Iterable[str]) -> list[str]:
-    """Return what somebody has given as store paths, each once; raises ``NixError`` for what is none."""
+def store_paths(given: Iterable[str], failure: type[NixError] = NixError) -> list[str]:
+    """Return what somebody has given as store paths, each once; raises ``failure`` for what is none."""
     paths = list(dict.fromkeys(given))
     for path in paths:
         if not is_store_path(path):
-            raise NixError(
+            raise failure(
                 f"not a store path: {path!r}",
                 advice="give paths such as /nix/store/<hash>-<name>, for example what nix_build returns",
             )

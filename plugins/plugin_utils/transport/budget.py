@@ -12,6 +12,8 @@ import struct
 import time
 import typing as t
 
+from ..errors import CopyError
+
 if t.TYPE_CHECKING:
     import pathlib
     from collections.abc import Callable, Iterator
@@ -30,8 +32,8 @@ class Bandwidth:
     bytes_per_second: int
 
     def take(self, amount: int) -> None:
-        """Return when ``amount`` bytes may be sent."""
-        with self.file.open("a+b") as file:
+        """Return when ``amount`` bytes may be sent; raises ``CopyError`` where no file can be locked."""
+        with _shared(self.file) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             written = file.read(FREE_AT.size)
@@ -43,17 +45,38 @@ class Bandwidth:
 
 
 @contextlib.contextmanager
-def turn(file: pathlib.Path, most: int, waiting: Callable[[], None]) -> Iterator[None]:
+def turn(file: pathlib.Path, most: int, *, waiting: Callable[[], None], look: Callable[[], None]) -> Iterator[None]:
     """Be one of ``most`` at a time for the length of the block, among all who name the same ``file``.
 
-    ``waiting`` is told when others have to be waited for. Who is killed gives up its turn: the kernel keeps the locks.
+    ``waiting`` is told when others have to be waited for, and ``look`` now and then while they are: what it raises ends that.
+    Who is killed gives up its turn, since the kernel keeps the locks. Raises ``CopyError`` where no file can be locked.
     """
-    with file.open("a+b") as places:
+    with _shared(file) as places:
         if not _seated(places, most):
             waiting()
             while not _seated(places, most):
                 time.sleep(LOOK_SECONDS)
+                look()
         yield
+
+
+@contextlib.contextmanager
+def turn_if_free(file: pathlib.Path, most: int) -> Iterator[bool]:
+    """Yield whether there was a turn, as ``turn`` has it, without waiting for one."""
+    with _shared(file) as places:
+        yield _seated(places, most)
+
+
+@contextlib.contextmanager
+def _shared(path: pathlib.Path) -> Iterator[t.IO[bytes]]:
+    try:
+        with path.open("a+b") as file:
+            yield file
+    except OSError as error:
+        raise CopyError(
+            f"the copies of this run cannot keep to a limit together: {error}",
+            advice="Ansible's local_tmp must be on a file system with room and with locks; or set no limit",
+        ) from error
 
 
 def _seated(places: t.IO[bytes], most: int) -> bool:

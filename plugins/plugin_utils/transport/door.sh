@@ -72,7 +72,12 @@ exec 3<"$directory/log"
 if command -v setsid >/dev/null 2>&1; then new_session=setsid; else new_session=; fi
 # run0 is a unit, and all that is in it ends with it.
 while read -r group; do
-  case $group in */run-*.service) new_session="systemd-run --scope --quiet --collect $new_session" ;; esac
+  case $group in
+    */run-*.service)
+      new_session="systemd-run --scope --quiet --collect $new_session"
+      break
+      ;;
+  esac
 done 2>/dev/null </proc/self/cgroup
 $new_session sh "$directory/guard" "$directory" "$peer" "$quiet" "$@" </dev/null >>"$directory/log" 2>&1 3<&- &
 

@@ -20,13 +20,24 @@ for directory in "$copied" "$roots"; do
 done
 [ -d "$roots" ] || mkdir -p "$roots" || exit 1
 
-# One link a path, and no link of an earlier, longer list: what is kept stays bounded. Nothing is fetched for it, so that it is
-# the proof as well that the path is there.
-number=0
+# A derivation would be built for that: it is copied to be built, and whoever builds it keeps it.
+derivations=
 for path in "$@"; do
-  number=$((number + 1))
-  nix-store --realise "$path" --add-root "$roots/$number" --option substitute false >/dev/null || exit 1
+  shift
+  case $path in
+    *.drv) derivations=yes && { nix-store --check-validity "$path" || exit 1; } ;;
+    *) set -- "$@" "$path" ;;
+  esac
 done
+[ $# -gt 0 ] || [ -z "$derivations" ] || exit 0
+
+# The links are 1, 1-2, 1-3, ... as Nix numbers them. None of an earlier, longer list stays: what is kept is bounded. Nothing is
+# fetched for it, so that it is the proof as well that the paths are there.
+nix-store --realise "$@" --add-root "$roots/1" --option substitute false >/dev/null || exit 1
 for link in "$roots"/*; do
-  [ "${link##*/}" -le "$number" ] 2>/dev/null || rm -f "$link"
+  case ${link##*/} in
+    1) ;;
+    1-*) [ "${link##*/1-}" -le $# ] 2>/dev/null || rm -f "$link" ;;
+    *) rm -f "$link" ;;
+  esac
 done

@@ -29,8 +29,8 @@ class Link(t.Protocol):
         """Whether the link is there; one that is silent is."""
 
     @property
-    def compresses(self) -> bool:
-        """Whether what passes is compressed."""
+    def could_compress(self) -> bool:
+        """Whether nothing that passes is compressed, and nobody has said that it should not be."""
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """Return the command line which, run here, runs ``argv`` there with its standard input, output and error."""

@@ -11,6 +11,8 @@ import socketserver
 import threading
 import typing as t
 
+from ..errors import CopyError
+
 if t.TYPE_CHECKING:
     import pathlib
     from collections.abc import Callable, Iterator
@@ -20,6 +22,8 @@ if t.TYPE_CHECKING:
 CHUNK = 1 << 16
 # So many pieces a second at least, so that a slow line is not silent between two of them.
 PIECES = 20
+# How often it is looked whether the block has ended.
+POLL_SECONDS = 0.05
 
 
 @contextlib.contextmanager
@@ -28,7 +32,7 @@ def metered(beyond: pathlib.Path, here: pathlib.Path, bandwidth: Bandwidth) -> I
 
     class Client(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            with contextlib.closing(socket.socket(socket.AF_UNIX)) as other, contextlib.suppress(OSError):
+            with contextlib.closing(socket.socket(socket.AF_UNIX)) as other, contextlib.suppress(OSError, CopyError):
                 other.connect(str(beyond))
                 back = threading.Thread(target=_hand_on, args=(other, self.request, lambda _amount: None), daemon=True)
                 back.start()
@@ -38,7 +42,7 @@ def metered(beyond: pathlib.Path, here: pathlib.Path, bandwidth: Bandwidth) -> I
     with socketserver.ThreadingUnixStreamServer(str(here), Client) as server:
         server.daemon_threads = True
         server.block_on_close = False
-        threading.Thread(target=server.serve_forever, name="metered", daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), name="metered", daemon=True).start()
         try:
             yield here
         finally:
@@ -52,7 +56,7 @@ def _hand_on(giver: socket.socket, taker: socket.socket, granted: Callable[[int]
             granted(len(data))
             taker.sendall(data)
         taker.shutdown(socket.SHUT_WR)
-    except OSError:
+    except (OSError, CopyError):
         for side in (giver, taker):
             with contextlib.suppress(OSError):
                 side.shutdown(socket.SHUT_RDWR)

@@ -55,13 +55,24 @@ class SshLink:
         False where the command line does not have its plain name.
         """
         named = [word.removeprefix(CONTROL_PATH).strip('"') for word in self._ssh if word.startswith(CONTROL_PATH)]
-        return bool(named) and pathlib.Path(named[0]).exists()
+        lasting = any(word.startswith("ControlPersist=") for word in self._ssh)
+        return lasting and bool(named) and pathlib.Path(named[0]).exists()
 
     @property
     def compresses(self) -> bool:
         """Whether the settings, those of ssh's own files among them, have the session compress: ``-G`` in ssh(1)."""
-        answer = process.run([*self._ssh, "-G", self._destination], timeout=CONTROL_SECONDS)
+        try:
+            answer = process.run([*self._ssh, "-G", self._destination], timeout=CONTROL_SECONDS)
+        except process.CommandTimeoutError:
+            # Such settings may run commands of their own. It is left as it is then.
+            return True
         return "compression yes" in answer.stdout.splitlines()
+
+    @property
+    def could_compress(self) -> bool:
+        """See ``Link.could_compress``."""
+        said = any("compression" in word.lower() for word in self._ssh)
+        return not said and not self.compresses
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """See ``Link.command``."""

@@ -110,7 +110,7 @@ def test_a_slow_line_has_a_large_copy_go_on_with_compression(fleet: Fleet, tmp_p
     finally:
         fleet.lab("heal", "homelab")
     skip_where_busy(before)
-    assert "the copy goes on with compression" in copying.output
+    assert "and goes on with compression" in copying.output
     assert (result["changed"], result["copied_count"]) == (True, 4)
     assert fleet.has("homelab", path)
     assert within(5, lambda: fleet.left("homelab") == "")

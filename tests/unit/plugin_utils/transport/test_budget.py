@@ -13,7 +13,10 @@ import socket
 import threading
 import time
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.transport.budget import Bandwidth, turn
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import CopyError
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.budget import Bandwidth, turn, turn_if_free
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.metered import metered
 
 CONTEXT = multiprocessing.get_context("fork")
@@ -29,7 +32,7 @@ def send(file: pathlib.Path, rate: int, amounts: list[int]) -> None:
 
 
 def hold_a_turn(file: pathlib.Path, held: pathlib.Path) -> None:
-    with turn(file, 1, never):
+    with turn(file, 1, waiting=never, look=never):
         held.touch()
         time.sleep(60)
 
@@ -63,7 +66,7 @@ def test_a_turn_is_waited_for_and_handed_on(tmp_path: pathlib.Path) -> None:
     holder.start()
     while not held.exists():
         time.sleep(0.01)
-    with turn(file, 2, never):
+    with turn(file, 2, waiting=never, look=never):
         pass
     waited: list[str] = []
 
@@ -71,9 +74,20 @@ def test_a_turn_is_waited_for_and_handed_on(tmp_path: pathlib.Path) -> None:
         waited.append("yes")
         os.kill(holder.pid or 0, signal.SIGKILL)
 
-    with turn(file, 1, kill):
-        assert waited == ["yes"]
+    with turn_if_free(file, 1) as free:
+        assert not free
+    with turn(file, 1, waiting=kill, look=lambda: waited.append("looked")):
+        assert waited[0] == "yes"
+        assert "looked" in waited
     holder.join(30)
+
+
+def test_a_limit_that_cannot_be_kept_together_is_an_error(tmp_path: pathlib.Path) -> None:
+    for limited in (turn(tmp_path, 1, waiting=never, look=never), turn_if_free(tmp_path, 1)):
+        with pytest.raises(CopyError, match="cannot keep to a limit together"), limited:
+            pass
+    with pytest.raises(CopyError, match="cannot keep to a limit together"):
+        Bandwidth(tmp_path, 1).take(1)
 
 
 def test_a_metered_socket_hands_on_both_ways_and_keeps_to_the_bandwidth_in_one(tmp_path: pathlib.Path) -> None:

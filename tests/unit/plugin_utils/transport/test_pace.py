@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When a copy is given up for one with compression."""
+"""When a copy is given up for one in another manner."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport import pace
-from ansible_collections.nix.fleet.plugins.plugin_utils.transport.pace import Pace, SlowLineError
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.pace import Pace, SlowCopyError
 
 MEGABYTE = 1_000_000
 
@@ -56,11 +56,11 @@ def after(machine: Machine, seconds: float, sent: int, *, judge: Pace, expected:
 
 def test_a_large_copy_over_a_slow_line_is_given_up(machine: Machine) -> None:
     machine.ticks(idle=0, busy=0)
-    judge = Pace(lambda: False)
+    judge = Pace(may_compress=lambda: True, may_fetch=False)
     judge.see(t.cast("t.Any", Log()))
     machine.seconds = 4.0
     machine.ticks(idle=300, busy=100)
-    with pytest.raises(SlowLineError, match=r"1\.5 MB/s"):
+    with pytest.raises(SlowCopyError, match=r"1\.5 MB/s"):
         judge.see(t.cast("t.Any", Log(6 * MEGABYTE)))
 
 
@@ -73,34 +73,34 @@ def idle(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 def test_a_fast_one_goes_on(idle: Machine) -> None:
-    after(idle, 4, 100 * MEGABYTE, judge=Pace(lambda: False))
+    after(idle, 4, 100 * MEGABYTE, judge=Pace(may_compress=lambda: True, may_fetch=False))
 
 
 def test_one_that_is_almost_done_goes_on(idle: Machine) -> None:
-    after(idle, 4, 4 * MEGABYTE, expected=10 * MEGABYTE, judge=Pace(lambda: False))
+    after(idle, 4, 4 * MEGABYTE, expected=10 * MEGABYTE, judge=Pace(may_compress=lambda: True, may_fetch=False))
 
 
-def test_one_that_is_compressed_already_goes_on(idle: Machine) -> None:
-    after(idle, 4, MEGABYTE, judge=Pace(lambda: True))
+def test_one_that_can_neither_be_compressed_nor_helped_goes_on(idle: Machine) -> None:
+    after(idle, 4, MEGABYTE, judge=Pace(may_compress=lambda: False, may_fetch=False))
 
 
 def test_nothing_is_judged_before_it_was_watched(idle: Machine) -> None:
-    after(idle, 1, 0, judge=Pace(lambda: False))
+    after(idle, 1, 0, judge=Pace(may_compress=lambda: True, may_fetch=False))
 
 
 def test_nothing_is_judged_twice(idle: Machine) -> None:
-    judge = Pace(lambda: False)
+    judge = Pace(may_compress=lambda: True, may_fetch=False)
     after(idle, 4, 100 * MEGABYTE, judge=judge)
     after(idle, 60, 100 * MEGABYTE, judge=judge)
 
 
 def test_one_that_moves_not_at_all_is_slow(idle: Machine) -> None:
-    with pytest.raises(SlowLineError):
-        after(idle, 4, 0, judge=Pace(lambda: False))
+    with pytest.raises(SlowCopyError):
+        after(idle, 4, 0, judge=Pace(may_compress=lambda: True, may_fetch=False))
 
 
 def test_where_the_processors_are_busy_the_line_is_not_to_blame(machine: Machine) -> None:
-    judge = Pace(lambda: False)
+    judge = Pace(may_compress=lambda: True, may_fetch=False)
     judge.see(t.cast("t.Any", Log()))
     machine.seconds = 4.0
     machine.ticks(idle=10, busy=390)
@@ -109,6 +109,13 @@ def test_where_the_processors_are_busy_the_line_is_not_to_blame(machine: Machine
 
 def test_where_the_system_does_not_tell_its_load_decides(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.says_nothing()
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(pace, "processors", lambda: 4)
     monkeypatch.setattr(os, "getloadavg", lambda: (3.9, 0.0, 0.0))
-    after(machine, 4, MEGABYTE, judge=Pace(lambda: False))
+    after(machine, 4, MEGABYTE, judge=Pace(may_compress=lambda: True, may_fetch=False))
+
+
+@pytest.mark.parametrize("compressing", [True, False])
+def test_where_the_target_could_help_it_is_told_whether_to_compress_too(idle: Machine, compressing: bool) -> None:
+    with pytest.raises(SlowCopyError) as slow:
+        after(idle, 4, MEGABYTE, judge=Pace(may_compress=lambda: compressing, may_fetch=True))
+    assert slow.value.compressing is compressing

@@ -24,7 +24,19 @@ case $1 in
   --check-validity)
     shift 2
     for path in "$@"; do grep -qxF "$path" "$HOME/valid" || echo "$path"; done ;;
-  --realise) grep -qxF "$2" "$HOME/valid" && ln -sfn "$2" "$4" && echo "$4" ;;
+  --realise)
+    shift
+    number=
+    while [ "$1" != --add-root ]; do
+      grep -qxF "$1" "$HOME/valid" || exit 1
+      number=$((number + 1)) paths="$paths $1"
+      shift
+    done
+    number=
+    for path in $paths; do
+      number=$((number + 1))
+      if [ "$number" = 1 ]; then ln -sfn "$path" "$2"; else ln -sfn "$path" "$2-$number"; fi
+    done ;;
 esac
 """
 
@@ -54,8 +66,15 @@ def test_what_is_missing_is_named_in_one_round_trip(target: Machine) -> None:
 def test_a_target_that_has_everything_keeps_it_in_the_same_round_trip(target: Machine) -> None:
     has(target, ONE, TWO)
     assert missing_paths(target, [ONE, TWO], protect_as="vps-1") == []
-    assert kept(target, "vps-1") == {"1": ONE, "2": TWO}
+    assert kept(target, "vps-1") == {"1": ONE, "1-2": TWO}
     assert target.trips == 1
+
+
+def test_a_derivation_that_is_there_is_not_built_to_keep_it(target: Machine) -> None:
+    derivation = "/nix/store/00000000000000000000000000000003-three.drv"
+    has(target, ONE, derivation)
+    assert missing_paths(target, [derivation, ONE], protect_as="vps-1") == []
+    assert kept(target, "vps-1") == {"1": ONE}
 
 
 def test_what_was_kept_before_is_let_go(target: Machine) -> None:

@@ -97,6 +97,18 @@ def test_what_ssh_makes_of_all_its_settings_says_whether_a_session_compresses(ss
     ssh.does('[ "$3" != -G ] || printf "host 192.0.2.1\\ncompression yes\\n"')
     assert ssh.link().compresses
     assert ssh.calls[-1] == ["-o", "ControlPath=/cp/1", "-G", "192.0.2.1"]
+    assert not ssh.link().could_compress
+
+
+def test_a_session_could_compress_that_does_not_unless_somebody_has_said_no(
+    ssh: Ssh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ssh.link().could_compress
+    assert not SshLink("vps-1", [str(ssh.program), "-o", "Compression=no"], "192.0.2.1").could_compress
+    # Settings that run a command of their own may take their time.
+    monkeypatch.setattr(ssh_link, "CONTROL_SECONDS", 0.2)
+    ssh.does("exec sleep 60")
+    assert not ssh.link().could_compress
 
 
 def session(ssh: Ssh, directory: pathlib.Path, **options: bool | str | None) -> SshSession:
@@ -140,9 +152,12 @@ def test_compression_is_set_whatever_ansibles_own_session_does(
 
 def test_a_session_is_presumed_where_its_socket_is(ssh: Ssh, tmp_path: pathlib.Path) -> None:
     for written in (f"ControlPath={tmp_path}/cp", f'ControlPath="{tmp_path}/cp"'):
-        assert not SshLink("vps-1", [str(ssh.program), "-o", written], "192.0.2.1").has_socket
+        words = [str(ssh.program), "-o", "ControlPersist=60s", "-o", written]
+        assert not SshLink("vps-1", words, "192.0.2.1").has_socket
         (tmp_path / "cp").touch()
-        assert SshLink("vps-1", [str(ssh.program), "-o", written], "192.0.2.1").has_socket
+        assert SshLink("vps-1", words, "192.0.2.1").has_socket
+        # Without ControlPersist nobody has replaced one whose session was killed.
+        assert not SshLink("vps-1", [str(ssh.program), "-o", written], "192.0.2.1").has_socket
         (tmp_path / "cp").unlink()
     assert not SshLink("vps-1", [str(ssh.program)], "192.0.2.1").has_socket
     assert ssh.calls == []

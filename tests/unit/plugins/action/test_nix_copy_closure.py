@@ -18,9 +18,14 @@ from ansible.playbook.task import Task
 from ansible.plugins.loader import connection_loader
 from ansible.template import Templar
 
+from ansible_collections.nix.fleet.plugins.action import nix_copy_closure
 from ansible_collections.nix.fleet.plugins.action.nix_copy_closure import ActionModule
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.connections import opened_if_lacking
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.link import LinkLostError
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.manner import manner_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.pace import SlowCopyError
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.source import ControllerSource
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.ssh_session import SessionError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +41,19 @@ case $1 in
   --check-validity)
     shift 2
     for path in "$@"; do grep -qxF "$path" "$FLEET/valid" || echo "$path"; done ;;
-  --realise) grep -qxF "$2" "$FLEET/valid" && ln -sfn "$2" "$4" ;;
+  --realise)
+    shift
+    number=
+    while [ "$1" != --add-root ]; do
+      grep -qxF "$1" "$FLEET/valid" || exit 1
+      number=$((number + 1)) paths="$paths $1"
+      shift
+    done
+    number=
+    for path in $paths; do
+      number=$((number + 1))
+      if [ "$number" = 1 ]; then ln -sfn "$path" "$2"; else ln -sfn "$path" "$2-$number"; fi
+    done ;;
 esac
 """
 
@@ -96,7 +113,7 @@ class Target:
         calls = self.directory / "calls"
         return calls.read_text().splitlines() if calls.exists() else []
 
-    def run(self, *, check: bool = False, diff: bool = False, **options: t.Any) -> dict[str, t.Any]:
+    def action(self, *, check: bool = False, diff: bool = False, **options: t.Any) -> ActionModule:
         task = Task()
         task.action, task.args = "nix.fleet.nix_copy_closure", options
         task.check_mode, task.diff = check, diff
@@ -104,7 +121,7 @@ class Target:
         connection.set_options()
         connection._shell.set_options()
         loader = DataLoader()
-        action = ActionModule(
+        return ActionModule(
             task=task,
             connection=connection,
             play_context=PlayContext(),
@@ -112,7 +129,11 @@ class Target:
             templar=Templar(loader=loader),
             shared_loader_obj=None,
         )
-        return action.run(task_vars={"inventory_hostname": "vps-1", "hostvars": {"vps-1": {}}})
+
+    def run(self, **options: t.Any) -> dict[str, t.Any]:
+        action = self.action(**options)
+        result: dict[str, t.Any] = action.run(task_vars={"inventory_hostname": "vps-1", "hostvars": {"vps-1": {}}})
+        return result
 
     def failure(self, **options: t.Any) -> dict[str, t.Any]:
         result = self.run(**options)
@@ -265,3 +286,50 @@ def test_a_source_that_stays_lost_is_a_failure_of_the_copy(
 def test_a_copy_that_nix_believes_in_is_verified_all_the_same(target: Target) -> None:
     target.install("nix", f'case "$*" in *path-info*) echo {TWO} 28 ;; esac\n')
     assert "although Nix says that it was copied" in target.failure(paths=[TWO])["msg"]
+
+
+class SlowAtFirst(ControllerSource):
+    """A source whose first copy is given up after its first path."""
+
+    given_up = False
+
+    def run(self, argv: t.Sequence[str], on_line: t.Callable[[str], None]) -> Completed:
+        answer = super().run(argv, on_line)
+        if self.given_up:
+            return answer
+        self.given_up = True
+        raise SlowCopyError(1_000_000, compressing=True)
+
+
+def test_a_copy_that_is_given_up_for_its_slowness_goes_on_in_another_manner(
+    target: Target, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    come_from(SlowAtFirst({}), monkeypatch)
+    result = target.run(paths=[TWO], substitute_on_destination=False)
+    assert (result["changed"], result["copied_paths"]) == (True, [ONE, TWO])
+    assert "the copy is slow (1.0 MB/s) and goes on with compression" in capsys.readouterr().out
+
+
+def test_where_no_second_session_can_be_had_it_goes_on_as_it_was(
+    target: Target, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    come_from(SlowAtFirst({}), monkeypatch)
+    opened = opened_if_lacking
+
+    def refused(*arguments: t.Any, **options: t.Any) -> t.Any:
+        if options["compression"]:
+            raise SessionError("no ssh session could be opened")
+        return opened(*arguments, **options)
+
+    monkeypatch.setattr(nix_copy_closure, "opened_if_lacking", refused)
+    assert target.run(paths=[TWO], substitute_on_destination=False)["copied_paths"] == [ONE, TWO]
+    assert "no ssh session could be opened: the copy goes on as it was" in capsys.readouterr().out
+    assert "no ssh session" in target.failure(paths=[TWO], compression=True)["msg"]
+
+
+def test_only_a_copy_as_a_whole_is_judged(target: Target) -> None:
+    action = target.action(paths=[TWO])
+    action._manner = manner_of({"compression": None, "substitute_on_destination": None, "bandwidth": 0})
+    here = t.cast("t.Any", None)
+    assert action._pace(action._directly, ControllerSource({}), here)
+    assert not action._pace(lambda _copy, _delivery: None, ControllerSource({}), here)
