@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import shutil
 import statistics
 import typing as t
@@ -77,6 +78,8 @@ def _once(row: Row, way: Way, ground: Ground, point: int) -> Measured:
     ground.disconnect()
     before = ground.traffic()
     command = way.command(ground, point)
+    # What the way before has written is written by now, and is not waited for by this one.
+    os.sync()
     with contextlib.ExitStack() as stack:
         host = row.watched and stack.enter_context(PeakMemory(lambda: ground.processes_of(row.watched)))
         run = measure(command, ground.work / "output", memory=row.memory)
