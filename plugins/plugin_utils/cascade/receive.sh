@@ -36,7 +36,7 @@ no_room() {
 umask 077
 # What a loss of power has left of an earlier fetching, to which nothing has been written for a day. A find that cannot tell
 # finds nothing the first time.
-for left in /var/tmp/nix.fleet.??????; do
+for left in /var/tmp/nix.fleet.?????? "${TMPDIR:-/tmp}"/nix.fleet.??????; do
   # shellcheck disable=SC3067  # POSIX has no -O, but every sh does
   [ -d "$left" ] && [ ! -L "$left" ] && [ -O "$left" ] && [ -f "$left/key" ] &&
     [ -n "$(find "$left" -prune -mtime +0 2>/dev/null)" ] && [ -z "$(find "$left" ! -mtime +0)" ] && rm -rf "$left"

@@ -59,7 +59,7 @@ ROWS = (
             Way("compression: true", "us", ours(compression=True), anew, of_task(path)),
             Way("compression: false", "us", ours(compression=False), anew, of_task(path)),
             Way("nix copy ssh-ng://", "bare", nix(), anew, of_command(path)),
-            Way("the same with compress=true", "bare", nix("?compress=true"), anew, of_command(path)),
+            Way("ssh-ng, compress=true", "bare", nix("?compress=true"), anew, of_command(path)),
         ),
     ),
 )
