@@ -40,12 +40,12 @@ class Manner:
 def manner_of(options: Mapping[str, t.Any]) -> Manner:
     """Return the manner that a task's ``options`` have a copy begin in.
 
-    What they do not say is the line's to choose. A limit that makes a copy slow is no reason to compress it.
+    What they do not say is the line's to choose. A copy that a limit makes slow tells nothing of the line.
     """
     compression, fetching = options["compression"], options["substitute_on_destination"]
     return Manner(
         compression=compression,
         fetching=bool(fetching),
         may_compress=compression is None and not options["bandwidth"],
-        may_fetch=fetching is None,
+        may_fetch=fetching is None and not options["bandwidth"],
     )

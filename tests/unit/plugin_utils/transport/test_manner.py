@@ -23,7 +23,7 @@ def test_what_nobody_has_said_is_the_lines_to_choose() -> None:
     [
         ({"compression": True}, False, True),
         ({"compression": False}, False, True),
-        ({"bandwidth": 1000}, False, True),
+        ({"bandwidth": 1000}, False, False),
         ({"substitute_on_destination": False}, True, False),
     ],
 )
