@@ -49,7 +49,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.tags import (
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.task_events import began, ended
 from ansible_collections.nix.fleet.plugins.plugin_utils.progress.channel import Listener
-from ansible_collections.nix.fleet.plugins.plugin_utils.progress.drawing import CAN_DRAW, Drawing
 from ansible_collections.nix.fleet.plugins.plugin_utils.progress.scene import Scene
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.redacted import redacted
@@ -59,6 +58,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.terminal import harmless
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from ansible_collections.nix.fleet.plugins.plugin_utils.progress.drawing import Drawing
 
 NAME = "nix.fleet.progress"
 SECONDS_BETWEEN_PICTURES = 0.125
@@ -77,8 +78,9 @@ class CallbackModule(CallbackBase):
         # Ansible holds it while it prints, and while it forks: a worker must not begin in the middle of a line.
         self._lock: threading.RLock = self._display._lock
         self._began = time.monotonic()
-        self._scene = Scene(screen_width, drawn=_is_terminal() and CAN_DRAW and not _wants_keyboard())
-        self._drawing = Drawing(color=not constants.ANSIBLE_NOCOLOR) if self._scene.drawn else None
+        self._draws = _is_terminal() and not _wants_keyboard()
+        self._drawing = _drawing() if self._draws else None
+        self._scene = Scene(screen_width, drawn=self._drawing is not None)
         self._listener: Listener | None = None
         self._plays: list[t.Any] = []
         self._unmatched = asked_tags()
@@ -91,7 +93,7 @@ class CallbackModule(CallbackBase):
         self._warn_of_nothing_to_skip(playbook)
         if self._ticker:
             return
-        if _is_terminal() and not CAN_DRAW:
+        if self._draws and self._drawing is None:
             self._display.warning(
                 f"{NAME}: the Python library rich is not there, so lines are printed and nothing is drawn: pip install rich"
             )
@@ -274,6 +276,14 @@ class CallbackModule(CallbackBase):
 
 def _is_terminal() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def _drawing() -> Drawing | None:
+    """Return what draws, or None where the library for it is missing."""
+    # Nobody but a terminal needs it, and it takes as long to import as a host's task does.
+    from ansible_collections.nix.fleet.plugins.plugin_utils.progress.drawing import CAN_DRAW, Drawing
+
+    return Drawing(color=not constants.ANSIBLE_NOCOLOR) if CAN_DRAW else None
 
 
 def _wants_keyboard() -> bool:

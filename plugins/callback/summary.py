@@ -96,7 +96,6 @@ options:
 
 import datetime
 import functools
-import json
 import time
 import typing as t
 from pathlib import Path
@@ -106,26 +105,17 @@ from ansible.plugins.callback import CallbackBase
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.run import run_name, trace_spool
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.screen import print_lines, screen_width
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.task_events import began, ended
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.document import document
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.file import remove_earlier, write
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.markdown import markdown
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.page import page
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.run import Run
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.stages import stages
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
 from ansible_collections.nix.fleet.plugins.plugin_utils.trace import spool
-from ansible_collections.nix.fleet.plugins.plugin_utils.trace import stages as trace_stages
-from ansible_collections.nix.fleet.plugins.plugin_utils.trace.chrome import chrome_trace
-from ansible_collections.nix.fleet.plugins.plugin_utils.trace.rows import rows
-from ansible_collections.nix.fleet.plugins.plugin_utils.trace.timeline import timeline
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
     from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord
-    from ansible_collections.nix.fleet.plugins.plugin_utils.trace.rows import Row
 
 
 class CallbackModule(CallbackBase):
@@ -200,22 +190,21 @@ class CallbackModule(CallbackBase):
         )
 
     def _write(self, run: Run, hosts: Sequence[HostRecord]) -> None:
-        forms: dict[str, t.Callable[[], str]] = {
-            "json": lambda: _json(document(run, hosts, stages(self._all())), indent=2),
-            "markdown": lambda: markdown(run, hosts),
-            "html": lambda: page(run, hosts),
-            "trace": lambda: _json(chrome_trace(run, self._began, self._traced())),
-            "timeline": lambda: timeline(run, self._began, self._traced()),
-        }
-        for path, form in (*self._reports(), *self._traces()):
-            self._attempt(path, functools.partial(_write, path, forms[form]))
+        wanted = [*self._reports(), *self._traces()]
+        if not wanted:
+            return
+        # Ansible compiles what it imports in each run anew, and most runs write nothing.
+        from ansible_collections.nix.fleet.plugins.plugin_utils.report.forms import FORMS, Course
 
-    def _traced(self) -> Sequence[Row]:
-        return rows(trace_stages.stages(self._all()), spool.read(trace_spool()))
+        # Failures that the playbook does not mind are part of it.
+        events = sorted((*self._events, *self._ignored), key=lambda event: event.at)
+        course = Course(run, hosts, events, self._began, trace_spool())
 
-    def _all(self) -> list[TaskEvent]:
-        """Return what happened, failures that the playbook does not mind included."""
-        return sorted((*self._events, *self._ignored), key=lambda event: event.at)
+        def written(path: Path, form: str) -> None:
+            write(path, FORMS[form](course))
+
+        for path, form in wanted:
+            self._attempt(path, functools.partial(written, path, form))
 
     def _reports(self) -> list[tuple[Path, str]]:
         """Return each file to write a report to, and the form of it."""
@@ -258,14 +247,6 @@ class CallbackModule(CallbackBase):
 
 def _is_stream(path: Path) -> bool:
     return path.exists() and not path.is_file()
-
-
-def _write(path: Path, form: t.Callable[[], str]) -> None:
-    write(path, form())
-
-
-def _json(value: t.Any, indent: int | None = None) -> str:
-    return json.dumps(value, indent=indent, default=str) + "\n"
 
 
 def _counted(hosts: t.Mapping[t.Any, int]) -> frozenset[str]:

@@ -9,7 +9,6 @@ import dataclasses
 import typing as t
 
 from ..process import CommandTimeoutError
-from .evaluation import evaluate
 from .evaluation_cache import key
 from .evaluation_result import Evaluated, Failed, advice_for
 from .log import NixLog, readable
@@ -17,7 +16,7 @@ from .revision import other_than
 from .source import Snapshot, Source
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Sequence, Set
+    from collections.abc import Callable, Mapping, Sequence, Set
 
     from .evaluation_budget import Budget
     from .evaluation_cache import EvaluationCache
@@ -79,16 +78,21 @@ class TaskEvaluation:
             self._evaluate(attributes, snapshot, let_go)
 
     def _evaluate(self, attributes: Sequence[str], snapshot: Snapshot, let_go: Callable[[str], None]) -> None:
-        told: list[tuple[str, Result]] = []
+        # Of a run's processes only the one that evaluates needs it, if any does.
+        from .evaluation import evaluate
+
+        told: dict[str, Result] = {}
         # Several hosts may be of one configuration.
         results = len(set(attributes))
 
         def tell(attribute: str, result: Result) -> None:
-            told.append((attribute, result))
-            # The run may be over with its last result, and must not be before everything is written down.
-            if len(told) < results:
-                self._journal.tell_result(attribute, result, cached=False)
-                let_go(attribute)
+            told[attribute] = result
+            # The run may be over with its last result, and must not be before everything is written down. The evaluators need
+            # not have ended for that, which takes them longer the more memory they have.
+            if len(told) == results:
+                self._keep(told, snapshot)
+            self._journal.tell_result(attribute, result, cached=False)
+            let_go(attribute)
 
         evaluate(
             self._exactly(snapshot),
@@ -99,12 +103,12 @@ class TaskEvaluation:
             budget=self._budget,
             on_result=tell,
         )
-        # What changed while it was evaluated is of no certain revision.
+
+    def _keep(self, results: Mapping[str, Result], snapshot: Snapshot) -> None:
+        """Write ``results`` down for later runs, unless the source has changed since it was at ``snapshot``."""
         if self._source.reproducible and self._look() == snapshot:
-            evaluated = {attribute: result for attribute, result in told if isinstance(result, Evaluated)}
+            evaluated = {attribute: result for attribute, result in results.items() if isinstance(result, Evaluated)}
             self._cache.keep(self._revision(snapshot), {**self._known(snapshot), **evaluated})
-        attribute, result = told[-1]
-        self._journal.tell_result(attribute, result, cached=False)
 
     def _revision(self, snapshot: Snapshot) -> str:
         return key(self._request.key(self._machine), snapshot.content)

@@ -15,6 +15,7 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.callback import summary
 from ansible_collections.nix.fleet.plugins.callback.summary import CallbackModule
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.forms import FORMS
 from ansible_collections.nix.fleet.plugins.plugin_utils.trace import spool
 from ansible_collections.nix.fleet.plugins.plugin_utils.trace.slice import Slice
 
@@ -182,7 +183,7 @@ def test_a_form_that_cannot_be_made_costs_neither_the_table_nor_the_other_forms(
     def broken(*_arguments: t.Any) -> t.NoReturn:
         raise error
 
-    monkeypatch.setattr(summary, "document", broken)
+    monkeypatch.setitem(t.cast("dict[str, t.Any]", FORMS), "json", broken)
     begin(plugin)
     plugin.v2_runner_on_ok(result("web", task("nix.fleet.nix_info"), generation=3))
     plugin.v2_playbook_on_stats(stats())
