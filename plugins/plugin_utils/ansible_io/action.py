@@ -22,6 +22,7 @@ from ..terminal import harmless
 from ..trace import spool
 from ..trace.activities import Activities
 from .bounded import QUESTION_SECONDS, bounded
+from .byte_options import FORM, not_bytes
 from .new_connection import new_connection
 from .options_from import options_given
 from .plain import plain
@@ -65,6 +66,8 @@ class NixAction(ActionBase):
             see_that_role_variables_fit(self)
             # Plain before they are checked, which copies each of them: a tagged string takes as long as all the rest.
             self._task.args = options_given(self)
+            if unreadable := not_bytes(self.argument_spec, self._task.args):
+                raise NixError("; ".join(unreadable.values()), advice=FORM)
             _validation, options = self.validate_argument_spec(argument_spec=self.argument_spec, **self.constraints)
             result.update(_printable(self._perform(options)))
         except NixError as error:

@@ -12,6 +12,8 @@ import dataclasses
 import typing as t
 from pathlib import Path
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 from ..builders.builder import see_that_it_is_known
 from ..cache.store import parse_store
 from ..cascade.place import peer_address, peer_port
@@ -94,11 +96,31 @@ def _seconds(value: int, _around: Around) -> None:
         raise NixError(f"{value} is not a number of seconds", advice="give it as 0 or more")
 
 
+def _limit(value: int, _around: Around) -> None:
+    if value < 0:
+        raise NixError(f"{value} is less than nothing", advice="0 is for no limit")
+
+
+def _yes_or_no(value: str, _around: Around) -> None:
+    """Take the words that Ansible takes, and an empty one for neither."""
+    try:
+        if value:
+            boolean(value)
+    except TypeError as error:
+        raise NixError(
+            f"{value!r} is none of Ansible's words for yes and no",
+            advice="give true, yes or on; false, no or off; or '' (empty: the line decides)",
+        ) from error
+
+
 EXAMINED: Mapping[str, Callable[[t.Any, Around], t.Any]] = {
     "deploy_flake": _named,
     "deploy_attr": _named,
     "deploy_nix_options": _settings,
     "deploy_remote_builders": _builders,
+    "deploy_substitute_on_destination": _yes_or_no,
+    "deploy_compression": _yes_or_no,
+    "deploy_copies_at_once": _limit,
     "deploy_cache_push": _store,
     "deploy_peer_address": _address,
     "deploy_peer_port": lambda value, _around: peer_port(value),

@@ -17,6 +17,7 @@ from ansible.module_utils.common.yaml import yaml_load
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..errors import VariablesError
+from .byte_options import FORM, not_bytes
 from .deploy_variables import Around, objections
 from .plain import plain
 
@@ -39,10 +40,17 @@ def see_that_role_variables_fit(action: NixAction) -> None:
         return
     specification = _specification(Path(role._role_path), str(role._from_files.get("tasks", "main")))
     values = action._templar.template({name: value for name, value in given.items() if name in specification})
-    fitting = ArgumentSpecValidator(specification).validate(plain(values))
+    values = plain(values)
+    unreadable = not_bytes(specification, values)
+    fitting = ArgumentSpecValidator(specification).validate(
+        {name: value for name, value in values.items() if name not in unreadable}
+    )
     advice = f"ansible-doc -t role {role.get_name()} says what each variable is"
-    if fitting.error_messages:
-        raise VariablesError("; ".join(fitting.error_messages), host=action.play_host, advice=advice)
+    unfit = [*unreadable.values(), *fitting.error_messages]
+    if unfit:
+        raise VariablesError(
+            "; ".join(unfit), host=action.play_host, advice=f"{FORM}; {advice}" if unreadable else advice
+        )
     set_values = {name: fitting.validated_parameters[name] for name in values}
     wrong = objections(set_values, Around(action.variables["hostvars"], action.variables["playbook_dir"]))
     if wrong:

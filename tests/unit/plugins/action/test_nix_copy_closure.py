@@ -210,6 +210,12 @@ def test_only_store_paths_are_taken(target: Target, path: str) -> None:
     assert "not a store path" in target.failure(paths=[path])["msg"]
 
 
+def test_a_bandwidth_that_is_no_number_of_bytes_is_told_with_the_form(target: Target) -> None:
+    result = target.failure(paths=[TWO], bandwidth="4 mbit")
+    assert result["msg"] == "vps-1: nix: bandwidth: '4 mbit' is not a number of bytes"
+    assert "such as 4M" in result["advice"]
+
+
 def test_a_source_that_is_not_in_the_inventory_is_named(target: Target) -> None:
     assert "no host 'homelab' in the inventory" in target.failure(paths=[TWO], source_host="homelab")["msg"]
 
