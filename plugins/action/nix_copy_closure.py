@@ -17,9 +17,10 @@ from ..plugin_utils.ansible_io.action import NixAction, display
 from ..plugin_utils.ansible_io.connections import opened_if_lacking
 from ..plugin_utils.ansible_io.now_and_then import now_and_then
 from ..plugin_utils.ansible_io.options_from import OPTIONS_FROM
-from ..plugin_utils.ansible_io.peers import PEER_PORT, Peers
+from ..plugin_utils.ansible_io.peers import Peers
 from ..plugin_utils.ansible_io.run import copies_directory, end_with_run
 from ..plugin_utils.ansible_io.store_source import source_at
+from ..plugin_utils.cascade.place import PEER_PORT
 from ..plugin_utils.cascade.spreading import Spread
 from ..plugin_utils.errors import CopyError, NixError
 from ..plugin_utils.nix.path_info import UnknownFormError

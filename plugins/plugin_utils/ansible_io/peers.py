@@ -30,9 +30,6 @@ if t.TYPE_CHECKING:
     from .action import NixAction
     from .connections import OpenedStore
 
-# Where a host serves, and, to a second host at a time, the port after it.
-PEER_PORT = 26940
-
 
 class Peers:
     """What ``action``'s host gives to the others and takes from them, as its task's ``options`` say."""

@@ -46,7 +46,13 @@ def see_that_role_variables_fit(action: NixAction) -> None:
         {name: value for name, value in values.items() if name not in unreadable}
     )
     advice = f"ansible-doc -t role {role.get_name()} says what each variable is"
-    unfit = [*unreadable.values(), *fitting.error_messages]
+    # To Ansible, a variable without a value fits every type.
+    empty = [name for name in values if values[name] is None and specification[name].get("type") == "list"]
+    unfit = [
+        *unreadable.values(),
+        *fitting.error_messages,
+        *(f"{name} is empty, and not a list: [] is an empty one" for name in empty),
+    ]
     if unfit:
         raise VariablesError(
             "; ".join(unfit), host=action.play_host, advice=f"{FORM}; {advice}" if unreadable else advice

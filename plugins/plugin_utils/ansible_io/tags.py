@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import typing as t
 from pathlib import Path
 
@@ -17,6 +18,8 @@ if t.TYPE_CHECKING:
 
 # They ask for tasks by something else than a tag that is theirs.
 SPECIAL = frozenset({"all", "always", "never", "tagged", "untagged"})
+INCLUDES = tuple(f"{prefix}{verb}_role" for prefix in ("", "ansible.builtin.") for verb in ("include", "import"))
+ROLE_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 def asked_tags() -> frozenset[str]:
@@ -33,23 +36,45 @@ def tags_to_skip() -> frozenset[str]:
 def known_tags(play: t.Any) -> frozenset[str]:
     """Return the tags of a play's tasks, also of those that its roles include only where they have something to do.
 
-    They are not all: what includes another role, or a file elsewhere, is not followed.
+    They are not all: what includes a file elsewhere, or a role that is not beside its own, is not followed.
     """
-    files = [file for role in play.roles for file in sorted(Path(str(role._role_path), "tasks").glob("*.y*ml"))]
     compiled = frozenset(str(tag) for each in _nested(play.compile(), getattr) for tag in each.tags)
-    return compiled.union(*map(_read, files)) - SPECIAL
+    return (compiled | _tags_of([Path(str(role._role_path)) for role in play.roles])) - SPECIAL
 
 
 def _given(option: str) -> frozenset[str]:
     return frozenset(_words([str(tag) for tag in context.CLIARGS.get(option) or ()]))
 
 
-def _read(file: Path) -> frozenset[str]:
-    # Whatever is wrong with a file is an error of the run's, if it comes to it, and none of what is said of tags.
-    with contextlib.suppress(Exception):
-        tasks = _nested(DataLoader().load_from_file(str(file)), _entry)
-        return frozenset(tag for task in tasks for tag in _words(_entry(task, "tags")))
-    return frozenset()
+def _tags_of(roles: Iterable[Path]) -> frozenset[str]:
+    """Return the tags of all tasks of ``roles``, and of the roles beside them that these include."""
+    found: set[str] = set()
+    seen: set[Path] = set()
+    left = list(roles)
+    while left:
+        role = left.pop()
+        if role not in seen:
+            seen.add(role)
+            tasks = _tasks_of(role)
+            found.update(tag for task in tasks for tag in _words(_entry(task, "tags")))
+            left.extend(role.parent / name.rpartition(".")[2] for task in tasks for name in _roles_included(task))
+    return frozenset(found)
+
+
+def _tasks_of(role: Path) -> list[t.Any]:
+    tasks: list[t.Any] = []
+    for file in sorted((role / "tasks").glob("*.y*ml")):
+        # Whatever is wrong with a file is an error of the run's, if it comes to it, and none of what is said of tags.
+        with contextlib.suppress(Exception):
+            tasks.extend(_nested(DataLoader().load_from_file(str(file)), _entry))
+    return tasks
+
+
+def _roles_included(task: t.Any) -> Iterable[str]:
+    for action in INCLUDES:
+        name = _entry(_entry(task, action), "name")
+        if isinstance(name, str) and ROLE_NAME.fullmatch(name):
+            yield name
 
 
 def _entry(task: t.Any, name: str, default: t.Any = None) -> t.Any:

@@ -11,6 +11,8 @@ from ..errors import CopyError
 
 ADDRESS = re.compile(r"[0-9A-Za-z_:][0-9A-Za-z._:%-]{0,252}")
 MOST_PORT = 65534
+# Where a host serves, and, to a second host at a time, the port after it.
+PEER_PORT = 26940
 
 
 def peer_port(number: int) -> int:

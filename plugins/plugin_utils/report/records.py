@@ -212,14 +212,21 @@ def _evaluated(record: HostRecord, _event: TaskEvent) -> HostRecord:
 
 
 def _built(record: HostRecord, event: TaskEvent) -> HostRecord:
-    return dataclasses.replace(record, outcome="built" if event.result.get("changed") else "unchanged")
+    if event.result.get("changed"):
+        return dataclasses.replace(record, outcome="built")
+    return dataclasses.replace(record, outcome=_unless_more(record))
 
 
 def _copied(record: HostRecord, event: TaskEvent) -> HostRecord:
     outcome = WOULD_COPY if event.check_mode else "copied"
     if not event.result.get("changed"):
-        outcome = "unchanged" if record.outcome in (None, "evaluated") else record.outcome
+        outcome = _unless_more(record)
     return dataclasses.replace(record, copied_bytes=_copied_in_all(record, event) or 0, outcome=outcome)
+
+
+def _unless_more(record: HostRecord) -> str:
+    """Return what has been done for the host, where a task finds that there is nothing left for it."""
+    return "unchanged" if record.outcome in (None, "evaluated") else record.outcome
 
 
 def _files_brought(record: HostRecord, event: TaskEvent, brought: str) -> HostRecord:

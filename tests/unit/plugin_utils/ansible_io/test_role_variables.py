@@ -55,6 +55,7 @@ def test_what_fits_its_type_passes() -> None:
         ({"deploy_goal": "swich"}, "value of deploy_goal must be one of: switch, boot"),
         ({"deploy_confirm": "perhaps"}, "deploy_confirm"),
         ({"deploy_confirm_timeout": "soon"}, "deploy_confirm_timeout"),
+        ({"deploy_keys": None}, "deploy_keys is empty, and not a list"),
     ],
 )
 def test_what_does_not_fit_is_named(variables: dict[str, t.Any], words: str) -> None:

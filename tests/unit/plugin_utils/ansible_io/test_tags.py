@@ -15,10 +15,14 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
 
+def write(role: Path, text: bytes) -> None:
+    (role / "tasks").mkdir(parents=True)
+    (role / "tasks/main.yml").write_bytes(text)
+
+
 def found(role: Path, text: bytes) -> set[str]:
     """Return the tags of a play that compiles to nothing, and has a role with this file of tasks."""
-    (role / "tasks").mkdir()
-    (role / "tasks/main.yml").write_bytes(text)
+    write(role, text)
     return set(known_tags(types.SimpleNamespace(roles=[types.SimpleNamespace(_role_path=role)], compile=list)))
 
 
@@ -64,3 +68,14 @@ def test_tags_are_read_as_they_may_be_written_and_what_is_none_is_passed_over(
 )
 def test_a_file_that_holds_no_tasks_has_no_tags_and_is_no_error_here(tmp_path: Path, text: bytes) -> None:
     assert found(tmp_path, text) == set()
+
+
+@pytest.mark.parametrize("verb", ["include_role", "ansible.builtin.import_role"])
+def test_the_tags_of_a_role_beside_it_that_a_role_includes_are_known(tmp_path: Path, verb: str) -> None:
+    write(tmp_path / "reboots", b"- debug:\n  tags: [reboot]\n- include_role: {name: nix.fleet.first}\n")
+    assert found(tmp_path / "first", f"- block:\n  - {verb}:\n      name: nix.fleet.reboots".encode()) == {"reboot"}
+
+
+@pytest.mark.parametrize("name", ["'{{ which }}'", "../first", "''", "'.'", "5", "null", "elsewhere", '"a\\0b"'])
+def test_what_includes_no_role_that_is_there_is_passed_over(tmp_path: Path, name: str) -> None:
+    assert found(tmp_path / "first", f"- include_role: {{name: {name}}}\n- debug:\n  tags: [a]\n".encode()) == {"a"}

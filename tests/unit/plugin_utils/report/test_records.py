@@ -91,6 +91,11 @@ def test_to_be_deployed_to_once_more_and_found_in_order_takes_nothing_from_a_dep
     assert record.units_failed == ("a.service",)
 
 
+def test_a_second_look_at_a_host_that_was_brought_its_keys_takes_nothing_from_that() -> None:
+    record = only(event("nix_keys", changed=True), event("nix_eval"), event("nix_build", changed=False))
+    assert record.outcome == "keys brought"
+
+
 def test_a_host_that_was_refused_stays_at_its_generation() -> None:
     record = only(event("nix_activate", "failed", changed=False, outcome="refused", generation=12, msg="another one"))
     assert (record.generation_before, record.generation_after) == (12, 12)
