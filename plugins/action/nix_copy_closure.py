@@ -146,8 +146,7 @@ class ActionModule(NixAction):
             try:
                 return self._brought(copy, options, bring, arrived)
             except SlowCopyError as slow:
-                fetching = self._manner.may_fetch and self._fetches()
-                self._manner = self._manner.after(compressing=slow.compressing, fetching=fetching)
+                self._manner = self._manner.after(compressing=slow.compressing, fetching=slow.fetching)
                 self.announce(f"the copy is slow ({slow}) and goes on {self._manner}")
             except SessionError as error:
                 if not self._manner.changed or self._manner.compression is None:
@@ -198,7 +197,10 @@ class ActionModule(NixAction):
         open_to_change = (manner.may_compress or manner.may_fetch) and not manner.fetching
         if not open_to_change or bring != self._directly or not isinstance(source, ControllerSource):
             return None
-        return Pace(may_compress=lambda: manner.may_compress and self._compressor(here), may_fetch=manner.may_fetch)
+        return Pace(
+            may_compress=lambda: manner.may_compress and self._compressor(here),
+            may_fetch=lambda: manner.may_fetch and self._fetches(),
+        )
 
     def _compressor(self, here: OpenedStore) -> bool:
         """Whether the line could be compressed, and a processor is there for it, which is this copy's until it ends."""
@@ -210,7 +212,7 @@ class ActionModule(NixAction):
     def _fetches(self) -> bool:
         try:
             return fetches(self.questions)
-        except NixError:
+        except (NixError, AnsibleError):
             return False
 
     def _again(self, error: Exception) -> bool:
@@ -258,12 +260,14 @@ class ActionModule(NixAction):
     def _send(self, copy: Copy, store: str, delivery: Delivery) -> None:
         log = CopyLog()
         arrived = delivery.arrived
+        whole = False
         try:
             with self.traced() as watch:
                 answer = delivery.source.run(copy.command(store), self._progress(log, watch, delivery.pace))
+            whole = answer.ok
         finally:
             # Also what came before a connection broke: the next attempt does not find it missing.
-            arrived.paths.update(log.sent)
+            arrived.paths.update(log.sent if whole else log.sent_whole)
             arrived.substituted.extend(log.fetched)
         verify(answer, log, host=self.host)
 

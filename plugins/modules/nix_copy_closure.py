@@ -54,8 +54,9 @@ options:
     description:
       - Whether ssh compresses what is sent to the target. Useful on slow lines only; on fast ones it is slower.
       - When not set, the line decides. The copy begins with Ansible's ssh session as it is. When after three seconds less
-        than 10 MB arrives in a second, more than eight seconds are left at that pace, and the controller's processors are not
-        what it waits for, it goes on with compression. What has arrived is not sent again.
+        than 8 MiB arrives in a second, more than eight seconds are left at that pace, and the controller's processors are not
+        what it waits for, it goes on with compression. What has arrived is not sent again. A copy of which neither this
+        nor O(substitute_on_destination) can be changed is not interrupted.
       - That is for direct copies from the controller, without O(bandwidth), and for as many at a time as there are
         processors. All others are compressed when this is set, or when Ansible's session is (C(-C) in
         O(ansible.builtin.ssh#connection:ssh_args)).
@@ -64,8 +65,8 @@ options:
     type: bool
   bandwidth:
     description:
-      - How many bytes a second all copies of this module may send together in a run of Ansible, such as V(5M). V(0) is for
-        no limit.
+      - How many bytes a second all copies of this module may send together in a run of Ansible, such as V(5M) for 5 MiB. V(0)
+        is for no limit.
       - Counted before ssh compresses and encrypts. What hosts have from each other (O(topology=cascade)) does not count.
       - Meant to be the same for all hosts.
     type: bytes
@@ -196,7 +197,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 copied_paths:
-  description: The store paths that have come from the source or from other hosts, or in check mode those that the target lacks.
+  description:
+    - The store paths that have come from the source or from other hosts, or in check mode those that the target lacks.
+    - A path that was on its way when the copy was interrupted, and that was there before it went on, is not one of them.
   type: list
   elements: str
   returned: success

@@ -57,6 +57,8 @@ class CopyLog(NixLog):
         super().__init__()
         # By path: its size, once Nix has told that.
         self.sent: dict[str, int] = {}
+        # How much has been sent, of what Nix has told so far.
+        self.bytes_done = 0
         self._done: tuple[int, int] = (0, 0)
         self._bytes_expected = 0
         self._overall: set[int] = set()
@@ -81,9 +83,15 @@ class CopyLog(NixLog):
         return path
 
     @property
-    def bytes_done(self) -> int:
-        """How much has been sent, of what Nix has told so far."""
-        return sum(self._bytes.values())
+    def sent_whole(self) -> dict[str, int]:
+        """What was sent by a copy that broke off: one path goes after the other, and of the last one nothing has arrived.
+
+        Unless it had been sent to its end.
+        """
+        last, path = next(reversed(self._paths.items()), (0, ""))
+        if self._bytes.get(last, 0) >= self.sent.get(path, 0) > 0:
+            return dict(self.sent)
+        return {other: size for other, size in self.sent.items() if other != path}
 
     @property
     def bytes_expected(self) -> int:
@@ -110,6 +118,7 @@ class CopyLog(NixLog):
         elif event.type == PROGRESS and event.id in self._overall:
             self._done = (first, second)
         elif event.type == PROGRESS and event.id in self._paths:
+            self.bytes_done += first - self._bytes.get(event.id, 0)
             self._bytes[event.id] = first
             self.sent[self._paths[event.id]] = second
 

@@ -117,6 +117,36 @@ def test_a_slow_line_has_a_large_copy_go_on_with_compression(fleet: Fleet, tmp_p
 
 
 @pytest.mark.thorough
+def test_a_slow_copy_that_nothing_can_be_changed_of_goes_on_as_it_is(fleet: Fleet, tmp_path: Path) -> None:
+    path = large_path(tmp_path)
+    # Compression is chosen, and the caches of the host are out of its reach.
+    fleet.lab("throttle", "homelab", "64mbit")
+    before = processors()
+    try:
+        copying = fleet.start("homelab", path, compression=False)
+        result = copying.result()
+    finally:
+        fleet.lab("heal", "homelab")
+    skip_where_busy(before)
+    assert "the copy is slow" not in copying.output
+    assert result["copied_count"] == 1
+
+
+@pytest.mark.thorough
+def test_to_wait_for_a_path_that_somebody_else_copies_is_not_taken_for_a_slow_line(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    path = large_path(tmp_path)
+    # The lock that Nix takes to add a path.
+    fleet.says("homelab", f"setsid flock {path}.lock sleep 8 >/dev/null 2>&1 </dev/null &")
+    copying = fleet.start("homelab", path)
+    result = copying.result()
+    assert "the copy is slow" not in copying.output
+    assert (result["changed"], result["copied_paths"]) == (True, [path])
+    assert result["copied_bytes"] > 90_000_000
+
+
+@pytest.mark.thorough
 def test_copies_to_several_hosts_keep_to_one_bandwidth(fleet: Fleet) -> None:
     path = fleet.closure(20, 100_000)
     begin = time.monotonic()

@@ -23,8 +23,8 @@ def event(**fields: t.Any) -> str:
     return f"@nix {json.dumps(fields)}"
 
 
-def copying(path: str) -> str:
-    return event(action="start", id=1, type=100, text="", level=3, fields=[path, "local", STORE])
+def copying(path: str, number: int = 1) -> str:
+    return event(action="start", id=number, type=100, text="", level=3, fields=[path, "local", STORE])
 
 
 def error(text: str) -> str:
@@ -54,10 +54,30 @@ def test_the_target_fetches_what_it_can_when_asked_to() -> None:
     assert "--substitute-on-destination" in Copy([ONE], substitute_on_destination=True).command(STORE)
 
 
+def sending(number: int, done: int, expected: int) -> str:
+    return event(action="result", type=105, id=number, fields=[done, expected, 0, 0])
+
+
 def test_the_log_knows_which_paths_were_sent() -> None:
-    _answer, log = ended(copying(ONE), event(action="result", type=105, id=1, fields=[1, 2, 0, 0]), copying(TWO), rc=0)
-    assert list(log.sent) == [ONE, TWO]
-    assert log.sent[ONE] == 2
+    # The last bytes are not always told.
+    _answer, log = ended(copying(ONE, 1), sending(1, 1, 2), copying(TWO, 2), sending(2, 161, 168), rc=0)
+    assert log.sent == {ONE: 2, TWO: 168}
+    assert log.bytes_done == 162
+
+
+@pytest.mark.parametrize(
+    ("lines", "whole"),
+    [
+        ([], []),
+        ([copying(ONE, 1)], []),
+        ([copying(ONE, 1), sending(1, 161, 168), copying(TWO, 2)], [ONE]),
+        ([copying(ONE, 1), sending(1, 161, 168), copying(TWO, 2), sending(2, 10, 1000)], [ONE]),
+        ([copying(ONE, 1), sending(1, 161, 168), copying(TWO, 2), sending(2, 1000, 1000)], [ONE, TWO]),
+    ],
+)
+def test_of_a_copy_that_breaks_off_the_path_on_its_way_was_not_sent(lines: list[str], whole: list[str]) -> None:
+    _answer, log = ended(*lines)
+    assert list(log.sent_whole) == whole
 
 
 def test_a_line_names_the_path_that_is_sent_from_then_on() -> None:

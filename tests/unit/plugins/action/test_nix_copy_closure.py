@@ -108,6 +108,9 @@ class Target:
     def has(self, *paths: str) -> None:
         (self.directory / "valid").write_text("".join(f"{path}\n" for path in paths))
 
+    def lacks(self, path: str) -> bool:
+        return path not in (self.directory / "valid").read_text().splitlines()
+
     @property
     def calls(self) -> list[str]:
         calls = self.directory / "calls"
@@ -280,6 +283,30 @@ def test_what_a_source_sent_before_it_was_lost_counts_as_copied(
     assert result["copied_paths"] == [ONE, TWO]
 
 
+class GivenUp(ControllerSource):
+    """A source whose first copy is given up in the midst of a path, which somebody else brings meanwhile."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__({})
+        self.target = target
+
+    def run(self, argv: t.Sequence[str], on_line: t.Callable[[str], None]) -> Completed:
+        if "copy" in argv and self.target.lacks(ONE):
+            on_line(f'@nix {{"action":"start","id":1,"type":100,"fields":["{ONE}","local","unix"]}}')
+            on_line('@nix {"action":"result","fields":[10,100,0,0],"id":1,"type":105}')
+            self.target.has(ONE)
+            raise SlowCopyError(1, compressing=True, fetching=False)
+        return super().run(argv, on_line)
+
+
+def test_what_somebody_else_brings_while_it_was_on_its_way_does_not_count_as_copied(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    come_from(GivenUp(target), monkeypatch)
+    result = target.run(paths=[TWO], substitute_on_destination=False)
+    assert (result["copied_paths"], result["copied_bytes"]) == ([TWO], 28)
+
+
 @pytest.mark.parametrize("check", [False, True])
 def test_a_source_that_stays_lost_is_a_failure_of_the_copy(
     target: Target, monkeypatch: pytest.MonkeyPatch, check: bool
@@ -304,7 +331,7 @@ class SlowAtFirst(ControllerSource):
         if self.given_up:
             return answer
         self.given_up = True
-        raise SlowCopyError(1_000_000, compressing=True)
+        raise SlowCopyError(1 << 20, compressing=True, fetching=False)
 
 
 def test_a_copy_that_is_given_up_for_its_slowness_goes_on_in_another_manner(
@@ -313,7 +340,7 @@ def test_a_copy_that_is_given_up_for_its_slowness_goes_on_in_another_manner(
     come_from(SlowAtFirst({}), monkeypatch)
     result = target.run(paths=[TWO], substitute_on_destination=False)
     assert (result["changed"], result["copied_paths"]) == (True, [ONE, TWO])
-    assert "the copy is slow (1.0 MB/s) and goes on with compression" in capsys.readouterr().out
+    assert "the copy is slow (1.0 MiB/s) and goes on with compression" in capsys.readouterr().out
 
 
 def test_where_no_second_session_can_be_had_it_goes_on_as_it_was(
