@@ -155,6 +155,17 @@ class ActionModule(NixAction):
                 self.announce(f"{error.cause}: the copy goes on {self._manner}")
 
     def _brought(self, copy: Copy, options: dict[str, t.Any], bring: Bring, arrived: Arrived) -> bool:
+        most = options["most_at_once"]
+        if not most:
+            return self._sent(copy, options, bring, arrived)
+        # Who lacks nothing waits for nobody, and who waits keeps nothing open on the target meanwhile.
+        if not missing_paths(self.questions, copy.paths, protect_as=root_name(self.play_host)):
+            return False
+        places = copies_directory() / "turns"
+        with turn(places, most, waiting=lambda: self.doing("waits for its turn to copy"), look=end_with_run):
+            return self._sent(copy, options, bring, arrived)
+
+    def _sent(self, copy: Copy, options: dict[str, t.Any], bring: Bring, arrived: Arrived) -> bool:
         root = root_name(self.play_host)
         rate = options["bandwidth"]
         opened = opened_if_lacking(
@@ -168,8 +179,7 @@ class ActionModule(NixAction):
         with opened as here:
             if here is None:
                 return False
-            # Not before it is known to be needed, which is told with the store open.
-            with self._turn(options["most_at_once"], here), self._source(options) as source:
+            with self._source(options) as source:
                 self._reached = True
                 manner = dataclasses.replace(copy, substitute_on_destination=self._manner.fetching)
                 bring(manner, Delivery(source, here, arrived, self._pace(bring, source, here)))
@@ -177,19 +187,6 @@ class ActionModule(NixAction):
         if not here.pulse.kept() and missing_paths(self.questions, copy.paths, protect_as=root):
             raise CopyError("the closure is not there, although Nix says that it was copied")
         return True
-
-    def _turn(self, most: int, here: OpenedStore) -> AbstractContextManager[None]:
-        """Return what waits until fewer than ``most`` others copy; 0 is for any number."""
-        if not most:
-            return contextlib.nullcontext()
-
-        def look() -> None:
-            end_with_run()
-            here.pulse.check()
-
-        return turn(
-            copies_directory() / "turns", most, waiting=lambda: self.doing("waits for its turn to copy"), look=look
-        )
 
     def _pace(self, bring: Bring, source: Source, here: OpenedStore) -> Pace | None:
         """Return what judges a copy whose manner may change: one from the controller, as a whole."""

@@ -75,8 +75,8 @@ options:
   most_at_once:
     description:
       - To how many hosts the run of Ansible copies at a time. V(0) is for as many as it has C(forks).
-      - The others wait in their tasks, with the target's store open. A host that lacks nothing waits for nobody. Meant to
-        be the same for all hosts.
+      - The others wait in their tasks, each with one of Ansible's C(forks), and with nothing open on the target. A host that
+        lacks nothing waits for nobody. Meant to be the same for all hosts.
     type: int
     default: 0
     version_added: 0.2.0

@@ -8,6 +8,8 @@ import contextlib
 import json
 import pathlib
 import socket
+import subprocess
+import sys
 import threading
 import typing as t
 
@@ -21,6 +23,7 @@ from ansible.template import Templar
 from ansible_collections.nix.fleet.plugins.action import nix_copy_closure
 from ansible_collections.nix.fleet.plugins.action.nix_copy_closure import ActionModule
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.connections import opened_if_lacking
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.run import copies_directory
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.link import LinkLostError
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.manner import manner_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.pace import SlowCopyError
@@ -76,6 +79,7 @@ esac
 
 # For whoever may write a store here, who is then served by a daemon of his own. It answers, and that is all.
 NIX_DAEMON = """
+: >"$FLEET/served"
 exec python3 -c 'import os, socket
 path = os.environ["NIX_DAEMON_SOCKET_PATH"]
 listener = socket.socket(socket.AF_UNIX)
@@ -88,6 +92,16 @@ clients = []
 while True:
     clients.append(listener.accept()[0])
     clients[-1].sendall(b"oixd\\0\\0\\0\\0")'
+"""
+
+
+# Takes the only turn there is, and says so.
+HOLD = """
+import fcntl, sys
+file = open(sys.argv[1], "a+b")
+fcntl.lockf(file, fcntl.LOCK_EX, 1, 0)
+print("held", flush=True)
+sys.stdin.read()
 """
 
 
@@ -358,6 +372,32 @@ def test_where_no_second_session_can_be_had_it_goes_on_as_it_was(
     assert target.run(paths=[TWO], substitute_on_destination=False)["copied_paths"] == [ONE, TWO]
     assert "no ssh session could be opened: the copy goes on as it was" in capsys.readouterr().out
     assert "no ssh session" in target.failure(paths=[TWO], compression=True)["msg"]
+
+
+def test_who_waits_for_a_turn_has_nothing_open_on_the_target(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = [sys.executable, "-c", HOLD, str(copies_directory() / "turns")]
+    served = []
+
+    def doing(_action: ActionModule, text: str) -> None:
+        if "waits" in text:
+            served.append((target.directory / "served").exists())
+            others.kill()
+
+    monkeypatch.setattr(ActionModule, "doing", doing)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as others:
+        assert t.cast("t.IO[str]", others.stdout).readline() == "held\n"
+        result = target.run(paths=[TWO], most_at_once=1)
+    assert served == [False]
+    assert result["copied_paths"] == [ONE, TWO]
+
+
+def test_who_lacks_nothing_waits_for_nobody(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: t.Any, **_options: t.Any) -> t.Any:
+        raise AssertionError("it took a turn")
+
+    monkeypatch.setattr(nix_copy_closure, "turn", refuse)
+    target.has(ONE, TWO)
+    assert not target.run(paths=[TWO], most_at_once=1)["changed"]
 
 
 def test_only_a_copy_as_a_whole_is_judged(target: Target) -> None:
