@@ -252,10 +252,12 @@ cause:
   returned: failure
   sample: the disk is full
 command:
-  description: The command that failed.
+  description:
+    - The command that failed, such that it can be given by hand. Of a copy it names the host's store as ssh reaches it, in
+      place of the socket that was there for the length of the copy.
   type: str
   returned: failure of a command
-  sample: nix copy --to unix:///tmp/fleet-a1b2c3d4/store /nix/store/w5pa9fkvm8yhpjcyb3gaw1pmdks51z4h-bash-5.2
+  sample: nix copy --to ssh-ng://vps-1 /nix/store/w5pa9fkvm8yhpjcyb3gaw1pmdks51z4h-bash-5.2
 log:
   description: The last lines that it printed.
   type: str

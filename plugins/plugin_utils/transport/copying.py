@@ -10,7 +10,7 @@ import typing as t
 
 from ..errors import CopyError
 from ..nix.command import nix
-from ..nix.log import LOG_FORMAT, MOST_EVENTS, PROGRESS, Event, NixLog
+from ..nix.log import LOG_FORMAT, MOST_EVENTS, PROGRESS, Event, NixLog, readable
 from ..report.quantities import size
 from .errors import translated, was_interrupted
 from .link import LinkLostError
@@ -127,12 +127,18 @@ def verify(answer: Completed, log: CopyLog, *, host: str) -> None:
     """Raise what the end of a copy to ``host`` means, unless it went well."""
     if answer.ok:
         return
-    readable = dataclasses.replace(answer, stderr=log.text)
-    known = translated(readable, host=host)
+    command = _by_hand(answer.argv, host)
+    told = dataclasses.replace(answer, argv=tuple(command), stderr=log.text)
+    known = translated(told, host=host)
     if known:
         raise known
-    if was_interrupted(readable):
+    if was_interrupted(told):
         raise LinkLostError(f"{host}: {log.cause or 'the connection broke'}")
-    raise CopyError(
-        log.cause or f"nix copy ended with exit code {answer.rc}", host=host, command=answer.argv, log=log.text
-    )
+    raise CopyError(log.cause or f"nix copy ended with exit code {answer.rc}", host=host, command=command, log=log.text)
+
+
+def _by_hand(command: Sequence[str], host: str) -> list[str]:
+    """Return ``command`` as a person would give it: the socket that it copies to is gone, and ssh leads there as well."""
+    words = readable(command)
+    at = words.index("--to") + 1 if "--to" in words else len(words)
+    return [*words[:at], f"ssh-ng://{host}", *words[at + 1 :]] if at < len(words) else words

@@ -99,9 +99,9 @@ class SshLink:
             raise CopyError(
                 "the ssh session does not forward a socket",
                 host=self.host,
-                command=answer.argv,
                 log=answer.stderr,
-                advice="sshd there must allow it (AllowStreamLocalForwarding, DisableForwarding), and it must be OpenSSH",
+                advice="sshd there must allow it (AllowStreamLocalForwarding, DisableForwarding; `sshd -T` says what it"
+                " does), and it must be OpenSSH",
             )
         try:
             yield

@@ -52,6 +52,7 @@ class SshSession(SshLink):
         control = ("-o", f"ControlPath={directory}/session")
         words = _with_compression(ssh, compression)
         super().__init__(host, (words[0], *control, *words[1:]), destination)
+        self._login = [*words, destination, "true"]
         self._directory = directory
         self._password = password
 
@@ -69,7 +70,8 @@ class SshSession(SshLink):
             raise SessionError(
                 "no ssh session could be opened",
                 host=self.host,
-                command=command,
+                # The directory of our control socket is gone by then.
+                command=self._login,
                 log=b"".join(errors).decode(errors="replace"),
                 advice="Ansible itself logs in there; with ControlPersist in ansible_ssh_args its session is shared",
             )

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import typing as t
 
@@ -127,6 +128,17 @@ def test_what_nix_says_is_explained(text: str, cause: str) -> None:
 def test_a_broken_connection_is_no_failure_of_the_copy_yet(text: str) -> None:
     with pytest.raises(LinkLostError):
         verify(*ended(error(text)), host="vps-1")
+
+
+@pytest.mark.parametrize("text", ["the moon is full", "writing to file: No space left on device"])
+def test_the_command_of_a_failure_can_be_given_by_hand(text: str) -> None:
+    answer, log = ended(error(text))
+    answer = dataclasses.replace(answer, argv=tuple(Copy([ONE]).command(STORE)))
+    with pytest.raises(CopyError) as failure:
+        verify(answer, log, host="vps-1")
+    assert failure.value.command == (
+        "nix", "--extra-experimental-features", "nix-command flakes", "copy", "--no-check-sigs", "--to", "ssh-ng://vps-1", ONE,
+    )  # fmt: skip
 
 
 def test_anything_else_is_reported_in_the_words_of_nix() -> None:

@@ -72,6 +72,7 @@ def test_an_sshd_that_does_not_forward_is_told_from_a_session_that_has_ended(ssh
     with pytest.raises(CopyError, match="does not forward a socket") as failure, ssh.link().bring(REMOTE, LOCAL):
         pass
     assert "not allowed" in failure.value.log
+    assert failure.value.command == ()
     ssh.does("exit 255")
     with pytest.raises(LinkLostError), ssh.link().bring(REMOTE, LOCAL):
         pass
@@ -130,6 +131,8 @@ def test_a_login_that_is_refused_is_reported_in_the_words_of_ssh(ssh: Ssh, tmp_p
     with pytest.raises(CopyError, match="no ssh session") as failure, session(ssh, tmp_path):
         pass
     assert "Permission denied" in failure.value.log
+    # As it can be given by hand, with nothing of ours in it.
+    assert failure.value.command == (str(ssh.program), "-C", "-o", "ControlMaster=auto", "192.0.2.1", "true")
 
 
 def test_a_password_is_read_by_ssh_and_appears_in_no_command_line(ssh: Ssh, tmp_path: pathlib.Path) -> None:
