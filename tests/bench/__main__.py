@@ -36,6 +36,7 @@ def main() -> int:
             return 0
         if os.geteuid():
             raise BenchError("the bench needs root: it brings up a rehearsal fleet and follows every process of a run")
+        _make(options.output)
         ground = Ground(Path(tempfile.mkdtemp(prefix="fleet-bench-")), options.hosts)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
@@ -63,8 +64,8 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--rows", metavar="NAME,…", help="only the rows of these names; * stands for anything")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each way is measured (%(default)s)")
-    parser.add_argument("--hosts", type=int, default=20, help="how many hosts at most, up to 50 (%(default)s)")
+    parser.add_argument("--rounds", type=_number, default=3, help="how often each way is measured (%(default)s)")
+    parser.add_argument("--hosts", type=_number, default=20, help="how many hosts at most, up to 50 (%(default)s)")
     parser.add_argument("--points", metavar="N,…", type=_numbers, help="these points instead of the rows' own")
     parser.add_argument("--output", type=Path, default=ROOT / "tests/output", help="where the results go (%(default)s)")
     parser.add_argument("--everything", action="store_true", help="the large points too, for an hour and more")
@@ -72,12 +73,25 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _number(word: str) -> int:
+    if not word.isdecimal() or not int(word):
+        raise argparse.ArgumentTypeError(f"{word!r} is not a number from 1 on")
+    return int(word)
+
+
 def _numbers(words: str) -> tuple[int, ...]:
-    return tuple(int(word) for word in words.split(","))
+    return tuple(map(_number, words.split(",")))
+
+
+def _make(output: Path) -> None:
+    # Now, and not when hours have gone into what is to be written there.
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BenchError(f"--output {output}: {error.strerror}") from error
 
 
 def _write(measurements: list[Measurement], options: argparse.Namespace) -> None:
-    options.output.mkdir(exist_ok=True)
     data = as_json(measurements, options.rounds, options.hosts)
     (options.output / "bench.json").write_text(json.dumps(data, indent=2) + "\n")
     (options.output / "bench.svg").write_text(chart(measurements))
