@@ -14,6 +14,7 @@ import threading
 import typing as t
 
 import pytest
+from ansible.errors import AnsibleConnectionFailure
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
@@ -24,6 +25,7 @@ from ansible_collections.nix.fleet.plugins.action import nix_copy_closure
 from ansible_collections.nix.fleet.plugins.action.nix_copy_closure import ActionModule
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.connections import opened_if_lacking
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.run import copies_directory
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.link import LinkLostError
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.manner import manner_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.pace import SlowCopyError
@@ -398,6 +400,19 @@ def test_who_lacks_nothing_waits_for_nobody(target: Target, monkeypatch: pytest.
     monkeypatch.setattr(nix_copy_closure, "turn", refuse)
     target.has(ONE, TWO)
     assert not target.run(paths=[TWO], most_at_once=1)["changed"]
+
+
+@pytest.mark.parametrize("error", [AnsibleConnectionFailure("gone"), NixError("no answer")])
+def test_a_copy_goes_on_where_it_cannot_be_asked_whether_caches_could_help(
+    target: Target, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(_shell: t.Any) -> t.NoReturn:
+        raise error
+
+    monkeypatch.setattr(nix_copy_closure, "fetches", fail)
+    action = target.action(paths=[TWO])
+    action.variables = {}
+    assert not action._fetches()
 
 
 def test_only_a_copy_as_a_whole_is_judged(target: Target) -> None:
