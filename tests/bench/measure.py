@@ -12,6 +12,7 @@ import time
 import typing as t
 
 from .memory import PeakMemory
+from .orphans import adopted, spent_by_orphans
 from .processes import Processes, evaluations
 
 if t.TYPE_CHECKING:
@@ -20,6 +21,8 @@ if t.TYPE_CHECKING:
     from .record import Command, Measured
 
 LONGEST_RUN = 900
+# Evaluators end within it, and what is kept for later runs does not.
+PATIENCE = 1.0
 LINES_SHOWN = 15
 
 
@@ -38,7 +41,7 @@ class Run:
 
 def measure(command: Command, log: Path, *, memory: bool) -> Run:
     """Run a command to its end."""
-    with log.open("wb") as output, Processes() as processes, contextlib.ExitStack() as stack:
+    with adopted(), log.open("wb") as output, Processes() as processes, contextlib.ExitStack() as stack:
         began, start = time.time(), time.perf_counter()
         process = subprocess.Popen(
             command.argv,
@@ -52,13 +55,14 @@ def measure(command: Command, log: Path, *, memory: bool) -> Run:
         peak = stack.enter_context(PeakMemory(processes.alive)) if memory else None
         status, usage = _ended(process, time.monotonic() + LONGEST_RUN)
         seconds = time.perf_counter() - start
+        orphans = spent_by_orphans(processes, PATIENCE)
     text = log.read_text(errors="replace")
     if status:
         last = "\n".join(text.splitlines()[-LINES_SHOWN:])
         raise BenchError(f"exit code {status}: {' '.join(command.argv)[:200]}\n{last}")
     measured = {
         "seconds": seconds,
-        "processor_seconds": usage.ru_utime + usage.ru_stime,
+        "processor_seconds": usage.ru_utime + usage.ru_stime + orphans,
         "processes": float(processes.started),
         "evaluations": float(evaluations(processes.programs.values())),
     }

@@ -29,6 +29,8 @@ class Processes:
 
     def __init__(self) -> None:
         self.started = 0
+        # The numbers of all of them, ended or not.
+        self.seen: set[int] = set()
         # By process: what it became last, as a wrapper becomes what it wraps.
         self.programs: dict[int, str] = {}
         self._alive: set[int] = set()
@@ -51,6 +53,7 @@ class Processes:
     def follow(self, process: int) -> None:
         """Begin with a process that has been started but has not yet started any."""
         self._alive.add(process)
+        self.seen.add(process)
         self.started = 1
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
@@ -80,6 +83,7 @@ class Processes:
             _parent_thread, parent, thread, process = numbers
             if parent in self._alive and thread == process:
                 self._alive.add(process)
+                self.seen.add(process)
                 self.started += 1
         elif what == _EXEC and numbers[1] in self._alive:
             self.programs[numbers[1]] = command_line(numbers[1])
