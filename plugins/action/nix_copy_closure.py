@@ -280,6 +280,7 @@ class ActionModule(NixAction):
         tell = now_and_then(self)
 
         def follow(line: str) -> None:
+            end_with_run()
             watch(line)
             path = log.read(line)
             if path is not None:

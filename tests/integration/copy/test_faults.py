@@ -102,6 +102,21 @@ def test_a_killed_controller_leaves_nothing_running(fleet: Fleet, source: str) -
 
 
 @pytest.mark.parametrize("source", ["localhost", "homelab"])
+def test_a_copy_does_not_outlive_a_run_whose_workers_nobody_has_ended(fleet: Fleet, source: str) -> None:
+    path = fleet.closure(2 * PATHS, SIZE)
+    if source != "localhost":
+        fleet.copy(source, path)
+    fleet.lab("throttle", "vps-de-1", RATE)
+    copying = fleet.start("vps-de-1", path, source_host=source)
+    assert arriving(fleet, "vps-de-1")
+    workers = children(copying.process.pid)
+    copying.process.kill()
+    copying.process.wait()
+    assert within(20, lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+    assert within(20, lambda: fleet.left("vps-de-1") == "")
+
+
+@pytest.mark.parametrize("source", ["localhost", "homelab"])
 def test_an_interrupted_run_ends_the_copy(fleet: Fleet, source: str) -> None:
     path = fleet.closure(PATHS, SIZE)
     if source != "localhost":
