@@ -29,6 +29,7 @@ extends_documentation_fragment:
 
 import atexit
 import os
+import signal
 import sys
 import threading
 import time
@@ -48,6 +49,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.tags import (
     tags_to_skip,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.task_events import began, ended
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.workers import Workers
 from ansible_collections.nix.fleet.plugins.plugin_utils.progress.channel import Listener
 from ansible_collections.nix.fleet.plugins.plugin_utils.progress.scene import Scene
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
@@ -220,14 +222,30 @@ class CallbackModule(CallbackBase):
             self._display.warning(harmless(f"no task is known to have the tag {unknown} (--skip-tags); {there_are}"))
 
     def _tick(self) -> None:
+        workers = Workers()
         while not self._over.wait(SECONDS_BETWEEN_PICTURES):
+            now = time.monotonic()
+            if lost := workers.lost(now):
+                self._give_up(lost)
+                return
             with self._lock:
                 self._hear()
-                now = time.monotonic()
                 if self._drawing is None:
                     self._print(self._scene.still(now))
                 elif self._scene.board.is_busy():
                     self._drawing.draw(self._scene.board, now, now - self._began)
+
+    def _give_up(self, lost: str) -> None:
+        """End a run that would wait for ever, as a signal does: an exception could be lost once more."""
+        with self._lock:
+            self._clear()
+            self._display.error(
+                harmless(
+                    f"{lost}, and Ansible waits for its result without end: the run is ended. Activations that nobody"
+                    " has confirmed go back. See whether the controller has memory to spare (forks, eval_memory), and run again"
+                )
+            )
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _hear(self) -> None:
         if self._listener:

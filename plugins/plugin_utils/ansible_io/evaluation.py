@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 import typing as t
@@ -13,6 +14,7 @@ from ansible.module_utils.common.text.formatters import human_to_bytes
 from ansible.playbook.task_include import TaskInclude
 
 from ..errors import EvaluationError, NixError
+from ..nix.evaluation_budget import LEAST_MEMORY
 from ..nix.evaluation_result import Failed
 from ..nix.revision import named_revisions
 from ..nix.shared_evaluation import SharedEvaluation
@@ -33,9 +35,6 @@ if t.TYPE_CHECKING:
 
 # Where the inventory plugin says what is evaluated for a host, by option.
 HOST_VARIABLES = {"attr": "nix_attr", "flake": "nix_flake", "impure": "nix_impure"}
-
-# Less is a number whose unit was forgotten.
-LEAST_MEMORY = 1 << 20
 
 EVALUATION_OPTIONS: dict[str, t.Any] = {
     "attr": {"type": "str"},
@@ -151,7 +150,8 @@ def _memory(text: str | None) -> int | None:
     except ValueError as error:
         raise EvaluationError(f"eval_memory is no amount of memory: {text!r}", advice=advice) from error
     if memory < LEAST_MEMORY:
-        raise EvaluationError(f"eval_memory is too little to evaluate anything in: {memory} bytes", advice=advice)
+        least = f"write at least {math.ceil(LEAST_MEMORY / (1 << 20))}M, for example 4G (deploy_eval_memory)"
+        raise EvaluationError(f"eval_memory is too little to evaluate anything in: {text}", advice=least)
     return memory
 
 

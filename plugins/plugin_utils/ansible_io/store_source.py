@@ -25,12 +25,17 @@ def source_at(
     action: NixAction, host: str, *, timeout: float = TIMEOUT, nix_options: Mapping[str, t.Any]
 ) -> Iterator[Source]:
     """Yield the store of ``host``; `localhost` is the controller, unless the inventory says otherwise."""
-    if host in constants.LOCALHOST and host not in action.variables.get("hostvars", {}):
-        yield ControllerSource(nix_options)
-        return
-    connection = connection_to(action, host)
-    if connection.transport == "local":
+    # A plugin is loaded and set up anew for each host that is copied to: only where one is of use.
+    connection = None if _is_controller(action, host) else connection_to(action, host)
+    if connection is None or connection.transport == "local":
         yield ControllerSource(nix_options)
         return
     with link_to(connection, host) as way:
         yield HostSource(way, timeout, nix_options)
+
+
+def _is_controller(action: NixAction, host: str) -> bool:
+    if host not in constants.LOCALHOST:
+        return False
+    hostvars = action.variables.get("hostvars", {})
+    return host not in hostvars or hostvars[host].get("ansible_connection", "local") == "local"

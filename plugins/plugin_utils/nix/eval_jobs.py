@@ -16,11 +16,11 @@ import typing as t
 
 from ..process import CommandTimeoutError
 from .command import FEATURES
+from .evaluation_budget import heap_limit
 from .evaluation_result import Evaluated
 from .language import value_literal
 from .machine import Controller
 from .store import STORE_DIRECTORY
-from .walk import heap_limit
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import re
 from pathlib import Path
@@ -21,6 +22,16 @@ CONTROL_GROUPS = {
     "": ("sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
     "memory": ("sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
 }
+
+# What the garbage collector of Nix keeps beside the heap, and Nix beside both, by measurement.
+OUTSIDE_HEAP = 64 << 20
+HEAP_SHARE = 0.85
+SMALLEST_HEAP = 32 << 20
+# With less, a process could not be held to it.
+LEAST_MEMORY = OUTSIDE_HEAP + math.ceil(SMALLEST_HEAP / HEAP_SHARE)
+# Of an evaluation that has the memory, a third of the time goes into collecting garbage before there is need to.
+UNCOLLECTED_SHARE = 0.75
+MOST_UNCOLLECTED = 2 << 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +49,17 @@ class Budget:
     def share(self, processes: int) -> int | None:
         """Return the bytes that each of ``processes`` may take."""
         return None if self.memory is None else self.memory // processes
+
+
+def heap_limit(memory: int) -> dict[str, str]:
+    """Return the environment in which Nix, once it would need more than ``memory`` bytes, ends with an error.
+
+    The limit is that of its garbage collector, which frees what it can before: nothing has to watch the process, on
+    whichever machine it runs. Most of what it may take it takes before it begins to look for garbage.
+    """
+    heap = max(SMALLEST_HEAP, int((memory - OUTSIDE_HEAP) * HEAP_SHARE))
+    uncollected = min(MOST_UNCOLLECTED, int(heap * UNCOLLECTED_SHARE))
+    return {"GC_MAXIMUM_HEAP_SIZE": str(heap), "GC_INITIAL_HEAP_SIZE": str(uncollected)}
 
 
 UNLIMITED = Budget(memory=None)

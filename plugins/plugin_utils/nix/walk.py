@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..errors import EvaluationError
 from ..process import CommandTimeoutError
+from .evaluation_budget import heap_limit
 from .evaluation_result import Evaluated, Failed, advice_for
 from .language import attribute_path, string_literal, value_literal
 from .log import NixLog
@@ -37,14 +38,6 @@ OWN_FRAME = re.compile(r"^ +… [^\n]*\n +at «string»[^\n]*\n(?:[^\n]+\n)*\n",
 EMPTY_HEADING = re.compile(r"^error:\n\s*(?:\(stack trace truncated[^\n]*\)\n\s*)?(?=error:)", re.MULTILINE)
 # A shell reports death by signal N as 128+N, Python as -N.
 FIRST_SIGNAL = 128
-
-# What the garbage collector of Nix keeps beside the heap, and Nix beside both, by measurement.
-OUTSIDE_HEAP = 64 << 20
-HEAP_SHARE = 0.85
-SMALLEST_HEAP = 32 << 20
-# Of an evaluation that has the memory, a third of the time goes into collecting garbage before there is need to.
-UNCOLLECTED_SHARE = 0.75
-MOST_UNCOLLECTED = 2 << 30
 
 # An attribute as it was asked for, and the names that it consists of.
 Named = tuple[str, tuple[str, ...]]
@@ -85,17 +78,6 @@ def walk_function(mark: str, paths: Sequence[Sequence[str]], arguments: t.Any, a
         # Code of the playbook's author; its last line may be a comment.
         lines.append(f"  apply = (\n{apply}\n);")
     return "\n".join([*lines, "}"])
-
-
-def heap_limit(memory: int) -> dict[str, str]:
-    """Return the environment in which Nix, once it would need more than ``memory`` bytes, ends with an error.
-
-    The limit is that of its garbage collector, which frees what it can before: nothing has to watch the process, on
-    whichever machine it runs. Most of what it may take it takes before it begins to look for garbage.
-    """
-    heap = max(SMALLEST_HEAP, int((memory - OUTSIDE_HEAP) * HEAP_SHARE))
-    uncollected = min(MOST_UNCOLLECTED, int(heap * UNCOLLECTED_SHARE))
-    return {"GC_MAXIMUM_HEAP_SIZE": str(heap), "GC_INITIAL_HEAP_SIZE": str(uncollected)}
 
 
 class _SuperfluousError(Exception):

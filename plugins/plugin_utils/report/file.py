@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 import typing as t
@@ -34,6 +35,8 @@ def remove_earlier(path: Path) -> None:
 
     Raises ``OSError`` where none could be written.
     """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if path.exists() and not path.is_file():
         return
     with _draft_beside(path):

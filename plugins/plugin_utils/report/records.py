@@ -96,6 +96,8 @@ class Failure:
         )
 
 
+WHEN_AWAITING = "see what it runs when it is back: unconfirmed, it returns by itself"
+WHEN_UNREACHABLE = "see that it is up and that you can log in as Ansible does (-vvv shows how), and run again"
 _UNCONFIRMED = Failure(
     cause="nobody brought a verdict; the machine goes back by itself",
     stage="confirmation",
@@ -154,11 +156,8 @@ def _with_event(record: HostRecord, event: TaskEvent) -> HostRecord:
         return record
     if event.status == "unreachable":
         failure = Failure.from_event(event)
-        if record.outcome == AWAITING:
-            failure = dataclasses.replace(
-                failure, advice="see what it runs when it is back: unconfirmed, it returns by itself"
-            )
-        return dataclasses.replace(record, outcome="unreachable", failure=failure)
+        advice = WHEN_AWAITING if record.outcome == AWAITING else failure.advice or WHEN_UNREACHABLE
+        return dataclasses.replace(record, outcome="unreachable", failure=dataclasses.replace(failure, advice=advice))
     before = record
     # What only holds a role together does not look at a host.
     record = dataclasses.replace(record, looked_at=record.looked_at or bool(event.module))

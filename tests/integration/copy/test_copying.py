@@ -67,9 +67,14 @@ def test_what_was_copied_survives_a_garbage_collection_until_the_next_copy(fleet
     fleet.says("vps-de-1", collect)
     assert fleet.has("vps-de-1", first)
     fleet.copy("vps-de-1", second)
-    fleet.says("vps-de-1", collect)
+
+    def first_is_collected() -> bool:
+        fleet.says("vps-de-1", collect)
+        return not fleet.has("vps-de-1", first)
+
+    # What guarded the first copy may be there for two seconds more, and has it in its environment, which Nix looks at.
+    assert within(10, first_is_collected)
     assert fleet.has("vps-de-1", second)
-    assert not fleet.has("vps-de-1", first)
 
 
 @pytest.mark.thorough

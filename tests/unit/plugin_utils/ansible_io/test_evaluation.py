@@ -64,16 +64,22 @@ def test_of_several_includes_the_outermost_counts_which_is_loaded_once() -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("much", "no amount of memory"), ("4", "too little.*4 bytes"), ("0", "0 bytes")]
+    ("text", "words", "advice"),
+    [
+        ("much", "no amount of memory", "write for example 4G (deploy_eval_memory)"),
+        ("4", "too little.*: 4\n", "write at least 102M, for example 4G (deploy_eval_memory)"),
+        ("101M", "too little.*: 101M\n", "write at least 102M, for example 4G (deploy_eval_memory)"),
+    ],
 )
-def test_what_is_no_memory_to_evaluate_in_is_refused(text: str, words: str) -> None:
+def test_what_is_no_memory_to_evaluate_in_is_refused(text: str, words: str, advice: str) -> None:
     with pytest.raises(EvaluationError, match=words) as raised:
         _memory(text)
-    assert raised.value.advice == "write for example 4G (deploy_eval_memory)"
+    assert raised.value.advice == advice
 
 
 def test_an_amount_of_memory_has_a_unit() -> None:
     assert _memory("4G") == 4 << 30
+    assert _memory("102M") == 102 << 20
     assert _memory(None) is None
 
 

@@ -174,6 +174,14 @@ def test_a_report_that_cannot_be_written_is_told_before_anything_is_done(
     assert printed(plugin) == [f"warning: {tmp_path}/no/report.json cannot be written: No such file or directory"]
 
 
+def test_a_report_that_is_to_take_the_place_of_a_directory_is_too(
+    plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugin, "get_option", {"trace": str(tmp_path), "width": 80}.get)
+    begin(plugin)
+    assert printed(plugin) == [f"warning: {tmp_path} cannot be written: Is a directory"]
+
+
 @pytest.mark.parametrize(
     "error", [ValueError("no"), OSError(5, "no"), KeyError("no")], ids=lambda error: type(error).__name__
 )
