@@ -18,7 +18,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.workers impor
 CONTEXT = multiprocessing.get_context("fork")
 
 
-class Worker(CONTEXT.Process):  # type: ignore[name-defined,misc]
+class Worker(CONTEXT.Process):  # type: ignore[name-defined]
     """A process that works for the host `web`, as Ansible's do."""
 
     _host = "web"
