@@ -31,7 +31,9 @@ def worker_of(run: int) -> int:
     """Return the process that works for the run's only host, once there is one."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        found = subprocess.run(["pgrep", "-P", str(run), "-f", "ansible-playbook"], capture_output=True, text=True)
+        found = subprocess.run(
+            ["pgrep", "-P", str(run), "-f", "ansible-playbook"], capture_output=True, text=True, check=False
+        )
         if found.stdout.strip():
             return int(found.stdout.split()[0])
         time.sleep(0.1)
