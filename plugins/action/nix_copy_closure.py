@@ -149,7 +149,8 @@ class ActionModule(NixAction):
                 self._manner = self._manner.after(compressing=slow.compressing, fetching=slow.fetching)
                 self.announce(f"the copy is slow ({slow}) and goes on {self._manner}")
             except SessionError as error:
-                if not self._manner.changed or self._manner.compression is None:
+                # What was asked for is not left out; what the line has chosen is.
+                if self._manner.compression == self._manner.given:
                     raise
                 self._manner = self._manner.after(compressing=False, fetching=self._manner.fetching)
                 self.announce(f"{error.cause}: the copy goes on {self._manner}")

@@ -106,7 +106,7 @@ class Peers:
         if host in variables and connection_to(self._action, host).transport == "ssh":
             address = str(variables[host].get("ansible_host", host))
             if ADDRESS.fullmatch(address):
-                ledger.serves(Server(host, address, self._port))
+                ledger.serves_unless_it_says_where(Server(host, address, self._port))
                 ledger.has([info.path for info in infos], host)
 
     @contextlib.contextmanager

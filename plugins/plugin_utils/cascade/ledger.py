@@ -76,6 +76,11 @@ class Ledger:
         with self._change():
             self._database.execute("INSERT OR REPLACE INTO server VALUES (?, ?, ?)", dataclasses.astuple(server))
 
+    def serves_unless_it_says_where(self, server: Server) -> None:
+        """Write down that another host may serve others, where it has not said so itself."""
+        with self._change():
+            self._database.execute("INSERT OR IGNORE INTO server VALUES (?, ?, ?)", dataclasses.astuple(server))
+
     def serves_no_more(self, host: str) -> None:
         """Write down that a host cannot serve anybody."""
         with self._change():

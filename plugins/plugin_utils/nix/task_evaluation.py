@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import typing as t
 
@@ -108,7 +109,9 @@ class TaskEvaluation:
         """Write ``results`` down for later runs, unless the source has changed since it was at ``snapshot``."""
         if self._source.reproducible and self._look() == snapshot:
             evaluated = {attribute: result for attribute, result in results.items() if isinstance(result, Evaluated)}
-            self._cache.keep(self._revision(snapshot), {**self._known(snapshot), **evaluated})
+            # A full disk costs a later run its time, and this one nothing.
+            with contextlib.suppress(OSError):
+                self._cache.keep(self._revision(snapshot), {**self._known(snapshot), **evaluated})
 
     def _revision(self, snapshot: Snapshot) -> str:
         return key(self._request.key(self._machine), snapshot.content)

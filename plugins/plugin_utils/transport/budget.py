@@ -33,7 +33,7 @@ class Bandwidth:
 
     def take(self, amount: int) -> None:
         """Return when ``amount`` bytes may be sent; raises ``CopyError`` where no file can be locked."""
-        with _shared(self.file) as file:
+        with _limit_kept(), self.file.open("a+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             written = file.read(FREE_AT.size)
@@ -51,7 +51,7 @@ def turn(file: pathlib.Path, most: int, *, waiting: Callable[[], None], look: Ca
     ``waiting`` is told when others have to be waited for, and ``look`` now and then while they are: what it raises ends that.
     Who is killed gives up its turn, since the kernel keeps the locks. Raises ``CopyError`` where no file can be locked.
     """
-    with _shared(file) as places:
+    with _opened(file) as places:
         if not _seated(places, most):
             waiting()
             while not _seated(places, most):
@@ -63,15 +63,23 @@ def turn(file: pathlib.Path, most: int, *, waiting: Callable[[], None], look: Ca
 @contextlib.contextmanager
 def turn_if_free(file: pathlib.Path, most: int) -> Iterator[bool]:
     """Yield whether there was a turn, as ``turn`` has it, without waiting for one."""
-    with _shared(file) as places:
+    with _opened(file) as places:
         yield _seated(places, most)
 
 
 @contextlib.contextmanager
-def _shared(path: pathlib.Path) -> Iterator[t.IO[bytes]]:
+def _opened(path: pathlib.Path) -> Iterator[t.IO[bytes]]:
+    with contextlib.ExitStack() as stack:
+        with _limit_kept():
+            file = stack.enter_context(path.open("a+b"))
+        # What goes wrong with a copy is none of the limit's.
+        yield file
+
+
+@contextlib.contextmanager
+def _limit_kept() -> Iterator[None]:
     try:
-        with path.open("a+b") as file:
-            yield file
+        yield
     except OSError as error:
         raise CopyError(
             f"the copies of this run cannot keep to a limit together: {error}",
@@ -81,8 +89,9 @@ def _shared(path: pathlib.Path) -> Iterator[t.IO[bytes]]:
 
 def _seated(places: t.IO[bytes], most: int) -> bool:
     """Whether one of the file's first bytes could be locked, which may lie beyond its end."""
-    for place in range(most):
-        with contextlib.suppress(BlockingIOError, PermissionError):
-            fcntl.lockf(places, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
-            return True
+    with _limit_kept():
+        for place in range(most):
+            with contextlib.suppress(BlockingIOError, PermissionError):
+                fcntl.lockf(places, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+                return True
     return False

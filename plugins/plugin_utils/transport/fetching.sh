@@ -21,8 +21,9 @@ for store in $stores; do
 done
 
 # What Nix remembers of a cache is no answer.
-memory=$(mktemp -d) || exit 1
+memory=$(mktemp -d "${TMPDIR:-/tmp}/nix.fleet.XXXXXX") || exit 1
 trap 'rm -rf "$memory"' EXIT
+trap 'exit 1' HUP INT PIPE TERM
 for store in $stores; do
   XDG_CACHE_HOME=$memory ask_nix store info --store "$store" \
     --option connect-timeout "$seconds" --option stalled-download-timeout "$seconds" \

@@ -16,19 +16,19 @@ if t.TYPE_CHECKING:
 class Manner:
     """Over which session, and whether the target fetches from its own caches what they have.
 
-    ``compression`` is None for Ansible's session as it is. ``changed`` says that the line has had its say.
+    ``compression`` is None for Ansible's session as it is, and ``given`` what was asked for, whatever the line says.
     """
 
     compression: bool | None
     fetching: bool
     may_compress: bool
     may_fetch: bool
-    changed: bool = False
+    given: bool | None
 
     def after(self, *, compressing: bool, fetching: bool) -> Manner:
         """Return the manner of a copy that has turned out to be slow, for good."""
-        compression = True if compressing else None if self.may_compress or self.changed else self.compression
-        return Manner(compression, fetching, may_compress=False, may_fetch=False, changed=True)
+        compression = True if compressing else self.given
+        return Manner(compression, fetching, may_compress=False, may_fetch=False, given=self.given)
 
     def __str__(self) -> str:
         """How it goes on, as the end of a sentence."""
@@ -48,4 +48,5 @@ def manner_of(options: Mapping[str, t.Any]) -> Manner:
         fetching=bool(fetching),
         may_compress=compression is None and not options["bandwidth"],
         may_fetch=fetching is None and not options["bandwidth"],
+        given=compression,
     )

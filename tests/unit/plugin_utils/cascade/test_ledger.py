@@ -58,6 +58,14 @@ def test_a_host_has_from_another_what_that_has_got(ledgers: Ledgers) -> None:
     assert second.server("first") == Server("first", "192.0.2.1", 26940)
 
 
+def test_where_a_host_serves_is_its_own_to_say(ledgers: Ledgers) -> None:
+    builder, other = ledgers("builder"), ledgers("other")
+    own = Server("builder", "10.0.0.1", 30000)
+    builder.serves(own)
+    other.serves_unless_it_says_where(Server("builder", "192.0.2.9", 26940))
+    assert other.server("builder") == own
+
+
 def test_two_are_served_at_a_time_each_at_a_door_of_its_own(ledgers: Ledgers) -> None:
     serving(ledgers("server"), "server")
     one, two, three = ledgers("one"), ledgers("two"), ledgers("three")

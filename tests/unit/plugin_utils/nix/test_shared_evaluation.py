@@ -154,6 +154,15 @@ def test_all_hosts_of_a_task_are_of_one_revision(cache: EvaluationCache) -> None
     assert ask(machine, cache, "b", "ab").snapshot.revision == "one"
 
 
+def test_what_cannot_be_kept_is_told_nevertheless(cache: EvaluationCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: object) -> t.NoReturn:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(EvaluationCache, "keep", full)
+    machine = TableMachine(dict.fromkeys("ab", "good"))
+    assert all(isinstance(ask(machine, cache, name, "ab").result, Evaluated) for name in "ab")
+
+
 def test_what_changed_while_it_was_evaluated_is_not_kept(cache: EvaluationCache) -> None:
     class Edited(TableMachine):
         def existing(self, paths: t.Any) -> set[str]:

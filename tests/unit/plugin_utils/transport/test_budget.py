@@ -121,3 +121,10 @@ def test_who_is_not_answered_beyond_a_metered_socket_is_hung_up_on(tmp_path: pat
     with metered(tmp_path / "nobody", tmp_path / "here", limited) as there, contextlib.closing(client):
         client.connect(str(there))
         assert client.recv(1) == b""
+
+
+def test_what_goes_wrong_with_a_copy_is_not_taken_for_a_limit_that_cannot_be_kept(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(FileNotFoundError), turn(tmp_path / "turns", 1, waiting=never, look=never):
+        raise FileNotFoundError("nix")
+    with pytest.raises(FileNotFoundError), turn_if_free(tmp_path / "turns", 1):
+        raise FileNotFoundError("nix")

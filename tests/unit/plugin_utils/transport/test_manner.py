@@ -49,3 +49,11 @@ def test_how_it_goes_on_is_told() -> None:
     assert str(manner().after(compressing=False, fetching=False)) == "as it was"
     both = manner().after(compressing=True, fetching=True)
     assert str(both) == "with compression and with what the host's own caches have from there"
+
+
+@pytest.mark.parametrize("asked_for", [True, False])
+def test_what_was_asked_for_is_told_from_what_the_line_has_chosen(asked_for: bool) -> None:
+    begun = manner(compression=asked_for)
+    slow = begun.after(compressing=False, fetching=True)
+    assert (begun.given, slow.given, slow.compression) == (asked_for, asked_for, asked_for)
+    assert manner().after(compressing=True, fetching=False).given is None
