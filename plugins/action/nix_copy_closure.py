@@ -141,10 +141,22 @@ class ActionModule(NixAction):
         return self._report(arrived, msg=None if arrived.paths or arrived.substituted else NOTHING_LACKING)
 
     def _attempt(self, copy: Copy, options: dict[str, t.Any], bring: Bring, arrived: Arrived) -> bool:
-        """Copy what the machine lacks, in another manner when that pays; return whether it lacked anything."""
+        """Copy what the machine lacks, when it is this host's turn; return whether it lacked anything."""
+        most = options["most_at_once"]
+        if not most:
+            return self._brought(copy, options, bring, arrived)
+        # Who lacks nothing waits for nobody, and who waits keeps nothing open on the target meanwhile.
+        if not missing_paths(self.questions, copy.paths, protect_as=root_name(self.play_host)):
+            return False
+        places = copies_directory() / "turns"
+        with turn(places, most, waiting=lambda: self.doing("waits for its turn to copy"), look=end_with_run):
+            return self._brought(copy, options, bring, arrived)
+
+    def _brought(self, copy: Copy, options: dict[str, t.Any], bring: Bring, arrived: Arrived) -> bool:
+        """Copy, in another manner when that pays."""
         while True:
             try:
-                return self._brought(copy, options, bring, arrived)
+                return self._sent(copy, options, bring, arrived)
             except SlowCopyError as slow:
                 self._manner = self._manner.after(compressing=slow.compressing, fetching=slow.fetching)
                 self.announce(f"the copy is slow ({slow}) and goes on {self._manner}")
@@ -154,17 +166,6 @@ class ActionModule(NixAction):
                     raise
                 self._manner = self._manner.after(compressing=False, fetching=self._manner.fetching)
                 self.announce(f"{error.cause}: the copy goes on {self._manner}")
-
-    def _brought(self, copy: Copy, options: dict[str, t.Any], bring: Bring, arrived: Arrived) -> bool:
-        most = options["most_at_once"]
-        if not most:
-            return self._sent(copy, options, bring, arrived)
-        # Who lacks nothing waits for nobody, and who waits keeps nothing open on the target meanwhile.
-        if not missing_paths(self.questions, copy.paths, protect_as=root_name(self.play_host)):
-            return False
-        places = copies_directory() / "turns"
-        with turn(places, most, waiting=lambda: self.doing("waits for its turn to copy"), look=end_with_run):
-            return self._sent(copy, options, bring, arrived)
 
     def _sent(self, copy: Copy, options: dict[str, t.Any], bring: Bring, arrived: Arrived) -> bool:
         root = root_name(self.play_host)

@@ -26,6 +26,7 @@ from ansible_collections.nix.fleet.plugins.action.nix_copy_closure import Action
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.connections import opened_if_lacking
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.run import copies_directory
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import NixError
+from ansible_collections.nix.fleet.plugins.plugin_utils.transport.budget import turn
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.link import LinkLostError
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.manner import manner_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.pace import SlowCopyError
@@ -391,6 +392,21 @@ def test_who_waits_for_a_turn_has_nothing_open_on_the_target(target: Target, mon
         result = target.run(paths=[TWO], most_at_once=1)
     assert served == [False]
     assert result["copied_paths"] == [ONE, TWO]
+
+
+def test_a_copy_that_turns_out_to_be_slow_keeps_its_turn(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+
+    @contextlib.contextmanager
+    def counted_turn(*arguments: t.Any, **options: t.Any) -> t.Iterator[None]:
+        taken.append(arguments)
+        with turn(*arguments, **options):
+            yield
+
+    monkeypatch.setattr(nix_copy_closure, "turn", counted_turn)
+    come_from(SlowAtFirst({}), monkeypatch)
+    assert target.run(paths=[TWO], substitute_on_destination=False, most_at_once=1)["copied_paths"] == [ONE, TWO]
+    assert len(taken) == 1
 
 
 def test_who_lacks_nothing_waits_for_nobody(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
