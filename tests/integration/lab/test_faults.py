@@ -123,3 +123,14 @@ def test_a_full_disk_is_full_and_takes_nothing_of_the_machines(lab: Lab) -> None
     assert lab.ssh(HOST, "head -c 4000000 /dev/zero > /root/file; rm /root/file").returncode == 0
     lab("free-disk", HOST)
     assert lab.status(HOST)["disk_used"] < 200_000_000
+
+
+def test_an_esp_is_a_file_system_of_its_own_that_survives_a_reboot(lab: Lab) -> None:
+    lab("fill-disk", "--boot", HOST)
+    full = lab.ssh(HOST, "echo text > /root/file; echo text > /boot/file")
+    assert full.stderr.count("No space left on device") == 1
+    lab("power-cycle", HOST)
+    assert "0.5 MiB free" in lab("fill-disk", "--boot", "--leave", "0.5", HOST)
+    lab("free-disk", "--boot", HOST)
+    assert lab.ssh(HOST, "echo text > /boot/file; cat /root/file; rm /boot/file").stdout == "text\n"
+    assert "macbook: has no ESP" in lab.try_to("fill-disk", "--boot", "macbook").stderr

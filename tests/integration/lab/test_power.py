@@ -82,7 +82,14 @@ def test_a_boot_starts_the_system_that_the_boot_loaders_default_names(lab: Lab) 
     built = lab.ssh("homelab", "nix-build --no-out-link -", text=TOPLEVEL)
     assert built.returncode == 0, built.stderr
     system = built.stdout.strip()
-    lab.ssh("homelab", f"nix-env -p /nix/var/nix/profiles/system --set {system}; echo {system} > /boot/loader/default")
+    entry = f"linux /EFI/kernel\\noptions init={system}/init quiet\\n"
+    lab.ssh(
+        "homelab",
+        f"nix-env -p /nix/var/nix/profiles/system --set {system}; cd /boot; mkdir -p loader/entries; touch EFI/kernel; "
+        f"printf '{entry}' > loader/entries/nixos-generation-1.conf; printf 'options init=/none\\n' > loader/entries/z.conf; "
+        "echo default nixos-generation-1.conf > loader/loader.conf",
+    )
+    assert lab("boots", "homelab").strip() == system
     lab("power-cycle", "homelab")
     found = lab.ssh("homelab", "readlink /run/current-system /run/booted-system; ls /run/stage-2-was-here").stdout
     assert found.split() == [system, system, "/run/stage-2-was-here"]

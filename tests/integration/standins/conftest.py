@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import typing as t
@@ -18,17 +19,21 @@ from ..conftest import Lab
 ROOT = Path(__file__).resolve().parents[3]
 HOSTS = ("vps-sg-1", "workstation", "macbook", "phone")
 
+# What an evaluation of flakes would make of them, without asking the network for what locks them.
 _CONFIGURATION = f"""
 let
-  at = name: builtins.getFlake "path:{ROOT}/tests/lab/standins/${{name}}";
-  nixpkgs = at "nixpkgs";
-  relative = name: file: import ({ROOT}/tests/lab/standins + "/${{name}}/${{file}}");
-  inputs = {{
-    inherit nixpkgs;
-    nix-darwin.lib.darwinSystem = relative "nix-darwin" "darwin-system.nix" {{ inherit nixpkgs; }};
-    home-manager.lib.homeManagerConfiguration = relative "home-manager" "home-configuration.nix" {{ inherit nixpkgs; }};
-    nix-on-droid.lib.nixOnDroidConfiguration =
-      relative "nix-on-droid" "droid-configuration.nix" {{ home-manager.outPath = "/none"; }};
+  flake =
+    name: others:
+    let
+      place = (import (places.${{name}} + "/flake.nix")).outputs;
+      self = place ({{ self = {{ outPath = places.${{name}}; }}; }} // others) // {{ outPath = places.${{name}}; }};
+    in
+    self;
+  inputs = rec {{
+    nixpkgs = flake "nixpkgs" {{ }};
+    nix-darwin = flake "nix-darwin" {{ inherit nixpkgs; }};
+    home-manager = flake "home-manager" {{ inherit nixpkgs; }};
+    nix-on-droid = flake "nix-on-droid" {{ inherit nixpkgs home-manager; }};
   }};
   fleet = import {ROOT}/inventory/nodes.nix;
   # All of them for the machine that builds them here.
@@ -64,7 +69,7 @@ class Machine:
         """Build the host's configuration with a module more, bring it there, and return its path."""
         # Where the controller has a Nix of its own, the lab brings none.
         nix = shutil.which("nix") or str(self.lab.root / ".lab/bin/nix")
-        expression = f"{_CONFIGURATION} module = {module}; in made.{_BUILT[self.name]}"
+        expression = f"{self._places} {_CONFIGURATION} module = {module}; in made.{_BUILT[self.name]}"
         built = subprocess.run(
             [nix, "build", "--impure", "--no-link", "--print-out-paths", "--expr", expression],
             capture_output=True,
@@ -75,6 +80,16 @@ class Machine:
         path = built.stdout.strip()
         self._bring(nix, path)
         return path
+
+    @property
+    def flakes(self) -> dict[str, str]:
+        """Where each flake is that the configurations are made of."""
+        references: dict[str, str] = json.loads((self.lab.root / ".lab/flakes/inputs.json").read_text())
+        return {name: reference.removeprefix("path:") for name, reference in references.items()}
+
+    @property
+    def _places(self) -> str:
+        return f"let places = builtins.fromJSON {json.dumps(json.dumps(self.flakes))}; in"
 
     def _bring(self, nix: str, path: str) -> None:
         program = f"{nix}-store"
@@ -103,6 +118,11 @@ class Machine:
         outcome = self.root(script)
         assert outcome.rc == 0, outcome.said
         return outcome.said.strip()
+
+    @property
+    def boots(self) -> str:
+        """The system that the boot loader would start now."""
+        return self.lab("boots", self.name).strip()
 
     def switch(self, system: str, action: str = "switch", variables: str = "") -> Outcome:
         """Make a NixOS system the profile's, and activate it."""

@@ -4,7 +4,13 @@
 
 from __future__ import annotations
 
+import time
+
 from .conftest import Machine
+
+# As `darwin-rebuild check` cannot be outdone: the script's first line clears the environment.
+CHECK = "checkActivation=1 /bin/bash"
+WITH_TICKING = '{ launchd.daemons.ticking = { script = "exec sleep 12345"; serviceConfig.RunAtLoad = true; }; }'
 
 
 def test_root_activates_all_of_it(macbook: Machine) -> None:
@@ -29,8 +35,23 @@ def test_a_check_activates_nothing(macbook: Machine) -> None:
     macbook.root(f"{macbook.system()}/activate")
     before = macbook.says("readlink /run/current-system")
     system = macbook.system('{ environment.etc."fleet/b".text = "x"; }')
-    assert macbook.root(f"checkActivation=1 {system}/activate").rc == 0
+    assert macbook.root(f"{CHECK} {system}/activate").rc == 0
     assert macbook.says("readlink /run/current-system") == before
+
+
+def test_a_check_whose_variable_the_interpreter_is_not_given_activates(macbook: Machine) -> None:
+    macbook.root(f"{macbook.system()}/activate")
+    system = macbook.system('{ environment.etc."fleet/c".text = "x"; }')
+    assert macbook.root(f"checkActivation=1 {system}/activate").rc == 0
+    assert macbook.says("readlink /run/current-system") == system
+
+
+def test_a_check_ends_before_it_looks_at_etc_and_after_what_runs_before_everything(macbook: Machine) -> None:
+    system = macbook.system(
+        '{ environment.etc.profile.text = "mine"; system.activationScripts.preActivation.text = "touch /tmp/pre"; }'
+    )
+    outcome = macbook.root(f"rm -f /tmp/pre; {CHECK} {system}/activate && ls /tmp/pre")
+    assert (outcome.rc, "ok" in outcome.said) == (0, True), outcome.said
 
 
 def test_files_in_etc_that_are_not_known_stop_it(macbook: Machine) -> None:
@@ -49,3 +70,86 @@ def test_a_step_that_fails_leaves_the_old_system_current(macbook: Machine) -> No
 
 def test_what_is_left_of_user_activation_says_so_in_its_second_line(macbook: Machine) -> None:
     assert macbook.says(f"sed -n 2p {macbook.system()}/activate-user") == "# nix-darwin: deprecated"
+
+
+def test_a_missing_primary_user_and_determinate_stop_it(macbook: Machine) -> None:
+    nobody = macbook.system('({ lib, ... }: { system.primaryUser = lib.mkForce "nobody-here"; })')
+    assert (
+        "error: primary user `nobody-here` does not exist, aborting activation"
+        in macbook.root(f"{nobody}/activate").said
+    )
+    outcome = macbook.root(
+        f"""
+        mkdir -p /usr/local/bin; touch /usr/local/bin/determinate-nixd
+        {macbook.system()}/activate; rc=$?
+        rm /usr/local/bin/determinate-nixd; exit $rc
+        """
+    )
+    assert (outcome.rc, "error: Determinate detected, aborting activation" in outcome.said) == (2, True)
+
+
+def test_a_job_that_runs_at_load_is_started_and_ends_with_the_system_that_had_it(macbook: Machine) -> None:
+    macbook.says(f"{macbook.system(WITH_TICKING)}/activate")
+    assert '"PID"' in until(macbook, "launchctl list org.nixos.ticking | grep PID")
+    macbook.says(f"{macbook.system()}/activate")
+    assert macbook.root("ls /Library/LaunchDaemons/org.nixos.ticking.plist").rc != 0
+    assert macbook.root("ps -eo args | grep '[s]leep 12345'").rc == 1
+
+
+def test_what_a_job_has_started_ends_with_it_unless_the_job_abandons_its_group(macbook: Machine) -> None:
+    leaves = '{ launchd.daemons.leaves = { script = "sleep 23456 & sleep 34567"; serviceConfig = { RunAtLoad = true; %s }; }; }'
+    for abandons, left in (("", 1), ("AbandonProcessGroup = true;", 0)):
+        macbook.says(f"{macbook.system(leaves % abandons)}/activate")
+        until(macbook, "ps -eo args | grep '[s]leep 23456'")
+        macbook.says(f"{macbook.system()}/activate")
+        assert macbook.root("ps -eo args | grep '[s]leep 34567'").rc == 1
+        assert macbook.root("sleep 0.3; ps -eo args | grep '[s]leep 23456'").rc == left
+
+
+def test_a_service_that_a_failed_activation_started_stays(macbook: Machine) -> None:
+    macbook.says(f"{macbook.system()}/activate")
+    failing = macbook.system(
+        f'{{ imports = [ {WITH_TICKING} ]; system.activationScripts.postActivation.text = "exit 3"; }}'
+    )
+    assert macbook.root(f"{failing}/activate").rc == 3
+    macbook.says(f"{macbook.system()}/activate")
+    assert until(macbook, "launchctl list org.nixos.ticking | grep PID")
+    macbook.says(
+        "launchctl unload /Library/LaunchDaemons/org.nixos.ticking.plist; rm /Library/LaunchDaemons/org.nixos.ticking.plist"
+    )
+
+
+def test_what_the_profile_stands_at_becomes_current_when_the_files_of_etc_change(macbook: Machine) -> None:
+    old = macbook.system()
+    macbook.says(
+        f"/nix/var/nix/profiles/default/bin/nix-env --profile /nix/var/nix/profiles/system --set {old}; {old}/activate"
+    )
+    new = macbook.system('{ environment.etc."fleet/d".text = "x"; }')
+    macbook.says(f"{new}/activate")
+    assert until(macbook, f"readlink /run/current-system | grep {old}") == old
+    macbook.says(
+        f"/nix/var/nix/profiles/default/bin/nix-env --profile /nix/var/nix/profiles/system --set {new}; {new}/activate"
+    )
+    time.sleep(1)
+    assert macbook.says("readlink /run/current-system; cat /etc/fleet/d") == f"{new}\nx"
+
+
+def test_booting_activates_what_the_profile_stands_at(macbook: Machine) -> None:
+    system = macbook.system('{ environment.etc."fleet/e".text = "x"; }')
+    macbook.says(
+        f"/nix/var/nix/profiles/default/bin/nix-env --profile /nix/var/nix/profiles/system --set {system}; {system}/activate"
+    )
+    macbook.says("rm /etc/fleet/e")
+    macbook.lab("power-cycle", "macbook")
+    assert until(macbook, "readlink /run/current-system") == system
+    assert until(macbook, "cat /etc/fleet/e") == "x"
+
+
+def until(macbook: Machine, script: str) -> str:
+    """Return what a script prints once it succeeds: launchd's jobs run beside whoever has loaded them."""
+    for _try in range(100):
+        outcome = macbook.root(script)
+        if outcome.rc == 0:
+            return outcome.said.strip()
+        time.sleep(0.1)
+    raise AssertionError(outcome.said)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from .conftest import Machine
 
 PROFILE = "~/.local/state/nix/profiles/home-manager"
+LEGACY = "/nix/var/nix/profiles/per-user/alice"
 CURRENT = "readlink ~/.local/state/home-manager/gcroots/current-home"
 
 
@@ -56,10 +57,27 @@ def test_a_dry_run_changes_nothing(workstation: Machine) -> None:
 
 def test_another_user_is_refused(workstation: Machine) -> None:
     outcome = workstation.root(f"{workstation.system()}/activate")
-    assert (outcome.rc, 'Error: USER is set to "root" but we expect "alice"' in outcome.said) == (1, True)
+    assert (outcome.rc, 'USER is "root", expected "alice"' in outcome.said) == (1, True)
 
 
 def test_a_step_that_fails_ends_it(workstation: Machine) -> None:
     step = '({ lib, ... }: { home.activation.bad = lib.hm.dag.entryAfter [ "writeBoundary" ] "false"; })'
     outcome = workstation.user(f"{workstation.system(step)}/activate --driver-version 1")
     assert (outcome.rc, "Activating bad" in outcome.said) == (1, True)
+
+
+def test_a_profile_in_the_legacy_directory_is_moved(workstation: Machine) -> None:
+    home = workstation.system()
+    workstation.user(f"{home}/activate")
+    to_legacy(workstation)
+    outcome = workstation.user(f"DRY_RUN=1 {home}/activate && readlink -f {PROFILE} && ls -A {LEGACY}")
+    assert (outcome.rc, outcome.said.splitlines()[-1]) == (0, home), outcome.said
+
+
+def to_legacy(workstation: Machine) -> None:
+    """Have the profile where Nix had it before 2.14, and nothing where it has it since."""
+    workstation.says(f"mkdir -p {LEGACY} && chown alice {LEGACY}")
+    done = workstation.user(
+        f"cd ~/.local/state/nix/profiles && cp -P home-manager home-manager-*-link {LEGACY} && rm -rf ~/.local/state/nix/profiles"
+    )
+    assert done.rc == 0, done.said

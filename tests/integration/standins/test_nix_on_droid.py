@@ -53,3 +53,12 @@ def test_a_step_that_fails_leaves_the_profile_where_it_was(phone: Machine) -> No
     before = phone.says(f"readlink {PROFILE}")
     assert activated(phone, phone.system('{ build.activation.bad = "false"; }')) == 1
     assert phone.says(f"readlink {PROFILE}") == before
+
+
+def test_a_file_that_is_not_its_own_stays_as_it_is(phone: Machine) -> None:
+    phone.user("rm -f /etc/own; echo mine > /etc/own")
+    generation = phone.system('{ environment.etc.own.text = "managed"; }')
+    outcome = phone.user(f". ~/.profile; {generation}/activate && cat /etc/own; rm /etc/own")
+    assert outcome.rc == 0, outcome.said
+    assert "mine" in outcome.said.splitlines(), outcome.said
+    assert "Linking of /etc/own failed. Please remove this file." in outcome.said

@@ -14,6 +14,7 @@ import subprocess
 import uuid
 from pathlib import Path
 
+from .boot_loader import system_to_start
 from .cgroup import Cgroup
 from .hosts import MEBIBYTE, Host
 from .kernel import (
@@ -40,7 +41,6 @@ from .kernel import (
     unshare,
 )
 
-BOOT_DEFAULT = Path("/boot/loader/default")
 SYSTEM_PROFILE = Path("/nix/var/nix/profiles/system")
 
 _DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
@@ -117,13 +117,12 @@ def _give_boot_identity(boot_id: str) -> None:
 
 
 def _stage_2() -> None:
-    """Start the system that the boot loader's default names, as far as it is a stand-in's closure."""
-    try:
-        system = Path(BOOT_DEFAULT.read_text().strip())
-    except OSError:
+    """Start the system that the boot loader's entry names, as far as it is a stand-in's closure."""
+    system = system_to_start(Path("/"))
+    if system is None:
         return
     if not SYSTEM_PROFILE.is_symlink() or not system.is_dir():
-        print(f"boot: the boot default {system} is not there; starting without a system", flush=True)
+        print(f"boot: the system {system} is not there; starting without a system", flush=True)
         return
     for name in ("booted-system", "current-system"):
         Path("/run", name).symlink_to(system)

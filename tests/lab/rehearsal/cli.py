@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from . import disk, links, network, power, status
+from .boot_loader import system_to_start
 from .cache import remove_cache
 from .cgroup import running_fleets
 from .clone import clone_in, this_clone
@@ -146,14 +147,28 @@ def _thaw(fleet: Fleet, arguments: Arguments) -> None:
 
 def _fill_disk(fleet: Fleet, arguments: Arguments) -> None:
     for host in _chosen(fleet, arguments):
-        now = disk.fill(fleet.root(host), int(arguments.leave * MEBIBYTE))
-        _say(f"{host.name}: {(now.size - now.used) / MEBIBYTE:.1f} MiB free of {now.size // MEBIBYTE}")
+        _say_space(host, disk.fill(_filling(fleet, host, arguments), int(arguments.leave * MEBIBYTE)))
 
 
 def _free_disk(fleet: Fleet, arguments: Arguments) -> None:
     for host in _chosen(fleet, arguments):
-        now = disk.free(fleet.root(host))
-        _say(f"{host.name}: {(now.size - now.used) / MEBIBYTE:.1f} MiB free of {now.size // MEBIBYTE}")
+        _say_space(host, disk.free(_filling(fleet, host, arguments)))
+
+
+def _filling(fleet: Fleet, host: Host, arguments: Arguments) -> Path:
+    try:
+        return (disk.esp_filling if arguments.boot else disk.disk_filling)(fleet.root(host))
+    except LabError as error:
+        raise LabError(f"{host.name}: {error}") from None
+
+
+def _say_space(host: Host, now: disk.Usage) -> None:
+    _say(f"{host.name}: {(now.size - now.used) / MEBIBYTE:.1f} MiB free of {now.size // MEBIBYTE}")
+
+
+def _boots(fleet: Fleet, arguments: Arguments) -> None:
+    require_root()
+    _say(str(system_to_start(fleet.root(host_named(arguments.host))) or ""))
 
 
 def _inventory(fleet: Fleet, arguments: Arguments) -> None:
@@ -270,7 +285,11 @@ def parser() -> argparse.ArgumentParser:
     for_hosts("thaw", _thaw, "let them go on")
     fill = for_hosts("fill-disk", _fill_disk, "leave hosts no space on their disk")
     fill.add_argument("--leave", type=float, default=0, metavar="MIB", help="leave this much (default: nothing)")
-    for_hosts("free-disk", _free_disk, "give the space back")
+    free = for_hosts("free-disk", _free_disk, "give the space back")
+    for added in (fill, free):
+        added.add_argument("--boot", action="store_true", help="of the ESP at /boot, instead of the disk")
+    boots = command("boots", _boots, "print the system that a host's boot loader would start now")
+    boots.add_argument("host", metavar="HOST")
     inventory = command(
         "inventory", _inventory, "print hosts as an Ansible inventory (those that are up, if none is given)"
     )

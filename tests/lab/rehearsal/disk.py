@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host's disk: a size-limited tmpfs that an overlay over the shared root file system writes to.
+"""A host's disk: a size-limited tmpfs that an overlay over the shared root file system writes to; and its ESP, a small one.
 
-It is mounted in the mount namespace of the host's supervisor, outside the host, so that it survives the host's
-reboots and disappears with the supervisor, whatever happens to either.
+They are mounted in the mount namespace of the host's supervisor, outside the host, so that they survive the host's
+reboots and disappear with the supervisor, whatever happens to either.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from .boot_loader import BOOT
 from .errors import LabError
 from .hosts import MEBIBYTE
 from .kernel import MS_NODEV, MS_NOSUID, mount
 
-FILLING = "var/tmp/lab-fill-disk"
+ESP_BYTES = 32 * MEBIBYTE
+_DISK_FILLING = "var/tmp/lab-fill-disk"
+_ESP_FILLING = "lab-fill-disk"
 
 
 @dataclass(frozen=True)
@@ -43,37 +46,57 @@ def mount_disk(root_file_system: Path, state: Path, size: int) -> Path:
     return root
 
 
+def mount_esp(root: Path) -> None:
+    """Mount an empty ESP where the host's boot loader has its files."""
+    (root / BOOT).mkdir(exist_ok=True)
+    mount("lab-esp", root / BOOT, "tmpfs", MS_NOSUID | MS_NODEV, f"size={ESP_BYTES},mode=0755")
+
+
+def disk_filling(root: Path) -> Path:
+    """Return the file that takes the space of a host's disk."""
+    return root / _DISK_FILLING
+
+
+def esp_filling(root: Path) -> Path:
+    """Return the file that takes the space of a host's ESP."""
+    # Not os.path.ismount, which would look at this machine's root, by the name of what /proc leads to.
+    if not (root / BOOT).exists() or os.stat(root / BOOT).st_dev == os.stat(f"{root}/.").st_dev:
+        raise LabError("has no ESP; only NixOS hosts have one")
+    return root / BOOT / _ESP_FILLING
+
+
 def usage(root: Path) -> Usage:
     facts = os.statvfs(root)
     return Usage(used=(facts.f_blocks - facts.f_bfree) * facts.f_frsize, size=facts.f_blocks * facts.f_frsize)
 
 
-def fill(root: Path, leave: int = 0) -> Usage:
-    """Leave that many bytes free on the disk that `root` is on."""
-    with (root / FILLING).open("ab") as file:
+def fill(filling: Path, leave: int = 0) -> Usage:
+    """Leave that many bytes free on the file system that `filling` is on."""
+    directory = filling.parent
+    with filling.open("ab") as file:
         length = os.fstat(file.fileno()).st_size
-        too_much = leave - _free_bytes(root)
+        too_much = leave - _free_bytes(directory)
         if too_much > 0:
             file.truncate(max(0, length - too_much))
-            return usage(root)
+            return usage(directory)
         step = 64 * MEBIBYTE
-        while step >= os.statvfs(root).f_frsize:
-            wanted = min(step, _free_bytes(root) - leave)
+        while step >= os.statvfs(directory).f_frsize:
+            wanted = min(step, _free_bytes(directory) - leave)
             if wanted <= 0:
                 break
             try:
                 os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, wanted)
             except OSError:
                 step //= 2
-    return usage(root)
+    return usage(directory)
 
 
-def _free_bytes(root: Path) -> int:
-    facts = os.statvfs(root)
+def _free_bytes(directory: Path) -> int:
+    facts = os.statvfs(directory)
     return facts.f_bavail * facts.f_frsize
 
 
-def free(root: Path) -> Usage:
+def free(filling: Path) -> Usage:
     """Remove what `fill` wrote."""
-    (root / FILLING).unlink(missing_ok=True)
-    return usage(root)
+    filling.unlink(missing_ok=True)
+    return usage(filling.parent)

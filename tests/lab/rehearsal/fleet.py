@@ -23,9 +23,11 @@ from .forwarder import forward
 from .generated_inventory import copy_example, remove_inventory, write_inventory
 from .hosts import NAMED_HOSTS, Host, hosts_matching
 from .keys import prepare_access, write_ssh_config
+from .real_flakes import provide_flakes
 from .rootfs import root_file_system
 from .state import FAILED, OFF, RUNNING, HostState, read_state
 from .supervisor import POWER_BUTTON, start_in_background, supervise
+from .switch_program import provide_switch_program, remove_switch_program
 from .version import program_version
 
 # An offset for ports that this machine's own servers already listen on.
@@ -76,6 +78,8 @@ class Fleet:
         """Have these hosts running and reachable, whatever was there before."""
         with locked(self.clone.root):
             self.clone.state.mkdir(exist_ok=True)
+            provide_switch_program(self.clone)
+            provide_flakes(self.clone)
             say(f"controller: {controller_nix.provide(self.clone)}")
             if hosts:
                 self._start(hosts, say)
@@ -176,6 +180,7 @@ class Fleet:
             self.cgroup.remove()
             inotify.restore()
             remove_inventory(self.clone, NAMED_HOSTS)
+            remove_switch_program(self.clone)
             controller_nix.release(self.clone)
             shutil.rmtree(self.clone.state, ignore_errors=True)
             shutil.rmtree(self.clone.control_paths, ignore_errors=True)

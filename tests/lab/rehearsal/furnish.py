@@ -155,7 +155,13 @@ def _remove(root: Path, patterns: Iterable[str]) -> None:
 
 def _nixos(host: Host, _access: HostAccess, root: Path) -> None:
     _write(root / "etc/NIXOS", "")
-    (root / "boot/loader").mkdir(parents=True)
+    # As its own, which a switch starts again for the units that they bring.
+    for target in ("multi-user.target", "timers.target"):
+        shutil.copy(root / "usr/lib/systemd/system" / target, root / "etc/systemd/system" / target)
+    # A switch asks it for those who are logged in; it starts when it is asked.
+    (root / "etc/systemd/system/systemd-logind.service").unlink()
+    # As its installation left it: the boot loader itself, and no system of it yet.
+    _write(root / "boot/EFI/systemd/systemd-bootx64.efi", "systemd-boot 257\n")
     rules = f'Defaults secure_path="{_NIXOS_PATH}"\n'
     if host.user:
         rules += f"{host.user.name} ALL=(ALL:ALL) NOPASSWD: ALL\n"
@@ -170,7 +176,7 @@ def _darwin(host: Host, access: HostAccess, root: Path) -> None:
     if not host.user:
         raise LabError(f"{host.name}: a darwin host needs a user")
     _without_systemd(root, ["/usr/sbin/sshd -D -e", _DAEMON])
-    _install("activate-system", root / "etc/lab-boot")
+    _write(root / "etc/lab-boot", "#!/bin/sh\n/bin/launchctl boot\n", 0o755)
     _set_password(host.user, access.password, root)
     rules = f'Defaults lecture=never\nDefaults secure_path="{_DARWIN_PATH}"\n{host.user.name} ALL=(ALL) ALL\n'
     _write(root / "etc/sudoers.d/lab", rules, 0o440)
@@ -184,6 +190,12 @@ def _darwin(host: Host, access: HostAccess, root: Path) -> None:
     (root / "nix/var/nix/profiles/default").symlink_to("/opt/nix")
     _write(root / "etc/profile.d/nix-daemon.sh", 'PATH="/nix/var/nix/profiles/default/bin:$PATH"\nexport PATH\n')
     _install("uname-darwin", root / "usr/bin/uname")
+    _install("launchctl", root / "usr/bin/launchctl")
+    shutil.move(root / "usr/bin/env", root / "usr/lib/lab/env")
+    _install("env-darwin", root / "usr/bin/env")
+    # What launchd's jobs begin with, since Nix has a volume of its own, and what checks of /etc ask.
+    _write(root / "usr/bin/wait4path", '#!/bin/sh\nuntil [ -e "$1" ]; do sleep 0.1; done\n', 0o755)
+    _write(root / "usr/bin/shasum", '#!/bin/sh\nshift 2\nexec sha256sum "$@"\n', 0o755)
     _write(root / "usr/bin/sw_vers", "#!/bin/sh\nprintf 'ProductName:\\tmacOS\\nProductVersion:\\t26.1\\n'\n", 0o755)
     (root / "var/root").mkdir(mode=0o750)
     accounts = root / "etc/passwd"

@@ -12,8 +12,8 @@ from shlex import quote
 
 from .clone import Clone
 from .hosts import Host, Kind
+from .real_flakes import provided_flakes
 
-STAND_INS = ("nixpkgs", "nix-darwin", "home-manager", "nix-on-droid")
 # What the flake of the example fleet is made of.
 _EXAMPLE = ("inventory", "nix")
 _HEADER = "# Written by the rehearsal fleet (tests/lab); removed by `lab down`. Not for version control.\n"
@@ -54,8 +54,10 @@ def copy_example(clone: Clone) -> None:
 
 def write_inventory(clone: Clone, hosts: Sequence[Host], become_password: str) -> None:
     """Write what points the example inventory at the lab."""
-    inputs = {name: f"path:{clone.standins / name}" for name in STAND_INS}
+    inputs = provided_flakes(clone)
     lines = [*_yaml(connection_variables(clone)), "deploy_override_inputs:", *_yaml(inputs, "  ")]
+    # Nothing of these is on the phone: what a path: names is not sent.
+    lines += _yaml({"deploy_evaluate_on": "controller"})
     if clone.collection:
         # As a path: below a repository that ignores .lab, Nix would take the plain name for a flake without its files.
         lines += _yaml({"deploy_flake": f"path:{clone.project}"})

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from .boot import boot, new_boot_id
 from .cgroup import Cgroup
-from .disk import mount_disk
+from .disk import mount_disk, mount_esp
 from .furnish import furnish
-from .hosts import Host
+from .hosts import Host, Kind
 from .kernel import CLONE_NEWNS, CLONE_NEWPID, MS_PRIVATE, MS_REC, mount, name_process, setns, unshare
 from .keys import HostAccess
 from .state import FAILED, OFF, RUNNING, STARTING, HostState, process_started
@@ -64,6 +64,8 @@ def supervise(host: Host, access: HostAccess, root_file_system: Path, state: Pat
     mount("none", "/", "", MS_REC | MS_PRIVATE)
     try:
         root = mount_disk(root_file_system, state, host.disk_bytes)
+        if host.kind is Kind.NIXOS:
+            mount_esp(root)
         furnish(host, access, root)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this host's state
         traceback.print_exc()

@@ -31,7 +31,12 @@ def clone(tmp_path: Path) -> Clone:
 def test_the_example_inventory_is_pointed_at_the_lab(clone: Clone) -> None:
     write_inventory(clone, NAMED_HOSTS, 'pass"word')
     written = yaml.safe_load((clone.root / "inventory/group_vars/all/lab.yml").read_text())
-    assert sorted(written) == ["ansible_control_path_dir", "ansible_ssh_common_args", "deploy_override_inputs"]
+    assert sorted(written) == [
+        "ansible_control_path_dir",
+        "ansible_ssh_common_args",
+        "deploy_evaluate_on",
+        "deploy_override_inputs",
+    ]
     assert sorted(written["deploy_override_inputs"]) == ["home-manager", "nix-darwin", "nix-on-droid", "nixpkgs"]
     assert written["deploy_override_inputs"]["nixpkgs"] == f"path:{clone.root}/tests/lab/standins/nixpkgs"
     secret = clone.root / "inventory/host_vars/macbook/lab.yml"

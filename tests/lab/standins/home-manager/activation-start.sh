@@ -44,21 +44,41 @@ verboseEcho() {
 
 expect() {
   if test -z "${SKIP_SANITY_CHECKS-}" && test "$2" != "$3"; then
-    echo "Error: $1 is set to \"$2\" but we expect \"$3\"" >&2
+    echo "$1 is \"$2\", expected \"$3\""
     exit 1
   fi
 }
 
+# From where Nix had it before 2.14, and home-manager before that, also when this is only a dry run.
+migrateProfile() {
+  new=$stateHome/nix/profiles
+  old=
+  for directory in "$shared" "$stateHome/home-manager/profiles"; do
+    if test -z "$old" && test -e "$directory/home-manager"; then old=$directory; fi
+  done
+  if test -z "$old" || test ! -e "$new"; then return; fi
+  if test ! -e "$new/home-manager"; then
+    echo "Migrating profile from $old to $new"
+    for link in "$old"/home-manager-*; do
+      nix-store --realise "$link" --add-root "$new/$(basename "$link")" > /dev/null
+    done
+    cp -P "$old/home-manager" "$new"
+  fi
+  rm "$old/home-manager" "$old"/home-manager-*
+}
+
 findProfile() {
   stateHome=${XDG_STATE_HOME:-$HOME/.local/state}
+  shared=${NIX_STATE_DIR:-/nix/var/nix}/profiles/per-user/$USER
   # As a side effect Nix makes the directory of the user's profiles.
   nix-env -q > /dev/null 2>&1 || true
+  migrateProfile
   if test -d "$stateHome/nix/profiles"; then
     genProfilePath=$stateHome/nix/profiles/home-manager
-  elif test -d "${NIX_STATE_DIR:-/nix/var/nix}/profiles/per-user/$USER"; then
-    genProfilePath=${NIX_STATE_DIR:-/nix/var/nix}/profiles/per-user/$USER/home-manager
+  elif test -d "$shared"; then
+    genProfilePath=$shared/home-manager
   else
-    echo "Could not find suitable profile directory, tried $stateHome/nix/profiles and /nix/var/nix/profiles/per-user/$USER" >&2
+    echo "Could not find suitable profile directory, tried $stateHome/nix/profiles and $shared" >&2
     exit 1
   fi
   gcroots=$stateHome/home-manager/gcroots
@@ -70,7 +90,7 @@ findProfile() {
   verboseEcho "genProfilePath=$genProfilePath"
 }
 
-rootGeneration() {
+rootGeneration() { # as $1
   run mkdir -p "$gcroots"
-  run nix-store --realise "$newGenPath" --add-root "$gcroots/current-home" > /dev/null
+  run nix-store --realise "$newGenPath" --add-root "$gcroots/$1" > /dev/null
 }

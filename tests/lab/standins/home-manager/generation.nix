@@ -41,12 +41,14 @@ let
 
   activate = pkgs.writeText "activation-script" ''
     . ${./activation-start.sh}
+    findProfile
     expect USER "$USER" ${lib.escapeShellArg cfg.username}
     expect HOME "$HOME" ${lib.escapeShellArg cfg.homeDirectory}
     ${lib.optionalString (cfg.uid != null) "expect uid \"$(id -u)\" ${toString cfg.uid}"}
-    findProfile
+    trap 'run rm -f "$gcroots/new-home"' EXIT
+    rootGeneration new-home
     ${lib.concatMapStrings step (lib.hm.dag.sorted (lib.mapAttrs (_: asEntry) cfg.activation))}
-    rootGeneration
+    rootGeneration current-home
   '';
 in
 {

@@ -58,47 +58,52 @@ in
     '') entries}
   '';
 
+  # After the exit of `checkActivation`, as is all that is added to these checks and not to `system.checks`.
   config.system.activationScripts.checks.text = lib.mkAfter ''
-    unexpected=
-    check_etc_file() {
-      file=$1
-      shift
-      if test ! -e "/etc/$file" || test "$(readlink "/etc/$file")" = "/etc/static/$file"; then return; fi
-      if test -f "/etc/$file"; then
-        hash=$(sha256sum "/etc/$file")
-        for known in "$@"; do if test "''${hash%% *}" = "$known"; then return; fi; done
+    declare -A etcSha256Hashes=(
+      ${each (
+        file: "[${target file}]=${lib.escapeShellArg (lib.concatStringsSep " " file.knownSha256Hashes)}\n"
+      ) entries}
+    )
+    declare -a unexpected=()
+    while read -r file; do
+      subPath=''${file#"$systemConfig"/etc/}
+      if [[ ! -e /etc/$subPath || $(readlink "/etc/$subPath") == "/etc/static/$subPath" ]]; then continue; fi
+      if [[ -f /etc/$subPath ]]; then
+        hash=$(shasum -a 256 "/etc/$subPath")
+        for known in ''${etcSha256Hashes[$subPath]}; do
+          if [[ ''${hash%% *} == "$known" ]]; then continue 2; fi
+        done
       fi
-      unexpected="$unexpected  /etc/$file
-    "
-    }
-    ${each (file: "check_etc_file ${target file} ${lib.escapeShellArgs file.knownSha256Hashes}\n") entries}
-    if test -n "$unexpected"; then
-      printf 'error: Unexpected files in /etc, aborting activation\n' >&2
-      printf 'The following files have unrecognized content and would be overwritten:\n\n%s\n' "$unexpected" >&2
-      printf 'Please check there is nothing critical in these files, rename them by adding .before-nix-darwin to the end, and then try again.\n' >&2
+      unexpected+=("/etc/$subPath")
+    done < <(find -H "$systemConfig/etc" -type l)
+    if (( ''${#unexpected[@]} )); then
+      printf '\e[1;31merror: Unexpected files in /etc, aborting activation\e[0m\n' >&2
+      printf 'The following files have unrecognized content and would be overwritten:\n\n' >&2
+      printf '  %s\n' "''${unexpected[@]}" >&2
+      printf '\nPlease check there is nothing critical in these files, rename them by adding .before-nix-darwin to the end, and then try again.\n' >&2
+      exit 2
+    fi
+    if [[ -e /etc/nix/nix.custom.conf ]]; then
+      printf '\e[1;31merror: custom settings in `/etc/nix/nix.custom.conf`, aborting activation\e[0m\n' >&2
       exit 2
     fi
   '';
 
   config.system.activationScripts.etc.text = ''
     printf 'setting up /etc...\n' >&2
-    was=
-    if test -d /etc/static; then was=$(readlink -f /etc/static); fi
     ln -sfn "$(readlink -f "$systemConfig/etc")" /etc/static
-    (cd "$systemConfig/etc/" && find . -type l) | while read -r file; do
-      file=''${file#./}
-      mkdir -p "$(dirname "/etc/$file")"
-      if test "$(readlink "/etc/$file")" = "/etc/static/$file"; then continue; fi
-      if test -e "/etc/$file"; then mv "/etc/$file" "/etc/$file.before-nix-darwin"; fi
-      ln -s "/etc/static/$file" "/etc/$file"
-    done
-    if test -n "$was"; then
-      (cd "$was" && find . -type l) | while read -r file; do
-        file=''${file#./}
-        if test "$(readlink "/etc/$file")" = "/etc/static/$file" && test ! -e "/etc/static/$file"; then
-          rm "/etc/$file"
-        fi
-      done
-    fi
+    while read -r static; do
+      file=/etc/''${static#/etc/static/}
+      mkdir -p "$(dirname "$file")"
+      if [[ -e $file ]]; then
+        if [[ $(readlink "$file") == "$static" ]]; then continue; fi
+        mv "$file" "$file.before-nix-darwin"
+      fi
+      ln -s "$static" "$file"
+    done < <(find -H /etc/static -type l)
+    while read -r file; do
+      if [[ $(readlink "$file") == "/etc/static/''${file#/etc/}" && ! -e $file ]]; then rm "$file"; fi
+    done < <(find -H /etc -type l)
   '';
 }

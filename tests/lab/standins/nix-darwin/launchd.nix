@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# launchd.daemons → property lists in /Library/LaunchDaemons. There is no launchd where the stand-in runs: what would
-# be asked of it is written to /var/log/launchctl.log.
+# launchd.daemons → property lists in /Library/LaunchDaemons, for which launchctl is asked (tests/lab/hosts/launchctl).
+# As the real module, it removes what /run/current-system has and the new system has not.
 
 {
   config,
@@ -80,28 +80,25 @@ in
 
   config.system.activationScripts.launchd.text = ''
     echo "setting up launchd services..." >&2
-    launchctl() {
-      if test -x /bin/launchctl; then /bin/launchctl "$@"; else printf '%s\n' "$*" >> /var/log/launchctl.log; fi
-    }
     mkdir -p /Library/LaunchDaemons
     for source in "$systemConfig"/Library/LaunchDaemons/*; do
-      test -e "$source" || continue
+      [[ -e $source ]] || continue
       target=/Library/LaunchDaemons/''${source##*/}
-      name=$(basename "$target" .plist)
-      if cmp -s "$source" "$target"; then continue; fi
-      if test -f "$target"; then
-        echo "reloading service $name" >&2
-        launchctl unload "$target" || true
-      else
-        echo "creating service $name" >&2
+      if ! diff "$source" "$target" &>/dev/null; then
+        if [[ -f $target ]]; then
+          echo "reloading service $(basename "$target" .plist)" >&2
+          launchctl unload "$target" || true
+        else
+          echo "creating service $(basename "$target" .plist)" >&2
+        fi
+        cp -f "$source" "$target"
+        launchctl load -w "$target"
       fi
-      cp -f "$source" "$target"
-      launchctl load -w "$target"
     done
     for was in /run/current-system/Library/LaunchDaemons/*; do
-      test -e "$was" || continue
+      [[ -e $was ]] || continue
       file=''${was##*/}
-      if test ! -e "$systemConfig/Library/LaunchDaemons/$file"; then
+      if [[ ! -e $systemConfig/Library/LaunchDaemons/$file ]]; then
         echo "removing service $(basename "$file" .plist)" >&2
         launchctl unload "/Library/LaunchDaemons/$file" || true
         rm -f "/Library/LaunchDaemons/$file"

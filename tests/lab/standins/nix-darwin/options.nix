@@ -19,13 +19,21 @@ let
     "groups"
     "users"
     "applications"
+    "pam"
+    "patches"
+    "openssh"
     "etc"
     "defaults"
     "userDefaults"
     "launchd"
     "userLaunchd"
     "nix-daemon"
+    "time"
     "networking"
+    "power"
+    "keyboard"
+    "fonts"
+    "nvram"
     "homebrew"
     "postActivation"
   ];
@@ -37,6 +45,9 @@ in
     nixpkgs.hostPlatform = mkOption { type = types.str; };
     networking.hostName = option (types.nullOr types.str) null;
     environment.systemPackages = option (types.listOf types.package) [ ];
+    nix.enable = option types.bool true;
+    system.checks.text = option types.lines "";
+    system.profile = option types.str "/nix/var/nix/profiles/system";
     system.primaryUser = option (types.nullOr types.str) null;
     system.stateVersion = mkOption { type = types.int; };
     system.darwinLabel = option types.str "26.11.20261115.a1fa429";

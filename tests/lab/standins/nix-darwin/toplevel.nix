@@ -32,29 +32,22 @@ let
 
   activate = pkgs.writeText "activate-script" ''
     set -e
-    if test -z "''${NIX_DARWIN_CLEAN-}"; then
-      exec /usr/bin/env -i NIX_DARWIN_CLEAN=1 checkActivation="''${checkActivation-}" /bin/sh "$0" "$@"
-    fi
-    unset NIX_DARWIN_CLEAN
+    set -o pipefail
     PATH=/usr/bin:/bin:/usr/sbin:/sbin
-    USER=root
-    LOGNAME=root
-    HOME=~root
-    SHELL=/bin/sh
-    LANG=C
-    export PATH USER LOGNAME HOME SHELL LANG
+    export PATH
+    export USER=root LOGNAME=root HOME=~root MAIL=/var/mail/root SHELL=$BASH LANG=C LC_CTYPE=UTF-8
     umask 0022
     cd /
 
-    if test "$(id -u)" -ne 0; then
-      printf 'error: `activate` must be run as root\n' >&2
+    if [[ $(id -u) -ne 0 ]]; then
+      printf '\e[1;31merror: `activate` must be run as root\e[0m\n' >&2
       exit 2
     fi
 
     ${lib.concatMapStrings stepText config.system.activationSteps}
 
     ln -sfn "$(readlink -f "$systemConfig")" /run/current-system
-    if test -d /nix/var/nix/gcroots; then
+    if [[ -d /nix/var/nix/gcroots ]]; then
       ln -sfn /run/current-system /nix/var/nix/gcroots/current-system
     fi
   '';
@@ -69,18 +62,54 @@ in
 {
   system.path = path;
 
-  system.activationScripts.checks.text = lib.mkOrder 2000 ''
-    if test -n "$checkActivation"; then
+  system.checks.text = lib.mkMerge [
+    (lib.mkIf (config.system.primaryUser != null) ''
+      if ! id -- ${lib.escapeShellArg config.system.primaryUser} &>/dev/null; then
+        printf '\e[1;31merror: primary user `%s` does not exist, aborting activation\e[0m\n' ${lib.escapeShellArg config.system.primaryUser} >&2
+        exit 2
+      fi
+    '')
+    (lib.mkIf config.nix.enable ''
+      if [[ -e /usr/local/bin/determinate-nixd ]]; then
+        printf '\e[1;31merror: Determinate detected, aborting activation\e[0m\n' >&2
+        exit 2
+      fi
+    '')
+  ];
+
+  system.activationScripts.checks.text = ''
+    ${config.system.checks.text}
+    if [[ "''${checkActivation:-0}" -eq 1 ]]; then
       echo "ok" >&2
       exit 0
     fi
   '';
 
+  # Every boot, and every activation that changes this job's own file: an update, or a file of /etc that comes or goes.
+  launchd.daemons.activate-system = {
+    command = "${pkgs.writeScript "activate-system-start" ''
+      #!/bin/bash
+      set -e
+      set -o pipefail
+      PATH=/usr/bin:/bin:/usr/sbin:/sbin
+      export PATH
+      systemConfig=$(cat ${config.system.profile}/systemConfig)
+      ln -sfn "$(cat ${config.system.profile}/systemConfig)" /run/current-system
+      if [[ -d /nix/var/nix/gcroots ]]; then
+        ln -sfn /run/current-system /nix/var/nix/gcroots/current-system
+      fi
+      ${config.system.activationScripts.checks.text}
+      ${config.system.activationScripts.etc.text}
+      ${config.system.activationScripts.keyboard.text}
+    ''}";
+    serviceConfig.RunAtLoad = true;
+  };
+
   system.build.toplevel = checked (
     pkgs.runCommand "darwin-system-${config.system.darwinLabel}" { label = config.system.darwinLabel; } ''
       mkdir -p "$out/Library" "$out/user/Library" "$out/darwin"
       {
-        printf '#!/bin/sh\nsystemConfig=%s\n' "$out"
+        printf '#!/usr/bin/env -i /bin/bash\nsystemConfig=%s\n' "$out"
         cat ${activate}
       } > "$out/activate"
       chmod +x "$out/activate"

@@ -12,15 +12,22 @@ setUpEtc() {
   (cd "$new" && find . ! -type d) | sed 's|^\./||' | while read -r file; do
     if test "$(readlink "/etc/$file")" = "/etc/static/$file"; then continue; fi
     $DRY_RUN_CMD mkdir -p "$(dirname "/etc/$file")"
-    if test -e "/etc/$file"; then $DRY_RUN_CMD mv "/etc/$file" "/etc/$file.nod-bak"; fi
-    $DRY_RUN_CMD ln -s "/etc/static/$file" "/etc/$file"
+    case $(readlink "/etc/$file") in
+      /etc/static/*) ;;
+      *)
+        if test -e "/etc/$file"; then
+          echo "Linking of /etc/$file failed. Please remove this file."
+          continue
+        fi
+        ;;
+    esac
+    $DRY_RUN_CMD ln -sfn "/etc/static/$file" "/etc/$file"
   done
   test -n "$was" || return 0
   (cd "$was" && find . ! -type d) | sed 's|^\./||' | while read -r file; do
     if test -L "$new/$file" || test -e "$new/$file"; then continue; fi
     if test "$(readlink "/etc/$file")" = "/etc/static/$file"; then
       $DRY_RUN_CMD rm -f "/etc/$file"
-      if test -e "/etc/$file.nod-bak"; then $DRY_RUN_CMD mv "/etc/$file.nod-bak" "/etc/$file"; fi
     fi
   done
 }

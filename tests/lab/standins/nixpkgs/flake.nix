@@ -18,6 +18,8 @@
       nixosSystem = arguments: import ./nixos/lib/eval-config.nix ({ inherit lib; } // arguments);
     in
     {
+      # The packages are thin ones, whoever's the library is.
+      standIn = true;
       lib = lib // {
         inherit nixosSystem;
       };

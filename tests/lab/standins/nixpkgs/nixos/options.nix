@@ -36,6 +36,7 @@ in
     boot.loader.grub.device = option types.str "";
     boot.loader.grub.devices = option (types.listOf types.str) [ ];
     boot.loader.systemd-boot.enable = option types.bool false;
+    boot.loader.systemd-boot.configurationLimit = option (types.nullOr types.int) null;
     boot.kernelPackages = option types.raw pkgs.linuxPackages;
     boot.kernelParams = option (types.listOf types.str) [ ];
     systemd.package = option types.raw pkgs.systemd;
@@ -44,6 +45,9 @@ in
     system.stateVersion = option types.str lib.trivial.release;
     system.nixos.label = option types.str "${lib.trivial.release}.20261115.0d59e0e";
     system.nixos.distroId = option types.str "nixos";
+    services.dbus.implementation = option types.str "broker";
+    system.switch.enable = option types.bool true;
+    system.switch.inhibitors = option (types.attrsOf types.str) { };
     system.preSwitchChecks = option (types.attrsOf types.lines) { };
     system.extraDependencies = option (types.listOf types.package) [ ];
     system.systemBuilderCommands = option types.lines "";
@@ -68,6 +72,7 @@ in
       pkgs.bashInteractive
       pkgs.coreutils
     ];
+    system.switch.inhibitors.dbus-implementation = config.services.dbus.implementation;
     environment.etc = {
       hostname.text = "${config.networking.hostName}\n";
       "nixos-release".text = "${config.system.nixos.label}\n";

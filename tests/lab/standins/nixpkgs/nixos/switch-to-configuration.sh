@@ -6,7 +6,9 @@
 # same order, lock, lists of units left to do, messages and exit codes. Only units that the system itself brings
 # are looked at, so that those of the machine it stands on stay as they are.
 #
-# Exit codes: 0 done, 1 refused, 2 the activation script failed, 4 units failed, 100 only a reboot can bring it up.
+# Exit codes: 0 done, 1 refused, 2 the activation script failed, 4 units failed, whatever the script did before, 100 only a
+# reboot can bring it up. Where the real one ends by what the last call to the operating system left, it is the number that
+# is left there: 2 on a machine that is no NixOS, 11 while somebody else has the lock.
 set -u
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
@@ -20,13 +22,12 @@ say() {
 
 usage() {
   cat >&2 <<USAGE
-Usage: $TOPLEVEL/bin/switch-to-configuration [switch|boot|test|dry-activate|check]
-
+Usage: switch-to-configuration [check|switch|boot|test|dry-activate]
+check:        run pre-switch checks and exit
 switch:       make the configuration the boot default and activate now
 boot:         make the configuration the boot default
 test:         activate the configuration, but don't make it the boot default
 dry-activate: show what would be done if this configuration were activated
-check:        run pre-switch checks and exit
 USAGE
   exit 1
 }
@@ -121,7 +122,8 @@ dry_activate() {
   "$TOPLEVEL/dry-activate" "$TOPLEVEL" || say "the dry activation script failed"
   tell "would reload the following units:" "$reload"
   tell "would restart the following units:" "$restart"
-  tell "would start the following units:" "$(adding "$start" "$(missing)")"
+  # Not those that are new: they come with their target.
+  tell "would start the following units:" "$start"
 }
 
 # A service of the simple type counts as started before its program could fail.
@@ -132,6 +134,29 @@ settle() {
     for unit in $1; do if has_failed "$unit"; then return; fi; done
     tries=$((tries - 1))
   done
+}
+
+ended_by() {
+  say "Error: $*"
+  exit 1
+}
+
+# The units of those who are logged in, each by a process of theirs.
+reload_users() {
+  users=$(loginctl list-users --no-legend) || {
+    say "Unable to list users with logind"
+    exit 11
+  }
+  printf '%s\n' "$users" | sed '/^$/d' > "$state/users"
+  while read -r uid name _; do
+    say "reloading user units for $name..."
+    setpriv --reuid "$uid" --regid "$(id -g "$name")" --init-groups env -i PATH="$PATH" XDG_RUNTIME_DIR="/run/user/$uid" \
+      TOPLEVEL="$TOPLEVEL" OLD_TOPLEVEL="$old_toplevel" /bin/sh "$USER_UNITS" < /dev/null || {
+      say "warning: user activation for $name failed"
+      result=4
+    }
+  done < "$state/users"
+  rm "$state/users"
 }
 
 activate() {
@@ -150,11 +175,18 @@ activate() {
   fi
 
   say "activating the configuration..."
-  "$TOPLEVEL/activate" "$TOPLEVEL" || result=2
+  "$TOPLEVEL/activate" "$TOPLEVEL" || {
+    say "Failed to run activate script"
+    result=2
+  }
 
   if has_systemd; then
-    systemctl reset-failed
-    systemctl daemon-reload || result=3
+    systemctl reset-failed || ended_by "Failed to reset failed units"
+    systemctl daemon-reload || ended_by "systemd daemon reload failed"
+    reload_users
+
+    say "restarting sysinit-reactivation.target"
+    systemctl restart sysinit-reactivation.target || result=4
 
     tell "reloading the following units:" "$reload"
     each "systemctl reload --" "$reload" || result=4
@@ -186,15 +218,19 @@ case $action in
   switch | boot | test | dry-activate | check) ;;
   *) usage ;;
 esac
+if test "$(id -u)" != 0; then ended_by "switch-to-configuration must be run as the root user"; fi
+NIXOS_ACTION=$action
+export NIXOS_ACTION
+old_toplevel=$(readlink -f /run/current-system) || old_toplevel=/run/current-system
 
-if ! test -e /etc/NIXOS && ! grep -qx "ID=\"\{0,1\}$DISTRO_ID\"\{0,1\}" /etc/os-release; then
+if ! test -f /etc/NIXOS && ! grep -qx "ID=\"\{0,1\}$DISTRO_ID\"\{0,1\}" /etc/os-release; then
   say "This is not a NixOS installation!"
-  exit 1
+  exit 2
 fi
 
 mkdir -p "$state"
-exec 9> "$state/switch-to-configuration.lock"
-flock 9 || { say "Could not acquire lock"; exit 1; }
+exec 9>> "$state/switch-to-configuration.lock"
+flock --nonblock 9 || { say "Could not acquire lock"; exit 11; }
 
 if test "${NIXOS_NO_CHECK-}" != 1 && ! "$PRE_SWITCH_CHECK" "$TOPLEVEL" "$action" 9>&-; then
   say "Pre-switch checks failed"
@@ -204,14 +240,16 @@ if test "$action" = check; then exit 0; fi
 
 if test "$action" = switch || test "$action" = boot; then
   "$INSTALL_BOOTLOADER" "$TOPLEVEL" 9>&- || { say "Failed to install bootloader"; exit 1; }
-  if test "${NIXOS_NO_SYNC-}" != 1; then sync -f /nix/store 2> /dev/null || sync; fi
 fi
+if test "${NIXOS_NO_SYNC-}" != 1; then sync -f /nix/store; fi
 if test "$action" = boot; then exit 0; fi
 
+# A machine of the fleet has no system before its first one, which no real machine is without.
 interface=init-interface-version
 if test -e "/run/current-system/$interface" && ! cmp -s "/run/current-system/$interface" "$TOPLEVEL/$interface"; then
-  say "Warning: the new NixOS configuration has an 'init' that is incompatible with the current configuration."
-  say "The new configuration won't take effect until you reboot the system."
+  say "Warning: the new NixOS configuration has an $(printf '\342\200\230init\342\200\231') that is
+incompatible with the current configuration.  The new configuration
+won't take effect until you reboot the system."
   exit 100
 fi
 

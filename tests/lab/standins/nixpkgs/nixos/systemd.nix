@@ -93,13 +93,12 @@ let
     if lines == "" then null else "${pkgs.writeShellScript "unit-script-${unit}-${kind}" "set -e\n${lines}"}";
   serviceText =
     name: unit:
-    unitSection unit {
-      X-RestartIfChanged = if unit.restartIfChanged then null else false;
-      X-ReloadIfChanged = if unit.reloadIfChanged then true else null;
-      X-StopIfChanged = if unit.stopIfChanged then null else false;
-    }
+    unitSection unit { }
     + section "Service" (
       {
+        X-RestartIfChanged = if unit.restartIfChanged then null else false;
+        X-ReloadIfChanged = if unit.reloadIfChanged then true else null;
+        X-StopIfChanged = if unit.stopIfChanged then null else false;
         Environment =
           [
             ''"PATH=${lib.makeBinPath (unit.path ++ [ pkgs.coreutils ])}:/run/current-system/sw/bin:/usr/bin:/bin"''
@@ -125,13 +124,17 @@ let
     unitsOf "service" serviceText config.systemd.services
     ++ unitsOf "timer" timerText config.systemd.timers;
 
+  # Under its own name, which systemd looks at.
+  file = name: text: "${pkgs.writeTextDir name text}/${name}";
+  busSocket = file "dbus.socket" "[Socket]\nListenStream=%t/bus\n";
+
   filesOf =
-    unit:
+    manager: unit:
     let
-      source = "${pkgs.writeTextDir unit.name unit.text}/${unit.name}";
-      link = kind: target: lib.nameValuePair "systemd/system/${target}.${kind}/${unit.name}" { inherit source; };
+      source = file unit.name unit.text;
+      link = kind: target: lib.nameValuePair "systemd/${manager}/${target}.${kind}/${unit.name}" { inherit source; };
     in
-    [ (lib.nameValuePair "systemd/system/${unit.name}" { inherit source; }) ]
+    [ (lib.nameValuePair "systemd/${manager}/${unit.name}" { inherit source; }) ]
     ++ map (link "wants") unit.wantedBy
     ++ map (link "requires") unit.requiredBy;
 in
@@ -139,10 +142,52 @@ in
   options.systemd = {
     services = option (types.attrsOf (types.submodule service)) { };
     timers = option (types.attrsOf (types.submodule timer)) { };
+    user.services = option (types.attrsOf (types.submodule service)) { };
   };
 
   config = {
-    environment.etc = lib.listToAttrs (lib.concatMap filesOf units);
+    environment.etc =
+      lib.listToAttrs (
+        lib.concatMap (filesOf "system") units
+        ++ lib.concatMap (filesOf "user") (unitsOf "service" serviceText config.systemd.user.services)
+      )
+      // {
+        "systemd/system.conf".source = file "system.conf" "[Manager]\n";
+        # Of those that the machine has, the ones that bring new units with them.
+        "systemd/system/multi-user.target".source = file "multi-user.target" ''
+          [Unit]
+          Description=Multi-User System
+          Requires=basic.target
+          Conflicts=rescue.service rescue.target
+          After=basic.target rescue.service rescue.target
+          AllowIsolate=yes
+        '';
+        "systemd/system/timers.target".source = file "timers.target" ''
+          [Unit]
+          Description=Timer Units
+          DefaultDependencies=no
+          Conflicts=shutdown.target
+        '';
+        "systemd/user/default.target".source = file "default.target" ''
+          [Unit]
+          Description=Main User Target
+          Requires=basic.target
+          After=basic.target
+          AllowIsolate=yes
+        '';
+        "systemd/system/sysinit-reactivation.target".source =
+          file "sysinit-reactivation.target" "[Unit]\nDescription=Reactivate sysinit units\n";
+        # The bus of a user who is logged in, which Debian has in a package of its own.
+        "systemd/user/dbus.socket".source = busSocket;
+        "systemd/user/sockets.target.wants/dbus.socket".source = busSocket;
+        "systemd/user/dbus.service".source = file "dbus.service" ''
+          [Unit]
+          Requires=dbus.socket
+          [Service]
+          Type=notify
+          ExecStart=/usr/bin/dbus-daemon --session --address=systemd: --nofork --nopidfile --systemd-activation
+        '';
+      };
     systemd.timers = lib.mapAttrs (_: service: {
       wantedBy = [ "timers.target" ];
       timerConfig.OnCalendar = service.startAt;

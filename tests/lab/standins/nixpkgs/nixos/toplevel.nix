@@ -30,26 +30,48 @@ let
   preSwitchCheck = pkgs.writeShellScript "pre-switch-checks" (
     lib.concatLines (
       lib.mapAttrsToList (name: text: ''
-        ( set -e
-        ${text}
-        )
-        test $? -eq 0 || { printf "Pre-switch check '%s' failed\n" ${lib.escapeShellArg name} >&2; exit 1; }
+        if ! (
+          ${text}
+        ) >&2; then
+          printf "Pre-switch check '%s' failed\n" ${lib.escapeShellArg name} >&2
+          exit 1
+        fi
       '') config.system.preSwitchChecks
     )
   );
 
+  inhibitors = pkgs.writeText "switch-inhibitors" "${builtins.toJSON config.system.switch.inhibitors}\n";
+
+  # What LAB_SWITCH_TO_CONFIGURATION named when the fleet was brought up.
+  exchanged = ./switch-to-configuration;
+  switchToConfiguration =
+    if !builtins.pathExists exchanged then
+      "/bin/sh ${./switch-to-configuration.sh}"
+    else
+      "${pkgs.writeShellScript "switch-to-configuration" ''
+        # It takes a machine without a system for one that cannot switch. Of the fleet's, none has one before its first.
+        case $1 in
+          switch | test) test -e /run/current-system || ln -s "$TOPLEVEL" /run/current-system ;;
+        esac
+        exec ${exchanged} "$@"
+      ''}";
+
   wrapper = program: variables: ''
     {
-      printf '#!/bin/sh\nTOPLEVEL=%s\nexport TOPLEVEL\n' "$out"
+      printf '#!/bin/sh\nOUT=%s\nTOPLEVEL=%s\nexport OUT TOPLEVEL\n' "$out" "$out"
       ${lib.concatLines (
         lib.mapAttrsToList (name: value: "printf 'export %s=%s\\n' ${name} '${value}'") variables
       )}
-      printf 'exec /bin/sh %s "$@"\n' ${program}
+      printf 'exec %s "$@"\n' ${lib.escapeShellArg program}
     }'';
 in
 {
   system.build = {
-    installBootLoader = "${./install-bootloader.sh}";
+    installBootLoader = "${pkgs.writeShellScript "install-systemd-boot.sh" ''
+      CONFIGURATION_LIMIT=${toString config.boot.loader.systemd-boot.configurationLimit}
+      export CONFIGURATION_LIMIT
+      exec /bin/sh ${./install-bootloader.sh} "$@"
+    ''}";
     toplevel = checked (
       pkgs.runCommand "nixos-system-${config.networking.hostName}-${config.system.nixos.label}"
         {
@@ -70,22 +92,29 @@ in
             chmod +x "$out/$script"
           done
 
-          ${
-            wrapper "${./switch-to-configuration.sh}" {
-              DISTRO_ID = config.system.nixos.distroId;
-              INSTALL_BOOTLOADER = config.system.build.installBootLoader;
-              PRE_SWITCH_CHECK = "${preSwitchCheck}";
-            }
-          } > "$out/bin/switch-to-configuration"
-          ${wrapper "${./stage-2.sh}" { }} > "$out/bin/stage-2"
-          chmod +x "$out/bin/switch-to-configuration" "$out/bin/stage-2"
+          ${wrapper "/bin/sh ${./stage-2.sh}" { }} > "$out/bin/stage-2"
+          chmod +x "$out/bin/stage-2"
           ln -s bin/stage-2 "$out/init"
+          ${lib.optionalString config.system.switch.enable ''
+            ${
+              wrapper switchToConfiguration {
+                DISTRO_ID = config.system.nixos.distroId;
+                INSTALL_BOOTLOADER = config.system.build.installBootLoader;
+                PRE_SWITCH_CHECK = "${preSwitchCheck}";
+                USER_UNITS = "${./switch-user-units.sh}";
+                LOCALE_ARCHIVE = "/usr/lib/locale/locale-archive";
+                SYSTEMD = "/usr";
+              }
+            } > "$out/bin/switch-to-configuration"
+            chmod +x "$out/bin/switch-to-configuration"
+            ln -s ${inhibitors} "$out/switch-inhibitors"
+          ''}
 
           ln -s ${config.system.build.etc}/etc "$out/etc"
           ln -s ${config.system.path} "$out/sw"
           ln -s ${config.systemd.package} "$out/systemd"
           ln -s ${config.boot.kernelPackages.kernel}/bzImage "$out/kernel"
-          ln -s ${pkgs.writeText "initrd-linux" "initrd\n"} "$out/initrd"
+          ln -s ${config.boot.kernelPackages.kernel.initrd}/initrd "$out/initrd"
           printf %s ${lib.escapeShellArg (toString config.boot.kernelParams)} > "$out/kernel-params"
           printf %s "systemd ${toString config.systemd.package.interfaceVersion}" > "$out/init-interface-version"
           printf %s "$label" > "$out/nixos-version"
@@ -100,6 +129,10 @@ in
         ''
     );
   };
+
+  system.preSwitchChecks.switchInhibitors = ''
+    /bin/sh ${./check-switch-inhibitors.sh} "$@"
+  '';
 
   system.path = pkgs.symlinkJoin {
     name = "system-path";

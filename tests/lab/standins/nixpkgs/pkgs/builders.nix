@@ -3,21 +3,34 @@
 #
 # How packages are made: by the building machine's /bin/sh and what POSIX has, GNU's or busybox's.
 
-{ lib, system }:
+{
+  lib,
+  system,
+  bash,
+}:
 let
-  runtimeShell = "/bin/sh";
+  # The modules that come with nixpkgs' own library have scripts for bash.
+  runtimeShell = if lib ? systems then "${bash}/bin/bash" else "/bin/sh";
 
   build =
     { command, ... }@attributes:
     derivation (
       {
         inherit system;
-        builder = runtimeShell;
+        builder = "/bin/sh";
         args = [
           "-euc"
-          ''. "$commandPath"''
+          # bash, as in nixpkgs, where there is one.
+          ''
+            for shell in /usr/lib/lab/gnu/bash /bin/bash; do
+              test ! -x "$shell" || exec "$shell" -ec '. ${./setup.sh}; . "$commandPath"'
+            done
+            . "$commandPath"
+          ''
         ];
-        PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
+        PATH = "${
+          lib.concatMapStrings (input: "${input}/bin:") (attributes.nativeBuildInputs or [ ])
+        }/usr/lib/lab/gnu:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
         LC_ALL = "C";
         preferLocalBuild = true;
         passAsFile = [ "command" ] ++ attributes.passAsFile or [ ];
@@ -94,6 +107,33 @@ let
       '';
     };
 
+  stdenv = {
+    hostPlatform = {
+      inherit system;
+      isLinux = lib.hasSuffix "-linux" system;
+      isDarwin = lib.hasSuffix "-darwin" system;
+      isx86_64 = lib.hasPrefix "x86_64-" system;
+      isAarch64 = lib.hasPrefix "aarch64-" system;
+    };
+    shell = runtimeShell;
+    mkDerivation =
+      attributes:
+      build (
+        removeAttrs attributes [ "builder" ]
+        // {
+          # What a builder of its own begins with.
+          stdenv = runCommand "stdenv" { } "mkdir \"$out\"; : > \"$out/setup\"";
+          command = if attributes ? builder then "source ${attributes.builder}" else attributes.buildCommand or "";
+        }
+      );
+  };
+
+  replaced =
+    file: values:
+    builtins.replaceStrings (map (name: "@${name}@") (lib.attrNames values))
+      (map toString (lib.attrValues values))
+      (builtins.readFile file);
+
   toJSONFile = name: value: writeText name (builtins.toJSON value);
 in
 {
@@ -109,6 +149,24 @@ in
     writeTextFile
     ;
   runCommandLocal = runCommand;
+  concatText = name: files: runCommand name { } "cat ${lib.escapeShellArgs files} > \"$out\"\n";
+  emptyDirectory = runCommand "empty-directory" { } "mkdir \"$out\"\n";
+  replaceVars = file: values: writeText (baseNameOf file) (replaced file values);
+  replaceVarsWith =
+    {
+      name,
+      src,
+      replacements,
+      dir ? "",
+      isExecutable ? false,
+      ...
+    }:
+    writeTextFile {
+      inherit name;
+      text = replaced src replacements;
+      executable = isExecutable;
+      destination = lib.optionalString (dir != "") "/${dir}/${name}";
+    };
   buildEnv = symlinkJoin;
   writeTextDir =
     path: text:
@@ -147,15 +205,27 @@ in
         ) entries
       )
     );
-  formats.json = _: {
-    type = lib.types.anything;
-    generate = toJSONFile;
-  };
-  stdenv.hostPlatform = {
-    inherit system;
-    isLinux = lib.hasSuffix "-linux" system;
-    isDarwin = lib.hasSuffix "-darwin" system;
-    isx86_64 = lib.hasPrefix "x86_64-" system;
-    isAarch64 = lib.hasPrefix "aarch64-" system;
-  };
+  # JSON in any of them: nothing here reads what is configured.
+  formats =
+    lib.genAttrs
+      [
+        "ini"
+        "iniWithGlobalSection"
+        "javaProperties"
+        "json"
+        "keyValue"
+        "rasi"
+        "toml"
+        "xml"
+        "yaml"
+      ]
+      (
+        _: _: {
+          type = lib.types.anything;
+          generate = toJSONFile;
+          lib.types.atom = lib.types.anything;
+        }
+      );
+  inherit stdenv;
+  stdenvNoCC = stdenv;
 }

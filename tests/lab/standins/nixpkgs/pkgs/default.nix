@@ -5,8 +5,12 @@
 
 { lib, system }:
 let
-  builders = import ./builders.nix { inherit lib system; };
+  builders = import ./builders.nix {
+    inherit lib system;
+    inherit (self) bash;
+  };
   inherit (builders) runCommand;
+  self = import ./. { inherit lib system; };
 
   # A package whose programs run those that the host has by the same name.
   package =
@@ -16,7 +20,7 @@ let
       for program in $programs; do
         {
           printf '#!/bin/sh\n'
-          printf 'for place in /usr/bin /bin /usr/sbin /sbin; do\n'
+          printf 'for place in /usr/lib/lab/gnu /usr/bin /bin /usr/sbin /sbin; do\n'
           printf '  if [ -x "$place/%s" ]; then exec "$place/%s" "$@"; fi\n' "$program" "$program"
           printf 'done\n'
           printf 'echo "%s %s"\n' "$pname" "$version"
@@ -29,11 +33,17 @@ let
       meta.mainProgram = builtins.head programs;
     };
 
-  linuxPackagesOf = version: {
-    kernel = runCommand "linux-${version}" { inherit version; } ''
+  # Some megabytes, so that copies of several fill an ESP.
+  bootFile =
+    name: file: version: megabytes:
+    runCommand "${name}-${version}" { inherit version; } ''
       mkdir "$out"
-      echo "kernel $version" > "$out/bzImage"
+      { echo "${name} $version"; head -c ${toString (megabytes * 1048576)} /dev/zero; } > "$out/${file}"
     '';
+  linuxPackagesOf = version: {
+    kernel = bootFile "linux" "bzImage" version 2 // {
+      initrd = bootFile "initrd-linux" "initrd" version 1;
+    };
   };
 in
 builders
@@ -42,6 +52,14 @@ builders
   path = ../.;
   config = { };
   overlays = [ ];
+  buildPackages = self;
+  __splicedPackages = self;
+  callPackage =
+    file: more:
+    let
+      function = if builtins.isFunction file then file else import file;
+    in
+    function (builtins.intersectAttrs (builtins.functionArgs function) self // more);
 
   hello = runCommand "hello-2.12.2" { } ''
     mkdir -p "$out/bin"
@@ -66,10 +84,60 @@ builders
       meta.mainProgram = "busybox";
     };
 
+  # No translations, so that the words are those of the program.
+  gettext =
+    runCommand "gettext-0.25.1" { } ''
+      mkdir -p "$out/bin"
+      cd "$out/bin"
+      printf '#!/bin/sh\nfor text; do :; done\nprintf %%s "$text"\n' > gettext
+      printf '#!/bin/sh\nif [ "$3" = 1 ]; then printf %%s "$1"; else printf %%s "$2"; fi\n' > ngettext
+      printf '#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\n: > "$2"\n' > msgfmt
+      chmod +x ./*
+    ''
+    // {
+      pname = "gettext";
+      version = "0.25.1";
+    };
+
   bash = package "bash" "5.3" [ "bash" ];
   bashInteractive = package "bash-interactive" "5.3" [ "bash" ];
   cacert = package "nss-cacert" "3.117" [ ];
-  coreutils = package "coreutils" "9.8" [ "cat" "cp" "date" "env" "ls" "mv" "rm" "sleep" ];
+  coreutils = package "coreutils" "9.8" [
+    "basename"
+    "cat"
+    "chmod"
+    "chown"
+    "cp"
+    "cut"
+    "date"
+    "dirname"
+    "env"
+    "expr"
+    "head"
+    "id"
+    "install"
+    "ln"
+    "ls"
+    "mkdir"
+    "mktemp"
+    "mv"
+    "pwd"
+    "readlink"
+    "realpath"
+    "rm"
+    "rmdir"
+    "sleep"
+    "sort"
+    "stat"
+    "tail"
+    "tee"
+    "test"
+    "touch"
+    "tr"
+    "true"
+    "uname"
+    "wc"
+  ];
   curl = package "curl" "8.17.0" [ "curl" ];
   fd = package "fd" "10.3.0" [ "fd" ];
   findutils = package "findutils" "4.10.0" [ "find" "xargs" ];
@@ -78,9 +146,32 @@ builders
   gnused = package "gnused" "4.9" [ "sed" ];
   htop = package "htop" "3.4.1" [ "htop" ];
   jq = package "jq" "1.8.1" [ "jq" ];
+  diffutils = package "diffutils" "3.12" [ "cmp" "diff" ];
+  gawk = package "gawk" "5.3.2" [ "awk" ];
+  glibcLocales = package "glibc-locales" "2.40" [ ];
   less = package "less" "685" [ "less" ];
+  lndir = package "lndir" "1.0.5" [ "lndir" ];
+  man = package "man-db" "2.13.1" [ "man" "mandb" ];
+  ncurses = package "ncurses" "6.5" [ "tput" ];
   nix = package "nix" "2.31.2" [ ];
   openssh = package "openssh" "10.2p1" [ "ssh" "scp" ];
+  sd-switch = package "sd-switch" "0.6.0" [ "sd-switch" ];
+  shellcheck = package "shellcheck" "0.11.0" [ "shellcheck" ];
+  iana-etc = runCommand "iana-etc-20251215" { } "mkdir -p \"$out/etc\"; : > \"$out/etc/protocols\"; : > \"$out/etc/services\"";
+  tzdata = package "tzdata" "2025c" [ ];
+  zsh = package "zsh" "1" [ "zsh" ];
+  nix-zsh-completions = package "nix-zsh-completions" "1" [  ];
+  zsh-completions = package "zsh-completions" "1" [  ];
+  nix-bash-completions = package "nix-bash-completions" "1" [  ];
+  bash-completion = package "bash-completion" "1" [  ];
+  gnutar = package "gnutar" "1" [ "tar" ];
+  gzip = package "gzip" "1" [ "gzip" ];
+  bzip2 = package "bzip2" "1" [ "bzip2" ];
+  xz = package "xz" "1" [ "xz" ];
+  texinfoInteractive = package "texinfoInteractive" "1" [  ];
+  nix-info = package "nix-info" "1" [ "nix-info" ];
+  shared-mime-info = package "shared-mime-info" "2.4" [ "update-mime-database" ];
+  desktop-file-utils = package "desktop-file-utils" "0.28" [ "update-desktop-database" ];
   ripgrep = package "ripgrep" "15.1.0" [ "rg" ];
   rsync = package "rsync" "3.4.1" [ "rsync" ];
   tmux = package "tmux" "3.5a" [ "tmux" ];

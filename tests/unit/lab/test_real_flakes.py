@@ -1,0 +1,65 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stand-ins are exchanged for the flakes that variables name, and come back without them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.nix.fleet.tests.lab.rehearsal.clone import Clone
+from ansible_collections.nix.fleet.tests.lab.rehearsal.errors import LabError
+from ansible_collections.nix.fleet.tests.lab.rehearsal.real_flakes import VARIABLES, provide_flakes, provided_flakes
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    """A clone with a stand-in for nixpkgs."""
+    clone = Clone(tmp_path / "clone")
+    for file in ("flake.nix", "lib/default.nix", "pkgs/default.nix"):
+        path = clone.standins / "nixpkgs" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("stand-in")
+    return clone
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Path:
+    """A directory with a flake and a library."""
+    real = tmp_path / "real"
+    (real / "lib").mkdir(parents=True)
+    (real / "flake.nix").write_text("{ outputs = { self, nixpkgs, docs }: { }; }")
+    (real / "lib/default.nix").write_text("real")
+    return real
+
+
+def test_without_a_variable_they_are_the_stand_ins(clone: Clone) -> None:
+    standins = {name: f"path:{clone.standins / name}" for name in VARIABLES}
+    assert provide_flakes(clone, {}) == provided_flakes(clone) == standins
+
+
+def test_a_directory_is_taken_in_place_of_a_stand_in_until_none_is_named(clone: Clone, real: Path) -> None:
+    place = clone.state / "flakes/home-manager"
+    inputs = provide_flakes(clone, {"LAB_HOME_MANAGER": str(real)})
+    assert inputs["home-manager"] == provided_flakes(clone)["home-manager"] == f"path:{place}"
+    assert (place / "flake.real.nix").read_text() == (real / "flake.nix").read_text()
+    provide_flakes(clone, {})
+    assert not place.exists()
+
+
+def test_of_nixpkgs_the_library_alone_will_do(clone: Clone, real: Path) -> None:
+    place = Path(provide_flakes(clone, {"LAB_NIXPKGS": str(real)})["nixpkgs"].removeprefix("path:"))
+    assert [(place / file).read_text() for file in ("lib/default.nix", "pkgs/default.nix")] == ["real", "stand-in"]
+
+
+def test_a_whole_nixpkgs_and_a_reference_are_taken_as_they_are(clone: Clone, real: Path) -> None:
+    (real / "pkgs").mkdir()
+    reference = "github:nix-community/home-manager"
+    inputs = provide_flakes(clone, {"LAB_NIXPKGS": str(real), "LAB_HOME_MANAGER": reference})
+    assert (inputs["nixpkgs"], inputs["home-manager"]) == (f"path:{real}", reference)
+
+
+def test_what_is_no_flake_is_named(clone: Clone, tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="LAB_NIX_DARWIN"):
+        provide_flakes(clone, {"LAB_NIX_DARWIN": str(tmp_path)})
