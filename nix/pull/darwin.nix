@@ -50,6 +50,9 @@ in
             Minute = number (builtins.elemAt time 1);
           }
         ];
+        # A new system changes this job's own file, and nix-darwin unloads it for that: the supervisor, which is of its process
+        # group, is to go on and load it again.
+        AbandonProcessGroup = true;
         StandardOutPath = "/var/log/nix-fleet-pull.log";
         StandardErrorPath = "/var/log/nix-fleet-pull.log";
       };

@@ -6,58 +6,15 @@
 { platform }:
 let
   plugins = ../../plugins/plugin_utils;
-  part = name: builtins.readFile (plugins + "/activation/${name}.sh");
-  functions =
-    map part [
-      "target"
-      "process"
-      "lock"
-      "journal"
-      "request"
-      "history"
-      "platform"
-    ]
-    ++ [ (builtins.readFile (plugins + "/platforms/${platform}.sh")) ];
-  following = [
-    "descendants"
-    "step"
-    "confirmation"
-    "standing"
-    "outcome"
-    "claim"
-    "launch"
-    "follow"
-    "objections"
-    "begin"
-  ];
-  onTarget = [
-    "descendants"
-    "step"
-    "confirmation"
-    "supervisor"
-    "recover"
-    "damage"
-    "standing"
-    "outcome"
-    "main"
-  ];
+  table = builtins.fromJSON (builtins.readFile (plugins + "/target/programs.json"));
+  part =
+    name:
+    builtins.readFile (plugins + "/target/${name}.sh")
+    + (if name == "platform" then builtins.readFile (plugins + "/platforms/${platform}.sh") else "");
+  quoted = text: "'" + builtins.replaceStrings [ "'" ] [ "'\\''" ] text + "'";
 in
-builtins.concatStringsSep "\n" (
-  functions
-  ++ map part following
-  ++ [
-    "platform_name=${builtins.replaceStrings [ "_" ] [ "-" ] platform}"
-    "write_program() {"
-    "cat <<'end of program'"
-  ]
-  ++ functions
-  ++ map part onTarget
-  ++ [
-    "end of program"
-    "say own_uid \"$own_uid\""
-    "own_request"
-    "echo 'main \"$@\"'"
-    "}"
-    (builtins.readFile ./pull.sh)
-  ]
-)
+builtins.concatStringsSep "\n" [
+  "functions=${quoted (builtins.concatStringsSep "" (map part table.deployment))}"
+  "platform_name=${builtins.replaceStrings [ "_" ] [ "-" ] platform}"
+  (builtins.readFile ./pull.sh)
+]

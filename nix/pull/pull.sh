@@ -3,12 +3,13 @@
 #
 # A host that follows its own branch: builds what is there, or substitutes it, and has the supervisor activate it, which goes back to
 # what ran before when that fails, and writes the journal that nix.fleet.status reads.
-# shellcheck shell=sh disable=SC2034,SC2154  # one program in several files, which share variables
+# shellcheck shell=sh disable=SC2154  # what comes before it, and the functions that it brings, set these
 
 # Neither launchd nor a user's own systemd has Nix on the PATH.
 PATH="${PATH:-/usr/bin:/bin}:/run/wrappers/bin:/run/current-system/sw/bin:/nix/var/nix/profiles/default/bin"
 PATH="$PATH:${HOME:-/}/.nix-profile/bin:${XDG_STATE_HOME:-${HOME:-/}/.local/state}/nix/profile/bin"
 export PATH
+eval "$functions"
 
 pull() { # $1: the flake at the host's branch; $2: the attribute to build; $3: wait up to so many seconds before
     wait_a_while "${3:-0}"
@@ -21,8 +22,9 @@ pull() { # $1: the flake at the host's branch; $2: the attribute to build; $3: w
     esac
     id=$(date -u +%Y%m%dT%H%M%SZ)-pull-$$
     revision=$(flake_nix flake metadata --json --no-write-lock-file -- "$1" | sed -n 's/.*"revision":"\([0-9a-f]*\)".*/\1/p')
-    eval "$(own_request)"
-    answer=$(begin)
+    request=$(own_request)
+    eval "$request"
+    answer=$(begin "$functions" "$request" '')
     printf '%s\n' "$answer" | sed -n 's/^log=//p; s/^cause=\(.\)/\1/p' >&2
     outcome=$(printf '%s\n' "$answer" | sed -n 's/^outcome=//p' | head -n 1)
     echo "nix.fleet: $built: ${outcome:-no outcome}"
@@ -48,9 +50,9 @@ own_request() {
     entry="{\"id\":\"$id\",\"run\":null,\"user\":\"$user\",\"controller\":\"$machine\""
     entry="$entry,\"revision\":$([ -z "$revision" ] && echo null || printf '"%s"' "$revision"),\"dirty\":false"
     entry="$entry,\"description\":\"pulled\",\"platform\":\"$platform_name\",\"goal\":\"switch\",\"rollback\":null}"
-    printf "read_request 'id=%s' 'who=%s' 'entry=%s' 'profile=' 'closure=%s'" "$id" "$user@$machine" "$entry" "$built"
-    printf " 'rollback=' 'goal=switch' 'program=' 'specialisation=' 'install_bootloader=0' 'rollback_on_failure=1'"
-    printf " 'failed_units=fail' 'activation_timeout=1800' 'confirm_timeout=0' 'backup_extension=' 'nix_config=' 'check=0'\n"
+    printf "request_read 'id=%s' 'who=%s' 'entry=%s' 'profile=' 'closure=%s'" "$id" "$user@$machine" "$entry" "$built"
+    printf " 'rollback=' 'goal=switch' 'activate=' 'specialisation=' 'install_bootloader=0' 'rollback_on_failure=1'"
+    printf " 'failed_units=fail' 'activation_timeout=1800' 'confirm_timeout=0' 'backup_extension=' 'lock_timeout=300' 'check=0'\n"
 }
 
 plain() {

@@ -14,6 +14,7 @@ from ..plugin_utils.activation.deployment import PATIENCE_SECONDS, deploy, detai
 from ..plugin_utils.activation.ending import failure, units_failure, warnings_of
 from ..plugin_utils.activation.preview import preview
 from ..plugin_utils.activation.request import Request
+from ..plugin_utils.activation.sentence import foreseen
 from ..plugin_utils.activation.verdict import CONFIRMED
 from ..plugin_utils.ansible_io.action import NixAction
 from ..plugin_utils.ansible_io.activation import (
@@ -52,6 +53,8 @@ class ActionModule(NixAction):
         "rollback": {"type": "str"},
         "rollback_on_failure": {"type": "bool", "default": True},
         "failed_units": {"type": "str", "default": "fail", "choices": ["fail", "ignore", "rollback"]},
+        "lock_timeout": {"type": "int", "default": 60},
+        "no_check": {"type": "bool", "default": False},
         "confirm": {"type": "str", "default": "now", "choices": ["now", "later", "never"]},
         "backup_extension": {"type": "str"},
         "description": {"type": "str"},
@@ -73,8 +76,6 @@ class ActionModule(NixAction):
         answer = None if options["ask"] == "never" else self._settled(request, options)
         if answer is None and options["ask"] == "only":
             return needed(request)
-        if request.rollback is None:
-            self.hold_back(options["max_failed"])
         if answer is not None:
             before_copy = self._comes_before_copy(options)
             return unchanged(self, link, request, answer, options["source_host"], before_copy=before_copy)
@@ -95,9 +96,11 @@ class ActionModule(NixAction):
             for line in answer.log.splitlines():
                 self.announce(line)
         shown = previewed or difference(self, link, answer, options["source_host"])
+        if request.check and self.diff_mode:
+            shown = foreseen(shown, answer)
         # While it awaits a verdict it has not come to stay: then nix_confirm says so.
         if answer.failed_units and request.failed_units == "fail" and answer.outcome != "awaiting":
-            raise units_failure(request.id, answer, **shown)
+            raise units_failure(request.id, answer, **shown, **warnings_of(self.play_host, answer, units=False))
         return {**told(self.play_host, request, answer), **shown, **self._barrier(options, answer)}
 
     def _settled(self, request: Request, options: dict[str, t.Any]) -> Answer | None:
@@ -136,7 +139,10 @@ class ActionModule(NixAction):
         return Request(
             id=new_name(),
             origin=origin(
-                revision=options["flake_revision"], dirty=options["flake_dirty"], description=options["description"]
+                self,
+                revision=options["flake_revision"],
+                dirty=options["flake_dirty"],
+                description=options["description"],
             ),
             **target_of(options),
             closure=options["closure"],
@@ -144,6 +150,9 @@ class ActionModule(NixAction):
             rollback_on_failure=options["rollback_on_failure"],
             failed_units=options["failed_units"],
             confirm_timeout=0 if options["confirm"] == "never" else awaited(options),
+            lock_timeout=options["lock_timeout"],
+            # Who goes back does so because something is wrong.
+            no_check=options["no_check"] or options["rollback"] is not None,
             backup_extension=options["backup_extension"],
             nix_options=options["nix_options"],
             check=self.check_mode,

@@ -50,7 +50,7 @@ class ActionModule(NixAction):
                 **details(deployment, answer),
             )
         if answer.failed_units and options["failed_units"] == "fail":
-            raise units_failure(deployment, answer)
+            raise units_failure(deployment, answer, **warnings_of(self.play_host, answer, units=False))
         name = store_path_name(answer.closure) if answer.closure else "the closure"
         return {
             **answer.to_result(),

@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import getpass
-import platform as controller_platform
 import typing as t
 
-from ..plugin_utils.activation.request import Origin
 from ..plugin_utils.ansible_io.action import NixAction
+from ..plugin_utils.ansible_io.activation import origin
 from ..plugin_utils.ansible_io.run import new_name
 from ..plugin_utils.errors import GarbageCollectionError
 from ..plugin_utils.gc.collection import Collection, foreseen, parse_collection
@@ -92,7 +90,7 @@ class ActionModule(NixAction):
 
     def _collect(self, policy: Policy, survey: Survey, plan: Plan, timeout: int) -> Collection:
         self.doing("collecting garbage")
-        who = Origin(user=getpass.getuser(), controller=controller_platform.node()).text
+        who = origin(self).text
         platform = survey.platform if survey.platform in platforms() else None
         script = collect_script(policy, platform, plan, name=f"gc-{new_name()}", who=who)
         return parse_collection(self.shell_within(timeout).run(script).stdout, plan)

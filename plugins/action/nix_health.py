@@ -28,6 +28,7 @@ if t.TYPE_CHECKING:
 class ActionModule(NixAction):
     """See the documentation of the module of the same name."""
 
+    known_hosts_only = False
     argument_spec: t.ClassVar[dict[str, t.Any]] = {
         "checks": {"type": "list", "elements": "dict", "required": True, "options": check_options()},
         "within": {"type": "float", "default": 10.0},

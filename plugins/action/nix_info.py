@@ -8,9 +8,12 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
+from ansible.errors import AnsibleConnectionFailure
+
 from ..plugin_utils.activation.drift import deployed_revision, drift_of
 from ..plugin_utils.activation.info import info_script, parse_info
 from ..plugin_utils.ansible_io.action import NixAction
+from ..plugin_utils.ansible_io.bounded import QUESTION_SECONDS, NoAnswerError
 from ..plugin_utils.ansible_io.source import absolute_flake
 from ..plugin_utils.errors import NixError
 from ..plugin_utils.git.distance import Distance, distance
@@ -27,18 +30,25 @@ LOOKED_AT = 20
 class ActionModule(NixAction):
     """See the documentation of the module of the same name."""
 
+    known_hosts_only = False
     argument_spec: t.ClassVar[dict[str, t.Any]] = {
         "platform": {"type": "str", "choices": [*platforms()]},
         "profile": {"type": "str"},
         "journal": {"type": "int", "default": 10},
         "flake": {"type": "str"},
+        "timeout": {"type": "int", "default": int(QUESTION_SECONDS)},
     }
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
         entries = max(options["journal"], 0)
         script = info_script(options["platform"], options["profile"], max(entries, LOOKED_AT))
-        facts = parse_info(self.questions.run(script).stdout)
+        try:
+            answer = self.shell_within(max(options["timeout"], 1)).run(script)
+        except NoAnswerError as late:
+            # As unreachable as a machine that takes no connection, whatever else there is of it.
+            raise AnsibleConnectionFailure(late.cause) from None
+        facts = parse_info(answer.stdout)
         drift = drift_of(facts)
         facts["drift"] = drift and drift.to_result()
         facts["revision"] = self._revision(facts, options["flake"])

@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import getpass
-import platform as controller_platform
 import typing as t
 
-from ..plugin_utils.activation.request import Origin
 from ..plugin_utils.ansible_io.action import NixAction
+from ..plugin_utils.ansible_io.activation import origin
 from ..plugin_utils.ansible_io.link import FreshLink, RenewableLink
 from ..plugin_utils.ansible_io.run import new_name
 from ..plugin_utils.errors import RebootError
@@ -69,7 +67,7 @@ class ActionModule(NixAction):
         return Request(
             id=f"reboot-{new_name()}",
             platform=platforms()[options["platform"]],
-            origin=Origin(user=getpass.getuser(), controller=controller_platform.node()),
+            origin=origin(self),
             when=options["when"],
             timeout=options["timeout"],
             closure=options["closure"],

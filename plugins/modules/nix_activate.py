@@ -68,7 +68,8 @@ options:
     type: str
   rollback_on_failure:
     description:
-      - Whether a failed activation returns to the recorded generation and system.
+      - Whether a failed activation returns to the recorded generation and system. With V(false) it stays as it is, also where
+        nobody can reach the machine any more.
     type: bool
     default: true
   failed_units:
@@ -84,6 +85,24 @@ options:
       - Seconds after which an activation that has not ended is ended and counts as failed. Returning may take as long again.
     type: int
     default: 600
+  lock_timeout:
+    description:
+      - For how many seconds to wait for another deployment of the machine, or for whoever else holds NixOS's own lock, such as
+        C(system.autoUpgrade) or a C(nixos-rebuild) there. Then the task fails, nothing has been touched, and the holder is named.
+      - Once the new system runs, the boot loader waits for NixOS's lock as long as an activation may take, and the way back for
+        as long as it takes.
+    type: int
+    default: 60
+    version_added: 0.2.0
+  no_check:
+    description:
+      - Whether to activate what the system's own check is against, with O(platform=nixos). NixOS checks before a switch what its
+        modules have C(system.preSwitchChecks) for, and what cannot change while it runs (C(system.switch.inhibitors)).
+      - With O(platform=darwin), whether to leave nix-darwin's checks, and what is in the way in C(/etc), to the activation itself.
+      - A rollback is never checked.
+    type: bool
+    default: false
+    version_added: 0.2.0
   confirm:
     description:
       - Whether the new system stays only when it is confirmed over a new connection. Until then NixOS still boots the old one.
@@ -132,14 +151,6 @@ options:
       - V(localhost) is the controller, unless the inventory says otherwise; any host of the inventory can be named.
     type: str
     default: localhost
-  max_failed:
-    description:
-      - Do not begin when more other hosts of the play's batch have failed than this number, or this percentage of the play's
-        hosts. Hosts that cannot be reached do not count. A rollback is never held back.
-      - The default is what M(nix.fleet.nix_rollout) was told in this run, and otherwise that nobody's failure matters to
-        others.
-    type: str
-    version_added: 0.2.0
   ask:
     description:
       - Whether to ask the machine, in one short round trip, if there is anything to do.
@@ -149,8 +160,6 @@ options:
         V(needed). What only the program itself can tell, such as a rollback, is V(needed) too.
       - With V(only), a closure that is no longer kept from the garbage collector as what was copied to this host is V(needed)
         as well. That is not asked in check mode, nor where O(source_host) is the host itself, which nothing is copied to.
-      - With V(only), O(max_failed) holds back a host that has nothing to do, which then fails. One that has something to do
-        is held back by the task that begins it.
     type: str
     choices: [first, only, never]
     default: first
@@ -168,7 +177,7 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Shows which packages come, go and change their version or size.
+      - Shows which packages come, go and change their version or size. In check mode, what the dry run of NixOS said follows.
   idempotent:
     support: partial
     details:
@@ -179,7 +188,8 @@ notes:
     are reset where they can be.
   - O(platform=nixos) and O(platform=darwin) need root, so C(become) unless the login is root.
   - The journal and the log of the last activation are in C(/var/lib/nix.fleet) for root, and in
-    C(${XDG_STATE_HOME:-~/.local/state}/nix.fleet) for others.
+    C(${XDG_STATE_HOME:-~/.local/state}/nix.fleet) for others. The host variable C(nix_fleet_state_directory) names another
+    directory, for a machine whose C(/var/lib) does not survive a reboot.
   - An activation that ended with failed units is not "unchanged" when it is run again, but tries the units again.
 seealso:
   - module: nix.fleet.nix_confirm
@@ -277,7 +287,6 @@ outcome:
     - V(failed) stays where the failure left it, because no rollback was wanted or there was nothing to return to.
     - V(superseded) was interrupted, and others have brought the machine to another system since, which was left alone.
     - V(refused) has not touched anything. V(unknown) could not be learned.
-    - V(held_back) was not begun, since more other hosts than O(max_failed) have failed.
     - V(needed) was only asked, with O(ask=only), and is not what was asked for, or may not be.
   type: str
   returned: always
@@ -332,6 +341,12 @@ copied_bytes:
   type: int
   returned: with O(ask=only) and a O(source_host) other than the host itself, when there is nothing to do
   version_added: 0.2.0
+boots:
+  description:
+    - The system that the next boot brings up, as NixOS's boot loader says it (systemd-boot, GRUB, extlinux).
+  type: str
+  returned: when the target answered; null when that cannot be read
+  version_added: 0.2.0
 reboot_required:
   description:
     - Whether the kernel, its modules or parameters, the initial ramdisk, the device trees or the interface to init differ
@@ -357,7 +372,9 @@ run:
   returned: always
   sample: 20260131T115930Z-07c1f3a2
 log:
-  description: The last lines of what the activation printed.
+  description:
+    - The last lines of what the activation printed.
+    - Of a failure, those of the step that failed. What the way back printed follows only when that failed as well.
   type: str
   returned: success, and failure if it printed something
 log_file:

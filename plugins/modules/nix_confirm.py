@@ -150,7 +150,9 @@ id:
   returned: always
   sample: 20260131T120000Z-5f2b9c04
 log:
-  description: The last lines of what the activation printed.
+  description:
+    - The last lines of what the activation printed.
+    - Of a failure, those of the step that failed. What the way back printed follows only when that failed as well.
   type: str
   returned: success, and failure if it printed something
 log_file:

@@ -37,6 +37,14 @@ options:
       - A path that begins with a dot starts at the playbook's directory. Any other flake reference says nothing of a history.
     type: str
     version_added: 0.2.0
+  timeout:
+    description:
+      - Seconds after which a machine that has not answered counts as unreachable, from the first attempt to connect to the
+        last word of the answer. Nothing that was begun for it is left on the controller.
+      - Connecting has a limit of its own besides, that of the connection plugin.
+    type: int
+    default: 1800
+    version_added: 0.2.0
 extends_documentation_fragment:
   - nix.fleet._attributes
   - nix.fleet._attributes.read_only
@@ -198,8 +206,13 @@ journal:
       type: str
       sample: 20260131T115930Z-07c1f3a2
     user:
-      description: Who deployed.
+      description: Who deployed, or who started the job, where a server such as AWX ran it.
       type: str
+    job:
+      description:
+        - The job of a server that it was, with C(name) (such as V(AWX job 17)), the project's C(commit), and C(url).
+        - Is null when somebody ran Ansible by himself.
+      type: dict
     controller:
       description: From where.
       type: str

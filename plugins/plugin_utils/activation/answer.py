@@ -48,23 +48,30 @@ class Standing:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """How a deployment ended."""
+    """How a deployment ended.
+
+    ``said`` is what the step printed that failed, or in which units failed; ``log`` is the end of all that was printed.
+    """
 
     outcome: str
     previous: Standing
     now: Standing
     closure: str | None = None
+    boots: str | None = None
     profile: str | None = None
     cause: str = ""
     advice: str | None = None
     exit_code: int | None = None
     ending: str | None = None
+    loader_failed: bool = False
     units_failed: tuple[str, ...] = ()
     reboot_required: bool = False
     seconds: int | None = None
     verdict_taken: bool = False
+    silent: bool = False
     warnings: tuple[str, ...] = ()
     journal: dict[str, t.Any] | None = None
+    said: str = ""
     log: str = ""
     log_file: str | None = None
 
@@ -88,6 +95,7 @@ class Answer:
             "generation": self.now.generation,
             "default": self.now.closure,
             "running": self.now.running,
+            "boots": self.boots,
             "closure": self.closure,
             "profile": self.profile,
             "exit_code": self.exit_code,
@@ -116,17 +124,21 @@ def parse_answer(text: str) -> Answer:
         ),
         now=Standing(number(one.get("generation")), store_path(one.get("default")), store_path(one.get("running"))),
         closure=store_path(one.get("closure")),
+        boots=store_path(one.get("boots")),
         profile=one.get("profile") or None,
         cause=one.get("cause", ""),
         advice=one.get("advice") or None,
         exit_code=number(one.get("exit_code")),
         ending=one.get("ending"),
+        loader_failed=one.get("loader_failed") == "yes",
         units_failed=tuple(filter(None, re.split(r"[,\s]+", one.get("units_failed", "")))),
         reboot_required=one.get("reboot_required") == "yes",
         seconds=number(one.get("seconds")),
+        silent=one.get("silent") == "yes",
         verdict_taken=one.get("verdict_taken") == "yes",
         warnings=tuple(fields.get("warning", ())),
         journal=journal_entry(one.get("entry", "")),
+        said="\n".join(fields.get("said", ())),
         log=log.strip("\n"),
         log_file=one.get("log_file") or None,
     )

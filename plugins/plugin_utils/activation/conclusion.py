@@ -10,6 +10,7 @@ import time
 import typing as t
 
 from ..transport.script_link import ConnectionLostError
+from .answer import parse_answer
 from .deployment import RETRY_SECONDS, checked, unreachable
 from .program import confirm_script
 
@@ -21,6 +22,8 @@ if t.TYPE_CHECKING:
 
 # What a busy machine may take to let somebody in, however short the patience.
 LOOK_SECONDS = 30.0
+# What it takes at most to answer over a slow line.
+ANSWER_SECONDS = 10
 
 
 def longest_look(patience: float) -> float:
@@ -44,12 +47,16 @@ def conclude(
     asked then, so it is tried for ``patience`` seconds. Each attempt must end within
     ``longest_look`` of them. What the trouble was is part of the answer's cause.
     """
-    script = confirm_script(deployment, verdict)
+    # So early that the machine itself says that its supervisor does not answer.
+    script = confirm_script(deployment, verdict, max(1, round(longest_look(patience)) - ANSWER_SECONDS))
     deadline = clock() + patience
     trouble: ConnectionLostError | None = None
     while True:
         try:
-            answer = checked(link.run(script), deployment)
+            completed = link.run(script)
+            if parse_answer(completed.stdout).silent and clock() < deadline:
+                continue
+            answer = checked(completed, deployment)
         except ConnectionLostError as error:
             if clock() > deadline:
                 raise unreachable(deployment, error) from error

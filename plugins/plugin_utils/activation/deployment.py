@@ -36,7 +36,9 @@ def deploy(
     The same script goes out again after a lost connection: it begins nothing twice, but waits for what it began.
     """
     # By then it has ended by itself: the activation, and going back after it.
-    deadline = clock() + 2 * request.activation_timeout + request.confirm_timeout + PATIENCE_SECONDS
+    deadline = (
+        clock() + 2 * request.activation_timeout + request.confirm_timeout + request.lock_timeout + PATIENCE_SECONDS
+    )
     script = begin_script(request)
     losses = 0
     while True:
@@ -57,7 +59,7 @@ def longest(request: Request) -> float:
 
     Several steps have the time of an activation, on the way there and back. Few take any of it.
     """
-    return 4.0 * request.activation_timeout + request.confirm_timeout + PATIENCE_SECONDS
+    return 4.0 * request.activation_timeout + request.confirm_timeout + request.lock_timeout + PATIENCE_SECONDS
 
 
 def checked(completed: Completed, deployment: str) -> Answer:
@@ -67,7 +69,7 @@ def checked(completed: Completed, deployment: str) -> Answer:
         raise ActivationError(
             answer.cause or "the activation's supervisor did not say how it ended",
             log=answer.log or "\n".join([completed.stdout[-4000:], completed.stderr]),
-            advice=f"look at the machine with nix.fleet.nix_info; this was deployment {deployment}",
+            advice=answer.advice or f"look at the machine with nix.fleet.nix_info; this was deployment {deployment}",
             **details(deployment, answer),
         )
     return answer

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..errors import ActivationError
+from ..errors import LOG_LINES, ActivationError
 from .deployment import details
 
 if t.TYPE_CHECKING:
@@ -20,35 +20,60 @@ ADVICE = {
     "superseded": "look at what runs there now, and deploy again",
 }
 
+BOOT_ADVICE = "make room for the boot loader, or mend it, before the machine boots again; writing it is tried again until somebody deploys"
+
 
 def failure(deployment: str, answer: Answer) -> ActivationError:
     """Return the error of a deployment that did not end well."""
-    ending = {
-        "rolled_back": "; the machine is back on the system it ran before",
-        "rollback_failed": "; going back to the system it ran before FAILED too",
-    }.get(answer.outcome, "")
-    advice = answer.advice or ADVICE.get(answer.outcome)
+    ending, advice = _ending(answer)
     if advice and answer.log_file:
         advice = f"{advice}; the whole log is on the target: {answer.log_file}"
     return ActivationError(
         f"{answer.cause or 'the target gave no reason'}{ending}",
-        log=answer.log,
+        log=_log_of(answer),
         advice=advice,
         **details(deployment, answer) | {"changed": answer.outcome != "refused"},
     )
+
+
+def _log_of(answer: Answer) -> str:
+    """Return what says why: the words of the step that failed, and of the way back only where that failed as well."""
+    if not answer.said or answer.outcome != "rollback_failed":
+        return answer.said or answer.log
+    half = LOG_LINES // 2
+    return "\n".join([*answer.said.splitlines()[-half:], *answer.log.splitlines()[-half:]])
+
+
+def _ending(answer: Answer) -> tuple[str, str | None]:
+    """Return how the machine stands after a deployment that did not end well, and what to do about it."""
+    advice = answer.advice or ADVICE.get(answer.outcome)
+    if answer.outcome == "rollback_failed":
+        # What to do about the new system can wait.
+        advice = ADVICE[answer.outcome]
+    if answer.outcome == "rolled_back":
+        return "; the machine is back on the system it ran before", advice
+    if answer.outcome != "rollback_failed":
+        return "", advice
+    if answer.loader_failed and answer.now.running and answer.now.running == answer.previous.running:
+        return "; the machine runs the system it ran before, but the next boot may bring up another", BOOT_ADVICE
+    return "; going back to the system it ran before FAILED too, and is tried again until somebody deploys", advice
 
 
 def units_failure(deployment: str, answer: Answer, **shown: t.Any) -> ActivationError:
     """Return the error of a deployment that ended well but for units that failed; ``shown`` is what else is known."""
     return ActivationError(
         f"the new system runs, but {answer.failed_units}",
-        log=answer.log,
+        log=answer.said or answer.log,
         advice="look at the units on the machine; deploying again tries them again",
         **details(deployment, answer) | shown | {"changed": True},
     )
 
 
-def warnings_of(host: str, answer: Answer) -> dict[str, list[str]]:
-    """Return what is to be warned of after a deployment that ended well, as a field of the result."""
-    warnings = [f"{host}: {text}" for text in (*answer.warnings, *filter(None, [answer.failed_units]))]
+def warnings_of(host: str, answer: Answer, *, units: bool = True) -> dict[str, list[str]]:
+    """Return what is to be warned of after a deployment that ended well, as a field of the result.
+
+    ``units``: of units that failed too, where they fail no task.
+    """
+    failed_units = filter(None, [answer.failed_units if units else None])
+    warnings = [f"{host}: {text}" for text in (*answer.warnings, *failed_units)]
     return {"warnings": warnings} if warnings else {}

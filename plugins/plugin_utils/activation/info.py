@@ -10,9 +10,9 @@ import shlex
 import typing as t
 
 from ..platforms.registry import by_presence, platforms
+from ..target.programs import part, program
 from ..transport.fields import fields_and_log, number, store_path
 from .answer import journal_entry
-from .program import part
 
 KIB = 1024
 # What else than a deployment takes the machine's lock, by the beginning of its name: see nix_gc and nix_reboot.
@@ -26,21 +26,21 @@ def info_script(platform: str | None, profile: str | None, journal: int) -> str:
     """
     candidates = [platforms()[platform]] if platform else by_presence()
     script = [
-        *map(part, ("target", "process", "lock", "info")),
-        "describe_machine",
-        shlex.join(["describe_deployments", str(journal)]),
+        program("info"),
+        "info_machine",
+        shlex.join(["info_deployments", str(journal)]),
     ]
     script += [
         f"profile={shlex.quote(profile or '')}",
         "described=no",
     ]
     for candidate in candidates:
-        condition = ":" if platform else '[ "$described" = no ] && present'
+        condition = ":" if platform else '[ "$described" = no ] && platform_present'
         script += [
             part("platform"),
             candidate.functions,
-            f'if {condition}; then described=yes; profile=$(profile_named "$profile"); '
-            f"describe_profile {shlex.quote(candidate.name)}; fi",
+            f'if {condition}; then described=yes; profile=$(platform_profile_named "$profile"); '
+            f"info_profile {shlex.quote(candidate.name)}; fi",
         ]
     return "\n".join(script)
 

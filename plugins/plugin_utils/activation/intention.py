@@ -9,7 +9,6 @@ import typing as t
 
 from ..errors import ActivationError, BuildError
 from ..platforms.registry import platforms
-from ..rollout.limit import most_failures
 
 if t.TYPE_CHECKING:
     from collections.abc import Container, Mapping
@@ -19,7 +18,7 @@ BUILD = "build"
 
 
 def see_that_it_can_be(intention: Mapping[str, str | None], inventory: Container[str]) -> None:
-    """Raise ``NixError`` for a builder that is not in the inventory, a goal that the platform lacks, and a limit that is none."""
+    """Raise ``NixError`` for a builder that is not in the inventory and a goal that the platform lacks."""
     builder, goal, platform = intention["builder"], intention["goal"], intention["platform"]
     if builder is not None and builder not in inventory:
         raise BuildError(
@@ -32,5 +31,3 @@ def see_that_it_can_be(intention: Mapping[str, str | None], inventory: Container
             raise ActivationError(
                 wrong, advice="set another for these hosts, as in group_vars of their platform (deploy_goal)"
             )
-    if intention["max_failed"]:
-        most_failures(str(intention["max_failed"]), 1)

@@ -12,7 +12,7 @@ from ..errors import NixError
 from ..nix.closure_diff import closure_diff
 from ..nix.store import parse_path_sizes, path_sizes
 from ..transport.script_link import ConnectionLostError
-from .program import request_script
+from .program import rollback_script
 
 if t.TYPE_CHECKING:
     from ..nix.closure_diff import ClosureDiff
@@ -28,9 +28,9 @@ def preview(link: ScriptLink, request: Request) -> ClosureDiff | None:
     None when there is nothing to compare: seeing less never keeps a machine from going back.
     """
     listing = shlex.join(path_sizes(closure=True))
-    script = f'find_closure && {listing} "$(running)" && echo {BETWEEN} && {listing} "$closure"'
+    script = f'rollback_find_closure && {listing} "$(platform_running)" && echo {BETWEEN} && {listing} "$closure"'
     try:
-        answer = link.run(f"{request_script(request)}\n{script}")
+        answer = link.run(f"{rollback_script(request)}\n{script}")
         before, between, after = answer.stdout.partition(f"{BETWEEN}\n")
         if not answer.ok or not between:
             return None

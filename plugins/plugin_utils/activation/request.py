@@ -18,6 +18,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..platforms.platform import Platform
+    from .job import Job
 
 PROFILE = re.compile(r"(~?/[^/\0-\x1f\x7f]+)(/[^/\0-\x1f\x7f]+)*")
 # As `nix_activate` makes them; it becomes the name of a directory on the target.
@@ -41,11 +42,13 @@ class Origin:
     revision: str | None = None
     dirty: bool | None = None
     description: str | None = None
+    job: Job | None = None
 
     @property
     def text(self) -> str:
         """The deploying person, for another who finds the lock taken."""
-        return one_line(f"{self.user}@{self.controller}")
+        job = f", {self.job.name}" if self.job else ""
+        return one_line(f"{self.user}@{self.controller}{job}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +56,8 @@ class Request:
     """One deployment of one profile, as the options of a task say it.
 
     ``confirm_timeout`` is how many seconds the target waits for a verdict on what it has activated; 0 wants none.
-    ``in_turn``: whether it waits while another profile of the machine has its turn in the same run.
+    ``lock_timeout``: for how many seconds it waits for another deployment, or for the platform's own lock. ``no_check``:
+    whether the system's own check before a switch is left out. ``in_turn``: whether it waits while another profile of the machine has its turn in the same run.
     """
 
     id: str
@@ -70,6 +74,8 @@ class Request:
     failed_units: str = "fail"
     activation_timeout: int = 600
     confirm_timeout: int = 0
+    lock_timeout: int = 0
+    no_check: bool = False
     backup_extension: str | None = None
     nix_options: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     check: bool = False
@@ -91,18 +97,24 @@ class Request:
             "closure": self.closure or "",
             "rollback": self.rollback or "",
             "goal": self.goal,
-            "program": self.program or "",
+            "activate": self.program or "",
             "specialisation": self.specialisation or "",
             "install_bootloader": str(int(self.install_bootloader)),
             "rollback_on_failure": str(int(self.rollback_on_failure)),
             "failed_units": self.failed_units,
             "activation_timeout": str(self.activation_timeout),
             "confirm_timeout": str(self.confirm_timeout),
+            "lock_timeout": str(self.lock_timeout),
+            "no_check": str(int(self.no_check)),
             "backup_extension": self.backup_extension or "",
-            "nix_config": configuration(self.nix_options),
             "check": str(int(self.check)),
         }
         return [f"{key}={value}" for key, value in values.items()]
+
+    @property
+    def settings(self) -> str:
+        """Nix's settings, which may be secret: they are no part of the request that a machine keeps."""
+        return configuration(self.nix_options)
 
     def _entry(self) -> dict[str, t.Any]:
         origin = self.origin
@@ -114,6 +126,8 @@ class Request:
             "revision": origin.revision and one_line(origin.revision),
             "dirty": origin.dirty,
             "description": origin.description and one_line(origin.description),
+            "job": origin.job
+            and {name: value and one_line(value) for name, value in origin.job.to_result().items() if name != "user"},
             "platform": self.platform.name,
             "goal": self.goal,
             "rollback": self.rollback,
@@ -154,6 +168,8 @@ class Request:
             yield f"activation_timeout is not a number of seconds from 1 to {LONGEST_SECONDS}: {self.activation_timeout}"
         if not 0 <= self.confirm_timeout <= LONGEST_SECONDS:
             yield f"confirm_timeout is not a number of seconds from 1 to {LONGEST_SECONDS}: {self.confirm_timeout}"
+        if not 0 <= self.lock_timeout <= LONGEST_SECONDS:
+            yield f"lock_timeout is not a number of seconds from 0 to {LONGEST_SECONDS}: {self.lock_timeout}"
         try:
             configuration(self.nix_options)
         except NixError as error:

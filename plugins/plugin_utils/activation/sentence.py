@@ -10,6 +10,8 @@ import typing as t
 from ..nix.store import store_path_name
 
 if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .answer import Answer
     from .request import Request
 
@@ -29,15 +31,24 @@ def sentence(request: Request, answer: Answer) -> str:
     if request.goal == "dry-activate":
         if answer.exit_code is None:
             return f"{name} is not on the machine yet, where it could be tried"
-        return f"nothing was changed; the log says what activating {name} would do"
+        return f"nothing was activated; the log says what activating {name} would do"
     if answer.outcome == "unchanged":
         return f"{name} {ALREADY[request.goal]}{_generation(answer)}"
     if request.check:
         return f"{name} {WOULD[request.goal]}"
     if answer.outcome == "awaiting":
         return f"{name} runs now, and goes again unless it is confirmed within {request.confirm_timeout} s"
+    if answer.ending == "reboot":
+        return f"{name} is the default{_generation(answer)}, and runs after a reboot"
     reboot = "; only a reboot brings all of it into use" if answer.reboot_required else ""
     return f"{name} {DONE[request.goal]}{_generation(answer)}{reboot}"
+
+
+def foreseen(shown: Mapping[str, t.Any], answer: Answer) -> dict[str, t.Any]:
+    """Return what a check shows of a change: the packages that ``shown`` has, and what the platform's own dry run said."""
+    packages = shown.get("diff", {}).get("prepared", "").rstrip("\n")
+    text = "\n".join(filter(None, [packages, answer.log]))
+    return {**shown, **({"diff": {"prepared": f"{text}\n"}} if text else {})}
 
 
 def _generation(answer: Answer) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import platform as controller_platform
 import typing as t
 
@@ -13,6 +14,7 @@ from ansible import constants
 
 from ..activation.changes import changes
 from ..activation.ending import warnings_of
+from ..activation.job import job_of, variables_of_jobs
 from ..activation.question import settled
 from ..activation.request import Origin
 from ..activation.sentence import sentence
@@ -25,6 +27,7 @@ from ..transport.shell import run_command
 from .bounded import EndlessAnswerError, NoAnswerError
 from .connections import connection_to, shell_of
 from .link import RenewableLink
+from .plain import plain
 from .run import run_name
 
 if t.TYPE_CHECKING:
@@ -44,7 +47,6 @@ TARGET_OPTIONS: dict[str, t.Any] = {
     "activation_timeout": {"type": "int", "default": 600},
     "confirm_timeout": {"type": "int", "default": 30},
     "source_host": {"type": "str", "default": "localhost"},
-    "max_failed": {"type": "str"},
 }
 
 
@@ -72,11 +74,15 @@ def awaited(options: dict[str, t.Any]) -> int:
     return int(options["confirm_timeout"])
 
 
-def origin(*, revision: str | None = None, dirty: bool | None = None, description: str | None = None) -> Origin:
-    """Return who deploys, in which run, and what."""
+def origin(
+    action: NixAction, *, revision: str | None = None, dirty: bool | None = None, description: str | None = None
+) -> Origin:
+    """Return who deploys, in which run of which job, and what."""
+    job = job_of(plain(variables_of_jobs(action.variables)), os.environ)
     return Origin(
-        user=getpass.getuser(),
+        user=(job and job.user) or getpass.getuser(),
         controller=controller_platform.node(),
+        job=job,
         run=run_name(),
         revision=revision,
         dirty=dirty,

@@ -10,52 +10,45 @@ collect() {
     prepare || return
     # Kept until the lock is given up: nobody may be there any more to read it.
     answer=$(
-        say before "$(store_space)"
+        say before "$(info_store_space)"
         remove_roots
         remove_generations
         refresh_boot_entries && collect_garbage && { [ "$optimise" = 0 ] || report optimised nix-store --optimise; }
-        say after "$(store_space)"
+        say after "$(info_store_space)"
         say complete yes
     )
-    release_lock
+    lock_release
     rm -rf "$run"
     printf '%s\n' "$answer"
 }
 
 prepare() { # take the lock; fails when that cannot be had, and says why
-    claimed=$(claim) || { make_room "$claimed" && claimed=$(claim); } || {
+    claimed=$(run_claim) || { make_room "$claimed" && claimed=$(run_claim); } || {
         printf '%s\n' "$claimed"
         return 1
     }
     # Nothing is written later that room has to be kept for.
-    rm -f "$run/reserve"
-    code=2
-    if write_holder; then
-        take_lock_in_time
-        code=$?
-    fi
-    case $code in
+    run_free_reserve
+    started=$(clock_date)
+    take_lock_in_time
+    case $? in
         0) return ;;
-        1) decline "a deployment is running: $(holder_text "$state/lock")" 'wait for it to end, then run again' ;;
-        *) decline_unwritable ;;
+        1) say_refused "a deployment is running: $(lock_holder)" "$lock_wait_for_it" ;;
+        *) run_refuse_unwritable ;;
     esac
     rm -rf "$run"
     return 1
 }
 
-take_lock_in_time() { # as `take_lock`, which fails with 1 while another is alive: that one has $wait seconds to end
+take_lock_in_time() { # as `lock_take`, which fails with 1 while another is alive: that one has $wait seconds to end
     waited=0
     while :; do
-        take_lock
+        lock_take $$
         code=$?
         [ "$code" = 1 ] && [ "$waited" -lt "$wait" ] || return "$code"
         sleep 1
         waited=$((waited + 1))
     done
-}
-
-write_program() { # nothing goes on here that a program would be needed for
-    :
 }
 
 # On a disk on which not even the lock can be written, a first little of the garbage goes without it: no deployment can
@@ -65,7 +58,7 @@ make_room() { # $1: why there is no lock
         *'cannot be written'*) ;;
         *) return 1 ;;
     esac
-    { [ ! -e "$state/lock" ] || ! holder_alive "$state/lock"; } && report collected nix-store --gc --max-freed 16777216
+    ! lock_is_held && report collected nix-store --gc --max-freed 16777216
 }
 
 remove_root() { # $1, of those that the question has named
@@ -80,7 +73,7 @@ delete_generations() { # of profile $1 the others, each NUMBER:CLOSURE, unless t
     recall
     for asked; do
         number=${asked%%:*}
-        if [ "$(closure_of "$profile-$number-link")" = "${asked#*:}" ] && [ -z "$(reasons "$number")" ]; then
+        if [ "$(path_closure "$profile-$number-link")" = "${asked#*:}" ] && [ -z "$(reasons "$number")" ]; then
             numbers="$numbers $number"
         fi
     done
@@ -96,15 +89,15 @@ delete_generations() { # of profile $1 the others, each NUMBER:CLOSURE, unless t
 # Before anything goes that an entry names. A collection that did not come to this leaves its mark, and the next one does.
 refresh_boot_entries() {
     [ -e "$outdated" ] || return 0
-    profile=$(default_profile)
+    profile=$(platform_default_profile)
     # The default stays what it is, even where another system runs.
-    default=$(closure_of "$profile")
-    reason=$(refusal "$default")
+    default=$(path_closure "$profile")
+    reason=$(platform_refusal "$default")
     if [ -n "$reason" ]; then
         say failed "$reason"
         return 1
     fi
-    if ! report boot_entries make_default "$default"; then
+    if ! report boot_entries platform_make_default "$default"; then
         say failed "the boot loader's entries could not be brought up to date, so nothing was collected"
         return 1
     fi

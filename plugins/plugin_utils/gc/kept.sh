@@ -6,14 +6,14 @@
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
 recall() { # what the generations of $profile are compared with
-    current=$(generation_of "$profile")
-    running_now=$(running)
-    booted_with=$(booted)
+    current=$(profile_generation "$profile")
+    running_now=$(platform_running)
+    booted_with=$(platform_booted)
     returned_to=$(recorded_for_rollback)
 }
 
 reasons() { # why generation $1 of $profile stays, in words with commas between them; nothing when it may go
-    kept=$(closure_of "$profile-$1-link")
+    kept=$(path_closure "$profile-$1-link")
     {
         [ "$1" != "$current" ] || echo current
         ! holds "$kept" "$running_now" || echo running
@@ -26,15 +26,15 @@ holds() ( # whether the closure $1 is what $2 is, or has that as a specialisatio
     [ -n "$2" ] || exit 1
     [ "$1" != "$2" ] || exit 0
     for path in "$1"/specialisation/*; do
-        [ "$(resolve "$path")" != "$2" ] || exit 0
+        [ "$(path_resolve "$path")" != "$2" ] || exit 0
     done
     exit 1
 )
 
 recorded_for_rollback() ( # the closures that the last run and what was interrupted return to, a line each
-    interrupted | while IFS= read -r directory; do
+    runs_interrupted | while IFS= read -r directory; do
         for key in recorded_default recorded_running closure; do
-            field "$key" "$directory/recorded"
+            record_field "$key" "$directory/recorded"
         done
     done
     last=$(changes | tail -n 1)
@@ -47,15 +47,15 @@ recorded_for_rollback() ( # the closures that the last run and what was interrup
 )
 
 changes() { # the lines of the journal about deployments that led $profile, or what runs of it, to another closure
-    grep -F "\"profile\":$(json_text "$profile")," "$state/journal.jsonl" 2>/dev/null |
+    grep -F "\"profile\":$(record_json_text "$profile")," "$state/journal.jsonl" 2>/dev/null |
         grep -vF '"outcome":"rolled_back"' |
         grep -v '"from":{"generation":[0-9nul]*,"closure":"\([^"]*\)".*"to":{"generation":[0-9nul]*,"closure":"\1"'
 }
 
 in_boot_menu() { # whether the boot loader has entries for the generations of $profile
-    [ "$boot_entries" = yes ] || return
+    [ "$platform_boot_entries" = yes ] || return
     case $profile in
-        "$(default_profile)" | "$(default_profile)"-profiles/*) ;;
+        "$(platform_default_profile)" | "$(platform_default_profile)"-profiles/*) ;;
         *) return 1 ;;
     esac
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ..nix.roots import root_names
+from ..nix.roots import root_name
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,5 +74,5 @@ def _age(generation: Generation, now: int | None) -> int:
 
 
 def _roots_of_others(roots: Sequence[str], known_hosts: Sequence[str]) -> tuple[str, ...]:
-    known = {name for host in known_hosts for name in root_names(host)}
+    known = {root_name(host) for host in known_hosts}
     return tuple(root for root in roots if root.partition("/")[2] not in known)

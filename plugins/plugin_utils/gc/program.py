@@ -9,15 +9,13 @@ import pathlib
 import shlex
 import typing as t
 
-from ..activation.program import part
 from ..activation.request import one_line
 from ..platforms.registry import by_presence, platforms
+from ..target.programs import part, program
 
 if t.TYPE_CHECKING:
     from .plan import Plan
     from .policy import Policy
-
-LIBRARY = ("target", "process", "lock", "journal", "info", "claim")
 
 
 def question_script(policy: Policy, platform: str | None, *, check: bool) -> str:
@@ -25,10 +23,10 @@ def question_script(policy: Policy, platform: str | None, *, check: bool) -> str
 
     Without ``platform``, it is the first whose ``present`` says so; a machine may be none of them.
     """
-    script = [*map(part, LIBRARY), *map(_own_part, ("kept", "room", "question")), _variables(policy, "question", "")]
+    script = [program("collection"), *map(_own_part, ("kept", "room", "question")), _variables(policy, "question", "")]
     script += [f"check={int(check)}", "described=no"]
     for candidate in [platforms()[platform]] if platform else by_presence():
-        condition = ":" if platform else '[ "$described" = no ] && present'
+        condition = ":" if platform else '[ "$described" = no ] && platform_present'
         script += [
             part("platform"),
             candidate.functions,
@@ -42,12 +40,13 @@ def collect_script(policy: Policy, platform: str | None, plan: Plan, *, name: st
     """Return the script that has done what ``plan`` says when it ends; ``name`` and ``who`` are for those it keeps out."""
     return "\n".join(
         [
-            *map(part, (*LIBRARY, "platform")),
+            program("collection"),
+            part("platform"),
             platforms()[platform].functions if platform else "",
             *map(_own_part, ("kept", "room", "collect")),
             _variables(policy, name, who),
             # What a platform is asked for by a deployment, and not here.
-            "install_bootloader=0 backup_extension= program= profile=",
+            "install_bootloader=0 no_check=0 backup_extension= activate= profile= program=",
             *_function("remove_roots", [shlex.join(["remove_root", root]) for root in plan.roots]),
             *_function("remove_generations", _deletions(plan)),
             "collect",
@@ -60,7 +59,7 @@ def _variables(policy: Policy, name: str, who: str) -> str:
     return "\n".join(
         [
             *(f"{key}={shlex.quote(value)}" for key, value in variables.items()),
-            "find_state",
+            "state_find",
             "run=$state/runs/$id",
         ]
     )

@@ -9,11 +9,11 @@ look() { # $1: the platform's name; the others: the profiles, by default the pla
     shift
     obstacle && return
     say now "$(date +%s)"
-    say space "$(store_space)"
+    say space "$(info_store_space)"
     say excess "$(excess || echo unknown)"
     [ "$#" -gt 0 ] || set -- ''
     for asked; do
-        profile=$(profile_named "$asked")
+        profile=$(platform_profile_named "$asked")
         [ -z "$profile" ] || describe_generations
     done
     describe_roots
@@ -23,13 +23,13 @@ look() { # $1: the platform's name; the others: the profiles, by default the pla
 
 obstacle() { # fails when there is none
     if ! command -v nix-env >/dev/null || ! command -v nix-store >/dev/null; then
-        decline 'there is no Nix on this machine, or not where it usually is' \
+        say_refused 'there is no Nix on this machine, or not where it usually is' \
             "the PATH was $PATH; set the task's environment if Nix is elsewhere"
-    elif [ "$needs_root" = yes ] && ! root; then
-        decline "the generations of this platform are root's, and this is $(id -un)" \
+    elif [ "$platform_needs_root" = yes ] && ! state_is_root; then
+        say_refused "the generations of this platform are root's, and this is $(id -un)" \
             'escalate: become, or ansible_become in the inventory'
-    elif [ "$wait" = 0 ] && [ -e "$state/lock" ] && holder_alive "$state/lock"; then
-        decline "a deployment is running: $(holder_text "$state/lock")" 'wait for it to end, then run again'
+    elif [ "$wait" = 0 ] && lock_is_held; then
+        say_refused "a deployment is running: $(lock_holder)" "$lock_wait_for_it"
     else
         return 1
     fi
@@ -39,10 +39,10 @@ describe_generations() {
     say profile "$profile"
     ! in_boot_menu || say boot_menu "$profile"
     recall
-    for number in $(generations_of "$profile"); do
+    for number in $(profile_generations "$profile"); do
         link=$profile-$number-link
         why=$(reasons "$number")
-        say generation "$number $(modified "$link") ${why:--} $(closure_of "$link") $profile"
+        say generation "$number $(info_modified "$link") ${why:--} $(path_closure "$link") $profile"
     done
 }
 

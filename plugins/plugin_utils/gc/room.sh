@@ -15,7 +15,7 @@ excess() (
     fi
     if [ -n "$free_space" ]; then
         # shellcheck disable=SC2046  # two numbers are what is wanted
-        set -- $(store_space)
+        set -- $(info_store_space)
         [ "$#" = 2 ] || exit 1
         case $free_space in
             *%) wanted=$(($1 * 1024 * ${free_space%?} / 100)) ;;

@@ -42,7 +42,7 @@ limited() { # SECONDS WORD...: its exit code; `late` is set when it was ended
 
 end_limited() { # kindly, then not
     members=$group$started
-    [ -n "$group" ] || members=$(descendants "$started")
+    [ -n "$group" ] || members=$(process_descendants "$started")
     # shellcheck disable=SC2086  # one word a process
     kill -TERM $members 2>/dev/null
     sleep 1

@@ -12,7 +12,7 @@ import shlex
 import threading
 import typing as t
 
-from ..activation.program import part as activation_part
+from ..target.programs import program
 from .check import Answer, Finding
 
 if t.TYPE_CHECKING:
@@ -90,7 +90,7 @@ def script(checks: Sequence[CheckOnTarget], mark: str) -> str:
     """
     files = ["limited", *sorted({check.script for check in checks}), "round"]
     calls = [f"limit={check.output_bytes} check {shlex.join(check.call())}" for check in checks]
-    return "\n".join([activation_part("descendants"), *map(part, files), f"mark={shlex.quote(mark)}", *calls, ""])
+    return "\n".join([program("processes"), *map(part, files), f"mark={shlex.quote(mark)}", *calls, ""])
 
 
 def answers_of(text: str, mark: str) -> list[Answer]:

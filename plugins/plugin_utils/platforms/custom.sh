@@ -2,15 +2,14 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Any profile with a program that activates it. The program is named by the request.
-# shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
-default_first=yes
+platform_default_first=yes
 
-refusal() {
-    [ -x "$1/$program" ] || printf '%s\n' "$1 has no program $program"
+platform_refusal() {
+    [ -x "$1/$activate" ] || printf '%s\n' "$1 has no program $activate"
 }
 
-activate() {
+platform_activate() {
     # Both as deploy-rs has it, whose users' programs are named from there.
-    (cd "$1" && PROFILE=$profile "$1/$program")
+    (cd "$1" && PATH=$own_path PROFILE=$profile "$1/$activate")
 }

@@ -2,23 +2,48 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # home-manager, as a user's own profile.
-# shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
-present() {
-    [ -L "$(default_profile)" ]
+recorded_aside=''
+
+platform_present() {
+    [ -L "$(platform_default_profile)" ]
 }
 
-default_profile() (
-    own=${XDG_STATE_HOME:-$HOME/.local/state}/nix/profiles
-    shared=/nix/var/nix/profiles/per-user/$(id -un)
-    if [ ! -d "$own" ] && [ -d "$shared" ]; then
-        printf '%s\n' "$shared/home-manager"
-    else
-        printf '%s\n' "$own/home-manager"
+# Where home-manager finds the profile now. Since Nix 2.14 it has it in the user's own directory, and what it finds in one of
+# the older places it moves there whenever it activates.
+platform_default_profile() (
+    home_state=${XDG_STATE_HOME:-$HOME/.local/state}
+    own=$home_state/nix/profiles
+    shared=/nix/var/nix/profiles/per-user/${USER:-$(id -un)}
+    for directory in "$own" "$shared" "$home_state/home-manager/profiles"; do
+        if [ -L "$directory/home-manager" ]; then
+            printf '%s\n' "$directory/home-manager"
+            exit
+        fi
+    done
+    # Nix makes the first for everybody but root.
+    if [ ! -d "$own" ] && [ -d "$shared" ] && [ "$(id -u)" = 0 ]; then
+        own=$shared
     fi
+    printf '%s\n' "$own/home-manager"
 )
 
-refusal() {
+platform_settle_profile() {
+    own=${XDG_STATE_HOME:-$HOME/.local/state}/nix/profiles/home-manager
+    [ "$profile" != "$own" ] && [ -L "$profile" ] && [ "$profile" = "$(platform_default_profile)" ] || return 0
+    # As home-manager has its directory made.
+    nix-env -q >/dev/null 2>&1
+    [ -d "${own%/*}" ] || return 0
+    for link in "$profile"-*-link; do
+        [ ! -L "$link" ] || nix-store --realise "$link" --add-root "${own%/*}/${link##*/}" >/dev/null || return
+    done
+    ln -s "$(readlink "$profile")" "$own" || return
+    path_flush "${own%/*}"
+    # The old one is for home-manager to remove, which does so when it activates.
+    profile=$own
+}
+
+platform_refusal() {
     for file in activate home-files; do
         [ -e "$1/$file" ] && continue
         printf '%s\n' "$1 is not a home-manager generation: it has no $file"
@@ -26,9 +51,9 @@ refusal() {
     done
 }
 
-find_running() {
-    find_target "${XDG_STATE_HOME:-$HOME/.local/state}/home-manager/gcroots/current-home"
-    [ -n "$target" ] || find_target "$profile"
+platform_find_running() {
+    path_find_closure "$(home_current)"
+    [ -n "$target" ] || path_find_closure "$profile"
 }
 
 in_user_session() (
@@ -45,13 +70,104 @@ in_user_session() (
     if [ -n "$backup_extension" ]; then
         export HOME_MANAGER_BACKUP_EXT="$backup_extension"
     fi
-    "$@"
+    PATH=$own_path "$@"
 )
 
-activate() {
+platform_activate() {
     in_user_session "$1/activate" --driver-version 1
 }
 
-dry_activate() {
+platform_dry_activate() {
     DRY_RUN=1 in_user_session "$1/activate" --driver-version 1
+}
+
+# On the way back. What home-manager takes away is what the home that it holds for the current one has and the other has not;
+# a home that failed half way is not yet that.
+platform_activate_again() {
+    request_find_activated
+    # Where Nix will not, since the closure is damaged, what is left is told.
+    [ ! -e "$activated/home-files" ] ||
+        nix-store --realise "$activated" --add-root "$(home_current)" --option substitute false >/dev/null
+    platform_activate "$@" && home_each_aside home_put_back
+}
+
+home_current() {
+    printf '%s\n' "${XDG_STATE_HOME:-$HOME/.local/state}/home-manager/gcroots/current-home"
+}
+
+home_files() ( # print the files that home $1 links, as seen from the user's home, a line each
+    cd "$1/home-files/" 2>/dev/null && find . ! -type d | sed 's|^\./||'
+)
+
+# A file of the user's where home-manager has one of its own, between two of which is `//`.
+platform_find_aside() {
+    aside=''
+    [ -z "$backup_extension" ] || aside=$(
+        home_files "$1" | while IFS= read -r file; do
+            [ -L "$HOME/$file" ] || [ ! -e "$HOME/$file" ] || [ -e "$HOME/$file.$backup_extension" ] || printf '%s//' "$file"
+        done
+    )
+}
+
+home_each_aside() { # call function $1 with each file that was to be moved aside and was
+    aside=$recorded_aside
+    while [ -n "$aside" ]; do
+        file=${aside%%//*}
+        aside=${aside#*//}
+        [ ! -e "$HOME/$file.$backup_extension" ] || "$1" "$file"
+    done
+}
+
+home_put_back() {
+    [ ! -L "$HOME/$1" ] || rm -f "$HOME/$1"
+    [ -e "$HOME/$1" ] || mv "$HOME/$1.$backup_extension" "$HOME/$1"
+}
+
+home_say_aside() {
+    printf '%s\n' "$HOME/$1.$backup_extension"
+}
+
+platform_remains() {
+    failed_files=$(path_closure "$1/home-files")
+    if [ "$failed_files" != "$(path_closure "$2/home-files")" ]; then
+        home_files "$1" | while IFS= read -r file; do
+            [ "$(readlink "$HOME/$file")" != "$failed_files/$file" ] || printf '%s\n' "$HOME/$file"
+            case $file in
+                */systemd/user/*/*) ;;
+                */systemd/user/*)
+                    [ -e "$2/home-files/$file" ] || ! in_user_session systemctl --user --quiet is-active "${file##*/}" 2>/dev/null ||
+                        printf 'the unit %s\n' "${file##*/}"
+                    ;;
+            esac
+        done
+    fi
+    home_each_aside home_say_aside
+}
+
+platform_failure_named() { # the first file that is in the way, and how many more are
+    awk '
+        / would be clobbered/ || (/^Existing file .* is in the way of / && !/will be /) {
+            count++
+            if (first == "") first = $0
+        }
+        END { if (count) print first (count > 1 ? " (and " count - 1 " more)" : "") }'
+}
+
+platform_failure_advice() {
+    ! grep -Eq '^Existing file .* (would be clobbered|is in the way of )' ||
+        echo 'move these files away, or have them renamed: backup_extension (deploy_backup_extension)'
+}
+
+# home-manager marks warnings by a colour alone, which a log does not have.
+platform_warnings() {
+    awk '
+        function tell() { if (text != "") print text; text = "" }
+        text != "" && /^systemctl --user / { text = text (text ~ /:$/ ? " " : "; ") $0; next }
+        text != "" && /^(with Nix packages|  sudo )/ { sub(/^ +/, ""); text = text " " $0; next }
+        { tell() }
+        /^(Suggested commands:|This non-NixOS system is not yet set up|GPU drivers require an update)/ { text = $0; next }
+        /^(Existing file .* is in the way of |Path .* does not link into |Skipping deletion of |Failed to )/ { print; next }
+        /^(Cannot restore|Restoring) previous agent / { print; next }
+        /^The user systemd session is degraded:$/ { print }
+        END { tell() }'
 }

@@ -12,6 +12,6 @@ PLATFORM = Platform(
     __file__,
     output="nixOnDroidConfigurations",
     built=("activationPackage",),
-    # user.uid and user.gid are asked of the machine that evaluates.
+    # It names the store path of proot-termux-static, which no derivation of its own makes: builtins.storePath.
     impure=True,
 )

@@ -2,13 +2,12 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # nix-on-droid. Its activation sets the profile itself, and is at home in the login environment only.
-# shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
-present() {
-    [ -d /data/data/com.termux.nix ] || [ -L "$(default_profile)" ]
+platform_present() {
+    [ -d /data/data/com.termux.nix ] || [ -L "$(platform_default_profile)" ]
 }
 
-default_profile() {
+platform_default_profile() {
     echo /nix/var/nix/profiles/nix-on-droid
 }
 
@@ -23,7 +22,7 @@ in_login_environment() (
     "$@"
 )
 
-activate() {
+platform_activate() {
     # From its generation's link, activation returns to that generation instead of making a new one.
     if [ -n "$2" ] && [ -x "$profile-$2-link/activate" ]; then
         in_login_environment "$profile-$2-link/activate"
@@ -32,6 +31,10 @@ activate() {
     fi
 }
 
-dry_activate() {
+platform_dry_activate() {
     DRY_RUN=1 in_login_environment "$1/activate"
+}
+
+platform_warnings() { # set-up-etc leaves a file that is in the way as it is, and succeeds
+    grep '^Linking of .* failed'
 }

@@ -2,85 +2,225 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # NixOS. Exit codes of switch-to-configuration: 2 the activation script failed, 4 units failed, 100 needs a reboot.
-# shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
-needs_root=yes
-dry_run_writes=no
-boot_activates=yes
-boot_entries=yes
+platform_needs_root=yes
+platform_dry_run_writes=no
+platform_boot_activates=yes
+platform_boot_entries=yes
 current_system=/run/current-system
 booted_system=/run/booted-system
+nixos_lock=/run/nixos/switch-to-configuration.lock nixos_no_check=0
+platform_lock_name="NixOS's own lock (/run/nixos/switch-to-configuration.lock)"
+platform_check_advice='deploy with deploy_goal=boot and reboot, or with deploy_no_check=true if you know better than the check'
 
-present() {
+platform_present() {
     [ -e /etc/NIXOS ] || [ -e "$current_system/nixos-version" ]
 }
 
-default_profile() {
+platform_default_profile() {
     echo /nix/var/nix/profiles/system
 }
 
-refusal() {
-    for file in nixos-version bin/switch-to-configuration; do
-        [ -e "$1/$file" ] && continue
-        printf '%s\n' "$1 is not a NixOS system: it has no $file"
-        break
-    done
+platform_refusal() {
+    if [ ! -e "$1/nixos-version" ]; then
+        printf '%s\n' "$1 is not a NixOS system: it has no nixos-version"
+    elif [ ! -e "$1/bin/switch-to-configuration" ]; then
+        printf '%s\n' "$1 has no bin/switch-to-configuration, as with system.switch.enable = false"
+    fi
 }
 
-booted() {
-    closure_of "$booted_system"
+platform_refusal_advice() {
+    if [ -e "$1/nixos-version" ]; then
+        echo 'set system.switch.enable = true, deploy with deploy_goal=boot, and reboot'
+    else
+        echo 'check that platform and closure belong together'
+    fi
 }
 
-find_running() {
-    find_target "$current_system"
+platform_booted() {
+    path_closure "$booted_system"
 }
 
-switch_to_configuration() {
-    NIXOS_INSTALL_BOOTLOADER=$install_bootloader "$1/bin/switch-to-configuration" "$2"
+platform_find_running() {
+    path_find_closure "$current_system"
+}
+
+nixos_switch() { # closure $1, action $2
+    NIXOS_INSTALL_BOOTLOADER=$install_bootloader NIXOS_NO_CHECK=$nixos_no_check PATH=$own_path "$1/bin/switch-to-configuration" "$2"
 }
 
 # `test` and then `boot`, never `switch`, which installs the boot loader before it has tried anything.
-activate() {
-    switch_to_configuration "$1" test
+platform_activate() {
+    nixos_no_check=$no_check
+    nixos_switch "$1" test
 }
 
-make_default() {
-    switch_to_configuration "$1" boot
+platform_make_default() {
+    nixos_no_check=$no_check
+    nixos_switch "$1" boot
 }
 
-dry_activate() {
-    switch_to_configuration "$1" dry-activate
+# The system that a machine goes back to ran already: a check of its own, which may need the network, keeps nobody locked out.
+platform_activate_again() {
+    nixos_no_check=1
+    nixos_switch "$1" test
 }
 
-meaning() {
+platform_make_default_again() {
+    nixos_no_check=1
+    # To install the boot loader itself begins by taking away what it boots.
+    install_bootloader=0
+    # systemd-boot's builder does not begin while what it left on a full disk is there.
+    [ -n "$(platform_lock_holder)" ] || rm -f /boot/loader/loader.tmp /efi/loader/loader.tmp /boot/efi/loader/loader.tmp
+    nixos_switch "$1" boot
+}
+
+platform_dry_activate() {
+    nixos_no_check=$no_check
+    nixos_switch "$1" dry-activate
+}
+
+platform_check() {
+    nixos_no_check=0
+    nixos_said=$(nixos_switch "$1" check 2>&1)
+    set -- $?
+    [ -z "$nixos_said" ] || printf '%s\n' "$nixos_said"
+    case $nixos_said in
+        # Systems of before 2025 have no such action.
+        *Usage:*switch-to-configuration*) return 0 ;;
+    esac
+    return "$1"
+}
+
+# Systems since 25.05 do not wait for the lock. A missing logind ends with the same exit code, so that only words tell.
+platform_is_locked() {
+    case $1 in
+        0 | 2 | 4 | 100 | 124) return 1 ;;
+    esac
+    step_words | platform_words_are_of_lock
+}
+
+platform_words_are_of_lock() {
+    grep -q '^Could not acquire lock'
+}
+
+platform_lock_holder() {
+    [ -e "$nixos_lock" ] && [ -r /proc/locks ] || return 0
+    # shellcheck disable=SC2012  # a name of ours, of which the number is wanted
+    nixos_inode=$(ls -i "$nixos_lock" | sed 's/^ *\([0-9]*\).*/\1/')
+    nixos_process=$(sed -n "s/^[0-9]*: FLOCK  *ADVISORY  *WRITE \([0-9]*\) [^ ]*:$nixos_inode .*/\1/p" /proc/locks | head -n 1)
+    [ -z "$nixos_process" ] || printf 'process %s (%s)\n' "$nixos_process" "$(tr '\0' ' ' 2>/dev/null <"/proc/$nixos_process/cmdline")"
+}
+
+# A failed unit's 4 takes the place of a failed activation script's 2; then only words tell.
+platform_meaning() {
+    nixos_words=$(cat)
     case $1 in
         0) echo active ;;
-        4) echo units ;;
+        4)
+            case $nixos_words in
+                *'Failed to run activate script'* | *'Activation script snippet '*' failed ('*) echo failed ;;
+                *) echo units ;;
+            esac
+            ;;
         100) echo reboot ;;
         *) echo failed ;;
     esac
 }
 
-find_text() { # set `text` to the first line of file $1, or to nothing
+# The line before tells why; the activation goes on after it.
+platform_failure_named() {
+    awk '
+        !found && /^Activation script snippet .* failed/ {
+            found = 1
+            named = $0
+            sub(/^Activation script snippet ./, "", named)
+            sub(/. failed.*/, "", named)
+            print "the activation script" "\047" "s snippet " named " failed" (why == "" ? "" : ": " why)
+        }
+        { why = /\.\.\.$/ ? "" : $0 }'
+}
+
+# What units have failed is told by their names.
+platform_warnings() {
+    sed -n 's/^[Ww]arning: //p' |
+        grep -v -e '^the following \(user \)*units failed: ' -e '^user activation for ' -e '^the new NixOS configuration has an '
+}
+
+platform_units_named() {
+    sed -n -e 's/^warning: the following units failed: //p' -e 's/^.*the following user units failed: //p' \
+        -e 's/^.*user activation for \([^ ]*\) failed.*/user-activation@\1/p' | paste -s -d , - | sed 's/,\([^ ]\)/, \1/g'
+}
+
+# systemd-boot's loader.conf, GRUB's grub.cfg, U-Boot's extlinux.conf. Nothing where two of them are there, or where what they say
+# is not the whole of it.
+platform_find_boots() {
+    boots='' nixos_loaders=0
+    for nixos_file in /boot/loader/loader.conf /efi/loader/loader.conf /boot/efi/loader/loader.conf; do
+        [ ! -r "$nixos_file" ] || nixos_find_systemd_boot "${nixos_file%/loader.conf}"
+    done
+    for nixos_file in /boot/grub/grub.cfg /boot/extlinux/extlinux.conf; do
+        [ -r "$nixos_file" ] || continue
+        nixos_loaders=$((nixos_loaders + 1))
+        boots=$(nixos_first_default "${nixos_file##*/}" <"$nixos_file")
+    done
+    [ "$nixos_loaders" = 1 ] || boots=''
+}
+
+nixos_find_systemd_boot() { # of the loader's directory $1
+    nixos_loaders=$((nixos_loaders + 1))
+    nixos_entry=$(sed -n 's/^preferred[[:space:]]*//p' "$1/loader.conf" | tail -n 1)
+    [ -n "$nixos_entry" ] || nixos_entry=$(sed -n 's/^default[[:space:]]*//p' "$1/loader.conf" | tail -n 1)
+    case $nixos_entry in
+        '' | @* | *[!A-Za-z0-9._*-]*) return ;;
+    esac
+    # With boot counting, the name of an entry's file has how often it may be tried.
+    # shellcheck disable=SC2086  # a pattern, where there is one
+    set -- "$1"/entries/${nixos_entry%.conf}.conf "$1"/entries/${nixos_entry%.conf}+*.conf
+    nixos_entry=''
+    for nixos_file; do
+        [ -r "$nixos_file" ] || continue
+        # Of several, the loader chooses by what we do not know.
+        [ -z "$nixos_entry" ] || return
+        nixos_entry=$nixos_file
+    done
+    [ -z "$nixos_entry" ] || boots=$(nixos_init_of <"$nixos_entry")
+}
+
+nixos_init_of() { # the system whose `init` a kernel is given on its command line, the first that there is
+    sed -n "s|^.*[[:space:]]init=\($store/[A-Za-z0-9+._?=-]*\)/init\([[:space:]].*\)*\$|\1|p" | head -n 1
+}
+
+nixos_first_default() { # of the file named $1: both have the default first, unless it is a remembered one
+    nixos_text=$(cat)
+    case $1 in
+        grub.cfg) printf '%s\n' "$nixos_text" | grep -Eq '^ *set default="?0"?$' || return ;;
+        extlinux.conf) printf '%s\n' "$nixos_text" | grep -q '^DEFAULT nixos-default$' || return ;;
+    esac
+    printf '%s\n' "$nixos_text" | nixos_init_of
+}
+
+nixos_find_text() { # set `text` to the first line of file $1, or to nothing
     text=''
     [ ! -r "$1" ] || IFS= read -r text <"$1" || :
 }
 
-only_by_reboot() {
-    find_text "$1/init-interface-version"
+platform_only_by_reboot() {
+    nixos_find_text "$1/init-interface-version"
     new=$text
-    find_text "$current_system/init-interface-version"
+    nixos_find_text "$current_system/init-interface-version"
     [ -n "$new" ] && [ "$new" != "$text" ]
 }
 
-changed_since_boot() {
-    [ -e "$booted_system" ] || return 0
-    find_target "$booted_system"
+platform_changed_since_boot() {
+    # Of a system that is not here yet, nothing is known.
+    [ -e "$booted_system" ] && [ -e "$1" ] || return 0
+    path_find_closure "$booted_system"
     [ "$target" != "$1" ] || return 0
     for part in kernel initrd kernel-modules dtbs; do
-        follow_links "$booted_system/$part"
+        path_follow "$booted_system/$part"
         booted_part=$resolved
-        follow_links "$1/$part"
+        path_follow "$1/$part"
         [ "$booted_part" = "$resolved" ] || cmp -s "$booted_part" "$resolved" || [ ! -e "$1/$part" ] || printf '%s\n' "$part"
     done
     for part in kernel-params init-interface-version; do
@@ -89,22 +229,22 @@ changed_since_boot() {
     done
 }
 
-leaving() {
+platform_leaving() {
     [ "$(systemctl is-system-running 2>/dev/null)" = stopping ]
 }
 
-reboot_machine() {
+platform_reboot_machine() {
     # shellcheck disable=SC2086  # one word, or none
     systemctl reboot ${message:+--message="$message"}
 }
 
-coming_up() (
-    state=$(systemctl is-system-running 2>/dev/null)
-    case $state in
-        initializing | starting | stopping) printf 'systemd is %s\n' "$state" ;;
+platform_coming_up() {
+    nixos_systemd=$(systemctl is-system-running 2>/dev/null)
+    case $nixos_systemd in
+        initializing | starting | stopping) printf 'systemd is %s\n' "$nixos_systemd" ;;
     esac
-)
+}
 
-failed_units() {
+platform_failed_units() {
     systemctl list-units --failed --plain --no-legend --no-pager 2>/dev/null | cut -d ' ' -f 1
 }

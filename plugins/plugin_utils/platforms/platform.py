@@ -16,7 +16,7 @@ class Platform:
     """One kind of closure that can be made active.
 
     ``source`` is the Python file that defines the platform; the shell functions lie beside it under the same name,
-    and are those of ``activation/platform.sh``, of which a platform defines again what it does differently.
+    and are those of ``target/platform.sh``, of which a platform defines again what it does differently.
 
     ``output`` is the standard flake output with the platform's configurations, and ``built`` the attribute of one of
     them that is built. A platform that ``escalates`` is made active by root, and one that is ``impure`` is evaluated

@@ -10,27 +10,27 @@ ask() {
         answer_again
         return
     fi
-    current=$(running) default=$(closure_of "$profile")
+    current=$(platform_running) default=$(path_closure "$profile")
     # In a check, what is to be the default may not be it yet.
     expected=${closure:-$default}
     answer=$(describe)
     printf '%s\n' "$answer"
     if { [ "$when" = always ] || [ -n "$(reasons)" ]; } && ! obstacle && [ "$check" = 0 ]; then
-        claim && keep_answer && launch run && say_decision
+        run_claim && keep_answer && launch run && say_decision
     fi
 }
 
 answer_again() { # as before, when that has been written
-    if all_ours; then
+    if run_is_ours; then
         say_decision
         cat "$run/answer"
     else
-        decline_foreign
+        run_refuse_foreign
     fi
 }
 
 describe() {
-    say boot_id "$(boot_id)"
+    say boot_id "$(process_boot)"
     say running "$current"
     say default "$default"
     say expected "$expected"
@@ -38,34 +38,34 @@ describe() {
 }
 
 reasons() { # what only a reboot brings into use, a line each
-    changed_since_boot "$expected"
+    platform_changed_since_boot "$expected"
     # What was only made the default, and neither runs nor was booted.
-    if [ "$boot_activates" = yes ] && [ "$expected" = "$default" ] && [ "$default" != "$current" ] &&
-        [ "$default" != "$(booted)" ] && ! specialisation_runs; then
+    if [ "$platform_boot_activates" = yes ] && [ "$expected" = "$default" ] && [ "$default" != "$current" ] &&
+        [ "$default" != "$(platform_booted)" ] && ! specialisation_runs; then
         printf 'system\n'
     fi
 }
 
 specialisation_runs() {
     for path in "$default"/specialisation/*; do
-        [ "$(resolve "$path")" != "$current" ] || return 0
+        [ "$(path_resolve "$path")" != "$current" ] || return 0
     done
     return 1
 }
 
 obstacle() { # fails when there is none
-    if [ "$needs_root" = yes ] && ! root; then
-        decline "only root reboots a machine, and this is $(id -un)" 'escalate: become, or ansible_become in the inventory'
-    elif [ -z "$(boot_id)" ]; then
-        decline 'this machine does not say which boot it is in, so that a reboot could not be told from none' 'reboot it by hand'
-    elif leaving; then
-        decline 'the machine is shutting down already' 'wait until it is back, then run again'
+    if [ "$platform_needs_root" = yes ] && ! state_is_root; then
+        say_refused "only root reboots a machine, and this is $(id -un)" 'escalate: become, or ansible_become in the inventory'
+    elif [ -z "$(process_boot)" ]; then
+        say_refused 'this machine does not say which boot it is in, so that a reboot could not be told from none' 'reboot it by hand'
+    elif platform_leaving; then
+        say_refused 'the machine is shutting down already' 'wait until it is back, then run again'
     elif [ -z "$expected" ]; then
-        decline "$profile has no generation, so that nothing says what the machine is to come back on" 'deploy first'
+        say_refused "$profile has no generation, so that nothing says what the machine is to come back on" 'deploy first'
     elif [ "$expected" != "$default" ] && [ "$check" = 0 ]; then
-        decline "the machine would boot $default, and not $expected" 'deploy that system with the goal switch or boot first'
-    elif [ -e "$state/lock" ] && holder_alive "$state/lock"; then
-        decline "a deployment is running: $(holder_text "$state/lock")" 'wait for it to end, then run again'
+        say_refused "the machine would boot $default, and not $expected" 'deploy that system with the goal switch or boot first'
+    elif lock_is_held; then
+        say_refused "a deployment is running: $(lock_holder)" "$lock_wait_for_it"
     else
         return 1
     fi
@@ -73,18 +73,18 @@ obstacle() { # fails when there is none
 
 keep_answer() {
     (umask 077 && printf '%s\n' "$answer" >"$run/answer") && return
-    give_back
+    run_give_back
     return 1
 }
 
 say_decision() { # of the program, or in its place when it has not come to one in time
     hundredths=0
     until [ -L "$run/decision" ] || [ "$hundredths" -ge 3000 ]; do
-        pause
+        clock_pause
     done
     decide 'the reboot could not be started'
     case $(decision) in
         asked) say outcome asked ;;
-        *) decline "$(decision)" "$(tail -n 3 "$run/log" 2>/dev/null | tr '\n' ' ')" ;;
+        *) say_refused "$(decision)" "$(tail -n 3 "$run/log" 2>/dev/null | tr '\n' ' ')" ;;
     esac
 }

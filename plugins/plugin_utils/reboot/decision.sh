@@ -8,7 +8,7 @@
 decide() { # that the machine reboots (`asked`), or why it does not; fails when it has been decided already
     # On a full disk, by the room that is kept for this.
     ln -s "$1" "$run/decision" 2>/dev/null ||
-        { [ ! -L "$run/decision" ] && rm -f "$run/reserve" && ln -s "$1" "$run/decision" 2>/dev/null; }
+        { [ ! -L "$run/decision" ] && run_free_reserve && ln -s "$1" "$run/decision" 2>/dev/null; }
 }
 
 decision() {

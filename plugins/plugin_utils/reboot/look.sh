@@ -5,19 +5,19 @@
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
 look() { # $1: the boot id before the reboot
-    say boot_id "$(boot_id)"
-    say running "$(running)"
-    say booted "$(booted)"
-    unfinished=$(coming_up)
+    say boot_id "$(process_boot)"
+    say running "$(platform_running)"
+    say booted "$(platform_booted)"
+    unfinished=$(platform_coming_up)
     say unfinished "$unfinished"
-    if [ "$(boot_id)" = "$1" ]; then
+    if [ "$(process_boot)" = "$1" ]; then
         [ ! -e "$run/failed" ] || cat "$run/failed"
     elif [ -z "$unfinished" ]; then
-        failed_units | sed 's/^/unit_failed=/'
-        release_lock
+        platform_failed_units | sed 's/^/unit_failed=/'
+        lock_release
         # Those of earlier ones too, whose controllers did not come back to see how they ended.
         for directory in "$state"/runs/reboot-*; do
-            ! made_before_this_boot "$directory" || rm -rf "$directory"
+            ! run_is_of_earlier_boot "$directory" || rm -rf "$directory"
         done
     fi
 }

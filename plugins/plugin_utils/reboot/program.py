@@ -9,7 +9,7 @@ import pathlib
 import shlex
 import typing as t
 
-from ..activation.program import part
+from ..target.programs import part, program
 
 if t.TYPE_CHECKING:
     from .request import Request
@@ -20,21 +20,14 @@ def ask_script(request: Request) -> str:
 
     The program that goes on without the connection travels inside it.
     """
-    marker = f"end of program {request.id}"
+    restart = "\n".join([_common(request), _own_part("decision"), _own_part("restart"), "main"])
     return "\n".join(
         [
             _common(request),
-            *map(part, ("claim", "launch")),
+            part("launch"),
             _own_part("decision"),
             _own_part("ask"),
-            "write_program() {",
-            f"cat <<'{marker}'",
-            _common(request),
-            _own_part("decision"),
-            _own_part("restart"),
-            'main "$@"',
-            marker,
-            "}",
+            f"program={shlex.quote(restart)}",
             "ask",
         ]
     )
@@ -49,12 +42,10 @@ def _common(request: Request) -> str:
     variables = [f"{name}={shlex.quote(value)}" for name, value in request.variables().items()]
     return "\n".join(
         [
-            *map(part, ("target", "process", "lock", "journal", "descendants", "step", "platform")),
-            request.platform.functions,
+            program("reboot", request.platform),
             *variables,
-            "find_state",
-            "run=$state/runs/$id",
-            'profile=$(profile_named "$profile")',
+            "state_find_run",
+            'profile=$(platform_profile_named "$profile")',
         ]
     )
 

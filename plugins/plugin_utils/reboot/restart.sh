@@ -6,29 +6,32 @@
 # shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
 main() {
-    case $1 in
-        run) restart ;;
-        recover) recover ;;
-    esac
+    program=$NIX_FLEET_PROGRAM
+    unset NIX_FLEET_PROGRAM
+    trap '' HUP
+    # Whoever could not tell whether it had launched this may have launched it twice; what was killed is begun again.
+    if mkdir "$run/begun" 2>/dev/null; then
+        restart &
+        wait "$!"
+    fi
+    recover
 }
 
 restart() {
-    trap '' HUP
-    # Whoever could not tell whether it had launched this may have launched it twice.
-    mkdir "$run/begun" 2>/dev/null || exit 0
-    write_holder || give_up "$run cannot be written to"
-    take_lock
+    started=$(clock_date)
+    process_find_own
+    lock_take "$own_process"
     case $? in
         0) ;;
-        1) give_up "a deployment is running: $(holder_text "$state/lock")" ;;
-        *) give_up "$state cannot be written to" ;;
+        1) give_up "a deployment is running: $(lock_holder)" ;;
+        *) give_up "$live cannot be written to" ;;
     esac
     decide asked || give_up ''
     [ -z "$message" ] || ! command -v wall >/dev/null || printf '%s\n' "$message" | wall 2>/dev/null
     # The answer is on its way for a moment.
     sleep "$((delay + 1))"
     mkdir "$run/tried"
-    if reboot_machine >"$run/said" 2>&1; then
+    if platform_reboot_machine >"$run/said" 2>&1; then
         # From now on, the machine ends this.
         sleep "$timeout"
         fail 'it was asked to reboot, and has not'
@@ -38,22 +41,24 @@ restart() {
 }
 
 recover() { # what was ended from outside before it had the machine reboot
-    { [ -e "$run/holder" ] && ! holder_alive "$run/holder" && ! leaving; } || exit 0
+    lock_read
+    # One that was launched twice may be at work.
+    { [ "$lock_id" != "$id" ] || ! lock_is_held; } && ! platform_leaving || exit 0
     decide 'it was ended before it had the machine reboot'
     if [ "$(decision)" = asked ] && [ ! -d "$run/tried" ]; then
         fail 'what was to reboot the machine was ended before it did'
     fi
-    release_lock
+    lock_release
 }
 
 give_up() { # before anything has been touched; $1 says why, unless it is known
     [ -z "$1" ] || decide "$1"
-    release_lock
+    lock_release
     exit 0
 }
 
 fail() { # $1 says why
-    rm -f "$run/reserve"
+    run_free_reserve
     say failed "$1" >"$run/failed"
-    release_lock
+    lock_release
 }

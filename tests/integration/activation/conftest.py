@@ -124,7 +124,7 @@ class Target(Machine):
         running = self.says("readlink /run/current-system")
         assert self.default == running
         if self.name.startswith("vps"):
-            assert self.says("cat /boot/loader/default") == running
+            assert self.boots == running
         return running
 
     def wait_until(self, condition: str, seconds: float = 30) -> None:
@@ -141,7 +141,7 @@ class Target(Machine):
             """
             ps -eo args | grep '/[p]rogram run' || :
             systemctl list-units --all --plain --no-legend 'nix-fleet-*' 2>/dev/null || :
-            ls -d /var/lib/nix.fleet/lock /var/lib/nix.fleet/takeover 2>/dev/null || :
+            ls -d /run/nix.fleet/lock /run/nix.fleet/takeover 2>/dev/null || :
             find /var/lib/nix.fleet/runs -type l ! -name verdict ! -name boot
             """
         )

@@ -9,6 +9,7 @@ import signal
 
 import pytest
 
+from ..standins.test_home_manager import to_legacy
 from .conftest import PLATFORMS, PROFILES, Target
 
 # For each host: a module that makes a closure different, one that fails, one that is slow, and the user who owns it all.
@@ -22,6 +23,14 @@ STEP = {
     "macbook": '{ system.activationScripts.postActivation.text = "%s"; }',
     "phone": '{ build.activationAfter.zzz = "%s"; }',
 }
+
+
+def lock_of(host: Target) -> str:
+    """Return where the lock of a host's deployments is: in memory where root has a place for it."""
+    state = STATE[host.name]
+    return "/run/nix.fleet/lock" if state.startswith("/var/lib") else f"{state}/lock"
+
+
 STATE = {
     "workstation": "/home/alice/.local/state/nix.fleet",
     "macbook": "/var/lib/nix.fleet",
@@ -116,7 +125,7 @@ def test_a_killed_controller_does_not_end_it(host: Target, plain: str) -> None:
     host.wait_until(BEGUN)
     os.killpg(task.process.pid, signal.SIGKILL)
     task.process.communicate()
-    host.wait_until(f"test ! -e /tmp/begun && test ! -e {STATE[host.name]}/lock")
+    host.wait_until(f"test ! -e /tmp/begun && test ! -L {lock_of(host)}")
     assert standing(host) == (new, new)
 
 
@@ -124,7 +133,7 @@ def test_a_killed_controller_does_not_end_it(host: Target, plain: str) -> None:
 def test_a_killed_supervisor_is_made_up_for(host: Target, plain: str, all_of_it: bool) -> None:
     task = host.start(closure=host.system(STEP[host.name] % f"{SLOW} # {all_of_it}"))
     host.wait_until(BEGUN)
-    supervisor = f"sed -n s/^pid=//p {STATE[host.name]}/lock"
+    supervisor = f"readlink {lock_of(host)} | sed -n s/^pid=//p"
     family = "$(ps -o ppid= -p $p)" if all_of_it else ""
     host.says(f"p=$({supervisor}); kill -9 {family} $p")
     answer = task.result()
@@ -149,9 +158,36 @@ def test_files_in_the_way_of_a_home_are_kept_by_another_name(workstation: Target
     workstation.user("rm -f ~/notes ~/notes.*; echo mine > ~/notes")
     home = workstation.system('{ home.file."notes".text = "managed"; }')
     answer = workstation.activate(home)
-    assert (answer["outcome"], "would be clobbered" in answer["log"]) == ("rolled_back", True)
+    log = workstation.user(f"cat {answer['log_file']}").said
+    assert (answer["outcome"], "would be clobbered" in log) == ("rolled_back", True)
     assert workstation.activate(home, backup_extension="bak")["outcome"] == "confirmed"
     assert "managed" in workstation.user("cat ~/notes ~/notes.bak").said
+
+
+def test_a_home_that_fails_takes_all_of_it_away_and_puts_back_what_it_moved(workstation: Target) -> None:
+    workstation.activate(workstation.system('{ home.file."kept".text = "old"; }'))
+    before = workstation.user("rm -rf ~/notes* ~/added*; echo mine > ~/notes; cd && ls && cat kept notes").said
+    module = STEP["workstation"] % "exit 3"
+    files = '{ home.file = { "notes".text = "managed"; "kept".text = "new"; "added/deep".text = "new"; }; }'
+    answer = workstation.activate(workstation.system(f"{{ imports = [ {module} {files} ]; }}"), backup_extension="bak")
+    assert answer["outcome"] == "rolled_back", answer
+    assert workstation.user("cd && ls && cat kept notes").said == before
+
+
+def test_a_profile_in_the_legacy_directory_is_moved_and_gone_back_to(workstation: Target) -> None:
+    plain = workstation.system()
+    workstation.activate(plain)
+    generations = workstation.generations
+    to_legacy(workstation)
+    assert workstation.activate(plain)["outcome"] == "unchanged"
+    answer = workstation.activate(workstation.system(STEP["workstation"] % "exit 3"))
+    assert answer["outcome"] == "rolled_back", answer
+    assert (workstation.default, workstation.generations) == (plain, generations)
+    to_legacy(workstation)
+    new = workstation.system(DIFFERENT["workstation"] % "moved")
+    assert workstation.activate(new)["outcome"] == "confirmed"
+    assert workstation.default == new
+    assert workstation.root("ls /nix/var/nix/profiles/per-user/alice/home-manager").rc != 0
 
 
 def test_a_mac_without_escalation_is_told_to_escalate(macbook: Target) -> None:

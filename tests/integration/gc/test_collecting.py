@@ -57,23 +57,22 @@ def test_hosts_that_are_none_and_no_generation_at_all_are_refused_and_nothing_go
 
 def test_a_host_at_which_a_deployment_is_at_work_is_left_alone(fleet: Fleet, before: dict[str, list[int]]) -> None:
     # As a supervisor holds it: by the record of a process that lives.
-    on(HOST, f"{_HOLD} /var/lib/nix.fleet")
+    on(HOST, f"{_HOLD} /run/nix.fleet")
     refused = fleet.collect("-l", HOST, gc_wait=0)
-    on(HOST, "rm -r /var/lib/nix.fleet/lock /var/lib/nix.fleet/runs/other")
+    on(HOST, "rm /run/nix.fleet/lock")
     assert (refused.run.rc, generations(HOST)) == (2, before[HOST])
     assert "a deployment is running: somebody@elsewhere" in refused.run.output
 
 
 _HOLD = r"""
 hold() {
-    mkdir -p "$1/runs/other"
-    {
+    mkdir -p "$1"
+    ln -s "$(
         echo pid=1
         echo start=$(sed 's/.*) //' /proc/1/stat | cut -d ' ' -f 20)
         echo boot=$(cat /proc/sys/kernel/random/boot_id)
         echo who=somebody@elsewhere
-    } >"$1/runs/other/holder"
-    ln -s "$1/runs/other/holder" "$1/lock"
+    )" "$1/lock"
 }
 hold"""
 
@@ -93,7 +92,7 @@ def test_on_every_platform_generations_go_and_what_is_needed_stays(fleet: Fleet,
     assert on(HOST, 'test -e "$1" || echo gone', closure) == "gone"
     assert collected[HOST]["boot_entries_refreshed"]
     assert on(HOST, ENTRIES).split() == [f"nixos-generation-{number}.conf" for number in (1, 3, 4)]
-    assert on(HOST, "cat /boot/loader/default") == standing[HOST].default
+    assert lab("boots", HOST).strip() == standing[HOST].default
 
 
 def test_a_second_time_there_is_nothing_to_do(fleet: Fleet) -> None:

@@ -81,7 +81,7 @@ def test_a_profile_is_a_path_to_who_describes_a_machine(tmp_path: pathlib.Path, 
 
 
 def test_arguments_of_a_line_for_any_login_shell_are_arguments(tmp_path: pathlib.Path, name: str) -> None:
-    line = shlex.join(["sh", "-c", BEATING, "run", "1", str(tmp_path / "socket"), "printf", "%s|", *WORDS])
+    line = shlex.join(["sh", "-c", BEATING, "run", "1", str(tmp_path / "socket"), "", "printf", "%s|", *WORDS])
     source = subprocess.Popen([*SHELLS[name], "-c", line], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert source.stdin is not None
     assert source.stdout is not None

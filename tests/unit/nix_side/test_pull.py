@@ -5,20 +5,22 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import typing as t
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation import program
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import journal_entry
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.drift import drift_of
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.program import part
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
+from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import texts
 
 from .conftest import ROOT, STAND_INS, Nix
 
+# A single quote in a quoted text, as Python and as the Nix side have it.
+QUOTED, ESCAPED = """'"'"'""", r"""'\''"""
 PULL = ROOT / "nix" / "pull"
 REPOSITORY = "git+https://git.example.org/fleet"
 # What the modules set of each platform, without the platform. Those of NixOS are held to what nixpkgs declares.
@@ -93,6 +95,8 @@ def test_an_upgrade_of_nixos_is_noted_where_status_looks_and_is_no_drift(nix: Ni
 def test_a_mac_follows_by_launchd(nix: Nix) -> None:
     daemon = config(nix, "darwin", '{ enable = true; dates = "08:05"; }', "config.launchd.daemons.nix-fleet-pull")
     assert daemon["serviceConfig"]["StartCalendarInterval"] == [{"Hour": 8, "Minute": 5}]
+    # What it has started goes on when a new system changes this job.
+    assert daemon["serviceConfig"]["AbandonProcessGroup"] is True
     assert f"{REPOSITORY}?ref=nixos-tested-web 'darwinConfigurations.\"web\".system' 2700" in daemon["script"]
 
 
@@ -129,13 +133,8 @@ def test_a_time_that_launchd_does_not_know_is_refused(nix: Nix) -> None:
 def test_the_program_has_the_parts_that_a_deployment_is_sent_in_the_same_order(nix: Nix, platform: str) -> None:
     file = platform.replace("-", "_")
     text = nix.evaluate(f'import {PULL}/program.nix {{ platform = "{file}"; }}')
-    functions = [*map(part, program.BEFORE_PLATFORM), platforms()[platform].functions]
-    sent = "\n".join([*functions, *map(part, program.AT_BEGIN)])
-    kept = "\n".join([*functions, *map(part, program.ON_TARGET)])
-    before, _opening, rest = text.partition("\nwrite_program() {\ncat <<'end of program'\n")
-    inside, _end, after = rest.partition('\nend of program\nsay own_uid "$own_uid"\nown_request\n')
-    assert before == f"{sent}\nplatform_name={platform}"
-    assert inside == kept
-    assert after.endswith('pull "$@"\n')
+    functions = "".join(texts("deployment", platforms()[platform]))
+    assert text.startswith(f"functions={shlex.quote(functions).replace(QUOTED, ESCAPED)}\nplatform_name={platform}\n")
+    assert text.endswith('pull "$@"\n')
     checked = subprocess.run(["sh", "-n"], input=text, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr

@@ -19,9 +19,21 @@ SHELLS = {
     if shutil.which(command[0])
 }
 # What the programs find on a real machine, and here below the machine's own directory.
-PLACES = ("/nix/store", "/nix/var", "/var/lib/nix.fleet", "/run/current-system", "/run/booted-system", "/run/systemd")
+PLACES = (
+    "/nix/store",
+    "/nix/var",
+    "/var/lib/nix.fleet",
+    "/run/current-system",
+    "/run/booted-system",
+    "/run/systemd",
+    "/run/nix.fleet",
+    "/run/nixos",
+    "/boot/",
+)
 
 NIX_ENV = r"""#!/bin/sh
+# Whatever it is asked for, it makes the directory of the user's profiles.
+[ "$1" != -q ] || exec mkdir -p "$HOME/.local/state/nix/profiles"
 profile=$2
 [ ! -e "$profile.broken" ] || { echo 'error: writing to file: No space left on device' >&2; exit 1; }
 newest=$(for link in "$profile"-*-link; do link=${link%-link}; echo "${link##*-}"; done | sort -n | tail -n 1)
@@ -44,14 +56,14 @@ esac
 """
 NIX_STORE = r"""#!/bin/sh
 [ -e "$2" ] && [ ! -e "$2.forgotten" ] || { echo "error: path '$2' is not valid" >&2; exit 1; }
-[ "$1" = --check-validity ] || ln -sfn "$2" "$4"
+[ "$1" = --check-validity ] || ln -sfn "$(readlink -f "$2")" "$4"
 """
 
 
 # All that the programs may use: what macOS, NixOS and busybox have in common. `setsid` is not on every machine.
 TOOLS = """
-    awk cat chmod cmp cut date dd df env grep head id kill ln ls mkdir mv ps readlink rm rmdir sed sleep sort stat sync tail
-    touch tr uname wc paste xargs
+    awk cat chmod cmp cut date dd df env find grep head id kill ln ls mkdir mv ps readlink rm rmdir sed sleep sort stat sync tail
+    touch tr uname wc paste xargs cp
 """.split()
 
 
@@ -62,6 +74,10 @@ class Machine:
         self.root = root
         self.home = root / "home"
         self.state = root / "var/lib/nix.fleet" if uid == 0 else self.home / ".local/state/nix.fleet"
+        # Where the lock is.
+        self.live = root / "run/nix.fleet" if uid == 0 else self.state
+        # A directory of programs that is looked through first.
+        self.search = ""
         self.round_trips = 0
         self._bin = root / "bin"
         for directory in (self.home, self._bin, root / "nix/store", root / "nix/var/nix/profiles", root / "run"):
@@ -84,6 +100,15 @@ class Machine:
             self._program(closure / path.replace("__", "/").replace("_", "-"), f"#!/bin/sh\n{self.here(text)}")
         return self.there(str(closure))
 
+    def hold_lock(self, process: int, *, boot: str | None = None, who: str = "bob@desk") -> None:
+        """Have a process hold the lock of deployments."""
+        start = pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].split()[19]
+        boot = boot or pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        lock = self.live / "lock"
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        lock.unlink(missing_ok=True)
+        lock.symlink_to(f"id=another\nwho={who}\npid={process}\nstart={start}\nboot={boot}\nphase=working")
+
     def forget(self, closure: str) -> None:
         """Have Nix know no more of a closure that is in the store, as after a loss of power."""
         self.path(f"{closure}.forgotten").touch()
@@ -99,7 +124,7 @@ class Machine:
         return subprocess.run(
             [str(self._bin / "sh"), *arguments],
             input=text,
-            env={"PATH": str(self._bin), "HOME": str(self.home), "USER": "alice"},
+            env={"PATH": f"{self.search}:{self._bin}".lstrip(":"), "HOME": str(self.home), "USER": "alice"},
             cwd=self.root,
             capture_output=True,
             text=True,

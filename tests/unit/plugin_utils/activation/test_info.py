@@ -93,8 +93,8 @@ def test_the_journal_and_a_dead_holder_are_shown(machine: Machine) -> None:
     runs = machine.state / "runs" / "1"
     runs.mkdir(parents=True)
     (runs / "recorded").touch()
-    (runs / "holder").write_text("id=1\nwho=alice@laptop\npid=999999\nstarted=2026-01-31T12:00:00Z\n")
-    (machine.state / "lock").symlink_to(runs / "holder")
+    machine.live.mkdir(parents=True, exist_ok=True)
+    (machine.live / "lock").symlink_to("id=1\nwho=alice@laptop\npid=999999\nstarted=2026-01-31T12:00:00Z")
     lines = [f'{{"id":"{number}","outcome":"activated"}}' for number in range(5)] + ["not json"]
     (machine.state / "journal.jsonl").write_text("\n".join(lines) + "\n")
     facts = describe(machine, journal=3)

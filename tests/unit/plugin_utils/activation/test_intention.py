@@ -13,7 +13,7 @@ INVENTORY = {"localhost", "homelab", "web"}
 
 
 def intention(**said: str) -> dict[str, str | None]:
-    return {**dict.fromkeys(("builder", "goal", "platform", "max_failed")), **said}
+    return {**dict.fromkeys(("builder", "goal", "platform")), **said}
 
 
 @pytest.mark.parametrize(
@@ -21,9 +21,9 @@ def intention(**said: str) -> dict[str, str | None]:
     [
         {},
         {"builder": "homelab"},
-        {"builder": "localhost", "goal": "boot", "platform": "nixos", "max_failed": "10%"},
-        {"goal": "build", "platform": "custom", "max_failed": ""},
-        {"goal": "test", "platform": "home-manager", "max_failed": "2"},
+        {"builder": "localhost", "goal": "boot", "platform": "nixos"},
+        {"goal": "build", "platform": "custom"},
+        {"goal": "test", "platform": "home-manager"},
     ],
 )
 def test_what_can_be_is_nothing_to_speak_of(said: dict[str, str]) -> None:
@@ -39,7 +39,6 @@ def test_what_can_be_is_nothing_to_speak_of(said: dict[str, str]) -> None:
             "darwin has no goal test; it has switch, dry-activate",
             "deploy_goal",
         ),
-        ({"max_failed": "many"}, "neither a number of hosts nor a percentage: 'many'", "deploy_max_failed"),
     ],
 )
 def test_what_cannot_be_is_told_with_the_variable_that_says_it(said: dict[str, str], cause: str, variable: str) -> None:

@@ -11,10 +11,12 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.program import begin_script, part
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.job import Job
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.program import begin_script
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin, Request
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import ActivationError
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
+from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import program
 
 CLOSURE = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-system-vps-25.11"
 
@@ -79,16 +81,25 @@ def test_every_value_reaches_the_machine_as_it_is() -> None:
     asked = request(origin=hostile, nix_options={"substituters": ["https://a", "https://b"], "fallback": True})
     script = "\n".join(
         [
-            part("target"),
-            part("request"),
-            "default_profile() { :; }",
-            shlex.join(["read_request", *asked.arguments()]),
+            program("question", asked.platform),
+            shlex.join(["request_read", *asked.arguments()]),
+            shlex.join(["request_use_settings", asked.settings]),
             'printf "%s\\n" "$entry" "$who" "$NIX_CONFIG"',
         ]
     )
     lines = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=True).stdout.splitlines()
     assert json.loads(lines[0])["description"] == '`id` \\ "$HOME" ünï  [2J;reboot '
     assert lines[1:] == ["a'b@c$(touch x)", "substituters = https://a https://b", "fallback = true"]
+
+
+def test_the_journal_names_the_job_and_its_commit_and_whoever_finds_the_lock_taken_is_told_the_job() -> None:
+    job = Job("AWX job 17", "alice", "4f1c0de", "https://awx.example/#/jobs/17")
+    asked = dict(word.split("=", 1) for word in request(origin=Origin("alice", "vm", job=job)).arguments())
+    entry = json.loads(asked["entry"])
+    assert entry["user"] == "alice"
+    assert entry["job"] == {"name": "AWX job 17", "commit": "4f1c0de", "url": "https://awx.example/#/jobs/17"}
+    assert asked["who"] == "alice@vm, AWX job 17"
+    assert json.loads(dict(word.split("=", 1) for word in request().arguments())["entry"])["job"] is None
 
 
 def test_a_line_of_the_journal_has_a_bounded_length() -> None:
@@ -98,4 +109,4 @@ def test_a_line_of_the_journal_has_a_bounded_length() -> None:
 
 def test_the_platforms_functions_take_the_place_of_the_general_ones() -> None:
     script = begin_script(request("home-manager"))
-    assert script.index("current-home") > script.index("what every platform does".capitalize())
+    assert script.index("current-home") > script.index("this platform has no dry run")

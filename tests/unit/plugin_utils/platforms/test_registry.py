@@ -30,7 +30,7 @@ def test_every_shell_file_belongs_to_a_platform() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_platform_defines_only_functions_that_every_platform_has_or_its_own_helpers(name: str) -> None:
-    general = (DIRECTORY.parent / "activation" / "platform.sh").read_text()
+    general = (DIRECTORY.parent / "target" / "platform.sh").read_text()
     known = set(re.findall(r"^(\w+)\(\)", general, re.MULTILINE))
     functions = re.findall(r"^(\w+)\(\)", registry.platforms()[name].functions, re.MULTILINE)
     helpers = {function for function in functions if function not in known}

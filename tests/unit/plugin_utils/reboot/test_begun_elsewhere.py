@@ -48,17 +48,17 @@ def test_what_starts_when_its_start_is_no_longer_waited_for_reboots_nothing(mach
     decision = machine.state / "runs/reboot-1/decision"
     machine.replace_tool("setsid", f'ln -s "it was too late" "{decision}"; exec {{setsid}} "$@"')
     assert machine.ask(when="always").refused == "it was too late"
-    wait_for((decision.parent / "holder").exists)
-    wait_for(lambda: not (machine.state / "lock").is_symlink())
+    wait_for((decision.parent / "begun").exists)
+    wait_for(lambda: not (machine.live / "lock").is_symlink())
     assert machine.asked_to_reboot == []
 
 
 def test_what_is_ended_before_it_had_the_machine_reboot_says_so(machine: Rebooting) -> None:
     assert machine.ask(when="always", delay=600).reboots
     run = machine.state / "runs/reboot-1"
-    os.kill(int((run / "holder").read_text().partition("pid=")[2].split()[0]), signal.SIGKILL)
+    os.kill(int((machine.live / "lock").readlink().as_posix().partition("pid=")[2].split()[0]), signal.SIGKILL)
     wait_for((run / "failed").exists)
-    wait_for(lambda: not (machine.state / "lock").is_symlink())
+    wait_for(lambda: not (machine.live / "lock").is_symlink())
     seen = parse_seen(machine.run(look_script(request(), "00000000-first")).stdout)
     assert seen.failed == "what was to reboot the machine was ended before it did"
     assert machine.asked_to_reboot == []

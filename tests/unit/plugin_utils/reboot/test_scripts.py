@@ -125,33 +125,25 @@ def test_the_machine_is_asked_once_however_often_the_request_arrives(machine: Re
     assert machine.asked_to_reboot == ["reboot --message=it's $(touch x)"]
     assert parse_seen(machine.run(look_script(request(), "00000000-first")).stdout).boot_id == "00000000-second"
     assert list((machine.state / "runs").iterdir()) == []
-    assert not (machine.state / "lock").is_symlink()
+    assert not (machine.live / "lock").is_symlink()
 
 
 def test_a_machine_that_does_not_go_down_says_so_and_can_be_deployed_to(machine: Rebooting) -> None:
     (machine.root / "exit-code").write_text("1")
     assert machine.ask(when="always").reboots
     wait_for((machine.state / "runs/reboot-1/failed").exists)
-    wait_for(lambda: not (machine.state / "lock").is_symlink())
+    wait_for(lambda: not (machine.live / "lock").is_symlink())
     seen = parse_seen(machine.run(look_script(request(), "00000000-first")).stdout)
     assert "exit code 1" in (seen.failed or "")
 
 
 def test_a_deployment_at_work_is_named(machine: Rebooting) -> None:
     with subprocess.Popen(["sleep", "60"]) as process:
-        start = machine.script("-c", _START, "sh", str(process.pid)).stdout.strip()
-        holder = machine.state / "runs/other/holder"
-        holder.parent.mkdir(parents=True)
-        holder.write_text(f"pid={process.pid}\nstart={start}\nboot=00000000-first\nwho=bob@desk\n")
-        (machine.state / "lock").symlink_to(holder)
+        machine.hold_lock(process.pid, boot="00000000-first")
         answer = machine.ask(when="always")
         process.kill()
     assert "bob@desk" in (answer.refused or "")
     assert machine.asked_to_reboot == []
-
-
-# What the programs read of a process, in one place.
-_START = "awk '{ print $22 }' /proc/$1/stat"
 
 
 def test_a_system_that_would_not_be_booted_is_refused(machine: Rebooting) -> None:

@@ -4,7 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import pathlib
+import signal
+import typing as t
 
 import pytest
 
@@ -13,8 +17,13 @@ from .nixos import NixOS
 
 
 @pytest.fixture(params=SHELLS)
-def nixos(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> NixOS:
-    return NixOS(tmp_path, request.param, uid=0)
+def nixos(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> t.Iterator[NixOS]:
+    yield NixOS(tmp_path, request.param, uid=0)
+    # What is not back is brought back again and again, also when nobody looks any more.
+    for cwd in pathlib.Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):
+            if cwd.readlink().is_relative_to(tmp_path):
+                os.kill(int(cwd.parent.name), signal.SIGKILL)
 
 
 @pytest.fixture

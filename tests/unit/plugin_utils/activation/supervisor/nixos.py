@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import re
 import threading
 import time
 import typing as t
@@ -21,21 +23,29 @@ if t.TYPE_CHECKING:
 
 PROFILE = "/nix/var/nix/profiles/system"
 RUNNING = "/run/current-system"
-BOOTED = "/boot"
+LOADER = "/boot/loader"
 NUMBERS = itertools.count(1)
 
 # What switch-to-configuration does, as far as an activation can tell.
 SWITCH = """
 self=${0%/bin/switch-to-configuration}
 root=@root@
-echo "$1 ${self##*-}" >> "$root/calls"
+[ "$1" = check ] || echo "$1 ${self##*-}" >> "$root/calls"
 case $1 in
     test)
         TROUBLE
         ln -sfn "$self" "/run/current-system"
         AFTERWARDS
         ;;
-    boot) echo "${self##*-}" > "$root/boot" ;;
+    boot)
+        LOADING
+        mkdir -p "/boot/loader/entries"
+        echo "options init=$self/init quiet" > "/boot/loader/entries/nixos-${self##*-}.conf"
+        echo "default nixos-${self##*-}.conf" > "/boot/loader/loader.conf"
+        ;;
+    check)
+        CHECK
+        ;;
     dry-activate) echo "would restart web.service" ;;
 esac
 """
@@ -44,8 +54,18 @@ esac
 class NixOS(Machine):
     """A machine with generations of small systems."""
 
-    def system(self, name: str, *, trouble: str = "", afterwards: str = "", **files: str) -> str:
-        script = SWITCH.replace("TROUBLE", trouble).replace("AFTERWARDS", afterwards)
+    def system(
+        self,
+        name: str,
+        *,
+        trouble: str = ":",
+        afterwards: str = ":",
+        loading: str = ":",
+        check: str = ":",
+        **files: str,
+    ) -> str:
+        parts = {"TROUBLE": trouble, "AFTERWARDS": afterwards, "LOADING": loading, "CHECK": check}
+        script = re.sub(r"\b(?:TROUBLE|AFTERWARDS|LOADING|CHECK)\b", lambda found: parts[found.group()], SWITCH)
         return self.closure(name, bin__switch_to_configuration=script, nixos_version="", **files)
 
     def install(self, *closures: str) -> None:
@@ -54,13 +74,21 @@ class NixOS(Machine):
             self.link(f"{PROFILE}-{number}-link", closure)
         self.link(PROFILE, f"system-{len(closures)}-link")
         self.link(RUNNING, closures[-1])
-        self.path(BOOTED).write_text(closures[-1].rpartition("-")[2] + "\n")
+        self.load(closures[-1])
+
+    def load(self, closure: str) -> None:
+        """Have the boot loader come up with a closure."""
+        name = f"nixos-{closure.rpartition('-')[2]}.conf"
+        self.path(f"{LOADER}/entries").mkdir(parents=True, exist_ok=True)
+        self.path(f"{LOADER}/entries/{name}").write_text(f"options init={self.here(closure)}/init quiet\n")
+        self.path(f"{LOADER}/loader.conf").write_text(f"timeout 5\ndefault {name}\n")
 
     def deploy(self, closure: str | None = None, **fields: t.Any) -> Answer:
         return deploy(self, self.request(closure, **fields))
 
     def request(self, closure: str | None = None, **fields: t.Any) -> Request:
-        identifier = f"deployment-{next(NUMBERS)}"
+        # Of this process alone: what a killed supervisor leaves behind is found by it, among all of the machine's processes.
+        identifier = f"deployment-{os.getpid()}-{next(NUMBERS)}"
         return Request(
             **{
                 "id": identifier,
@@ -71,6 +99,10 @@ class NixOS(Machine):
             }
         )
 
+    def hurry(self) -> None:
+        """Have all whole seconds that the programs sleep pass in a fifth of one."""
+        self.replace_tool("sleep", 'case $1 in 0.*) exec {sleep} "$1" ;; *) exec {sleep} 0.2 ;; esac')
+
     def start(self, request: Request) -> threading.Thread:
         """Begin a deployment in the background, and return once its supervisor has recorded the state."""
         thread = threading.Thread(target=self.run, args=(begin_script(request),))
@@ -80,15 +112,31 @@ class NixOS(Machine):
 
     def program(self, request: Request, part: str) -> None:
         """Run a part of the program that a deployment has left on the machine."""
-        self.script(str(self.state / "runs" / request.id / "program"), part)
+        program = self.state / "runs" / request.id / "program"
+        self.script(
+            "-c", f'NIX_FLEET_PROGRAM=$(cat {program}); export NIX_FLEET_PROGRAM; eval "$NIX_FLEET_PROGRAM"', "x", part
+        )
 
     def supervisor_of(self, request: Request) -> int:
-        holder = (self.state / "runs" / request.id / "holder").read_text()
-        return int(holder.partition("pid=")[2].split()[0])
+        """Return the process that does the work; before anything is touched, the one that is about to start it."""
+        run = self.state / "runs" / request.id
+        first = int((run / "worker").readlink().as_posix().split()[0])
+        if not (run / "recorded").exists():
+            return first
+        wait_for(lambda: self.holder(request) not in (None, first))
+        return self.holder(request) or 0
+
+    def holder(self, request: Request) -> int | None:
+        """Return the process that the lock of a deployment names."""
+        lock = self.live / "lock"
+        record = lock.readlink().as_posix() if lock.is_symlink() else ""
+        return int(record.partition("pid=")[2].split()[0]) if f"id={request.id}\n" in record else None
 
     @property
     def boots(self) -> str:
-        return self.path(BOOTED).read_text().strip()
+        file = self.path(f"{LOADER}/loader.conf")
+        text = file.read_text() if file.exists() else ""
+        return text.rpartition("default nixos-")[2].strip().removesuffix(".conf")
 
     @property
     def whole_as(self) -> tuple[str | None, str | None, str]:

@@ -4,25 +4,31 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 
 from .nixos import NixOS
-from .test_interruption import hold_lock
 
 
 def cut_off_early(nixos: NixOS, *, boot: str) -> pathlib.Path:
     """Return the directory of a deployment whose supervisor has not started."""
     run = nixos.state / "runs/early"
     run.mkdir(parents=True)
-    (run / "program").write_text("access-tokens = example.org=secret")
+    (run / "program").write_text("exit 0")
     (run / "boot").symlink_to(f"boot {boot}")
     return run
 
 
 def boot_of_now() -> str:
     return pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def own_name() -> str:
+    """Return the name by which the programs know this process."""
+    start = pathlib.Path("/proc/self/stat").read_text().rpartition(") ")[2].split()[19]
+    return f"{os.getpid()} {start} {boot_of_now()}"
 
 
 def test_what_never_started_before_the_last_boot_is_removed(nixos: NixOS, old: str) -> None:
@@ -34,10 +40,21 @@ def test_what_never_started_before_the_last_boot_is_removed(nixos: NixOS, old: s
 def test_what_started_and_is_dead_is_removed(nixos: NixOS, old: str) -> None:
     run = cut_off_early(nixos, boot=boot_of_now())
     (run / "begun").mkdir()
-    (run / "holder").write_text(f"id=early\npid=4194305\nstart=1\nboot={boot_of_now()}\n")
+    (run / "worker").symlink_to(f"4194305 1 {boot_of_now()}")
     (run / "closure").symlink_to(nixos.here(old))
     nixos.deploy(nixos.system("nixos-new"))
     assert not run.exists()
+
+
+def test_what_could_only_say_in_memory_how_it_ended_is_removed(nixos: NixOS, old: str) -> None:
+    run = cut_off_early(nixos, boot=boot_of_now())
+    (run / "recorded").touch()
+    nixos.live.mkdir(exist_ok=True)
+    files = [nixos.live / f"{name}-early" for name in ("outcome", "log", "reason")]
+    for file in files:
+        file.touch()
+    nixos.deploy(nixos.system("nixos-new"))
+    assert [file for file in [run, *files] if file.exists()] == []
 
 
 def test_what_is_about_to_start_keeps_its_program(nixos: NixOS, old: str) -> None:
@@ -48,9 +65,7 @@ def test_what_is_about_to_start_keeps_its_program(nixos: NixOS, old: str) -> Non
 
 def test_what_has_started_and_waits_keeps_its_program(nixos: NixOS, old: str) -> None:
     run = cut_off_early(nixos, boot=boot_of_now())
-    hold_lock(nixos)
-    (nixos.state / "lock").unlink()
-    (nixos.state / "runs/another/holder").rename(run / "holder")
+    (run / "worker").symlink_to(own_name())
     nixos.deploy(nixos.system("nixos-new"))
     assert (run / "program").exists()
 
@@ -67,7 +82,6 @@ def test_who_comes_back_to_what_never_started_is_told_that_nothing_was_touched(n
     run.rename(run.with_name(asked.id))
     answer = deploy(nixos, asked)
     assert (answer.outcome, answer.cause) == ("refused", "it was cut off before it had touched anything")
-    assert (run.with_name(asked.id) / "program").read_text() == ""
     assert nixos.calls == []
     assert nixos.deploy(asked.closure).outcome == "activated"
 
@@ -76,7 +90,7 @@ def test_and_so_is_who_comes_back_to_what_had_no_time_to_take_the_lock(nixos: Ni
     asked = nixos.request(nixos.system("nixos-new"))
     run = cut_off_early(nixos, boot="earlier")
     (run / "begun").mkdir()
-    (run / "holder").write_text("id=early\npid=4194305\nstart=1\nboot=earlier\n")
+    (run / "worker").symlink_to("4194305 1 earlier")
     run.rename(run.with_name(asked.id))
     assert deploy(nixos, asked).outcome == "refused"
     assert nixos.calls == []

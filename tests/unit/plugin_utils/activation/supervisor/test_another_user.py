@@ -53,8 +53,8 @@ def test_a_link_of_ones_own_is_followed(nixos: NixOS, old: str, tmp_path: pathli
 
 
 def test_what_stands_where_the_lock_belongs_is_no_lock(nixos: NixOS, old: str) -> None:
-    nixos.state.mkdir(parents=True, exist_ok=True)
-    (nixos.state / "lock").write_text("nonsense\n")
+    nixos.live.mkdir(parents=True, exist_ok=True)
+    (nixos.live / "lock").write_text("nonsense\n")
     answer = nixos.deploy(nixos.system("nixos-new"))
     assert answer.outcome == "refused"
     assert nixos.standing("/run/current-system") == old

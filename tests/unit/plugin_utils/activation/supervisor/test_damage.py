@@ -13,12 +13,16 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment im
 from ..machine import NIX_STORE
 from .nixos import NixOS, wait_for, whole
 
-# Every closure is all that it needs, and each that is verified is found modified.
+# Every closure is all that it needs, and each that is verified is found modified. As Nix does, it takes for being in use what
+# the environment of any process names.
 DAMAGED_STORE = f"""
 case "$1 $2" in
     '--query --requisites') echo "$3" ;;
     --verify-path*) shift; VERIFY; for path; do echo "path '$path' was modified! expected hash 'x', got 'y'" >&2; done; exit 1 ;;
-    --delete*) echo "$*" >> @root@/deleted ;;
+    --delete*)
+        ! grep -qF "$2" /proc/[0-9]*/environ 2>/dev/null || exit 1
+        echo "$*" >> @root@/deleted
+        ;;
     *)
         {NIX_STORE.partition(chr(10))[2]}
         ;;

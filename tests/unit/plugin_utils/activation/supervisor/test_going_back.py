@@ -9,10 +9,13 @@ import itertools
 import os
 import pathlib
 import signal
+import time
+import typing as t
 
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
 
 from ..machine import SHELLS
 from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
@@ -30,6 +33,17 @@ def test_a_failed_activation_returns_to_the_recorded_generation(nixos: NixOS, ol
     assert list(nixos.generations(PROFILE)) == [1, 2]
 
 
+@pytest.mark.parametrize("code", [2, 4])
+def test_the_part_of_an_activation_that_failed_is_named_also_where_units_hide_it(
+    nixos: NixOS, old: str, code: int
+) -> None:
+    trouble = (
+        f"""echo "Activation script snippet 'users' failed (1)"; echo "Failed to run activate script"; exit {code}"""
+    )
+    answer = nixos.deploy(nixos.system("nixos-bad", trouble=trouble))
+    assert (answer.outcome, "users" in answer.cause) == ("rolled_back", True)
+
+
 def test_after_a_rollback_the_next_deployment_is_an_ordinary_one(nixos: NixOS, old: str) -> None:
     nixos.deploy(nixos.system("nixos-bad", trouble="exit 2"))
     assert nixos.deploy(old).outcome == "unchanged"
@@ -39,9 +53,7 @@ def test_after_a_rollback_the_next_deployment_is_an_ordinary_one(nixos: NixOS, o
 
 
 def test_a_boot_loader_that_cannot_be_written_takes_everything_back(nixos: NixOS, old: str) -> None:
-    bad = nixos.system("nixos-bad")
-    script = nixos.path(f"{bad}/bin/switch-to-configuration")
-    script.write_text(script.read_text().replace("boot) ", "boot) exit 1; "))
+    bad = nixos.system("nixos-bad", loading="exit 1")
     answer = nixos.deploy(bad)
     assert answer.outcome == "rolled_back"
     assert nixos.calls == ["test bad", "boot bad", "boot old", "test old"]
@@ -50,9 +62,7 @@ def test_a_boot_loader_that_cannot_be_written_takes_everything_back(nixos: NixOS
 
 
 def test_a_failed_goal_boot_is_taken_back_without_touching_what_runs(nixos: NixOS, old: str) -> None:
-    bad = nixos.system("nixos-bad")
-    script = nixos.path(f"{bad}/bin/switch-to-configuration")
-    script.write_text(script.read_text().replace("boot) ", "boot) exit 1; "))
+    bad = nixos.system("nixos-bad", loading="exit 1")
     assert nixos.deploy(bad, goal="boot").outcome == "rolled_back"
     assert nixos.calls == ["boot bad", "boot old"]
     assert nixos.whole_as == whole(old)
@@ -63,6 +73,7 @@ def test_a_profile_that_cannot_be_set_takes_the_activation_back(nixos: NixOS, ol
     answer = nixos.deploy(nixos.system("nixos-new"))
     assert answer.outcome == "rolled_back"
     assert "No space left on device" in answer.log
+    assert "boot new" not in nixos.calls
     assert nixos.whole_as == whole(old)
 
 
@@ -161,21 +172,50 @@ def test_an_activation_that_lies_about_its_success_is_found_out(nixos: NixOS, ol
 def test_a_first_deployment_that_fails_leaves_no_profile_and_the_system_that_ran(nixos: NixOS) -> None:
     stray = nixos.system("nixos-installer")
     nixos.link(RUNNING, stray)
-    bad = nixos.system("nixos-bad")
-    script = nixos.path(f"{bad}/bin/switch-to-configuration")
-    script.write_text(script.read_text().replace("boot) ", "boot) exit 1; "))
+    bad = nixos.system("nixos-bad", loading="exit 1")
     assert nixos.deploy(bad).outcome == "rolled_back"
     assert nixos.whole_as == (stray, None, "installer")
     assert nixos.generations(PROFILE) == {}
+
+
+def test_a_first_deployment_that_fails_where_nothing_ran_has_nothing_to_return_to(nixos: NixOS) -> None:
+    answer = nixos.deploy(nixos.system("nixos-bad", loading="exit 1"))
+    assert (answer.outcome, "no other system" in answer.cause) == ("failed", True)
+
+
+def test_a_generation_of_somebody_else_s_is_not_taken_away(nixos: NixOS) -> None:
+    nixos.hurry()
+    manual = nixos.system("nixos-manual")
+    nixos.link(RUNNING, nixos.system("nixos-installer"))
+    other = f'ln -s "{nixos.here(manual)}" "{PROFILE}-9-link"; ln -sfn system-9-link "{PROFILE}"'
+    nixos.deploy(nixos.system("nixos-bad", loading=f"{other}; exit 1"))
+    assert (nixos.standing(PROFILE), nixos.generations(PROFILE)) == (manual, {9: manual})
+
+
+def test_newer_generations_of_others_stay(nixos: NixOS, old: str) -> None:
+    manual = nixos.system("nixos-manual")
+    bad = nixos.system("nixos-bad", loading=f'ln -s "{nixos.here(manual)}" "{PROFILE}-9-link"; exit 1')
+    assert nixos.deploy(bad).outcome == "rolled_back"
+    assert sorted(nixos.generations(PROFILE)) == [1, 2, 9]
+    assert nixos.whole_as == whole(old)
+
+
+def test_nix_on_droid_goes_back_by_the_generation_it_came_from(nixos: NixOS) -> None:
+    droid: dict[str, t.Any] = {"platform": platforms()["nix-on-droid"], "profile": "/nix/var/nix/profiles/nix-on-droid"}
+    itself = 'nix-env --profile "/nix/var/nix/profiles/nix-on-droid" --set "$(readlink "$self" || echo "$self")"'
+    note = f'self=${{0%/activate}}; echo "${{0##*/profiles/}}" >> @root@/calls; {itself}'
+    assert nixos.deploy(nixos.closure("droid-1", activate=note), **droid).outcome == "activated"
+    answer = nixos.deploy(nixos.closure("droid-2", activate=f"{note}; exit 1"), **droid)
+    assert answer.outcome == "rolled_back"
+    # From the closure itself, it would make a new one.
+    assert nixos.calls[-1] == "nix-on-droid-1-link/activate"
 
 
 def test_a_profile_that_another_tool_linked_is_put_back_as_it_was(nixos: NixOS) -> None:
     old = nixos.system("nixos-old")
     nixos.link(RUNNING, old)
     nixos.link(PROFILE, old)
-    bad = nixos.system("nixos-bad")
-    script = nixos.path(f"{bad}/bin/switch-to-configuration")
-    script.write_text(script.read_text().replace("boot) ", "boot) exit 1; "))
+    bad = nixos.system("nixos-bad", loading="exit 1")
     assert nixos.deploy(bad).outcome == "rolled_back"
     assert nixos.there(str(nixos.path(PROFILE).readlink())) == old
     assert nixos.whole_as == whole(old)
@@ -200,9 +240,12 @@ def test_who_is_told_to_stop_while_it_goes_back_goes_back_all_the_same(nixos: Ni
     thread = nixos.start(asked)
     wait_for(lambda: nixos.calls == ["test bad", "test old"] and nixos.path("/step").exists())
     os.kill(nixos.supervisor_of(asked), signal.SIGTERM)
+    # So long that it has noticed.
+    time.sleep(1)
     nixos.path("/go").touch()
     thread.join()
     assert deploy(nixos, asked).outcome == "rolled_back"
+    assert nixos.calls == ["test bad", "test old"]
     assert nixos.whole_as == whole(old)
 
 
@@ -240,6 +283,7 @@ def test_a_rollback_that_fails_returns_to_where_it_came_from(nixos: NixOS) -> No
     nixos.install(bad, good)
     assert nixos.deploy(rollback="previous").outcome == "rolled_back"
     assert nixos.whole_as == whole(good)
+    assert nixos.generations(PROFILE) == {1: bad, 2: good}
 
 
 def a_nap_of_its_own() -> str:

@@ -8,8 +8,10 @@ import contextlib
 import os
 import pathlib
 import re
+import shutil
 import signal
 import threading
+import time
 import typing as t
 
 import pytest
@@ -19,7 +21,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request impor
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
 
 from ..machine import SHELLS
-from .nixos import BOOTED, PROFILE, RUNNING, NixOS, wait_for, whole
+from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
 
 if t.TYPE_CHECKING:
     from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Request
@@ -52,6 +54,26 @@ def test_what_a_power_cut_left_is_made_up_for_by_the_next_deployment(nixos: NixO
     assert nixos.whole_as == whole(new)
     assert [entry["outcome"] for entry in nixos.journal] == ["rolled_back", "activated"]
     thread.join()
+
+
+def test_what_a_power_cut_left_is_made_up_for_though_the_locks_place_is_gone(nixos: NixOS, old: str) -> None:
+    slow = cut_off(nixos)
+    shutil.rmtree(nixos.live)
+    assert deploy(nixos, slow).outcome == "rolled_back"
+    assert nixos.whole_as == whole(old)
+
+
+def test_what_is_started_again_where_its_directory_is_hidden_goes_back(nixos: NixOS, old: str) -> None:
+    trouble = 'ln -sfn "$self" "/run/current-system"; ' + STUCK
+    slow = cut_off(nixos, nixos.request(nixos.system("nixos-slow", trouble=trouble)))
+    program = nixos.path("/program")
+    shutil.copy(nixos.state / "runs" / slow.id / "program", program)
+    nixos.state.rename(nixos.path("/hidden"))
+    nixos.state.mkdir(mode=0o700)
+    # As systemd does with what was killed.
+    nixos.script("-c", f'export NIX_FLEET_PROGRAM="$(cat {program})"; eval "$NIX_FLEET_PROGRAM"', "x", "run")
+    assert nixos.whole_as == whole(old)
+    assert [entry["outcome"] for entry in nixos.journal] == ["rolled_back"]
 
 
 def test_the_journal_has_when_an_interrupted_deployment_began_and_how_long_it_took(nixos: NixOS, old: str) -> None:
@@ -95,7 +117,7 @@ def test_what_was_interrupted_goes_back_with_its_run(nixos: NixOS, old: str) -> 
     answer = nixos.deploy(rollback="before:night")
     assert (answer.outcome, answer.cause) == ("unchanged", "deployment night was rolled back itself")
     assert nixos.whole_as == whole(old)
-    assert not (nixos.state / "lock").exists()
+    assert not (nixos.live / "lock").is_symlink()
     thread.join()
 
 
@@ -117,6 +139,7 @@ def family(supervisor: int, step: int) -> list[int]:
 def test_a_record_that_is_not_whole_is_not_acted_upon(nixos: NixOS, old: str) -> None:
     slow = cut_off(nixos)
     (nixos.state / "runs" / slow.id / "recorded").write_text("")
+    (nixos.live / slow.id).unlink()
     assert nixos.deploy(nixos.system("nixos-bad", trouble="exit 2")).outcome == "rolled_back"
     assert nixos.calls == ["test slow", "test bad", "test old"]
     assert nixos.whole_as == whole(old)
@@ -129,7 +152,7 @@ def repair_by_hand(nixos: NixOS, closure: str) -> None:
     nixos.link(f"{PROFILE}-3-link", closure)
     nixos.link(PROFILE, "system-3-link")
     nixos.link(RUNNING, closure)
-    nixos.path(BOOTED).write_text(closure.rpartition("-")[2] + "\n")
+    nixos.load(closure)
 
 
 def test_what_others_have_made_of_an_interrupted_deployment_since_is_not_undone(nixos: NixOS, old: str) -> None:
@@ -180,7 +203,8 @@ def test_what_a_reboot_does_not_activate_is_activated_again_after_one(nixos: Nix
 def test_of_two_that_were_interrupted_the_later_is_taken_back_first(nixos: NixOS, old: str) -> None:
     trouble = f'ln -sfn "$self" "/run/current-system"; {STUCK}'
     first, second = (
-        nixos.request(nixos.system(f"nixos-{name}", trouble=trouble), id=f"cut-off-{name}") for name in ("a", "b")
+        nixos.request(nixos.system(f"nixos-{name}", trouble=trouble), id=f"cut-off-{os.getpid()}-{name}")
+        for name in ("a", "b")
     )
     cut_off(nixos, first)
     aside = (nixos.state / "runs" / first.id).rename(nixos.state / "aside")
@@ -211,24 +235,138 @@ def test_who_is_told_to_stop_before_anything_was_touched_touches_nothing(nixos: 
     assert nixos.whole_as == whole(old)
 
 
+def test_who_is_told_to_stop_with_all_that_it_runs_ends_only_when_the_machine_is_back(nixos: NixOS, old: str) -> None:
+    blocked_recovery(nixos, old)
+    asked = nixos.request(nixos.system("nixos-new"))
+    thread = threading.Thread(target=deploy, args=(nixos, asked))
+    thread.start()
+    wait_for(lambda: nixos.calls == ["test slow", "test old"])
+    # As systemd does to a unit.
+    supervisor = nixos.supervisor_of(asked)
+    for process in [supervisor, *children_of(supervisor)]:
+        os.kill(process, signal.SIGTERM)
+    # So long that they have noticed.
+    time.sleep(1)
+    assert (nixos.live / "lock").is_symlink()
+    nixos.path("/go").touch()
+    thread.join()
+    assert deploy(nixos, asked).outcome == "refused"
+    assert nixos.whole_as == whole(old)
+
+
+def children_of(process: int) -> list[int]:
+    return [int(child) for child in pathlib.Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def blocked_recovery(nixos: NixOS, old: str) -> None:
+    """Have the way back to ``old`` wait until it may go on."""
+    cut_off(nixos)
+    script = nixos.path(f"{old}/bin/switch-to-configuration")
+    slow = 'test) until [ -e "$root/go" ]; do sleep 0.05; done; '
+    script.write_text(script.read_text().replace("test)", slow))
+
+
+def test_a_recovery_outlives_who_started_it_and_keeps_others_away(nixos: NixOS, old: str) -> None:
+    blocked_recovery(nixos, old)
+    asked = nixos.request(nixos.system("nixos-new"))
+    thread = threading.Thread(target=deploy, args=(nixos, asked), daemon=True)
+    thread.start()
+    wait_for(lambda: nixos.calls == ["test slow", "test old"])
+    os.kill(int((nixos.state / "runs" / asked.id / "worker").readlink().as_posix().split()[0]), signal.SIGKILL)
+    assert nixos.deploy(nixos.system("nixos-other")).outcome == "refused"
+    nixos.path("/go").touch()
+    wait_for(lambda: [entry["outcome"] for entry in nixos.journal] == ["rolled_back"])
+    assert nixos.whole_as == whole(old)
+
+
+def test_after_a_recovery_the_lock_is_that_of_who_started_it(nixos: NixOS, old: str) -> None:
+    cut_off(nixos)
+    nixos.path("/repaired").touch()
+    check = ': > "$root/checked"; until [ -e "$root/go" ]; do sleep 0.05; done'
+    new = nixos.system("nixos-new", check=check)
+    thread = threading.Thread(target=nixos.deploy, args=(new,))
+    thread.start()
+    wait_for(nixos.path("/checked").exists)
+    assert nixos.deploy(nixos.system("nixos-other")).outcome == "refused"
+    nixos.path("/go").touch()
+    thread.join()
+    assert nixos.whole_as == whole(new)
+
+
+@pytest.mark.parametrize("goal", ["switch", "boot"])
+def test_a_system_that_somebody_has_tried_since_stays_where_what_runs_was_not_meant_to_change(
+    nixos: NixOS, old: str, goal: str
+) -> None:
+    part = "loading" if goal == "boot" else "trouble"
+    cut_off(nixos, nixos.request(nixos.system("nixos-slow", **{part: STUCK}), goal=goal))
+    manual = nixos.system("nixos-manual")
+    nixos.link(RUNNING, manual)
+    nixos.path("/repaired").touch()
+    assert nixos.deploy(old, goal="boot").outcome in ("activated", "unchanged")
+    assert nixos.journal[0]["outcome"] == ("rolled_back" if goal == "boot" else "superseded")
+    assert nixos.whole_as == (manual, old, "old")
+
+
+@pytest.mark.parametrize("standing", ["running", "boots"])
+def test_an_interrupted_system_that_is_not_whole_after_a_reboot_is_left_again(
+    nixos: NixOS, old: str, standing: str
+) -> None:
+    slow = cut_off(nixos)
+    assert slow.closure
+    rewrite_record(nixos, slow, recorded_boot="earlier")
+    repair_by_hand(nixos, slow.closure)
+    if standing == "running":
+        nixos.link(RUNNING, old)
+    else:
+        nixos.load(old)
+    nixos.path("/repaired").touch()
+    nixos.program(slow, "recover")
+    assert [entry["outcome"] for entry in nixos.journal] == ["rolled_back"]
+    assert nixos.whole_as == whole(old)
+
+
+def test_a_default_that_waited_for_a_reboot_is_what_is_returned_to_after_one(nixos: NixOS, old: str) -> None:
+    waiting = nixos.system("nixos-waiting")
+    assert nixos.deploy(waiting, goal="boot").outcome == "activated"
+    slow = cut_off(nixos)
+    rewrite_record(nixos, slow, recorded_boot="earlier")
+    nixos.link(RUNNING, waiting)
+    nixos.program(slow, "recover")
+    assert nixos.whole_as == whole(waiting)
+
+
+def test_the_way_back_of_who_makes_up_for_a_killed_supervisor_can_be_ended(nixos: NixOS) -> None:
+    deaf = 'sh -c \'kill -TERM $$; : > "$1"\' x "$root/deaf" || :'
+    old = nixos.system("nixos-old", trouble=deaf)
+    nixos.install(nixos.system("nixos-first"), old)
+    assert outcome_without_supervisor(nixos) == "rolled_back"
+    assert nixos.whole_as == whole(old)
+    assert not nixos.path("/deaf").exists()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_connection_that_hangs_up_ends_nothing(tmp_path: pathlib.Path, shell: str) -> None:
+    machine = NixOS(tmp_path, shell, uid=0, setsid=False)
+    machine.install(machine.system("nixos-old"))
+    new = machine.system("nixos-new", trouble='echo $$ > "$root/step"; until [ -e "$root/go" ]; do sleep 0.05; done')
+    request = machine.request(new)
+    thread = machine.start(request)
+    for process in family(machine.supervisor_of(request), step_of(machine))[:2]:
+        os.kill(process, signal.SIGHUP)
+    machine.path("/go").touch()
+    thread.join()
+    assert deploy(machine, request).outcome == "activated"
+
+
 def test_a_late_recovery_leaves_the_deployment_that_runs_now_alone(nixos: NixOS, old: str) -> None:
     slow = cut_off(nixos)
-    hold_lock(nixos)
-    for _time in range(2):
-        nixos.program(slow, "recover")
+    nixos.hold_lock(os.getpid())
+    # It waits for its turn, which does not come.
+    recovery = threading.Thread(target=nixos.program, args=(slow, "recover"), daemon=True)
+    recovery.start()
+    recovery.join(3)
     assert nixos.calls == ["test slow"]
     assert nixos.journal == []
-
-
-def hold_lock(nixos: NixOS) -> None:
-    """Hold the lock as another deployment that is alive: this process."""
-    holder = nixos.state / "runs/another/holder"
-    holder.parent.mkdir()
-    start = pathlib.Path("/proc/self/stat").read_text().rpartition(") ")[2].split()[19]
-    boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    holder.write_text(f"id=another\nwho=bob\npid={os.getpid()}\nstart={start}\nboot={boot}\n")
-    (nixos.state / "lock").unlink(missing_ok=True)
-    (nixos.state / "lock").symlink_to(holder)
 
 
 def outcome_without_supervisor(machine: NixOS) -> str:

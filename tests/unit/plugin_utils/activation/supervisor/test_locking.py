@@ -4,17 +4,20 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 import typing as t
 from concurrent import futures
 
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.program import BEFORE_PLATFORM, part
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin
+from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import program
 
-from .nixos import NixOS
+from .nixos import NixOS, wait_for
+from .test_abandoned import own_name
 
 if t.TYPE_CHECKING:
     from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import Answer
@@ -72,6 +75,23 @@ def test_profiles_of_one_run_that_begin_in_one_moment_come_one_after_the_other(n
     assert [call.split()[1] for call in calls[::2]] == [call.split()[1] for call in calls[1::2]]
 
 
+def test_a_dead_lock_that_another_has_taken_over_meanwhile_is_theirs(nixos: NixOS, old: str) -> None:
+    nixos.hold_lock(os.getpid(), boot="earlier")
+    (nixos.live / "takeover").symlink_to(own_name())
+    asked = nixos.request(nixos.system("nixos-new"))
+    answers: list[str] = []
+    thread = threading.Thread(target=lambda: answers.append(deploy(nixos, asked).outcome))
+    thread.start()
+    wait_for((nixos.state / "runs" / asked.id / "worker").is_symlink)
+    # So long that it has found the lock.
+    time.sleep(1)
+    nixos.hold_lock(os.getpid())
+    (nixos.live / "takeover").unlink()
+    thread.join()
+    assert answers == ["refused"]
+    assert nixos.calls == []
+
+
 @pytest.mark.parametrize("origin", [Origin("alice", "laptop", run="morning"), Origin("alice", "laptop")])
 def test_another_profile_of_the_machine_is_refused_in_another_run(nixos: NixOS, old: str, origin: Origin) -> None:
     slow = nixos.request(nixos.system("nixos-slow", trouble="sleep 1"), origin=Origin("alice", "laptop", run="night"))
@@ -127,9 +147,9 @@ def test_a_takeover_that_nobody_lives_to_end_does_not_stand_in_the_way(
 ) -> None:
     leave_a_dead_takeover(nixos)
     if breaking:  # and neither did who wanted to remove it
-        (nixos.state / "takeover.dead").mkdir()
+        (nixos.live / "takeover.dead").mkdir()
         nixos.replace_tool("sleep", '[ "$1" = 1 ] && set -- 0.01; {sleep} "$@"')
-    (nixos.state / "lock").symlink_to("runs/long-gone/holder")
+    (nixos.live / "lock").symlink_to("id=long-gone")
     assert nixos.deploy(nixos.system("nixos-new")).outcome == "activated"
     assert sorted(path.name for path in nixos.state.iterdir()) == ["journal.jsonl", "runs"]
 
@@ -140,16 +160,16 @@ def test_of_those_that_find_a_dead_takeover_one_goes_on_at_a_time(nixos: NixOS, 
     slow = f'for _ in 1 2 3 4 5 6 7 8 9 10; do [ -e "{nixos.root}/inside" ] || sleep 0.2; done'
     nixos.replace_tool("rm", f'! mkdir "{nixos.root}/first" 2>/dev/null || {{ {slow}; }}; {{rm}} "$@"')
     critical = 'mkdir "@root@/inside" && echo alone; sleep 2; rmdir "@root@/inside"'
-    program = ["state=/var/lib/nix.fleet", f"critical() {{ {critical}; }}", 'alone "$state/takeover" critical']
-    script = nixos.here("\n".join([*map(part, BEFORE_PLATFORM), *program]))
+    calls = ["live=/run/nix.fleet", f"critical() {{ {critical}; }}", 'process_alone "$live/takeover" critical']
+    script = nixos.here("\n".join([program("processes"), *calls]))
     with futures.ThreadPoolExecutor() as pool:
         said = [done.stdout + done.stderr for done in pool.map(lambda _: nixos.script("-s", text=script), range(2))]
     assert said == ["alone\n", "alone\n"]
 
 
 def leave_a_dead_takeover(nixos: NixOS) -> None:
-    nixos.state.mkdir(parents=True)
-    (nixos.state / "takeover").symlink_to("4194305 1 earlier")
+    nixos.live.mkdir(parents=True)
+    (nixos.live / "takeover").symlink_to("4194305 1 earlier")
 
 
 def test_both_systems_are_kept_from_the_garbage_collector_for_as_long_as_it_lasts(nixos: NixOS, old: str) -> None:

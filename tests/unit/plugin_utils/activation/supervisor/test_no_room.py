@@ -4,12 +4,23 @@
 
 from __future__ import annotations
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
+import pathlib
+import shutil
+import subprocess
+import typing as t
 
-from .nixos import NixOS, whole
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.conclusion import conclude
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import CONFIRMED, rejected
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
+
+from ..machine import SHELLS
+from .nixos import NixOS, wait_for, whole
 
 # What takes the last place of a file on a full disk.
-NO_OUTCOME = 'case $* in *"/outcome.new "*) exit 1 ;; esac; exec {mv} "$@"'
+NO_OUTCOME = 'case $* in *./outcome.new*) exit 1 ;; esac; exec {mv} "$@"'
 
 
 def test_a_deployment_that_cannot_write_its_end_is_known_to_the_journal(nixos: NixOS, old: str) -> None:
@@ -28,3 +39,40 @@ def test_a_line_of_the_journal_that_was_cut_off_spoils_no_other(nixos: NixOS, ol
     deploy(nixos, first)
     lines = (nixos.state / "journal.jsonl").read_text().splitlines()
     assert (len(lines), lines[1].startswith(f'{{"id":"{first.id}"')) == (2, True)
+
+
+SITE = "/nix/var/nix/profiles/site"
+# Until there is neither room for a file nor for what is in one.
+FILL = """
+cat /dev/zero > "$HOME/.local/state/nix.fleet/zeros" 2>/dev/null
+number=0
+while true 2>/dev/null > "$HOME/.local/state/nix.fleet/full-$number"; do number=$((number + 1)); done || :
+"""
+
+
+@pytest.fixture(params=SHELLS)
+def small(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> t.Iterator[NixOS]:
+    """A machine of a user, whose lock lies with the other files of deployments, on a disk that is soon full."""
+    machine = NixOS(tmp_path, request.param)
+    machine.state.mkdir(parents=True, mode=0o700)
+    mount = shutil.which("mount")
+    options = ["-t", "tmpfs", "-o", "size=256k,nr_inodes=40,mode=700", "tmpfs", str(machine.state)]
+    if mount is None or subprocess.run([mount, *options], check=False, capture_output=True).returncode:
+        pytest.skip("it takes root to mount a small disk")
+    yield machine
+    subprocess.run(["umount", "-l", str(machine.state)], check=True)
+
+
+@pytest.mark.parametrize("outcome", ["confirmed", "rolled_back"])
+def test_on_a_full_disk_a_verdict_is_heard_and_the_end_is_told(small: NixOS, outcome: str) -> None:
+    website: dict[str, t.Any] = {"platform": platforms()["custom"], "profile": SITE, "program": "activate"}
+    first = small.closure("site-1", activate="echo first >> @root@/calls")
+    assert small.deploy(first, **website).outcome == "activated"
+    second = small.closure("site-2", activate=f"echo second >> @root@/calls; {FILL}")
+    request = small.request(second, confirm_timeout=600, **website)
+    assert deploy(small, request).outcome == "awaiting"
+    answer = conclude(small, request.id, CONFIRMED if outcome == "confirmed" else rejected("no"), 60)
+    assert answer.outcome == outcome
+    assert small.standing(SITE) == (second if outcome == "confirmed" else first)
+    wait_for(lambda: not (small.live / "lock").is_symlink())
+    assert small.journal[-1]["outcome"] == outcome

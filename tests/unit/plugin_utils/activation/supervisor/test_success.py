@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 
 import pytest
@@ -66,8 +67,19 @@ def test_check_mode_foretells_and_writes_nothing(nixos: NixOS, old: str) -> None
 
 def test_check_mode_does_not_need_the_closure(nixos: NixOS, old: str) -> None:
     absent = "/nix/store/00000000000000000000000000000000-nixos-absent"
-    assert nixos.deploy(absent, check=True).outcome == "activated"
+    answer = nixos.deploy(absent, check=True)
+    assert (answer.outcome, "once the closure is on the machine" in answer.log) == ("activated", True)
     assert "is not on this machine" in nixos.deploy(absent).cause
+
+
+def test_of_a_closure_that_is_not_there_no_check_says_that_it_needs_a_reboot(nixos: NixOS) -> None:
+    old = nixos.system("nixos-old", kernel="6.12", kernel_params="quiet", init_interface_version="2")
+    nixos.install(old)
+    nixos.link("/run/booted-system", old)
+    absent = "/nix/store/00000000000000000000000000000000-nixos-absent"
+    answer = nixos.deploy(absent, check=True)
+    assert (answer.outcome, answer.reboot_required) == ("activated", False)
+    assert nixos.deploy(nixos.system("nixos-new", kernel="6.18"), check=True).reboot_required
 
 
 def test_a_system_that_only_a_reboot_brings_becomes_the_default(nixos: NixOS, old: str) -> None:
@@ -109,7 +121,12 @@ def test_the_first_deployment_makes_the_profile(nixos: NixOS) -> None:
 
 
 def test_activation_has_an_ordinary_umask(nixos: NixOS, old: str) -> None:
-    nixos.deploy(nixos.system("nixos-new", trouble='umask > "$root/umask"'))
+    # Whatever the login has.
+    before = os.umask(0o077)
+    try:
+        nixos.deploy(nixos.system("nixos-new", trouble='umask > "$root/umask"'))
+    finally:
+        os.umask(before)
     assert nixos.path("/umask").read_text().strip() == "0022"
 
 

@@ -1,0 +1,89 @@
+# shellcheck shell=sh
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The one script of a deployment's round trip: look, refuse or begin, and wait for the end. Sent again after a lost
+# connection, it finds the deployment that it began and waits on.
+
+begin() { # $1: the functions of the program, $2: the request; $3: Nix's settings
+    nix_config=$3
+    request_use_settings "$nix_config"
+    follow_has_begun && return
+    rollback_find_closure
+    if [ $? = 1 ]; then
+        say_refused "$missing" "$remedy"
+        return
+    fi
+    if ! preconditions_hold; then
+        say_refused "$cause" "$advice"
+        return
+    fi
+    follow_has_begun && return # by the same script on another connection, in this moment
+    say closure "$closure"
+    begin_wait_for_turn
+    # By the same script on another connection, which may have lost its own.
+    [ -d "$run" ] && follow_has_begun && return
+    if lock_is_held; then
+        say_refused "$(lock_cause)" "$lock_wait_for_it"
+    elif [ "$goal" = dry-activate ]; then
+        current_answer unchanged
+        [ ! -e "$closure" ] || begin_dry_run
+    elif current_is_up_to_date; then
+        current_answer unchanged
+        say cause "${missing:-}"
+    elif [ "$check" = 1 ]; then
+        begin_predict
+    elif platform_leaving; then
+        say_refused 'the machine is shutting down' 'wait until it is back, then run again'
+    else
+        # It travels in the environment, and what any process's environment names Nix takes for being in use: it would delete
+        # nothing of a closure that is damaged. See `request_read`.
+        case $2 in
+            *"closure=$store/"*) set -- "$1" "${2%%"closure=$store/"*}closure=$store//${2#*"closure=$store/"}" "$3" ;;
+        esac
+        program="$1$newline$2${newline}supervisor_main \"\$@\""
+        if run_claim; then
+            launch run
+            follow follow_has_ended_or_awaits
+        else
+            follow_has_begun # what another connection has claimed in this moment
+        fi
+    fi
+}
+
+begin_wait_for_turn() { # until nobody holds the lock, at most for $lock_timeout; another profile's turn in the same run is no limit
+    begin_waited=0
+    while [ ! -d "$run" ] && lock_is_held && { lock_is_of_same_run || [ "$begin_waited" -lt "$lock_timeout" ]; }; do
+        sleep 1
+        # Who is left alone finds out by this, and ends.
+        echo
+        begin_waited=$((begin_waited + 1))
+    done
+}
+
+begin_dry_run() {
+    if [ "$platform_needs_root" = yes ] && ! state_is_root; then
+        echo 'log=what would be started, stopped and restarted is told to root alone: escalate to see it'
+        return
+    fi
+    request_find_activated
+    output=$(platform_dry_activate "$activated" 2>&1)
+    say exit_code $?
+    printf '%s\n' "$output" | tail -n 200 | sed 's/^/log=/'
+}
+
+begin_predict() { # check mode: what would come of it
+    if [ -e "$closure" ] && [ "$goal" != boot ] && [ "$no_check" = 0 ] && state_is_root &&
+        ! output=$(platform_check "$activated" 2>&1) && ! printf '%s\n' "$output" | platform_words_are_of_lock; then
+        set -- "$(printf '%s\n' "$output" | platform_failure_advice)"
+        say_refused "the system's own check refuses it" "${1:-$platform_check_advice}"
+        printf '%s\n' "$output" | tail -n 200 | sed 's/^/log=/'
+        return
+    fi
+    current_answer activated
+    [ "$platform_dry_run_writes" = no ] || return 0
+    if [ -e "$closure" ]; then
+        begin_dry_run
+    else
+        echo 'log=which units would be started, stopped and restarted is known once the closure is on the machine'
+    fi
+}

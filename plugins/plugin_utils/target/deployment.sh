@@ -1,0 +1,196 @@
+# shellcheck shell=sh
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The way to the new system: record what there is, activate, have it confirmed, make it the default.
+
+cause='' advice='' said='' code='' ending='' units='' confirmation='' unconfirmed=no default_touched=no generation_of_closure=''
+recorded_link='' recorded_generation='' recorded_newest='' recorded_default='' recorded_running='' recorded_boots=''
+recorded_boot='' recorded_started='' recorded_start='' recorded_profile='' recorded_marked='' wanted='' start=''
+
+# The profile's generation, the running system and what is booted: exactly what a rollback returns to. It stays in memory; the
+# file is for who finishes this after a loss of power.
+deployment_record() {
+    request_find_activated
+    platform_find_aside "$activated"
+    current_observe
+    profile_read "$profile"
+    process_find_boot
+    run_find_mark
+    recorded=$(
+        # Decided once: an activation may make the directory that another answer would come from.
+        say recorded_profile "$profile"
+        say recorded_aside "$aside"
+        say recorded_link "$first_link"
+        say recorded_generation "$stands_at"
+        say recorded_newest "$(profile_generations "$profile" | tail -n 1)"
+        say recorded_default "$target"
+        say recorded_running "$running_now"
+        say recorded_boots "$boots"
+        say recorded_boot "$this_boot"
+        say recorded_started "$started"
+        say recorded_start "$start"
+        say recorded_marked "$marked"
+        say closure "$closure"
+        say wanted "$wanted"
+        say complete yes
+    )
+    { [ -d "${profile%/*}" ] || mkdir -p "${profile%/*}"; } &&
+        deployment_protect closure "$closure" &&
+        { deployment_protect before "$running_now" || :; } &&
+        printf '%s\n' "$recorded" >./recorded.new 2>>"$log" &&
+        { [ "$live" = "$state" ] || deployment_record_in_memory 2>>"$log"; } &&
+        { path_flush ./recorded.new ./program && mv -f ./recorded.new ./recorded && path_flush .; } &&
+        platform_watch_boot 2>>"$log" &&
+        deployment_read_recorded "$recorded"
+}
+
+deployment_record_in_memory() ( # for who finishes this while the directory of it is hidden
+    umask 077
+    printf '%s\n' "$program" >"$live/program-$id" && printf '%s\n' "$recorded" >"$live/$id"
+)
+
+deployment_read_recorded() { # of text $1
+    record_read '' "$1" recorded_link recorded_generation recorded_newest recorded_default recorded_running recorded_boots \
+        recorded_boot recorded_started recorded_start recorded_profile recorded_aside recorded_marked closure wanted
+    profile=${recorded_profile:-$profile}
+}
+
+deployment_protect() { # closure $2 from the garbage collector while this deployment lasts, by the GC root $1
+    [ -z "$2" ] || nix-store --realise "$2" --add-root "$run/$1" --option substitute false >/dev/null 2>>"$log"
+}
+
+deployment_go() {
+    case $goal:$platform_default_first in
+        boot:*) deployment_change_default ;;
+        test:*) deployment_try && deployment_confirmed && deployment_verify_running ;;
+        *:yes) deployment_change_default && deployment_try && deployment_confirmed && deployment_verify_running ;;
+        # A machine that loses its power in the middle comes back as it was: the default changes last.
+        *) deployment_try && deployment_confirmed && deployment_verify_running && deployment_change_default ;;
+    esac && deployment_verify_default
+}
+
+deployment_try() {
+    request_find_activated
+    deployment_find_generation
+    step_when_free platform_activate "$activated" "$generation_of_closure"
+    code=$?
+    ending=$(step_words | platform_meaning "$code")
+    deployment_keep_warnings
+    case $ending in
+        active) ;;
+        units)
+            # The exit code is what counts: the names are for people, and not every version prints them.
+            units=$(step_words | platform_units_named)
+            cause="these units failed: ${units:-the log may tell which}"
+            said=$(step_last_words)
+            [ "$failed_units" != rollback ]
+            ;;
+        reboot)
+            reboot=yes
+            cause='the running system cannot become this one without a reboot'
+            [ "$goal" = switch ]
+            ;;
+        *)
+            cause="activation ended with exit code $code$(deployment_failure_named)"
+            advice=$(step_words | platform_failure_advice)
+            [ "$code" != 124 ] || cause="activation had not ended after $activation_timeout s and was ended"
+            ! platform_is_locked "$code" || cause="$platform_lock_name was held by somebody else for $activation_timeout s"
+            false
+            ;;
+    esac && deployment_verify_running
+}
+
+deployment_failure_named() { # print, after a colon, what has failed in the last step, as far as its words tell
+    deployment_name=$(step_words | platform_failure_named | head -n 1)
+    [ -n "$deployment_name" ] || deployment_name=$(step_words | deployment_last_line)
+    [ -z "$deployment_name" ] || printf ': %s\n' "$deployment_name" | LC_ALL=C cut -b 1-400
+}
+
+deployment_last_line() { # of standard input, with the part it is of: home-manager and nix-on-droid name each before they come to it
+    awk '
+        /^Activating [A-Za-z0-9_-]+$/ { part = $2; last = ""; next }
+        /[^[:space:]]/ { last = $0 }
+        END { print part (part != "" && last != "" ? ": " : "") last }'
+}
+
+deployment_keep_warnings() { # of the last step, each once and not more than fit into an answer
+    deployment_warnings=$(step_words | platform_warnings | LC_ALL=C cut -b 1-400)
+    warnings=$(printf '%s\n' "$warnings" "$deployment_warnings" | awk '$0 != "" && !told[$0]++ && ++count <= 30')
+}
+
+deployment_find_generation() { # set `generation_of_closure` to the generation by which the closure is known already
+    generation_of_closure=$wanted
+    [ -z "$wanted" ] || return 0
+    profile_read "$profile"
+    [ "$target" != "$closure" ] || generation_of_closure=$stands_at
+}
+
+deployment_verify_running() {
+    request_find_activated
+    platform_find_running
+    [ "$reboot" = yes ] || [ "$target" = "$activated" ] && return
+    cause="activation ended well, but what runs is $target"
+    return 1
+}
+
+# Whether the machine can still be reached is known on the other side only: it confirms or cancels by a signal, for which
+# nothing has to be written, or nobody does in time.
+deployment_confirmed() { # fails when it is not to stay
+    # Whatever is not plainly 0 wants a confirmation.
+    [ "$confirm_timeout" != 0 ] || return 0
+    confirmation=''
+    trap '[ -n "$confirmation" ] || confirmation=confirmed' USR1
+    trap '[ -n "$confirmation" ] || confirmation=cancelled' USR2
+    phase=awaiting
+    lock_hand_over "$own_process"
+    hundredths=0
+    until [ -n "$confirmation" ] || [ "$told_to_stop" = yes ] || [ "$hundredths" -ge $((confirm_timeout * 100)) ]; do
+        clock_pause
+    done
+    # From now on both signals come too late.
+    confirmation=${confirmation:-expired}
+    phase=working
+    lock_hand_over "$own_process" 2>/dev/null
+    [ "$confirmation" != confirmed ] || return 0
+    cause="nobody confirmed over a new connection within $confirm_timeout s that the machine can still be reached"
+    [ "$told_to_stop" = no ] || cause='the supervisor was told to stop before the new system had been confirmed'
+    [ "$confirmation" != cancelled ] || cause="it was rejected: $(head -n 1 ./reason 2>/dev/null || head -n 1 "$live/reason-$id")"
+    unconfirmed=yes
+    return 1
+}
+
+deployment_change_default() {
+    { true >./default-touched || true >"$live/touched-$id"; } 2>/dev/null || {
+        code=1
+        cause="that $profile is about to change could not be noted"
+        return 1
+    }
+    default_touched=yes
+    path_flush . ./default-touched
+    if step_when_free deployment_set_default "$closure" "$wanted"; then
+        deployment_keep_warnings
+        return
+    fi
+    code=$?
+    cause="$profile could not be made to boot $closure (exit code $code)$(deployment_failure_named)"
+    ! platform_is_locked "$code" || cause="$cause: $platform_lock_name was held by somebody else"
+    return 1
+}
+
+deployment_set_default() { # to closure $1, or back to its generation $2
+    # What the boot loader names is rooted, on the disk, before it is named.
+    profile_set "$profile" "$1" "$2" && platform_make_default "$1"
+}
+
+deployment_verify_default() {
+    [ "$goal" != test ] || return 0
+    path_find_closure "$profile"
+    if [ "$target" != "$closure" ]; then
+        cause="$profile stands at $target after the deployment"
+        return 1
+    fi
+    platform_find_boots
+    [ -n "$boots" ] && [ "$boots" != "$closure" ] || return 0
+    cause="the boot loader was written, but boots $boots; has it an entry for $closure (boot.loader.*.configurationLimit)?"
+    return 1
+}

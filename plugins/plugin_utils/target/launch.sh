@@ -1,0 +1,33 @@
+# shellcheck shell=sh
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Starts $program where the end of this connection does not reach it. It travels in the environment: nothing of it is read from
+# a file again.
+
+launch() { # with argument $1
+    log=$run/log
+    { true >>"$log"; } 2>/dev/null || log=/dev/null
+    # shellcheck disable=SC2016  # expanded by the shell that is started
+    set -- "$1" 'eval "$NIX_FLEET_PROGRAM"'
+    if state_is_root && [ -d /run/systemd/system ]; then
+        unit=nix-fleet-$id-$1
+        systemd-run --quiet --collect --no-ask-password --service-type=exec --unit="$unit" \
+            --description="nix.fleet $id" \
+            --property=Restart=on-failure --property=RestartSec=1 --property=StartLimitIntervalSec=0 --property=TimeoutStopSec=1h \
+            --setenv=PATH="$PATH" --setenv=HOME="${HOME:-/root}" --setenv=NIX_FLEET_PROGRAM="$program" \
+            ${LOCALE_ARCHIVE:+--setenv=LOCALE_ARCHIVE="$LOCALE_ARCHIVE"} \
+            ${NIX_FLEET_STATE_DIRECTORY:+--setenv=NIX_FLEET_STATE_DIRECTORY="$NIX_FLEET_STATE_DIRECTORY"} \
+            "$(command -v sh)" -c "$2" "nix.fleet-$id" "$1" >>"$log" 2>&1 </dev/null && return
+        # It may have failed after it had started the unit.
+        if systemctl is-active --quiet "$unit.service" || { [ "$1" = run ] && [ -e "$run/begun" ]; }; then
+            return
+        fi
+        printf '%s\n' 'systemd started no unit for the program, so it ran in a session of its own' >>"$log"
+    fi
+    (
+        trap '' HUP
+        cd / || exit
+        export NIX_FLEET_PROGRAM="$program"
+        process_exec_session sh -c "$2" "nix.fleet-$id" "$1"
+    ) >>"$log" 2>&1 </dev/null &
+}

@@ -1,0 +1,93 @@
+# shellcheck shell=sh
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# One deployment at a time. The lock is a symbolic link whose text is the holder's record: making a link is atomic, needs no
+# room on a full disk where there is memory for it, and the record is there as long as the lock is.
+
+who='' of_run='' profile='' started='' phase=''
+lock_id='' lock_who='' lock_run='' lock_profile='' lock_pid='' lock_start='' lock_boot='' lock_started='' lock_phase=''
+lock_wait_for_it='wait for it to end, then run again'
+
+# The phases: `working`; `awaiting` a confirmation; `free` for whoever takes it, while the holder still tries to bring the
+# machine back.
+lock_record() { # print the record of process $1
+    process_find_start "$1"
+    process_find_boot
+    say id "$id"
+    # A link has room for 1,023 bytes on macOS, and busybox's mv looks for a file of that name.
+    say who "$(printf '%.100s' "$who")"
+    say run "$of_run"
+    say profile "$profile"
+    say pid "$1"
+    say start "$since"
+    say boot "$this_boot"
+    say started "$started"
+    say phase "${phase:-working}"
+}
+
+lock_read() { # set lock_id, lock_who, … to what the lock says; they are empty when there is none
+    record_read lock_ "$(readlink "$live/lock" 2>/dev/null)" lock_id lock_who lock_run lock_profile lock_pid lock_start \
+        lock_boot lock_started lock_phase
+}
+
+lock_is_held() { # whether somebody alive holds the lock
+    [ -L "$live/lock" ] || return
+    lock_read
+    [ "$lock_phase" != free ] && process_is "$lock_pid" "$lock_start" "$lock_boot"
+}
+
+lock_is_there() { # whether somebody holds it, or has left it behind
+    [ -e "$live/lock" ] || [ -L "$live/lock" ]
+}
+
+lock_is_of_same_run() { # whether the holder is at another profile of this machine, in the same run of the same controller
+    [ -n "$of_run" ] && [ "$lock_run" = "$of_run" ] && [ "$lock_profile" != "$profile" ]
+}
+
+lock_holder() { # print who holds it, for a person
+    printf '%s since %s (deployment %s, process %s)\n' "$lock_who" "$lock_started" "$lock_id" "$lock_pid"
+}
+
+lock_cause() { # print why there is no beginning while the lock is another's
+    printf 'another deployment is running: %s\n' "$(lock_holder)"
+}
+
+lock_take() { # for process $1; fails with 1 when somebody alive has it, and with 2 when it cannot be made
+    lock_tries=0
+    [ -d "$live" ] || (umask 077 && mkdir -p "$live") || return 2
+    until ln -s "$(lock_record "$1")" "$live/lock" 2>/dev/null; do
+        if lock_is_held; then
+            return 1
+        elif [ -L "$live/lock" ]; then
+            process_alone "$live/takeover" lock_remove_dead || return 2
+        else
+            # It may have been given up in this moment; if there is none and none can be made, that is another matter.
+            lock_tries=$((lock_tries + 1))
+            [ "$lock_tries" -lt 3 ] || return 2
+        fi
+    done
+}
+
+lock_remove_dead() {
+    # What was found dead may have been given up and taken anew in between.
+    lock_is_held || rm -f "$live/lock"
+}
+
+lock_is_ours() {
+    lock_read
+    [ -n "$lock_id" ] && [ "$lock_id" = "$id" ]
+}
+
+lock_hand_over() { # to process $1 of this deployment, or to another phase of it
+    if ! ln -s "$(lock_record "$1")" "$live/lock.$id" 2>/dev/null; then
+        run_free_reserve
+        rm -f "$live/lock.$id"
+        ln -s "$(lock_record "$1")" "$live/lock.$id" || return
+    fi
+    mv -f "$live/lock.$id" "$live/lock"
+}
+
+lock_release() {
+    # Another process of this deployment may be at work.
+    ! lock_is_ours || { lock_is_held && [ "$lock_pid" != "$own_process" ] && [ "$lock_pid" != $$ ]; } || rm -f "$live/lock"
+}

@@ -1,0 +1,131 @@
+# shellcheck shell=sh
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# How a deployment ends: what is written for the controller, for the journal and for the next deployment.
+
+outcome='' seconds='' warnings='' back_told=no loader_failed=no supervisor_lock=take
+
+outcome_refuse() { # end without having touched anything; $1 says why, $2 what to do
+    advice=${2:-}
+    outcome_leave refused "$1"
+}
+
+outcome_leave() { # end with outcome $1 without having touched anything; $2 says why
+    cause=$2
+    current_observe
+    outcome_remove_files
+    outcome_write "$1"
+    lock_release
+    exit 0
+}
+
+outcome_finish() { # end with outcome $1
+    # First of all the room that was kept for what follows.
+    run_free_reserve
+    outcome=$1
+    clock_read
+    seconds=${start:+$((clock - start))}
+    current_observe
+    state_make
+    outcome_note_whole
+    # Tried again, and still not back: that has been told.
+    if [ "$outcome:$back_told" != rollback_failed:yes ]; then
+        journal_write || warnings="$warnings${warnings:+$newline}the journal could not be written"
+        # What has an end and cannot say so must not pass for interrupted ever after.
+        outcome_write "$1"
+        # After a reboot, what is told in memory is gone.
+        [ "$outcome" = rollback_failed ] || [ -e "$run/outcome" ] || rm -f ./recorded
+    fi
+    if [ "$outcome" = rollback_failed ]; then
+        # For whoever comes: the machine is brought back until somebody does.
+        phase=free
+        [ "$supervisor_lock" != take ] || lock_hand_over "$own_process"
+        exit 3
+    fi
+    outcome_remove_files
+    run_find_mark
+    [ "$outcome:$marked" != "rolled_back:$id" ] || run_mark "$recorded_marked"
+    outcome_remove_other_runs
+    lock_release
+    exit 0
+}
+
+outcome_remove_files() { # what is of no use any more; the program may hold, and the settings are, what is secret
+    rm -f ./closure ./before ./step ./worker ./settings ./default-touched "$live/$id" "$live/program-$id" "$live/touched-$id"
+    platform_unwatch_boot
+    run_free_reserve
+    # Whoever comes late to finish this finds nothing to do.
+    { true >./program; } 2>/dev/null
+}
+
+outcome_remove_other_runs() { # those that have ended, and those that never touched anything and never will
+    for directory in "$state"/runs/*; do
+        if [ "$directory" = "$run" ] || run_is_awaited "$directory"; then
+            continue
+        fi
+        if [ -e "$directory/outcome" ] || [ -e "$live/outcome-${directory##*/}" ] || run_is_abandoned "$directory"; then
+            rm -rf "$directory"
+        fi
+    done
+    # What was written into memory goes with the directory that it stood in for: without it, that would pass for interrupted.
+    for file in "$live"/outcome-* "$live"/log-* "$live"/reason-*; do
+        other=${file##*/}
+        other=${other#*-}
+        [ "$other" = "$id" ] || [ -d "$state/runs/$other" ] || rm -f "$file"
+    done
+}
+
+# Remember whether the profile's closure was left half active: then the next deployment of the same is not "unchanged".
+outcome_note_whole() {
+    case $outcome:$ending in
+        superseded:*) return ;;
+        confirmed:active | confirmed:reboot | activated:active | activated:reboot | activated: | rolled_back:*)
+            [ -e "$state/unsettled" ] || return 0
+            { grep -vFx -e "$profile" "$state/unsettled" >"$state/unsettled.new"; } 2>/dev/null
+            ;;
+        *)
+            {
+                {
+                    printf '%s\n' "$profile"
+                    grep -vFx -e "$profile" "$state/unsettled"
+                } >"$state/unsettled.new"
+            } 2>/dev/null
+            ;;
+    esac
+    mv -f "$state/unsettled.new" "$state/unsettled" 2>/dev/null
+    [ -s "$state/unsettled" ] || rm -f "$state/unsettled"
+}
+
+outcome_print() { # outcome $1, and what was observed
+    say outcome "$1"
+    say cause "$cause"
+    say advice "$advice"
+    say seconds "$seconds"
+    say exit_code "$code"
+    say ending "$ending"
+    [ "$loader_failed" = no ] || say loader_failed yes
+    say units_failed "$units"
+    say closure "$closure"
+    say previous_generation "$recorded_generation"
+    say previous_closure "$recorded_default"
+    say previous_running "$recorded_running"
+    current_say
+    [ -z "$journal_entry" ] || say entry "$journal_entry"
+    [ -z "$warnings" ] || printf '%s\n' "$warnings" | sed 's/^/warning=/'
+    [ -z "$said" ] || printf '%s\n' "$said" | sed 's/^/said=/'
+}
+
+# $1: into the run's directory; where the activation has mounted something over that, also into the one that is found there
+# afterwards; where neither can be written, into memory.
+outcome_write() {
+    outcome_text=$(outcome_print "$1")
+    rm -f "$run/outcome" "$live/outcome-$id"
+    {
+        printf '%s\n' "$outcome_text" >./outcome.new && path_flush ./outcome.new && mv -f ./outcome.new ./outcome && path_flush .
+    } 2>/dev/null
+    [ ! -e "$run/outcome" ] || return 0
+    [ -L "$run/boot" ] || (umask 077 && mkdir -p "$run" && ln -s "boot $this_boot" "$run/boot" && cp "$log" "$run/log") 2>/dev/null
+    { printf '%s\n' "$outcome_text" >"$run/outcome"; } 2>/dev/null && return
+    rm -f "$run/outcome"
+    [ "$live" != "$state" ] && { printf '%s\n' "$outcome_text" >"$live/outcome-$id"; } 2>/dev/null
+}

@@ -1,0 +1,63 @@
+# shellcheck shell=sh
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Files, links and store paths. A process costs a small machine more than all that most of this does, and `$(…)` is one. So
+# what is asked for often sets a variable (`…_find_…`), and only where that would be cumbersome there is a form that prints.
+
+store=${NIX_STORE_DIR:-/nix/store}
+resolved='' first_link='' target=''
+
+# Set `resolved` to path $1 with symbolic links at its end followed, and `first_link` to what the first of them says.
+# `readlink -f` is missing on older macOS.
+path_follow() {
+    resolved=$1 first_link=''
+    path_hops=0
+    while [ -L "$resolved" ] && [ "$path_hops" -lt 40 ]; do
+        path_link=$(readlink "$resolved")
+        [ "$path_hops" -gt 0 ] || first_link=$path_link
+        case $path_link in
+            /*) resolved=$path_link ;;
+            *) resolved=${resolved%/*}/$path_link ;;
+        esac
+        path_hops=$((path_hops + 1))
+    done
+}
+
+path_resolve() { # print what path $1 leads to
+    path_follow "$1"
+    printf '%s\n' "$resolved"
+}
+
+path_find_closure() { # set `target` to the store path that $1 leads to, or to nothing, and `first_link` as path_follow does
+    path_follow "$1"
+    target=''
+    case $resolved in
+        *[!A-Za-z0-9+._?=/-]*) ;;
+        "$store"/?*) target=$resolved ;;
+    esac
+}
+
+path_closure() { # print the store path that $1 leads to
+    path_find_closure "$1"
+    [ -z "$target" ] || printf '%s\n' "$target"
+}
+
+path_flush() { # write the files $@ to the disk; where `sync` knows of no files, everything
+    sync "$@" 2>/dev/null || sync 2>/dev/null || :
+}
+
+# Put into PATH, first of all, where its directories lead to now: an activation changes what the links in them lead to, and the
+# way back must find the programs that it began with.
+path_pin() {
+    path_rest=$PATH: path_pinned=''
+    while [ -n "$path_rest" ]; do
+        path_directory=${path_rest%%:*}
+        path_rest=${path_rest#*:}
+        path_directory=$(CDPATH='' cd -P -- "$path_directory" 2>/dev/null && pwd -P) || continue
+        case :$path_pinned in
+            *":$path_directory:"*) ;;
+            *) path_pinned=$path_pinned$path_directory: ;;
+        esac
+    done
+    PATH=$path_pinned$PATH
+}

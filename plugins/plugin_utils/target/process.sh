@@ -1,0 +1,140 @@
+# shellcheck shell=sh
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Processes by a name that is theirs for good, what one of them has to itself, and how a group of them is ended.
+
+this_boot='' since='' process_name='' own_process=''
+
+process_find_boot() { # set `this_boot` to the name of the boot that the machine is in
+    if [ -n "$this_boot" ]; then
+        : # No script outlives the boot that it runs in.
+    elif [ -r /proc/sys/kernel/random/boot_id ]; then
+        read -r this_boot </proc/sys/kernel/random/boot_id
+    else
+        this_boot=$(sysctl -n kern.bootsessionuuid 2>/dev/null) || :
+    fi
+}
+
+process_boot() { # print it
+    process_find_boot
+    printf '%s\n' "$this_boot"
+}
+
+# Set `since` to when process $1 started, in whatever form: with its id, it names a process for good. Nothing when it has ended.
+process_find_start() {
+    since=''
+    if [ -r "/proc/$1/stat" ]; then
+        # It may end in this moment.
+        { read -r process_line <"/proc/$1/stat"; } 2>/dev/null || return 0
+        # The second field, the program's name, may itself contain spaces and parentheses.
+        # shellcheck disable=SC2086  # fields are what is wanted
+        set -- ${process_line##*) }
+        # What only waits for its parent to notice is dead, and some parents never do.
+        [ "$1" = Z ] || since=${20}
+    elif [ ! -d /proc/self ]; then
+        since=$(LC_ALL=C TZ=UTC0 ps -o lstart= -p "$1" 2>/dev/null)
+    fi
+}
+
+process_is() { # whether process $1 still is the one that started at $2 in boot $3
+    process_find_boot
+    [ -n "$1" ] && [ -n "$2" ] && [ "$3" = "$this_boot" ] || return
+    process_find_start "$1"
+    [ "$2" = "$since" ]
+}
+
+process_find_own() { # set `own_process` to the process that this is: in a subshell, `$$` is the one around it
+    if [ -r /proc/self/stat ]; then
+        read -r own_process _ </proc/self/stat
+    else
+        # shellcheck disable=SC2016  # expanded by that shell
+        own_process=$(exec sh -c 'echo "$PPID"')
+    fi
+}
+
+process_find_name() { # set `process_name` to one that no other process than $1 ever has
+    process_find_start "$1"
+    process_find_boot
+    process_name="$1 $since $this_boot"
+}
+
+process_has_name() { # whether the process that has name $1 still runs
+    process_find_name "${1%% *}"
+    [ "$1" = "$process_name" ]
+}
+
+# Make $1 a link to this process's name, and wait at most $2 seconds for a living one that has it: making a link is atomic, and
+# carries the name. Where a dead one has it, that is found out and mended one at a time, lest the second removes what the first
+# has just taken. Fails when our turn never comes.
+process_take() {
+    process_turns=0
+    process_find_own
+    process_find_name "$own_process"
+    process_own_name=$process_name
+    until ln -s "$process_own_name" "$1" 2>/dev/null; do
+        [ "$process_turns" -lt "$2" ] || ! process_has_name "$(readlink "$1")" || return 1
+        process_turns=$((process_turns + 1))
+        [ "$process_turns" -le 30 ] || return 1
+        # Whoever has been at this for so long is dead too.
+        [ "$process_turns" -ne 20 ] || rmdir "$1.dead" 2>/dev/null
+        process_remove_dead "$1"
+        sleep 1
+    done
+}
+
+process_remove_dead() { # link $1, if it is a dead process's: by one at a time, lest the second removes what has been made since
+    mkdir "$1.dead" 2>/dev/null || return
+    process_owner=$(readlink "$1")
+    [ -z "$process_owner" ] || process_has_name "$process_owner" || [ "$(readlink "$1")" != "$process_owner" ] || rm -f "$1"
+    rmdir "$1.dead"
+}
+
+# Run function $2 while nobody else runs one who has taken link $1. Fails when the function does, or when its turn never comes.
+process_alone() {
+    process_take "$1" 30 || return 1
+    "$2"
+    set -- "$1" $?
+    rm -f "$1"
+    return "$2"
+}
+
+# Parents before their children: one that outlived its child would go on to what comes next.
+process_descendants() { # print process $1 and all that descend from it, for where no group holds them together
+    ps -A -o pid= -o ppid= | awk -v root="$1" '
+        { parent[$1] = $2 }
+        END {
+            for (process in parent) {
+                depth = 0
+                for (ancestor = process; ancestor != root && ancestor in parent && depth < 1000; ancestor = parent[ancestor]) depth++
+                if (ancestor == root) print depth, process
+            }
+        }' | sort -n | cut -d " " -f 2
+}
+
+process_exec_session() { # run $@ in place of this process, as the leader of a group where the system can make one
+    if command -v setsid >/dev/null; then exec setsid "$@"; else exec "$@"; fi
+}
+
+process_any_lives() { # of the words of $1
+    for process_member in $1; do
+        ! kill -0 "$process_member" 2>/dev/null || return 0
+    done
+    return 1
+}
+
+process_end() { # process $1, which leads a group where the system can make one, with all that it started: kindly, then not
+    if command -v setsid >/dev/null; then
+        # It may be about to make its group.
+        process_members="-$1 $1"
+    else
+        process_members=$(process_descendants "$1")
+    fi
+    # shellcheck disable=SC2086  # one word a process
+    kill -TERM $process_members 2>/dev/null
+    hundredths=0
+    while process_any_lives "$process_members" && [ "$hundredths" -lt 1000 ]; do
+        clock_pause
+    done
+    # shellcheck disable=SC2086
+    kill -KILL $process_members 2>/dev/null
+}

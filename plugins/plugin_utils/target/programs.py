@@ -1,0 +1,50 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The shell that runs on targets: which program is made of which parts."""
+
+from __future__ import annotations
+
+import functools
+import json
+import pathlib
+import re
+import typing as t
+
+if t.TYPE_CHECKING:
+    from ..platforms.platform import Platform
+
+# The head of a function, and what is said of it.
+HEAD = re.compile(r"^(\w+\(\) [{(]) # .*$")
+
+# The table, which the pull modules of the Nix side read too. A platform's own functions follow the part `platform`, whose
+# functions they take the place of. Parts of other stages follow `collection`, `reboot` and `processes`.
+PARTS: dict[str, list[str]] = json.loads(pathlib.Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+
+
+def program(name: str, platform: Platform | None = None) -> str:
+    """Return the functions of program ``name`` as they are sent: without comments, for a machine may be far away."""
+    return "\n".join(without_comments(text) for text in texts(name, platform))
+
+
+def texts(name: str, platform: Platform | None = None) -> list[str]:
+    """Return the parts of program ``name`` as they stand in their files, in their order."""
+    found = []
+    for each in PARTS[name]:
+        found.append(part(each))
+        if each == "platform" and platform is not None:
+            found.append(platform.functions)
+    return found
+
+
+@functools.cache
+def part(name: str) -> str:
+    """Return the file ``name``.sh of this directory."""
+    return pathlib.Path(__file__).with_name(f"{name}.sh").read_text(encoding="utf-8")
+
+
+@functools.cache
+def without_comments(text: str) -> str:
+    """Return ``text`` without comments, empty lines and indentation; no part has any of them in a quoted text that matters."""
+    lines = (HEAD.sub(r"\1", line.strip()) for line in text.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("#"))

@@ -1,0 +1,297 @@
+# shellcheck shell=sh
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The deployment itself, run where no lost connection can end it: to the new system, or back to the recorded one.
+#
+# Two processes. The first takes the lock, looks and records; then it only waits for the second, which does the work and holds
+# the lock meanwhile. Should that be killed, or not get the machine back, the first goes on with what it has in memory, again
+# and again. Should both be killed, systemd starts the first anew where there is systemd; elsewhere whoever comes next does.
+
+supervisor_main() { # $1: `run`, `recover`, or `step` and a function with its arguments
+    # In memory from now on, and in nobody's environment but that of our own steps.
+    program=$NIX_FLEET_PROGRAM recorded=${NIX_FLEET_RECORDED:-} own_path=${NIX_FLEET_PATH:-$PATH}
+    supervisor_lock=${NIX_FLEET_LOCK:-take}
+    unset NIX_FLEET_PROGRAM NIX_FLEET_RECORDED NIX_FLEET_PATH NIX_FLEET_LOCK NIX_FLEET_STEP NIX_FLEET_AGAIN
+    case $1 in
+        run) supervisor_run ;;
+        recover) supervisor_recover ;;
+        step)
+            shift
+            [ -z "$recorded" ] || deployment_read_recorded "$recorded"
+            request_find_activated
+            cd / || return
+            "$@"
+            ;;
+    esac
+}
+
+supervisor_begin() { # what both ways of beginning have in common
+    # The step that runs now is ended; how it ended decides what comes next.
+    trap 'told_to_stop=yes' TERM INT
+    umask 022
+    path_pin
+    # It is in memory, and a reboot has taken it away.
+    [ -d "$live" ] || (umask 077 && mkdir -p "$live") 2>/dev/null
+    # It may be hidden by what an activation has mounted.
+    cd "$run" 2>/dev/null || { (umask 077 && mkdir -p "$run") 2>/dev/null && cd "$run"; } || cd "$live" || cd /
+    log=./log
+    [ ! -r ./settings ] || request_use_settings "$(cat ./settings)"
+    started=$(clock_date)
+    process_find_own
+}
+
+supervisor_run() {
+    # Whoever could not tell whether it had launched this may have launched it twice; systemd starts it again once it was killed.
+    # The directory that says so may be hidden by then, and what is in memory says it as well.
+    mkdir "$run/begun" 2>/dev/null && [ ! -e "$run/outcome" ] && [ ! -e "$live/$id" ] && [ ! -e "$live/outcome-$id" ]
+    supervisor_first=$?
+    supervisor_begin
+    if [ "$supervisor_first" != 0 ]; then
+        supervisor_recover
+        return
+    fi
+    clock_read
+    start=$clock
+    process_find_name $$
+    ln -s "$process_name" ./worker || outcome_refuse "$run cannot be written"
+    supervisor_take_lock
+    supervisor_finish_interrupted
+    rollback_find_closure
+    case $? in
+        1) outcome_refuse "$missing" "${remedy:-}" ;;
+        2) outcome_leave unchanged "$missing" ;;
+    esac
+    supervisor_check
+    supervisor_heed_stop
+    platform_settle_profile >>"$log" 2>&1 ||
+        outcome_refuse "$profile could not be moved to where this platform has its profile now: $(tail -n 1 "$log")"
+    { deployment_record && supervisor_is_whole; } ||
+        outcome_refuse "the state before the deployment could not be recorded in $run, so nothing was done: $(tail -n 1 "$log")"
+    supervisor_work &
+    supervisor_guard "$!"
+}
+
+supervisor_heed_stop() { # for as long as nothing has been touched
+    [ "$told_to_stop" = no ] || outcome_refuse 'the supervisor was told to stop before it had touched anything'
+}
+
+supervisor_take_lock() {
+    supervisor_waited=0
+    while :; do
+        lock_take $$
+        case $? in
+            0) break ;;
+            2) outcome_refuse "$live cannot be written to" ;;
+        esac
+        supervisor_heed_stop
+        lock_is_of_same_run || [ "$supervisor_waited" -lt "$lock_timeout" ] || outcome_refuse "$(lock_cause)" "$lock_wait_for_it"
+        sleep 1
+        supervisor_waited=$((supervisor_waited + 1))
+    done
+}
+
+supervisor_finish_interrupted() { # the latest first: it has recorded what the others before it had left
+    set --
+    for directory in "$state"/runs/*; do
+        ! run_is_interrupted "$directory" || set -- "$directory" "$@"
+    done
+    for directory; do
+        # shellcheck disable=SC2016  # expanded by that shell
+        NIX_FLEET_PROGRAM=$(cat "$directory/program") NIX_FLEET_LOCK=$id sh -c 'eval "$NIX_FLEET_PROGRAM"' nix.fleet recover \
+            </dev/null
+        supervisor_code=$?
+        # It has had our lock meanwhile.
+        lock_hand_over $$
+        # Not back yet: it goes on by itself when this deployment has ended, unless that stays.
+        [ "$supervisor_code" = 0 ] || supervisor_launch_recovery "$directory"
+    done
+}
+
+supervisor_launch_recovery() { # of the deployment of directory $1
+    set -- "$1" "$run" "$id" "$program" "$log"
+    run=$1 id=${1##*/}
+    program=$(cat "$run/program")
+    launch recover
+    run=$2 id=$3 program=$4 log=$5
+}
+
+# What the system itself has against being activated, asked before anything is touched; and a lock of its own that somebody else
+# holds is waited for, as ours is.
+supervisor_check() {
+    request_find_activated
+    supervisor_waited=0
+    while :; do
+        supervisor_holder=$(platform_lock_holder)
+        if [ -z "$supervisor_holder" ]; then
+            [ "$goal" != boot ] && [ "$no_check" = 0 ] || break
+            step platform_check "$activated"
+            code=$?
+            [ "$code" != 0 ] || break
+            supervisor_heed_stop
+            if ! platform_is_locked "$code"; then
+                said=$(step_last_words)
+                supervisor_words=$(printf '%s\n' "$said" | tail -n 20)
+                supervisor_advice=$(printf '%s\n' "$said" | platform_failure_advice)
+                outcome_refuse "the system's own check refuses it: $(journal_one_line "$supervisor_words")" \
+                    "${supervisor_advice:-$platform_check_advice}"
+            fi
+            supervisor_holder='somebody else'
+        fi
+        supervisor_heed_stop
+        [ "$supervisor_waited" -lt "$lock_timeout" ] ||
+            outcome_refuse "$platform_lock_name is held by $supervisor_holder" "$lock_wait_for_it"
+        sleep 1
+        supervisor_waited=$((supervisor_waited + 1))
+    done
+    code=''
+}
+
+supervisor_work() { # in a process of its own; exits with 0 at an end, and with 3 when the machine is to be brought back again
+    trap 'told_to_stop=yes' TERM INT
+    process_find_own
+    { lock_hand_over "$own_process" && run_mark "$id"; } || outcome_refuse "$live cannot be written to"
+    supervisor_heed_stop
+    deployment_go || {
+        said=$(step_last_words)
+        way_back
+    }
+    [ "$confirmation" != confirmed ] || outcome_finish confirmed
+    outcome_finish activated
+}
+
+supervisor_is_last() {
+    run_find_mark
+    [ -z "$marked" ] || [ "$marked" = "$id" ]
+}
+
+supervisor_guard() { # wait for the end of worker $1, and bring the machine back as long as that has not come to one
+    # Who is told to stop is the worker. A wait that a signal has interrupted would not say how that one ended.
+    trap '' TERM INT
+    # Where no process can be made, a shell ends.
+    trap supervisor_go_on EXIT
+    supervisor_nap=0 supervisor_longest=$((activation_timeout * 4))
+    while :; do
+        wait "$1"
+        supervisor_code=$?
+        if [ "$supervisor_code" = 0 ] || platform_leaving; then
+            trap - EXIT
+            exit 0
+        fi
+        # Killed, it is made up for at once the first time.
+        [ "$supervisor_code" != 3 ] || back_told=yes supervisor_nap=$((supervisor_nap > 5 ? supervisor_nap : 5))
+        sleep "$supervisor_nap"
+        supervisor_nap=$((supervisor_nap < 30 ? supervisor_nap * 2 + 5 : 60))
+        # What was too slow on the way there may be so on the way back.
+        activation_timeout=$((activation_timeout < supervisor_longest ? activation_timeout * 2 : activation_timeout))
+        supervisor_resume &
+        set -- "$!"
+    done
+}
+
+# In place of a guard that its shell has ended since it could make no process: to replace a process takes no new one. As soon as
+# one can be made, it goes on with what is in memory.
+supervisor_go_on() {
+    export NIX_FLEET_PROGRAM="$program" NIX_FLEET_RECORDED="$recorded" NIX_FLEET_PATH="$own_path"
+    # shellcheck disable=SC2016  # expanded by that shell
+    export NIX_FLEET_AGAIN='
+        trap '\''exec sh -c "$NIX_FLEET_AGAIN" "$0" recover'\'' EXIT
+        # A pause that needs no process either.
+        pause=0
+        while [ "$pause" -lt 200000 ]; do pause=$((pause + 1)); done
+        sleep 1
+        eval "$NIX_FLEET_PROGRAM"'
+    # shellcheck disable=SC2016  # the same
+    exec sh -c 'eval "$NIX_FLEET_AGAIN"' "nix.fleet-$id" recover
+}
+
+supervisor_resume() { # in a process of its own
+    trap 'told_to_stop=yes' TERM INT
+    process_find_own
+    run_free_reserve
+    if [ "$supervisor_lock" != take ]; then
+        # On behalf of another deployment, which holds the lock and waits.
+        supervisor_id=$id
+        id=$supervisor_lock
+        lock_hand_over "$own_process"
+        id=$supervisor_id
+    elif ! process_alone "$live/takeover" supervisor_take_over; then
+        # Where not even the lock can be written, nobody else can have taken it. It is another's turn, or it is not.
+        lock_read
+        [ -z "$lock_id" ] || { [ "$lock_id" = "$id" ] && ! lock_is_held; } || exit 4
+    fi
+    supervisor_is_last || [ "$supervisor_lock" != take ] || supervisor_let_go
+    case $(way_back_told outcome) in
+        '') ;;
+        rollback_failed) back_told=yes ;;
+        *) supervisor_let_go ;; # killed when all had been done
+    esac
+    # What nobody lives to confirm stays no longer.
+    [ "$confirm_timeout" = 0 ] || unconfirmed=yes
+    way_back_resume
+}
+
+supervisor_let_go() {
+    platform_unwatch_boot
+    lock_release
+    trap - EXIT
+    exit 0
+}
+
+supervisor_take_over() { # the lock of this deployment, unless somebody does this already or another has taken it since
+    lock_read
+    if [ -z "$lock_id" ]; then
+        ln -s "$(lock_record "$own_process")" "$live/lock" 2>/dev/null
+    else
+        [ "$lock_id" = "$id" ] && ! lock_is_held && lock_hand_over "$own_process"
+    fi
+}
+
+supervisor_is_whole() { # whether `recorded` is all that was recorded
+    case $recorded in
+        *"${newline}complete=yes"*) ;;
+        *) return 1 ;;
+    esac
+}
+
+supervisor_refuse_late() { # for a deployment that has touched nothing, and from now on never will
+    if ! mkdir "$run/begun" 2>/dev/null; then
+        # The first process may be about to say that it is there; who makes the link is who goes on.
+        [ -L ./worker ] || sleep 2
+        ln -s nobody ./worker 2>/dev/null || ! process_has_name "$(readlink ./worker)" || exit 0
+    fi
+    outcome_refuse 'the supervisor was ended before it had touched anything'
+}
+
+supervisor_recover() { # finish what supervisors left that are gone, with what they have recorded
+    # Who goes on after another recovery is as good as its guard.
+    [ -z "$recorded" ] || trap supervisor_go_on EXIT
+    supervisor_begin
+    case $(way_back_told outcome) in
+        '' | rollback_failed) ;;
+        *) supervisor_let_go ;;
+    esac
+    supervisor_is_whole || recorded=$(cat ./recorded 2>/dev/null)
+    supervisor_is_whole || recorded=$(cat "$live/$id" 2>/dev/null)
+    if [ -z "$recorded" ] && [ ! -e ./recorded ]; then
+        supervisor_refuse_late
+    fi
+    if ! supervisor_is_whole; then
+        cause="the deployment was interrupted and its record is not whole, so nothing was touched: $run/recorded"
+        outcome_finish failed
+    fi
+    deployment_read_recorded "$recorded"
+    started=$recorded_started
+    # The clock counts from when the machine was booted.
+    process_find_boot
+    [ "$recorded_boot" != "$this_boot" ] || start=$recorded_start
+    # Where booting activates, a system that only waited for it runs now.
+    [ "$platform_boot_activates" = no ] || [ "$recorded_boot" = "$this_boot" ] || [ -z "$recorded_default" ] ||
+        [ "$(platform_running)" != "$recorded_default" ] || recorded_running=$recorded_default
+    supervisor_resume &
+    if [ "$supervisor_lock" = take ]; then
+        supervisor_guard "$!"
+    else
+        trap '' TERM INT
+        wait "$!"
+    fi
+}

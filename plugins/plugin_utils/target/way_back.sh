@@ -1,0 +1,225 @@
+# shellcheck shell=sh
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The way back to what was recorded, and whether the machine has got there. It reads no file of ours, and needs to write none.
+
+back_code=0 back_meaning='' back_loader_code=''
+
+way_back() { # ends this deployment
+    # Who is told to stop is on the way there already.
+    going_back=yes
+    # Of a machine that cannot be reached, nobody can ask for anything else.
+    if [ "$rollback_on_failure" = 0 ] && [ "$unconfirmed" = no ]; then
+        outcome_finish failed
+    fi
+    run_free_reserve
+    request_find_activated
+    # The new system may have taken away what programs of the old one are looked for by.
+    own_path=$PATH
+    way_back_go
+    if platform_leaving; then
+        exit 1 # nothing can be verified any more: the next deployment does
+    elif ! way_back_is_done; then
+        way_back_explain
+        outcome_finish rollback_failed
+    elif [ "$goal" != boot ] && { [ -z "$recorded_running" ] || [ "$recorded_running" = "$activated" ]; }; then
+        cause="$cause; there is no other system to return to"
+        [ -n "$recorded_running" ] || way_back_tell_remains
+        outcome_finish failed
+    else
+        way_back_tell_remains
+        ! damage_is_possible || damage_forget
+        outcome_finish rolled_back
+    fi
+}
+
+way_back_tell_remains() { # what the way back could not take away
+    [ "$goal" != boot ] || return 0
+    step platform_remains "$activated" "$recorded_running"
+    back_remains=$(step_words | sed -e '/^$/d' | head -n 20 | sed -e :more -e '$!N' -e 's/\n/, /' -e 't more')
+    [ -z "$back_remains" ] || cause="$cause; left of it on this machine: $back_remains"
+}
+
+way_back_go() {
+    step way_back_restore_profile
+    # Before the boot loader is written: with the failed generation its kernel goes, which may be what there is no room for.
+    step way_back_drop_generations
+    # First what a crash would come back on, then what runs.
+    way_back_restore_default
+    if [ "$goal" != boot ] && way_back_reactivation_helps && ! platform_leaving; then
+        set -- ''
+        [ "$recorded_running" != "$recorded_default" ] || set -- "$recorded_generation"
+        step_when_free platform_activate_again "$recorded_running" "$1"
+        back_code=$?
+        # Only its words tell what the exit code of a failed unit may hide.
+        back_meaning=$(step_words | platform_meaning "$back_code")
+        # Some activations set the profile themselves.
+        step way_back_restore_profile
+        step way_back_drop_generations
+    fi
+    [ "${back_loader_code:-0}" = 0 ] || way_back_restore_default
+}
+
+# Make the boot loader come up with what was recorded, if it may have been written since, and its menu be without the failed one.
+way_back_restore_default() {
+    [ -n "${recorded_default:-$recorded_running}" ] || return 0
+    platform_find_boots
+    [ "$default_touched" = yes ] || [ "$boots" != "$recorded_boots" ] || return 0
+    step_when_free platform_make_default_again "${recorded_default:-$recorded_running}"
+    back_loader_code=$?
+}
+
+way_back_reactivation_helps() {
+    [ -n "$recorded_running" ] && [ "$recorded_running" != "$activated" ] || return
+    process_find_boot
+    platform_find_running
+    # After a reboot that does so, what was recorded has been activated by booting it.
+    [ "$platform_boot_activates" = no ] || [ "$recorded_boot" = "$this_boot" ] || [ "$target" != "$recorded_running" ]
+}
+
+way_back_restore_profile() {
+    if [ "$(readlink "$profile")" = "$recorded_link" ]; then
+        return
+    elif [ -n "$recorded_generation" ]; then
+        nix-env --profile "$profile" --switch-generation "$recorded_generation" ||
+            nix-env --profile "$profile" --set "$recorded_default" || way_back_link_profile
+    elif [ -n "$(profile_generation "$profile")" ] && [ "$(path_closure "$profile")" != "$closure" ]; then
+        return 1 # a generation that is not this deployment's doing is nobody's to take away
+    else
+        # No generation: there was no profile, or another tool's own link.
+        rm -f "$profile" && { [ -z "$recorded_link" ] || ln -s "$recorded_link" "$profile"; }
+    fi
+    set -- $?
+    path_flush "${profile%/*}"
+    return "$1"
+}
+
+way_back_link_profile() { # where Nix cannot, for instance since it has no room for its own lock
+    [ -L "${profile%/*}/$recorded_link" ] || return
+    # A rename over a link to a directory would move it in there: the link goes first.
+    rm -f "$profile" && ln -s "$recorded_link" "$profile"
+}
+
+way_back_drop_generations() { # so that "the generation before" never means one that failed
+    profile_read "$profile"
+    for number in $(profile_generations "$profile"); do
+        # Where the profile could not be set back, it must lead somewhere until it can be.
+        [ "$number" != "$stands_at" ] || continue
+        if [ "$number" -gt "${recorded_newest:-0}" ] && [ "$(path_closure "$profile-$number-link")" = "$closure" ]; then
+            if [ -n "$recorded_generation" ]; then
+                nix-env --profile "$profile" --delete-generations "$number" || rm -f "$profile-$number-link"
+            else
+                rm -f "$profile-$number-link"
+            fi
+        fi
+    done
+}
+
+way_back_is_done() { # whether the recorded state is what there is now
+    [ "$(path_closure "$profile")" = "$recorded_default" ] || return
+    [ "$goal" = boot ] || [ -z "$recorded_running" ] || [ "$(platform_running)" = "$recorded_running" ] || return
+    case ${back_meaning:-active} in
+        active | units) ;;
+        *) return 1 ;;
+    esac
+    way_back_boots_recorded
+}
+
+way_back_boots_recorded() {
+    platform_find_boots
+    if [ -n "$boots" ]; then
+        [ "$boots" = "${recorded_default:-$recorded_running}" ] || [ "$boots" = "$recorded_boots" ]
+    else
+        [ "${back_loader_code:-0}" = 0 ]
+    fi
+}
+
+way_back_explain() { # what is not as it was, and what boots next
+    [ "$(platform_running)" = "$recorded_running" ] || cause="$cause; what runs is $(platform_running), and not $recorded_running"
+    [ "$(path_closure "$profile")" = "$recorded_default" ] || cause="$cause; $profile could not be returned to $recorded_default"
+    case ${back_meaning:-active} in
+        active | units) ;;
+        *) cause="$cause; activating $recorded_running again ended with exit code $back_code" ;;
+    esac
+    if ! way_back_boots_recorded; then
+        loader_failed=yes
+        cause="$cause; the boot loader could not be written (exit code ${back_loader_code:-0}), and the next boot brings up"
+        cause="$cause ${boots:-what it names, which cannot be read here}"
+    fi
+}
+
+# Once more, on behalf of a supervisor that was killed, or of this one when the machine was not back the last time.
+way_back_resume() {
+    cause='the supervisor was ended before the deployment was complete'
+    said=$(step_last_words)
+    [ "$back_told" = no ] || cause=$(way_back_told cause) said=$(way_back_told said)
+    step_end_orphans
+    # Before the boot loader, the profile was set.
+    [ "$(readlink "$profile")" = "$recorded_link" ] && [ ! -e ./default-touched ] && [ ! -e "$live/touched-$id" ] ||
+        default_touched=yes
+    if way_back_is_superseded; then
+        cause='the deployment was interrupted, and the machine has come to another system since, so nothing was undone'
+        way_back_end_unconfirmed
+        outcome_finish superseded
+    fi
+    way_back
+}
+
+# What the next boot brings up is another's by now; what runs may still be what nobody has confirmed.
+way_back_end_unconfirmed() {
+    [ "$unconfirmed" = yes ] && [ "$goal" != boot ] && [ "$recorded_boot" = "$this_boot" ] && [ -n "$recorded_running" ] || return 0
+    platform_find_running
+    [ "$target" = "$activated" ] && [ "$target" != "$recorded_running" ] || return 0
+    own_path=$PATH going_back=yes
+    step_when_free platform_activate_again "$recorded_running" ''
+    back_code=$?
+    back_meaning=$(step_words | platform_meaning "$back_code")
+    cause='the deployment was interrupted, and another system is the default since, so that was left'
+    case $back_meaning in
+        active | units) cause="$cause; the machine runs again what ran before" ;;
+        *) cause="$cause; activating $recorded_running again ended with exit code $back_code" ;;
+    esac
+}
+
+way_back_was_left() { # whether somebody has come again to what this deployment had already gone back from
+    [ -n "$(way_back_told outcome)" ] || return
+    path_find_closure "$profile"
+    [ "$target" != "$closure" ] || [ "$(way_back_told default)" = "$closure" ] || return 0
+    platform_find_running
+    [ "$target" = "$activated" ] && [ "$(way_back_told running)" != "$activated" ]
+}
+
+way_back_told() { # print field $1 of what has been told of this deployment's end
+    for told in ./outcome "$run/outcome" "$live/outcome-$id"; do
+        if [ -e "$told" ]; then
+            sed -n "s/^$1=//p" "$told"
+            break
+        fi
+    done
+}
+
+way_back_is_superseded() { # whether there is something by now that this deployment has neither found nor made
+    process_find_boot
+    request_find_activated
+    way_back_was_left && return
+    platform_find_boots
+    path_find_closure "$profile"
+    case $target in
+        "$closure")
+            # Where booting activates, what has been booted and is the default is as whole as a repair by hand would make it.
+            platform_find_running
+            if [ "$platform_boot_activates" = yes ] && [ "$recorded_boot" != "$this_boot" ] &&
+                { [ "$target" = "$activated" ] || [ "$target" = "$closure" ]; } && { [ -z "$boots" ] || [ "$boots" = "$closure" ]; }; then
+                return 0
+            fi
+            ;;
+        # A profile that leads nowhere is one that could not be linked back, or is being replaced.
+        '' | "$recorded_default") ;;
+        *) return 0 ;;
+    esac
+    [ "$goal" != boot ] || return 1
+    platform_find_running
+    case $target in
+        '' | "$recorded_running" | "$activated" | "$recorded_default" | "$closure") return 1 ;;
+    esac
+}

@@ -1,0 +1,99 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What has begun never begins again, however often it is started and whatever has become of its directory meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
+
+from .nixos import RUNNING, NixOS, wait_for, whole
+from .test_again import HALFWAY
+from .test_interruption import STUCK, cut_off, is_gone
+
+
+def have_others_come_first(nixos: NixOS) -> None:
+    """Have somebody take the lock in the moment in which a supervisor begins."""
+    nixos.hold_lock(os.getpid())
+    aside = (nixos.live / "lock").rename(nixos.live / "aside")
+    nixos.replace_tool(
+        "ln", f'{{ln}} "$@" || exit; case "$*" in */worker) mv "{aside}" "{nixos.live}/lock" 2>/dev/null || : ;; esac'
+    )
+
+
+@pytest.mark.parametrize("part", ["run", "recover"])
+def test_what_waits_for_its_turn_is_left_to_it_by_who_starts_it_again(nixos: NixOS, old: str, part: str) -> None:
+    new = nixos.system("nixos-new")
+    asked = nixos.request(new, lock_timeout=600)
+    have_others_come_first(nixos)
+    answers: list[str] = []
+    thread = threading.Thread(target=lambda: answers.append(deploy(nixos, asked).outcome))
+    thread.start()
+    wait_for((nixos.state / "runs" / asked.id / "worker").is_symlink)
+    nixos.program(asked, part)
+    (nixos.live / "lock").unlink()
+    thread.join()
+    assert answers == ["activated"]
+    assert nixos.calls == ["test new", "boot new"]
+    assert nixos.whole_as == whole(new)
+
+
+@pytest.mark.parametrize("left", ["outcome", "outcome in memory", "record in memory"])
+def test_what_has_a_new_directory_where_its_own_was_hidden_has_begun_all_the_same(
+    nixos: NixOS, old: str, left: str
+) -> None:
+    slow = cut_off(nixos, nixos.request(nixos.system("nixos-slow", trouble=f'ln -sfn "$self" "{RUNNING}"; {STUCK}')))
+    run = nixos.state / "runs" / slow.id
+    program = (run / "program").read_text()
+    nixos.state.rename(nixos.path("/hidden"))
+    run.mkdir(parents=True)
+    (run / "program").write_text(program)
+    if left != "record in memory":
+        place = run / "outcome" if left == "outcome" else nixos.live / f"outcome-{slow.id}"
+        place.write_text("outcome=activated\n")
+        (nixos.live / slow.id).unlink()
+        (nixos.live / "lock").unlink()
+    nixos.path("/repaired").touch()
+    nixos.program(slow, "run")
+    assert nixos.calls == ["test slow"] + (["test old"] if left == "record in memory" else [])
+    assert nixos.standing(RUNNING) == (old if left == "record in memory" else slow.closure)
+
+
+@pytest.mark.parametrize("file", ["worker", "lock.*"])
+def test_what_cannot_say_that_it_is_there_touches_nothing(nixos: NixOS, old: str, file: str) -> None:
+    nixos.replace_tool("ln", f'case "$*" in */{file}) exit 1 ;; esac; exec {{ln}} "$@"')
+    assert nixos.deploy(nixos.system("nixos-new")).outcome == "refused"
+    assert nixos.calls == []
+    assert nixos.whole_as == whole(old)
+
+
+def test_who_is_told_to_stop_while_it_waits_for_its_turn_touches_nothing(nixos: NixOS, old: str) -> None:
+    asked = nixos.request(nixos.system("nixos-new"), lock_timeout=600)
+    have_others_come_first(nixos)
+    thread = threading.Thread(target=deploy, args=(nixos, asked))
+    thread.start()
+    wait_for((nixos.state / "runs" / asked.id / "worker").is_symlink)
+    os.kill(nixos.supervisor_of(asked), signal.SIGTERM)
+    thread.join(20)
+    assert not thread.is_alive()
+    assert deploy(nixos, asked).outcome == "refused"
+    assert nixos.calls == []
+
+
+def test_a_machine_that_shuts_down_is_brought_back_when_it_is_up_again(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool("systemctl", f'[ ! -e "{nixos.root}/leaving" ] || echo stopping')
+    bad = nixos.request(nixos.system("nixos-bad", trouble=f': > "$root/leaving"; {HALFWAY}'))
+    thread = nixos.start(bad)
+    guard = int((nixos.state / "runs" / bad.id / "worker").readlink().as_posix().split()[0])
+    wait_for(lambda: is_gone(guard))
+    assert nixos.calls == ["test bad"]
+    assert nixos.journal == []
+    nixos.path("/leaving").unlink()
+    thread.join()
+    wait_for(lambda: [entry["outcome"] for entry in nixos.journal] == ["rolled_back"])
+    assert nixos.whole_as == whole(old)

@@ -1,0 +1,290 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the machine boots is what the boot loader says, on the way there and back."""
+
+from __future__ import annotations
+
+import pytest
+
+from .nixos import LOADER, PROFILE, RUNNING, NixOS, wait_for, whole
+from .test_interruption import STUCK, cut_off
+
+# What a boot loader's installer does, for one that does something else as well.
+WRITE = """
+mkdir -p "/boot/loader/entries"
+echo "options init=$self/init" > "/boot/loader/entries/nixos-${self##*-}.conf"
+echo "default nixos-${self##*-}.conf" > "/boot/loader/loader.conf"
+""".strip()
+# A generation beyond the configurationLimit of NixOS's own installer for systemd-boot.
+SILENT = "exit 0"
+
+
+def test_what_boots_is_told_after_a_deployment(nixos: NixOS, old: str) -> None:
+    new = nixos.system("nixos-new")
+    assert nixos.deploy(new).boots == new
+
+
+def test_what_boots_is_told_after_going_back(nixos: NixOS, old: str) -> None:
+    answer = nixos.deploy(nixos.system("nixos-bad", loading=f"{WRITE}; exit 1"))
+    assert (answer.outcome, answer.boots) == ("rolled_back", old)
+
+
+def test_a_system_that_the_boot_loader_has_no_entry_for_is_not_called_the_default(nixos: NixOS, old: str) -> None:
+    answer = nixos.deploy(nixos.system("nixos-bad", loading=SILENT))
+    assert (answer.outcome, "configurationLimit" in answer.cause) == ("rolled_back", True)
+    assert nixos.whole_as == whole(old)
+
+
+def test_a_rollback_that_the_boot_loader_has_no_entry_for_is_not_called_the_default(nixos: NixOS) -> None:
+    first, second = nixos.system("nixos-first", loading=SILENT), nixos.system("nixos-second")
+    nixos.install(first, second)
+    assert nixos.deploy(rollback="previous").outcome == "rolled_back"
+    assert nixos.whole_as == whole(second)
+
+
+def test_a_profile_that_stands_elsewhere_in_the_end_is_not_called_the_default(nixos: NixOS, old: str) -> None:
+    answer = nixos.deploy(nixos.system("nixos-bad", loading=f'ln -sfn system-1-link "{PROFILE}"'))
+    assert (answer.outcome, "stands at" in answer.cause) == ("rolled_back", True)
+    assert nixos.whole_as == whole(old)
+
+
+def test_a_default_that_the_boot_loader_does_not_come_up_with_is_something_to_do(nixos: NixOS, old: str) -> None:
+    nixos.load(nixos.system("nixos-other"))
+    assert nixos.deploy(old).outcome == "activated"
+    assert nixos.whole_as == whole(old)
+
+
+def test_goal_test_asks_nothing_of_the_boot_loader(nixos: NixOS, old: str) -> None:
+    new = nixos.system("nixos-new", loading=SILENT)
+    assert nixos.deploy(new, goal="test").outcome == "activated"
+    assert nixos.whole_as == (new, old, "old")
+
+
+def test_the_failed_generation_makes_room_before_the_boot_loader_is_written_again(nixos: NixOS) -> None:
+    old = nixos.system("nixos-old", loading=f'[ ! -L "{PROFILE}-3-link" ] || exit 1')
+    nixos.install(nixos.system("nixos-first"), old)
+    bad = nixos.system("nixos-bad", loading=f"{WRITE}; exit 1")
+    assert nixos.deploy(bad).outcome == "rolled_back"
+    assert nixos.whole_as == whole(old)
+    assert nixos.calls == ["test bad", "boot bad", "boot old", "test old"]
+    assert sorted(nixos.generations(PROFILE)) == [1, 2]
+
+
+def test_the_boot_loader_is_written_before_what_runs_is_activated_again(nixos: NixOS, old: str) -> None:
+    nixos.deploy(nixos.system("nixos-bad", loading=f"{WRITE}; exit 1"))
+    assert nixos.calls == ["test bad", "boot bad", "boot old", "test old"]
+
+
+def test_the_boot_loader_is_tried_again_once_the_old_system_runs(nixos: NixOS) -> None:
+    # For instance since it takes a mount that only the old system has.
+    old = nixos.system("nixos-old", loading=f'[ "$(readlink "{RUNNING}")" = "$self" ] || exit 1')
+    nixos.install(nixos.system("nixos-first"), old)
+    assert nixos.deploy(nixos.system("nixos-bad", loading=f"{WRITE}; exit 1")).outcome == "rolled_back"
+    assert nixos.whole_as == whole(old)
+
+
+UNTIL_REPAIRED = '[ -e "$root/repaired" ] || exit 1'
+
+
+@pytest.mark.parametrize("loading", [UNTIL_REPAIRED, '[ -e "$root/repaired" ] || exit 0'], ids=["fails", "lies"])
+def test_a_boot_loader_that_cannot_be_written_back_is_told_and_written_when_it_can_be(
+    nixos: NixOS, loading: str
+) -> None:
+    nixos.hurry()
+    old = nixos.system("nixos-old", loading=loading)
+    nixos.install(nixos.system("nixos-first"), old)
+    bad = nixos.system("nixos-bad", loading=f"{WRITE}; exit 1")
+    answer = nixos.deploy(bad)
+    assert (answer.outcome, answer.boots, answer.now.running, answer.now.closure) == ("rollback_failed", bad, old, old)
+    assert bad in answer.cause
+    nixos.path("/repaired").touch()
+    wait_for(lambda: [entry["outcome"] for entry in nixos.journal] == ["rollback_failed", "rolled_back"])
+    assert nixos.whole_as == whole(old)
+
+
+def test_a_boot_loader_of_which_nothing_can_be_read_is_known_by_its_installer(nixos: NixOS) -> None:
+    nixos.hurry()
+    old = nixos.system("nixos-old", loading=UNTIL_REPAIRED)
+    nixos.install(nixos.system("nixos-first"), old)
+    nixos.path("/boot/grub").mkdir()
+    nixos.path("/boot/grub/grub.cfg").write_text("of another loader\n")
+    answer = nixos.deploy(nixos.system("nixos-bad", loading="exit 1"))
+    assert (answer.outcome, answer.boots) == ("rollback_failed", None)
+    nixos.path("/repaired").touch()
+    wait_for(lambda: [entry["outcome"] for entry in nixos.journal] == ["rollback_failed", "rolled_back"])
+
+
+def test_a_boot_loader_that_was_never_written_is_left_alone(nixos: NixOS, old: str) -> None:
+    assert nixos.deploy(nixos.system("nixos-bad", trouble="exit 2")).outcome == "rolled_back"
+    assert nixos.calls == ["test bad", "test old"]
+
+
+def test_a_boot_loader_that_stood_elsewhere_before_is_left_there(nixos: NixOS, old: str) -> None:
+    nixos.load(nixos.system("nixos-other"))
+    assert nixos.deploy(nixos.system("nixos-bad", trouble="exit 2")).outcome == "rolled_back"
+    assert nixos.whole_as == (old, old, "other")
+
+
+def test_a_boot_loader_that_the_activation_itself_has_written_is_written_back(nixos: NixOS, old: str) -> None:
+    assert nixos.deploy(nixos.system("nixos-bad", trouble=f"{WRITE}; exit 2")).outcome == "rolled_back"
+    assert nixos.whole_as == whole(old)
+
+
+def test_a_boot_loader_that_was_written_before_a_power_cut_is_read_and_written_back(nixos: NixOS, old: str) -> None:
+    slow = nixos.request(nixos.system("nixos-slow", loading=f"{WRITE}; {STUCK}"))
+    cut_off(nixos, slow)
+    # What had not reached the disk.
+    (nixos.state / "runs" / slow.id / "default-touched").unlink()
+    nixos.link(PROFILE, "system-2-link")
+    nixos.program(slow, "recover")
+    assert [entry["outcome"] for entry in nixos.journal] == ["rolled_back"]
+    assert nixos.whole_as == whole(old)
+
+
+@pytest.mark.parametrize("lost", ["default-touched", "profile", "both but what is in memory"])
+def test_a_boot_loader_of_which_nothing_can_be_read_is_written_back_after_a_power_cut(
+    nixos: NixOS, old: str, lost: str
+) -> None:
+    nixos.path("/boot/grub").mkdir()
+    nixos.path("/boot/grub/grub.cfg").write_text("of another loader\n")
+    # As where no file can be made any more.
+    note = (
+        'for run in "/var/lib/nix.fleet/runs/"*; do mkdir "$run/default-touched"; done'
+        if lost.startswith("both")
+        else ":"
+    )
+    slow = nixos.request(nixos.system("nixos-slow", trouble=note, loading=f"{WRITE}; {STUCK}"))
+    cut_off(nixos, slow)
+    if lost.startswith("both"):
+        (nixos.state / "runs" / slow.id / "default-touched").rmdir()
+    if lost != "default-touched":
+        nixos.link(PROFILE, "system-2-link")
+    else:
+        (nixos.state / "runs" / slow.id / lost).unlink()
+    nixos.program(slow, "recover")
+    assert [entry["outcome"] for entry in nixos.journal] == ["rolled_back"]
+    assert nixos.whole_as == whole(old)
+
+
+def test_what_a_full_boot_partition_left_half_written_is_removed_on_the_way_back(nixos: NixOS) -> None:
+    old = nixos.system("nixos-old", loading='[ ! -e "/boot/loader/loader.tmp" ] || exit 1')
+    nixos.install(nixos.system("nixos-first"), old)
+    bad = nixos.system("nixos-bad", loading=f'{WRITE}; : > "/boot/loader/loader.tmp"; exit 1')
+    assert nixos.deploy(bad).outcome == "rolled_back"
+    assert nixos.whole_as == whole(old)
+
+
+def test_a_boot_loader_is_installed_on_the_way_there_and_only_written_on_the_way_back(nixos: NixOS) -> None:
+    note = 'echo "${self##*-} $NIXOS_INSTALL_BOOTLOADER" >> "$root/installed"'
+    old = nixos.system("nixos-old", loading=note)
+    nixos.install(nixos.system("nixos-first"), old)
+    nixos.deploy(nixos.system("nixos-bad", loading=f"{note}; exit 1"), install_bootloader=True)
+    assert nixos.path("/installed").read_text().splitlines() == ["bad 1", "old 0"]
+
+
+def boots(nixos: NixOS) -> str | None:
+    return nixos.deploy(nixos.standing(RUNNING), check=True).boots
+
+
+@pytest.mark.parametrize(
+    ("text", "entries", "known"),
+    [
+        ("default nixos-old.conf", ["nixos-old.conf"], True),
+        ("default nixos-old", ["nixos-old.conf"], True),
+        ("default\tnixos-old.conf", ["nixos-old.conf"], True),
+        ("default nixos-other.conf\ndefault nixos-old.conf", ["nixos-old.conf", "nixos-other.conf"], True),
+        ("preferred nixos-old.conf\ndefault nixos-other.conf", ["nixos-old.conf", "nixos-other.conf"], True),
+        # With boot counting.
+        ("default nixos-old.conf", ["nixos-old+3.conf"], True),
+        ("default nixos-old.conf", ["nixos-old+2-1.conf"], True),
+        ("default nixos-*.conf", ["nixos-old.conf"], True),
+        ("default nixos-*", ["nixos-old.conf"], True),
+        # Of several, the loader chooses by what is not known here.
+        ("default nixos-*.conf", ["nixos-old.conf", "nixos-other.conf"], False),
+        ("default nixos-old.conf", ["nixos-old.conf", "nixos-old+3.conf"], False),
+        ("default nixos-other.conf", ["nixos-old.conf"], False),
+        ("default @saved", ["nixos-old.conf"], False),
+        ("default ../entries/nixos-old.conf", ["nixos-old.conf"], False),
+        ("timeout 5", ["nixos-old.conf"], False),
+    ],
+)
+def test_systemd_boot_boots_what_its_default_entry_names(
+    nixos: NixOS, old: str, text: str, entries: list[str], known: bool
+) -> None:
+    directory = nixos.path(f"{LOADER}/entries")
+    (directory / "nixos-old.conf").unlink()
+    for entry in entries:
+        closure = old if "old" in entry else nixos.system("nixos-other")
+        (directory / entry).write_text(f"title NixOS\noptions init={nixos.here(closure)}/init root=/dev/vda\n")
+    nixos.path(f"{LOADER}/loader.conf").write_text(f"{text}\n")
+    assert boots(nixos) == (old if known else None)
+
+
+GRUB = """
+{default}
+menuentry "NixOS" {{
+  linux ($drive1)//kernels/linux-bzImage init={old}/init loglevel=4
+}}
+menuentry "NixOS - Configuration 1" {{
+  linux ($drive1)//kernels/linux-bzImage init={first}/init loglevel=4
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("default", "known"),
+    [
+        ('set default="0"', True),
+        ("set default=0", True),
+        ('set default="1"', False),
+        ('set default="${saved_entry}"', False),
+        ("", False),
+    ],
+)
+def test_grub_boots_its_first_entry_unless_another_is_the_default(
+    nixos: NixOS, old: str, default: str, known: bool
+) -> None:
+    nixos.path(f"{LOADER}/loader.conf").unlink()
+    nixos.path("/boot/grub").mkdir()
+    text = GRUB.format(default=default, old=nixos.here(old), first=nixos.here(nixos.system("nixos-first")))
+    nixos.path("/boot/grub/grub.cfg").write_text(text)
+    assert boots(nixos) == (old if known else None)
+
+
+EXTLINUX = """
+{default}
+LABEL nixos-default
+  LINUX ../nixos/linux-Image
+  APPEND init={old}/init console=ttyS0
+LABEL nixos-1-default
+  APPEND init={first}/init
+"""
+
+
+@pytest.mark.parametrize(
+    ("default", "known"), [("DEFAULT nixos-default", True), ("DEFAULT nixos-1-default", False), ("", False)]
+)
+def test_extlinux_boots_its_first_entry_unless_another_is_the_default(
+    nixos: NixOS, old: str, default: str, known: bool
+) -> None:
+    nixos.path(f"{LOADER}/loader.conf").unlink()
+    nixos.path("/boot/extlinux").mkdir()
+    text = EXTLINUX.format(default=default, old=nixos.here(old), first=nixos.here(nixos.system("nixos-first")))
+    nixos.path("/boot/extlinux/extlinux.conf").write_text(text)
+    assert boots(nixos) == (old if known else None)
+
+
+def test_of_two_boot_loaders_nobody_knows_which_one_boots(nixos: NixOS, old: str) -> None:
+    nixos.path("/boot/grub").mkdir()
+    text = GRUB.format(default="set default=0", old=nixos.here(old), first=nixos.here(old))
+    nixos.path("/boot/grub/grub.cfg").write_text(text)
+    assert boots(nixos) is None
+    new = nixos.system("nixos-new")
+    assert nixos.deploy(new).outcome == "activated"
+    assert nixos.whole_as == whole(new)
+
+
+def test_where_no_boot_loader_is_known_the_profile_decides(nixos: NixOS, old: str) -> None:
+    nixos.path(f"{LOADER}/loader.conf").unlink()
+    answer = nixos.deploy(old)
+    assert (answer.outcome, answer.boots) == ("unchanged", None)

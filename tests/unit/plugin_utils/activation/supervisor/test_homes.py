@@ -1,0 +1,110 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A home goes back to all that it was, wherever its profile is, and says what it could not take away."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+
+import pytest
+
+from ..machine import SHELLS
+from .home import CURRENT, LEGACY, OWN, Home
+from .nixos import wait_for
+
+
+@pytest.fixture(params=SHELLS)
+def user(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Home:
+    return Home(tmp_path, request.param, uid=1000)
+
+
+@pytest.fixture
+def old(user: Home) -> str:
+    first, second = user.home_of("first"), user.home_of("old", "kept", "dropped")
+    user.install_homes(first, second)
+    return second
+
+
+def files_of(user: Home) -> dict[str, str]:
+    """Return the files in the user's home, a link by what it leads to."""
+    return {
+        path.name: user.there(str(path.readlink())) if path.is_symlink() else path.read_text()
+        for path in sorted(user.home.iterdir())
+        if not path.name.startswith(".")
+    }
+
+
+@pytest.fixture
+def legacy(user: Home) -> str:
+    """A user whose profile is where Nix had it before 2.14."""
+    first, second = user.home_of("first"), user.home_of("old", "kept")
+    user.install_homes(first, second, profile=LEGACY)
+    shutil.rmtree(user.path(OWN).parent)
+    return second
+
+
+def test_a_profile_in_the_legacy_directory_is_moved_as_home_manager_moves_it(user: Home, legacy: str) -> None:
+    new = user.home_of("new")
+    answer = user.deploy_home(new)
+    assert (answer.outcome, answer.previous.generation, answer.now.generation) == ("activated", 2, 3), answer
+    assert (user.standing(OWN), user.standing(CURRENT), user.standing(LEGACY)) == (new, new, None)
+    assert list(user.generations(OWN)) == [1, 2, 3]
+    assert user.deploy_home(new).outcome == "unchanged"
+
+
+def test_a_home_that_fails_goes_back_where_its_profile_was_moved(user: Home, legacy: str) -> None:
+    answer = user.deploy_home(user.home_of("bad", trouble="exit 3"))
+    assert (answer.outcome, answer.now.generation) == ("rolled_back", 2), answer
+    assert (user.standing(OWN), user.standing(CURRENT)) == (legacy, legacy)
+    assert list(user.generations(OWN)) == [1, 2]
+
+
+def test_a_home_that_stands_in_the_legacy_directory_is_nothing_to_do(user: Home, legacy: str) -> None:
+    answer = user.deploy_home(legacy)
+    assert (answer.outcome, answer.profile) == ("unchanged", LEGACY)
+    assert user.standing(OWN) is None
+
+
+def test_a_first_home_is_where_nix_has_its_profiles_though_the_legacy_directory_is_there(user: Home) -> None:
+    user.path(LEGACY).parent.mkdir(parents=True)
+    home = user.home_of("first")
+    assert user.deploy_home(home).outcome == "activated"
+    assert (user.standing(OWN), user.standing(LEGACY)) == (home, None)
+
+
+def test_what_a_failed_home_has_linked_is_taken_away(user: Home, old: str) -> None:
+    before = files_of(user)
+    answer = user.deploy_home(user.home_of("bad", "kept", "added", trouble="exit 3"))
+    assert answer.outcome == "rolled_back", answer
+    assert files_of(user) == before
+    assert user.standing(CURRENT) == old
+
+
+@pytest.mark.parametrize("trouble", ["exit 3", ":"])
+def test_what_was_moved_aside_is_put_back(user: Home, old: str, trouble: str) -> None:
+    for name in ("added", "more of it"):
+        (user.home / name).write_text("mine")
+    (user.home / "dropped").unlink()
+    (user.home / "dropped").write_text("mine as well")
+    before = files_of(user)
+    bad = user.home_of("bad", "added", "more of it", "dropped", trouble=trouble)
+    answer = user.deploy_home(bad, backup_extension="bak", confirm_timeout=1)
+    assert answer.outcome == ("awaiting" if trouble == ":" else "rolled_back"), answer
+    wait_for(lambda: [entry["outcome"] for entry in user.journal] == ["rolled_back"])
+    assert files_of(user) == before
+
+
+def test_what_is_left_of_a_failed_home_is_told(user: Home) -> None:
+    # An old home whose activation takes nothing away.
+    old = user.home_of("old", "kept")
+    user.path(f"{old}/activate").write_text(f"#!/bin/sh\nln -sfn {user.here(old)} {user.path(CURRENT)}\n")
+    user.path(CURRENT).parent.mkdir(parents=True)
+    user.install_homes(old)
+    answer = user.deploy_home(user.home_of("bad", "added", trouble="exit 3"))
+    assert (answer.outcome, f"{user.there(str(user.home))}/added" in answer.cause) == ("rolled_back", True), answer
+
+
+def test_what_is_left_of_a_first_home_is_told(user: Home) -> None:
+    answer = user.deploy_home(user.home_of("bad", "added", trouble="exit 3"))
+    assert (answer.outcome, "/home/added" in answer.cause) == ("failed", True), answer

@@ -1,0 +1,226 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What nobody has confirmed is gone back from, whatever other deployments, other tools or a full machine do meanwhile."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import parse_answer
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.ending import failure
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.program import begin_script, confirm_script
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import rejected
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
+
+from ..machine import SHELLS
+from .nixos import PROFILE, NixOS, wait_for, whole
+
+if t.TYPE_CHECKING:
+    from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Request
+
+NO_WAY_BACK = '[ ! -e "$root/no-way-back" ] || exit 2'
+OTHER = "/nix/var/nix/profiles/other"
+
+
+@pytest.fixture
+def stuck(nixos: NixOS) -> str:
+    """A system that runs, and cannot be activated again as long as there is no way back."""
+    nixos.hurry()
+    system = nixos.system("nixos-old", trouble=NO_WAY_BACK)
+    nixos.install(system)
+    nixos.path("/no-way-back").touch()
+    return system
+
+
+def not_back(nixos: NixOS) -> Request:
+    """Deploy what nobody confirms and what cannot be gone back from."""
+    request = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=1000)
+    assert deploy(nixos, request).outcome == "awaiting"
+    nixos.run(confirm_script(request.id, rejected("not wanted"), 0))
+    wait_for(lambda: [entry["outcome"] for entry in nixos.journal] == ["rollback_failed"])
+    return request
+
+
+def custom(nixos: NixOS, closure: str, **fields: t.Any) -> Request:
+    return nixos.request(closure, platform=platforms()["custom"], profile=OTHER, program="bin/activate", **fields)
+
+
+def killed(nixos: NixOS, request: Request) -> None:
+    """Kill both processes of a supervisor."""
+    worker = nixos.holder(request)
+    assert worker
+    guard = int((nixos.state / "runs" / request.id / "worker").readlink().as_posix().split()[0])
+    for process in (guard, worker):
+        os.kill(process, signal.SIGKILL)
+
+
+def test_a_deployment_of_another_profile_takes_no_way_back_away(nixos: NixOS, stuck: str) -> None:
+    not_back(nixos)
+    tool = nixos.closure("tool", bin__activate="echo tool >> @root@/calls")
+    answer = deploy(nixos, custom(nixos, tool, lock_timeout=600))
+    assert (answer.outcome, answer.cause) == ("activated", "")
+    nixos.path("/no-way-back").unlink()
+    wait_for(lambda: nixos.whole_as == whole(stuck), 60)
+
+
+def test_a_deployment_that_fails_takes_no_way_back_away(nixos: NixOS, stuck: str) -> None:
+    not_back(nixos)
+    bad = nixos.request(nixos.system("nixos-bad", trouble="exit 2"), lock_timeout=600)
+    assert deploy(nixos, bad).outcome == "rolled_back"
+    nixos.path("/no-way-back").unlink()
+    wait_for(lambda: nixos.whole_as == whole(stuck), 60)
+
+
+def test_a_deployment_that_stays_takes_the_place_of_one_that_is_not_back(nixos: NixOS, stuck: str) -> None:
+    first = not_back(nixos)
+    guard = int((nixos.state / "runs" / first.id / "worker").readlink().as_posix().split()[0])
+    good = nixos.system("nixos-good")
+    assert deploy(nixos, nixos.request(good, lock_timeout=600)).outcome == "activated"
+    nixos.path("/no-way-back").unlink()
+    wait_for(lambda: not Path(f"/proc/{guard}").exists(), 60)
+    assert nixos.whole_as == whole(good)
+
+
+def test_a_recovery_that_fails_under_another_deployment_is_tried_again_after_it(nixos: NixOS, stuck: str) -> None:
+    first = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=1000)
+    assert deploy(nixos, first).outcome == "awaiting"
+    killed(nixos, first)
+    refused = nixos.request(nixos.system("nixos-refused", check="exit 1"), lock_timeout=600)
+    assert deploy(nixos, refused).outcome == "refused"
+    nixos.path("/no-way-back").unlink()
+    wait_for(lambda: nixos.whole_as == whole(stuck), 60)
+
+
+def test_what_was_made_the_default_by_hand_stays_and_what_runs_unconfirmed_does_not(nixos: NixOS, old: str) -> None:
+    request = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=1000)
+    assert deploy(nixos, request).outcome == "awaiting"
+    other = nixos.system("nixos-other")
+    nixos.link(f"{PROFILE}-7-link", other)
+    nixos.link(PROFILE, "system-7-link")
+    nixos.load(other)
+    worker = nixos.holder(request)
+    assert worker
+    os.kill(worker, signal.SIGKILL)
+    wait_for(lambda: [entry["outcome"] for entry in nixos.journal] == ["superseded"], 60)
+    assert nixos.whole_as == (old, other, "other")
+
+
+def test_where_there_would_be_no_way_back_nothing_is_touched(nixos: NixOS) -> None:
+    before = nixos.closure("nixos-old", nixos_version="")
+    nixos.install(before)
+    new = nixos.system("nixos-new")
+    refused = nixos.deploy(new, confirm_timeout=30)
+    assert (refused.outcome, nixos.whole_as) == ("refused", whole(before))
+    assert before in refused.cause
+    assert nixos.deploy(new, rollback_on_failure=False).outcome == "activated"
+
+
+def test_the_old_system_finds_programs_that_the_new_one_has_taken_away(nixos: NixOS) -> None:
+    nixos.hurry()
+    for generation in ("one", "two"):
+        nixos.path(f"/generations/{generation}/bin").mkdir(parents=True)
+    tool = nixos.path("/generations/one/bin/a-tool")
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o755)
+    nixos.link("/own", "@root@/generations/one")
+
+    def activate(name: str) -> str:
+        return f"echo {name} >> @root@/calls; rm -f @root@/own; ln -s @root@/generations/{name} @root@/own"
+
+    one = nixos.closure("tool-one", bin__activate=f"a-tool || exit 9; {activate('one')}")
+    two = nixos.closure("tool-two", bin__activate=activate("two"))
+    nixos.link(f"{OTHER}-1-link", one)
+    nixos.link(OTHER, "other-1-link")
+    nixos.search = f"{nixos.path('/own')}/bin"
+    request = custom(nixos, two, confirm_timeout=1000)
+    assert deploy(nixos, request).outcome == "awaiting"
+    nixos.run(confirm_script(request.id, rejected("not wanted"), 30))
+    assert nixos.calls == ["two", "one"]
+    assert nixos.journal[-1]["outcome"] == "rolled_back"
+
+
+def test_an_old_system_that_fails_is_told_by_its_exit_code_and_not_by_the_boot_loader(nixos: NixOS, stuck: str) -> None:
+    request = nixos.request(nixos.system("nixos-bad", trouble="exit 2"))
+    answer = deploy(nixos, request)
+    assert (answer.outcome, answer.loader_failed, answer.now.running) == ("rollback_failed", False, stuck)
+    told = failure(request.id, answer)
+    assert "exit code 2" in told.cause
+    assert "boot" not in told.cause
+
+
+def test_a_script_that_is_sent_again_while_it_waits_follows_the_deployment_that_the_first_one_begins(
+    nixos: NixOS, old: str
+) -> None:
+    with subprocess.Popen(["sleep", "1000"]) as holder:
+        nixos.hold_lock(holder.pid)
+        new = nixos.system("nixos-new", trouble="sleep 3")
+        request = nixos.request(new, lock_timeout=30)
+        answers: list[str] = []
+        scripts = [
+            threading.Thread(
+                target=lambda: answers.append(parse_answer(nixos.run(begin_script(request)).stdout).outcome)
+            )
+            for _number in range(2)
+        ]
+        for script in scripts:
+            script.start()
+        holder.kill()
+        holder.wait()
+        for script in scripts:
+            script.join()
+    assert answers == ["activated", "activated"]
+    assert len(nixos.journal) == 1
+    assert nixos.whole_as == whole(new)
+    assert old != new
+
+
+@pytest.fixture(params=SHELLS)
+def user(request: pytest.FixtureRequest) -> t.Iterator[tuple[NixOS, list[str]]]:
+    """A machine of a user whose processes are counted, and what makes a command that user's."""
+    # Below pytest's own directory nobody else gets.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
+        name = str(64000 + os.getpid() % 900)
+        yield (
+            NixOS(Path(directory), request.param, uid=0),
+            [str(shutil.which("setpriv")), "--reuid", name, "--clear-groups"],
+        )
+        subprocess.run(["pkill", "-KILL", "-U", name], check=False)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("prlimit"), reason="needs root, and prlimit")
+def test_where_no_process_can_be_made_for_a_while_the_machine_goes_back_afterwards(
+    user: tuple[NixOS, list[str]],
+) -> None:
+    nixos, as_user = user
+    old = nixos.system("nixos-old")
+    nixos.install(old)
+    request = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=10)
+    subprocess.run(["chown", "-R", as_user[2], str(nixos.root)], check=True)
+    nixos.root.chmod(0o755)
+    begun = subprocess.run(
+        [str(shutil.which("prlimit")), "--nproc=60:60", *as_user, str(nixos.tool("sh")), "-s"],
+        input=nixos.here(begin_script(request)),
+        env={"PATH": str(nixos.tool("sh").parent), "HOME": str(nixos.path("/home")), "USER": "a"},
+        cwd=nixos.root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert parse_answer(nixos.there(begun.stdout)).outcome == "awaiting", begun.stdout + begun.stderr
+    others = [subprocess.Popen([*as_user, str(shutil.which("sleep")), "1000"]) for _number in range(80)]
+    signal.sigtimedwait([], 15)
+    assert nixos.whole_as != whole(old)
+    for other in others:
+        other.kill()
+        other.wait()
+    wait_for(lambda: nixos.whole_as == whole(old), 120)

@@ -1,0 +1,263 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way back needs no file, whatever an activation does to those of the deployment, and the outcome arrives all the same."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.conclusion import conclude
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import CONFIRMED, rejected
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import ActivationError
+
+from .nixos import NixOS, wait_for, whole
+from .test_interruption import cut_down, family, is_gone
+
+STATE = "/var/lib/nix.fleet"
+LIVE = "/run/nix.fleet"
+# As if another file system had been mounted over it: the old one is still the supervisor's working directory.
+HIDE = f'[ -e "$root/hidden" ] || mv "{STATE}" "$root/hidden"'
+# As on a file system that is read-only, for root too.
+BLOCK = f'rm -rf "{STATE}"; : > "{STATE}"'
+EMPTY = f'rm -f "{STATE}"/runs/*/program "{STATE}"/runs/*/recorded "{LIVE}"/deployment-*'
+BACK = 'ln -sfn "$self" "/run/current-system"; exit 2'
+
+
+@pytest.mark.parametrize("trouble", [HIDE, BLOCK, EMPTY], ids=["hidden", "unwritable", "emptied"])
+def test_a_deployment_ends_well_without_its_files(nixos: NixOS, old: str, trouble: str) -> None:
+    new = nixos.system("nixos-new", trouble=trouble)
+    assert nixos.deploy(new).outcome == "activated"
+    assert nixos.whole_as == whole(new)
+
+
+@pytest.mark.parametrize("trouble", [HIDE, BLOCK, EMPTY], ids=["hidden", "unwritable", "emptied"])
+def test_a_failed_deployment_goes_back_without_its_files(nixos: NixOS, old: str, trouble: str) -> None:
+    assert nixos.deploy(nixos.system("nixos-bad", trouble=f"{trouble}; {BACK}")).outcome == "rolled_back"
+    assert nixos.whole_as == whole(old)
+
+
+@pytest.mark.parametrize("trouble", [HIDE, BLOCK, EMPTY], ids=["hidden", "unwritable", "emptied"])
+@pytest.mark.parametrize(
+    ("verdict", "outcome"), [(CONFIRMED, "confirmed"), (rejected("no"), "rolled_back")], ids=["confirmed", "rejected"]
+)
+def test_a_verdict_is_heard_without_files(nixos: NixOS, old: str, trouble: str, verdict: object, outcome: str) -> None:
+    new = nixos.system("nixos-new", trouble=trouble)
+    request = nixos.request(new, confirm_timeout=600)
+    awaiting = deploy(nixos, request)
+    assert (awaiting.outcome, awaiting.now.running) == ("awaiting", new)
+    answer = conclude(nixos, request.id, verdict, 60)  # type: ignore[arg-type]
+    assert (answer.outcome, answer.verdict_taken) == (outcome, True)
+    assert outcome == "confirmed" or answer.cause == "it was rejected: no"
+    assert nixos.whole_as == whole(new if outcome == "confirmed" else old)
+    assert not (nixos.live / "lock").is_symlink()
+
+
+@pytest.mark.parametrize("trouble", [HIDE, BLOCK, EMPTY], ids=["hidden", "unwritable", "emptied"])
+def test_nobody_s_verdict_is_a_rejection_without_files_too(nixos: NixOS, old: str, trouble: str) -> None:
+    nixos.deploy(nixos.system("nixos-new", trouble=trouble), confirm_timeout=1)
+    wait_for(lambda: nixos.whole_as == whole(old) and not (nixos.live / "lock").is_symlink())
+
+
+def test_the_journal_is_in_the_place_that_is_there_afterwards(nixos: NixOS, old: str) -> None:
+    nixos.deploy(nixos.system("nixos-new", trouble=HIDE))
+    assert [entry["outcome"] for entry in nixos.journal] == ["activated"]
+    assert len(list(nixos.state.glob("runs/*/outcome"))) == 1
+    assert nixos.state.stat().st_mode & 0o777 == 0o700
+    assert nixos.deploy(nixos.system("nixos-next")).outcome == "activated"
+
+
+def test_what_the_place_lies_in_stays_open_to_others(nixos: NixOS, old: str) -> None:
+    # As when a new /var is mounted.
+    trouble = 'mv "/var/lib/nix.fleet" "$root/hidden"; rmdir "$root/var/lib" "$root/var"'
+    assert nixos.deploy(nixos.system("nixos-new", trouble=trouble)).outcome == "activated"
+    assert [entry["outcome"] for entry in nixos.journal] == ["activated"]
+    assert (nixos.root / "var/lib").stat().st_mode & 0o777 == 0o755
+
+
+def test_what_was_hidden_and_comes_back_passes_for_no_interrupted_deployment(nixos: NixOS, old: str) -> None:
+    new = nixos.system("nixos-new", trouble=HIDE)
+    assert nixos.deploy(new).outcome == "activated"
+    shutil.rmtree(nixos.state)
+    nixos.path("/hidden").rename(nixos.state)
+    assert nixos.deploy(new).outcome == "unchanged"
+    assert nixos.whole_as == whole(new)
+
+
+def test_a_place_that_comes_back_while_a_verdict_is_awaited_has_the_outcome(nixos: NixOS, old: str) -> None:
+    request = nixos.request(nixos.system("nixos-new", trouble=HIDE), confirm_timeout=600)
+    deploy(nixos, request)
+    nixos.path("/hidden").rename(nixos.state)
+    assert conclude(nixos, request.id, CONFIRMED, 60).outcome == "confirmed"
+    assert (nixos.state / "runs" / request.id / "outcome").exists()
+    assert nixos.journal[-1]["outcome"] == "confirmed"
+
+
+def test_where_no_confirmation_can_arrive_the_machine_goes_back(nixos: NixOS, old: str) -> None:
+    # Not even the lock can be written, by which a controller knows that its verdict is awaited.
+    blocked = f'{BLOCK}; rm -rf "{LIVE}"; : > "{LIVE}"'
+    with pytest.raises(ActivationError):
+        nixos.deploy(nixos.system("nixos-new", trouble=blocked), confirm_timeout=1)
+    wait_for(lambda: nixos.whole_as == whole(old))
+
+
+@pytest.mark.parametrize("tool", ["mv", "ln", "mkdir", "cp", "rm", "sync"])
+def test_going_back_needs_no_tool_to_write_its_files(nixos: NixOS, old: str, tool: str) -> None:
+    # Nix, and what NixOS runs, have their own.
+    fails = f'case "$*" in *nix.fleet*|*./*) exit 1 ;; esac; exec {{{tool}}} "$@"'
+    request = nixos.request(nixos.system("nixos-new"), confirm_timeout=600)
+    deploy(nixos, request)
+    nixos.replace_tool(tool, fails)
+    os.kill(nixos.supervisor_of(request), signal.SIGTERM)
+    wait_for(lambda: nixos.whole_as == whole(old))
+
+
+def test_a_worker_that_is_killed_is_made_up_for_without_files(nixos: NixOS, old: str) -> None:
+    request = nixos.request(nixos.system("nixos-new", trouble=EMPTY), confirm_timeout=600)
+    assert deploy(nixos, request).outcome == "awaiting"
+    os.kill(nixos.holder(request) or 0, signal.SIGKILL)
+    wait_for(lambda: bool(nixos.journal))
+    assert nixos.journal[-1]["outcome"] == "rolled_back"
+    assert nixos.whole_as == whole(old)
+
+
+def test_a_worker_that_is_killed_where_nothing_can_be_written_is_made_up_for(nixos: NixOS, old: str) -> None:
+    request = nixos.request(nixos.system("nixos-new", trouble=BLOCK), confirm_timeout=600)
+    assert deploy(nixos, request).outcome == "awaiting"
+    os.kill(nixos.holder(request) or 0, signal.SIGKILL)
+    wait_for(lambda: nixos.whole_as == whole(old))
+    assert conclude(nixos, request.id, CONFIRMED, 60).outcome == "rolled_back"
+
+
+def test_a_worker_that_is_killed_where_not_even_the_lock_can_be_written_is_made_up_for(nixos: NixOS, old: str) -> None:
+    nixos.hurry()
+    worker = 'ps -o ppid= -p "$PPID" > "$root/worker"; : > "$root/blocked"; sleep 0.9; sleep 0.9'
+    blocked = f'{BLOCK}; rm -rf "{LIVE}"; : > "{LIVE}"; ln -sfn "$self" "/run/current-system"'
+    request = nixos.request(
+        nixos.system("nixos-slow", trouble=f'until [ -e "$root/go" ]; do sleep 0.05; done; {blocked}; {worker}')
+    )
+    thread = nixos.start(request)
+    nixos.path("/go").touch()
+    wait_for(nixos.path("/blocked").exists)
+    os.kill(int(nixos.path("/worker").read_text()), signal.SIGKILL)
+    wait_for(lambda: nixos.whole_as == whole(old), 60)
+    thread.join()
+
+
+def test_the_step_of_a_killed_worker_is_ended_though_no_file_tells_of_it(nixos: NixOS, old: str) -> None:
+    seen = 'until [ -e "$root/go" ]; do sleep 0.05; done'
+    trouble = f'{seen}; {BLOCK}; echo $$ > "$root/step"; sleep 30; : > "$root/finished"'
+    request = nixos.request(nixos.system("nixos-slow", trouble=trouble))
+    thread = nixos.start(request)
+    nixos.path("/go").touch()
+    wait_for(lambda: nixos.path("/step").exists() and nixos.path("/step").read_text().endswith("\n"))
+    os.kill(nixos.holder(request) or 0, signal.SIGKILL)
+    thread.join()
+    step = int(nixos.path("/step").read_text())
+    wait_for(lambda: is_gone(step))
+    assert nixos.whole_as == whole(old)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "outcome"), [(CONFIRMED, "confirmed"), (rejected("no"), "rolled_back")], ids=["confirmed", "rejected"]
+)
+def test_a_guard_that_is_killed_is_not_missed(nixos: NixOS, old: str, verdict: object, outcome: str) -> None:
+    new = nixos.system("nixos-new")
+    request = nixos.request(new, confirm_timeout=600)
+    deploy(nixos, request)
+    cut_down(family(nixos.supervisor_of(request), 0)[:1])
+    assert conclude(nixos, request.id, verdict, 60).outcome == outcome  # type: ignore[arg-type]
+    assert nixos.whole_as == whole(new if outcome == "confirmed" else old)
+
+
+def test_a_supervisor_that_was_stopped_is_called_silent_and_goes_on_when_it_may(nixos: NixOS, old: str) -> None:
+    new = nixos.system("nixos-new")
+    request = nixos.request(new, confirm_timeout=600)
+    deploy(nixos, request)
+    supervisor = nixos.supervisor_of(request)
+    os.kill(supervisor, signal.SIGSTOP)
+    with pytest.raises(ActivationError) as told:
+        conclude(nixos, request.id, CONFIRMED, 1)
+    assert f"process {supervisor}" in told.value.cause
+    assert "does not answer" in told.value.cause
+    os.kill(supervisor, signal.SIGCONT)
+    assert conclude(nixos, request.id, CONFIRMED, 60).outcome == "confirmed"
+    assert nixos.whole_as == whole(new)
+
+
+WAITS = 'echo $$ > "$root/step"; until [ -e "$root/go" ]; do sleep 0.05; done'
+
+
+@pytest.mark.parametrize("phase", ["trouble", "loading"])
+@pytest.mark.parametrize("both", [False, True], ids=["worker", "all"])
+def test_who_is_told_to_stop_in_the_middle_goes_back(nixos: NixOS, old: str, phase: str, both: bool) -> None:
+    request = nixos.request(nixos.system("nixos-slow", **{phase: WAITS}))
+    thread = nixos.start(request)
+    wait_for(nixos.path("/step").exists)
+    supervisor = nixos.supervisor_of(request)
+    for process in family(supervisor, 0)[:2] if both else [supervisor]:
+        os.kill(process, signal.SIGTERM)
+    thread.join()
+    answer = deploy(nixos, request)
+    assert (answer.outcome, "supervisor was ended" in answer.cause) == ("rolled_back", False)
+    assert nixos.whole_as == whole(old)
+
+
+def test_who_is_told_to_stop_when_the_activation_is_about_to_start_goes_back(nixos: NixOS, old: str) -> None:
+    # Until it has a group of its own, that cannot be ended.
+    late = f'case "$*" in *" platform_activate "*) trap "" TERM; : > "{nixos.root}/about"; sleep 1 ;; esac'
+    nixos.replace_tool("setsid", f'{late}; trap - TERM; exec {{setsid}} "$@"')
+    request = nixos.request(nixos.system("nixos-new"))
+    thread = nixos.start(request)
+    wait_for(nixos.path("/about").exists)
+    os.kill(nixos.supervisor_of(request), signal.SIGTERM)
+    thread.join()
+    assert deploy(nixos, request).outcome == "rolled_back"
+    assert nixos.whole_as == whole(old)
+
+
+def test_what_cannot_be_recorded_is_not_begun(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool("mv", 'case $* in *./recorded*) exit 1 ;; esac; exec {mv} "$@"')
+    assert nixos.deploy(nixos.system("nixos-new")).outcome == "refused"
+    assert nixos.calls == []
+    assert not (nixos.live / "lock").is_symlink()
+
+
+def test_the_way_back_finds_the_programs_that_it_began_with(nixos: NixOS) -> None:
+    # As where an activation changes what /run/current-system/sw/bin leads to.
+    nixos.tool("").rename(nixos.root / "tools")
+    nixos.tool("").symlink_to(nixos.root / "tools")
+    old = nixos.system("nixos-old", trouble='PATH=/usr/bin:/bin; ln -sfn "$root/tools" "$root/bin"')
+    nixos.install(nixos.system("nixos-first"), old)
+    bad = nixos.system("nixos-bad", trouble='PATH=/usr/bin:/bin; ln -sfn "$root/nothing" "$root/bin"; exit 2')
+    thread = nixos.start(nixos.request(bad))
+    wait_for(lambda: [entry["outcome"] for entry in nixos.journal] == ["rolled_back"])
+    thread.join()
+    assert nixos.whole_as == whole(old)
+
+
+def test_each_write_is_on_the_disk_before_what_relies_on_it(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool("sync", f'echo "sync $*" >> {nixos.root}/calls')
+    assert nixos.deploy(nixos.system("nixos-new")).outcome == "activated"
+    profiles = nixos.here("/nix/var/nix/profiles")
+    assert nixos.calls == [
+        "sync ./recorded.new ./program",
+        "sync .",
+        "test new",
+        "sync . ./default-touched",
+        f"sync {profiles}",
+        "boot new",
+        "sync ./outcome.new",
+        "sync .",
+    ]
+
+
+def test_on_the_way_back_too_each_write_is_on_the_disk_before_what_relies_on_it(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool("sync", f'echo "sync $*" >> {nixos.root}/calls')
+    assert nixos.deploy(nixos.system("nixos-bad", loading="exit 1")).outcome == "rolled_back"
+    calls = nixos.calls[nixos.calls.index("boot bad") :]
+    assert calls[:4] == ["boot bad", f"sync {nixos.here('/nix/var/nix/profiles')}", "boot old", "test old"]
