@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -14,6 +15,8 @@ if t.TYPE_CHECKING:
     from ..integration.conftest import Lab
 
 SYSTEM = "/nix/var/nix/profiles/system"
+# Where the lock is of those who have such a place, in memory.
+LIVE = "/run/nix.fleet"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,19 +131,18 @@ class Machine:
     def standing(self) -> Standing:
         """Look at all that must agree with each other."""
         kind = self.kind
-        boots = "cat /boot/loader/default" if kind is NIXOS else f"readlink -f {kind.profile}"
         text = self.asks_nix(
             f"""
             echo "running=$({kind.running})"
             echo "default=$(readlink -f {kind.profile})"
-            echo "boots=$({boots})"
             echo "mark=$(cat {kind.mark} 2>/dev/null)"
-            for path in $(nix-store --query --requisites "$({kind.running})" 2>&1); do
-                test -e "$path" && nix-store --check-validity "$path" 2>/dev/null || echo "broken=$path"
-            done
+            paths=$(nix-store --query --requisites "$({kind.running})" 2>&1)
+            for path in $paths; do test -e "$path" || echo "broken=$path"; done
+            nix-store --check-validity --print-invalid $paths 2>&1 | sed 's/^/broken=/'
             """
         )
         fields = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+        fields["boots"] = self.lab("boots", self.name).strip() if kind is NIXOS else fields.get("default", "")
         return Standing(**{field.name: fields.get(field.name, "") for field in dataclasses.fields(Standing)})
 
     def journal(self) -> list[dict[str, t.Any]]:
@@ -153,12 +155,32 @@ class Machine:
         directory = self.path(f"{self.kind.state}/runs")
         return sorted(directory.iterdir()) if directory.is_dir() else []
 
+    def lock(self) -> dict[str, str]:
+        """Return what the lock says of who holds it; nothing when nobody does, or while the host is off."""
+        for directory in (LIVE, self.kind.state):
+            with contextlib.suppress(OSError):
+                text = str(self.path(f"{directory}/lock").readlink())
+                return dict(line.split("=", 1) for line in text.splitlines())
+        return {}
+
     def deploying(self) -> bool:
-        """Whether a deployment is at work: it holds the lock, and its process lives."""
-        lock = self.path(f"{self.kind.state}/lock")
-        if not lock.is_symlink():
+        """Whether a deployment is at work: in this boot the lock is its, also while nobody lives who holds it.
+
+        A guard, or systemd, takes over what was killed, and goes on where a machine could not be brought back.
+        """
+        lock = self.lock()
+        if not lock:
             return False
-        # The link's own path is the host's.
-        record = self.path(str(lock.readlink()))
-        fields = dict(line.split("=", 1) for line in record.read_text().splitlines()) if record.exists() else {}
-        return self.exists(f"/proc/{fields.get('pid', '0')}")
+        with contextlib.suppress(OSError):
+            return self.path("/proc/sys/kernel/random/boot_id").read_text().strip() == lock["boot"]
+        return False
+
+    def failed_units(self) -> str:
+        """Return the units that have failed, and those of deployments, in one line; nothing where there is no systemd."""
+        return self.says(
+            """
+            [ -d /run/systemd/system ] || exit 0
+            { systemctl list-units --plain --no-legend --failed; systemctl list-units --plain --no-legend 'nix-fleet-*'; } |
+                cut -d ' ' -f 1 | sort -u | paste -s -d ' ' -
+            """
+        )

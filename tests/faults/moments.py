@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from .row import Moment
@@ -107,13 +108,24 @@ AWAITING = Moment(
     _let_in,
     hold="Activate",
 )
+
+
+def _gated_loader(before: str, after: str) -> str:
+    return (
+        "({ lib, pkgs, ... }: { system.build.installBootLoader = lib.mkForce (pkgs.writeShellScript \"gated-loader\" ''"
+        f"{before}${{pkgs.path}}/nixos/install-bootloader.sh \"$@\" || exit\n{after}''); }})"
+    )
+
+
 # The new system has been confirmed, and its profile has been set; its boot loader has not.
 CONFIRMATION = Moment(
     "confirmed, boot loader not yet set",
     lambda scene: scene.wait_at_gate(),
     lambda scene: scene.open_gate(),
     prepare=lambda scene: scene.make_gate(),
-    module="({ lib, pkgs, ... }: { system.build.installBootLoader = lib.mkForce (pkgs.writeShellScript \"gated-loader\" ''"
-    + ACTIVATION_GATE
-    + "exec ${pkgs.path}/nixos/install-bootloader.sh \"$@\"''); })",
+    module=_gated_loader(ACTIVATION_GATE, ""),
+)
+# Its boot loader has, and what ran has not ended yet.
+LOADER_WRITTEN = dataclasses.replace(
+    CONFIRMATION, name="confirmed, boot loader set", module=_gated_loader("", ACTIVATION_GATE)
 )

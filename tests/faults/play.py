@@ -25,10 +25,10 @@ def play(row: Row, scene: Scene) -> list[str]:
     remains.end_sessions(scene.machine)
     wrong += remains.left_on_controller(scene.run, killed=row.fault.kills_run)
     for machine in machines:
-        left = remains.left_on(machine, before[machine.name])
-        wrong += [thing for thing in left if not any(allowed in thing for allowed in row.remains)]
+        wrong += remains.left_on(machine, before[machine.name], row.remains)
 
     wrong += _recovered(row, scene)
+    row.fault.clean(scene)
     remains.end_sessions(scene.machine)
     for machine in machines:
         wrong += [f"after the next deployment: {thing}" for thing in remains.left_on(machine, before[machine.name])]
@@ -41,7 +41,7 @@ def hurt(row: Row, scene: Scene) -> Ended:
     scene.configure(moment.module, fault.module)
     moment.prepare(scene)
     fault.prepare(scene)
-    scene.old = scene.machine.standing()
+    scene.old, scene.old_units = scene.machine.standing(), scene.machine.failed_units()
     scene.run = scene.deploy(hold=moment.hold, **_variables(row), **moment.variables, **fault.variables)
     mended = False
     try:
@@ -95,6 +95,11 @@ def _compared(row: Row, scene: Scene, ended: Ended) -> list[str]:
     wrong += [f"nothing is said of {text!r}" for text in expected.says if text not in ended.output]
     if "Traceback" in ended.output:
         wrong.append("there is a traceback")
+    units = " ".join(sorted({*scene.machine.failed_units().split()} - {*scene.old_units.split()}))
+    if units != expected.units:
+        wrong.append(f"the units that have failed are {units or 'none'}, not {expected.units or 'none'}")
+    if lock := scene.machine.lock():
+        wrong.append(f"our lock is still there: {lock}")
     if not scene.machine.answers():
         wrong.append("the machine lets nobody in")
     row.extra(scene)

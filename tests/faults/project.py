@@ -16,7 +16,8 @@ PARTS = ("ansible.cfg", "flake.nix", "flake.lock", "inventory", "nix")
 SSH_ARGS = "ssh_args = -o ControlMaster=auto -o ControlPersist=60s -o ServerAliveInterval=2 -o ServerAliveCountMax=3"
 # Seconds; long enough for a confirmation on a busy machine, short enough for a suite.
 CONFIRM_TIMEOUT = 8
-PATIENCE = {"nix.fleet.nix_copy_closure": {"timeout": 4, "delay": 1, "retries": 2}}
+# A machine that boots again on a busy one is back within some of them.
+PATIENCE = {"nix.fleet.nix_copy_closure": {"timeout": 4, "delay": 1, "retries": 5}}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -49,10 +49,39 @@ class Fault:
     meanwhile: Act | None = None
     module: str = "{ }"
     variables: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    # What is of no more use when everything has been looked at, and is in the way of other rows.
+    clean: Act = nothing
     # Whether the run dies of it, and so can tell nothing.
     kills_run: bool = False
     # Whether the fault is that the moment goes on for longer than it should.
     keeps_out: bool = False
+
+
+def one_after_another(*acts: Act) -> Act:
+    """Return all of them as one."""
+
+    def act(scene: Scene) -> None:
+        for each in acts:
+            each(scene)
+
+    return act
+
+
+def pair(first: Fault, second: Fault) -> Fault:
+    """Return two faults that come together. The second is made good first, and waits for its time last."""
+    waits = [fault.meanwhile for fault in (first, second) if fault.meanwhile is not None]
+    return Fault(
+        f"{first.name}, and {second.name}",
+        one_after_another(first.strike, second.strike),
+        one_after_another(second.mend, first.mend),
+        prepare=one_after_another(first.prepare, second.prepare),
+        meanwhile=one_after_another(*waits) if waits else None,
+        module=f"{{ imports = [ ({first.module}) ({second.module}) ]; }}",
+        variables={**first.variables, **second.variables},
+        clean=one_after_another(second.clean, first.clean),
+        kills_run=first.kills_run or second.kills_run,
+        keeps_out=first.keeps_out or second.keeps_out,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +90,7 @@ class Expectation:
 
     ``stands``: on which system the machine stands in the end. ``told``: how Ansible counts the host. ``outcome``: of the
     deployment, as the task reports it, or the machine's journal when no task could. ``says``: words of the output.
+    ``units``: those that have failed by then and had not before, with spaces between them.
     """
 
     stands: t.Literal["old", "new", "new after a reboot"]
@@ -68,6 +98,7 @@ class Expectation:
     rc: tuple[int, ...]
     outcome: str | None = None
     says: tuple[str, ...] = ()
+    units: str = ""
 
     def __str__(self) -> str:
         told = "the run is gone" if self.told == "nothing" else self.told

@@ -35,8 +35,9 @@ class Scene:
         self.seen: list[str] = []
         self.wrong: list[str] = []
         self.old: Standing = machine.standing()
+        self.old_units = ""
         self._others: list[Deployment] = []
-        self._remembered = len(machine.journal())
+        self._known = {entry["id"] for entry in machine.journal()}
         self._ended_runs = {run.name for run in machine.runs()}
 
     @property
@@ -85,6 +86,15 @@ class Scene:
         self.machine.path(self.gate).mkdir(mode=0o777)
         self.machine.path(self.gate).chmod(0o777)
 
+    def stand_on(self, *modules: str) -> None:
+        """Have the machine run another system than this row's, to which it goes back."""
+        other = Scene(self.row, self.machine, self.project, self.directory)
+        other.configure(*modules)
+        ended = other.deploy().ended()
+        assert ended.rc == 0, ended.output
+        self._known = {entry["id"] for entry in self.machine.journal()}
+        self.configure(self.row.moment.module, self.row.fault.module)
+
     def wait_at_gate(self) -> None:
         """Wait until the target has come to its gate."""
         self.run.wait_until((self.machine.path(self.gate) / "reached").exists, "an activation under way")
@@ -112,15 +122,19 @@ class Scene:
 
     def wait_until_settled(self) -> None:
         """Wait until no deployment is at work on the machine any more: one whose controller is gone ends by itself."""
-        self.wait_until(lambda: not self.machine.deploying(), "an end of the deployment on the machine", 60)
+        self.wait_until(lambda: not self.machine.deploying(), "an end of the deployment on the machine", 120)
 
     def outcome(self, ended: Ended) -> str | None:
         """Return how the deployment came out: as its task was told, or as the machine remembers it when none was."""
         told = ended.outcome(self.machine.name)
         if told is not None:
             return told
-        new = self.machine.journal()[self._remembered :]
+        new = self.remembered()
         return str(new[-1]["outcome"]) if new else None
+
+    def remembered(self) -> list[dict[str, t.Any]]:
+        """Return the deployments of this row that have ended, as the machine's journal has them."""
+        return [entry for entry in self.machine.journal() if entry["id"] not in self._known]
 
     def carried(self) -> int:
         """Return how many bytes the line has carried to the machine."""
@@ -130,16 +144,9 @@ class Scene:
     def wait_for_verdict_awaited(self) -> None:
         """Wait until the machine runs the new system and waits for somebody to confirm it."""
         self.run.wait_until(
-            lambda: any((run / "awaiting").exists() for run in self.runs()),
+            lambda: self.machine.lock().get("phase") == "awaiting",
             "a deployment awaiting confirmation",
         )
-
-    def verdict(self) -> str | None:
-        """Return the verdict that the machine has on the system it is trying, from whomever."""
-        for run in self.runs():
-            if (run / "verdict").is_symlink():
-                return str((run / "verdict").readlink())
-        return None
 
     def copied(self) -> str:
         """Return the closure that has been copied to the machine last."""

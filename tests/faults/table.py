@@ -4,6 +4,16 @@
 
 from __future__ import annotations
 
-from .rows import configuration, controller, link, machine, platforms, state
+from .rows import configuration, controller, link, machine, nixos, pairs, platforms, state, supervisor
 
-ROWS = (*link.ROWS, *controller.ROWS, *machine.ROWS, *configuration.ROWS, *state.ROWS, *platforms.ROWS)
+ROWS = (
+    *link.ROWS,
+    *controller.ROWS,
+    *machine.ROWS,
+    *configuration.ROWS,
+    *state.ROWS,
+    *supervisor.ROWS,
+    *nixos.ROWS,
+    *pairs.ROWS,
+    *platforms.ROWS,
+)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ..faults import HEAL, on_target, until_back
+from ..faults import GUARD_KILLED_TOO, LOCKED_OUT, SUPERVISOR_KILLED, on_target
 from ..moments import ACTIVATION, AT_REST, AWAITING
 from ..row import CHANGED, ROLLED_BACK, Expectation, Fault, Row
 
@@ -32,8 +32,7 @@ def sshd(text: str) -> str:
 
 FAILING = Fault("activation script fails", module=script("echo this is what is wrong; false"))
 HANGING = Fault("activation hangs", module=script("sleep 1000"), variables={"deploy_activation_timeout": 3})
-SCRIPT_KILLED = Fault("activation killed", on_target("pkill -KILL -f '[s]witch-to-configuration.sh'"))
-SUPERVISOR_KILLED = Fault("supervisor killed", on_target("kill -9 $(sed -n s/^pid=//p /var/lib/nix.fleet/lock)"))
+SCRIPT_KILLED = Fault("activation killed", on_target("pkill -KILL -f '[s]witch-to-configuration'"))
 STOPPED = Fault("deployment stopped by an operator there", on_target("systemctl stop 'nix-fleet-*'"))
 FAILING_UNIT = (
     '{ systemd.services.bad = { wantedBy = [ "multi-user.target" ]; serviceConfig.ExecStart = "/bin/false"; }; }'
@@ -61,9 +60,6 @@ NO_LOGIN = Fault("login refused", module=sshd("HostKey /etc/ssh/ssh_host_ed25519
 SESSIONS_ENDED = Fault(
     "every session ended", module=script("pkill -9 -f sshd-session; sleep 1; systemctl restart ssh || :")
 )
-# The rehearsal fleet's line stands in for the firewall, and not the configuration, whose end would take it away: what stands
-# is let stand, and nobody new is let in until the machine has gone back.
-FIREWALL = Fault("new connections refused, as by a firewall", mend=HEAL, meanwhile=until_back, keeps_out=True)
 
 
 def boots_again(scene: Scene) -> None:
@@ -79,15 +75,17 @@ ROWS = (
     Row(SCRIPT_KILLED, ACTIVATION, ROLLED_BACK),
     Row(SUPERVISOR_KILLED, ACTIVATION, ROLLED_BACK),
     Row(SUPERVISOR_KILLED, AWAITING, ROLLED_BACK),
+    Row(GUARD_KILLED_TOO, ACTIVATION, ROLLED_BACK, representative=True),
+    Row(GUARD_KILLED_TOO, AWAITING, ROLLED_BACK),
     Row(STOPPED, ACTIVATION, ROLLED_BACK),
     Row(STOPPED, AWAITING, ROLLED_BACK),
-    Row(UNIT, AT_REST, says(Expectation("new", "failed", (2,), "confirmed"), "bad.service")),
+    Row(UNIT, AT_REST, Expectation("new", "failed", (2,), "confirmed", ("bad.service",), "bad.service")),
     Row(UNIT_NOT_WANTED, AT_REST, says(ROLLED_BACK, "bad.service")),
     Row(REBOOT, AT_REST, Expectation("new after a reboot", "changed", (0,), "confirmed")),
     Row(SSHD_BROKEN, AT_REST, says(ROLLED_BACK, "nobody confirmed"), representative=True),
     Row(OTHER_PORT, AT_REST, says(ROLLED_BACK, "nobody confirmed")),
     Row(OTHER_ADDRESS, AT_REST, says(ROLLED_BACK, "nobody confirmed")),
     Row(NO_LOGIN, AT_REST, says(ROLLED_BACK, "nobody confirmed")),
-    Row(FIREWALL, AWAITING, says(ROLLED_BACK, "nobody confirmed")),
+    Row(LOCKED_OUT, AWAITING, says(ROLLED_BACK, "nobody confirmed")),
     Row(SESSIONS_ENDED, AT_REST, CHANGED),
 )

@@ -21,7 +21,8 @@ ROWS = (
     Row(FULL_DISK, BEFORE_COPY, Expectation("old", "failed", (2,), says=("the disk is full",)), representative=True),
     Row(FULL_DISK, BEFORE_ACTIVATION, REFUSED),
     Row(FULL_DISK, ACTIVATION, ROLLED_BACK),
-    # What comes next is the verdict, and the profile's new generation.
+    # What comes next is the profile's new generation.
     Row(FULL_DISK, AWAITING, dataclasses.replace(ROLLED_BACK, says=("could not be made to boot",))),
-    Row(FULL_DISK, CONFIRMATION, ROLLED_BACK),
+    # The profile has been set, and the boot loader has a file system of its own.
+    Row(FULL_DISK, CONFIRMATION, CHANGED),
 )

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
+import subprocess
+import sys
 import typing as t
 
 from ..faults import HEAL, on_target, until_back
@@ -26,14 +26,23 @@ def once_before(scene: Scene) -> None:
     assert ended.rc == 0, ended.output
 
 
+# In a root of its own: SQLite resolves every link on the way to its file, and what /proc calls a root is a link to this machine's.
+FORGET = """
+import os, sqlite3, sys
+root, path = sys.argv[1:]
+os.chroot(root)
+database = sqlite3.connect("/nix/var/nix/db/db.sqlite", isolation_level=None)
+database.execute("PRAGMA foreign_keys = ON")
+print(database.execute("DELETE FROM ValidPaths WHERE path = ?", (path,)).rowcount)
+"""
+
+
 def forget_what_runs(scene: Scene) -> None:
     """Have Nix know no more of what it runs, as after a loss of power that its database has not survived whole."""
     once_before(scene)
-    file = scene.machine.path("/nix/var/nix/db/db.sqlite")
-    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as database:
-        database.execute("PRAGMA foreign_keys = ON")
-        deleted = database.execute("DELETE FROM ValidPaths WHERE path = ?", (scene.copied(),))
-    assert deleted.rowcount == 1
+    command = [sys.executable, "-c", FORGET, str(scene.machine.root), scene.copied()]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "1\n"
+    assert scene.machine.asks_nix(f"nix-store --check-validity --print-invalid {scene.copied()}") == scene.copied()
 
 
 def at_the_same_time(scene: Scene) -> None:
@@ -47,9 +56,10 @@ def leave_a_lock(scene: Scene) -> None:
     """Leave what a deployment leaves that was ended before it had begun, with everything that could tidy up."""
     scene.machine.says(
         """
-        cd /var/lib/nix.fleet && mkdir -p runs/20200101T000000Z-00000000 && cd runs/20200101T000000Z-00000000
-        printf 'id=20200101T000000Z-00000000\\nwho=somebody@elsewhere\\npid=999999\\nstart=1\\nboot=none\\n' >holder
-        ln -s "$PWD/holder" /var/lib/nix.fleet/lock
+        id=20200101T000000Z-00000000
+        mkdir -p /var/lib/nix.fleet/runs/$id
+        ln -s "$(printf 'id=%s\\nwho=somebody@elsewhere\\npid=999999\\nstart=1\\nboot=none\\nphase=working\\n' $id)" \\
+            /run/nix.fleet/lock
         """
     )
 
