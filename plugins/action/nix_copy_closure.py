@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import time
 import typing as t
 from collections import Counter
 
@@ -28,14 +29,14 @@ from ..plugin_utils.nix.roots import root_name
 from ..plugin_utils.nix.store import store_paths
 from ..plugin_utils.report.quantities import counted, size
 from ..plugin_utils.transport.budget import Bandwidth, turn, turn_if_free
-from ..plugin_utils.transport.copying import Copy, CopyLog, verify
+from ..plugin_utils.transport.copying import Copy, CopyLog, stalled, verify
 from ..plugin_utils.transport.fetching import fetches
 from ..plugin_utils.transport.link import LinkLostError
 from ..plugin_utils.transport.manner import manner_of
 from ..plugin_utils.transport.pace import Pace, SlowCopyError, processors
 from ..plugin_utils.transport.presence import missing_of_many, missing_paths
 from ..plugin_utils.transport.retry import retried
-from ..plugin_utils.transport.source import ControllerSource, Source, closure_infos, closure_sizes
+from ..plugin_utils.transport.source import MEMORY, ControllerSource, Source, closure_infos, closure_sizes
 from ..plugin_utils.transport.ssh_session import SessionError
 
 if t.TYPE_CHECKING:
@@ -88,11 +89,12 @@ class ActionModule(NixAction):
         "retries": {"type": "int", "default": 3},
         "delay": {"type": "float", "default": 5.0},
         "timeout": {"type": "float", "default": 60.0},
+        "progress_timeout": {"type": "float", "default": 600.0},
     }
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Ask the target what it lacks, and send that."""
-        for name in ("bandwidth", "most_at_once"):
+        for name in ("bandwidth", "most_at_once", "progress_timeout"):
             if options[name] < 0:
                 raise CopyError(f"{name} is less than nothing: {options[name]}", advice="0 is for no limit")
         copy = Copy(store_paths(options["paths"], CopyError), options["check_signatures"])
@@ -123,6 +125,7 @@ class ActionModule(NixAction):
         peers = Peers(self, options) if cascading else None
         bring = functools.partial(self._in_cascade, peers) if peers else self._directly
         self._manner = manner_of(options)
+        self._progress_timeout = options["progress_timeout"]
         with contextlib.ExitStack() as self._held:
             lacked = retried(
                 functools.partial(self._attempt, copy, options, bring, arrived),
@@ -260,9 +263,25 @@ class ActionModule(NixAction):
         log = CopyLog()
         arrived = delivery.arrived
         whole = False
+        command = copy.command(store)
+        said = time.monotonic()
+
+        def look() -> None:
+            end_with_run()
+            if 0 < self._progress_timeout < time.monotonic() - said:
+                raise stalled(command, log, host=self.host, seconds=self._progress_timeout)
+
         try:
             with self.traced() as watch:
-                answer = delivery.source.run(copy.command(store), self._progress(log, watch, delivery.pace))
+                follow = self._progress(log, watch, delivery.pace)
+
+                def hear(line: str) -> None:
+                    # Nix has a line to say of whatever it has sent or been told.
+                    nonlocal said
+                    said = time.monotonic()
+                    follow(line)
+
+                answer = delivery.source.run(command, hear, memory=MEMORY, look=look)
             whole = answer.ok
         finally:
             # Also what came before a connection broke: the next attempt does not find it missing.
@@ -282,7 +301,6 @@ class ActionModule(NixAction):
         tell = now_and_then(self)
 
         def follow(line: str) -> None:
-            end_with_run()
             watch(line)
             path = log.read(line)
             if path is not None:

@@ -130,6 +130,14 @@ options:
         controller.
     type: float
     default: 60
+  progress_timeout:
+    description:
+      - Seconds in which nothing is sent and the target says nothing, although it gives signs of life, after which the copy is
+        ended and the task fails. V(0) is for no limit.
+      - A target waits so for the lock of a path that somebody else copies to it.
+    type: float
+    default: 600
+    version_added: 0.2.0
 extends_documentation_fragment:
   - nix.fleet._options_from
   - nix.fleet._attributes

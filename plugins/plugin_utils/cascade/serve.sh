@@ -73,7 +73,7 @@ exec 4<"$directory/log"
 # With what serves a connection, which would go on for as long as somebody reads, however slowly.
 end_server() {
   # shellcheck disable=SC2046  # one word a process
-  kill $(descendants "$server")
+  kill $(process_descendants "$server")
 } 2>/dev/null
 trap 'end_server; rm -rf "$directory"' EXIT
 

@@ -18,7 +18,7 @@ import re
 import time
 import typing as t
 
-from ..activation.program import part
+from ..target.programs import program
 from ..transport.conversation import Conversation, ConversationError
 from ..transport.door import USER
 from ..transport.shell import NIX_PATH
@@ -60,7 +60,7 @@ def served(
     link: Link, paths: Sequence[PathInfo], *, address: str, port: int, to: str, seconds: float
 ) -> Iterator[Offer]:
     """Have the machine behind ``link`` serve ``paths`` to whoever has the key ``to``, for at most ``seconds``."""
-    script = f"{NIX_PATH}{part('descendants')}{_script('serve')}"
+    script = f"{NIX_PATH}{program('processes')}\n{_script('serve')}"
     with contextlib.ExitStack() as stack:
         try:
             server = stack.enter_context(Conversation(link, script, [str(port), str(round(seconds))]))

@@ -137,6 +137,19 @@ def verify(answer: Completed, log: CopyLog, *, host: str) -> None:
     raise CopyError(log.cause or f"nix copy ended with exit code {answer.rc}", host=host, command=command, log=log.text)
 
 
+def stalled(argv: Sequence[str], log: CopyLog, *, host: str, seconds: float) -> CopyError:
+    """Return the error of a copy to ``host`` that has made no progress for so long."""
+    return CopyError(
+        f"the copy has made no progress for {seconds:g} s",
+        host=host,
+        command=_by_hand(argv, host),
+        log=log.text,
+        advice="see what its nix-daemon does there: it may be stopped, wait for the lock of a path that somebody else copies,"
+        " or for a disk; if it only is that slow, allow for more (progress_timeout, deploy_copy_timeout)."
+        " What has arrived is not sent a second time",
+    )
+
+
 def _by_hand(command: Sequence[str], host: str) -> list[str]:
     """Return ``command`` as a person would give it: the socket that it copies to is gone, and ssh leads there as well."""
     words = readable(command)

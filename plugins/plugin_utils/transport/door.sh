@@ -55,14 +55,16 @@ directory=$(mktemp -d "$place/nix.fleet.XXXXXX") || exit 1
 trap 'rm -rf "$directory"' EXIT
 
 # The directory stays ours, for whatever another user may write to leads us wherever that user likes. The peer passes
-# through it to the socket, and has a directory of its own in it for the signs of life, and a pipe for its question.
+# through it to the socket, which is opened to it below, and has a directory of its own in it for the signs of life, and a
+# pipe for its question.
 mkdir "$directory/signs" || exit 1
 shift 4
 [ $# = 0 ] || mkfifo "$directory/asked" 2>/dev/null
+shared=
 if [ "$peer_uid" != "$me" ] && [ "$peer_uid" != 0 ]; then
+  shared=yes
   chown "$peer_uid" "$directory/signs" || exit 1
   [ ! -p "$directory/asked" ] || chown "$peer_uid" "$directory/asked" || exit 1
-  chmod 711 "$directory" || exit 1
 fi
 guard >"$directory/guard" || exit 1
 : >"$directory/log" || exit 1
@@ -83,8 +85,14 @@ $new_session sh "$directory/guard" "$directory" "$peer" "$quiet" "$@" </dev/null
 
 # From here on the directory is the guard's to remove, with the daemon.
 trap '(: >"$directory/end") 2>/dev/null' EXIT
+# Nix opens the socket to everybody, and that is the last that it does to it.
+listening() {
+  [ -S "$directory/socket" ] || return 1
+  case $(ls -ld "$directory/socket") in s???????w*) ;; *) return 1 ;; esac
+}
+
 tries=0
-until [ -S "$directory/socket" ]; do
+until listening; do
   tries=$((tries + 1))
   nap=0.1
   [ "$tries" -gt 10 ] || nap=0.02
@@ -94,5 +102,9 @@ until [ -S "$directory/socket" ]; do
   fi
   sleep "$nap" 2>/dev/null || sleep 1
 done
+# The peer alone may connect. Nobody else has been able to come this far.
+if [ "$shared" ]; then
+  { chown "$peer_uid" "$directory/socket" && chmod 600 "$directory/socket" && chmod 711 "$directory"; } || exit 1
+fi
 trap - EXIT
 printf 'socket %s\nsigns %s\n' "$directory/socket" "$directory/signs"

@@ -10,6 +10,7 @@ import re
 import typing as t
 
 from ..errors import CopyError
+from ..nix.store import GONE
 
 if t.TYPE_CHECKING:
     from ..process import Completed
@@ -24,6 +25,10 @@ class Meaning:
     advice: str
 
 
+NOT_THERE_ADVICE = (
+    "if it was built a moment ago, a garbage collection has taken it: run again; otherwise build it there first, or name"
+    " the machine that has it as `source_host`"
+)
 MEANINGS = (
     Meaning(
         r"lacks (a signature|a valid signature|signature) by a trusted key|lacks a valid signature",
@@ -44,15 +49,20 @@ MEANINGS = (
         "add the user to `allowed-users` in its nix.conf, or escalate (ansible_become)",
     ),
     Meaning(
+        r"error: out of memory|std::bad_alloc|std::length_error|basic_string::_M_|vector::_M_|larger than max_size",
+        "Nix ran out of memory while it copied",
+        "a copy of any size takes less than 100 MiB: look at what answers there as its Nix daemon, which announces more than"
+        " a copy may take (1 GiB), and at whether one of the machines is short of memory",
+    ),
+    Meaning(
         r"Read-only file system",
         "the store cannot be written",
         "the machine's store is on a read-only file system",
     ),
     Meaning(
-        r"path '[^']*' is not valid|is not valid in store|does not exist in (the )?store|don't know how to build"
-        r"|is required, but there is no substituter",
+        GONE.pattern,
         "a path that is to be copied is not in the store it is to come from",
-        "build it there first, or name the machine that has it as `source_host`",
+        NOT_THERE_ADVICE,
     ),
 )
 

@@ -15,9 +15,7 @@ peer=$2
 quiet=$3
 signs=$directory/signs
 shift 3
-told=
 trap '' HUP INT
-trap 'told=yes' TERM
 
 asking=
 if [ -p "$directory/asked" ]; then
@@ -39,64 +37,82 @@ if [ -p "$directory/asked" ]; then
 fi
 
 # The daemon must open the store itself: left to choose, it may take the socket it listens at for the store's,
-# and connects to itself without end.
+# and connects to itself without end. It reads nothing; what it has for that is what its children are known by.
 NIX_DAEMON_SOCKET_PATH=$directory/socket NIX_REMOTE=local OBJC_DISABLE_INITIALIZE_FORK_SAFETY=YES \
-  nix-daemon --option store local --option trusted-users "$peer" --option allowed-users "$peer" &
+  nix-daemon --option store local --option trusted-users "$peer" --option allowed-users "$peer" <"$directory/log" &
 daemon=$!
 
-# The daemon serves each client in a child with a session of its own, which outlives it.
-clients() {
-  if [ -r /proc/self/stat ]; then
-    for stat in /proc/[0-9]*/stat; do
-      { read -r pid _ _ parent _ <"$stat"; } 2>/dev/null && [ "$parent" = "$daemon" ] && echo "$pid"
-    done
+# The daemon and its children, each of which serves a client in a session of its own, and outlives it. Without /proc they are
+# known as long as the daemon is there.
+served_by() {
+  if [ -r /proc/self/fd/0 ]; then
+    # shellcheck disable=SC2012  # no name here is out of the ordinary
+    ls -l /proc/[0-9]*/fd/0 2>/dev/null | sed -n "s|.* /proc/\([0-9]*\)/fd/0 -> $directory/log.*|\1|p"
   else
     ps -A -o pid,ppid | while read -r pid parent; do
-      [ "$parent" = "$daemon" ] && echo "$pid"
+      if [ "$pid" = "$daemon" ] || [ "$parent" = "$daemon" ]; then echo "$pid"; fi
     done
   fi
 }
 
-# What the clients have read so far, where the system tells. On a slow line signs of life wait behind what is copied.
+# What has been read so far, where the system tells. On a slow line signs of life wait behind what is copied.
 traffic() {
-  for client in $(clients); do
-    cat "/proc/$client/io" 2>/dev/null
+  for process in $(served_by); do
+    cat "/proc/$process/io" 2>/dev/null
   done
 }
 
 wanted() {
-  [ -z "$told" ] && [ ! -e "$directory/end" ] && [ ! -e "$signs/end" ]
+  [ ! -e "$directory/end" ] && [ ! -e "$signs/end" ]
 }
 
-silence=0
-before=
-while kill -0 "$daemon" 2>/dev/null && wanted; do
-  if [ -e "$signs/beat" ]; then
-    rm -f "$signs/beat" 2>/dev/null
-    silence=0
-  elif [ "$silence" -ge "$quiet" ]; then
-    now=$(traffic)
-    [ "$now" != "$before" ] || break
-    before=$now
-    silence=0
-  fi
-  silence=$((silence + 1))
+watch() {
+  silence=0
+  before=
+  # $$ is the shell that this one is a child of.
+  while kill -0 $$ 2>/dev/null && kill -0 "$daemon" 2>/dev/null && wanted; do
+    if [ -e "$signs/beat" ]; then
+      rm -f "$signs/beat" 2>/dev/null
+      silence=0
+    elif [ "$silence" -ge "$quiet" ]; then
+      now=$(traffic)
+      [ "$now" != "$before" ] || break
+      before=$now
+      silence=0
+    fi
+    silence=$((silence + 1))
+    sleep 1
+  done
+}
+
+end() {
+  # What is stopped begins no further child.
+  # shellcheck disable=SC2046  # a list of process numbers, as below
+  kill -STOP $(served_by) 2>/dev/null
+  left=$(served_by)
+  # shellcheck disable=SC2086
+  kill -TERM $left $asking 2>/dev/null
+  # shellcheck disable=SC2086
+  kill -CONT $left 2>/dev/null
+  # In a subshell: where this cannot be written, that must not be the end of the guard.
+  (: >"$directory/ended") 2>/dev/null
   sleep 1
-done
+  # shellcheck disable=SC2086
+  kill -KILL $left 2>/dev/null
 
-# The list is made while the daemon still is their parent.
-left=$(clients)
-# shellcheck disable=SC2086  # a list of process numbers
-kill -TERM $daemon $left $asking 2>/dev/null
-# In a subshell: where this cannot be written, that must not be the end of the guard.
-(: >"$directory/ended") 2>/dev/null
-sleep 1
-# shellcheck disable=SC2086
-kill -KILL $daemon $left 2>/dev/null
+  # What else the peer may have put among the signs is no tree to walk for another user, and stays.
+  chown "$(id -u)" "$signs" 2>/dev/null
+  rm -f "$signs/beat" "$signs/end" 2>/dev/null
+  rmdir "$signs" 2>/dev/null
+  cd "$directory" && rm -f guard socket log end ended asked said answer
+  rmdir "$directory" 2>/dev/null
+}
 
-# What else the peer may have put among the signs is no tree to walk for another user, and stays.
-chown "$(id -u)" "$signs" 2>/dev/null
-rm -f "$signs/beat" "$signs/end" 2>/dev/null
-rmdir "$signs" 2>/dev/null
-cd "$directory" && rm -f guard socket log end ended asked said answer
-rmdir "$directory" 2>/dev/null
+# Two shells, so that nothing is left when one of them is killed: each then ends all that there is.
+(
+  watch
+  kill -0 $$ 2>/dev/null || end
+) &
+trap : TERM
+wait $!
+end

@@ -9,10 +9,11 @@ root=$1
 shift
 
 if [ "$(id -u)" = 0 ]; then
-  copied=/var/lib/nix.fleet/gcroots/copied
+  state=/var/lib/nix.fleet
 else
-  copied=${XDG_STATE_HOME:-$HOME/.local/state}/nix.fleet/gcroots/copied
+  state=${XDG_STATE_HOME:-$HOME/.local/state}/nix.fleet
 fi
+copied=${NIX_FLEET_STATE_DIRECTORY:-$state}/gcroots/copied
 roots=$copied/$root
 # A link in place of a directory is none of ours, or no longer.
 for directory in "$copied" "$roots"; do

@@ -6,15 +6,19 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import secrets
+import shutil
 import typing as t
 
 from .. import process
 from ..errors import CopyError
+from ..nix.busy import BUSY_ADVICE, is_busy, when_free
 from ..nix.command import configuration, with_settings
 from ..nix.path_info import FIRST_FORMAT, UnknownFormError, parse_path_infos, path_infos
 from ..nix.store import parse_path_sizes, path_sizes
 from .door import NO_NIX, no_nix
+from .errors import NOT_THERE_ADVICE
 from .pulse import BEATS_PER_TIMEOUT
 from .shell import NIX_PATH
 from .watch import Watch
@@ -29,6 +33,11 @@ if t.TYPE_CHECKING:
 
 SENDER_PATIENCE = 3
 
+# What a Nix may have in memory that another machine answers: more than ten times what a copy takes, whatever its size. What
+# a machine announces is had in memory before it comes. Where a shell or a system does not know that limit, there is none.
+MEMORY = 1 << 30
+LIMITED = 'ulimit -d "$1" 2>/dev/null; shift; exec "$@"'
+
 # Reads settings for Nix up to an empty line, runs a command, and prints an empty line to standard error now and then
 # until it ends. The end of standard input ends the command: its output would otherwise wait for ever in a session
 # that nobody listens to any more. Then the socket is of no use, and sshd does not remove it. One line, since it
@@ -38,13 +47,14 @@ BEATING = "; ".join(
         *NIX_PATH.splitlines(),
         "period=$1",
         "socket=$2",
-        "shift 2",
+        "memory=$3",
+        "shift 3",
         'settings=$(while IFS= read -r line && [ -n "$line" ]; do printf "%s\\n" "$line"; done)',
         'NIX_CONFIG=$(printf "%s\\n%s" "${NIX_CONFIG:-}" "$settings")',
         "export NIX_CONFIG",
         "exec 3<&0",
         'while echo >&2; do sleep "$period" >/dev/null 2>&1; done & beat=$!',
-        '"$@" </dev/null 3<&- & command=$!',
+        '{ [ -z "$memory" ] || ulimit -d "$memory" 2>/dev/null; exec "$@"; } </dev/null 3<&- & command=$!',
         '{ while read -r line; do :; done; kill -KILL "$command"; } <&3 2>/dev/null & listener=$!',
         'wait "$command"',
         "code=$?",
@@ -62,8 +72,18 @@ class Source(t.Protocol):
     def name(self) -> str:
         """The machine, for messages."""
 
-    def run(self, argv: Sequence[str], on_line: Callable[[str], None]) -> process.Completed:
-        """Run a command on the machine; ``on_line`` is handed each line of its standard error."""
+    def run(
+        self,
+        argv: Sequence[str],
+        on_line: Callable[[str], None],
+        *,
+        memory: int | None = None,
+        look: Callable[[], None] | None = None,
+    ) -> process.Completed:
+        """Run a command on the machine; ``on_line`` is handed each line of its standard error.
+
+        It may have ``memory`` bytes. ``look`` is called now and then while it runs. What either raises ends it.
+        """
 
     def reaching(self, socket: pathlib.Path) -> t.ContextManager[str]:
         """Make the controller's ``socket`` reachable there, and yield the URL of the store behind it."""
@@ -77,16 +97,26 @@ class ControllerSource:
     def __init__(self, options: Mapping[str, t.Any]) -> None:
         self._environment = with_settings({}, options)
 
-    def run(self, argv: Sequence[str], on_line: Callable[[str], None]) -> process.Completed:
+    def run(
+        self,
+        argv: Sequence[str],
+        on_line: Callable[[str], None],
+        *,
+        memory: int | None = None,
+        look: Callable[[], None] | None = None,
+    ) -> process.Completed:
         """See ``Source.run``."""
-        try:
-            return process.run(argv, on_stderr_line=on_line, environment=self._environment)
-        except FileNotFoundError as error:
+        limit = ["/bin/sh", "-c", LIMITED, "sh", _kibibytes(memory)] if memory else []
+        if not shutil.which(argv[0]):
             raise CopyError(
                 "there is no Nix on the controller to copy with",
                 command=argv,
                 advice="install Nix on the controller, or name a machine that has the closure as `source_host`",
-            ) from error
+            )
+        answer = when_free(
+            lambda: process.run([*limit, *argv], on_stderr_line=on_line, environment=self._environment, look=look)
+        )
+        return dataclasses.replace(answer, argv=tuple(argv))
 
     @contextlib.contextmanager
     def reaching(self, socket: pathlib.Path) -> Iterator[str]:
@@ -105,10 +135,17 @@ class HostSource:
         # Its signs of life come in line behind what it sends.
         self._timeout = SENDER_PATIENCE * timeout
 
-    def run(self, argv: Sequence[str], on_line: Callable[[str], None]) -> process.Completed:
+    def run(
+        self,
+        argv: Sequence[str],
+        on_line: Callable[[str], None],
+        *,
+        memory: int | None = None,
+        look: Callable[[], None] | None = None,
+    ) -> process.Completed:
         """See ``Source.run``."""
         period = max(1, round(self._timeout / BEATS_PER_TIMEOUT))
-        command = self._link.command(["sh", "-c", BEATING, "run", str(period), self._socket, *argv])
+        command = self._link.command(["sh", "-c", BEATING, "run", str(period), self._socket, _kibibytes(memory), *argv])
         with Watch(self._link, self._timeout) as watch:
 
             def follow(line: str) -> None:
@@ -116,8 +153,9 @@ class HostSource:
                 if line:
                     on_line(line)
 
-            answer = process.run(
-                command, stdin=f"{self._settings}\n\n".encode(), hold_stdin=True, on_stderr_line=follow
+            settings = f"{self._settings}\n\n".encode()
+            answer = when_free(
+                lambda: process.run(command, stdin=settings, hold_stdin=True, on_stderr_line=follow, look=look)
             )
         if watch.lost:
             raise watch.lost
@@ -131,6 +169,11 @@ class HostSource:
         # sshd makes it for its user alone (StreamLocalBindMask).
         with self._link.offer(socket, f"/tmp/nix.fleet.{secrets.token_hex(8)}") as self._socket:
             yield f"unix://{self._socket}"
+
+
+def _kibibytes(memory: int | None) -> str:
+    """Return ``memory`` as `ulimit` takes it; nothing for no limit."""
+    return str(memory >> 10) if memory else ""
 
 
 def closure_sizes(source: Source, paths: Sequence[str]) -> dict[str, int]:
@@ -155,6 +198,6 @@ def _told(source: Source, question: Sequence[str]) -> str:
             f"{source.name} does not have what is to be copied",
             command=answer.argv,
             log="\n".join(log),
-            advice="build it there first, or name the machine that has it as `source_host`",
+            advice=BUSY_ADVICE if is_busy(answer.stderr) else NOT_THERE_ADVICE,
         )
     return answer.stdout

@@ -40,6 +40,66 @@ def children(parent: int) -> list[int]:
     return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
 
 
+# Each line a process by its number and its parent's, of those that serve a copy.
+PRIVATE = """
+for process in /proc/[0-9]*; do
+    case $(tr '\\0' ' ' <"$process/cmdline") in
+        'sh '*/guard' '*) echo "guard ${process#/proc/} $(sed 's/.*) . //' "$process/stat")" ;;
+        'nix-daemon --option '*) echo "daemon ${process#/proc/} $(sed 's/.*) . //' "$process/stat")" ;;
+    esac
+done 2>/dev/null
+"""
+
+
+def killed(fleet: Fleet, host: str, victim: str) -> bool:
+    """Kill one of the processes that serve a copy: a `guard` by its place, the `daemon`, or its `client`."""
+    lines = [line.split()[:3] for line in fleet.says(host, PRIVATE).splitlines()]
+    daemon = next(pid for kind, pid, _parent in lines if kind == "daemon")
+    guards = {pid: parent for kind, pid, parent in lines if kind == "guard"}
+    # The parent has started the daemon. Besides, there is a child that waits for a question, and one that watches.
+    first = next(parent for kind, _pid, parent in lines if kind == "daemon")
+    others = sorted((pid for pid in guards if pid != first), key=int)
+    client = fleet.says(host, f"cat /proc/{daemon}/task/{daemon}/children").split()
+    pids = {"guard": [first], "watching guard": others[-1:], "daemon": [daemon], "client": client}[victim]
+    fleet.says(host, f"kill -KILL {' '.join(pids)}")
+    return bool(pids)
+
+
+@pytest.mark.parametrize("victim", ["guard", "watching guard", "daemon"])
+@pytest.mark.parametrize("host", ["vps-de-1", "macbook", "phone"])
+def test_nothing_serves_a_store_once_a_process_that_serves_it_is_killed(fleet: Fleet, host: str, victim: str) -> None:
+    path = fleet.closure(PATHS, SIZE)
+    fleet.lab("throttle", host, "2mbit")
+    copying = fleet.start(host, path, retries=0)
+    assert arriving(fleet, host)
+    assert killed(fleet, host, victim)
+    assert within(10, lambda: fleet.left(host) == "")
+    assert not copying.result()["changed"], copying.output
+
+
+def test_only_the_login_may_connect_to_the_store_that_is_served_for_it(fleet: Fleet) -> None:
+    path = fleet.closure(PATHS, SIZE)
+    fleet.lab("throttle", "vps-de-1", RATE)
+    copying = fleet.start("vps-de-1", path)
+    assert arriving(fleet, "vps-de-1")
+    assert fleet.says("vps-de-1", "stat -c '%U %a' /run/nix.fleet.*/socket").split() == ["deploy", "600"]
+    fleet.lab("heal", "vps-de-1")
+    assert copying.result()["changed"], copying.output
+
+
+def test_a_copy_that_makes_no_progress_is_given_up(fleet: Fleet) -> None:
+    path = fleet.closure(PATHS, SIZE)
+    fleet.lab("throttle", "vps-sg-1", "2mbit")
+    copying = fleet.start("vps-sg-1", path, progress_timeout=8)
+    assert arriving(fleet, "vps-sg-1")
+    fleet.says("vps-sg-1", "kill -STOP $(pgrep -f '^nix-daemon [0-9]')")
+    result = copying.result()
+    assert result["cause"] == "the copy has made no progress for 8 s", copying.output
+    assert (result["host"], result["stage"]) == ("vps-sg-1", "copy")
+    assert "trying again" not in copying.output
+    assert within(10, lambda: fleet.left("vps-sg-1") == "")
+
+
 def test_a_copy_that_is_cut_is_resumed(fleet: Fleet) -> None:
     path = fleet.closure(PATHS, SIZE)
     fleet.lab("throttle", "vps-de-1", RATE)

@@ -96,6 +96,7 @@ def test_a_copy_that_ended_well_raises_nothing() -> None:
     ("text", "cause"),
     [
         (f"cannot add path '{ONE}' because it lacks a signature by a trusted key", "no key it trusts has signed"),
+        ("error: out of memory", "ran out of memory"),
         ("writing to file: No space left on device", "the disk is full"),
         ("executing SQLite statement: database or disk is full", "the disk is full"),
         ("user 'pat' is not allowed to connect to the Nix daemon", "refuses the login"),

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import time
 import typing as t
@@ -20,6 +22,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.transport.local_link imp
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.opening import open_door_if_lacking
 from ansible_collections.nix.fleet.plugins.plugin_utils.transport.pulse import Pulse
 
+from .conftest import SHELLS
 from .machine import Machine
 
 if t.TYPE_CHECKING:
@@ -28,11 +31,13 @@ if t.TYPE_CHECKING:
     # Listens, serves one client in a child with a session of its own as nix-daemon does, and writes down how it was called.
 NIX_DAEMON = """
 printf '%s\\n' "$NIX_REMOTE" "$@" >"$HOME/called"
-exec python3 - "$HOME" <<'END'
+exec python3 -c '
 import os, signal, socket, sys, time
 home = sys.argv[1]
 listener = socket.socket(socket.AF_UNIX)
-listener.bind(os.environ["NIX_DAEMON_SOCKET_PATH"])
+path = os.environ["NIX_DAEMON_SOCKET_PATH"]
+listener.bind(path)
+os.chmod(path, 0o666)
 listener.listen()
 open(home + "/daemon", "w").write(str(os.getpid()))
 if os.fork() == 0:
@@ -40,7 +45,7 @@ if os.fork() == 0:
     open(home + "/client", "w").write(str(os.getpid()))
     time.sleep(60)
 time.sleep(60)
-END
+' "$HOME"
 """
 
 ONE = "/nix/store/00000000000000000000000000000001-one"
@@ -240,6 +245,17 @@ def test_the_login_may_write_nothing_but_signs_of_life(target: Machine) -> None:
     close(door)
 
 
+def test_nobody_but_the_login_may_connect(target: Machine) -> None:
+    by_another = open_door(target, private=True, escalation=BY_SU, quiet=60)
+    socket = pathlib.Path(by_another.socket).stat()
+    assert (socket.st_uid, oct(socket.st_mode & 0o777)) == (1234, "0o600")
+    close(by_another)
+    by_root = open_door(target, private=True, escalation=None, quiet=60)
+    directory = signs(by_root).parent.stat()
+    assert (directory.st_uid, oct(directory.st_mode & 0o777)) == (0, "0o700")
+    close(by_root)
+
+
 def test_a_link_among_the_signs_of_life_leads_nowhere(target: Machine, tmp_path: pathlib.Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("precious")
@@ -284,6 +300,52 @@ def test_a_private_daemon_ends_with_its_clients_when_it_is_told_to(target: Machi
     assert gone(door)
 
 
+@pytest.fixture(params=SHELLS)
+def guarded(request: pytest.FixtureRequest, target: Machine) -> Machine:
+    """The same, with each kind of sh that can be had."""
+    target.install({"sh": f'exec {request.param} "$@"'})
+    return target
+
+
+def guards(door: Door) -> list[int]:
+    """Return the two shells that guard a private daemon, the parent first."""
+    found = {}
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"{signs(door).parent}/guard" in (process / "cmdline").read_text().split("\0"):
+                found[int(process.name)] = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+    return sorted(found, key=lambda pid: found[pid] in found)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_private_daemon_ends_with_its_clients_when_one_of_its_guards_is_killed(which: int, guarded: Machine) -> None:
+    door = open_door(guarded, private=True, escalation=None, quiet=60)
+    process_of(guarded, "client")
+    shells = guards(door)
+    assert len(shells) == 2
+    os.kill(shells[which], signal.SIGKILL)
+    assert ended(guarded, "daemon")
+    assert ended(guarded, "client")
+    assert gone(door)
+
+
+def test_the_clients_of_a_private_daemon_that_is_killed_end_as_well(guarded: Machine) -> None:
+    door = open_door(guarded, private=True, escalation=None, quiet=60)
+    process_of(guarded, "client")
+    os.kill(process_of(guarded, "daemon"), signal.SIGKILL)
+    assert ended(guarded, "client")
+    assert gone(door)
+
+
+def test_a_guard_that_is_told_to_end_leaves_nothing(guarded: Machine) -> None:
+    door = open_door(guarded, private=True, escalation=None, quiet=60)
+    process_of(guarded, "client")
+    os.kill(guards(door)[0], signal.SIGTERM)
+    assert ended(guarded, "daemon")
+    assert ended(guarded, "client")
+    assert gone(door)
+
+
 def test_a_private_daemon_ends_when_nobody_gives_a_sign_of_life(target: Machine) -> None:
     # Twice the silence: its client might still be reading.
     door = open_door(target, private=True, escalation=None, quiet=1)
@@ -303,7 +365,7 @@ def test_a_private_daemon_stays_while_there_are_signs_of_life(target: Machine) -
 
 
 def test_a_private_daemon_does_without_setsid(target: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("sh", "cat", "id", "mktemp", "mkdir", "chmod", "rm", "rmdir", "chown", "dirname"):
+    for name in ("sh", "cat", "id", "mktemp", "mkdir", "chmod", "rm", "rmdir", "chown", "ls", "sed"):
         found = shutil.which(name)
         assert found
         (target.programs / name).symlink_to(found)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pathlib
+import resource
 
 import pytest
 
@@ -61,6 +62,24 @@ def test_settings_reach_nix_after_those_that_are_there_and_no_command_line(
     assert "nix copy" in (tmp_path / "words").read_text()
     assert "ghp_secret" not in (tmp_path / "words").read_text()
     assert "ghp_secret" not in " ".join(answer.argv)
+
+
+@pytest.mark.parametrize("source", [ControllerSource({}), HostSource(LocalLink("homelab"), 60, {})])
+def test_nix_has_as_much_memory_as_it_is_given(nix: pathlib.Path, source: Source) -> None:
+    nix.write_text("#!/bin/sh\nulimit -d >&2\n")
+    lines: list[str] = []
+    answer = source.run(["nix", "copy"], lines.append, memory=1 << 29)
+    assert (answer.argv, lines) == (("nix", "copy"), [str(1 << 19)])
+
+
+@pytest.mark.parametrize("source", [ControllerSource({}), HostSource(LocalLink("homelab"), 60, {})])
+def test_a_machine_that_gives_less_memory_runs_it_all_the_same(nix: pathlib.Path, source: Source) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (1 << 30, hard))
+    try:
+        assert source.run(["nix", "copy"], print, memory=1 << 50).ok
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def test_a_failure_there_is_the_commands_own(nix: pathlib.Path) -> None:

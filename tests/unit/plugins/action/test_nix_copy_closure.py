@@ -89,6 +89,7 @@ listener = socket.socket(socket.AF_UNIX)
 listener.settimeout(60)
 # Whoever finds it is answered.
 listener.bind(path + ".new")
+os.chmod(path + ".new", 0o666)
 listener.listen()
 os.rename(path + ".new", path)
 clients = []
@@ -262,11 +263,11 @@ class LostAtFirst(ControllerSource):
         super().__init__({})
         self.losses = losses
 
-    def run(self, argv: t.Sequence[str], on_line: t.Callable[[str], None]) -> Completed:
+    def run(self, argv: t.Sequence[str], on_line: t.Callable[[str], None], **rest: t.Any) -> Completed:
         if self.losses:
             self.losses -= 1
             raise LinkLostError("homelab: the ssh session has ended")
-        return super().run(argv, on_line)
+        return super().run(argv, on_line, **rest)
 
 
 def come_from(source: ControllerSource, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,8 +284,8 @@ class LostAtLast(ControllerSource):
 
     lost = False
 
-    def run(self, argv: t.Sequence[str], on_line: t.Callable[[str], None]) -> Completed:
-        answer = super().run(argv, on_line)
+    def run(self, argv: t.Sequence[str], on_line: t.Callable[[str], None], **rest: t.Any) -> Completed:
+        answer = super().run(argv, on_line, **rest)
         if self.lost:
             return answer
         self.lost = True
@@ -307,13 +308,13 @@ class GivenUp(ControllerSource):
         super().__init__({})
         self.target = target
 
-    def run(self, argv: t.Sequence[str], on_line: t.Callable[[str], None]) -> Completed:
+    def run(self, argv: t.Sequence[str], on_line: t.Callable[[str], None], **rest: t.Any) -> Completed:
         if "copy" in argv and self.target.lacks(ONE):
             on_line(f'@nix {{"action":"start","id":1,"type":100,"fields":["{ONE}","local","unix"]}}')
             on_line('@nix {"action":"result","fields":[10,100,0,0],"id":1,"type":105}')
             self.target.has(ONE)
             raise SlowCopyError(1, compressing=True, fetching=False)
-        return super().run(argv, on_line)
+        return super().run(argv, on_line, **rest)
 
 
 def test_what_somebody_else_brings_while_it_was_on_its_way_does_not_count_as_copied(
@@ -343,8 +344,8 @@ class SlowAtFirst(ControllerSource):
 
     given_up = False
 
-    def run(self, argv: t.Sequence[str], on_line: t.Callable[[str], None]) -> Completed:
-        answer = super().run(argv, on_line)
+    def run(self, argv: t.Sequence[str], on_line: t.Callable[[str], None], **rest: t.Any) -> Completed:
+        answer = super().run(argv, on_line, **rest)
         if self.given_up:
             return answer
         self.given_up = True
