@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import tempfile
 import typing as t
 
 from .errors import NixError
@@ -15,8 +17,12 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
 
+# Less than this is as good as no room at all.
+LEAST_ROOM = 64 << 10
+
+
 def private_directory(path: Path, *, advice: str) -> Path:
-    """Return ``path``, made if it was not there; raises ``NixError`` when others have a hand in it or in what it is in."""
+    """Return ``path``, made if it was not there; raises ``NixError`` when others have a hand in it or in what it is in, or there is no room."""
     try:
         for directory in (path.parent, path):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -27,6 +33,11 @@ def private_directory(path: Path, *, advice: str) -> Path:
                 raise NixError(f"{directory} can be written by others", advice=advice)
         if not os.access(path, os.W_OK | os.X_OK):
             raise NixError(f"{path} cannot be written", advice=advice)
+        # Neither the free blocks nor the free inodes of a file system say what this user may have of them.
+        with tempfile.TemporaryFile(dir=path, buffering=0) as file:
+            file.write(bytes(LEAST_ROOM))
+            if file.tell() < LEAST_ROOM:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
         raise NixError(f"{path} cannot be used: {error.strerror}", advice=advice) from error
     return path

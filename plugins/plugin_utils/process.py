@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import select
 import signal
 import subprocess
 import threading
+import time
 import typing as t
 
 from .errors import NixError
@@ -20,6 +22,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 GRACE_SECONDS = 5.0
+LOOK_SECONDS = 0.5
 SIGNAL_SECONDS = 0.2
 
 # Some of what runs here hands on what another machine says, which may be anything and may have no end. More than the
@@ -64,6 +67,7 @@ def run(
     cwd: str | None = None,
     timeout: float | None = None,
     on_stderr_line: Callable[[str], None] | None = None,
+    look: Callable[[], None] | None = None,
     errors: str = "replace",
 ) -> Completed:
     """Run ``argv`` on the controller and return how it ended; a failure of the command is not an exception.
@@ -74,7 +78,7 @@ def run(
     ``environment`` is added to the caller's. ``errors`` says what becomes of bytes in its output that are no text: with
     `surrogateescape` none is lost. Raises ``FileNotFoundError`` when there is no such program,
     ``CommandTimeoutError`` after ``timeout`` seconds, ``NixError`` when it prints more than there is room for, and what
-    ``on_stderr_line`` raised, which ends the command.
+    ``on_stderr_line`` raised, which ends the command. So does what ``look`` raises, which is called a few times a second.
     """
 
     def begin() -> subprocess.Popen[bytes]:
@@ -106,7 +110,7 @@ def run(
         with watchdog:
             for thread in threads:
                 # A shared ssh session keeps the pipes of a command that was ended here, until it ends there.
-                _await(thread, ended_here)
+                _await(thread, ended_here, look)
             process.wait()
         if timeout is not None and watchdog.fired:
             raise CommandTimeoutError(argv, timeout)
@@ -151,6 +155,24 @@ def end_all() -> None:
         thread.join()
 
 
+def await_end(number: int) -> None:
+    """Wait for the end of a process, which need not be ours."""
+    try:
+        select.select([os.pidfd_open(number)], [], [])
+    except (AttributeError, OSError):
+        # Not Linux, an old one, or over already.
+        while _alive(number):
+            time.sleep(LOOK_SECONDS)
+
+
+def _alive(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 @dataclasses.dataclass(frozen=True)
 class Companion:
     """A command that runs beside the program, and the pipes to and from it."""
@@ -175,11 +197,13 @@ def start(
     return Companion(process, t.cast("t.IO[bytes]", process.stdin), t.cast("t.IO[bytes]", process.stdout))
 
 
-def _await(thread: threading.Thread, pointless: Callable[[], bool]) -> None:
+def _await(thread: threading.Thread, pointless: Callable[[], bool], look: Callable[[], None] | None) -> None:
     # The kernel may hand a signal to any thread, but Python handles it in this one, and not before it returns from a
     # call that blocks.
     while thread.is_alive() and not pointless():
         thread.join(SIGNAL_SECONDS)
+        if look:
+            look()
 
 
 class _Output:

@@ -13,6 +13,7 @@ import re
 import typing as t
 
 from ..errors import InventoryError, NixError
+from ..nix.busy import BUSY_ADVICE, was_busy, when_free
 from ..nix.command import nix, with_settings
 from ..nix.language import string_literal
 from ..nix.source import override_arguments
@@ -150,7 +151,8 @@ def run_nix(command: list[str], place: NixFile | FlakeOutput, settings: Settings
     if cwd is not None and not pathlib.Path(cwd).is_dir():
         raise InventoryError(f"{place}: there is no such directory", advice="correct the option flake")
     try:
-        return run(command, cwd=cwd, environment=with_settings({}, settings.nix_options), timeout=settings.timeout)
+        environment = with_settings({}, settings.nix_options)
+        return when_free(lambda: run(command, cwd=cwd, environment=environment, timeout=settings.timeout))
     except NixError as refused:
         raise InventoryError(refused.cause, advice=refused.advice) from None
     except FileNotFoundError:
@@ -180,7 +182,7 @@ def failure(place: NixFile | FlakeOutput, completed: Completed) -> InventoryErro
     return InventoryError(
         ": ".join(parts),
         command=brief(completed.argv),
-        advice="correct the inventory's data; -vvv shows Nix's whole trace",
+        advice=BUSY_ADVICE if was_busy(completed) else "correct the inventory's data; -vvv shows Nix's whole trace",
         trace=completed.stderr,
     )
 

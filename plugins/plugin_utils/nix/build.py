@@ -11,6 +11,7 @@ import re
 import typing as t
 
 from ..errors import BuildError
+from .busy import BUSY, BUSY_ADVICE
 from .command import nix
 from .log import LOG_FORMAT, LOG_ROOM, FailedBuild, NixLog, derivation_name, readable
 from .store import is_store_path, store_path_name
@@ -25,6 +26,7 @@ SECONDS_BETWEEN_LOOKS = ("--option", "build-poll-interval", "1")
 NO_SUBSTITUTES = ("--option", "substitute", "false")
 
 ADVICE = (
+    (BUSY, BUSY_ADVICE),
     (
         re.compile(r"is required to build|platform mismatch|missing system features"),
         "build it on a machine of that kind: on the target itself (deploy_build_on: target), on an inventory host "
@@ -40,7 +42,7 @@ ADVICE = (
     ),
     (
         re.compile(r"failed to obtain derivation|missing derivation|is not valid|does not exist"),
-        "the derivation is gone from the store: evaluate again",
+        "the derivation is gone from the store, perhaps by a garbage collection: run again, which evaluates it anew",
     ),
     (
         re.compile(

@@ -16,16 +16,18 @@ from ..process import CommandTimeoutError
 from ..transport.shell import run_command
 from .build import Progress, build, failure, known_outputs, parse_outputs
 from .built_before import built_before
+from .busy import BUSY_ADVICE, is_busy, when_free
 from .command import with_settings
 from .log import NixLog, readable
 from .machine import Controller, Remote
 from .roots import root_name
-from .store import protect
+from .store import GONE, GONE_ADVICE, protect
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from ..process import Completed
     from ..transport.shell import Shell
     from .build import BuildSettings, Output
     from .machine import Machine
@@ -208,26 +210,37 @@ class _Inquiry:
 
 
 def _inquire(shell: Shell, root: Root, *paths: str) -> _Inquiry:
-    completed = shell.run(INQUIRE, *root.arguments(), *paths)
+    completed = when_free(lambda: shell.run(INQUIRE, *root.arguments(), *paths))
     if not completed.ok:
         raise BuildError(
             f"{shell.host} cannot protect what is built from the garbage collector",
             log=completed.stderr,
-            advice="name a link that this user may make in gc_root, or none",
+            advice=_advice_of_root(completed),
         )
     answers = dict(line.partition(" ")[::2] for line in completed.stdout.splitlines())
     return _Inquiry(answers.get("root") or None, "valid" in answers, answers.get("jobs") or None)
 
 
 def _protect(shell: Shell, path: str, root: str) -> None:
-    completed = run_command(shell, *protect(path, root))
+    completed = when_free(lambda: run_command(shell, *protect(path, root)))
     if not completed.ok:
+        gone = GONE.search(completed.stderr)
         raise BuildError(
-            f"{path} is built but not protected from the garbage collector",
+            f"{path} is built and gone again"
+            if gone
+            else f"{path} is built but not protected from the garbage collector",
             command=completed.argv,
             log=completed.stderr,
-            advice="name a link that this user may make in gc_root, or none",
+            advice=_advice_of_root(completed),
         )
+
+
+def _advice_of_root(completed: Completed) -> str:
+    if is_busy(completed.stderr):
+        return BUSY_ADVICE
+    if GONE.search(completed.stderr):
+        return GONE_ADVICE
+    return "name a link that this user may make in gc_root, or none"
 
 
 def _outputs_of(derivation: str) -> list[Output]:

@@ -74,7 +74,7 @@ class EvaluationCache:
         private_directory(directory, advice=ADVICE)
         self._revisions = JsonDirectory(directory / "revisions")
         self._locks = directory / "locks"
-        self._locks.mkdir(mode=0o700, exist_ok=True)
+        private_directory(self._locks, advice=ADVICE)
 
     @classmethod
     def of_user(cls) -> EvaluationCache:

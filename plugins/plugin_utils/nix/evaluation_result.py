@@ -10,8 +10,10 @@ import re
 import typing as t
 
 from ..errors import EvaluationError
+from .busy import BUSY, BUSY_ADVICE
 
 ADVICE = (
+    (BUSY, BUSY_ADVICE),
     (
         re.compile(
             r"pure eval|forbidden in pure|attribute 'currentSystem' missing|is not allowed in pure", re.IGNORECASE

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
+import shutil
 import typing as t
 from pathlib import Path
 
 from .. import process
 from ..errors import NixError
+from ..target.programs import program
+from .busy import when_free
 from .command import exported
 
 if t.TYPE_CHECKING:
@@ -22,6 +26,9 @@ if t.TYPE_CHECKING:
 Item = t.TypeVar("Item")
 
 COMMAND_NOT_FOUND = 127
+ATTENDED = program("processes") + "\n" + Path(__file__).with_name("attended.sh").read_text(encoding="utf-8")
+# By which it is found out on another machine whether somebody still reads what the command prints.
+SIGN_OF_LIFE = "\0"
 # Linux takes no longer argument than 128 KiB. What surrounds the names and the quotes around them need some of it.
 NAMES_LENGTH = 100_000
 EXISTING = 'for path; do if [ -e "$path" ]; then printf "%s\\n" "$path"; fi; done\n'
@@ -59,6 +66,7 @@ class Machine(t.Protocol):
     ) -> Completed:
         """Run ``argv``, with ``environment`` added to what it finds there; a failure of the command is not an exception, a missing command is a ``NixError``.
 
+        A command that finds Nix's database busy is run again, and what it says before it comes twice to ``on_stderr_line``.
         Raises ``CommandTimeoutError`` after ``timeout`` seconds.
         """
 
@@ -83,13 +91,19 @@ class Controller:
         environment: Mapping[str, str] | None = None,
     ) -> Completed:
         """See ``Machine.run``; lines of standard error are handed on as they come."""
+        added = {**self.environment, **(environment or {})}
+        # What somebody follows takes long, and has to end also when this process is killed. The rest is over by then.
+        followed = on_stderr_line is not None
+        words = ["sh", "-c", f'{ATTENDED}\nattended input "$@"\n', "sh", *argv] if followed else argv
         try:
-            return process.run(
-                argv,
-                timeout=timeout,
-                on_stderr_line=on_stderr_line,
-                environment={**self.environment, **(environment or {})},
+            completed = when_free(
+                lambda: process.run(
+                    words, hold_stdin=followed, timeout=timeout, on_stderr_line=on_stderr_line, environment=added
+                )
             )
+            if completed.rc == COMMAND_NOT_FOUND and shutil.which(argv[0], path=added.get("PATH")) is None:
+                raise FileNotFoundError(argv[0])
+            return dataclasses.replace(completed, argv=tuple(argv))
         except FileNotFoundError as missing:
             raise NixError(
                 f"there is no {argv[0]} on the controller",
@@ -128,7 +142,8 @@ class Remote:
         """See ``Machine.run``; what came on standard error is handed on when the command has ended."""
         del timeout  # The connection's, or the task's own.
         added = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in (environment or {}).items())
-        completed = self._shell.run(f'{self._exported}{added}exec "$@"\n', *argv)
+        script = f'{ATTENDED}{self._exported}{added}attended output "$@"\n'
+        completed = when_free(lambda: _without_signs_of_life(self._shell.run(script, *argv)))
         if completed.rc == COMMAND_NOT_FOUND:
             raise NixError(
                 f"there is no {argv[0]} on {self.name}",
@@ -147,3 +162,7 @@ class Remote:
         for some in portions(paths, len):
             existing.update(self._shell.run(EXISTING, *some).stdout.splitlines())
         return existing
+
+
+def _without_signs_of_life(answer: Completed) -> Completed:
+    return dataclasses.replace(answer, stdout=answer.stdout.replace(SIGN_OF_LIFE, ""))

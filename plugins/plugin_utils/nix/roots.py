@@ -20,17 +20,3 @@ def root_name(host: str) -> str:
     """
     quoted = urllib.parse.quote(host, safe="@")
     return f"%2E{quoted[1:]}" if quoted.startswith(".") else quoted
-
-
-def package_root_name(host: str) -> str:
-    """Return the name for a package that commands on ``host`` are run from, beside what is deployed to it.
-
-    >>> package_root_name("web")
-    'web%20nix_shell'
-    """
-    return root_name(f"{host} nix_shell")
-
-
-def root_names(host: str) -> tuple[str, ...]:
-    """Return all names that something may be kept by for ``host``."""
-    return root_name(host), package_root_name(host)

@@ -24,6 +24,12 @@ HASH_LENGTH = 32
 # No character of it means anything to a shell, to xargs or to a terminal.
 STORE_PATH = re.compile(rf"{STORE_DIRECTORY}/[0-9a-df-np-sv-z]{{32}}-[0-9A-Za-z+._?=-]+")
 SIZE = re.compile("[0-9]{1,18}")
+# What Nix says of a path that is not in the store, and that nobody else has.
+GONE = re.compile(
+    r"don't know how to build|is required, but there is no substituter|path '[^']*' is not valid|is not valid in store"
+    r"|does not exist and cannot be created|does not exist in (?:the )?store"
+)
+GONE_ADVICE = "run again, which builds it anew: a garbage collection must have taken it before anything kept it"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,17 +12,15 @@ import contextlib
 import dataclasses
 import json
 import os
-import select
 import subprocess
 import sys
 import threading
-import time
 import traceback
 import typing as t
 from pathlib import Path
 
 from ..errors import NixError
-from ..process import end_all
+from ..process import await_end, end_all
 from .evaluation_budget import budget_here
 from .evaluation_cache import EvaluationCache
 from .evaluation_result import Failed
@@ -43,7 +41,6 @@ from plugin_utils.nix.task_process import main
 main()
 """
 PLUGINS = Path(__file__).parents[2]
-LOOK_SECONDS = 0.5
 
 
 def begin(
@@ -102,19 +99,6 @@ def main() -> None:
 
 def _end_with(run: int) -> None:
     """Wait for the end of the process ``run``, and end all that is done for it."""
-    try:
-        select.select([os.pidfd_open(run)], [], [])
-    except (AttributeError, OSError):
-        # Not Linux, an old one, or over already.
-        while _alive(run):
-            time.sleep(LOOK_SECONDS)
+    await_end(run)
     end_all()
     os._exit(1)
-
-
-def _alive(number: int) -> bool:
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return False
-    return True

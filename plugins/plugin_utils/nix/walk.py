@@ -159,14 +159,16 @@ class Walk:
         if "start" in news:
             self.begun = True
             attribute, _steps = self._pending[news["start"]]
-            if not self._claim(attribute):
+            # A process that found the database busy is begun again, and comes by what is done already.
+            if news["start"] >= self.done and not self._claim(attribute):
                 raise _SuperfluousError
             # What was said before is of no concern to the attribute that starts.
             self.log = NixLog()
         elif "done" in news:
-            self.done += 1
             attribute, steps = self._pending[news["done"]]
-            self._settle(attribute, self._result(attribute, steps, news))
+            if news["done"] == self.done:
+                self.done += 1
+                self._settle(attribute, self._result(attribute, steps, news))
 
     def _result(self, attribute: str, steps: tuple[str, ...], news: dict[str, t.Any]) -> Result:
         if "value" in news:

@@ -156,6 +156,18 @@ def test_a_reader_that_fails_does_not_wait_for_who_else_has_the_pipes() -> None:
     assert time.monotonic() - began < 10
 
 
+def test_who_looks_in_may_end_a_command_that_says_nothing() -> None:
+    began = time.monotonic()
+
+    def look() -> None:
+        if time.monotonic() - began > 0.5:
+            raise ValueError("enough")
+
+    with pytest.raises(ValueError, match="enough"):
+        run(["sleep", "60"], look=look)
+    assert time.monotonic() - began < 30
+
+
 def test_the_end_of_the_program_ends_what_runs_in_any_thread_and_lets_nothing_begin(tmp_path: Path) -> None:
     program = (
         "import threading, time\n"

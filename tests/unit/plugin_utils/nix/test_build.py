@@ -96,7 +96,7 @@ def test_several_failures_are_all_named() -> None:
         (f"Cannot build '{BAD}'.\nReason: missing system features", "builders"),
         (f"hash mismatch in fixed-output derivation '{BAD}':\n specified: a\n got: b", "update its hash"),
         ("writing to file: No space left on device", "free space"),
-        (f"path '{BAD}' is not valid", "evaluate again"),
+        (f"path '{BAD}' is not valid", "run again"),
         ("something else", "run the command on m"),
     ],
 )  # fmt: skip

@@ -24,6 +24,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.nix.building import (
     on_machine,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.roots import root_name
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import GONE_ADVICE
 from ansible_collections.nix.fleet.plugins.plugin_utils.process import CommandTimeoutError, Completed
 
 from .test_log import TOP
@@ -70,7 +71,10 @@ class ControllerNix:
         timeout: float | None = None,
         on_stderr_line: Callable[[str], None] | None = None,
         environment: Mapping[str, str] | None = None,
+        hold_stdin: bool = False,
     ) -> Completed:
+        # What would end with whoever holds its standard input is the last words of a script.
+        argv = argv[4:] if hold_stdin else argv
         self.commands.append(list(argv))
         self.environments.append(environment)
         if "--dry-run" not in argv and timeout == 0:
@@ -170,6 +174,24 @@ def test_what_the_machine_lacks_is_built_in_its_store_by_its_own_settings(nix: C
     assert nix.environments[1] == building.NO_SETTINGS
     assert shell.calls[1][1] == ("nix-store", "--realise", OUT, "--add-root", "/r/web")
     assert built.changed
+
+
+# What Nix says when it is to protect a path that is not there.
+COLLECTED = f"don't know how to build these paths:\n  {OUT}\nerror: build of '{OUT}' failed\n"
+
+
+def test_a_result_that_is_collected_before_it_is_protected_is_to_be_built_again(nix: ControllerNix) -> None:
+    gone = Completed(("nix-store",), 1, "", COLLECTED)
+    with pytest.raises(BuildError) as raised:
+        in_store_of(ShellOfScripts("root /r/web\njobs 4\n", gone), job(), TOP, ROOT, store)
+    assert raised.value.advice == GONE_ADVICE
+    assert len(nix.commands) == 2
+
+
+def test_a_result_that_is_collected_while_it_is_asked_for_is_to_be_built_again() -> None:
+    with pytest.raises(BuildError) as raised:
+        on_machine(job(), ROOT, ShellOfScripts(Completed(("sh",), 1, "", COLLECTED)))
+    assert raised.value.advice == GONE_ADVICE
 
 
 def test_a_build_that_fails_in_its_store_names_a_command_that_can_be_given_on_the_machine(nix: ControllerNix) -> None:

@@ -262,3 +262,28 @@ def test_an_attribute_that_outgrows_the_whole_budget_fails_alone_and_says_what_w
 
 def test_without_a_budget_the_want_of_memory_is_in_nix_own_words() -> None:
     assert "out of memory" in failure(TableMachine({"a": TOO_HEAVY}), "a").cause
+
+
+class BegunAgain(TableMachine):
+    """A machine whose Nix is begun a second time when it has got as far as ``until``."""
+
+    def __init__(self, table: dict[str, str], *, until: str) -> None:
+        super().__init__(table)
+        self._until = until
+
+    def run(self, argv: Sequence[str], **how: t.Any) -> Completed:
+        on_line = how.pop("on_stderr_line")
+        lines: list[str] = []
+        completed = super().run(argv, on_stderr_line=lines.append, **how)
+        reached = next(number for number, line in enumerate(lines) if f"evaluating {self._until}" in line)
+        for line in [*lines[:reached], *lines]:
+            on_line(line)
+        return completed
+
+
+def test_a_process_that_is_begun_again_tells_of_each_attribute_once() -> None:
+    told: list[str] = []
+    machine = BegunAgain({"a": "", "b": "", "c": BROKEN, "d": ""}, until="c")
+    results = evaluate(FLAKE, ["a", "b", "c"], machine, on_result=lambda attribute, _result: told.append(attribute))
+    assert told == ["a", "b", "c"]
+    assert [name for name, result in results.items() if isinstance(result, Failed)] == ["c"]

@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A controller without room, or with a file system that is read-only, says which directory it is, and does what it can."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from .lab import ROOT, new_fleet
+
+if t.TYPE_CHECKING:
+    from .project import Project
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes root, to mount a file system")
+
+# What becomes of an empty file system that is mounted at $1.
+FULL = 'mount -t tmpfs -o size=64k tmpfs "$1" && ! head -c 1M /dev/zero >"$1/all" 2>/dev/null'
+NO_INODES = 'mount -t tmpfs -o size=8m,nr_inodes=3 tmpfs "$1"'
+READ_ONLY = 'mount -t tmpfs tmpfs "$1" && mount -o remount,ro "$1"'
+STATES = {"full": FULL, "no inodes": NO_INODES, "read-only": READ_ONLY}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fleet() -> None:
+    """Have what the project names: nothing is asked of a host."""
+    new_fleet("vps-sg-1")
+
+
+def build(project: Project, state: str, place: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Evaluate and build on the controller, where ``place`` is in that state."""
+    place.mkdir(exist_ok=True)
+    return subprocess.run(
+        [
+            *("unshare", "--mount", "sh", "-c", f'{STATES[state]}; shift; exec "$@"', "sh", str(place)),
+            *("ansible-playbook", "nix.fleet.build", "-l", "vps-sg-1", "-e", "deploy_build_on=controller"),
+        ],
+        cwd=project.root,
+        env={
+            **os.environ,
+            "ANSIBLE_CONFIG": str(project.root / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
+            "ANSIBLE_NOCOLOR": "1",
+            "COLUMNS": "200",
+            "LC_ALL": "C.UTF-8",
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            **variables,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_caches_are_done_without(project: Project, tmp_path: Path, state: str) -> None:
+    place = tmp_path / "caches"
+    run = build(project, state, place, XDG_CACHE_HOME=str(place))
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert f"{place}/nix.fleet/evaluation cannot be used" in run.stderr
+    assert "XDG_CACHE_HOME" in run.stderr
+    assert "1 host: 1 " in run.stdout
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_temporary_directory_that_nothing_needs_costs_nothing(project: Project, tmp_path: Path, state: str) -> None:
+    place = tmp_path / "temporary"
+    run = build(project, state, place, TMPDIR=str(place))
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_ansibles_own_directory_without_room_is_named_and_the_summary_printed(project: Project, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    run = build(project, "full", home, HOME=str(home))
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert f"{home}/.cache/nix.fleet/evaluation cannot be used" in run.stdout
+    assert f"{home}/.ansible/tmp/" in run.stdout
+    assert "ANSIBLE_LOCAL_TEMP" in run.stdout
+    assert run.stdout.rstrip().splitlines()[-1].startswith("1 host: 1 failed")
+    assert "Traceback" not in run.stdout + run.stderr

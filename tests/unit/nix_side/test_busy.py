@@ -1,0 +1,179 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A store whose database somebody else has in hand for a moment is asked again, by the real Nix with a real lock."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import threading
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.errors import InventoryError, NixError
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import evaluation as inventory
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.nodes import SOURCE as NODES
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.place import NixFile
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix import busy
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.build import BuildSettings
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.building import Build
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.command import nix as command
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation import evaluate
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation_result import Evaluated, Failed
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Controller, Remote
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
+from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed, run
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .conftest import Nix
+
+DERIVATION = 'derivation { name = "x"; system = "x"; builder = "/x"; }'
+EVALUATION = command("eval", "--expr", 'builtins.toFile "a" "x"')
+WORDS = "SQLite database '{database}' is busy"
+
+
+@pytest.fixture
+def store(nix: Nix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store of our own, for every Nix that is run here; return its database."""
+    monkeypatch.setenv("NIX_REMOTE", str(tmp_path / "root"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(Path(nix.program).parent), prepend=os.pathsep)
+    assert run(EVALUATION).ok
+    return tmp_path / "root/nix/var/nix/db/db.sqlite"
+
+
+@contextlib.contextmanager
+def somebody_sets_up(database: Path, seconds: float = 60) -> Iterator[None]:
+    """Hold the lock that the first of several processes has which find a store new, at most for some seconds."""
+    connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
+    # As it is before the first process has changed it.
+    connection.execute("pragma journal_mode = delete").fetchall()
+    connection.execute("begin immediate")
+    over = threading.Event()
+
+    def let_go() -> None:
+        over.wait(seconds)
+        connection.close()
+
+    thread = threading.Thread(target=let_go)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have Nix asked three times, at once."""
+    monkeypatch.setattr(busy, "PAUSES", (0.01, 0.01))
+
+
+class LocalShell:
+    """A machine that is this one."""
+
+    host = "homelab"
+
+    def run(self, script: str, *arguments: str) -> Completed:
+        return run(["sh", "-c", script, "sh", *arguments])
+
+
+def test_nix_itself_does_not_wait(store: Path) -> None:
+    with somebody_sets_up(store):
+        began = time.monotonic()
+        completed = run(EVALUATION)
+        assert time.monotonic() - began < 10
+    assert not completed.ok
+    assert busy.was_busy(completed)
+
+
+def test_an_inventory_is_read_when_the_database_is_free(store: Path, tmp_path: Path) -> None:
+    nodes = tmp_path / "nodes.nix"
+    nodes.write_text('{ web.ips = [ (builtins.readFile (builtins.toFile "address" "192.0.2.1")) ]; }')
+    with somebody_sets_up(store, 1.0):
+        found = inventory.evaluate([NODES], NixFile(nodes), inventory.Settings())
+    assert found.data["web"]["ips"] == ["192.0.2.1"]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_inventory_that_never_gets_at_the_database_says_so_and_blames_no_data(store: Path, tmp_path: Path) -> None:
+    nodes = tmp_path / "nodes.nix"
+    nodes.write_text('{ web.ips = [ (builtins.readFile (builtins.toFile "address" "192.0.2.1")) ]; }')
+    with somebody_sets_up(store), pytest.raises(InventoryError) as caught:
+        inventory.evaluate([NODES], NixFile(nodes), inventory.Settings())
+    assert WORDS.format(database=store) in caught.value.cause
+    assert caught.value.advice == busy.BUSY_ADVICE
+
+
+def test_an_evaluation_goes_on_when_the_database_is_free(store: Path) -> None:
+    source = Source(expression=f"{{ a = {DERIVATION}; b = {DERIVATION}; }}")
+    with somebody_sets_up(store, 1.0):
+        results = evaluate(source, ["a", "b"], Controller())
+    assert all(isinstance(result, Evaluated) for result in results.values()), results
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_evaluation_that_never_gets_at_the_database_says_so(store: Path) -> None:
+    source = Source(expression=f"{{ a = {DERIVATION}; }}")
+    with somebody_sets_up(store):
+        result = evaluate(source, ["a"], Controller())["a"]
+    assert isinstance(result, Failed)
+    assert (result.cause, result.advice) == (WORDS.format(database=store), busy.BUSY_ADVICE)
+
+
+@pytest.mark.parametrize("machine", [Controller(), Remote(LocalShell())], ids=["controller", "builder"])
+def test_a_build_begins_when_the_database_is_free_wherever_it_is(store: Path, machine: Controller | Remote) -> None:
+    path = json.loads(run(command("eval", "--json", "--expr", 'builtins.toFile "a" "x"')).stdout)
+    with somebody_sets_up(store, 1.0):
+        built = Build([path], BuildSettings()).on(machine)
+    assert built.outputs[0].out_path == path
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_build_that_never_gets_at_the_database_says_so(store: Path) -> None:
+    with somebody_sets_up(store), pytest.raises(NixError) as caught:
+        Build(["/nix/store/" + "0" * 32 + "-a"], BuildSettings()).on(Controller())
+    assert (caught.value.cause, caught.value.advice) == (WORDS.format(database=store), busy.BUSY_ADVICE)
+
+
+class CountingMachine:
+    """A command that fails with what it says on standard error, whenever it is run."""
+
+    def __init__(self, errors: str) -> None:
+        self.runs = 0
+        self._completed = Completed(("nix",), 1, "", errors)
+
+    def run(self) -> Completed:
+        self.runs += 1
+        return self._completed
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    "errors",
+    [
+        "error: the configuration is broken; see /db",
+        "warning: SQLite database '/nix/var/nix/db/db.sqlite' is busy\nerror: the configuration is broken",
+        "error: builder for '/nix/store/x.drv' failed;\n  last 1 log lines:\n"
+        "  > error: SQLite database '/build/nix/var/nix/db/db.sqlite' is busy",
+    ],
+)
+def test_what_fails_for_another_reason_is_not_tried_again(errors: str) -> None:
+    machine = CountingMachine(errors)
+    busy.when_free(machine.run)
+    assert machine.runs == 1
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_store_whose_schema_is_about_to_be_written_is_asked_again() -> None:
+    machine = CountingMachine('error: "/nix/var/nix/db/schema" is corrupt')
+    busy.when_free(machine.run)
+    assert machine.runs == 3
