@@ -21,6 +21,7 @@ class ActionModule(NixAction):
         "token": {"type": "str", "required": True, "no_log": True},
         "project": {"type": "dict", "required": True},
         "secrets": {"type": "dict", "default": {}, "no_log": True},
+        "replace_keys": {"type": "bool", "default": False, "no_log": False},
         "timeout": {"type": "float", "default": 30.0},
         "validate_certs": {"type": "bool", "default": True},
     }
@@ -29,12 +30,13 @@ class ActionModule(NixAction):
         """Have the server hold the project, or say what would be made and changed."""
         access = Access.of(options["url"], options["token"])
         server = SemaphoreServer(access, timeout=options["timeout"], validate_certs=options["validate_certs"])
-        setup = Setup(server, options["project"], options["secrets"], self.check_mode)
+        setup = Setup(server, options["project"], options["secrets"], self.check_mode, options["replace_keys"])
         setup.run()
         told = "would make: {}, would change: {}" if self.check_mode else "made: {}, changed: {}"
         return {
             "made": setup.made,
             "updated": setup.changed,
             "changed": bool(setup.made or setup.changed),
+            **({"diff": setup.differences} if self.diff_mode else {}),
             "msg": told.format(len(setup.made), len(setup.changed)),
         }

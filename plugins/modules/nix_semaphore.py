@@ -12,7 +12,7 @@ author:
   - nix.fleet contributors (!UNKNOWN)
 description:
   - Makes a project's keys, repositories, inventories, variable groups, templates and schedules by Semaphore's API, and changes
-    those that differ. Nothing is removed.
+    those that differ. Nothing is removed, and what the project does not name of an object is left as it is.
   - Objects are told from each other by their names. The playbook C(nix.fleet.semaphore_setup) has one for a fleet.
   - The requests come from the controller, whatever host the task is for.
 options:
@@ -29,6 +29,7 @@ options:
   project:
     description:
       - The project, in the form of its file. What C(semaphore project export) writes and C(semaphore project import) reads.
+      - Two objects of one kind and name are an error, here and on the server.
       - Of its parts C(meta), C(keys), C(repositories), C(inventories), C(environments), C(templates) and C(schedules) are used.
     type: dict
     required: true
@@ -36,9 +37,17 @@ options:
     description:
       - What keys hold, by their names. Each is a dictionary with C(ssh) (C(login), C(passphrase), C(private_key)) or
         C(login_password) (C(login), C(password)).
-      - A key that is there already is left as it is. One that is missing and not in here is not made.
+      - A key that holds something already is left as it is, and one that is empty is filled. One that is missing and not in
+        here is not made.
     type: dict
     default: {}
+  replace_keys:
+    description:
+      - Whether keys get what O(secrets) has for them also where they hold something. A server tells nobody what that is, so that
+        this counts as a change each time.
+    type: bool
+    default: false
+    version_added: 0.2.0
   timeout:
     description:
       - Seconds to wait for each answer.
@@ -56,7 +65,8 @@ attributes:
   check_mode:
     support: full
   diff_mode:
-    support: none
+    support: full
+    details: Of variables the names are shown, and no value.
   idempotent:
     support: full
 """

@@ -42,6 +42,8 @@ class SemaphoreServer:
         text = self._answer("GET", path)
         try:
             found = json.loads(text)
+            # A list without anything in it is null.
+            found = [] if found is None else found
             if isinstance(found, list) and all({"name", "id"} <= set(item) for item in found):
                 return found
         except (ValueError, TypeError, RecursionError):
@@ -50,6 +52,16 @@ class SemaphoreServer:
             f"{self._access.shown(path)} answers with something else than a list of objects",
             advice="see that it is a server of Semaphore, without a login page in front of it",
         )
+
+    def one(self, path: str) -> Object:
+        """Return the object there."""
+        try:
+            found = json.loads(self._answer("GET", path))
+        except (ValueError, RecursionError):
+            found = None
+        if isinstance(found, dict) and {"name", "id"} <= set(found):
+            return found
+        raise SemaphoreError(f"{self._access.shown(path)} answers with something else than an object")
 
     def post(self, path: str, item: Object) -> None:
         """Make an object."""

@@ -8,17 +8,23 @@ The file is that of `services/project/types.go`, the API that of `api-docs.yml`,
 
 from __future__ import annotations
 
+import collections
 import dataclasses
+import json
 import typing as t
 
 from ..errors import SemaphoreError
+from ..report.redacted import HIDDEN, redacted
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     Object: t.TypeAlias = dict[str, t.Any]
     Numbers: t.TypeAlias = Mapping[str, Mapping[str, int]]
 
+VAULTS = "vaults"
+# Of a variable group, whose values may be secret.
+_VARIABLES = frozenset({"json", "env"})
 # A server knows of one of them, by how old it is.
 ONE_ENVIRONMENT = "environment_id"
 SEVERAL_ENVIRONMENTS = "environment_ids"
@@ -66,6 +72,14 @@ def see_that_it_is_one(project: Mapping[str, t.Any]) -> None:
             raise SemaphoreError(f"project: {kind.part} is no list")
         for place, item in enumerate(items):
             _see_that_it_has(f"{kind.part}[{place}]", item, ("name", "type") if kind.path == "keys" else ("name",))
+        one_of_each_name(f"project: {kind.part}", items, {item["name"] for item in items})
+
+
+def one_of_each_name(where: str, items: Sequence[Object], names: Collection[str]) -> None:
+    """Raise ``SemaphoreError`` for two objects of one of these names: nobody could say which is meant."""
+    for name, count in collections.Counter(item["name"] for item in items).items():
+        if count > 1 and name in names:
+            raise SemaphoreError(f"{where} has two of the name {name!r}", advice="rename or remove one of them")
 
 
 def _see_that_it_has(part: str, item: t.Any, fields: tuple[str, ...]) -> None:
@@ -90,8 +104,45 @@ def body(kind: Kind, item: Object, numbers: Numbers, project: int) -> Object:
 
 def differs(wanted: Object, there: Object) -> bool:
     """Whether the object that is there is another than the one that is wanted. What is empty, a server leaves out."""
+    return not _holds(_known(wanted, there), there)
+
+
+def _known(wanted: Object, there: Object) -> Object:
     unknown = ONE_ENVIRONMENT if SEVERAL_ENVIRONMENTS in there else SEVERAL_ENVIRONMENTS
-    return not _holds({field: value for field, value in wanted.items() if field != unknown}, there)
+    return {field: value for field, value in wanted.items() if field != unknown}
+
+
+def merged(there: Object, wanted: Object) -> Object:
+    """Return an object with the fields that are wanted, and otherwise as it is: a server takes what it gets for all of it."""
+    return {
+        **there,
+        **{
+            field: merged(there[field], value)
+            if isinstance(value, dict) and isinstance(there.get(field), dict)
+            else value
+            for field, value in wanted.items()
+        },
+    }
+
+
+def difference(wanted: Object, there: Object) -> Object:
+    """Return the fields that are to change, before and after it, with the names of variables and none of their values."""
+    fields = [field for field, value in _known(wanted, there).items() if not _holds(value, there.get(field))]
+    before: Object = {field: there.get(field) for field in fields}
+    after: Object = {field: wanted[field] for field in fields}
+    for field in _VARIABLES.intersection(fields):
+        old, new = _variables(before[field]), _variables(after[field])
+        before[field] = {name: HIDDEN for name, value in old.items() if new.get(name) != value}
+        after[field] = {name: HIDDEN for name, value in new.items() if old.get(name) != value}
+    return {"before": redacted(before), "after": redacted(after)}
+
+
+def _variables(text: t.Any) -> Object:
+    try:
+        found = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _holds(wanted: t.Any, there: t.Any) -> bool:

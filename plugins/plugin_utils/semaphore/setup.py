@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import typing as t
 
-from .project import KINDS, body, differs, see_that_it_is_one
+from .project import KINDS, VAULTS, body, difference, differs, merged, one_of_each_name, see_that_it_is_one
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,6 +26,9 @@ class Server(t.Protocol):
     def get(self, path: str) -> list[Object]:
         """Return the objects there."""
 
+    def one(self, path: str) -> Object:
+        """Return the object there, with the fields that a list leaves out."""
+
     def post(self, path: str, item: Object) -> None:
         """Make an object."""
 
@@ -35,20 +38,26 @@ class Server(t.Protocol):
 
 @dataclasses.dataclass
 class Setup:
-    """One run over all objects of a project, and what it has made and changed, each by kind and name."""
+    """One run over all objects of a project, and what it has made and changed, each by kind and name.
+
+    ``replace_keys``: whether keys get what ``secrets`` has for them also where they hold something.
+    """
 
     server: Server
     project: Mapping[str, t.Any]
     secrets: Mapping[str, Object]
     check: bool
+    replace_keys: bool = False
     made: list[str] = dataclasses.field(default_factory=list)
     changed: list[str] = dataclasses.field(default_factory=list)
+    differences: list[Object] = dataclasses.field(default_factory=list)
     _found: dict[str, list[Object]] = dataclasses.field(default_factory=dict, init=False)
 
     def run(self) -> None:
         """Bring the project about. Nothing is ever removed."""
         see_that_it_is_one(self.project)
         meta = self.project["meta"]
+        one_of_each_name("projects", self._there("projects"), {meta["name"]})
         there = {item["name"]: item["id"] for item in self._there("projects")}
         self._see_that_all_are_known(there.get(meta["name"], NOT_YET))
         number = self._brought_about("projects", [meta], dict, changes=False)[meta["name"]]
@@ -69,6 +78,7 @@ class Setup:
             for item in wanted:
                 body(kind, item, numbers, project)
             there = self._there(f"project/{project}/{kind.path}")
+            one_of_each_name(kind.path, there, {item["name"] for item in self.project.get(kind.part, [])})
             numbers[kind.path] = {item["name"]: NOT_YET for item in (*wanted, *there)}
 
     def _there(self, path: str) -> list[Object]:
@@ -102,10 +112,34 @@ class Setup:
                 self.made.append(f"{name} {item['name']}")
                 if not self.check:
                     self.server.post(path, as_body(item))
-            elif changes and differs(wanted := as_body(item), present):
-                self.changed.append(f"{name} {item['name']}")
-                if not self.check:
-                    self.server.put(f"{path}/{present['id']}", {**wanted, "id": present["id"]})
+            elif changes:
+                self._changed(path, present, as_body(item))
+            elif item["name"] in self.secrets and (present.get("empty") or self.replace_keys):
+                self._fill(path, present, as_body(item))
         if missing and not self.check:
             there = {item["name"]: item for item in self.server.get(path)}
         return {**{item["name"]: NOT_YET for item in missing}, **{key: item["id"] for key, item in there.items()}}
+
+    def _changed(self, path: str, present: Object, wanted: Object) -> None:
+        """Give an object the fields that are wanted, and leave it those that nobody named."""
+        place, label = f"{path}/{present['id']}", f"{path.rpartition('/')[2]} {present['name']}"
+        if VAULTS in wanted:
+            # A list of templates leaves them out.
+            present = self.server.one(place)
+        if not differs(wanted, present):
+            return
+        if not self.check:
+            before = self.server.one(place)
+            self.server.put(place, merged(before, {**wanted, "id": before["id"]}))
+            # An old server forgets the fields that it does not know.
+            if self.server.one(place) == before:
+                return
+        self.changed.append(label)
+        self.differences.append(
+            {**dict.fromkeys(("before_header", "after_header"), label), **difference(wanted, present)}
+        )
+
+    def _fill(self, path: str, present: Object, wanted: Object) -> None:
+        self.changed.append(f"{path.rpartition('/')[2]} {present['name']}")
+        if not self.check:
+            self.server.put(f"{path}/{present['id']}", {**wanted, "id": present["id"], "override_secret": True})

@@ -82,8 +82,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _perform(self, method: str, kind: str, number: str | None, body: t.Any) -> None:
         kept = self.server.objects[kind]
-        if method == "GET":
-            self._say(200, [told(item) for item in kept])
+        if method == "GET" and number:
+            self._say(200, next(told(item) for item in kept if item["id"] == int(number)))
+        elif method == "GET":
+            # Go's list of nothing.
+            self._say(200, [told(item) for item in kept] or None)
         elif method == "POST":
             # What is empty is left out, as by Go's `omitempty`.
             item = {"id": len(kept) + 7, **{name: value for name, value in body.items() if value}}
@@ -92,12 +95,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif body.get("id") != int(number or 0):
             self._say(400, {"error": "id in URL and in body must be the same"})
         else:
+            # The whole of it: what is not named is gone.
             kept[:] = [body if item["id"] == body["id"] else item for item in kept]
             self._say(204, None)
 
     def _say(self, status: int, body: t.Any) -> None:
         self.send_response(status)
-        content = b"" if body is None else json.dumps(body).encode()
+        content = b"" if status == 204 else json.dumps(body).encode()
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

@@ -125,7 +125,8 @@ def test_there_is_a_job_for_each_thing_that_is_done_to_a_fleet(objects: Objects)
 def test_each_answer_to_a_survey_is_a_variable_that_is_read_and_its_default_one_that_it_may_have(
     objects: Objects,
 ) -> None:
-    sources = [*(ROOT / "playbooks").glob("*.yml"), *(ROOT / "roles").glob("*/meta/argument_specs.yml")]
+    patterns = ("playbooks/*.yml", "playbooks/tasks/*.yml", "roles/*/meta/argument_specs.yml")
+    sources = [path for pattern in patterns for path in ROOT.glob(pattern)]
     text = "".join(path.read_text() for path in sources)
     for template in objects["controller_templates"]:
         for question in template.get("survey_spec", {"spec": []})["spec"]:
@@ -186,6 +187,40 @@ def test_what_is_missing_is_said_before_anything_is_done(tmp_path: Path) -> None
     assert done.returncode == 2
     assert "awx_project_url" in done.stdout + done.stderr
     assert not (tmp_path / "written.json").exists()
+
+
+def test_a_variable_that_would_beat_what_group_vars_says_of_some_hosts_is_refused(tmp_path: Path) -> None:
+    done = play(tmp_path, **GIVEN, awx_extra_vars={"deploy_build_on": "homelab", "update_on": "homelab"})
+    assert done.returncode == 2
+    assert "awx_extra_vars has deploy_build_on:" in done.stdout + done.stderr
+    assert not (tmp_path / "written.json").exists()
+
+
+def test_a_release_looks_for_its_canaries_before_it_builds(objects: Objects) -> None:
+    (workflow,) = objects["controller_workflows"]
+    nodes = {node["identifier"]: node for node in workflow["simplified_workflow_nodes"]}
+    assert nodes["build"]["extra_data"] == {"build_canary": nodes["canary"]["limit"]}
+    (build,) = (
+        item for item in objects["controller_templates"] if item["name"] == nodes["build"]["unified_job_template"]
+    )
+    # AWX takes what a node says for a variable that a survey asks for.
+    assert "build_canary" in [question["variable"] for question in build["survey_spec"]["spec"]]
+
+
+@pytest.mark.parametrize("group", ["canary", "empty"])
+def test_a_build_for_canaries_that_are_not_there_builds_nothing(tmp_path: Path, group: str) -> None:
+    (tmp_path / "hosts").write_text("[web]\none\n[empty]\n")
+    done = subprocess.run(
+        [ANSIBLE_PLAYBOOK, "-i", str(tmp_path / "hosts"), "playbooks/build.yml", "-e", f"build_canary={group}"],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_INVENTORY_ENABLED": "ini"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"no host in the group {group}" in " ".join(done.stdout.split())
+    assert "Evaluate" not in done.stdout
 
 
 @pytest.mark.parametrize(

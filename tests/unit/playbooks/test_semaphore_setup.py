@@ -20,7 +20,7 @@ import pytest
 from .semaphore_server import TOKEN, Server
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOK = ROOT / "playbooks/semaphore_setup.yml"
@@ -40,10 +40,12 @@ REQUESTS = {
 }
 
 
-def play(url: str = "", token: str = "", at: Path = ROOT, **variables: t.Any) -> subprocess.CompletedProcess[str]:
+def play(
+    url: str = "", token: str = "", at: Path = ROOT, options: Sequence[str] = (), **variables: t.Any
+) -> subprocess.CompletedProcess[str]:
     """Run the playbook, at its most talkative, as for a server."""
     return subprocess.run(
-        [ANSIBLE_PLAYBOOK, str(PLAYBOOK), "-i", "localhost,", "-vvv", "-e", json.dumps(variables)],
+        [ANSIBLE_PLAYBOOK, str(PLAYBOOK), "-i", "localhost,", "-vvv", "-e", json.dumps(variables), *options],
         cwd=at,
         # As a shell does.
         env={**os.environ, "PWD": str(at), "SEMAPHORE_URL": url, "SEMAPHORE_TOKEN": token, "ANSIBLE_NOCOLOR": "1"},
@@ -134,12 +136,26 @@ def test_whoever_starts_a_task_is_asked_for_a_limit_and_tags(project: dict[str, 
 
 
 def test_surveys_ask_for_variables_that_are_read(project: dict[str, t.Any]) -> None:
-    sources = [*(ROOT / "playbooks").glob("*.yml"), *(ROOT / "roles").glob("*/meta/argument_specs.yml")]
+    sources = [
+        *(ROOT / "playbooks").glob("*.yml"),
+        *(ROOT / "playbooks/tasks").glob("*.yml"),
+        *(ROOT / "roles").glob("*/meta/argument_specs.yml"),
+    ]
     text = "".join(path.read_text() for path in sources)
     for template in project["templates"]:
         for question in template["survey_vars"]:
             assert set(question) <= set(PUBLISHED["survey_var"])
             assert question["name"] in text
+
+
+def test_host_keys_are_checked_unless_somebody_says_otherwise(project: dict[str, t.Any], tmp_path: Path) -> None:
+    (environment,) = project["environments"]
+    assert json.loads(environment["env"])["ANSIBLE_HOST_KEY_CHECKING"] == "True"
+    said = {"ANSIBLE_HOST_KEY_CHECKING": "False", "NIX_FLEET": "1"}
+    done = play(**GIVEN, at=tmp_path, semaphore_file="fleet.json", semaphore_environment=said)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (environment,) = json.loads((tmp_path / "fleet.json").read_text())["environments"]
+    assert said.items() <= json.loads(environment["env"]).items()
 
 
 def test_a_server_gets_what_the_file_has(first: FirstRun, project: dict[str, t.Any]) -> None:
@@ -174,6 +190,43 @@ def test_a_second_run_changes_nothing_and_a_third_what_differs(first: FirstRun) 
     assert sorted(method for method, _path in server.written) == ["PUT", "PUT", "PUT"]
     assert server.objects["repositories"][0]["git_branch"] == "stable"
     assert not any(item["active"] for item in server.objects["schedules"])
+
+
+def test_what_was_set_by_hand_is_kept_and_what_changes_is_shown() -> None:
+    with Server() as server:
+        set_up(server)
+        (deploy,) = (item for item in server.objects["templates"] if item["name"] == "deploy")
+        deploy.update(view_id=3, vaults=[{"vault_key_id": 4}], arguments='["--forks=50"]', description="mine")
+        done = play(server.url, TOKEN, **GIVEN, semaphore_machine_key=KEY, options=["--diff"])
+        assert done.returncode == 0, done.stdout + done.stderr
+        (deploy,) = (item for item in server.objects["templates"] if item["name"] == "deploy")
+        server.shutdown()
+    assert (deploy["view_id"], deploy["arguments"]) == (3, '["--forks=50"]')
+    assert deploy["vaults"] == [{"vault_key_id": 4}]
+    assert deploy["description"] != "mine"
+    assert "templates deploy" in done.stdout
+    assert "mine" in done.stdout
+
+
+def test_the_keys_of_the_repository_and_of_sudo_are_made_and_printed_nowhere() -> None:
+    given = {"semaphore_repository_key_name": "Forge", "semaphore_repository_password": "hunter2", **GIVEN}
+    with Server() as server:
+        done = play(server.url, TOKEN, **given, semaphore_machine_key=KEY, semaphore_become_password="hunter3")
+        assert done.returncode == 0, done.stdout + done.stderr
+        server.shutdown()
+    keys = {item["name"]: item for item in server.objects["keys"]}
+    assert keys["Forge"]["login_password"]["password"] == "hunter2"
+    assert keys["Fleet become"]["login_password"]["password"] == "hunter3"
+    assert server.objects["repositories"][0]["ssh_key_id"] == keys["Forge"]["id"]
+    assert server.objects["inventory"][0]["become_key_id"] == keys["Fleet become"]["id"]
+    assert "hunter" not in done.stdout + done.stderr
+
+
+def test_a_variable_that_would_beat_what_group_vars_says_of_some_hosts_is_refused(tmp_path: Path) -> None:
+    done = play(**GIVEN, at=tmp_path, semaphore_file="fleet.json", semaphore_variables={"deploy_build_on": "homelab"})
+    assert done.returncode == 2
+    assert "semaphore_variables has deploy_build_on" in done.stdout + done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_refusal_is_told_with_its_status_and_without_the_token() -> None:

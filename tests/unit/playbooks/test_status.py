@@ -1,15 +1,25 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What of the playbook nix.fleet.status is decided before any host is asked."""
+"""The playbook nix.fleet.status, where no host answers."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import re
+import socket
 import subprocess
 import sys
+import threading
+import time
+import typing as t
 from pathlib import Path
 
 import pytest
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[3]
 # Of the ansible-core that the tests run on.
@@ -29,3 +39,105 @@ def test_a_time_limit_that_is_no_number_of_seconds_is_refused_by_its_name(given:
     )
     assert done.returncode == 2, done.stdout + done.stderr
     assert f"status_timeout is {given}: give it a number of seconds" in " ".join(done.stdout.split())
+
+
+HOSTS_OF_A_KIND = 4
+FORKS = 4
+TIMEOUT = 2
+
+
+def silence(_connection: socket.socket, _over: threading.Event) -> None:
+    """Accept and say nothing: a firewall, or a machine asleep."""
+
+
+def banner_and_silence(connection: socket.socket, _over: threading.Event) -> None:
+    connection.sendall(b"SSH-2.0-OpenSSH_9.9\r\n")
+
+
+def drip(connection: socket.socket, over: threading.Event) -> None:
+    """Send a byte now and then of a line that has no end."""
+    while not over.wait(0.2):
+        connection.sendall(b"x")
+
+
+def endless_lines(connection: socket.socket, over: threading.Event) -> None:
+    """Send one line after the other before any banner, as sshd may."""
+    while not over.wait(0.2):
+        connection.sendall(b"please wait\r\n")
+
+
+@contextlib.contextmanager
+def served(behave: Callable[[socket.socket, threading.Event], None]) -> Iterator[int]:
+    """Have a machine that behaves so whenever somebody connects; yield its port."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
+        server.settimeout(0.1)
+        open_ones: list[socket.socket] = []
+
+        def begin(connection: socket.socket) -> None:
+            with contextlib.suppress(OSError):
+                behave(connection, over)
+
+        def accept() -> None:
+            while not over.is_set():
+                with contextlib.suppress(TimeoutError):
+                    connection, _address = server.accept()
+                    open_ones.append(connection)
+                    threading.Thread(target=begin, args=(connection,), daemon=True).start()
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            over.set()
+            thread.join()
+            for connection in open_ones:
+                connection.close()
+
+
+def test_hosts_that_take_a_connection_and_do_not_answer_cost_no_more_than_the_time_limit(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        ports = {
+            behave.__name__: stack.enter_context(served(behave))
+            for behave in (silence, banner_and_silence, drip, endless_lines)
+        }
+        hosts = {
+            f"{kind.replace('_', '-')}-{number}": {"ansible_port": port}
+            for kind, port in ports.items()
+            for number in range(HOSTS_OF_A_KIND)
+        }
+        variables = {"ansible_host": "127.0.0.1", "ansible_ssh_common_args": "-F /dev/null"}
+        inventory = tmp_path / "hosts.yml"
+        inventory.write_text(json.dumps({"all": {"hosts": hosts, "vars": variables}}))
+        began = time.monotonic()
+        done = subprocess.run(
+            [
+                *(ANSIBLE_PLAYBOOK, str(ROOT / "playbooks/status.yml"), "-i", str(inventory)),
+                *("-e", f"status_timeout={TIMEOUT}", "-f", str(FORKS)),
+            ],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "PWD": str(ROOT),
+                "ANSIBLE_NOCOLOR": "1",
+                "ANSIBLE_INVENTORY_ENABLED": "yaml",
+                "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        seconds = time.monotonic() - began
+        left = [command for command in commands() if any(f"Port={port}" in command for port in ports.values())]
+    unreachable = re.findall(r"^(\S+) +: ok=1 .* unreachable=1 ", done.stdout, re.MULTILINE)
+    assert set(unreachable) == set(hosts), done.stdout + done.stderr
+    assert seconds < 2 * TIMEOUT * len(hosts) / FORKS
+    assert left == []
+
+
+def commands() -> list[str]:
+    """Return the command lines of all processes of this machine."""
+    listed = subprocess.run(["ps", "-A", "-ww", "-o", "args="], capture_output=True, text=True, check=True)
+    return listed.stdout.splitlines()

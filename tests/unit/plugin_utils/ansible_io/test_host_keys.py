@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A machine is given nothing where any machine would be believed: servers that run jobs switch the check off by themselves."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[4]
+ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
+# As Semaphore has it in the environment of each task.
+UNCHECKED = {"ANSIBLE_HOST_KEY_CHECKING": "False"}
+SSH = """#!/bin/sh
+echo "$*" >>{log}
+for command; do :; done
+exec sh -c "$command"
+"""
+# Nothing that would change anything, of a module that might.
+KEYS: dict[str, t.Any] = {"nix.fleet.nix_keys": {"keys": [{"name": "none", "state": "absent"}], "allow_disk": True}}
+INFO: dict[str, t.Any] = {"nix.fleet.nix_info": {}}
+
+
+def play(
+    directory: Path,
+    task: dict[str, t.Any],
+    environment: dict[str, str] | None = None,
+    **variables: t.Any,
+) -> tuple[int, str, bool]:
+    """Run a task on a machine, and return how it ended, what it said, and whether anything was said to the machine."""
+    log = directory / "asked"
+    ssh = directory / "ssh"
+    ssh.write_text(SSH.format(log=log))
+    ssh.chmod(0o755)
+    hosts = {"web": {"ansible_ssh_executable": str(ssh), "ansible_pipelining": True, **variables}}
+    (directory / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
+    (directory / "play.yml").write_text(yaml.safe_dump([{"hosts": "web", "gather_facts": False, "tasks": [task]}]))
+    done = subprocess.run(
+        [ANSIBLE_PLAYBOOK, "-i", "hosts.yml", "play.yml"],
+        cwd=directory,
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv/collections"),
+            "ANSIBLE_NOCOLOR": "1",
+            **(environment or {}),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr, log.exists()
+
+
+def test_a_machine_whose_key_nobody_checks_is_refused_and_told_nothing(tmp_path: Path) -> None:
+    status, said, asked = play(tmp_path, KEYS, UNCHECKED)
+    assert (status, asked) == (2, False)
+    assert "web: connection: " in said
+    assert "ANSIBLE_HOST_KEY_CHECKING" in said
+    assert "fleet_allow_unknown_hosts" in said
+
+
+def test_whoever_says_so_has_any_machine_believed(tmp_path: Path) -> None:
+    status, said, asked = play(tmp_path, KEYS, UNCHECKED, fleet_allow_unknown_hosts=True)
+    assert (status, asked) == (0, True), said
+
+
+def test_what_says_so_may_be_made_of_other_variables(tmp_path: Path) -> None:
+    _status, said, asked = play(tmp_path, KEYS, UNCHECKED, fleet_allow_unknown_hosts="{{ 1 > 2 }}")
+    assert not asked, said
+
+
+def test_a_variable_of_the_host_that_has_the_check_made_does_as_well_as_the_environment(tmp_path: Path) -> None:
+    status, said, asked = play(tmp_path, KEYS, UNCHECKED, ansible_host_key_checking=True)
+    assert (status, asked) == (0, True), said
+
+
+def test_the_check_is_ansibles_default(tmp_path: Path) -> None:
+    status, said, asked = play(tmp_path, KEYS)
+    assert (status, asked) == (0, True), said
+
+
+def test_to_look_is_no_deployment(tmp_path: Path) -> None:
+    _status, said, asked = play(tmp_path, INFO, UNCHECKED)
+    assert asked, said
+
+
+def test_a_connection_that_has_no_such_check_is_none_that_is_switched_off(tmp_path: Path) -> None:
+    status, said, _asked = play(tmp_path, KEYS, UNCHECKED, ansible_connection="local")
+    assert status == 0, said
+
+
+def test_a_builder_whose_key_nobody_checks_builds_nothing(tmp_path: Path) -> None:
+    build = {"nix.fleet.nix_build": {"drv_path": f"/nix/store/{'a' * 32}-web.drv"}, "delegate_to": "web"}
+    _status, said, asked = play(tmp_path, build, UNCHECKED)
+    assert not asked
+    assert "web: connection: " in said
