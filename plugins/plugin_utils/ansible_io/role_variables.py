@@ -1,14 +1,16 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The variables of a task's role, checked against its argument specification within the task.
+"""The variables of a task's role: none that the role does not know, and each as its argument specification has it.
 
-Ansible checks them in a task of its own, which costs a host as much as any other, and renders every variable anew. Here
+Ansible overlooks the former. It checks the latter in a task of its own, which costs a host as much as any other, and renders every variable anew. Here
 those are rendered alone that somebody has set.
 """
 
 from __future__ import annotations
 
+import difflib
+import re
 import typing as t
 from pathlib import Path
 
@@ -22,9 +24,51 @@ from .deploy_variables import Around, objections
 from .plain import plain
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from .action import NixAction
+
+OURS = "nix.fleet."
+
+
+def refuse_unknown_variables(action: NixAction) -> None:
+    """Raise ``VariablesError`` for variables that begin as those of the task's role do, and are none of them.
+
+    A misspelt name would be overlooked, and its default taken.
+    """
+    role = action._task._role
+    if role is None or not role.get_name().startswith(OURS):
+        return
+    name = role.get_name().removeprefix(OURS)
+    path = Path(role._role_path)
+    unknown = _unknown(name, path, action.variables)
+    if unknown:
+        # What all have in common would make any two alike.
+        known = [each.removeprefix(f"{name}_") for each in _specified(path)]
+        nearest = {each: difflib.get_close_matches(each.removeprefix(f"{name}_"), known, n=1) for each in unknown}
+        raise VariablesError(
+            "; ".join(
+                f"{each} is no variable of the role {role.get_name()}" + (f"; {name}_{near[0]} is one" if near else "")
+                for each, near in nearest.items()
+            ),
+            host=action.play_host,
+            advice=f"correct the name, or give a variable of your own a name that does not begin with {name}_"
+            f" (ansible-doc -t role {role.get_name()} has all that there are)",
+        )
+
+
+def _unknown(name: str, role: Path, given: Iterable[str]) -> list[str]:
+    """Return which of ``given`` begin with the role's name, and stand nowhere in its files, as its results do."""
+    prefix = f"{name}_"
+    candidates = {each for each in given if each.startswith(prefix)}
+    for file in sorted(role.glob("*/*.yml")) if candidates else ():
+        candidates.difference_update(re.findall(rf"\b{prefix}\w+", file.read_text(encoding="utf-8")))
+    return sorted(candidates)
+
+
+def _specified(role: Path) -> list[str]:
+    text = (role / "meta/argument_specs.yml").read_text(encoding="utf-8")
+    return [name for entry in yaml_load(text)["argument_specs"].values() for name in entry["options"]]
 
 
 def see_that_role_variables_fit(action: NixAction) -> None:

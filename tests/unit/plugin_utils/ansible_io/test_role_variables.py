@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.role_variables import see_that_role_variables_fit
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.role_variables import (
+    refuse_unknown_variables,
+    see_that_role_variables_fit,
+)
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import VariablesError
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -19,7 +22,7 @@ ROLE = ROOT / "roles/deploy"
 DEFAULTS = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
 
 
-def see(*, validate: bool = True, **variables: t.Any) -> None:
+def see(*, validate: t.Any = True, **variables: t.Any) -> None:
     """Check the role `deploy` with ``variables`` beside its defaults."""
     role = types.SimpleNamespace(
         _role_path=str(ROLE),
@@ -38,6 +41,7 @@ def see(*, validate: bool = True, **variables: t.Any) -> None:
         },
         play_host="web",
     )
+    refuse_unknown_variables(t.cast("t.Any", action))
     see_that_role_variables_fit(t.cast("t.Any", action))
 
 
@@ -68,6 +72,29 @@ def test_what_does_not_fit_is_named(variables: dict[str, t.Any], words: str) -> 
 def test_every_wrong_variable_is_named_at_once() -> None:
     with pytest.raises(VariablesError, match=r"deploy_bandwidth.*deploy_goal.*deploy_reboot"):
         see(deploy_goal="swich", deploy_reboot="maybe", deploy_bandwidth="4 mbit")
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"), [("deploy_gaol", "deploy_goal"), ("deploy_confirm_timeuot", "deploy_confirm_timeout")]
+)
+def test_a_name_that_the_role_does_not_know_is_refused_with_the_nearest(name: str, nearest: str) -> None:
+    with pytest.raises(VariablesError) as raised:
+        see(validate=False, **{name: "dry-activate"})
+    assert raised.value.host == "web"
+    assert raised.value.cause == f"{name} is no variable of the role nix.fleet.deploy; {nearest} is one"
+
+
+def test_a_name_that_is_like_none_is_refused_by_itself() -> None:
+    with pytest.raises(VariablesError) as raised:
+        see(deploy_my_own_notes="none")
+    assert raised.value.cause == "deploy_my_own_notes is no variable of the role nix.fleet.deploy"
+
+
+@pytest.mark.parametrize(
+    "name", ["deploy_evaluation", "deploy_batch_size", "rollback_to", "deployment", "nix_platform"]
+)
+def test_results_of_the_role_and_what_is_not_its_own_pass(name: str) -> None:
+    see(**{name: "anything"})
 
 
 @pytest.mark.parametrize("value", ["4 mbit", "4MiB", "fast", "-4M", -1])
@@ -109,6 +136,7 @@ def test_what_is_neither_yes_nor_no_is_told_what_there_is(name: str) -> None:
         ({"deploy_health_tasks": "nowhere.yml"}, "deploy_health_tasks: there is no file nowhere.yml in .*playbooks"),
         ({"deploy_health_within": -1}, "deploy_health_within: -1 is not a number of seconds"),
         ({"deploy_copies_at_once": -1}, "deploy_copies_at_once: -1 is less than nothing"),
+        ({"deploy_copy_timeout": -1}, "deploy_copy_timeout: -1.* is less than nothing"),
         ({"deploy_bake": "-1"}, "deploy_bake: -1 is not a number of seconds"),
     ],
 )
@@ -150,10 +178,6 @@ def test_a_task_that_does_not_want_it_is_not_bothered() -> None:
     see(validate=False, deploy_goal="swich")
 
 
-def test_a_variable_of_somebody_else_is_none_of_the_role() -> None:
-    see(nix_platform="toaster", deploy_something="else")
-
-
-def test_every_variable_of_the_specification_has_a_default() -> None:
+def test_every_variable_of_the_specification_has_a_default_but_what_is_the_playbook_s() -> None:
     specified = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
-    assert set(specified) == set(DEFAULTS)
+    assert set(specified) - set(DEFAULTS) == {"deploy_batch_size", "deploy_ignore_unreachable"}
