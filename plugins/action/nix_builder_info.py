@@ -14,6 +14,7 @@ from ..plugin_utils.ansible_io.builders import OWN, health_of
 class ActionModule(NixAction):
     """See plugins/modules/nix_builder_info.py."""
 
+    known_hosts_only = False
     argument_spec: t.ClassVar[dict[str, t.Any]] = {
         "builders": {"type": "list", "elements": "str", "default": [OWN]},
         "timeout": {"type": "int", "default": 5},

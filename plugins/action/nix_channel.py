@@ -16,7 +16,6 @@ from ..plugin_utils.channel.advance import Advance, advance
 from ..plugin_utils.channel.hydra import Job, last_success
 from ..plugin_utils.channel.proof import Proof, refuse_dirty, refuse_unbuilt, refuse_uncached
 from ..plugin_utils.errors import ChannelError
-from ..plugin_utils.git.branch_name import refuse_unusable
 from ..plugin_utils.git.remote import Remote
 from ..plugin_utils.git.repository import SHORT, Repository
 from ..plugin_utils.nix.machine import Controller
@@ -60,7 +59,10 @@ class ActionModule(NixAction):
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
         branch = f"{PREFIX}{self.play_host}" if options["branch"] is None else options["branch"]
-        refuse_unusable(branch, self.play_host)
+        # Git works on the controller, wherever it was built: the operator's repository and its credentials are there.
+        place = absolute_flake(options["repository"], self._loader.get_basedir())
+        repository = Repository(Controller(self.environment if self.on_controller else {}), place)
+        repository.refuse_branch(branch, host=self.play_host)
         if not options["remote"].strip():
             raise ChannelError(
                 "there is no remote to have the branch at",
@@ -73,9 +75,6 @@ class ActionModule(NixAction):
             refuse_unbuilt(machine, proof.closure)
         if options["cache"]:
             refuse_uncached(machine, proof.closure, options["cache"])
-        # Git works on the controller, wherever it was built: the operator's repository and its credentials are there.
-        place = absolute_flake(options["repository"], self._loader.get_basedir())
-        repository = Repository(Controller(self.environment if self.on_controller else {}), place)
         remote = Remote(repository, options["remote"], options["user"], options["token"])
         self.doing("moving its channel")
         moved = advance(remote, branch, proof.revision, check=self.check_mode, pause=pause)

@@ -23,6 +23,7 @@ from ..plugin_utils.ansible_io.activation import (
     unchanged,
 )
 from ..plugin_utils.ansible_io.evaluation import EVALUATION_OPTIONS, evaluated
+from ..plugin_utils.ansible_io.host_keys import see_that_host_keys_are_checked
 from ..plugin_utils.ansible_io.options_from import OPTIONS_FROM
 from ..plugin_utils.ansible_io.run import new_name
 from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, controller, source_on_controller
@@ -55,10 +56,13 @@ class ActionModule(NixAction):
         """Evaluate on the controller, and ask the host unless that is not wanted or there is nothing to ask for."""
         intention = {
             "builder": options["source_host"],
-            **{name: options[name] for name in ("goal", "platform", "max_failed")},
+            **{name: options[name] for name in ("goal", "platform")},
         }
         see_that_it_can_be(intention, self.variables["hostvars"])
         request = None if options["goal"] == BUILD else self._request(options)
+        if request is not None:
+            # Before anything is evaluated and built for it.
+            see_that_host_keys_are_checked(self)
         found = evaluated(self, options, source_on_controller(self, options), controller(self, options))
         if request is None or not options["ask"] or found["out_path"] is None:
             return {**found, "activation": None}
@@ -81,7 +85,7 @@ class ActionModule(NixAction):
         """Return what would be asked of the host; what cannot be is said before anything is evaluated."""
         return Request(
             id=new_name(),
-            origin=origin(),
+            origin=origin(self),
             **target_of(options),
             rollback=NOT_YET,
             confirm_timeout=awaited(options),
@@ -95,6 +99,5 @@ class ActionModule(NixAction):
         answer = asked(self, request, before_copy=before_copy)
         if answer is None:
             return needed(request)
-        self.hold_back(options["max_failed"])
         link = renewable(self, self.questions)
         return unchanged(self, link, request, answer, options["source_host"], before_copy=before_copy)

@@ -41,7 +41,6 @@ class ActionModule(NixAction):
                 "builder": {"type": "str"},
                 "goal": {"type": "str"},
                 "platform": {"type": "str", "choices": [*platforms()]},
-                "max_failed": {"type": "str"},
             },
         },
     }

@@ -16,7 +16,7 @@ from ..plugin_utils.errors import InventoryError, KeysError
 from ..plugin_utils.inventory.reading import text_in_hive
 from ..plugin_utils.keys.answer import parse_answer
 from ..plugin_utils.keys.content import content_of_command
-from ..plugin_utils.keys.key import BEFORE, WHEN, checked_directory, key_of, refuse_two_of_one_name
+from ..plugin_utils.keys.key import WHEN, checked_directory, key_of, refuse_two_of_one_name
 from ..plugin_utils.keys.program import keys_script
 
 if t.TYPE_CHECKING:
@@ -63,7 +63,6 @@ class ActionModule(NixAction):
         "upload_at": {"type": "str", "default": "any", "choices": ["any", *WHEN]},
         "exclusive": {"type": "bool", "default": False},
         "allow_disk": {"type": "bool", "default": False},
-        "max_failed": {"type": "str"},
     }
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -77,9 +76,6 @@ class ActionModule(NixAction):
         exclusive = _listed(every, directory) if options["exclusive"] else {}
         if not keys and not exclusive:
             return {"changed": False, "files": [], "msg": "no keys to bring"}
-        if options["upload_at"] == BEFORE:
-            # The activation that they are for would be held back too.
-            self.hold_back(options["max_failed"])
         script = keys_script(
             keys,
             {key: self._content(key, given[key]) for key in keys if not key.absent},

@@ -43,11 +43,6 @@ from ansible.utils.display import Display
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.plain import plain
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.run import progress_pipe
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.screen import print_lines, screen_width
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.tags import (
-    asked_tags,
-    known_tags,
-    tags_to_skip,
-)
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.task_events import began, ended
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.workers import Workers
 from ansible_collections.nix.fleet.plugins.plugin_utils.progress.channel import Listener
@@ -84,15 +79,12 @@ class CallbackModule(CallbackBase):
         self._drawing = _drawing() if self._draws else None
         self._scene = Scene(screen_width, drawn=self._drawing is not None)
         self._listener: Listener | None = None
-        self._plays: list[t.Any] = []
-        self._unmatched = asked_tags()
         self._over = threading.Event()
         self._ticker: threading.Thread | None = None
         atexit.register(self._leave)
 
     def v2_playbook_on_start(self, playbook: t.Any) -> None:
         """Begin to draw and to listen, once more for each playbook."""
-        self._warn_of_nothing_to_skip(playbook)
         if self._ticker:
             return
         if self._draws and self._drawing is None:
@@ -109,8 +101,6 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_play_start(self, play: t.Any) -> None:
         """Begin a play, or the next batch of one."""
-        if self._unmatched:
-            self._plays.append(play)
         variables = play.get_variable_manager().get_vars(play=play)
         with self._lock:
             self._print(self._scene.play(map(str, variables.get("ansible_play_hosts_all", ()))))
@@ -127,8 +117,6 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_start(self, host: t.Any, task: t.Any) -> None:
         """Show what a host begins."""
-        if not self._unmatched.isdisjoint(map(str, task.tags)):
-            self._unmatched = frozenset()
         asks = str(task.action) in PAUSE or getattr(task, "debugger", None) not in (None, "never")
         with self._lock:
             self._scene.began(began(host, task), asks=asks)
@@ -199,27 +187,6 @@ class CallbackModule(CallbackBase):
         if "nix.fleet.summary" not in constants.CALLBACKS_ENABLED:
             self._print([Line(""), *summary(hosts, screen_width(), time.monotonic() - self._began)])
         self._print(_counted(stats, besides={record.host for record in hosts}))
-        self._print(self._without_task())
-
-    def _without_task(self) -> list[Line]:
-        """Return what is to be said of tags that no task was found to have, which Ansible does not mind."""
-        known = frozenset[str]().union(*map(known_tags, self._plays)) if self._unmatched else frozenset()
-        # One that there is had nothing to do this time.
-        if not self._plays or not self._unmatched or self._unmatched & known:
-            return []
-        # Tasks that always run may have done something, and what would have been included was not seen.
-        there_are = f"there are {', '.join(sorted(known))}" if known else "no tag was found"
-        asked = ", ".join(sorted(self._unmatched))
-        return [Line(harmless(f"no task that ran has the tag {asked} (--tags); {there_are}"), "failed")]
-
-    def _warn_of_nothing_to_skip(self, playbook: t.Any) -> None:
-        """Warn, while there is time, of tags to be skipped that no task is known to have: all of it will be done."""
-        if not (to_skip := tags_to_skip()):
-            return
-        known = frozenset[str]().union(*map(known_tags, playbook.get_plays()))
-        if unknown := ", ".join(sorted(to_skip - known)):
-            there_are = f"there are {', '.join(sorted(known))}" if known else "no tag was found"
-            self._display.warning(harmless(f"no task is known to have the tag {unknown} (--skip-tags); {there_are}"))
 
     def _tick(self) -> None:
         workers = Workers()

@@ -73,7 +73,6 @@ options:
       - A file to write a trace of the run to, in the format that Perfetto (U(https://ui.perfetto.dev)) and Chrome read.
         Each host is a row, and each of its stages a slice with what Nix built, fetched and copied in it.
         C(docs/trace.md) of the collection explains it.
-      - A name that ends with V(.html) gets the timeline of O(trace_html) instead.
       - It is written as that of O(report) is.
     type: path
     version_added: 0.2.0
@@ -82,26 +81,19 @@ options:
     ini:
       - section: callback_nix_fleet_summary
         key: trace
-  trace_html:
-    description:
-      - A file to write the same to as a page with a timeline, which needs nothing but a browser.
-    type: path
-    version_added: 0.2.0
-    env:
-      - name: NIX_FLEET_TRACE_HTML
-    ini:
-      - section: callback_nix_fleet_summary
-        key: trace_html
 """
 
 import datetime
 import functools
+import os
 import time
 import typing as t
 from pathlib import Path
 
 from ansible.plugins.callback import CallbackBase
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.job import job_of, variables_of_jobs
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.plain import plain
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.run import run_name, trace_spool
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.screen import print_lines, screen_width
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.task_events import began, ended
@@ -134,6 +126,7 @@ class CallbackModule(CallbackBase):
         self._started = datetime.datetime.now(datetime.timezone.utc)
         self._playbooks: list[str] = []
         self._checks: list[bool] = []
+        self._variables: dict[str, t.Any] = {}
 
     def v2_playbook_on_start(self, playbook: t.Any) -> None:
         """Start the clock, unless it runs already: several playbooks are one run."""
@@ -148,8 +141,9 @@ class CallbackModule(CallbackBase):
         self._playbooks.append(Path(str(playbook._file_name)).name)
 
     def v2_playbook_on_play_start(self, play: t.Any) -> None:
-        """Note whether the play only checks."""
+        """Note whether the play only checks, and what a server says of the job that it is."""
         self._checks.append(bool(play.check_mode))
+        self._variables = variables_of_jobs(play.get_variable_manager().extra_vars)
 
     def v2_runner_on_start(self, host: t.Any, task: t.Any) -> None:
         """Note that a host's task began."""
@@ -187,6 +181,7 @@ class CallbackModule(CallbackBase):
             # A failure that was rescued or ignored is not counted there.
             failed=_counted(stats.failures),
             unreachable=_counted(stats.dark),
+            job=job_of(plain(self._variables), os.environ),
         )
 
     def _write(self, run: Run, hosts: Sequence[HostRecord]) -> None:
@@ -215,8 +210,8 @@ class CallbackModule(CallbackBase):
         ]
 
     def _traces(self) -> list[tuple[Path, str]]:
-        """Return each file to write a trace to, and the form of it."""
-        return [*self._asked("trace", "trace", {".html": "timeline"}), *self._asked("trace_html", "timeline")]
+        """Return the file to write a trace to, and its form."""
+        return self._asked("trace", "trace")
 
     def _tell_what_is_lost(self) -> None:
         forms: dict[Path, str] = {}

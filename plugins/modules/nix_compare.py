@@ -68,10 +68,6 @@ options:
         also keep it from the garbage collector as what was copied, or there is something to do. That is not asked in check mode.
     type: str
     default: localhost
-  max_failed:
-    description:
-      - How many other hosts may have failed, as for M(nix.fleet.nix_activate). A host that has nothing to do fails when more have.
-    type: str
   ask:
     description:
       - Whether to ask the host. If not, this evaluates and reaches nobody.
@@ -153,7 +149,8 @@ attr:
   returned: success
   type: str
 flake_revision:
-  description: The revision of the flake, with C(-dirty) appended when the working tree had changes. Is null without a Git repository.
+  description: The revision of the flake, with C(-dirty) appended when the working tree had changes. Without a Git repository
+    it is the commit of the job, where a server such as AWX runs this and the flake is part of its project; otherwise null.
   returned: success
   type: str
   sample: 7627300d0c8b50447f59a0f901d7d26a7ea7ca79

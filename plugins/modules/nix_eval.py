@@ -76,10 +76,6 @@ options:
           - What the host is, which has to know O(deployment.goal).
         type: str
         choices: [custom, darwin, nix-darwin, home-manager, nix-on-droid, nixos]
-      max_failed:
-        description:
-          - How many other hosts may fail, as a number or a percentage. Empty for any number.
-        type: str
 extends_documentation_fragment:
   - nix.fleet._nix
   - nix.fleet._nix.source
@@ -176,7 +172,8 @@ attr:
   returned: success
   type: str
 flake_revision:
-  description: The revision of the flake, with C(-dirty) appended when the working tree had changes. Is null without a Git repository.
+  description: The revision of the flake, with C(-dirty) appended when the working tree had changes. Without a Git repository
+    it is the commit of the job, where a server such as AWX runs this and the flake is part of its project; otherwise null.
   returned: success
   type: str
   sample: 7627300d0c8b50447f59a0f901d7d26a7ea7ca79

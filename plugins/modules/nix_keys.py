@@ -136,12 +136,6 @@ options:
       - Whether the directory may be on a disk, where secrets outlast the machine's memory. Otherwise the task fails there.
     type: bool
     default: false
-  max_failed:
-    description:
-      - With O(upload_at=pre-activation), bring nothing when more other hosts have failed than this, as for the activation
-        that follows, see O(nix.fleet.nix_activate#module:max_failed).
-    type: str
-    version_added: 0.2.0
 extends_documentation_fragment:
   - nix.fleet._attributes
   - nix.fleet._attributes.actiongroup_nix
@@ -239,13 +233,9 @@ files:
       changed: true
       changes: [content]
 stage:
-  description: V(keys), or V(rollout) for a host that others' failures held back.
+  description: V(keys).
   type: str
   returned: on failure
-outcome:
-  description: V(held_back) when more other hosts than O(max_failed) have failed.
-  type: str
-  returned: when it was not begun for that reason
 advice:
   description: What to do about it.
   type: str

@@ -52,14 +52,13 @@ attributes:
     support: full
 notes:
   - A user whom the machine's Nix daemon does not trust fetches only from the stores that the daemon knows by itself. Escalate
-    (C(become)), or name the store with M(nix.fleet.nix_substituters).
+    (C(become)), or have the machine's configuration name the store (C(nix.settings.extra-substituters)).
   - The keys that count for the proof are those that Nix finds as this user (C(nix config show trusted-public-keys)). Those
     that count for fetching are the daemon's. For root they are the same.
   - The paths that were fetched last for an inventory host are kept from the garbage collector, as those of
     M(nix.fleet.nix_copy_closure) are.
 seealso:
   - module: nix.fleet.nix_cache_push
-  - module: nix.fleet.nix_substituters
 """
 
 EXAMPLES = r"""

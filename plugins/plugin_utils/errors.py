@@ -89,6 +89,12 @@ class VariablesError(NixError):
     stage = "variables"
 
 
+class UnknownHostError(NixError):
+    """Nobody would notice that another machine answers than the one that is meant."""
+
+    stage = "connection"
+
+
 class EvaluationError(NixError):
     """The configuration could not be evaluated."""
 
@@ -131,18 +137,6 @@ class InstallationError(NixError):
     stage = "installation"
 
 
-class RolloutError(NixError):
-    """It was not said, or not so that it can be, how a rollout goes."""
-
-    stage = "rollout"
-
-
-class HeldBackError(NixError):
-    """The host was not to be begun with any more, since too many others have failed."""
-
-    stage = "rollout"
-
-
 class RebootError(NixError):
     """The target was not rebooted, or not into the system that it was to come back on."""
 
@@ -177,12 +171,6 @@ class ChannelError(NixError):
     """The host's branch stays where it was."""
 
     stage = "channel"
-
-
-class CommandError(NixError):
-    """A command of the user's could not be begun."""
-
-    stage = "command"
 
 
 class SemaphoreError(NixError):

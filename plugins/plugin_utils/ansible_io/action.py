@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import pathlib
+import shlex
 import time
 import typing as t
 
@@ -16,18 +18,18 @@ from ansible.utils.display import Display
 
 from ..errors import NixError
 from ..progress.channel import Word, say, somebody_listens
-from ..rollout.gate import hold_back
-from ..rollout.limit import most_failures
 from ..terminal import harmless
 from ..trace import spool
 from ..trace.activities import Activities
 from .bounded import QUESTION_SECONDS, bounded
 from .byte_options import FORM, not_bytes
+from .host_keys import see_that_host_keys_are_checked
 from .new_connection import new_connection
 from .options_from import options_given
 from .plain import plain
-from .role_variables import see_that_role_variables_fit
-from .run import end_with_run, ledger, progress_pipe, trace_spool
+from .role_variables import refuse_unknown_variables, see_that_role_variables_fit
+from .room import no_room
+from .run import end_with_run, progress_pipe, trace_spool, watch_run
 from .shell import ConnectionShell
 from .terminal import TerminalShell, wants_terminal, without_terminal
 
@@ -43,11 +45,16 @@ if t.TYPE_CHECKING:
 display = Display()
 
 
+# The host variable that names where a machine keeps the journal, where the usual place does not survive a reboot.
+STATE_DIRECTORY = "nix_fleet_state_directory"
+
+
 class NixAction(ActionBase):
     """An action: options in, one call into the program, result out.
 
     A subclass names its ``argument_spec`` and writes ``perform``. Whatever it raises as ``NixError`` becomes the
-    failure of this host, with every field of the error in the result.
+    failure of this host, with every field of the error in the result. ``known_hosts_only``: whether it refuses a
+    machine that may be any other, since it brings it something or runs something there, and does not only look.
     """
 
     TRANSFERS_FILES = False
@@ -56,13 +63,16 @@ class NixAction(ActionBase):
 
     argument_spec: t.ClassVar[dict[str, t.Any]]
     constraints: t.ClassVar[dict[str, t.Any]] = {}
+    known_hosts_only: t.ClassVar[bool] = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Validate the task's options and perform it."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         self.variables: dict[str, t.Any] = task_vars or {}
+        watch_run()
         without_terminal(self._connection)
         try:
+            refuse_unknown_variables(self)
             see_that_role_variables_fit(self)
             # Plain before they are checked, which copies each of them: a tagged string takes as long as all the rest.
             self._task.args = options_given(self)
@@ -72,8 +82,13 @@ class NixAction(ActionBase):
             result.update(_printable(self._perform(options)))
         except NixError as error:
             error.host = error.host or self.host
-            # Returned, not raised: ansible-core 2.19 and later print an exception, and then the result that says the same.
-            result.update(_printable({"changed": False, **error.to_result(), "failed": True, "msg": error.headline}))
+            result.update(_failed(error))
+        except OSError as error:
+            told = no_room(error)
+            if told is None:
+                raise
+            told.host = self.play_host
+            result.update(_failed(told))
         return result
 
     def _perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -81,7 +96,6 @@ class NixAction(ActionBase):
             return self.perform(options)
         except AnsibleConnectionFailure as error:
             if self.host == self.play_host:
-                ledger().note("unreachable", self.play_host, {"msg": str(error)})
                 raise
             # Ansible would call the play host unreachable, which nobody has tried to reach.
             known = self.host in self.variables.get("hostvars", {})
@@ -183,23 +197,32 @@ class NixAction(ActionBase):
         finally:
             spool.note(path, self.play_host, activities.slices())
 
-    def hold_back(self, max_failed: str | None) -> None:
-        """Go no further when more other hosts have failed than ``max_failed`` says, or else the run."""
-        noted = ledger()
-        hosts = self.variables.get("ansible_play_hosts_all") or []
-        limit = noted.limit if max_failed is None else most_failures(max_failed, len(hosts))
-        if limit is not None:
-            # What Ansible itself calls failed is of this batch, and leaves out what was rescued, which is noted.
-            hold_back(noted, self.play_host, limit, self.variables.get("ansible_failed_hosts") or [])
-
     @property
     def escalates(self) -> bool:
         """Whether the task runs as another user than the one who logs in."""
         return bool(self._connection.become)
 
     def _login(self, low_level: LowLevel, seconds: float = QUESTION_SECONDS) -> ConnectionShell:
+        if self.known_hosts_only:
+            see_that_host_keys_are_checked(self)
         execute = self._execution(functools.partial(low_level, sudoable=False), seconds)
-        return ConnectionShell(self.host, execute, self._compute_environment_string().strip())
+        environment = f"{self._compute_environment_string().strip()} {self._state_directory()}"
+        return ConnectionShell(self.host, execute, environment.strip())
+
+    def _state_directory(self) -> str:
+        """Return what tells a machine where it keeps the journal and what a deployment needs after a loss of power."""
+        hostvars = self.variables.get("hostvars", {})
+        named = hostvars[self.host].get(STATE_DIRECTORY) if self.host in hostvars else None
+        if not named:
+            return ""
+        path = plain(str(named))
+        if not pathlib.PurePosixPath(path).is_absolute():
+            raise NixError(
+                f"{STATE_DIRECTORY} is not an absolute path: {path!r}",
+                host=self.host,
+                advice="name it with its beginning /",
+            )
+        return f"NIX_FLEET_STATE_DIRECTORY={shlex.quote(path)}"
 
     def _escalated(self, execute: Execute, login: ConnectionShell, *, allow_disk: bool = True) -> Shell:
         if wants_terminal(self._connection.become):
@@ -231,6 +254,11 @@ def warnings_of(of_nix: Iterable[str], ours: Iterable[str] = ()) -> dict[str, li
     """
     warnings = [*ours, *(f"Nix: {text}" for text in of_nix)]
     return {"warnings": warnings} if warnings else {}
+
+
+def _failed(error: NixError) -> dict[str, t.Any]:
+    # Returned, not raised: ansible-core 2.19 and later print an exception, and then the result that says the same.
+    return _printable({"changed": False, **error.to_result(), "failed": True, "msg": error.headline})
 
 
 # What Ansible prints of a result as it is.

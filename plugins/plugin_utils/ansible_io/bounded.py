@@ -92,9 +92,7 @@ class _Watch:
             self.reason = self.reason or self._exceeded()
             if self.reason:
                 # Again and again, since it may be started again.
-                for process in _children() - self._others:
-                    with contextlib.suppress(ProcessLookupError, PermissionError):
-                        os.kill(process, number)
+                _tell(_children() - self._others, number)
                 number = signal.SIGKILL
 
     def _exceeded(self) -> str:
@@ -104,6 +102,17 @@ class _Watch:
         if _most_memory() - self._memory > MOST_MEMORY:
             return "the machine's answer has no end: it was cut off"
         return ""
+
+
+def end_children() -> None:
+    """End what keeps a connection to a machine, and whatever else we have started."""
+    _tell(_children(), signal.SIGTERM)
+
+
+def _tell(processes: set[int], number: int) -> None:
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(process, number)
 
 
 def _most_memory() -> int:

@@ -44,4 +44,11 @@ def usable_caches() -> Caches:
         environment = {"XDG_CACHE_HOME": str(place)}
         # Without a host's name: Ansible shows it once.
         warning = f"{error.cause}, so that nothing is remembered for later runs; {error.advice}"
-        return Caches(EvaluationCache(place / "evaluation"), environment, (warning,))
+        try:
+            return Caches(EvaluationCache(place / "evaluation"), environment, (warning,))
+        except NixError as neither:
+            raise NixError(
+                f"{error.cause}, and {neither.cause}",
+                advice="make room in one of them; or name another place for caches in XDG_CACHE_HOME, or for Ansible's own files"
+                " in ANSIBLE_LOCAL_TEMP",
+            ) from neither

@@ -96,7 +96,7 @@ def _seconds(value: int, _around: Around) -> None:
         raise NixError(f"{value} is not a number of seconds", advice="give it as 0 or more")
 
 
-def _limit(value: int, _around: Around) -> None:
+def _limit(value: float, _around: Around) -> None:
     if value < 0:
         raise NixError(f"{value} is less than nothing", advice="0 is for no limit")
 
@@ -121,6 +121,7 @@ EXAMINED: Mapping[str, Callable[[t.Any, Around], t.Any]] = {
     "deploy_substitute_on_destination": _yes_or_no,
     "deploy_compression": _yes_or_no,
     "deploy_copies_at_once": _limit,
+    "deploy_copy_timeout": _limit,
     "deploy_cache_push": _store,
     "deploy_peer_address": _address,
     "deploy_peer_port": lambda value, _around: peer_port(value),

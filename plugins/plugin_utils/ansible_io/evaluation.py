@@ -9,10 +9,12 @@ import math
 import os
 import time
 import typing as t
+from pathlib import Path
 
 from ansible.module_utils.common.text.formatters import human_to_bytes
 from ansible.playbook.task_include import TaskInclude
 
+from ..activation.job import job_of, variables_of_jobs
 from ..errors import EvaluationError, NixError
 from ..nix.evaluation_budget import LEAST_MEMORY
 from ..nix.evaluation_result import Failed
@@ -30,7 +32,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from ..nix.machine import Machine
-    from ..nix.source import Source
+    from ..nix.source import Snapshot, Source
     from .action import NixAction
 
 # Where the inventory plugin says what is evaluated for a host, by option.
@@ -84,7 +86,7 @@ def evaluated(
     return {
         **found,
         "attr": attribute,
-        "flake_revision": snapshot.revision,
+        "flake_revision": snapshot.revision or _commit_of_job(action, source, snapshot),
         "flake_dirty": snapshot.dirty,
         "flake_identity": snapshot.identity,
         "flake_locked_url": snapshot.locked_url,
@@ -94,6 +96,15 @@ def evaluated(
         "changed": False,
         "msg": _sentence(attribute, found.get("drv_path"), cached=answer.cached),
     }
+
+
+def _commit_of_job(action: NixAction, source: Source, snapshot: Snapshot) -> str | None:
+    """Return the commit of a flake among the project's files, which AWX gives a job without their history."""
+    flake = Path((source.flake or "").removeprefix("path:"))
+    if snapshot.dirty or not flake.is_relative_to(Path.cwd()):
+        return None
+    job = job_of(plain(variables_of_jobs(action.variables)), os.environ)
+    return job.commit if job else None
 
 
 def task_name(task: t.Any) -> str:

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
+import hashlib
 import multiprocessing
 import os
 import pathlib
 import secrets
 import tempfile
+import threading
+import time
 
 from ansible import constants
 
-from ..rollout.ledger import Ledger
+from ..process import await_end, end_all
+from .bounded import LOOK_SECONDS, end_children
 
 
 def new_name() -> str:
@@ -31,14 +36,34 @@ def end_with_run() -> None:
         raise SystemExit("the run that this was for is gone")
 
 
+# For what is under way to come to its end once nothing of it runs any more, and for a directory to be removed.
+SECONDS_TO_END = 10.0
+
+
+def watch_run() -> None:
+    """Have all that this process runs ended with the run that it works for, from now on.
+
+    Whoever kills a run, as servers do that cancel a job, kills its first process. Its workers hear nothing of it.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None and parent.pid is not None:
+        threading.Thread(target=_end_after, args=(parent.pid,), name="run", daemon=True).start()
+
+
+def _end_after(run: int) -> None:
+    await_end(run)
+    threading.Thread(target=end_all, daemon=True).start()
+    deadline = time.monotonic() + SECONDS_TO_END
+    while time.monotonic() < deadline:
+        # Again and again, since a connection may be made anew.
+        end_children()
+        time.sleep(LOOK_SECONDS)
+    os._exit(1)
+
+
 def run_directory() -> pathlib.Path:
     """Return the directory that Ansible makes for each run, the same in each of its processes, and removes at its end."""
     return pathlib.Path(constants.DEFAULT_LOCAL_TMP)
-
-
-def ledger() -> Ledger:
-    """Return what the hosts of this run tell each other."""
-    return Ledger(run_directory() / "nix.fleet-rollout")
 
 
 def stores_ledger() -> pathlib.Path:
@@ -66,6 +91,14 @@ def trace_spool() -> pathlib.Path:
 def run_name() -> str:
     """Return the name of this run of Ansible. Whoever asks first writes it down for the others."""
     directory = run_directory()
+    try:
+        return _written_name(directory)
+    except OSError:
+        # No room, or no such directory any more: another time for each, and the rest is the same.
+        return f"{new_name().partition('-')[0]}-{hashlib.sha256(str(directory).encode()).hexdigest()[:8]}"
+
+
+def _written_name(directory: pathlib.Path) -> str:
     name = directory / "nix.fleet-run"
     if not name.exists():
         descriptor, draft = tempfile.mkstemp(dir=directory)
@@ -75,4 +108,8 @@ def run_name() -> str:
         with contextlib.suppress(FileExistsError):
             os.link(draft, name)
         pathlib.Path(draft).unlink()
-    return name.read_text(encoding="utf-8")
+    # A file system without room makes files that stay empty.
+    written = name.read_text(encoding="utf-8")
+    if not written:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return written

@@ -138,6 +138,13 @@ def _check(installation: Installation) -> None:
                 f"{path!r} cannot be told to nixos-anywhere, which hands it to a shell as it is",
                 advice="give an absolute path of letters, digits and . _ + @ -",
             )
+    for option in installation.ssh_options:
+        # Its own ssh takes such an option as it is. For `nix copy` it joins all of them with spaces.
+        if re.search(r"[\s'\"\\]", option):
+            raise InstallationError(
+                f"nixos-anywhere cannot pass ssh's option {option} on to Nix: it has spaces or quotes",
+                advice="say it in ~/.ssh/config, under the machine's address (Name=value needs no space)",
+            )
     _check_phases(installation.phases)
 
 

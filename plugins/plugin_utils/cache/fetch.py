@@ -72,8 +72,8 @@ def _unproved(store: Store, command: Sequence[str], log: NixLog, machine: Machin
             f"{store.uri} has {untrusted[0]} without a signature that {machine.name} trusts",
             command=readable(command),
             log=messages,
-            advice="push it with a key (secret_key_file), and have the machine trust that one (trusted-public-keys,"
-            " nix_substituters)",
+            advice="push it with a key (secret_key_file), and have the machine trust that one:"
+            " nix.settings.extra-trusted-public-keys in its configuration",
         )
     missing = NOT_VALID.findall(messages)
     if missing:
@@ -95,7 +95,7 @@ def _unfetched(store: Store | None, command: Sequence[str], log: NixLog, machine
         command=readable(command),
         log=log.text,
         advice="a user whom the machine's Nix does not trust (trusted-users) fetches only from its own substituters: escalate"
-        " (become), or name the store there (nix_substituters)"
+        " (become), or name the store in its configuration: nix.settings.extra-substituters"
         if store and "untrusted substituter" in log.text
         else "see that a store that the machine fetches from has them, signed by a key that it trusts",
     )

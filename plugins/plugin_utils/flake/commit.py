@@ -9,7 +9,6 @@ import dataclasses
 import typing as t
 
 from ..errors import GitError, UpdateError
-from ..git.branch_name import objection
 from ..git.remote import OvertakenError
 from ..git.repository import SHORT
 from .place import LOCK
@@ -100,9 +99,8 @@ def push_for_review(draft: Draft, message: str, branch: str, remote: Remote, *, 
 
     What was on the branch before, such as the update of yesterday, is replaced.
     """
-    if found := objection(branch):
-        raise UpdateError(f"{branch!r} cannot be the name of a branch: it has {found}", advice="choose another branch")
     repository = draft.place.repository
+    repository.refuse_branch(branch)
     parent = repository.output("rev-parse", "HEAD").strip()
     before = remote.head(branch)
     if before is not None and _is_same(repository, remote, branch, before, parent, draft):

@@ -53,6 +53,20 @@ class Repository:
         done = self.run("rev-parse", "--quiet", "--verify", "--end-of-options", f"{name}^{{commit}}")
         return done.stdout.strip() or None if done.ok else None
 
+    def refuse_branch(self, branch: str, *, host: str | None = None) -> None:
+        """Raise ``GitError`` for what cannot be the name of a branch."""
+        # A character that cannot be printed may be one that no command line can have. Git takes refs/heads/main for a
+        # name, and makes refs/heads/refs/heads/main of it. It takes @{-1} for the name of another branch.
+        if branch.isprintable() and not branch.startswith("refs/"):
+            done = self.machine.run(["git", "check-ref-format", "--branch", branch], environment=QUIET)
+            if done.ok and done.stdout.strip() == branch:
+                return
+        raise GitError(
+            f"{branch!r} cannot be the name of a branch",
+            host=host,
+            advice="choose another name (branch, or channel_branch of the role); git help check-ref-format has the rules",
+        )
+
 
 def _advice(said: str) -> str:
     if "index.lock" in said:

@@ -15,8 +15,7 @@ from ..files.attributes import NAME_BYTES, is_absolute, is_account, is_mode, is_
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-BEFORE = "pre-activation"
-WHEN = (BEFORE, "post-activation")
+WHEN = ("pre-activation", "post-activation")
 MODE = "0400"
 
 

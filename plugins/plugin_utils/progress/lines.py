@@ -38,7 +38,6 @@ DOING = {
     "nix_runtime_data": "giving a service its data",
     "nix_channel": "moving its channel",
     "nix_install": "installing",
-    "nix_rollout": "waiting for its turn",
     "nix_info": "telling what it runs",
 }
 MARKS = {"failed": "✗", "unreachable": "✗"}

@@ -13,7 +13,6 @@ from ..trace import spool
 from ..trace import stages as trace_stages
 from ..trace.chrome import chrome_trace
 from ..trace.rows import rows
-from ..trace.timeline import timeline
 from .document import document
 from .markdown import markdown
 from .page import page
@@ -53,7 +52,6 @@ FORMS: Mapping[str, Callable[[Course], str]] = {
     "markdown": lambda course: markdown(course.run, course.hosts),
     "html": lambda course: page(course.run, course.hosts),
     "trace": lambda course: _json(chrome_trace(course.run, course.began, course.rows)),
-    "timeline": lambda course: timeline(course.run, course.began, course.rows),
 }
 
 

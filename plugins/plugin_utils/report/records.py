@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
 
 # The outcomes of an activation that say more of a failure than that it is one.
 ROLLED_BACK = "rolled back"
-FAILURES = (ROLLED_BACK, "rollback failed", "refused", "held back")
+FAILURES = (ROLLED_BACK, "rollback failed", "refused")
 # The outcome that is none yet, and cannot be the last one.
 AWAITING = "awaiting"
 KEYS_BROUGHT = "keys brought"
@@ -185,12 +185,11 @@ def _failed(before: HostRecord, record: HostRecord, event: TaskEvent) -> HostRec
         return dataclasses.replace(record, outcome=outcome, failure=before.failure.of_health(before.failed_task))
     if before.failure is not None and before.failure.stage == HEALTH and before.outcome == ROLLED_BACK:
         return before
+    if before.failure is not None and event.module is None:
+        # A playbook that has rescued a failure fails the host in the end: what failed first is why.
+        return before
     outcome = outcome if outcome in FAILURES else "failed"
-    # At the end of a rollout a failure is told again, and shorter.
-    failure = before.failure if event.module == "nix_rollout" else None
-    return dataclasses.replace(
-        record, outcome=outcome, failure=failure or Failure.from_event(event), failed_task=event.task
-    )
+    return dataclasses.replace(record, outcome=outcome, failure=Failure.from_event(event), failed_task=event.task)
 
 
 def _settled(record: HostRecord, failed: Collection[str] | None) -> HostRecord:
@@ -365,7 +364,7 @@ _READERS: dict[str, Callable[[HostRecord, TaskEvent], HostRecord]] = {
 }
 
 
-_WITH_OUTCOME = ("nix_activate", "nix_confirm", "nix_keys", "nix_rollout")
+_WITH_OUTCOME = ("nix_activate", "nix_confirm")
 
 
 def _activation_outcome(event: TaskEvent) -> str | None:

@@ -9,6 +9,9 @@ import dataclasses
 import datetime
 import typing as t
 
+if t.TYPE_CHECKING:
+    from ..activation.job import Job
+
 OK, FAILED, UNREACHABLE = 0, 2, 4
 
 _RESULTS: dict[int, str] = {OK: "ok", FAILED: "failed", UNREACHABLE: "unreachable"}
@@ -25,6 +28,7 @@ class Run:
     check_mode: bool = False
     failed: frozenset[str] = frozenset()
     unreachable: frozenset[str] = frozenset()
+    job: Job | None = None
 
     @property
     def exit_code(self) -> int:
@@ -48,4 +52,5 @@ class Run:
             "check_mode": self.check_mode,
             "exit_code": self.exit_code,
             "result": self.result,
+            "job": self.job and self.job.to_result(),
         }

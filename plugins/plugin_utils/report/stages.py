@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
 
 _ACTIVATION = tuple(
     "outcome id run goal rollback closure profile previous generation default running exit_code units_failed "
-    "reboot_required log log_file".split()
+    "reboot_required warnings log log_file".split()
 )
 # The stage of each module, and what of its result is kept: named one by one, so that nothing gets in unseen.
 STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -40,7 +40,6 @@ STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "nix_runtime_data": ("data", ("files", "recovered", "reloaded", "restored")),
     "nix_channel": ("channel", ("branch", "before", "after", "revision", "closure", "tested_by")),
-    "nix_rollout": ("rollout", ("standing", "failures", "stopped")),
     "nix_info": (
         "status",
         tuple(

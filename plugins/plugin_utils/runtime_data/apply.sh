@@ -47,7 +47,7 @@ lock() { # see that nobody else is about to replace a file
     nearest_to "$2"
     [ "$8$missing" != yesyes ] || return 0
     there 022
-    if ! take "./.$3.nix.fleet-lock" 0; then
+    if ! process_take "./.$3.nix.fleet-lock" 0; then
         holder=$(readlink "./.$3.nix.fleet-lock")
         refuse "$2/$3 is being replaced by another run (process ${holder%% *})" 'run again when it has ended'
     fi
@@ -193,11 +193,16 @@ attempt() { # call a function and keep what it printed, and how it ended
 }
 
 well() { # whether the service is, within the time that it has
-    until=$(($(date +%s) + within))
+    # A process that sleeps for so long, and not the time of day, which may be set while we wait. It stays when nobody listens.
+    (trap '' HUP INT PIPE TERM && exec sleep "$within") </dev/null >/dev/null 2>&1 &
+    process_find_name "$!"
+    deadline=$process_name
     until attempt health; do
-        [ "$(date +%s)" -lt "$until" ] || return 1
+        process_has_name "$deadline" || return 1
         sleep 1
     done
+    kill -KILL "${deadline%% *}" 2>/dev/null
+    return 0
 }
 
 log() { # which command was tried last, its exit code, and the end of what it printed

@@ -9,9 +9,9 @@ import pathlib
 import shlex
 import typing as t
 
-from ..activation.program import part as activation_part
 from ..files.script import FUNCTIONS, PRINTF_IS_ITS_OWN, content_function
 from ..health.round import part as health_part
+from ..target.programs import program
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,8 +34,7 @@ def script(request: Request, contents: Mapping[RuntimeFile, bytes], *, check: bo
     return "\n".join(
         [
             FUNCTIONS,
-            activation_part("process"),
-            activation_part("descendants"),
+            program("processes"),
             health_part("limited"),
             _APPLY,
             *(_file(number, file) for number, file in files),

@@ -39,8 +39,7 @@ def _threads(began: float, rows: Sequence[Row]) -> Iterator[dict[str, t.Any]]:
             thread += 1
             yield _named("thread_name", thread, name=row.host if number == 1 else f"{row.host} ({number})")
             yield _named("thread_sort_index", thread, sort_index=thread)
-            for placed in lane:
-                each = placed.slice
+            for each in lane:
                 start, end = (round((moment - began) * 1e6) for moment in (each.began, each.ended))
                 yield {
                     "ph": "X",

@@ -15,14 +15,6 @@ if t.TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Placed:
-    """A slice, and inside how many others it is shown."""
-
-    slice: Slice
-    depth: int
-
-
-@dataclasses.dataclass(frozen=True)
 class Row:
     """One host. Its first lane has the stages and what Nix did in them one after the other.
 
@@ -31,7 +23,7 @@ class Row:
     """
 
     host: str
-    lanes: tuple[tuple[Placed, ...], ...]
+    lanes: tuple[tuple[Slice, ...], ...]
 
 
 def rows(stages: Mapping[str, Sequence[Slice]], activities: Mapping[str, Sequence[Slice]]) -> tuple[Row, ...]:
@@ -40,7 +32,7 @@ def rows(stages: Mapping[str, Sequence[Slice]], activities: Mapping[str, Sequenc
     return tuple(Row(host, _lanes(stages[host], activities.get(host, ()))) for host in first)
 
 
-def _lanes(stages: Sequence[Slice], activities: Sequence[Slice]) -> tuple[tuple[Placed, ...], ...]:
+def _lanes(stages: Sequence[Slice], activities: Sequence[Slice]) -> tuple[tuple[Slice, ...], ...]:
     lanes = [_Lane()]
     waiting = sorted(activities, key=lambda activity: (activity.began, -activity.ended))
     for stage in sorted(stages, key=lambda stage: stage.began):
@@ -67,13 +59,13 @@ def _place(lanes: list[_Lane], activity: Slice) -> None:
 
 class _Lane:
     def __init__(self) -> None:
-        self.placed: list[Placed] = []
+        self.placed: list[Slice] = []
         # What has begun and not ended, the innermost last.
         self._open: list[Slice] = []
 
     def put(self, new: Slice) -> None:
         self._advance(new.began)
-        self.placed.append(Placed(new, len(self._open)))
+        self.placed.append(new)
         self._open.append(new)
 
     def is_open(self, number: int, activity: Slice) -> bool:

@@ -83,6 +83,13 @@ def test_a_mac_gets_its_first_generation_when_what_is_in_its_way_is_moved_aside(
     on("macbook", "echo theirs >/etc/bashrc")
     refused = bootstrap(project, "macbook")
     assert refused.hosts(failed=1) == {"macbook"}
+    on("macbook", "mkdir /etc/profiles.d; echo theirs >/etc/zshrc")
+    named = bootstrap(project, "macbook", bootstrap_move_aside=["/etc/zshrc", "/etc/profiles.d"])
+    assert "/etc/profiles.d is a directory" in named.output
+    # The other file is still in the way.
+    refused = bootstrap(project, "macbook", bootstrap_move_aside=["/etc/zshrc"])
+    assert refused.hosts(failed=1) == {"macbook"}
+    assert on("macbook", "cat /etc/zshrc") == "theirs"
     done = bootstrap(project, "macbook", bootstrap_move_aside=["/etc/bashrc", "/etc/none"])
     assert done.rc == 0, done.output
     assert on("macbook", "cat /etc/bashrc /etc/bashrc.before-nix-darwin") == "ourstheirs"

@@ -210,5 +210,5 @@ def test_a_name_that_is_none_of_a_branch_fails_that_host_alone(clone: Clone) -> 
     revision = clone.commit()
     run = clone.channel(channel_branch="{{ 'tested/..' if inventory_hostname == 'mail' else 'nixos-tested-web' }}")
     assert run.hosts(failed=1) == {"mail"}
-    assert "cannot be the name of a branch: it has two dots in a row" in run.output
+    assert "'tested/..' cannot be the name of a branch" in run.output
     assert clone.branches == {"nixos-tested-web": revision}

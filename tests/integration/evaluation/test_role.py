@@ -77,7 +77,7 @@ def test_nothing_is_escalated_on_the_controller_whatever_is_said_of_all_hosts(pr
 def test_a_wrong_variable_is_told_by_its_name_before_anything_is_evaluated(project: Project) -> None:
     project.write_flake(ALL)
     wrong: dict[str, dict[str, t.Any]] = {
-        "a": {"deploy_max_failed": "many"},
+        "a": {"deploy_reboot": "perhaps"},
         "b": {"deploy_build_on": "nohost"},
         "c": {"deploy_eval_memory": "lots"},
         "d": {"deploy_health_checks": [{"http": "http://a", "prot": 80}]},
@@ -85,7 +85,7 @@ def test_a_wrong_variable_is_told_by_its_name_before_anything_is_evaluated(proje
         "f": {"deploy_remote_builders": ["nohost - - 4"]},
     }
     told = (
-        "(deploy_max_failed)",
+        "value of deploy_reboot must be one of: never",
         "(deploy_build_on)",
         "(deploy_eval_memory)",
         "deploy_health_checks.prot",
@@ -94,7 +94,7 @@ def test_a_wrong_variable_is_told_by_its_name_before_anything_is_evaluated(proje
         "deploy_remote_builders: the builder",
     )
     # Of the host whose variable it is, and not of the machine that was to evaluate.
-    headlines = ("a: rollout: max_failed is neither", "b: build: nohost, which", "c: evaluation: eval_memory is no")
+    headlines = ("b: build: nohost, which", "c: evaluation: eval_memory is no")
     variables = {"deploy_flake": f"path:{project.flake}", "deploy_attr": "hosts.{{ inventory_hostname }}"}
     run = project.run_role(variables, wrong)
     assert (run.rc, run.evaluated, run.calls) == (2, {}, []), run.output

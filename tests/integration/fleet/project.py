@@ -79,8 +79,8 @@ class Project:
         (self.root / "flake.nix").write_text(flake)
         settings.write_text(settings.read_text().partition("deploy_override_inputs:")[0])
 
-    def start(self, playbook: str, *arguments: str) -> subprocess.Popen[str]:
-        """Start a playbook of the collection, or of the project when it ends in ``.yml``."""
+    def start(self, playbook: str, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+        """Start a playbook of the collection, or of the project when it ends in ``.yml``, in a session of its own."""
         return subprocess.Popen(
             ["ansible-playbook", playbook, *arguments],
             cwd=self.root,
@@ -92,7 +92,9 @@ class Project:
                 "COLUMNS": "100",
                 "LC_ALL": "C.UTF-8",
                 "PATH": self.path,
+                **variables,
             },
+            start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

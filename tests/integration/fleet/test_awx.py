@@ -114,7 +114,7 @@ def awx(servers: Project, tmp_path_factory: pytest.TempPathFactory) -> Controlle
 
 def test_a_job_deploys_by_the_inventory_that_awx_has_imported(awx: Controller) -> None:
     before = running("vps-sg-2")
-    job = awx.job("deploy.yml", "-l", "vps-sg-2", deploy_goal="switch", deploy_reboot="never", deploy_max_failed="")
+    job = awx.job("deploy.yml", "-l", "vps-sg-2", deploy_goal="switch", deploy_reboot="never")
     assert job.status == "successful", job.stdout.read()
     assert running("vps-sg-2").generation == before.generation + 1
     back = awx.job("rollback.yml", "-l", "vps-sg-2", rollback_to="previous")

@@ -40,13 +40,13 @@ def test_the_example_of_a_platform_states_the_facts_of_one() -> None:
     assert (facts.name, facts.output, facts.escalates) == ("system-manager", "systemConfigs", True)
 
 
-@pytest.mark.parametrize("function", ["default_profile", "refusal", "activate"])
+@pytest.mark.parametrize("function", ["platform_default_profile", "platform_refusal", "platform_activate"])
 def test_the_example_of_a_platform_redefines_what_platforms_may_redefine(function: str) -> None:
     (example,) = examples("sh")
-    defaults = (ROOT / "plugins/plugin_utils/activation/platform.sh").read_text()
+    defaults = (ROOT / "plugins/plugin_utils/target/platform.sh").read_text()
     assert f"\n{function}()" in defaults
     asked = subprocess.run(
-        ["sh", "-c", f"{defaults}\n{example}\ncommand -v {function} && default_profile"],
+        ["sh", "-c", f"{defaults}\n{example}\ncommand -v {function} && platform_default_profile"],
         capture_output=True,
         text=True,
         check=True,

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import types
 import typing as t
+from pathlib import Path
 
 import pytest
 from ansible.playbook.block import Block
@@ -12,11 +14,13 @@ from ansible.playbook.task import Task
 from ansible.playbook.task_include import TaskInclude
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.evaluation import (
+    _commit_of_job,
     _memory,
     task_name,
     variables_by_option,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.errors import EvaluationError
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Snapshot, Source
 
 
 def task_in(parent: t.Any, line: int = 7) -> Task:
@@ -98,3 +102,27 @@ def test_what_is_named_by_itself_counts_most() -> None:
     options = {"host_variables": {"attr": "my_attr"}, "options_from": {"attr": "deploy_attr"}}
     assert variables_by_option(options) == {"attr": "my_attr"}
     assert variables_by_option({"host_variables": {"attr": "my_attr"}}) == {"attr": "my_attr"}
+
+
+COMMIT = "4f1c0de4f1c0de4f1c0de4f1c0de4f1c0de4f1c0"
+
+
+@pytest.mark.parametrize(
+    ("flake", "dirty", "known"),
+    [
+        ("{here}/fleet", False, COMMIT),
+        ("path:{here}", False, COMMIT),
+        ("{here}", True, None),
+        ("/srv/fleet", False, None),
+        ("github:example/fleet", False, None),
+    ],
+)
+def test_a_flake_among_the_files_of_a_job_is_at_the_jobs_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flake: str, dirty: bool, known: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    action: t.Any = types.SimpleNamespace(variables={"awx_job_id": 17, "awx_project_revision": COMMIT})
+    source, snapshot = Source(flake=flake.format(here=tmp_path)), Snapshot(dirty=dirty)
+    assert _commit_of_job(action, source, snapshot) == known
+    action.variables.clear()
+    assert _commit_of_job(action, source, snapshot) is None

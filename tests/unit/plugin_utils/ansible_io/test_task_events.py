@@ -80,7 +80,7 @@ def test_a_comparison_fails_in_the_stage_that_it_had_come_to() -> None:
 
 
 def test_a_question_that_fails_has_had_an_evaluation_before_it() -> None:
-    evaluated, begun, asked = compared("failed", stage="rollout", outcome="held_back", asked_seconds=2.5)
+    evaluated, begun, asked = compared("failed", stage="activation", outcome="refused", asked_seconds=2.5)
     assert [event.module for event in (evaluated, begun, asked)] == ["nix_eval", "nix_activate", "nix_activate"]
     assert [event.status for event in (evaluated, begun, asked)] == ["ok", "started", "failed"]
-    assert asked.result["outcome"] == "held_back"
+    assert asked.result["outcome"] == "refused"

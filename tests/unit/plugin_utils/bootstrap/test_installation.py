@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -43,6 +44,14 @@ EVERYTHING = Installation(
     post_kexec_port=2223,
     substitute_on_destination=False,
 )
+
+
+@pytest.mark.parametrize("option", ["ProxyCommand=ssh -W %h:%p gate", "ServerAliveInterval 5", "ProxyCommand='nc'"])
+def test_an_option_that_its_copy_would_take_for_several_is_refused_before(option: str) -> None:
+    with pytest.raises(InstallationError) as refused:
+        arguments(dataclasses.replace(EVERYTHING, ssh_options=("ProxyJump=gate", option)))
+    assert option in refused.value.cause
+    assert "~/.ssh/config" in (refused.value.advice or "")
 
 
 def read(words: list[str]) -> dict[str, list[list[str]]]:

@@ -100,10 +100,10 @@ def test_below_a_host_that_failed_is_why_and_what_was_run() -> None:
     assert (log.strip(), command.strip()) == ("line one", "command: nix build")
 
 
-def test_what_is_told_again_is_not_explained_again() -> None:
+def test_a_host_that_is_failed_after_it_was_rescued_is_not_explained_again() -> None:
     run = Run()
     run.task("web", "nix_build", "failed", **BROKEN)
-    assert run.task("web", "nix_rollout", "failed", **BROKEN) == []
+    assert run.task("web", None, "failed", msg="it failed in the rollout") == []
 
 
 def test_what_fails_several_hosts_alike_is_explained_once() -> None:

@@ -27,8 +27,8 @@ def test_the_same_sentence_of_different_tasks_is_not_one_cause() -> None:
     assert together(failed("web", "Ask"), failed("db", "Do"), failed("mail", "Ask")) == [["web", "mail"], ["db"]]
 
 
-def test_the_end_of_a_rollout_which_tells_it_again_makes_no_one_cause_of_it() -> None:
-    again = [failed(host, "See how it went", "nix_rollout") for host in ("web", "db")]
+def test_a_play_that_fails_what_was_rescued_makes_no_one_cause_of_it() -> None:
+    again = [failed(host, "Count it as failed") for host in ("web", "db")]
     assert together(failed("web", "Ask"), failed("db", "Do"), *again) == [["web"], ["db"]]
 
 

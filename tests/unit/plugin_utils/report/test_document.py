@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.job import Job
 from ansible_collections.nix.fleet.plugins.plugin_utils.progress.lines import DOING
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.document import VERSION, document
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
@@ -94,6 +95,17 @@ def _close(schema: t.Any) -> None:
                 _close(each)
         if isinstance(schema.get("properties"), dict):
             schema["additionalProperties"] = False
+
+
+def test_the_job_of_a_server_is_told_and_null_where_there_is_none() -> None:
+    job = Job("Semaphore task 5", "bob")
+    assert reported([], job=job)["run"]["job"] == {
+        "name": "Semaphore task 5",
+        "user": "bob",
+        "commit": None,
+        "url": None,
+    }
+    assert reported([])["run"]["job"] is None
 
 
 def test_the_schema_is_one() -> None:
@@ -187,8 +199,6 @@ NO_STAGE = {
     "nix_flake",
     "nix_import",
     "nix_semaphore",
-    "nix_shell",
-    "nix_substituters",
 }
 
 

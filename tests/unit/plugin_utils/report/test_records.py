@@ -203,17 +203,11 @@ def test_a_new_system_whose_units_failed_is_a_failure() -> None:
     assert (record.outcome, record.generation_after, record.units_failed) == ("failed", 4, ("page.service",))
 
 
-def test_a_host_that_others_failures_held_back_is_called_so() -> None:
-    held = event("nix_rollout", "failed", outcome="held_back", cause="other hosts have failed")
-    assert only(held, failed=frozenset({"web"})).outcome == "held back"
-
-
-def test_a_failure_that_is_told_again_in_the_end_is_the_first_one() -> None:
-    failure: dict[str, t.Any] = {"outcome": "rolled_back", "cause": "it hangs", "stage": "activation"}
+def test_a_host_that_a_playbook_fails_after_it_was_rescued_failed_for_the_first_reason() -> None:
     record = only(
-        event("nix_activate", "failed", log="it hung", **failure),
-        event("nix_rollout"),
-        event("nix_rollout", "failed", **failure),
+        event("nix_activate", "failed", outcome="rolled_back", cause="it hangs", stage="activation", log="it hung"),
+        event(None),
+        event(None, "failed", msg="it failed in the rollout"),
         failed=frozenset({"web"}),
     )
     assert record.outcome == "rolled back"
@@ -364,11 +358,6 @@ def test_a_deployment_is_more_than_its_keys_and_keys_are_more_than_none() -> Non
     assert only(keys, event("nix_activate", **ACTIVATED), keys).outcome == "activated"
     assert only(keys, unchanged).outcome == "keys brought"
     assert only(unchanged, keys).outcome == "keys brought"
-
-
-def test_a_host_whose_keys_were_held_back_is_held_back() -> None:
-    held = event("nix_keys", "failed", outcome="held_back", cause="another host of this run has failed")
-    assert only(held, failed=frozenset({"web"})).outcome == "held back"
 
 
 def test_a_host_that_was_lost_before_its_confirmation_is_said_to_return_by_itself() -> None:

@@ -134,6 +134,11 @@ def test_below_a_host_is_who_deployed_last_in_which_run_and_what() -> None:
     assert "deployed 2026-01-31T12:00:00Z by ada@laptop, run night, revision 0123456789ab, uncommitted changes" in lines
 
 
+def test_the_job_of_a_server_is_named_with_who_started_it() -> None:
+    entry = {"outcome": "confirmed", "started": "now", "user": "ada", "controller": "vm", "job": {"name": "AWX job 17"}}
+    assert "deployed now by ada@vm, AWX job 17" in " ".join(" ".join(report(seen(journal=[entry]))).split())
+
+
 def test_a_rollback_says_to_what_it_went_back() -> None:
     entry = {"outcome": "activated", "started": "now", "user": "ada", "controller": "laptop", "rollback": "previous"}
     assert "deployed now by ada@laptop, back to previous" in " ".join(report(seen(journal=[entry])))

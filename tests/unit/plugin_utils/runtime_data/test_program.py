@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
 import shutil
@@ -207,7 +208,7 @@ def cut_off(machine: Machine, *, after: str, old: bytes, new: bytes) -> None:
 
 KEPT = """    output=$(keep "$3" 2>&1) || give_up "$2/$3 could not be kept${output:+: $output}" no"""
 PLACED = """    fi || give_up "$2/$3 could not be replaced${output:+: $output}" no"""
-READ = "    until=$(($(date +%s) + within))"
+READ = "    deadline=$process_name"
 
 
 @pytest.mark.parametrize("after", [KEPT, PLACED, READ], ids=["kept", "placed", "read"])
@@ -229,6 +230,43 @@ def test_a_service_that_a_killed_run_had_read_the_new_file_reads_the_old_one_eve
     assert machine.give(machine.request(machine.file()), b"old").reloaded
     assert machine.loaded.read_bytes() == b"old"
     assert machine.files() == {"a.json": b"old"}
+
+
+# Tells the time as it is when it is first asked, and from then on another one.
+DATE = """#!/bin/sh
+[ -e {asked} ] && exec {date} -d '{jump}' "$@"
+: >{asked}
+exec {date} "$@"
+"""
+
+
+def set_the_clock(jump: str, directory: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the machine's time of day be another one as soon as somebody has asked for it."""
+    programs = directory / "programs"
+    programs.mkdir()
+    (programs / "date").write_text(DATE.format(asked=directory / "asked", date=shutil.which("date"), jump=jump))
+    (programs / "date").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+
+
+def test_a_service_has_its_time_though_the_clock_jumps_ahead(
+    machine: Machine, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_the_clock("+1 hour", tmp_path, monkeypatch)
+    ready = tmp_path / "ready"
+    request = machine.request(machine.file(), health=f"[ -e {ready} ] || {{ mkdir {ready}; exit 1; }}")
+    answer = machine.give(dataclasses.replace(request, within=20), b"new")
+    assert (answer.cause, machine.files()) == ("", {"a.json": b"new"})
+
+
+def test_a_service_that_does_not_get_well_is_given_up_though_the_clock_jumps_back(
+    machine: Machine, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.give(machine.request(machine.file()), b"old")
+    set_the_clock("-1 hour", tmp_path, monkeypatch)
+    request = machine.request(machine.file(), health=f"! grep new {machine.loaded}")
+    answer = machine.give(dataclasses.replace(request, within=1), b"new")
+    assert (answer.well, machine.files()) == (True, {"a.json": b"old"})
 
 
 def test_half_a_copy_is_never_gone_back_to(machine: Machine) -> None:

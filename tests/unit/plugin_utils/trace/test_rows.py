@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ansible_collections.nix.fleet.plugins.plugin_utils.trace.rows import Row, rows
 from ansible_collections.nix.fleet.plugins.plugin_utils.trace.slice import Slice
 
-Seen = list[list[tuple[str, int]]]
+Seen = list[list[str]]
 
 
 def stage(began: float, ended: float) -> Slice:
@@ -25,34 +25,34 @@ def activity(number: int, began: float, ended: float, parent: int = 0) -> Slice:
 
 def lanes(*activities: Slice, stages: t.Sequence[Slice] = (stage(0, 10),)) -> Seen:
     (row,) = rows({"web": stages}, {"web": activities})
-    return [[(placed.slice.name, placed.depth) for placed in lane] for lane in row.lanes]
+    return [[each.name for each in lane] for lane in row.lanes]
 
 
 def test_what_happens_one_after_the_other_is_inside_its_stage() -> None:
-    assert lanes(activity(2, 4, 5), activity(1, 1, 4)) == [[("stage", 0), ("1", 1), ("2", 1)]]
+    assert lanes(activity(2, 4, 5), activity(1, 1, 4)) == [["stage", "1", "2"]]
 
 
 def test_what_happens_at_the_same_time_has_a_lane_of_its_own() -> None:
     both = lanes(activity(1, 1, 6), activity(2, 2, 3), activity(3, 4, 8), activity(4, 6, 7))
-    assert both == [[("stage", 0), ("1", 1), ("4", 1)], [("2", 0), ("3", 0)]]
+    assert both == [["stage", "1", "4"], ["2", "3"]]
 
 
 def test_what_is_part_of_an_activity_is_inside_it() -> None:
-    assert lanes(activity(1, 1, 6), activity(2, 2, 5, parent=1)) == [[("stage", 0), ("1", 1), ("2", 2)]]
+    assert lanes(activity(1, 1, 6), activity(2, 2, 5, parent=1)) == [["stage", "1", "2"]]
 
 
 def test_parts_at_the_same_time_are_not_inside_each_other() -> None:
     parts = lanes(activity(1, 1, 6), activity(2, 2, 5, parent=1), activity(3, 3, 4, parent=1))
-    assert parts == [[("stage", 0), ("1", 1), ("2", 2)], [("3", 0)]]
+    assert parts == [["stage", "1", "2"], ["3"]]
 
 
 def test_an_activity_ends_with_its_stage_at_the_latest() -> None:
     (row,) = rows({"web": [stage(1, 5)]}, {"web": [activity(1, 0.9, 5.1)]})
-    assert [(placed.slice.began, placed.slice.ended) for placed in row.lanes[0]] == [(1, 5), (1, 5)]
+    assert [(each.began, each.ended) for each in row.lanes[0]] == [(1, 5), (1, 5)]
 
 
 def test_an_activity_outside_of_all_stages_is_in_none() -> None:
-    assert lanes(activity(1, 11, 12)) == [[("stage", 0)]]
+    assert lanes(activity(1, 11, 12)) == [["stage"]]
 
 
 def test_hosts_are_in_the_order_in_which_they_began() -> None:
@@ -65,11 +65,11 @@ def test_hosts_are_in_the_order_in_which_they_began() -> None:
 def overlapping(row: Row) -> list[tuple[Slice, Slice]]:
     """Return the slices of a lane that neither follow nor contain each other, which no viewer could show."""
     return [
-        (one.slice, other.slice)
+        (one, other)
         for lane in row.lanes
         for number, one in enumerate(lane)
         for other in lane[number + 1 :]
-        if not (one.slice.ended <= other.slice.began or one.slice.ended >= other.slice.ended)
+        if not (one.ended <= other.began or one.ended >= other.ended)
     ]
 
 
@@ -91,5 +91,5 @@ def test_whatever_nix_does_everything_is_inside_or_after_what_came_before(found:
     (row,) = rows({"web": [stage(0, 6), stage(6, 12), stage(13, 20)]}, {"web": found})
     assert overlapping(row) == []
     for lane in row.lanes:
-        began = [placed.slice.began for placed in lane]
+        began = [each.began for each in lane]
         assert began == sorted(began)

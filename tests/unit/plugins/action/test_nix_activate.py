@@ -155,7 +155,7 @@ def test_a_machine_that_has_nothing_to_do_is_sent_the_short_question_alone() -> 
     shell = Shell(f"outcome=unchanged\n{STANDING}")
     result = perform(shell)
     assert (result["changed"], result["outcome"], len(shell.scripts)) == (False, "unchanged", 1)
-    assert "write_program" not in shell.scripts[0]
+    assert "supervisor_main" not in shell.scripts[0]
 
 
 def test_asking_only_begins_nothing() -> None:
@@ -203,7 +203,7 @@ def test_asking_only_says_that_nothing_is_left_to_copy_where_anything_ever_is() 
 def test_whoever_has_asked_before_is_not_asked_again() -> None:
     shell = Shell(f"outcome=unchanged\n{STANDING}")
     assert perform(shell, ask="never")["outcome"] == "unchanged"
-    assert "write_program" in shell.scripts[0]
+    assert "supervisor_main" in shell.scripts[0]
 
 
 def test_asking_only_wants_what_was_copied_to_be_kept() -> None:
@@ -211,4 +211,8 @@ def test_asking_only_wants_what_was_copied_to_be_kept() -> None:
     perform(shell, ask="only")
     perform(shell, ask="only", source_host="vps")
     perform(shell, ask="only", check=True)
-    assert [script.splitlines()[-1] for script in shell.scripts] == ["ask vps", "ask ''", "ask ''"]
+    assert [script.splitlines()[-1] for script in shell.scripts] == [
+        "question_ask vps",
+        "question_ask ''",
+        "question_ask ''",
+    ]

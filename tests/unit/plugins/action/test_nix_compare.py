@@ -56,6 +56,7 @@ def perform(
     action = Action.__new__(Action)
     action.variables = {"ansible_play_batch": ["vps"], "hostvars": {"vps": {}, "localhost": {}, "homelab": {}}}
     action._task = t.cast("t.Any", types.SimpleNamespace())
+    action._connection = t.cast("t.Any", types.SimpleNamespace(get_option=lambda _name: True))
     return action.perform({**options, "flake": ".", "attr": "web", **given})
 
 
@@ -127,7 +128,6 @@ def test_a_path_that_depends_on_its_content_cannot_be_asked_for(monkeypatch: pyt
         ({"specialisation": "a b"}, "specialisation is not a name"),
         ({"platform": "darwin", "goal": "boot"}, "darwin has no goal boot"),
         ({"source_host": "nowhere"}, "nowhere, which is to build, is not in the inventory"),
-        ({"max_failed": "many"}, "max_failed is neither a number of hosts nor a percentage"),
     ],
 )
 def test_what_cannot_be_asked_is_said_before_anything_is_evaluated(
@@ -151,13 +151,3 @@ def test_what_was_copied_must_be_kept_unless_the_host_builds_for_itself_or_nothi
     perform(shell, source_host="vps")
     perform(shell, check=True)
     assert ["ask vps" in script or "ask 'vps" in script for script in shell.scripts] == [True, False, False]
-
-
-@pytest.mark.usefixtures("evaluations")
-def test_more_failures_of_others_than_allowed_hold_a_host_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    def hold_back(_action: ActionModule, limit: str | None) -> None:
-        raise NixError(f"limit {limit}")
-
-    monkeypatch.setattr(ActionModule, "hold_back", hold_back)
-    with pytest.raises(NixError, match="limit 1"):
-        perform(UNCHANGED, max_failed="1")

@@ -4,10 +4,7 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
-import subprocess
-import sys
 import threading
 import types
 import typing as t
@@ -54,9 +51,9 @@ def printed(plugin: CallbackModule) -> list[str]:
     return screen.lines
 
 
-def task(action: str, name: str = "", tags: tuple[str, ...] = ()) -> t.Any:
+def task(action: str, name: str = "") -> t.Any:
     return types.SimpleNamespace(
-        action=action, resolved_action=action, name=name, tags=tags, check_mode=False, get_name=lambda: name
+        action=action, resolved_action=action, name=name, check_mode=False, get_name=lambda: name
     )
 
 
@@ -137,7 +134,7 @@ def test_a_failure_that_is_ignored_is_told_as_such(plugin: CallbackModule) -> No
 
 def failed_question(plugin: CallbackModule, *, ignore_errors: bool) -> list[str]:
     compare = task("nix.fleet.nix_compare")
-    said = {"stage": "rollout", "outcome": "held_back", "cause": "others have failed", "asked_seconds": 0.5}
+    said = {"stage": "activation", "outcome": "refused", "cause": "others have begun", "asked_seconds": 0.5}
     plugin.v2_runner_on_failed(result(compare, **said), ignore_errors=ignore_errors)
     return printed(plugin)
 
@@ -145,7 +142,7 @@ def failed_question(plugin: CallbackModule, *, ignore_errors: bool) -> list[str]
 def test_a_question_that_fails_comes_after_an_evaluation_that_went_well(plugin: CallbackModule) -> None:
     evaluated, *rest = failed_question(plugin, ignore_errors=False)
     assert evaluated.startswith("web  evaluation: done")
-    assert [line.split()[:3] for line in rest] == [["✗", "web", "held"], ["rollout:", "others", "have"]]
+    assert [line.split()[:3] for line in rest] == [["✗", "web", "refused"], ["activation:", "others", "have"]]
 
 
 def test_of_a_question_whose_failure_is_ignored_the_failure_alone_is(plugin: CallbackModule) -> None:
@@ -178,101 +175,6 @@ def test_a_task_without_a_name_is_called_by_what_it_runs(plugin: CallbackModule)
     plugin.v2_runner_on_ok(result(task("ansible.builtin.raw"), changed=True))
     plugin.v2_runner_on_failed(result(task("ansible.builtin.raw"), msg="no"), ignore_errors=True)
     assert printed(plugin) == ["web  ansible.builtin.raw: changed (0.0 s)", "web: ansible.builtin.raw: no (ignored)"]
-
-
-PLAY = """
-- hosts: localhost
-  gather_facts: false
-  roles:
-    - role: web
-  tasks:
-    - ansible.builtin.debug:
-      tags: [mine]
-    - ansible.builtin.debug:
-        msg: ran all the same
-      tags: [always]
-"""
-ROLE = {
-    "main.yml": """
-- ansible.builtin.import_tasks: built.yml
-- ansible.builtin.include_tasks: changed.yml
-  when: false
-  tags: [always]
-""",
-    "built.yml": """
-- ansible.builtin.debug:
-  tags: [build]
-""",
-    "changed.yml": """
-- block:
-    - ansible.builtin.debug:
-      tags: "keys,reboot"
-  tags: [activate]
-""",
-}
-
-
-@pytest.fixture
-def tagged(tmp_path: pathlib.Path) -> t.Callable[..., list[str]]:
-    """Runs a play of a role that includes some of its tasks only where they have something to do, and of a task."""
-    (tmp_path / "play.yml").write_text(PLAY)
-    tasks = tmp_path / "roles" / "web" / "tasks"
-    tasks.mkdir(parents=True)
-    for name, text in ROLE.items():
-        (tasks / name).write_text(text)
-
-    def run(*options: str) -> list[str]:
-        # Of the ansible-core that the tests run on.
-        program = str(pathlib.Path(sys.executable).with_name("ansible-playbook"))
-        command = [program, "-i", "localhost,", "-c", "local", "play.yml", *options]
-        settings = {
-            "ANSIBLE_STDOUT_CALLBACK": NAME,
-            "ANSIBLE_COLLECTIONS_PATH": str(pathlib.Path(progress.__file__).parents[5]),
-            "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
-        }
-        (tmp_path / "ansible.cfg").touch()
-        done = subprocess.run(
-            command, cwd=tmp_path, env={**os.environ, **settings}, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return [*done.stderr.splitlines(), *done.stdout.splitlines()]
-
-    return run
-
-
-@pytest.mark.slow
-@pytest.mark.versions
-def test_a_tag_that_no_task_has_is_told_with_those_that_there_are(tagged: t.Callable[..., list[str]]) -> None:
-    *before, told = tagged("--tags", "biuld")
-    assert told == "no task that ran has the tag biuld (--tags); there are activate, build, keys, mine, reboot"
-    # It does not say that nothing was done: a task that always runs did something.
-    assert "localhost: ran all the same" in before
-
-
-@pytest.mark.slow
-@pytest.mark.versions
-def test_a_tag_whose_tasks_have_nothing_to_do_is_not_told(tagged: t.Callable[..., list[str]]) -> None:
-    assert not any("tag" in line for line in tagged("--tags", "reboot"))
-
-
-@pytest.mark.slow
-@pytest.mark.versions
-def test_a_tag_to_be_skipped_that_no_task_has_is_warned_of_before_anything_is_done(
-    tagged: t.Callable[..., list[str]],
-) -> None:
-    said = tagged("--skip-tags", "biuld,reboot,never")
-    warning = " ".join(line.strip() for line in said[: said.index("localhost: ran all the same")])
-    assert (
-        "no task is known to have the tag biuld (--skip-tags); there are activate, build, keys, mine, reboot" in warning
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.versions
-def test_a_tag_to_be_skipped_that_only_an_included_file_has_is_not_warned_of(
-    tagged: t.Callable[..., list[str]],
-) -> None:
-    assert not any("--skip-tags" in line for line in tagged("--skip-tags", "reboot,keys"))
 
 
 def test_an_interrupted_run_says_how_far_each_host_was(

@@ -106,17 +106,22 @@ def wanted(plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     return tmp_path
 
 
-def begin(plugin: CallbackModule, *, check_mode: bool = False) -> None:
+def begin(plugin: CallbackModule, *, check_mode: bool = False, **extra: t.Any) -> None:
     plugin.v2_playbook_on_start(types.SimpleNamespace(_file_name="/srv/fleet/deploy.yml"))
-    plugin.v2_playbook_on_play_start(types.SimpleNamespace(check_mode=check_mode))
+    plugin.v2_playbook_on_play_start(
+        types.SimpleNamespace(
+            check_mode=check_mode, get_variable_manager=lambda: types.SimpleNamespace(extra_vars=extra)
+        )
+    )
 
 
 def test_the_reports_are_written_where_they_are_wanted(plugin: CallbackModule, wanted: Path) -> None:
-    begin(plugin, check_mode=True)
+    begin(plugin, check_mode=True, awx_job_id=17, awx_user_name="alice")
     plugin.v2_runner_on_ok(result("web", task("nix.fleet.nix_info"), generation=3))
     plugin.v2_playbook_on_stats(stats())
     report = json.loads((wanted / "report.json").read_text())
     assert (report["run"]["playbooks"], report["run"]["check_mode"]) == (["deploy.yml"], True)
+    assert (report["run"]["job"]["name"], report["run"]["job"]["user"]) == ("AWX job 17", "alice")
     assert [host["host"] for host in report["hosts"]] == ["web"]
     assert "<code>web</code>" in (wanted / "summary.md").read_text()
     assert {stat.S_IMODE(path.stat().st_mode) for path in wanted.iterdir()} == {0o600}
@@ -229,8 +234,8 @@ def test_a_file_that_is_named_twice_for_the_same_form_is_written_as_such(
 
 @pytest.fixture
 def traced(plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A directory that a trace and its page are asked for in."""
-    options = {"trace": str(tmp_path / "run.json"), "trace_html": str(tmp_path / "run.html"), "width": 80}
+    """A directory that a trace is asked for in."""
+    options = {"trace": str(tmp_path / "run.json"), "width": 80}
     monkeypatch.setattr(plugin, "get_option", options.get)
     monkeypatch.setattr(summary, "trace_spool", lambda: tmp_path / "spool")
     return tmp_path
@@ -249,7 +254,6 @@ def test_a_trace_has_what_the_processes_of_the_run_noted(plugin: CallbackModule,
     plugin.v2_runner_on_ok(result("web", build, out_path="/nix/store/x"))
     plugin.v2_playbook_on_stats(stats())
     assert slices(traced / "run.json") == ["build", "build nginx"]
-    assert "build nginx" in (traced / "run.html").read_text()
     assert {stat.S_IMODE(path.stat().st_mode) for path in traced.iterdir()} == {0o600}
 
 
@@ -261,15 +265,6 @@ def test_a_trace_has_the_failures_that_a_playbook_does_not_mind(plugin: Callback
     plugin.v2_runner_on_failed(result("web", command, msg="no"), ignore_errors=True)
     plugin.v2_playbook_on_stats(stats())
     assert slices(traced / "run.json") == ["Try"]
-
-
-def test_a_trace_with_the_ending_of_a_page_is_one(
-    plugin: CallbackModule, traced: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(plugin, "get_option", {"trace": str(traced / "x.html"), "width": 80}.get)
-    begin(plugin)
-    plugin.v2_playbook_on_stats(stats())
-    assert (traced / "x.html").read_text().startswith("<!doctype html>")
 
 
 def test_processes_note_nothing_where_nobody_wants_a_trace(
