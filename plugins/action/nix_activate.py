@@ -16,8 +16,8 @@ from ..plugin_utils.activation.preview import preview
 from ..plugin_utils.activation.request import Request
 from ..plugin_utils.activation.sentence import foreseen
 from ..plugin_utils.activation.verdict import CONFIRMED
-from ..plugin_utils.ansible_io.action import NixAction
-from ..plugin_utils.ansible_io.activation import (
+from ..plugin_utils.ansible.action import NixAction
+from ..plugin_utils.ansible.activation import (
     TARGET_OPTIONS,
     asked,
     awaited,
@@ -29,11 +29,11 @@ from ..plugin_utils.ansible_io.activation import (
     told,
     unchanged,
 )
-from ..plugin_utils.ansible_io.link import FreshLink
-from ..plugin_utils.ansible_io.options_from import OPTIONS_FROM
-from ..plugin_utils.ansible_io.plain import plain
-from ..plugin_utils.ansible_io.run import new_name
-from ..plugin_utils.errors import ActivationError
+from ..plugin_utils.ansible.link import FreshLink
+from ..plugin_utils.ansible.options_from import OPTIONS_FROM
+from ..plugin_utils.ansible.plain import plain
+from ..plugin_utils.ansible.run import new_name
+from ..plugin_utils.core.errors import ActivationError
 
 if t.TYPE_CHECKING:
     from ..plugin_utils.activation.answer import Answer

@@ -13,21 +13,21 @@ import time
 import typing as t
 from pathlib import Path
 
-from ..plugin_utils.ansible_io.action import NixAction, display, warnings_of
-from ..plugin_utils.ansible_io.builders import usable
-from ..plugin_utils.ansible_io.caches import usable_caches
-from ..plugin_utils.ansible_io.connections import opened_store
-from ..plugin_utils.ansible_io.evaluation import task_name
-from ..plugin_utils.ansible_io.options_from import OPTIONS_FROM
-from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, machine_of, source_of
-from ..plugin_utils.errors import BuildError
-from ..plugin_utils.nix.build import BuildSettings, every_output
-from ..plugin_utils.nix.building import Build, Built, Root, in_store_of, on_controller, on_machine
-from ..plugin_utils.nix.evaluation_result import Failed
-from ..plugin_utils.nix.shared_evaluation import SharedEvaluation
+from ..plugin_utils.ansible.action import NixAction, display, warnings_of
+from ..plugin_utils.ansible.builders import usable
+from ..plugin_utils.ansible.caches import usable_caches
+from ..plugin_utils.ansible.connections import opened_store
+from ..plugin_utils.ansible.evaluation import task_name
+from ..plugin_utils.ansible.options_from import OPTIONS_FROM
+from ..plugin_utils.ansible.source import SOURCE_OPTIONS, machine_of, source_of
+from ..plugin_utils.build.build import BuildSettings, every_output
+from ..plugin_utils.build.building import Build, Built, Root, in_store_of, on_controller, on_machine
+from ..plugin_utils.copy.link import LinkLostError
+from ..plugin_utils.core.errors import BuildError
+from ..plugin_utils.evaluation.evaluation_result import Failed
+from ..plugin_utils.evaluation.shared_evaluation import SharedEvaluation
+from ..plugin_utils.evaluation.task_evaluation import Request
 from ..plugin_utils.nix.store import store_path_name
-from ..plugin_utils.nix.task_evaluation import Request
-from ..plugin_utils.transport.link import LinkLostError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ..plugin_utils.ansible_io.action import NixAction
-from ..plugin_utils.ansible_io.builders import OWN, health_of
+from ..plugin_utils.ansible.action import NixAction
+from ..plugin_utils.ansible.builders import OWN, health_of
 
 
 class ActionModule(NixAction):

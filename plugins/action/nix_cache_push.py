@@ -8,19 +8,19 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
-from ..plugin_utils.ansible_io.action import NixAction
-from ..plugin_utils.ansible_io.now_and_then import now_and_then
-from ..plugin_utils.ansible_io.source import absolute_path
+from ..plugin_utils.ansible.action import NixAction
+from ..plugin_utils.ansible.now_and_then import now_and_then
+from ..plugin_utils.ansible.source import absolute_path
 from ..plugin_utils.cache.lack import ASK_ANEW
 from ..plugin_utils.cache.push import NotHereError, Push, Survey
 from ..plugin_utils.cache.store import parse_store
-from ..plugin_utils.errors import CacheError
+from ..plugin_utils.copy.copying import CopyLog
+from ..plugin_utils.core.errors import CacheError
+from ..plugin_utils.core.process import CommandTimeoutError
+from ..plugin_utils.core.quantities import counted, size
 from ..plugin_utils.nix.command import with_settings
 from ..plugin_utils.nix.machine import Controller, Machine, Remote
 from ..plugin_utils.nix.store import store_paths
-from ..plugin_utils.process import CommandTimeoutError
-from ..plugin_utils.report.quantities import counted, size
-from ..plugin_utils.transport.copying import CopyLog
 
 
 class ActionModule(NixAction):

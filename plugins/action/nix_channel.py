@@ -9,16 +9,16 @@ import random
 import time
 import typing as t
 
-from ..plugin_utils.ansible_io.action import NixAction
-from ..plugin_utils.ansible_io.source import absolute_flake, machine_of
-from ..plugin_utils.ansible_io.web import fetch
+from ..plugin_utils.ansible.action import NixAction
+from ..plugin_utils.ansible.source import absolute_flake, machine_of
+from ..plugin_utils.ansible.web import fetch
 from ..plugin_utils.channel.advance import Advance, advance
 from ..plugin_utils.channel.hydra import Job, last_success
 from ..plugin_utils.channel.proof import Proof, refuse_dirty, refuse_unbuilt, refuse_uncached
-from ..plugin_utils.errors import ChannelError
-from ..plugin_utils.git.remote import Remote
-from ..plugin_utils.git.repository import SHORT, Repository
+from ..plugin_utils.core.errors import ChannelError
 from ..plugin_utils.nix.machine import Controller
+from ..plugin_utils.update.remote import Remote
+from ..plugin_utils.update.repository import SHORT, Repository
 
 PREFIX = "nixos-tested-"
 PAUSE_SECONDS = 0.2

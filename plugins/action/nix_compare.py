@@ -11,8 +11,8 @@ import typing as t
 
 from ..plugin_utils.activation.intention import BUILD, see_that_it_can_be
 from ..plugin_utils.activation.request import Request
-from ..plugin_utils.ansible_io.action import NixAction
-from ..plugin_utils.ansible_io.activation import (
+from ..plugin_utils.ansible.action import NixAction
+from ..plugin_utils.ansible.activation import (
     TARGET_OPTIONS,
     asked,
     awaited,
@@ -22,12 +22,12 @@ from ..plugin_utils.ansible_io.activation import (
     target_of,
     unchanged,
 )
-from ..plugin_utils.ansible_io.evaluation import EVALUATION_OPTIONS, evaluated
-from ..plugin_utils.ansible_io.host_keys import see_that_host_keys_are_checked
-from ..plugin_utils.ansible_io.options_from import OPTIONS_FROM
-from ..plugin_utils.ansible_io.run import new_name
-from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, controller, source_on_controller
-from ..plugin_utils.errors import NixError
+from ..plugin_utils.ansible.evaluation import EVALUATION_OPTIONS, evaluated
+from ..plugin_utils.ansible.host_keys import see_that_host_keys_are_checked
+from ..plugin_utils.ansible.options_from import OPTIONS_FROM
+from ..plugin_utils.ansible.run import new_name
+from ..plugin_utils.ansible.source import SOURCE_OPTIONS, controller, source_on_controller
+from ..plugin_utils.core.errors import NixError
 from ..plugin_utils.platforms.platform import GOALS
 
 # Goes with every other request too, and stands for the closure that is not known yet.

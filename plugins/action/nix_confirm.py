@@ -12,9 +12,9 @@ from ..plugin_utils.activation.deployment import details
 from ..plugin_utils.activation.ending import failure, units_failure, warnings_of
 from ..plugin_utils.activation.request import DEPLOYMENT
 from ..plugin_utils.activation.verdict import CONFIRMED, rejected
-from ..plugin_utils.ansible_io.action import NixAction
-from ..plugin_utils.ansible_io.link import FreshLink
-from ..plugin_utils.errors import ActivationError
+from ..plugin_utils.ansible.action import NixAction
+from ..plugin_utils.ansible.link import FreshLink
+from ..plugin_utils.core.errors import ActivationError
 from ..plugin_utils.nix.store import store_path_name
 
 

@@ -14,35 +14,35 @@ from collections import Counter
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
-from ..plugin_utils.ansible_io.action import NixAction, display
-from ..plugin_utils.ansible_io.connections import opened_if_lacking
-from ..plugin_utils.ansible_io.now_and_then import now_and_then
-from ..plugin_utils.ansible_io.options_from import OPTIONS_FROM
-from ..plugin_utils.ansible_io.peers import Peers
-from ..plugin_utils.ansible_io.run import copies_directory, end_with_run
-from ..plugin_utils.ansible_io.store_source import source_at
-from ..plugin_utils.cascade.place import PEER_PORT
-from ..plugin_utils.cascade.spreading import Spread
-from ..plugin_utils.errors import CopyError, NixError
+from ..plugin_utils.ansible.action import NixAction, display
+from ..plugin_utils.ansible.connections import opened_if_lacking
+from ..plugin_utils.ansible.now_and_then import now_and_then
+from ..plugin_utils.ansible.options_from import OPTIONS_FROM
+from ..plugin_utils.ansible.peers import Peers
+from ..plugin_utils.ansible.run import copies_directory, end_with_run
+from ..plugin_utils.ansible.store_source import source_at
+from ..plugin_utils.build.roots import root_name
+from ..plugin_utils.copy.budget import Bandwidth, turn, turn_if_free
+from ..plugin_utils.copy.cascade_place import PEER_PORT
+from ..plugin_utils.copy.copying import Copy, CopyLog, stalled, verify
+from ..plugin_utils.copy.fetching import fetches
+from ..plugin_utils.copy.link import LinkLostError
+from ..plugin_utils.copy.manner import manner_of
+from ..plugin_utils.copy.pace import Pace, SlowCopyError, processors
+from ..plugin_utils.copy.presence import missing_of_many, missing_paths
+from ..plugin_utils.copy.retry import retried
+from ..plugin_utils.copy.source import MEMORY, ControllerSource, Source, closure_infos, closure_sizes
+from ..plugin_utils.copy.spreading import Spread
+from ..plugin_utils.copy.ssh_session import SessionError
+from ..plugin_utils.core.errors import CopyError, NixError
+from ..plugin_utils.core.quantities import counted, size
 from ..plugin_utils.nix.path_info import UnknownFormError
-from ..plugin_utils.nix.roots import root_name
 from ..plugin_utils.nix.store import store_paths
-from ..plugin_utils.report.quantities import counted, size
-from ..plugin_utils.transport.budget import Bandwidth, turn, turn_if_free
-from ..plugin_utils.transport.copying import Copy, CopyLog, stalled, verify
-from ..plugin_utils.transport.fetching import fetches
-from ..plugin_utils.transport.link import LinkLostError
-from ..plugin_utils.transport.manner import manner_of
-from ..plugin_utils.transport.pace import Pace, SlowCopyError, processors
-from ..plugin_utils.transport.presence import missing_of_many, missing_paths
-from ..plugin_utils.transport.retry import retried
-from ..plugin_utils.transport.source import MEMORY, ControllerSource, Source, closure_infos, closure_sizes
-from ..plugin_utils.transport.ssh_session import SessionError
 
 if t.TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from ..plugin_utils.ansible_io.connections import OpenedStore
+    from ..plugin_utils.ansible.connections import OpenedStore
     from ..plugin_utils.nix.path_info import PathInfo
 
     Send = t.Callable[[t.Sequence[PathInfo]], None]

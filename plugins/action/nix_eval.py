@@ -8,12 +8,12 @@ from __future__ import annotations
 import typing as t
 
 from ..plugin_utils.activation.intention import see_that_it_can_be
-from ..plugin_utils.ansible_io.action import NixAction
-from ..plugin_utils.ansible_io.evaluation import EVALUATION_OPTIONS, evaluated
-from ..plugin_utils.ansible_io.options_from import OPTIONS_FROM
-from ..plugin_utils.ansible_io.source import SOURCE_OPTIONS, machine_of, source_of
-from ..plugin_utils.errors import EvaluationError, NixError
-from ..plugin_utils.nix.sending import sent
+from ..plugin_utils.ansible.action import NixAction
+from ..plugin_utils.ansible.evaluation import EVALUATION_OPTIONS, evaluated
+from ..plugin_utils.ansible.options_from import OPTIONS_FROM
+from ..plugin_utils.ansible.source import SOURCE_OPTIONS, machine_of, source_of
+from ..plugin_utils.core.errors import EvaluationError, NixError
+from ..plugin_utils.evaluation.sending import sent
 from ..plugin_utils.platforms.registry import platforms
 
 if t.TYPE_CHECKING:

@@ -8,27 +8,27 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ..plugin_utils.ansible_io.action import NixAction
-from ..plugin_utils.ansible_io.source import absolute_flake, machine_for_secrets, machine_of
-from ..plugin_utils.errors import UpdateError
-from ..plugin_utils.flake import command
-from ..plugin_utils.flake.commit import Committed, commit_here, push_for_review, refuse_dirty
-from ..plugin_utils.flake.lock import Locked, Move, message, parse_lock
-from ..plugin_utils.flake.metadata import answer, metadata_result, sources
-from ..plugin_utils.flake.place import Place
-from ..plugin_utils.flake.update import Draft, addresses, drafted
-from ..plugin_utils.git.remote import Remote
-from ..plugin_utils.git.repository import SHORT
+from ..plugin_utils.ansible.action import NixAction
+from ..plugin_utils.ansible.source import absolute_flake, machine_for_secrets, machine_of
+from ..plugin_utils.core.errors import UpdateError
+from ..plugin_utils.core.process import CommandTimeoutError
+from ..plugin_utils.core.terminal import harmless
+from ..plugin_utils.evaluation.sending import is_of_controller
 from ..plugin_utils.nix.closure_diff import ClosureDiff
-from ..plugin_utils.nix.sending import is_of_controller
-from ..plugin_utils.process import CommandTimeoutError
-from ..plugin_utils.terminal import harmless
+from ..plugin_utils.update import command
+from ..plugin_utils.update.commit import Committed, commit_here, push_for_review, refuse_dirty
+from ..plugin_utils.update.lock import Locked, Move, message, parse_lock
+from ..plugin_utils.update.metadata import answer, metadata_result, sources
+from ..plugin_utils.update.place import Place
+from ..plugin_utils.update.remote import Remote
+from ..plugin_utils.update.repository import SHORT
+from ..plugin_utils.update.update import Draft, addresses, drafted
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..plugin_utils.core.process import Completed
     from ..plugin_utils.nix.machine import Machine
-    from ..plugin_utils.process import Completed
 
 
 class ActionModule(NixAction):

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ..plugin_utils.ansible_io.action import NixAction
-from ..plugin_utils.ansible_io.activation import origin
-from ..plugin_utils.ansible_io.run import new_name
-from ..plugin_utils.errors import GarbageCollectionError
+from ..plugin_utils.ansible.action import NixAction
+from ..plugin_utils.ansible.activation import origin
+from ..plugin_utils.ansible.run import new_name
+from ..plugin_utils.core.errors import GarbageCollectionError
+from ..plugin_utils.core.quantities import counted, size
 from ..plugin_utils.gc.collection import Collection, foreseen, parse_collection
 from ..plugin_utils.gc.difference import difference
 from ..plugin_utils.gc.plan import Plan, plan_of
@@ -18,7 +19,6 @@ from ..plugin_utils.gc.policy import Policy
 from ..plugin_utils.gc.program import collect_script, question_script
 from ..plugin_utils.gc.survey import Survey, parse_survey
 from ..plugin_utils.platforms.registry import platforms
-from ..plugin_utils.report.quantities import counted, size
 
 
 class ActionModule(NixAction):

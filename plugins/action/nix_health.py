@@ -10,11 +10,11 @@ import typing as t
 
 from ansible.errors import AnsibleError
 
-from ..plugin_utils.ansible_io.action import NixAction
-from ..plugin_utils.ansible_io.address import address_of
-from ..plugin_utils.ansible_io.bounded import EndlessAnswerError
-from ..plugin_utils.ansible_io.web import fetch
-from ..plugin_utils.errors import NixError
+from ..plugin_utils.ansible.action import NixAction
+from ..plugin_utils.ansible.address import address_of
+from ..plugin_utils.ansible.bounded import EndlessAnswerError
+from ..plugin_utils.ansible.web import fetch
+from ..plugin_utils.core.errors import NixError
 from ..plugin_utils.health.check import HealthError, Surroundings, shortened
 from ..plugin_utils.health.kinds import check_options, checks_of
 from ..plugin_utils.health.round import TargetAwayError, look_once, seconds_on_target
@@ -22,7 +22,7 @@ from ..plugin_utils.health.verdict import failure, result, sentence
 from ..plugin_utils.health.watch import Patience, observe
 
 if t.TYPE_CHECKING:
-    from ..plugin_utils.process import Completed
+    from ..plugin_utils.core.process import Completed
 
 
 class ActionModule(NixAction):

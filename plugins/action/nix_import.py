@@ -13,10 +13,10 @@ import typing as t
 from ansible.errors import AnsibleError
 from ansible.plugins.loader import inventory_loader
 
-from ..plugin_utils.ansible_io.action import NixAction
-from ..plugin_utils.errors import InventoryError
+from ..plugin_utils.ansible.action import NixAction
+from ..plugin_utils.core.errors import InventoryError
+from ..plugin_utils.core.quantities import counted
 from ..plugin_utils.inventory.importing import prepared_import
-from ..plugin_utils.report.quantities import counted
 
 PLUGIN = "nix.fleet.nix_inventory"
 

@@ -12,16 +12,16 @@ from ansible.errors import AnsibleConnectionFailure
 
 from ..plugin_utils.activation.drift import deployed_revision, drift_of
 from ..plugin_utils.activation.info import info_script, parse_info
-from ..plugin_utils.ansible_io.action import NixAction
-from ..plugin_utils.ansible_io.bounded import QUESTION_SECONDS, NoAnswerError
-from ..plugin_utils.ansible_io.source import absolute_flake
-from ..plugin_utils.errors import NixError
-from ..plugin_utils.git.distance import Distance, distance
-from ..plugin_utils.git.repository import Repository
+from ..plugin_utils.ansible.action import NixAction
+from ..plugin_utils.ansible.bounded import QUESTION_SECONDS, NoAnswerError
+from ..plugin_utils.ansible.source import absolute_flake
+from ..plugin_utils.core.errors import NixError
+from ..plugin_utils.evaluation.sending import is_of_controller
 from ..plugin_utils.nix.machine import Controller
-from ..plugin_utils.nix.sending import is_of_controller
 from ..plugin_utils.nix.store import store_path_name
 from ..plugin_utils.platforms.registry import platforms
+from ..plugin_utils.update.distance import Distance, distance
+from ..plugin_utils.update.repository import Repository
 
 # How many entries of the journal tell where the machine stands, however many are asked for.
 LOOKED_AT = 20

@@ -9,7 +9,7 @@ import pathlib
 import re
 import typing as t
 
-from ..plugin_utils.ansible_io.action import NixAction
+from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.bootstrap.baggage import packed, private_directory, unlocked
 from ..plugin_utils.bootstrap.installation import (
     BACKENDS,
@@ -20,10 +20,10 @@ from ..plugin_utils.bootstrap.installation import (
     arguments,
     options_of_ssh,
 )
-from ..plugin_utils.errors import InstallationError
+from ..plugin_utils.copy.fields import fields_and_log
+from ..plugin_utils.core.errors import InstallationError
+from ..plugin_utils.core.process import CommandTimeoutError, run
 from ..plugin_utils.nix.command import with_settings
-from ..plugin_utils.process import CommandTimeoutError, run
-from ..plugin_utils.transport.fields import fields_and_log
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,19 +9,19 @@ import typing as t
 
 from ansible.errors import AnsibleError
 
-from ..plugin_utils.ansible_io.action import NixAction
-from ..plugin_utils.ansible_io.bounded import QUESTION_SECONDS
-from ..plugin_utils.ansible_io.own_files import place_of
-from ..plugin_utils.errors import InventoryError, KeysError
+from ..plugin_utils.ansible.action import NixAction
+from ..plugin_utils.ansible.bounded import QUESTION_SECONDS
+from ..plugin_utils.ansible.own_files import place_of
+from ..plugin_utils.core.errors import InventoryError, KeysError
+from ..plugin_utils.files.content import content_of_command
+from ..plugin_utils.files.key import WHEN, checked_directory, key_of, refuse_two_of_one_name
+from ..plugin_utils.files.keys_answer import parse_answer
+from ..plugin_utils.files.keys_program import keys_script
 from ..plugin_utils.inventory.reading import text_in_hive
-from ..plugin_utils.keys.answer import parse_answer
-from ..plugin_utils.keys.content import content_of_command
-from ..plugin_utils.keys.key import WHEN, checked_directory, key_of, refuse_two_of_one_name
-from ..plugin_utils.keys.program import keys_script
 
 if t.TYPE_CHECKING:
-    from ..plugin_utils.keys.answer import Answer
-    from ..plugin_utils.keys.key import Key
+    from ..plugin_utils.files.key import Key
+    from ..plugin_utils.files.keys_answer import Answer
 
 SOURCES = ("content", "file", "command", "hive")
 

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ..plugin_utils.ansible_io.action import NixAction
-from ..plugin_utils.ansible_io.activation import origin
-from ..plugin_utils.ansible_io.link import FreshLink, RenewableLink
-from ..plugin_utils.ansible_io.run import new_name
-from ..plugin_utils.errors import RebootError
+from ..plugin_utils.ansible.action import NixAction
+from ..plugin_utils.ansible.activation import origin
+from ..plugin_utils.ansible.link import FreshLink, RenewableLink
+from ..plugin_utils.ansible.run import new_name
+from ..plugin_utils.core.errors import RebootError
+from ..plugin_utils.core.quantities import duration
 from ..plugin_utils.nix.store import store_path_name
 from ..plugin_utils.platforms.registry import platforms
 from ..plugin_utils.reboot.reboot import Reboot, reboot
 from ..plugin_utils.reboot.request import WHEN, Request
-from ..plugin_utils.report.quantities import duration
 
 # Longer than a machine that is starting may take to answer, and than a line that is silent is given.
 LOOK_SECONDS = 30.0

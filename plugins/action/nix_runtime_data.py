@@ -9,17 +9,17 @@ import typing as t
 
 from ansible.errors import AnsibleError
 
-from ..plugin_utils.ansible_io.action import NixAction
-from ..plugin_utils.ansible_io.own_files import place_of
-from ..plugin_utils.errors import RuntimeDataError
-from ..plugin_utils.report.quantities import counted
-from ..plugin_utils.runtime_data.answer import parse_answer
-from ..plugin_utils.runtime_data.program import script
-from ..plugin_utils.runtime_data.request import longest, request_of
+from ..plugin_utils.ansible.action import NixAction
+from ..plugin_utils.ansible.own_files import place_of
+from ..plugin_utils.core.errors import RuntimeDataError
+from ..plugin_utils.core.quantities import counted
+from ..plugin_utils.files.data_answer import parse_answer
+from ..plugin_utils.files.data_program import script
+from ..plugin_utils.files.data_request import longest, request_of
 
 if t.TYPE_CHECKING:
-    from ..plugin_utils.runtime_data.answer import Answer
-    from ..plugin_utils.runtime_data.request import Request, RuntimeFile
+    from ..plugin_utils.files.data_answer import Answer
+    from ..plugin_utils.files.data_request import Request, RuntimeFile
 
 SOURCES = ("content", "file")
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ..plugin_utils.ansible_io.action import NixAction
-from ..plugin_utils.ansible_io.semaphore import SemaphoreServer
-from ..plugin_utils.semaphore.access import Access
-from ..plugin_utils.semaphore.setup import Setup
+from ..plugin_utils.ansible.action import NixAction
+from ..plugin_utils.ansible.semaphore import SemaphoreServer
+from ..plugin_utils.job_servers.semaphore_access import Access
+from ..plugin_utils.job_servers.semaphore_setup import Setup
 
 
 class ActionModule(NixAction):

@@ -40,23 +40,23 @@ from ansible.plugins.callback import CallbackBase
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.utils.display import Display
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.plain import plain
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.run import progress_pipe
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.screen import print_lines, screen_width
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.task_events import began, ended
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.workers import Workers
-from ansible_collections.nix.fleet.plugins.plugin_utils.progress.channel import Listener
-from ansible_collections.nix.fleet.plugins.plugin_utils.progress.scene import Scene
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.plain import plain
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import progress_pipe
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.screen import print_lines, screen_width
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.task_events import began, ended
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.workers import Workers
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.redacted import redacted
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.terminal import harmless
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.channel import Listener
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.redacted import redacted
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.scene import Scene
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.table import Line
-from ansible_collections.nix.fleet.plugins.plugin_utils.terminal import harmless
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ansible_collections.nix.fleet.plugins.plugin_utils.progress.drawing import Drawing
+    from ansible_collections.nix.fleet.plugins.plugin_utils.report.drawing import Drawing
 
 NAME = "nix.fleet.progress"
 SECONDS_BETWEEN_PICTURES = 0.125
@@ -266,7 +266,7 @@ def _is_terminal() -> bool:
 def _drawing() -> Drawing | None:
     """Return what draws, or None where the library for it is missing."""
     # Nobody but a terminal needs it, and it takes as long to import as a host's task does.
-    from ansible_collections.nix.fleet.plugins.plugin_utils.progress.drawing import CAN_DRAW, Drawing
+    from ansible_collections.nix.fleet.plugins.plugin_utils.report.drawing import CAN_DRAW, Drawing
 
     return Drawing(color=not constants.ANSIBLE_NOCOLOR) if CAN_DRAW else None
 

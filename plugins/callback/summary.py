@@ -93,15 +93,15 @@ from pathlib import Path
 from ansible.plugins.callback import CallbackBase
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.job import job_of, variables_of_jobs
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.plain import plain
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.run import run_name, trace_spool
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.screen import print_lines, screen_width
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.task_events import began, ended
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.plain import plain
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import run_name, trace_spool
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.screen import print_lines, screen_width
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.task_events import began, ended
+from ansible_collections.nix.fleet.plugins.plugin_utils.report import spool
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.file import remove_earlier, write
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.run import Run
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
-from ansible_collections.nix.fleet.plugins.plugin_utils.trace import spool
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

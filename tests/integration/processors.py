@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-# Somewhat more than the collection wants (transport/pace.py), which looks at another part of the time.
+# Somewhat more than the collection wants (copy/pace.py), which looks at another part of the time.
 IDLE = 0.35
 
 

@@ -10,7 +10,7 @@ import json
 import re
 import typing as t
 
-from ..transport.fields import fields_and_log, number, store_path
+from ..copy.fields import fields_and_log, number, store_path
 
 OUTCOMES = frozenset(
     (

@@ -8,14 +8,14 @@ from __future__ import annotations
 import shlex
 import typing as t
 
-from ..errors import NixError
+from ..copy.script_link import ConnectionLostError
+from ..core.errors import NixError
 from ..nix.closure_diff import ClosureDiff, closure_diff
 from ..nix.store import StorePathInfo, parse_path_sizes, path_sizes
-from ..transport.script_link import ConnectionLostError
 
 if t.TYPE_CHECKING:
-    from ..process import Completed
-    from ..transport.script_link import ScriptLink
+    from ..copy.script_link import ScriptLink
+    from ..core.process import Completed
 
 BETWEEN = "then"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..errors import LOG_LINES, ActivationError
+from ..core.errors import LOG_LINES, ActivationError
 from .deployment import details
 
 if t.TYPE_CHECKING:

@@ -9,9 +9,9 @@ import datetime
 import shlex
 import typing as t
 
+from ..copy.fields import fields_and_log, number, store_path
 from ..platforms.registry import by_presence, platforms
 from ..target.programs import part, program
-from ..transport.fields import fields_and_log, number, store_path
 from .answer import journal_entry
 
 KIB = 1024

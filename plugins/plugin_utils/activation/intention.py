@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..errors import ActivationError, BuildError
+from ..core.errors import ActivationError, BuildError
 from ..platforms.registry import platforms
 
 if t.TYPE_CHECKING:

@@ -8,15 +8,15 @@ from __future__ import annotations
 import shlex
 import typing as t
 
-from ..errors import NixError
+from ..copy.script_link import ConnectionLostError
+from ..core.errors import NixError
 from ..nix.closure_diff import closure_diff
 from ..nix.store import parse_path_sizes, path_sizes
-from ..transport.script_link import ConnectionLostError
 from .program import rollback_script
 
 if t.TYPE_CHECKING:
+    from ..copy.script_link import ScriptLink
     from ..nix.closure_diff import ClosureDiff
-    from ..transport.script_link import ScriptLink
     from .request import Request
 
 BETWEEN = "then"

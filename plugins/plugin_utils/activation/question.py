@@ -11,7 +11,7 @@ from .answer import parse_answer
 from .program import question_script
 
 if t.TYPE_CHECKING:
-    from ..transport.shell import Shell
+    from ..core.shell import Shell
     from .answer import Answer
     from .request import Request
 

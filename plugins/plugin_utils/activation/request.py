@@ -10,7 +10,7 @@ import json
 import re
 import typing as t
 
-from ..errors import ActivationError, NixError
+from ..core.errors import ActivationError, NixError
 from ..nix.command import configuration
 from ..nix.store import is_store_path
 

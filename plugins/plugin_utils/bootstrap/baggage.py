@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import typing as t
 
-from ..errors import InstallationError
+from ..core.errors import InstallationError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -13,7 +13,7 @@ import re
 import shlex
 import typing as t
 
-from ..errors import InstallationError
+from ..core.errors import InstallationError
 from ..inventory.attribute import built_attribute
 from ..inventory.fields import Check
 from ..nix.language import attribute_steps

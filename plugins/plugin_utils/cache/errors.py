@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ..errors import CacheError
-from ..transport.errors import Meaning
+from ..copy.errors import Meaning
+from ..core.errors import CacheError
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence

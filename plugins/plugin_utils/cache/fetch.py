@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ..errors import CacheError
+from ..core.errors import CacheError
 from ..nix.command import nix
 from ..nix.log import LOG_FORMAT, NixLog, readable
 from .errors import failure

@@ -10,7 +10,7 @@ import re
 import typing as t
 from pathlib import Path
 
-from ..errors import CacheError
+from ..core.errors import CacheError
 
 if t.TYPE_CHECKING:
     from ..nix.machine import Machine

@@ -8,13 +8,13 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ..errors import CacheError
+from ..copy.copying import Copy, CopyLog
+from ..core.errors import CacheError
+from ..core.quantities import counted
 from ..nix.command import nix
 from ..nix.log import LOG_FORMAT, NixLog, readable
 from ..nix.machine import portions
 from ..nix.store import parse_path_sizes, path_sizes
-from ..report.quantities import counted
-from ..transport.copying import Copy, CopyLog
 from .errors import failure
 from .key import SigningKey, signing_key
 from .lack import Lack, lack

@@ -10,7 +10,7 @@ import re
 import typing as t
 import urllib.parse
 
-from ..errors import CacheError
+from ..core.errors import CacheError
 
 SCHEMES = ("ssh", "ssh-ng", "file", "http", "https", "s3")
 # Parameters of Nix that name a signing key: one that is given so would be used unexamined.

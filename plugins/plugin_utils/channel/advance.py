@@ -8,15 +8,15 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ..errors import ChannelError
-from ..git.remote import OvertakenError
-from ..git.repository import SHORT
+from ..core.errors import ChannelError
+from ..update.remote import OvertakenError
+from ..update.repository import SHORT
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..git.remote import Remote
-    from ..git.repository import Repository
+    from ..update.remote import Remote
+    from ..update.repository import Repository
 
 # Whoever loses a race finds the branch moved, and mostly nothing left to do: more than this many are no races.
 ATTEMPTS = 6

@@ -15,7 +15,7 @@ import re
 import typing as t
 import urllib.parse
 
-from ..errors import ChannelError
+from ..core.errors import ChannelError
 from ..health.http_exchange import NoAnswerError, Request
 from .proof import Proof
 

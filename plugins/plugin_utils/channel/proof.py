@@ -9,7 +9,7 @@ import dataclasses
 import re
 import typing as t
 
-from ..errors import ChannelError
+from ..core.errors import ChannelError
 from ..nix.store import is_store_path, path_sizes
 
 if t.TYPE_CHECKING:

@@ -9,8 +9,8 @@ import dataclasses
 import re
 import typing as t
 
-from ..errors import GarbageCollectionError
-from ..transport.fields import fields_and_log
+from ..copy.fields import fields_and_log
+from ..core.errors import GarbageCollectionError
 from .policy import bytes_of
 from .survey import free_bytes
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ..nix.roots import root_name
+from ..build.roots import root_name
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from ..activation.request import PROFILE
-from ..errors import GarbageCollectionError
+from ..core.errors import GarbageCollectionError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

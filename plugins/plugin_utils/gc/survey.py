@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from ..activation.info import date_of
-from ..transport.fields import fields_and_log, number, store_path
+from ..copy.fields import fields_and_log, number, store_path
 
 KIB = 1024
 # Why a generation stays, in the machine's words.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ..errors import NixError
+from ..core.errors import NixError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping

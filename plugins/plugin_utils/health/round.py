@@ -18,7 +18,7 @@ from .check import Answer, Finding
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..transport.shell import Shell
+    from ..core.shell import Shell
     from .check import Check, CheckFromController, CheckOnTarget
 
 

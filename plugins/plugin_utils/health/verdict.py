@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ..errors import last_lines
-from ..terminal import harmless, harmless_line
+from ..core.errors import last_lines
+from ..core.terminal import harmless, harmless_line
 from .check import HealthError
 
 if t.TYPE_CHECKING:

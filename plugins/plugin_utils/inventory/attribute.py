@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ..errors import EvaluationError
+from ..core.errors import EvaluationError
 from ..nix import language
 from ..platforms.registry import platforms
 from .fields import Check, quoted

@@ -11,7 +11,7 @@ import typing as t
 
 import yaml
 
-from ..errors import InventoryError
+from ..core.errors import InventoryError
 from .fields import quoted
 
 if t.TYPE_CHECKING:

@@ -12,19 +12,19 @@ import pathlib
 import re
 import typing as t
 
-from ..errors import InventoryError, NixError
+from ..core.errors import InventoryError, NixError
+from ..core.process import CommandTimeoutError, run
 from ..nix.busy import BUSY_ADVICE, was_busy, when_free
 from ..nix.command import nix, with_settings
 from ..nix.language import string_literal
 from ..nix.source import override_arguments
-from ..process import CommandTimeoutError, run
 from .fields import quoted, shown
 from .place import FlakeOutput, NixFile
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..process import Completed
+    from ..core.process import Completed
     from .source import Source
 
 # `at` names a place in the messages of what goes wrong there; `plain` gives a value back as data and nothing else.

@@ -13,7 +13,7 @@ import dataclasses
 import json
 import typing as t
 
-from ..errors import InventoryError
+from ..core.errors import InventoryError
 from ..platforms.registry import platforms
 
 

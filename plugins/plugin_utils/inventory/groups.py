@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ..errors import InventoryError
+from ..core.errors import InventoryError
 from .fields import Check, shown
 
 if t.TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pathlib
 import tempfile
 import typing as t
 
-from ..errors import InventoryError, NixError
+from ..core.errors import InventoryError, NixError
 from ..nix.layout import laid_out
 from .difference import differences
 from .loading import Plan, Reading, fetch

@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ..errors import InventoryError
+from ..core.errors import InventoryError
 from . import configurations
 from .auto import SOURCES, files_of, sources_for
 from .data_file import read_data_file

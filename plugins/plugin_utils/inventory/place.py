@@ -11,7 +11,7 @@ import pathlib
 import re
 import typing as t
 
-from ..errors import InventoryError
+from ..core.errors import InventoryError
 from .attribute import attribute_path, steps_of
 from .fields import quoted
 

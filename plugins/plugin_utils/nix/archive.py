@@ -15,7 +15,7 @@ import struct
 import typing as t
 from pathlib import Path
 
-from ..errors import EvaluationError
+from ..core.errors import EvaluationError
 from .store import STORE_DIRECTORY
 
 if t.TYPE_CHECKING:

@@ -18,7 +18,7 @@ from .log import NixLog
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..process import Completed
+    from ..core.process import Completed
 
 # Who comes second to a new store finds its database locked, or the file with its schema's number still empty.
 BUSY = re.compile(r"""^\s*(?:error:\s+)+(?:SQLite database '[^'\n]*' is busy|"[^"\n]*/db/schema" is corrupt)""", re.M)

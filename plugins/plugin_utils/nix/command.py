@@ -14,7 +14,7 @@ import re
 import shlex
 import typing as t
 
-from ..errors import NixError
+from ..core.errors import NixError
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

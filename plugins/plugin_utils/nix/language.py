@@ -9,7 +9,7 @@ import json
 import re
 import typing as t
 
-from ..errors import EvaluationError
+from ..core.errors import EvaluationError
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ import re
 import sys
 import typing as t
 
-from ..errors import NixError
+from ..core.errors import NixError
 from .language import PLAIN, string_literal
 
 # What the language keeps for itself, and what means something where it stands alone.

@@ -11,8 +11,8 @@ import shutil
 import typing as t
 from pathlib import Path
 
-from .. import process
-from ..errors import NixError
+from ..core import process
+from ..core.errors import NixError
 from ..target.programs import program
 from .busy import when_free
 from .command import exported
@@ -20,8 +20,8 @@ from .command import exported
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from ..process import Completed
-    from ..transport.shell import Shell
+    from ..core.process import Completed
+    from ..core.shell import Shell
 
 Item = t.TypeVar("Item")
 

@@ -17,7 +17,7 @@ import json
 import re
 import typing as t
 
-from ..errors import NixError
+from ..core.errors import NixError
 from .command import nix
 from .store import HASH_LENGTH, is_store_path
 

@@ -9,7 +9,7 @@ import dataclasses
 import json
 import typing as t
 
-from ..errors import EvaluationError
+from ..core.errors import EvaluationError
 from .command import nix
 from .language import attribute_path, value_literal
 from .log import LOG_FORMAT

@@ -13,7 +13,7 @@ import dataclasses
 import re
 import typing as t
 
-from ..errors import NixError
+from ..core.errors import NixError
 from .command import nix
 
 if t.TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from ..transport.fields import fields_and_log, store_path
+from ..copy.fields import fields_and_log, store_path
 
 BOOT_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
 

@@ -9,16 +9,16 @@ import dataclasses
 import time
 import typing as t
 
-from ..errors import RebootError
+from ..copy.script_link import ConnectionLostError
+from ..core.errors import RebootError
 from ..nix.store import store_path_name
-from ..transport.script_link import ConnectionLostError
 from .answer import Asked, Seen, parse_asked, parse_seen
 from .program import ask_script, look_script
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..transport.script_link import ScriptLink
+    from ..copy.script_link import ScriptLink
     from .request import Request
 
 LOOK_SECONDS = 1.0

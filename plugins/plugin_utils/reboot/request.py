@@ -9,7 +9,7 @@ import dataclasses
 import typing as t
 
 from ..activation.request import LONGEST_SECONDS, PROFILE, one_line
-from ..errors import RebootError
+from ..core.errors import RebootError
 from ..nix.store import is_store_path
 
 if t.TYPE_CHECKING:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .quantities import duration, size
+from ..core.quantities import duration, size
 from .records import COLLECTED, MOVED, PUSHED, WOULD_CHANGE, WOULD_COLLECT, WOULD_MOVE, WOULD_PUSH, WRITTEN
 from .view import NOTHING, View, Word
 

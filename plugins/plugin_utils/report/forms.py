@@ -9,22 +9,22 @@ import dataclasses
 import json
 import typing as t
 
-from ..trace import spool
-from ..trace import stages as trace_stages
-from ..trace.chrome import chrome_trace
-from ..trace.rows import rows
+from . import spool
+from . import trace_stages as trace_stages
+from .chrome import chrome_trace
 from .document import document
 from .markdown import markdown
 from .page import page
+from .rows import rows
 from .stages import stages
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from ..trace.rows import Row
     from .events import TaskEvent
     from .records import HostRecord
+    from .rows import Row
     from .run import Run
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from ..terminal import harmless, harmless_line
+from ..core.terminal import harmless, harmless_line
 
 # Words and numbers, which mean nothing to Markdown or a forge.
 _PROSE = re.compile(r"(?:[A-Za-z]+|[0-9]{1,6}(?:\.[0-9]+)?|→|-)(?: (?:[A-Za-z]+|[0-9]{1,6}(?:\.[0-9]+)?|→|-))*")

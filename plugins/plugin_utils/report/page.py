@@ -10,8 +10,8 @@ from pathlib import Path
 
 import jinja2
 
+from ..core.terminal import harmless, harmless_line
 from ..nix.closure_diff import ClosureDiff
-from ..terminal import harmless, harmless_line
 from .alike import by_failure
 from .summary import closing, view_of
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 
 from ..activation.drift import Drift
-from ..git.repository import SHORT
-from .quantities import size
+from ..core.quantities import size
+from ..update.repository import SHORT
 from .view import NOTHING, View, Word
 
 if t.TYPE_CHECKING:

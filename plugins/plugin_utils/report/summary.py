@@ -8,9 +8,9 @@ from __future__ import annotations
 import collections
 import typing as t
 
+from ..core.quantities import duration
 from .alike import by_failure
 from .deployment import DEPLOYMENT
-from .quantities import duration
 from .records import DONE
 from .status import STATUS
 from .table import Line, Meaning, aligned, cut, indented

@@ -12,7 +12,7 @@ import dataclasses
 import textwrap
 import typing as t
 
-from ..terminal import harmless_line
+from ..core.terminal import harmless_line
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence

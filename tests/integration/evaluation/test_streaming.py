@@ -81,8 +81,8 @@ def fleet(project: Project, gate: Gate) -> dict[str, dict[str, t.Any]]:
 # Two evaluators for sixteen attributes; says which results there are as they come.
 TOLD = """
 import sys
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation import evaluate
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation_budget import Budget
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluation import evaluate
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluation_budget import Budget
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Controller
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
 names = ["late", *(f"h{number}" for number in range(1, 16))]

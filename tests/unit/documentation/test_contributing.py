@@ -19,11 +19,11 @@ def examples(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
 
 
-def module_of(room: str, name: str, *sources: str) -> types.ModuleType:
-    """Return what ``sources`` define, as the module ``name`` in a room of plugin_utils."""
-    module = types.ModuleType(f"{PACKAGE}.plugin_utils.{room}.{name}")
-    module.__package__ = f"{PACKAGE}.plugin_utils.{room}"
-    module.__file__ = str(ROOT / "plugins/plugin_utils" / room / f"{name}.py")
+def module_of(package: str, name: str, *sources: str) -> types.ModuleType:
+    """Return what ``sources`` define, as the module ``name`` in a package of plugin_utils."""
+    module = types.ModuleType(f"{PACKAGE}.plugin_utils.{package}.{name}")
+    module.__package__ = f"{PACKAGE}.plugin_utils.{package}"
+    module.__file__ = str(ROOT / "plugins/plugin_utils" / package / f"{name}.py")
     for source in sources:
         exec(compile(source, f"{name}.py", "exec"), vars(module))
     return module
@@ -54,9 +54,9 @@ def test_the_example_of_a_platform_redefines_what_platforms_may_redefine(functio
     assert asked.stdout.split() == [function, "/nix/var/nix/profiles/system-manager-profiles/system-manager"]
 
 
-def test_the_map_has_every_room_and_every_callback() -> None:
+def test_the_map_has_every_package_and_every_callback() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    rooms = [path.name for path in (ROOT / "plugins/plugin_utils").iterdir() if path.is_dir() and path.name[0] != "_"]
-    assert not [room for room in rooms if f"plugin_utils/{room}" not in text]
+    packages = {path.parent.name for path in (ROOT / "plugins/plugin_utils").glob("*/*.py")}
+    assert not [package for package in sorted(packages) if f"plugin_utils/{package}/" not in text]
     callbacks = [path.stem for path in (ROOT / "plugins/callback").glob("*.py")]
     assert not [callback for callback in callbacks if f"plugins/callback/{callback}.py" not in text]

@@ -15,15 +15,8 @@ import yaml
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import InventoryError
-from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import (
-    fleet,
-    hostvars,
-    keys,
-    nodes,
-    normalise,
-    source,
-)
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InventoryError
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import fleet, hostvars, keys, nodes, normalise, source
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.node import Node
 
 from .collection import ROOT

@@ -13,27 +13,27 @@ from hypothesis import strategies as st
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import OUTCOMES, parse_answer
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.info import parse_info
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.shell import ConnectionShell, unframed
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import (
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.shell import ConnectionShell, unframed
+from ansible_collections.nix.fleet.plugins.plugin_utils.build.build import parse_outputs
+from ansible_collections.nix.fleet.plugins.plugin_utils.copy.copying import CopyLog
+from ansible_collections.nix.fleet.plugins.plugin_utils.copy.door import PATH, Login, open_door
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import (
     CAUSE_CHARACTERS,
     BuildError,
     CopyError,
     NixError,
 )
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import foreseen, parse_collection
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import plan_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.policy import Policy
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.survey import parse_survey
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.build import parse_outputs
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.log import PREFIX, NixLog
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Snapshot
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import is_store_path, parse_path_sizes, parse_paths
-from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
-from ansible_collections.nix.fleet.plugins.plugin_utils.transport.copying import CopyLog
-from ansible_collections.nix.fleet.plugins.plugin_utils.transport.door import PATH, Login, open_door
 
 from .values import data, texts
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import InventoryError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InventoryError
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import colmena, deploy_rs, nodes
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.fleet import Fleet, fleet_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.source import Origin

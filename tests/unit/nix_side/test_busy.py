@@ -15,19 +15,19 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import InventoryError, NixError
+from ansible_collections.nix.fleet.plugins.plugin_utils.build.build import BuildSettings
+from ansible_collections.nix.fleet.plugins.plugin_utils.build.building import Build
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InventoryError, NixError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed, run
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluation import evaluate
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluation_result import Evaluated, Failed
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import evaluation as inventory
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.nodes import SOURCE as NODES
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.place import NixFile
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix import busy
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.build import BuildSettings
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.building import Build
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.command import nix as command
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation import evaluate
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.evaluation_result import Evaluated, Failed
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Controller, Remote
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
-from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed, run
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

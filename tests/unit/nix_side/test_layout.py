@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import NixError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.layout import laid_out
 
 if t.TYPE_CHECKING:

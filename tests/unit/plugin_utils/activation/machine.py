@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import typing as t
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 
 SHELLS = {
     name: command

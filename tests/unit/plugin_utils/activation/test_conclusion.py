@@ -8,9 +8,9 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.conclusion import conclude, longest_look
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import CONFIRMED
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import ActivationError
-from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
-from ansible_collections.nix.fleet.plugins.plugin_utils.transport.script_link import ConnectionLostError
+from ansible_collections.nix.fleet.plugins.plugin_utils.copy.script_link import ConnectionLostError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import ActivationError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 
 REFUSED = (
     'Data could not be sent to remote host "vps". Make sure this host can be reached over ssh: banner\n'

@@ -10,10 +10,10 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin, Request
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import ActivationError
+from ansible_collections.nix.fleet.plugins.plugin_utils.copy.script_link import ConnectionLostError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import ActivationError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
-from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
-from ansible_collections.nix.fleet.plugins.plugin_utils.transport.script_link import ConnectionLostError
 
 REQUEST = Request(
     id="20260131T120000Z-5f2b9c04",

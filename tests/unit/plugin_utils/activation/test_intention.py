@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.intention import see_that_it_can_be
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import NixError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 
 INVENTORY = {"localhost", "homelab", "web"}
 

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.job import Job
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.program import begin_script
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin, Request
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import ActivationError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import ActivationError
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
 from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import program
 

@@ -19,7 +19,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.bootstrap.installation i
     arguments,
     options_of_ssh,
 )
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import InstallationError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InstallationError
 
 RECORDED = json.loads((pathlib.Path(__file__).parents[3] / "cases/nixos-anywhere.json").read_text(encoding="utf-8"))
 ATTR = "nixosConfigurations.web-3.config.system.build.toplevel"

@@ -4,6 +4,6 @@
 
 from __future__ import annotations
 
-from ..transport import conftest as of_transport
+from ..copy import conftest as of_transport
 
 machine = of_transport.machine

@@ -9,13 +9,13 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.cache.key import signing_key
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import CacheError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import CacheError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Remote
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from ..transport.machine import Machine
+    from ..copy.machine import Machine
 
 PUBLIC = "cache-1:f3yWV46hNhAhZmzV/BSdStbG7r/Kw6/AXSm10KraLog="
 NIX = f"""

@@ -12,8 +12,8 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.cache.lack import Lack, lack
 from ansible_collections.nix.fleet.plugins.plugin_utils.cache.store import parse_store
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import CacheError
-from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import CacheError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 
 STORE = parse_store("https://cache.example.org")
 A, B, C = (f"/nix/store/{letter * 32}-{letter}" for letter in "abc")

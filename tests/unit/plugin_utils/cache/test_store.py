@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.cache.store import parse_store
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import CacheError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import CacheError
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ from unittest import mock
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.channel.advance import Advance, advance
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import ChannelError, GitError
-from ansible_collections.nix.fleet.plugins.plugin_utils.git.remote import OvertakenError, Remote
-from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import ChannelError, GitError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
+from ansible_collections.nix.fleet.plugins.plugin_utils.update.remote import OvertakenError, Remote
 
-from ..git.repositories import bare, clone, commit, git, remote_of
+from ..update.repositories import bare, clone, commit, git, remote_of
 
 BRANCH = "nixos-tested-web"
 

@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import GarbageCollectionError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import GarbageCollectionError
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.policy import Policy
 
 

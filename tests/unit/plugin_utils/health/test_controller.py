@@ -12,7 +12,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.web import fetch
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.web import fetch
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.check import Finding, Surroundings
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.kinds import check_options, checks_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.round import look_once

@@ -14,11 +14,11 @@ import typing as t
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.check import Check, Finding, Surroundings
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.http_exchange import Request, Response
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.kinds import check_options, checks_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.round import TargetAwayError, look_once
-from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
 
 from .serving import serving
 

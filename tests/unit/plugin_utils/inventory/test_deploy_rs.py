@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import InventoryError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InventoryError
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.deploy_rs import nodes_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.node import Node
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.source import Origin

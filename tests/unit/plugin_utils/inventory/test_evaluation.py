@@ -11,7 +11,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import InventoryError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InventoryError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import CommandTimeoutError, Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import evaluation
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.auto import SOURCES
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.evaluation import (
@@ -24,7 +25,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.evaluation imp
     failure,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.place import FlakeOutput, NixFile
-from ansible_collections.nix.fleet.plugins.plugin_utils.process import CommandTimeoutError, Completed
 
 FILE = NixFile(pathlib.Path("/fleet/nodes.nix"))
 NODES = [SOURCES["nodes"]]

@@ -9,7 +9,7 @@ import typing as t
 import pytest
 from ansible import constants
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import InventoryError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InventoryError
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.hostvars import RESERVED, host_variables
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.node import Node
 

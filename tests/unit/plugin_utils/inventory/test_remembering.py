@@ -11,6 +11,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import remembering
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.auto import SOURCES
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.evaluation import Evaluated, Settings
@@ -19,7 +20,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.remembering im
     Memory,
     evaluate_unless_remembered,
 )
-from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
 
 if t.TYPE_CHECKING:
     import pathlib

@@ -9,7 +9,7 @@ import typing as t
 import hypothesis
 from hypothesis import strategies as st
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import InventoryError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InventoryError
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import colmena, configurations, deploy_rs, nodes
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.difference import differences
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.fleet import fleet_of

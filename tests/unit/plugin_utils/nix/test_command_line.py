@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import EvaluationError, NixError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import EvaluationError, NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.command import (
     configuration,
     exported,

@@ -8,9 +8,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import NixError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import NAMES_LENGTH, Controller, Remote
-from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
 
 if t.TYPE_CHECKING:
     from pathlib import Path

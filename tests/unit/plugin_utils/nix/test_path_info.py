@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import NixError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.path_info import parse_path_infos
 
 LIBRARY = "/nix/store/00000000000000000000000000000001-library"

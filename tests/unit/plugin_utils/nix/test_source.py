@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import EvaluationError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import EvaluationError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Snapshot, Source
 
 NIX = ["nix", "--extra-experimental-features", "nix-command flakes"]

@@ -10,12 +10,12 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import RebootError
+from ansible_collections.nix.fleet.plugins.plugin_utils.copy.script_link import ConnectionLostError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import RebootError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
-from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.reboot import Reboot, reboot
 from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.request import Request
-from ansible_collections.nix.fleet.plugins.plugin_utils.transport.script_link import ConnectionLostError
 
 OLD = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-old"
 NEW = "/nix/store/1123456789abcdfghijklmnpqrsvwxyz-nixos-new"

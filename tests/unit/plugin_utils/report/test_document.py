@@ -14,9 +14,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.job import Job
-from ansible_collections.nix.fleet.plugins.plugin_utils.progress.lines import DOING
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.document import VERSION, document
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.lines import DOING
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.run import Run
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.stages import STAGES, stages

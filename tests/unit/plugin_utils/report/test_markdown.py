@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.terminal import harmless_line
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.markdown import MARK, MOST_BYTES, markdown
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.markup import cell, code, preformatted
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import Failure, HostRecord
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.run import Run
-from ansible_collections.nix.fleet.plugins.plugin_utils.terminal import harmless_line
 
 MISCHIEF = (
     "@everyone #1 :tada: [here](https://evil.example) ![](https://evil.example/x.png) | `a` *b* <script>x</script> "

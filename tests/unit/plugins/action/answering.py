@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 
 
 class Shell:

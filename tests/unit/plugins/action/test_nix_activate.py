@@ -11,14 +11,14 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.action.nix_activate import ActionModule
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io import action as shared
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io import activation
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.bounded import EndlessAnswerError, NoAnswerError
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.shell import AnswerBrokeOffError
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import ActivationError, NixError
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible import action as shared
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible import activation
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.bounded import EndlessAnswerError, NoAnswerError
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.shell import AnswerBrokeOffError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import ActivationError, NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.closure_diff import closure_diff
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import StorePathInfo
-from ansible_collections.nix.fleet.plugins.plugin_utils.progress.channel import Listener
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.channel import Listener
 
 from .answering import Shell
 

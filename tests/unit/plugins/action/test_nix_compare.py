@@ -12,10 +12,10 @@ from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.nix.fleet.plugins.action import nix_compare
 from ansible_collections.nix.fleet.plugins.action.nix_compare import ActionModule
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io import activation
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.bounded import NoAnswerError
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.shell import AnswerBrokeOffError
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import ActivationError, NixError
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible import activation
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.bounded import NoAnswerError
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.shell import AnswerBrokeOffError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import ActivationError, NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.closure_diff import closure_diff
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import StorePathInfo
 

@@ -23,20 +23,20 @@ from ansible.template import Templar
 
 from ansible_collections.nix.fleet.plugins.action import nix_copy_closure
 from ansible_collections.nix.fleet.plugins.action.nix_copy_closure import ActionModule
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.connections import opened_if_lacking
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible_io.run import copies_directory
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import NixError
-from ansible_collections.nix.fleet.plugins.plugin_utils.transport.budget import turn
-from ansible_collections.nix.fleet.plugins.plugin_utils.transport.link import LinkLostError
-from ansible_collections.nix.fleet.plugins.plugin_utils.transport.manner import manner_of
-from ansible_collections.nix.fleet.plugins.plugin_utils.transport.pace import SlowCopyError
-from ansible_collections.nix.fleet.plugins.plugin_utils.transport.source import ControllerSource
-from ansible_collections.nix.fleet.plugins.plugin_utils.transport.ssh_session import SessionError
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.connections import opened_if_lacking
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import copies_directory
+from ansible_collections.nix.fleet.plugins.plugin_utils.copy.budget import turn
+from ansible_collections.nix.fleet.plugins.plugin_utils.copy.link import LinkLostError
+from ansible_collections.nix.fleet.plugins.plugin_utils.copy.manner import manner_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.copy.pace import SlowCopyError
+from ansible_collections.nix.fleet.plugins.plugin_utils.copy.source import ControllerSource
+from ansible_collections.nix.fleet.plugins.plugin_utils.copy.ssh_session import SessionError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ansible_collections.nix.fleet.plugins.plugin_utils.process import Completed
+    from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 
 ONE = "/nix/store/00000000000000000000000000000001-one"
 TWO = "/nix/store/00000000000000000000000000000002-two"

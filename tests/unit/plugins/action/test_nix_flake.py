@@ -14,10 +14,10 @@ from ansible_collections.nix.fleet.plugins.action.nix_flake import (
     refuse_pointless,
     sentence,
 )
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import UpdateError
-from ansible_collections.nix.fleet.plugins.plugin_utils.flake.commit import Committed
-from ansible_collections.nix.fleet.plugins.plugin_utils.flake.lock import Locked, Move
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import UpdateError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.closure_diff import ClosureDiff, PackageChange
+from ansible_collections.nix.fleet.plugins.plugin_utils.update.commit import Committed
+from ansible_collections.nix.fleet.plugins.plugin_utils.update.lock import Locked, Move
 
 MOVE = Move("nixpkgs", Locked({"rev": "a" * 40}), Locked({"rev": "b" * 40}))
 NOT_KEPT = Committed(None, None, changed=True)

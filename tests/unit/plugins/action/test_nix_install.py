@@ -11,7 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.action.nix_install import ActionModule, with_secrets
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import InstallationError, NixError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InstallationError, NixError
 
 SETTINGS = {"access-tokens": "github.com=ghp_secret"}
 

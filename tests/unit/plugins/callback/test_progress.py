@@ -14,7 +14,7 @@ from ansible import constants
 
 from ansible_collections.nix.fleet.plugins.callback import progress
 from ansible_collections.nix.fleet.plugins.callback.progress import NAME, CallbackModule
-from ansible_collections.nix.fleet.plugins.plugin_utils.progress.channel import Word, say
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.channel import Word, say
 
 ACTIVATED = {"changed": True, "outcome": "activated", "previous": {"generation": 1}, "generation": 2, "msg": "runs now"}
 

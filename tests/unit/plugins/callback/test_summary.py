@@ -15,9 +15,9 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.callback import summary
 from ansible_collections.nix.fleet.plugins.callback.summary import CallbackModule
+from ansible_collections.nix.fleet.plugins.plugin_utils.report import spool
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.forms import FORMS
-from ansible_collections.nix.fleet.plugins.plugin_utils.trace import spool
-from ansible_collections.nix.fleet.plugins.plugin_utils.trace.slice import Slice
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.slice import Slice
 
 
 class Screen:

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.conclusion import conclude
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import CONFIRMED, rejected
-from ansible_collections.nix.fleet.plugins.plugin_utils.errors import ActivationError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import ActivationError
 
 from .nixos import NixOS, wait_for, whole
 from .test_interruption import cut_down, family, is_gone

@@ -1,0 +1,280 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every action of the collection shares: the one place that talks to Ansible."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import pathlib
+import shlex
+import time
+import typing as t
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ..core.errors import NixError
+from ..core.terminal import harmless
+from ..report import spool
+from ..report.activities import Activities
+from ..report.channel import Word, say, somebody_listens
+from .bounded import QUESTION_SECONDS, bounded
+from .byte_options import FORM, not_bytes
+from .host_keys import see_that_host_keys_are_checked
+from .new_connection import new_connection
+from .options_from import options_given
+from .plain import plain
+from .role_variables import refuse_unknown_variables, see_that_role_variables_fit
+from .room import no_room
+from .run import end_with_run, progress_pipe, trace_spool, watch_run
+from .shell import ConnectionShell
+from .terminal import TerminalShell, wants_terminal, without_terminal
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from ..core.shell import Shell
+
+    # Ansible's own way to run a command, and ours, which has all that is to be said of it but these two.
+    LowLevel = Callable[..., Mapping[str, t.Any]]
+    Execute = Callable[[str, bytes | None], dict[str, t.Any]]
+
+display = Display()
+
+
+# The host variable that names where a machine keeps the journal, where the usual place does not survive a reboot.
+STATE_DIRECTORY = "nix_fleet_state_directory"
+
+
+class NixAction(ActionBase):
+    """An action: options in, one call into the program, result out.
+
+    A subclass names its ``argument_spec`` and writes ``perform``. Whatever it raises as ``NixError`` becomes the
+    failure of this host, with every field of the error in the result. ``known_hosts_only``: whether it refuses a
+    machine that may be any other, since it brings it something or runs something there, and does not only look.
+    """
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    argument_spec: t.ClassVar[dict[str, t.Any]]
+    constraints: t.ClassVar[dict[str, t.Any]] = {}
+    known_hosts_only: t.ClassVar[bool] = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Validate the task's options and perform it."""
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        self.variables: dict[str, t.Any] = task_vars or {}
+        watch_run()
+        without_terminal(self._connection)
+        try:
+            refuse_unknown_variables(self)
+            see_that_role_variables_fit(self)
+            # Plain before they are checked, which copies each of them: a tagged string takes as long as all the rest.
+            self._task.args = options_given(self)
+            if unreadable := not_bytes(self.argument_spec, self._task.args):
+                raise NixError("; ".join(unreadable.values()), advice=FORM)
+            _validation, options = self.validate_argument_spec(argument_spec=self.argument_spec, **self.constraints)
+            result.update(_printable(self._perform(options)))
+        except NixError as error:
+            error.host = error.host or self.host
+            result.update(_failed(error))
+        except OSError as error:
+            told = no_room(error)
+            if told is None:
+                raise
+            told.host = self.play_host
+            result.update(_failed(told))
+        return result
+
+    def _perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        try:
+            return self.perform(options)
+        except AnsibleConnectionFailure as error:
+            if self.host == self.play_host:
+                raise
+            # Ansible would call the play host unreachable, which nobody has tried to reach.
+            known = self.host in self.variables.get("hostvars", {})
+            raise NixError(
+                f"{self.host}, which this task is delegated to, cannot be reached: {error}",
+                advice=f"see that {self.host} is up, or delegate to another machine (deploy_build_on)"
+                if known
+                else f"{self.host} is not in the inventory: check the name (deploy_build_on, delegate_to)",
+            ) from error
+
+    def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Do the work and return the result's fields, ``changed`` among them."""
+        raise NotImplementedError
+
+    @property
+    def play_host(self) -> str:
+        """The inventory host that the task is for."""
+        return str(self.variables.get("inventory_hostname", "localhost"))
+
+    @property
+    def host(self) -> str:
+        """The inventory host that the task runs on: the play host, or the one it is delegated to."""
+        return str(self._task.delegate_to or self.play_host)
+
+    @property
+    def on_controller(self) -> bool:
+        """Whether the task runs on the controller as the user who runs Ansible."""
+        return self._connection.transport == "local" and not self.escalates
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The task's `environment`, which Ansible gives to what it runs over a connection, and we to what we run here."""
+        given: dict[str, t.Any] = {}
+        self._compute_environment_string(given)
+        return {name: str(value) for name, value in plain(given).items()}
+
+    @property
+    def check_mode(self) -> bool:
+        """Whether nothing may be changed."""
+        return bool(self._task.check_mode)
+
+    @property
+    def diff_mode(self) -> bool:
+        """Whether changes are to be shown."""
+        return bool(self._task.diff)
+
+    @property
+    def shell(self) -> Shell:
+        """The shell of the machine that the task runs on, as the user that it escalates to."""
+        return self.shell_within(None)
+
+    @property
+    def questions(self) -> Shell:
+        """The same, for what any machine answers sooner or later: one that does not is not waited for."""
+        return self.shell_within(QUESTION_SECONDS)
+
+    def shell_for_secrets(self, seconds: float | None, *, allow_disk: bool) -> Shell:
+        """Return the same as ``shell_within``, for scripts with what must come to no disk unless ``allow_disk``."""
+        execute = self._execution(self._low_level_execute_command, seconds)
+        return self._escalated(execute, self.login_shell, allow_disk=allow_disk)
+
+    def shell_within(self, seconds: float | None) -> Shell:
+        """Return the same, for scripts that end within ``seconds`` or are given up."""
+        return self.shell_for_secrets(seconds, allow_disk=True)
+
+    def fresh_shell_within(self, seconds: float) -> Shell:
+        """Return the same over a connection that shares no session with any other, made for each script."""
+        execute = self._execution(self._execute_afresh, seconds)
+        return self._escalated(execute, self._login(self._execute_afresh, seconds))
+
+    @property
+    def login_shell(self) -> ConnectionShell:
+        """The same machine's shell as the user who logs in, without escalation."""
+        return self._login(self._low_level_execute_command)
+
+    def announce(self, text: str) -> None:
+        """Print one line about this host on the terminal."""
+        display.display(f"{self.play_host}: {harmless(text)}")
+
+    @property
+    def followed(self) -> bool:
+        """Whether somebody shows what each host does at the moment, so that no lines need to be printed of it."""
+        return somebody_listens(progress_pipe())
+
+    def doing(self, text: str, *, seconds: float | None = None) -> None:
+        """Say what this host does now, in a few words; in ``seconds`` it goes back by itself, unless it is confirmed."""
+        say(progress_pipe(), Word(self.play_host, text, seconds))
+
+    @contextlib.contextmanager
+    def traced(self) -> Iterator[Callable[[str], None]]:
+        """Yield what each line of a Nix command's log is to be handed to as it comes, for the trace of this run."""
+        path = trace_spool()
+        if not spool.is_wanted(path):
+            yield lambda _line: None
+            return
+        activities = Activities(time.monotonic)
+        try:
+            yield activities.read
+        finally:
+            spool.note(path, self.play_host, activities.slices())
+
+    @property
+    def escalates(self) -> bool:
+        """Whether the task runs as another user than the one who logs in."""
+        return bool(self._connection.become)
+
+    def _login(self, low_level: LowLevel, seconds: float = QUESTION_SECONDS) -> ConnectionShell:
+        if self.known_hosts_only:
+            see_that_host_keys_are_checked(self)
+        execute = self._execution(functools.partial(low_level, sudoable=False), seconds)
+        environment = f"{self._compute_environment_string().strip()} {self._state_directory()}"
+        return ConnectionShell(self.host, execute, environment.strip())
+
+    def _state_directory(self) -> str:
+        """Return what tells a machine where it keeps the journal and what a deployment needs after a loss of power."""
+        hostvars = self.variables.get("hostvars", {})
+        named = hostvars[self.host].get(STATE_DIRECTORY) if self.host in hostvars else None
+        if not named:
+            return ""
+        path = plain(str(named))
+        if not pathlib.PurePosixPath(path).is_absolute():
+            raise NixError(
+                f"{STATE_DIRECTORY} is not an absolute path: {path!r}",
+                host=self.host,
+                advice="name it with its beginning /",
+            )
+        return f"NIX_FLEET_STATE_DIRECTORY={shlex.quote(path)}"
+
+    def _escalated(self, execute: Execute, login: ConnectionShell, *, allow_disk: bool = True) -> Shell:
+        if wants_terminal(self._connection.become):
+            return TerminalShell(login, execute, login.environment, allow_disk=allow_disk)
+        return ConnectionShell(self.host, execute, login.environment)
+
+    def _execution(self, low_level: LowLevel, seconds: float | None) -> Execute:
+        def execute(command: str, data: bytes | None) -> dict[str, t.Any]:
+            with bounded(self.host, seconds):
+                return dict(low_level(command, in_data=data))
+
+        return execute
+
+    def _execute_afresh(self, command: str, **rest: t.Any) -> Mapping[str, t.Any]:
+        # Such a connection brings a verdict, or looks whether the machine is back. Without a run nobody would be told.
+        end_with_run()
+        shared = self._connection
+        self._connection = new_connection(shared)
+        try:
+            return dict(self._low_level_execute_command(command, **rest))
+        finally:
+            self._connection = shared
+
+
+def warnings_of(of_nix: Iterable[str], ours: Iterable[str] = ()) -> dict[str, list[str]]:
+    """Return what Nix warned of, and what we do, as a field of the result.
+
+    No host is named in it: what Nix says for many hosts, Ansible then shows once.
+    """
+    warnings = [*ours, *(f"Nix: {text}" for text in of_nix)]
+    return {"warnings": warnings} if warnings else {}
+
+
+def _failed(error: NixError) -> dict[str, t.Any]:
+    # Returned, not raised: ansible-core 2.19 and later print an exception, and then the result that says the same.
+    return _printable({"changed": False, **error.to_result(), "failed": True, "msg": error.headline})
+
+
+# What Ansible prints of a result as it is.
+PRINTED = ("msg", "warnings", "diff")
+
+
+def _printable(result: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return ``result`` such that no machine's words reach the terminal as orders."""
+    return {name: _harmless_throughout(value) if name in PRINTED else value for name, value in result.items()}
+
+
+def _harmless_throughout(value: t.Any) -> t.Any:
+    if isinstance(value, str):
+        return harmless(value)
+    if isinstance(value, (list, tuple)):
+        return [_harmless_throughout(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _harmless_throughout(item) for name, item in value.items()}
+    return value

@@ -1,0 +1,275 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible's connections, as links that carry sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import shutil
+import tempfile
+import typing as t
+
+from ansible import constants
+from ansible.errors import AnsibleError
+from ansible.plugins.loader import connection_loader
+
+from ..copy.door import Door, Escalation, Login, open_door
+from ..copy.handshake import refuses
+from ..copy.link import LinkLostError
+from ..copy.local_link import LocalLink
+from ..copy.metered import metered
+from ..copy.opening import open_door_if_lacking
+from ..copy.pace import SlowCopyError
+from ..copy.pulse import Pulse
+from ..copy.ssh_link import SshLink
+from ..copy.ssh_session import SshSession
+from ..core.errors import CopyError
+from .bounded import QUESTION_SECONDS, bounded
+from .shell import ConnectionShell
+from .terminal import without_terminal
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ansible.plugins.connection import ConnectionBase
+
+    from ..copy.budget import Bandwidth
+    from ..copy.link import Link
+    from .action import NixAction
+
+# Seconds without a sign of life after which a machine is given up, and after which it gives us up.
+TIMEOUT = 60.0
+
+# The length of a socket's path is limited to that of `sun_path`: 104 on macOS, less what ssh appends while it binds.
+SOCKET_PATH_LENGTH = 104 - 20
+
+
+@contextlib.contextmanager
+def store_of_connection(action: NixAction, *, trusted: bool, timeout: float = TIMEOUT) -> Iterator[str]:
+    """Yield the URL at which Nix on the controller reaches the store of the machine that the task runs on.
+
+    ``trusted``: the user may import paths without signatures wherever escalation or the login allows it at all.
+    Otherwise the machine's own daemon is preferred, which knows its proxies and limits: right for building.
+    Raises ``LinkLostError`` when the machine went away during the block, whatever the block raised for it.
+    """
+    with opened_store(action, trusted=trusted, timeout=timeout) as opened:
+        yield f"unix://{opened.socket}"
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenedStore:
+    """The store of a machine, served at ``socket`` here and at ``door`` there, and the link between."""
+
+    socket: pathlib.Path
+    door: Door
+    link: Link
+    pulse: Pulse
+
+
+@contextlib.contextmanager
+def opened_store(
+    action: NixAction, *, trusted: bool, timeout: float = TIMEOUT, compression: bool | None = None
+) -> Iterator[OpenedStore]:
+    """Yield what ``store_of_connection`` is about."""
+    door = open_door(action.questions, private=trusted, escalation=_escalation_of(action), quiet=2 * timeout)
+    with _through(door, action, timeout, compression, None) as opened:
+        yield opened
+
+
+@contextlib.contextmanager
+def opened_if_lacking(
+    action: NixAction,
+    paths: Sequence[str],
+    *,
+    protect_as: str,
+    timeout: float = TIMEOUT,
+    compression: bool | None = None,
+    bandwidth: Bandwidth | None = None,
+) -> Iterator[OpenedStore | None]:
+    """Yield the same, ``trusted``, of a machine that lacks some of ``paths``; None of one that has and now keeps them all.
+
+    With ``bandwidth`` no more than that goes there.
+    """
+    door = open_door_if_lacking(
+        action.questions, paths, protect_as=protect_as, escalation=_escalation_of(action), quiet=2 * timeout
+    )
+    if door is None:
+        yield None
+        return
+    with _through(door, action, timeout, compression, bandwidth) as opened:
+        yield opened
+
+
+def _escalation_of(action: NixAction) -> Escalation | None:
+    become = action._connection.become
+    if not become:
+        return None
+    # Plugins of other collections go by their full name.
+    method = str(become.name).rpartition(".")[2]
+    return Escalation(method, lambda: Login.of(action.login_shell))
+
+
+@contextlib.contextmanager
+def _through(
+    door: Door, action: NixAction, timeout: float, compression: bool | None, bandwidth: Bandwidth | None
+) -> Iterator[OpenedStore]:
+    with (
+        temporary_directory() as directory,
+        link(action._connection, action.host, directory, compression=compression) as way,
+        contextlib.ExitStack() as brought,
+    ):
+        socket = brought.enter_context(way.bring(door.socket, directory / "store"))
+        if bandwidth:
+            socket = brought.enter_context(metered(socket, directory / "metered", bandwidth))
+        with Pulse(way, door.signs, timeout) as pulse:
+            try:
+                yield OpenedStore(socket, door, way, pulse)
+            except SlowCopyError:
+                raise
+            except Exception as error:
+                # Whatever the block made of it: this may be why.
+                pulse.check()
+                if not isinstance(error, CopyError) and refuses(socket, timeout):
+                    raise _closed(way, door) from error
+                raise
+            finally:
+                # While the answer to the last question is on its way.
+                brought.close()
+
+
+def _closed(way: Link, door: Door) -> Exception:
+    """Return what it means that nobody answers at the socket of ``door`` although it has been brought here."""
+    if not way.is_open:
+        return LinkLostError(f"{way.host}: the ssh session has ended")
+    return CopyError(
+        f"the Nix daemon at {door.socket} cannot be reached through the connection",
+        host=way.host,
+        advice="sshd there must be OpenSSH and must forward sockets (AllowStreamLocalForwarding, DisableForwarding);"
+        " and a daemon must listen there",
+    )
+
+
+def link(
+    connection: ConnectionBase, host: str, directory: pathlib.Path, *, compression: bool | None = None
+) -> contextlib.AbstractContextManager[Link]:
+    """Return the link that ``connection`` makes to ``host``; ``directory`` is where its sockets may be."""
+    if connection.transport == "local":
+        return contextlib.nullcontext(LocalLink(host))
+    if connection.transport != "ssh" or not hasattr(connection, "_build_command"):
+        raise CopyError(
+            f"closures cannot be copied over the connection plugin {connection.transport}",
+            host=host,
+            advice="use ansible.builtin.ssh or local (ansible_connection)",
+        )
+    ssh, destination = ssh_command(connection)
+    shared = SshLink(host, ssh, destination)
+    # Ansible has just used it, if there is one.
+    there = shared.has_socket or shared.is_open
+    if there and (compression is None or shared.compresses is compression):
+        return contextlib.nullcontext(shared)
+    # Ansible keeps no session (ControlPersist is off), or not one of the kind that was asked for.
+    password = connection.get_option("password") or connection._play_context.password
+    return SshSession(
+        host, ssh, destination, directory, password=str(password) if password else None, compression=compression
+    )
+
+
+def ssh_command(connection: t.Any) -> tuple[list[str], str]:
+    """Return the ssh command line of ``connection`` up to the host, and the host as ssh is to know it."""
+    executable = str(connection.get_option("ssh_executable"))
+    connection.host = connection.get_option("host") or connection._play_context.remote_addr
+    # What ansible-core itself uses for `-O check` and `-O stop`, the same since 2.3: every option of the plugin, and
+    # the path of the control socket, which is not to be had otherwise.
+    words = [os.fsdecode(word) for word in connection._build_command(executable, "ssh")]
+    # Up to 2.18 the command starts with sshpass and the pipe it reads from. No password goes that way here.
+    pipe = getattr(connection, "sshpass_pipe", None)
+    if pipe and words[0] == "sshpass":
+        for descriptor in pipe:
+            os.close(descriptor)
+    return words[words.index(executable) :], str(connection.host)
+
+
+def connection_to(action: NixAction, host: str) -> ConnectionBase:
+    """Return a connection to another inventory host, as its login, set up from its variables as a task's would be."""
+    hostvars = action.variables.get("hostvars", {})
+    if host not in hostvars:
+        raise CopyError(
+            f"there is no host {host!r} in the inventory",
+            host=action.host,
+            advice="name an inventory host, or localhost for the controller",
+        )
+    variables = hostvars[host]
+    context = action._play_context.copy()
+    context.remote_addr = str(variables.get("ansible_host", host))
+    context.port = None
+    context.remote_user = None
+    context.become = False
+    # The play's `connection` keyword is about its own hosts.
+    usual = "local" if host in constants.LOCALHOST else constants.DEFAULT_TRANSPORT
+    name = str(variables.get("ansible_connection", usual)).replace("smart", "ssh")
+    connection = connection_loader.get(name, context, new_stdin=None, task_uuid=action._task._uuid)
+    if connection is None:
+        raise CopyError(f"the connection plugin {name} of {host} was not found", host=action.host)
+    keywords = action._task.dump_attrs()
+    # A task's own timeout and retries are not the connection's, though they share their names.
+    keywords["timeout"] = context.timeout
+    keywords.pop("retries", None)
+    if context.password:
+        keywords["password"] = context.password
+    names = constants.config.get_plugin_vars("connection", connection._load_name)
+    options = {name: variables[name] for name in names if name in variables}
+    connection.set_options(task_keys=keywords, var_options={"_extras": {}, **options})
+    connection.set_become_plugin(None)
+    without_terminal(connection)
+    return connection
+
+
+def link_to(connection: ConnectionBase, host: str) -> contextlib.AbstractContextManager[Link]:
+    """Return the link that ``connection`` makes to ``host``, another one than the task's."""
+    if connection.transport == "ssh":
+        shared = SshLink(host, *ssh_command(connection))
+        if shared.is_open:
+            return contextlib.nullcontext(shared)
+    return _link_after_login(connection, host)
+
+
+@contextlib.contextmanager
+def _link_after_login(connection: ConnectionBase, host: str) -> Iterator[Link]:
+    # Ansible itself logs in, in all the ways it can, and says why if it cannot.
+    shell_of(connection, host).run("true\n")
+    with temporary_directory() as directory, link(connection, host, directory) as way:
+        yield way
+
+
+def shell_of(connection: ConnectionBase, host: str) -> ConnectionShell:
+    """Return the shell of ``connection`` as the user who logs in."""
+
+    def execute(command: str, data: bytes) -> dict[str, t.Any]:
+        try:
+            with bounded(host, QUESTION_SECONDS):
+                rc, stdout, stderr = connection.exec_command(command, in_data=data, sudoable=False)
+        except AnsibleError as error:
+            # Not this task's machine: Ansible would take its own host for unreachable.
+            raise CopyError(
+                f"{host} cannot be reached: {error.message}", advice=f"ansible {host} -m raw -a id"
+            ) from error
+        return {"rc": rc, "stdout": os.fsdecode(stdout), "stderr": os.fsdecode(stderr)}
+
+    return ConnectionShell(host, execute)
+
+
+@contextlib.contextmanager
+def temporary_directory() -> Iterator[pathlib.Path]:
+    """Yield a directory for sockets, which ends with the block or, at the latest, with Ansible's own temporary one."""
+    parent = pathlib.Path(constants.DEFAULT_LOCAL_TMP)
+    if len(str(parent)) + len("/fleet-12345678/session") > SOCKET_PATH_LENGTH:
+        parent = pathlib.Path("/tmp")
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="fleet-", dir=parent))
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,77 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible's events as the report has them, free of secrets in addresses."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import typing as t
+
+from ..core.redacted import redacted
+from ..report.events import TaskEvent
+from ..report.items import of_all_items
+from .plain import plain
+
+if t.TYPE_CHECKING:
+    from ..report.events import Status
+
+COLLECTION = "nix.fleet."
+# The task that does the work of two others at once.
+COMPARISON, EVALUATION, ACTIVATION = "nix_compare", "nix_eval", "nix_activate"
+
+
+def began(host: t.Any, task: t.Any) -> TaskEvent:
+    """Return the event of a task that begins for ``host``."""
+    event = _event(host, task, "started", {})
+    return dataclasses.replace(event, module=EVALUATION) if event.module == COMPARISON else event
+
+
+def ended(result: t.Any, status: Status) -> tuple[TaskEvent, ...]:
+    """Return the events of a task that has ended so: one, or those of both stages where it was an evaluation and a question."""
+    # `_host` and `_task` are what every supported ansible-core has; 2.19 added public names.
+    event = _event(result._host, result._task, status, redacted(of_all_items(plain(dict(result._result)))))
+    return _stages_of(event) if event.module == COMPARISON else (event,)
+
+
+def _stages_of(event: TaskEvent) -> tuple[TaskEvent, ...]:
+    """Return the events of a comparison: it is an evaluation, and then perhaps a question about an activation."""
+    evaluation = dataclasses.replace(event, module=EVALUATION)
+    question = dataclasses.replace(event, module=ACTIVATION)
+    if event.status == "unreachable":
+        return (question,)
+    if "asked_seconds" not in event.result:
+        # What an activation refuses is refused before anything is evaluated, and has an outcome.
+        return (question if "outcome" in event.result else evaluation,)
+    evaluated = event.at - float(event.result["asked_seconds"])
+    begun = dataclasses.replace(question, status="started", at=evaluated, result={})
+    if event.status != "ok":
+        return (dataclasses.replace(evaluation, status="ok", at=evaluated, result={}), begun, question)
+    activation = event.result["activation"]
+    # What the host said is told with the question.
+    message = str(event.result["msg"]).removesuffix(f"; {activation['msg']}")
+    return (
+        dataclasses.replace(evaluation, at=evaluated, result={**event.result, "msg": message}),
+        begun,
+        dataclasses.replace(question, result=activation),
+    )
+
+
+def our_module(task: t.Any) -> str | None:
+    """Return the name of this collection's module that ``task`` runs, or None.
+
+    Whatever the role ``deploy`` does counts as ours, so that a host whose variables are not valid is reported too.
+    """
+    name = str(getattr(task, "resolved_action", None) or task.action)
+    if name.startswith(COLLECTION):
+        return name.removeprefix(COLLECTION)
+    role = getattr(task, "_role", None)
+    return "" if role is not None and str(role.get_name()).startswith(COLLECTION) else None
+
+
+def _event(host: t.Any, task: t.Any, status: Status, result: dict[str, t.Any]) -> TaskEvent:
+    # As Ansible calls a task that has no name of its own.
+    name = plain(str(getattr(task, "name", None) or task.action))
+    check_mode = bool(task.check_mode) if isinstance(task.check_mode, bool) else False
+    return TaskEvent(str(host.get_name()), our_module(task), status, time.monotonic(), result, check_mode, name)

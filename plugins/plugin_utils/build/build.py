@@ -1,0 +1,231 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Building: the command line, what its answer means, and what to do about a failure."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import typing as t
+
+from ..core.errors import BuildError
+from ..nix.busy import BUSY, BUSY_ADVICE
+from ..nix.command import nix
+from ..nix.log import LOG_FORMAT, LOG_ROOM, FailedBuild, NixLog, derivation_name, readable
+from ..nix.store import is_store_path, store_path_name
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+NAMES_SHOWN = 8
+# Hosts are built side by side and share most of their derivations. Who finds one being built by another looks again
+# after this many seconds; Nix's own five, once a derivation, would be most of a deployment.
+SECONDS_BETWEEN_LOOKS = ("--option", "build-poll-interval", "1")
+NO_SUBSTITUTES = ("--option", "substitute", "false")
+
+ADVICE = (
+    (BUSY, BUSY_ADVICE),
+    (
+        re.compile(r"is required to build|platform mismatch|missing system features"),
+        "build it on a machine of that kind: on the target itself (deploy_build_on: target), on an inventory host "
+        "(deploy_build_on), or with a remote builder (builders)",
+    ),
+    (
+        re.compile(r"No space left on device", re.IGNORECASE),
+        "free space in the store, for example with nix-collect-garbage",
+    ),
+    (
+        re.compile(r"hash mismatch in fixed-output derivation"),
+        "what was downloaded is not what the configuration expects: update its hash, after a look at why it differs",
+    ),
+    (
+        re.compile(r"failed to obtain derivation|missing derivation|is not valid|does not exist"),
+        "the derivation is gone from the store, perhaps by a garbage collection: run again, which evaluates it anew",
+    ),
+    (
+        re.compile(
+            r"Could not resolve|unable to download|cannot connect|Connection (refused|timed out)", re.IGNORECASE
+        ),
+        "check the network and the substituters of the machine that builds",
+    ),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class BuildSettings:
+    """How to build, whatever it is; ``options`` reach Nix beside the command line, see ``with_settings``."""
+
+    builders: str | None = None
+    max_jobs: str | None = None
+    cores: int | None = None
+    keep_going: bool = False
+    options: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+
+    def arguments(self) -> list[str]:
+        """Return the settings as Nix's command line takes them."""
+        return [
+            *(["--builders", self.builders] if self.builders is not None else []),
+            *(["--max-jobs", self.max_jobs] if self.max_jobs is not None else []),
+            *(["--cores", str(self.cores)] if self.cores is not None else []),
+            *(["--keep-going"] if self.keep_going else []),
+        ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """One thing that was asked for and its output paths by name; a plain store path has only ``out``."""
+
+    paths: Mapping[str, str]
+    drv_path: str | None = None
+
+    @property
+    def out_path(self) -> str:
+        """The path that is meant when a single one is asked for."""
+        return self.paths.get("out") or next(iter(self.paths.values()))
+
+    def to_result(self) -> dict[str, t.Any]:
+        """Return the output as the value of a module's result."""
+        return {"drv_path": self.drv_path, "paths": dict(self.paths)}
+
+
+def build(
+    installables: Sequence[str],
+    settings: BuildSettings,
+    *,
+    link: str | None = None,
+    store: str | None = None,
+    dry_run: bool = False,
+) -> list[str]:
+    """Return the command that builds ``installables`` and prints their outputs as JSON.
+
+    ``link`` is a garbage collector root to make. ``store`` is another machine's store to build in; derivations that it
+    lacks are sent there first.
+    """
+    command = nix(
+        "build",
+        "--json",
+        *LOG_FORMAT,
+        *SECONDS_BETWEEN_LOOKS,
+        *settings.arguments(),
+        *(["--out-link", link] if link else ["--no-link"]),
+        *(["--eval-store", "auto"] if store else []),
+        *(["--dry-run"] if dry_run else []),
+        "--",
+        *installables,
+    )
+    # As an option it would be sent on to the daemon that serves the store, which warns of it where it does not trust
+    # the login.
+    return ["env", f"NIX_REMOTE={store}", *command] if store else command
+
+
+def known_outputs(derivation: str) -> list[str]:
+    """Return the command that prints the outputs of ``derivation`` as ``build`` does, without building or asking anyone."""
+    return nix(
+        "build", "--json", *LOG_FORMAT, *NO_SUBSTITUTES, "--no-link", "--dry-run", "--", every_output(derivation)
+    )
+
+
+def every_output(derivation: str) -> str:
+    """Return the installable that stands for all outputs of ``derivation``."""
+    return f"{derivation}^*"
+
+
+def parse_outputs(text: str) -> list[Output]:
+    """Read what ``build`` printed; raises ``BuildError`` when that is no list of outputs."""
+    try:
+        outputs = [_output(entry) for entry in json.loads(text or "[]")]
+        if not outputs:
+            raise ValueError("no outputs")
+        return outputs
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise BuildError(
+            "Nix was to name what it built, and said something else",
+            log=text[:LOG_ROOM],
+            advice="see whether the Nix on the machine that builds is the real one: nix build --json",
+        ) from error
+
+
+def _output(entry: t.Any) -> Output:
+    if isinstance(entry, str):
+        return Output({"out": _path(entry)})
+    paths = entry.get("outputs")
+    if not paths:
+        return Output({"out": _path(entry.get("path"))})
+    # An output whose path is only known when it is built has none in a dry run.
+    named = {str(name): _path(path) if path else "" for name, path in paths.items()}
+    return Output(named, _path(entry["drvPath"]) if entry.get("drvPath") else None)
+
+
+def _path(value: t.Any) -> str:
+    if isinstance(value, str) and is_store_path(value):
+        return value
+    raise ValueError(f"not a store path: {value!r}")
+
+
+def failure(log: NixLog, *, rc: int, command: Sequence[str], machine: str) -> BuildError:
+    """Return the error for a build on ``machine`` that ended with ``rc``."""
+    failed = log.failed
+    command = readable(command)
+    if not failed:
+        text = log.text
+        cause = log.cause or f"Nix ended with exit code {rc} and did not say why"
+        return BuildError(cause, command=command, log=text, advice=_advice(text, machine), failed_derivations=[])
+    text = failed[0].log or log.text
+    return BuildError(
+        _cause(failed),
+        command=command,
+        log=text,
+        advice=_advice(f"{failed[0].cause}\n{text}", machine, failed[0]),
+        failed_derivations=[build.derivation for build in failed],
+    )
+
+
+def _cause(failed: Sequence[FailedBuild]) -> str:
+    first = failed[0]
+    if len(failed) == 1:
+        return f"{first.name} did not build: {first.reason}"
+    names = ", ".join(build.name for build in failed[:NAMES_SHOWN])
+    return f"{len(failed)} derivations did not build ({names}); {first.name}: {first.reason}"
+
+
+def _advice(text: str, machine: str, failed: FailedBuild | None = None) -> str:
+    for pattern, advice in ADVICE:
+        if pattern.search(text):
+            return advice
+    if failed:
+        return f"its whole log, on {machine}: nix-store --read-log {failed.derivation}"
+    return f"run the command on {machine} to see all of its messages"
+
+
+class Progress:
+    """Tells of a build while it runs, a line at a time and not more than one in ``pause`` seconds."""
+
+    def __init__(self, say: Callable[[str], None] | None, clock: Callable[[], float], *, pause: float = 2.0) -> None:
+        self.log = NixLog()
+        self._say = say
+        self._clock = clock
+        self._pause = pause
+        self._last: float | None = None
+
+    def read(self, line: str) -> None:
+        """Take one line of Nix's log."""
+        before = self._sentence()
+        self.log.read(line)
+        sentence = self._sentence()
+        if self._say is None or sentence is None or sentence == before:
+            return
+        now = self._clock()
+        if self._last is None or now - self._last >= self._pause:
+            self._last = now
+            self._say(sentence)
+
+    def _sentence(self) -> str | None:
+        log = self.log
+        if log.building:
+            return f"building {len(log.built)}/{log.builds_expected} {derivation_name(log.building)}"
+        if log.fetching:
+            # How many there will be is only known where Nix was asked for its plan.
+            return f"fetching {max(len(log.fetched), len(log.to_fetch))} paths, {store_path_name(log.fetching)}"
+        return None

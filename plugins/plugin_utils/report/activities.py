@@ -1,0 +1,158 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one Nix command builds, fetches and copies, and when, from its log as it comes.
+
+The numbers are those of Nix's `ActivityType`, and the fields of each what `src/libstore` gives it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+import itertools
+import typing as t
+
+from ..core.redacted import redacted
+from ..core.terminal import harmless_line
+from ..nix.log import BUILD, SUBSTITUTE, Event, derivation_name
+from ..nix.store import store_path_name
+from .slice import Slice
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+COPY_PATH = 100
+POST_BUILD_HOOK = 110
+BUILD_WAITING = 111
+# A command may copy any number of paths. Of those, the ones that took longest are worth a look.
+MOST_KEPT = 2000
+# What has begun and not ended: more than that no real Nix does at a time.
+MOST_OPEN = 10_000
+LONGEST_NAME = 200
+NAMES_TOLD = 5
+WAIT = "nix-wait"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Begun:
+    event: Event
+    at: float
+    parent: int
+
+
+class Activities:
+    """Follows the log of one command, by ``clock``."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._open: dict[int, _Begun] = {}
+        # Of what is not shown: the activity that is, and that it is part of.
+        self._parents: dict[int, int] = {}
+        # The shortest first. The count decides between two that took equally long.
+        self._ended: list[tuple[float, int, Slice]] = []
+        self._count = itertools.count()
+
+    def read(self, line: str) -> None:
+        """Take one line."""
+        event = Event.parse(line)
+        if event is None:
+            return
+        if event.action == "start":
+            self._begin(event)
+        elif event.action == "stop":
+            self._parents.pop(event.id, None)
+            begun = self._open.pop(event.id, None)
+            if begun is not None:
+                self._keep(begun)
+
+    def slices(self) -> list[Slice]:
+        """Return what was done, in the order in which it began; what has not ended is taken to end now."""
+        for begun in self._open.values():
+            self._keep(begun)
+        self._open.clear()
+        found = sorted((kept for _seconds, _number, kept in self._ended), key=lambda kept: (kept.began, -kept.ended))
+        waits = _together([each for each in found if each.category == WAIT])
+        return sorted((*(each for each in found if each.category != WAIT), *waits), key=lambda kept: kept.began)
+
+    def _begin(self, event: Event) -> None:
+        if len(self._open) + len(self._parents) >= MOST_OPEN:
+            return
+        parent = event.parent if event.parent in self._open else self._parents.get(event.parent, 0)
+        if event.type in _SLICES:
+            self._open[event.id] = _Begun(event, self._clock(), parent)
+        elif parent:
+            self._parents[event.id] = parent
+
+    def _keep(self, begun: _Begun) -> None:
+        event = begun.event
+        category, name, detail = _SLICES[event.type](event)
+        done = Slice(
+            harmless_line(name)[:LONGEST_NAME], category, begun.at, self._clock(), detail, event.id, begun.parent
+        )
+        heapq.heappush(self._ended, (done.seconds, next(self._count), done))
+        if len(self._ended) > MOST_KEPT:
+            heapq.heappop(self._ended)
+
+
+def _together(waits: list[Slice]) -> list[Slice]:
+    """Return waits at the same time as one: whoever waits for a build waits for each lock that it holds."""
+    groups: list[list[Slice]] = []
+    for wait in waits:
+        if groups and wait.began < max(each.ended for each in groups[-1]):
+            groups[-1].append(wait)
+        else:
+            groups.append([wait])
+    return [_one_of(group) for group in groups]
+
+
+def _one_of(group: list[Slice]) -> Slice:
+    first, *more = group
+    if not more:
+        return first
+    named = [each.name for each in group[:NAMES_TOLD]]
+    rest = [f"and {len(group) - NAMES_TOLD} more"] if len(group) > NAMES_TOLD else []
+    return dataclasses.replace(
+        first,
+        name=f"{first.name}, and {len(more)} more",
+        ended=max(each.ended for each in group),
+        detail={"for": "; ".join([*named, *rest])},
+    )
+
+
+_Described = tuple[str, str, dict[str, str]]
+
+
+def _build(event: Event) -> _Described:
+    derivation, machine, *_rounds = (*map(str, event.fields), "", "")
+    where = {"machine": redacted(machine)} if machine else {}
+    return "nix-build", f"build {derivation_name(derivation)}", {"derivation": derivation, **where}
+
+
+def _fetch(event: Event) -> _Described:
+    path, substituter, *_more = (*map(str, event.fields), "", "")
+    return "nix-fetch", f"fetch {store_path_name(path)}", {"path": path, "from": redacted(substituter)}
+
+
+def _copy(event: Event) -> _Described:
+    path, *_more = (*map(str, event.fields), "")
+    return "nix-copy", f"copy {store_path_name(path)}", {"path": path}
+
+
+def _hook(event: Event) -> _Described:
+    derivation, *_more = (*map(str, event.fields), "")
+    return "nix-build", f"post-build hook of {derivation_name(derivation)}", {"derivation": derivation}
+
+
+def _wait(event: Event) -> _Described:
+    # It has no fields in all versions, and says in words whether that is a lock or a machine.
+    return WAIT, redacted(event.text) or "waiting", {}
+
+
+_SLICES: dict[int, Callable[[Event], _Described]] = {
+    COPY_PATH: _copy,
+    BUILD: _build,
+    SUBSTITUTE: _fetch,
+    POST_BUILD_HOOK: _hook,
+    BUILD_WAITING: _wait,
+}

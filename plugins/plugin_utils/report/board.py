@@ -1,0 +1,150 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each host does at the moment, and how it stands with those that are done."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import typing as t
+
+from ..core.quantities import duration
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .channel import Word
+
+
+# Many tasks have nothing to do for a host, and there is a moment between any two. What is over sooner than that is
+# not shown.
+BRIEF_SECONDS = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """A host's task: what it does now, since when it does that, and since when the host has been at work in this run.
+
+    ``before`` is what it did before. ``goes_back`` is when the machine returns to what it ran before, unless it is
+    confirmed by then; ``asks`` whether the task waits for a person at the keyboard; ``over`` when it ended.
+    """
+
+    host: str
+    what: str
+    began: float
+    arrived: float
+    before: str = ""
+    goes_back: float | None = None
+    asks: bool = False
+    over: float | None = None
+
+    def sentence(self, now: float) -> str:
+        """Return what it does, and for how long it may."""
+        what = self.before if self.before and self.is_brief(now) else self.what
+        if self.goes_back is None:
+            return what
+        left = round(self.goes_back - now)
+        return f"{what}, {left} s left" if left > 0 else f"{what}: its time is over, and it goes back by itself"
+
+    def is_brief(self, now: float) -> bool:
+        """Whether it has only just begun."""
+        return now - self.began < BRIEF_SECONDS
+
+    def is_shown(self, now: float) -> bool:
+        """Whether the host is at work, or has been a moment ago."""
+        return self.over is None or now - self.over < BRIEF_SECONDS
+
+
+class Board:
+    """The hosts of a play."""
+
+    def __init__(self) -> None:
+        self._hosts: tuple[str, ...] = ()
+        self._arrived: dict[str, float] = {}
+        self._working: dict[str, Work] = {}
+        self._did: dict[str, str] = {}
+        self._goes_back: dict[str, float] = {}
+        self._settled: dict[str, str] = {}
+
+    def play(self, hosts: Iterable[str]) -> None:
+        """Begin a play, or the next batch of one. Who is settled stays so until it has a task again."""
+        self._hosts = tuple(hosts)
+        self._working.clear()
+
+    def begin(self, host: str, what: str, at: float, *, asks: bool = False) -> None:
+        """Note that a task began."""
+        arrived = self._arrived.setdefault(host, at)
+        before = self._did.get(host, "")
+        self._working[host] = Work(host, what, at, arrived, before, self._goes_back.get(host), asks)
+
+    def hear(self, words: Iterable[Word], at: float) -> None:
+        """Note what hosts say of their tasks."""
+        for word in words:
+            if word.seconds is not None:
+                self._goes_back[word.host] = at + word.seconds
+            work = self._working.get(word.host)
+            if work is not None and work.over is None:
+                goes_back = self._goes_back.get(word.host)
+                self._working[word.host] = dataclasses.replace(work, what=word.text, before="", goes_back=goes_back)
+
+    def end(self, host: str, at: float, *, awaits: bool = False) -> None:
+        """Note that a task ended; ``awaits`` says that the machine still waits to be confirmed."""
+        if not awaits:
+            self._goes_back.pop(host, None)
+        self._settled.pop(host, None)
+        if host in self._working:
+            self._did[host] = self._working[host].what
+            self._working[host] = dataclasses.replace(self._working[host], over=at)
+
+    def skip(self, host: str, at: float) -> None:
+        """Note that a task had nothing to do for a host."""
+        if host in self._settled:
+            self._working.pop(host, None)
+        elif host in self._working:
+            work = self._working[host]
+            self._working[host] = dataclasses.replace(work, what=work.before or work.what, over=at)
+
+    def settle(self, host: str, word: str) -> None:
+        """Note how a host stands that is done, as far as can be told."""
+        self._settled[host] = word
+        self._working.pop(host, None)
+
+    def has_begun(self, host: str) -> bool:
+        """Whether the host has had a task."""
+        return host in self._arrived
+
+    @property
+    def unsettled(self) -> list[str]:
+        """The hosts that have begun and are not settled, in the order in which they began."""
+        return [host for host in self._arrived if host not in self._settled]
+
+    def working(self, now: float) -> list[Work]:
+        """Return the hosts with a task, and first those that have been at work for longest."""
+        shown = [
+            work
+            for work in self._working.values()
+            if work.is_shown(now) and not (work.host in self._settled and work.is_brief(now))
+        ]
+        return sorted(shown, key=lambda work: work.arrived)
+
+    def is_busy(self) -> bool:
+        """Whether anybody is at work, and nobody has to type something for it."""
+        busy = [work for work in self._working.values() if work.over is None]
+        return bool(busy) and not any(work.asks for work in busy)
+
+    @property
+    def widest(self) -> int:
+        """How many characters the longest of the hosts' names has."""
+        return max(map(len, self._hosts), default=0)
+
+    def counts(self, now: float, seconds: float) -> str:
+        """Return all hosts in one line: ``7 hosts: 2 at work, 4 confirmed, 1 waiting (45 s)``."""
+        working = {work.host for work in self.working(now)}
+        hosts = dict.fromkeys((*self._hosts, *working))
+        counts = {"at work": len(working)}
+        settled = [word for host, word in self._settled.items() if host in hosts and host not in working]
+        counts |= collections.Counter(settled)
+        counts["waiting"] = len(hosts) - sum(counts.values())
+        told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        return f"{len(hosts)} {'host' if len(hosts) == 1 else 'hosts'}: {told or 'none at work'} ({duration(seconds)})"

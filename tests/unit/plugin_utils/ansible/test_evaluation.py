@@ -1,0 +1,128 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the hosts of a task share: its name, also where its file is loaded more than once, and what is evaluated together."""
+
+from __future__ import annotations
+
+import types
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible.playbook.block import Block
+from ansible.playbook.task import Task
+from ansible.playbook.task_include import TaskInclude
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.evaluation import (
+    _commit_of_job,
+    _memory,
+    task_name,
+    variables_by_option,
+)
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import EvaluationError
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Snapshot, Source
+
+
+def task_in(parent: t.Any, line: int = 7) -> Task:
+    """Return a task of its own, as each load of a file makes them."""
+    task: t.Any = Task()
+    task._parent = parent
+    task.get_path = lambda: f"evaluate.yml:{line}"
+    return t.cast("Task", task)
+
+
+def included(*, static: bool) -> TaskInclude:
+    include = TaskInclude()
+    include.statically_loaded = static
+    return include
+
+
+def test_a_task_is_known_by_itself() -> None:
+    parent = Block()
+    one, other = task_in(parent), task_in(parent)
+    assert task_name(one) == task_name(one)
+    assert task_name(one) != task_name(other)
+
+
+def test_a_task_of_an_imported_file_is_known_by_itself() -> None:
+    parent = included(static=True)
+    assert task_name(task_in(parent)) != task_name(task_in(parent))
+
+
+def test_a_task_of_an_included_file_is_known_by_what_includes_it_and_where_it_stands() -> None:
+    include = included(static=False)
+    copies = [include.copy(), include.copy()]
+    one, again = (task_in(copy) for copy in copies)
+    assert task_name(one) == task_name(again)
+    assert task_name(one) != task_name(task_in(copies[0], line=9))
+    assert task_name(one) != task_name(task_in(included(static=False)))
+
+
+def test_of_several_includes_the_outermost_counts_which_is_loaded_once() -> None:
+    outer = included(static=False)
+    inner = [included(static=False), included(static=False)]
+    for include in inner:
+        include._parent = outer.copy()
+    one, again = (task_in(include) for include in inner)
+    assert task_name(one) == task_name(again)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "advice"),
+    [
+        ("much", "no amount of memory", "write for example 4G (deploy_eval_memory)"),
+        ("4", "too little.*: 4\n", "write at least 102M, for example 4G (deploy_eval_memory)"),
+        ("101M", "too little.*: 101M\n", "write at least 102M, for example 4G (deploy_eval_memory)"),
+    ],
+)
+def test_what_is_no_memory_to_evaluate_in_is_refused(text: str, words: str, advice: str) -> None:
+    with pytest.raises(EvaluationError, match=words) as raised:
+        _memory(text)
+    assert raised.value.advice == advice
+
+
+def test_an_amount_of_memory_has_a_unit() -> None:
+    assert _memory("4G") == 4 << 30
+    assert _memory("102M") == 102 << 20
+    assert _memory(None) is None
+
+
+def test_without_a_word_a_host_is_evaluated_by_what_its_inventory_says() -> None:
+    by_option = variables_by_option({"host_variables": {}, "options_from": {}})
+    assert by_option == {"attr": "nix_attr", "flake": "nix_flake", "impure": "nix_impure"}
+
+
+def test_a_variable_that_an_option_is_taken_from_need_not_be_named_again() -> None:
+    options_from = {"attr": "deploy_attr", "flake": "deploy_flake", "goal": "deploy_goal"}
+    by_option = variables_by_option({"host_variables": {"evaluator": "deploy_evaluator"}, "options_from": options_from})
+    assert by_option == {"attr": "deploy_attr", "flake": "deploy_flake", "evaluator": "deploy_evaluator"}
+
+
+def test_what_is_named_by_itself_counts_most() -> None:
+    options = {"host_variables": {"attr": "my_attr"}, "options_from": {"attr": "deploy_attr"}}
+    assert variables_by_option(options) == {"attr": "my_attr"}
+    assert variables_by_option({"host_variables": {"attr": "my_attr"}}) == {"attr": "my_attr"}
+
+
+COMMIT = "4f1c0de4f1c0de4f1c0de4f1c0de4f1c0de4f1c0"
+
+
+@pytest.mark.parametrize(
+    ("flake", "dirty", "known"),
+    [
+        ("{here}/fleet", False, COMMIT),
+        ("path:{here}", False, COMMIT),
+        ("{here}", True, None),
+        ("/srv/fleet", False, None),
+        ("github:example/fleet", False, None),
+    ],
+)
+def test_a_flake_among_the_files_of_a_job_is_at_the_jobs_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flake: str, dirty: bool, known: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    action: t.Any = types.SimpleNamespace(variables={"awx_job_id": 17, "awx_project_revision": COMMIT})
+    source, snapshot = Source(flake=flake.format(here=tmp_path)), Snapshot(dirty=dirty)
+    assert _commit_of_job(action, source, snapshot) == known
+    action.variables.clear()
+    assert _commit_of_job(action, source, snapshot) is None

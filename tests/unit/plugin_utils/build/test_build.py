@@ -1,0 +1,155 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Building: commands word for word, answers, failures and progress."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.build.build import (
+    BuildSettings,
+    Output,
+    Progress,
+    build,
+    failure,
+    known_outputs,
+    parse_outputs,
+)
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.log import NixLog
+
+from ..nix.test_log import BAD, HASH, NEW_FAILURE, TOP, building, error, event, log_line
+
+NIX = ["nix", "--extra-experimental-features", "nix-command flakes"]
+LOG = ["--log-format", "internal-json"]
+LOOKS = ["--option", "build-poll-interval", "1"]
+
+PATH = f"/nix/store/{HASH}-hello"
+
+
+def test_a_build_prints_its_outputs_and_leaves_a_root() -> None:
+    assert build([f"{TOP}^*"], BuildSettings(), link="/roots/web") == [
+        *NIX, "build", "--json", *LOG, *LOOKS, "--out-link", "/roots/web", "--", f"{TOP}^*",
+    ]  # fmt: skip
+
+
+def test_all_settings_are_handed_to_nix() -> None:
+    settings = BuildSettings(builders="ssh://b", max_jobs="auto", cores=0, keep_going=True)
+    assert build(["x"], settings) == [
+        *NIX, "build", "--json", *LOG, *LOOKS, "--builders", "ssh://b", "--max-jobs", "auto",
+        "--cores", "0", "--keep-going", "--no-link", "--", "x",
+    ]  # fmt: skip
+
+
+def test_another_machines_store_is_built_in_with_our_derivations() -> None:
+    command = build(["x"], BuildSettings(), store="unix:///tmp/s")
+    assert command[:3] == ["env", "NIX_REMOTE=unix:///tmp/s", "nix"]
+    assert command[command.index("--eval-store") :] == ["--eval-store", "auto", "--", "x"]
+
+
+def test_a_store_is_no_setting_for_the_daemon_that_serves_it() -> None:
+    assert "--store" not in build(["x"], BuildSettings(), store="unix:///tmp/s")
+
+
+def test_outputs_are_looked_up_without_building_or_asking_a_cache() -> None:
+    command = known_outputs(TOP)
+    assert "--dry-run" in command
+    assert command[command.index("--option") :][:3] == ["--option", "substitute", "false"]
+
+
+def test_outputs_are_read_by_name() -> None:
+    text = f'[{{"drvPath":"{TOP}","outputs":{{"dev":"{PATH}-dev","out":"{PATH}"}},"startTime":1}}]'
+    (output,) = parse_outputs(text)
+    assert output == Output({"dev": f"{PATH}-dev", "out": PATH}, TOP)
+    assert output.out_path == PATH
+
+
+def test_a_derivation_without_the_usual_output_has_its_first_one() -> None:
+    assert parse_outputs(f'[{{"drvPath":"{TOP}","outputs":{{"bin":"{PATH}"}}}}]')[0].out_path == PATH
+
+
+@pytest.mark.parametrize("text", [f'["{PATH}"]', f'[{{"path":"{PATH}"}}]'])
+def test_a_plain_store_path_is_its_own_output(text: str) -> None:
+    assert parse_outputs(text) == [Output({"out": PATH})]
+
+
+def test_the_failed_derivation_is_named_with_its_own_log() -> None:
+    log = NixLog().read_all("\n".join([building(BAD), log_line("no such file"), error(NEW_FAILURE)]))
+    raised = failure(log, rc=1, command=["nix", "build", *LOG, "x"], machine="homelab")
+    assert raised.cause == "bad-1.0 did not build: builder failed with exit code 3"
+    assert raised.log == "no such file"
+    assert raised.command == ("nix", "build", "x")
+    assert raised.advice == f"its whole log, on homelab: nix-store --read-log {BAD}"
+    assert raised.details == {"failed_derivations": [BAD]}
+
+
+def test_several_failures_are_all_named() -> None:
+    other = NEW_FAILURE.replace("bad-1.0", "worse")
+    raised = failure(NixLog().read_all(f"{error(NEW_FAILURE)}\n{error(other)}"), rc=1, command=[], machine="m")
+    assert raised.cause == "2 derivations did not build (bad-1.0, worse); bad-1.0: builder failed with exit code 3"
+
+
+@pytest.mark.parametrize(
+    ("message", "advice"),
+    [
+        (f"a 'aarch64-darwin' with features {{}} is required to build '{BAD}', but I am a 'x86_64-linux'", "deploy_build_on"),
+        (f"Cannot build '{BAD}'.\nReason: platform mismatch\nRequired system: 'aarch64-darwin'", "deploy_build_on"),
+        (f"Cannot build '{BAD}'.\nReason: missing system features", "builders"),
+        (f"hash mismatch in fixed-output derivation '{BAD}':\n specified: a\n got: b", "update its hash"),
+        ("writing to file: No space left on device", "free space"),
+        (f"path '{BAD}' is not valid", "run again"),
+        ("something else", "run the command on m"),
+    ],
+)  # fmt: skip
+def test_the_next_step_depends_on_what_is_wrong(message: str, advice: str) -> None:
+    assert advice in str(failure(NixLog().read_all(error(message)), rc=1, command=[], machine="m").advice)
+
+
+def test_a_full_disk_in_a_builder_is_recognised_by_its_log() -> None:
+    log = NixLog().read_all("\n".join([building(BAD), log_line("cp: No space left on device"), error(NEW_FAILURE)]))
+    assert "free space" in str(failure(log, rc=1, command=[], machine="m").advice)
+
+
+def test_a_nix_that_says_nothing_is_told_by_its_exit_code() -> None:
+    assert (
+        failure(NixLog(), rc=137, command=[], machine="m").cause == "Nix ended with exit code 137 and did not say why"
+    )
+
+
+def test_progress_names_what_is_built_and_how_much_is_left_but_not_all_the_time() -> None:
+    now, said = [0.0], list[str]()
+    progress = Progress(said.append, lambda: now[0])
+    progress.read(event(action="msg", level=3, msg="these 3 derivations will be built:"))
+    for name in "abc":
+        progress.read(event(action="msg", level=3, msg=f"  /nix/store/{HASH}-{name}.drv"))
+    for second, name in enumerate("abc"):
+        now[0] = second * 1.5
+        progress.read(building(f"/nix/store/{HASH}-{name}.drv", number=second))
+        progress.read(event(action="stop", id=second))
+    assert said == ["building 1/3 a", "building 3/3 c"]
+
+
+def test_progress_names_what_has_been_building_for_longest() -> None:
+    said = list[str]()
+    progress = Progress(said.append, lambda: 0.0, pause=0.0)
+    for number, name in enumerate("ab"):
+        progress.read(building(f"/nix/store/{HASH}-{name}.drv", number=number))
+    progress.read(event(action="stop", id=0))
+    progress.read(event(action="stop", id=1))
+    assert said == ["building 1/1 a", "building 2/2 a", "building 2/2 b"]
+
+
+def test_progress_can_be_told_each_time_and_of_what_is_fetched() -> None:
+    said = list[str]()
+    progress = Progress(said.append, lambda: 0.0, pause=0.0)
+    for number, name in enumerate("ab"):
+        path = f"/nix/store/{HASH}-{name}"
+        fields = [path, "https://cache.example"]
+        progress.read(event(action="start", id=number, level=3, type=108, text="", fields=fields))
+    progress.read(building(BAD, number=2))
+    assert said == ["fetching 1 paths, a", "fetching 2 paths, a", "building 1/1 bad-1.0"]
+
+
+def test_progress_can_be_silent() -> None:
+    progress = Progress(None, lambda: 0.0)
+    progress.read(building(BAD))
+    assert progress.log.built == [BAD]

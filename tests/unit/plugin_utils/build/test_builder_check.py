@@ -1,0 +1,170 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How builders are, by what they and ssh say."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.build import builder_check as module
+from ansible_collections.nix.fleet.plugins.plugin_utils.build.builder import Builder, builder_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.build.builder_check import check, expanded, own_builders, parse
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.shell import NIX_PATH
+
+A, B = Builder("ssh-ng://a"), Builder("ssh-ng://b")
+SECONDS = 1
+
+# Stands for builders: what is in their URL they are.
+NIX = r"""#!/bin/sh
+for url; do :; done
+echo "$NIX_SSHOPTS" >>"$ASKED/options"
+echo "$url" >>"$ASKED/urls"
+case $url in
+  *up*) echo '{"trusted":true,"url":"'"$url"'","version":"2.31.2"}' ;;
+  *old*) echo '{"url":"'"$url"'"}' ;;
+  *hangs*) echo $$ >"$ASKED/hanging"; exec sleep 60 ;;
+  *closed*) echo "ssh: connect to host x port 22: Connection refused" >&2; echo "error: failed to start SSH connection to 'x'" >&2; exit 1 ;;
+  *denied*) echo "x: Permission denied (publickey)." >&2; echo "error: failed to start SSH connection to 'x'" >&2; exit 1 ;;
+  *chatty*) echo "welcome" ;;
+  *show*|builders) cat "$ASKED/setting" ;;
+esac
+"""
+
+
+class Here:
+    """A shell on this machine, with a Nix that knows builders of all kinds."""
+
+    host = "here"
+
+    def __init__(self, directory: Path, interpreter: str = "sh") -> None:
+        self.directory = directory
+        self.interpreter = interpreter.split()
+        (directory / "nix").write_text(NIX)
+        (directory / "nix").chmod(0o755)
+
+    def run(self, script: str, *arguments: str) -> Completed:
+        environment = {**os.environ, "PATH": f"{self.directory}:{os.environ['PATH']}", "ASKED": str(self.directory)}
+        done = subprocess.run(
+            [*self.interpreter, "-s", "--", *arguments],
+            input=f"{NIX_PATH}({script}\n) </dev/null",
+            env={**environment, "NIX_SSHOPTS": "-p 2222", "TMPDIR": str(self.directory)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Completed(tuple(arguments), done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Here:
+    return Here(tmp_path)
+
+
+def states(here: Here, *stores: str) -> dict[str, tuple[str, bool, str | None]]:
+    found = check(here, [builder_of(store) for store in stores], SECONDS)
+    return {each.builder.store: (each.state, each.usable, each.cause) for each in found}
+
+
+def is_running(process: str) -> bool:
+    with contextlib.suppress(OSError):
+        return bool(Path(f"/proc/{process}/cmdline").read_bytes())
+    return False
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
+def test_each_builder_is_told_from_the_others(tmp_path: Path, shell: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"no {shell} here")
+    here = Here(tmp_path, "busybox sh" if shell == "busybox" else shell)
+    assert states(here, "ssh://up", "ssh://closed", "ssh://hangs", "ssh://old", "ssh://chatty") == {
+        "ssh://up": ("up", True, None),
+        "ssh://closed": ("down", False, "ssh: connect to host x port 22: Connection refused"),
+        "ssh://hangs": ("down", False, "it has not answered within 1 s"),
+        "ssh://old": ("up", True, None),
+        "ssh://chatty": ("down", False, "it answers, and not as a Nix store does"),
+    }
+    assert not is_running((here.directory / "hanging").read_text().strip())
+    assert sorted(path.name for path in here.directory.iterdir()) == ["hanging", "nix", "options", "urls"]
+
+
+def test_what_a_builder_says_of_itself_is_known(here: Here) -> None:
+    up, old = check(here, [builder_of("ssh://up"), builder_of("ssh://old")], SECONDS)
+    assert (up.nix_version, up.trusted) == ("2.31.2", True)
+    assert (old.nix_version, old.trusted) == (None, None)
+
+
+def test_ssh_is_to_ask_nobody_and_to_end_in_time_after_what_the_user_says(here: Here) -> None:
+    states(here, "ssh://up")
+    options = (here.directory / "options").read_text()
+    assert options == "-p 2222 -o BatchMode=yes -o ConnectTimeout=1\n"
+
+
+def test_nobody_is_asked_where_there_are_no_builders(here: Here) -> None:
+    assert check(here, [], SECONDS) == []
+    assert not (here.directory / "urls").exists()
+
+
+@pytest.mark.parametrize(("own", "usable"), [("own\n", False), ("", True)])
+def test_a_refused_login_counts_only_where_it_is_that_of_who_builds(own: str, usable: bool) -> None:
+    text = (
+        f"{own}1 ended 1\n1 err x: Permission denied (publickey).\n1 err error: failed to start SSH connection to 'x'\n"
+    )
+    (health,) = parse(text, [A], 5)
+    assert (health.state, health.usable, health.cause) == ("refused", usable, "x: Permission denied (publickey).")
+
+
+def test_of_a_builder_that_is_left_out_there_is_a_warning(here: Here) -> None:
+    up, down = check(here, [builder_of("ssh://up"), builder_of("ssh://me:hunter2@closed")], SECONDS)
+    assert up.warning is None
+    assert down.warning == (
+        "the builder ssh://me:***@closed is left out: ssh: connect to host x port 22: Connection refused"
+    )
+
+
+@pytest.mark.parametrize("text", ["", "1 ended\n", "1 ended 0\n1 out [\n", "1 ended 0\n1 out 7\n", "nonsense\n" * 9])
+def test_an_answer_without_sense_is_no_builder(text: str) -> None:
+    assert [each.usable for each in parse(text, [A, B], 5)] == [False, False]
+
+
+def test_the_settings_builders_are_those_of_its_files_too(here: Here) -> None:
+    machines, more = here.directory / "machines", here.directory / "more machines"
+    (here.directory / "setting").write_text(f"@{machines} ; ssh://c\n")
+    machines.write_text(f"ssh://a x86_64-linux\n@{more}\n@/does/not/exist\n")
+    more.write_text("ssh://b\nssh://c")
+    assert [each.store for each in expanded(here, own_builders(here))] == ["ssh://c", "ssh://a", "ssh://b"]
+
+
+def test_files_that_name_each_other_have_an_end(here: Here) -> None:
+    machines = here.directory / "machines"
+    machines.write_text(f"@{machines}\n")
+    with pytest.raises(NixError, match="name each other without end"):
+        expanded(here, [f"@{machines}"])
+
+
+def test_a_nix_that_does_not_say_its_setting_is_an_error(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SETTING", "echo no such setting >&2; exit 3\n")
+    with pytest.raises(NixError, match="does not say which builders") as caught:
+        own_builders(here)
+    assert caught.value.log == "no such setting"
+
+
+def hostile() -> t.Iterator[str]:
+    yield "ssh://$(touch pwned)"
+    yield "ssh://'; touch pwned; '"
+    yield "-oProxyCommand=touch\tpwned"
+
+
+@pytest.mark.parametrize("store", hostile())
+def test_nothing_in_an_address_reaches_a_shell(here: Here, store: str) -> None:
+    check(here, [Builder(store)], SECONDS)
+    assert (here.directory / "urls").read_text() == f"{Builder(store).url}\n"
+    assert not list(here.directory.rglob("pwned"))

@@ -1,0 +1,304 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a build happens, and what keeps its result."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.build import building
+from ansible_collections.nix.fleet.plugins.plugin_utils.build.build import BuildSettings
+from ansible_collections.nix.fleet.plugins.plugin_utils.build.building import (
+    Build,
+    Root,
+    in_store_of,
+    on_controller,
+    on_machine,
+)
+from ansible_collections.nix.fleet.plugins.plugin_utils.build.roots import root_name
+from ansible_collections.nix.fleet.plugins.plugin_utils.core import process
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import BuildError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import CommandTimeoutError, Completed
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import GONE_ADVICE
+
+from ..nix.test_log import TOP
+from ..nix.test_log import building as building_line
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+OUT = "/nix/store/" + "1" * 32 + "-top"
+ANSWER = json.dumps([{"drvPath": TOP, "outputs": {"out": OUT}}])
+ROOT = Root("web")
+NO_OPTIONS = BuildSettings()
+SECRET = BuildSettings(options={"access-tokens": "github.com=ghp_secret"})
+
+
+class ShellOfScripts:
+    """A machine's shell that remembers what it was asked, and answers in turn."""
+
+    host = "web"
+
+    def __init__(self, *answers: Completed | str) -> None:
+        self.calls: list[tuple[str, tuple[str, ...]]] = []
+        self._answers = list(answers)
+
+    def run(self, script: str, *arguments: str) -> Completed:
+        self.calls.append((script, arguments))
+        answer = self._answers.pop(0)
+        return Completed(arguments, 0, answer, "") if isinstance(answer, str) else answer
+
+
+class ControllerNix:
+    """The controller's Nix, which remembers its command lines."""
+
+    def __init__(self) -> None:
+        self.commands: list[list[str]] = []
+        self.environments: list[Mapping[str, str] | None] = []
+        self.stderr = building_line(TOP)
+        self.fails = False
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float | None = None,
+        on_stderr_line: Callable[[str], None] | None = None,
+        environment: Mapping[str, str] | None = None,
+        hold_stdin: bool = False,
+    ) -> Completed:
+        # What would end with whoever holds its standard input is the last words of a script.
+        argv = argv[4:] if hold_stdin else argv
+        self.commands.append(list(argv))
+        self.environments.append(environment)
+        if "--dry-run" not in argv and timeout == 0:
+            raise CommandTimeoutError(argv, timeout)
+        if on_stderr_line is not None:
+            on_stderr_line(self.stderr)
+        return Completed(tuple(argv), int(self.fails and "--dry-run" not in argv), ANSWER, self.stderr)
+
+
+@pytest.fixture
+def nix(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ControllerNix:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    controller = ControllerNix()
+    monkeypatch.setattr(process, "run", controller.run)
+    return controller
+
+
+@contextlib.contextmanager
+def store() -> Iterator[str]:
+    yield "unix:///tmp/store"
+
+
+def job(settings: BuildSettings = NO_OPTIONS, **changes: t.Any) -> Build:
+    return Build([f"{TOP}^*"], settings, **changes)
+
+
+def test_a_build_on_the_controller_leaves_a_root_named_after_the_host(nix: ControllerNix, tmp_path: Path) -> None:
+    built = on_controller(job(), ROOT, {})
+    link = str(tmp_path / "state" / "nix.fleet" / "gcroots" / "built" / "web")
+    assert nix.commands[0][-4:] == ["--out-link", link, "--", f"{TOP}^*"]
+    assert Path(link).parent.is_dir()
+    assert (built.built, built.changed, built.outputs[0].out_path) == ((TOP,), True, OUT)
+
+
+def test_what_was_copied_for_the_host_to_this_machine_is_left_alone(nix: ControllerNix, tmp_path: Path) -> None:
+    gcroots = tmp_path / "state" / "nix.fleet" / "gcroots"
+    for former in ("web", "copied/web"):
+        (gcroots / former).mkdir(parents=True)
+    (gcroots / "built").symlink_to(OUT)
+    on_controller(job(), ROOT, {})
+    assert str(gcroots / "built" / "web") in nix.commands[0]
+    assert (gcroots / "built").is_dir()
+    assert (gcroots / "copied" / "web").is_dir()
+
+
+def test_nothing_built_is_nothing_changed(nix: ControllerNix) -> None:
+    nix.stderr = ""
+    assert not on_controller(job(), ROOT, {}).changed
+
+
+def test_check_mode_leaves_no_root(nix: ControllerNix, tmp_path: Path) -> None:
+    on_controller(job(dry_run=True), ROOT, {})
+    assert "--no-link" in nix.commands[0]
+    assert "--dry-run" in nix.commands[0]
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("host", ["../../etc", "a/b", "$(touch x)", "..", ".", "x y", "web@db.example", "é"])
+def test_any_host_name_is_one_file_name(host: str) -> None:
+    name = root_name(host)
+    assert "/" not in name
+    assert name not in (".", "..")
+    assert name.isascii()
+    assert "$" not in name
+
+
+def test_another_machine_builds_by_its_own_nix(nix: ControllerNix) -> None:
+    shell = ShellOfScripts("root /home/me/.local/state/nix.fleet/gcroots/built/web\njobs 4\n", ANSWER)
+    built = on_machine(job(), ROOT, shell)
+    assert shell.calls[1][1][-4:] == (
+        "--out-link",
+        "/home/me/.local/state/nix.fleet/gcroots/built/web",
+        "--",
+        f"{TOP}^*",
+    )
+    assert built.outputs[0].out_path == OUT
+    assert not nix.commands
+
+
+def test_what_the_machine_has_takes_one_question(nix: ControllerNix) -> None:
+    shell = ShellOfScripts("root /r/web\nvalid\n")
+    built = in_store_of(shell, job(), TOP, ROOT, store)
+    assert not built.changed
+    assert built.outputs[0].out_path == OUT
+    assert len(shell.calls) == 1
+    assert shell.calls[0][1] == ("", "web", OUT)
+    assert ["--dry-run" in command for command in nix.commands] == [True]
+
+
+def test_what_the_machine_lacks_is_built_in_its_store_by_its_own_settings(nix: ControllerNix) -> None:
+    shell = ShellOfScripts("root /r/web\njobs 4\n", "")
+    built = in_store_of(shell, job(), TOP, ROOT, store)
+    command = nix.commands[1]
+    assert "NIX_REMOTE=unix:///tmp/store" in command
+    assert command[command.index("--max-jobs") + 1] == "4"
+    # What the controller's nix.conf says is kept from the machine.
+    assert nix.environments[1] == building.NO_SETTINGS
+    assert shell.calls[1][1] == ("nix-store", "--realise", OUT, "--add-root", "/r/web")
+    assert built.changed
+
+
+# What Nix says when it is to protect a path that is not there.
+COLLECTED = f"don't know how to build these paths:\n  {OUT}\nerror: build of '{OUT}' failed\n"
+
+
+def test_a_result_that_is_collected_before_it_is_protected_is_to_be_built_again(nix: ControllerNix) -> None:
+    gone = Completed(("nix-store",), 1, "", COLLECTED)
+    with pytest.raises(BuildError) as raised:
+        in_store_of(ShellOfScripts("root /r/web\njobs 4\n", gone), job(), TOP, ROOT, store)
+    assert raised.value.advice == GONE_ADVICE
+    assert len(nix.commands) == 2
+
+
+def test_a_result_that_is_collected_while_it_is_asked_for_is_to_be_built_again() -> None:
+    with pytest.raises(BuildError) as raised:
+        on_machine(job(), ROOT, ShellOfScripts(Completed(("sh",), 1, "", COLLECTED)))
+    assert raised.value.advice == GONE_ADVICE
+
+
+def test_a_build_that_fails_in_its_store_names_a_command_that_can_be_given_on_the_machine(nix: ControllerNix) -> None:
+    nix.fails = True
+    with pytest.raises(BuildError) as raised:
+        in_store_of(ShellOfScripts("root /r/web\njobs 4\n"), job(), TOP, ROOT, store)
+    assert "unix:///tmp/store" in " ".join(nix.commands[1])
+    assert raised.value.command[0] == "nix"
+    assert raised.value.command[-2:] == ("--", f"{TOP}^*")
+    assert not [word for word in raised.value.command if "/tmp/store" in word or word == "--eval-store"]
+
+
+def test_check_mode_sends_and_writes_nothing(nix: ControllerNix) -> None:
+    shell = ShellOfScripts("root \njobs 4\n")
+    built = in_store_of(shell, job(dry_run=True), TOP, ROOT, store)
+    assert built.changed
+    assert shell.calls[0][1] == ("none", "web", OUT)
+    assert len(nix.commands) == 1
+
+
+def test_settings_reach_the_controllers_nix_in_its_environment(nix: ControllerNix) -> None:
+    on_controller(job(settings=SECRET), ROOT, {"PATH": "/opt/nix/bin", "NIX_CONFIG": "cores = 2"})
+    assert nix.environments == [
+        {"PATH": "/opt/nix/bin", "NIX_CONFIG": "cores = 2\naccess-tokens = github.com=ghp_secret"}
+    ]
+    assert "ghp_secret" not in str(nix.commands)
+
+
+def test_settings_reach_another_machines_store_without_those_of_the_controller(
+    nix: ControllerNix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIX_CONFIG", "cores = 2")
+    in_store_of(ShellOfScripts("root /r/web\njobs 4\n", ""), job(settings=SECRET), TOP, ROOT, store)
+    config = {"NIX_CONFIG": "access-tokens = github.com=ghp_secret"}
+    assert nix.environments[1] == {**building.NO_SETTINGS, **config}
+    assert "ghp_secret" not in str(nix.commands)
+
+
+def test_settings_reach_another_machines_nix_in_the_script_and_not_in_its_arguments(nix: ControllerNix) -> None:
+    del nix
+    shell = ShellOfScripts("root /r/web\njobs 4\n", ANSWER)
+    on_machine(job(settings=SECRET), ROOT, shell)
+    script, arguments = shell.calls[1]
+    assert "ghp_secret" in script
+    assert "ghp_secret" not in str(arguments)
+
+
+def test_no_failure_shows_a_setting(nix: ControllerNix) -> None:
+    del nix
+    shell = ShellOfScripts("root /r/web\njobs 4\n", Completed((), 1, "", "error: no"))
+    for build in (
+        lambda: on_machine(job(settings=SECRET), ROOT, shell),
+        lambda: on_controller(job(settings=SECRET, timeout=0.0), ROOT, {}),
+    ):
+        with pytest.raises(BuildError) as failure:
+            build()
+        assert failure.value.command
+        assert "ghp_secret" not in f"{failure.value} {failure.value.to_result()}"
+
+
+def test_a_root_can_be_given_or_left_out(nix: ControllerNix) -> None:
+    del nix
+    for root, arguments in [(Root("web", "/my/root"), "/my/root"), (Root("web", wanted=False), "none")]:
+        shell = ShellOfScripts("root \nvalid\n")
+        in_store_of(shell, job(), TOP, root, store)
+        assert shell.calls[0][1][0] == arguments
+
+
+def test_a_root_that_cannot_be_made_is_told(nix: ControllerNix) -> None:
+    del nix
+    shell = ShellOfScripts(Completed((), 1, "", "mkdir: Permission denied"))
+    with pytest.raises(BuildError, match="cannot protect"):
+        in_store_of(shell, job(), TOP, ROOT, store)
+
+
+def test_a_build_without_end_is_given_up(nix: ControllerNix) -> None:
+    del nix
+    with pytest.raises(BuildError, match="no end of the build after 0 s"):
+        on_controller(job(timeout=0.0), ROOT, {})
+
+
+@pytest.mark.parametrize("shell", ["sh", "dash", "busybox"])
+def test_the_question_is_asked_in_any_posix_shell(shell: str, tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "nix-store").write_text("#!/bin/sh\ncase $1 in --check-validity) [ $2 = /valid ];; esac\n")
+    (programs / "nix").write_text("#!/bin/sh\necho 3\n")
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    command = [shell, "sh", "-s", "--"] if shell == "busybox" else [shell, "-s", "--"]
+
+    def ask(*arguments: str) -> str:
+        try:
+            answer = subprocess.run(
+                [*command, *arguments],
+                input=building.INQUIRE,
+                env={"HOME": str(tmp_path / "it's home"), "PATH": f"{programs}:/usr/bin:/bin"},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+        except FileNotFoundError:
+            pytest.skip(f"no {shell} here")
+        return answer.stdout
+
+    root = tmp_path / "it's home" / ".local" / "state" / "nix.fleet" / "gcroots" / "built" / "web"
+    assert ask("", "web", "/valid") == f"root {root}\nvalid\n"
+    assert root.parent.is_dir()
+    assert ask("none", "web", "/invalid") == "root \njobs 3\n"
+    assert ask(f"{tmp_path}/my/root", "web") == f"root {tmp_path}/my/root\njobs 3\n"

@@ -1,0 +1,44 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Errors tell host, stage, cause, log, command and next step."""
+
+from __future__ import annotations
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import BuildError, last_lines
+
+
+def test_a_message_names_host_stage_cause_command_and_next_step_in_this_order() -> None:
+    error = BuildError(
+        "hello failed", host="vps-1", command=["nix", "build", "a b"], log="cc: no\n", advice="read the log"
+    )
+    assert str(error).splitlines() == [
+        "vps-1: build: hello failed",
+        "cc: no",
+        "command: nix build 'a b'",
+        "next: read the log",
+    ]
+
+
+def test_a_message_leaves_out_what_is_not_known() -> None:
+    assert str(BuildError("hello failed")) == "build: hello failed"
+
+
+def test_the_result_carries_every_field_and_the_details() -> None:
+    result = BuildError("no", host="h", command=["nix"], log="cc: no", advice="go", rc=3).to_result()
+    assert result == {
+        "host": "h",
+        "stage": "build",
+        "cause": "no",
+        "command": "nix",
+        "log": "cc: no",
+        "advice": "go",
+        "rc": 3,
+    }
+
+
+def test_the_result_leaves_out_what_there_is_nothing_to_say_of() -> None:
+    assert BuildError("no", host="h").to_result() == {"host": "h", "stage": "build", "cause": "no"}
+
+
+def test_only_the_last_lines_of_a_log_are_kept() -> None:
+    assert last_lines("a\nb  \nc\n\n", 2) == "b\nc"

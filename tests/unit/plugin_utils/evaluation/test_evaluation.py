@@ -1,0 +1,293 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Many attributes, one process, and each attribute's own error."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluation import evaluate
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluation_budget import Budget
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluation_result import (
+    Evaluated,
+    Failed,
+    advice_for,
+)
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.walk import walk_function
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
+
+from .table_machine import (
+    BROKEN,
+    ENDLESS,
+    HEAVY,
+    KILLED,
+    KILLED_AFTER_OTHERS,
+    MISSING,
+    PLAIN,
+    TOO_HEAVY,
+    TableMachine,
+    derivation,
+)
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
+
+FLAKE = Source(flake="/srv/fleet")
+
+
+class Halting(TableMachine):
+    """A machine on which the evaluation of one attribute takes until another, or all others, have a result."""
+
+    def __init__(self, table: dict[str, str], *, halts_at: str, until: str | None = None) -> None:
+        super().__init__(table)
+        self.order: list[str] = []
+        self._halts_at = halts_at
+        self._until = until
+        self._over = threading.Event()
+
+    def told(self, attribute: str, _result: object) -> None:
+        self.order.append(attribute)
+        if attribute == self._until or len(self.order) == len(self.table) - 1:
+            self._over.set()
+
+    def run(self, argv: Sequence[str], **how: t.Any) -> Completed:
+        on_line = how.pop("on_stderr_line")
+
+        def on_stderr_line(line: str) -> None:
+            if f"evaluating {self._halts_at}" in line:
+                assert self._over.wait(10)
+            on_line(line)
+
+        return super().run(argv, on_stderr_line=on_stderr_line, **how)
+
+
+def failure(machine: TableMachine, attribute: str) -> Failed:
+    result = evaluate(FLAKE, list(machine.table), machine)[attribute]
+    assert isinstance(result, Failed)
+    return result
+
+
+def test_healthy_attributes_cost_one_process_whatever_their_number() -> None:
+    machine = TableMachine(dict.fromkeys("abcdef", "good"))
+    results = evaluate(FLAKE, list("abcdef"), machine)
+    assert machine.evaluated == [list("abcdef")]
+    assert results["c"] == Evaluated(derivation("c"), "/nix/store/" + "0" * 32 + "-c")
+
+
+def test_a_broken_attribute_costs_one_more_process_and_no_other_its_result() -> None:
+    machine = TableMachine({"a": "good", "b": BROKEN, "c": "good", "d": BROKEN, "e": "good"})
+    results = evaluate(FLAKE, list("abcde"), machine)
+    assert machine.evaluated == [list("abcde"), list("cde"), list("e")]
+    assert [name for name, result in results.items() if isinstance(result, Failed)] == ["b", "d"]
+
+
+def test_a_failure_has_nix_own_words_and_a_command_for_this_attribute_alone() -> None:
+    failed = failure(TableMachine({"a": "good", "b": BROKEN}), "b")
+    assert failed.cause == "b is broken"
+    assert failed.command[-1] == "/srv/fleet#.b.drvPath"
+    assert failed.log == "trace: evaluating b\nerror: b is broken"
+
+
+def test_a_source_that_does_not_evaluate_at_all_is_tried_once() -> None:
+    machine = TableMachine({"a": "good", "b": "good"}, root="syntax error")
+    results = evaluate(FLAKE, ["a", "b"], machine)
+    assert {result.cause for result in results.values() if isinstance(result, Failed)} == {"syntax error"}
+
+
+def test_each_attribute_is_told_as_it_is_known() -> None:
+    told: list[str] = []
+    machine = TableMachine({"a": "good", "b": BROKEN, "c": "good"})
+    evaluate(FLAKE, list("abc"), machine, on_result=lambda name, _result: told.append(name))
+    assert told == ["a", "b", "c"]
+
+
+def test_a_process_killed_under_the_weight_of_others_is_not_held_against_an_attribute() -> None:
+    machine = TableMachine({"a": "good", "b": KILLED_AFTER_OTHERS, "c": "good"})
+    results = evaluate(FLAKE, list("abc"), machine)
+    assert all(isinstance(result, Evaluated) for result in results.values())
+    assert machine.evaluated == [list("abc"), list("bc")]
+
+
+def test_an_attribute_that_gets_even_a_process_of_its_own_killed_fails() -> None:
+    machine = TableMachine({"a": "good", "b": KILLED, "c": "good"})
+    results = evaluate(FLAKE, list("abc"), machine)
+    assert isinstance(results["c"], Evaluated)
+    assert isinstance(results["b"], Failed)
+    assert results["b"].cause == "Nix was ended by signal 9, perhaps for want of memory"
+
+
+def test_an_attribute_without_end_is_given_up_and_the_others_go_on() -> None:
+    machine = TableMachine({"a": "good", "b": ENDLESS, "c": "good"})
+    results = evaluate(FLAKE, list("abc"), machine, timeout=5)
+    assert isinstance(results["c"], Evaluated)
+    assert isinstance(results["b"], Failed)
+    assert results["b"].cause == "no end of the evaluation after 5 s"
+
+
+def test_a_missing_attribute_is_told_with_those_that_exist() -> None:
+    failed = failure(TableMachine({"b": MISSING}), "b")
+    assert failed.cause == 'flake /srv/fleet has no attribute b (it has: a, "x.y")'
+
+
+def test_what_is_no_derivation_is_told_with_what_it_is() -> None:
+    failed = failure(TableMachine({"b": PLAIN}), "b")
+    assert failed.cause == "flake /srv/fleet: b is a string and not a derivation"
+    assert "apply" in (failed.advice or "")
+
+
+def test_what_is_no_attribute_path_fails_alone_and_without_a_process() -> None:
+    machine = TableMachine({"a": "good"})
+    results = evaluate(FLAKE, ["a..b", "a"], machine)
+    assert isinstance(results["a"], Evaluated)
+    assert isinstance(results["a..b"], Failed)
+    assert machine.evaluated == [["a"]]
+
+
+def test_an_attribute_asked_for_twice_is_evaluated_once() -> None:
+    machine = TableMachine({"a": "good"})
+    evaluate(FLAKE, ["a", "a"], machine)
+    assert machine.evaluated == [["a"]]
+
+
+def test_more_attributes_than_one_command_line_takes_are_more_processes_and_none_is_lost() -> None:
+    names = [f"web-{number:04}.{'sg' * 20}.example.net" for number in range(2000)]
+    machine = TableMachine({**dict.fromkeys(names, "good"), names[10]: BROKEN})
+    results = evaluate(FLAKE, [f'"{name}".config.toplevel' for name in names], machine)
+    assert len(results) == 2000
+    assert sum(isinstance(result, Failed) for result in results.values()) == 1
+    assert machine.longest_argument < 128 * 1024
+    assert len(machine.evaluated) < 6
+
+
+def test_names_from_an_inventory_are_data_in_the_function() -> None:
+    function = walk_function("mark", [["$(touch pwned)", "${builtins.abort 1}", 'say "hi"']], {}, None)
+    assert r"\$(touch pwned)" in function
+    assert r"\${builtins.abort 1}" in function
+    assert "abort 1}" not in function.replace(r"\${builtins.abort 1}", "")
+
+
+def test_the_function_of_a_playbook_may_end_in_a_comment() -> None:
+    assert walk_function("mark", [], {}, "v: v # the value").endswith("apply = (\nv: v # the value\n);\n}")
+
+
+@pytest.mark.parametrize(
+    ("log", "advice"),
+    [
+        ("error: access to absolute path '/etc' is forbidden in pure evaluation mode", "impure"),
+        ("error: path 'x.nix' is not tracked by Git", "git add"),
+        ("error: unable to download 'https://x': Could not resolve host", "network"),
+        ('error: getting status of "/fleet": No such file or directory', "check the path"),
+        ("error: path '/fleet/flake.nix' does not exist", "check the path"),
+        ("error: path '/nix/store/n30-source/gone.nix' does not exist", "a file that is not there"),
+        ("error: opening file '/nix/store/n30-source/gone': No such file or directory", "a file that is not there"),
+        (
+            "error: getting status of '/nix/store/n30-source/gone': No such file or directory",
+            "a file that is not there",
+        ),
+        ("error: infinite recursion encountered", "--show-trace"),
+    ],
+)
+def test_the_next_step_depends_on_what_is_wrong(log: str, advice: str) -> None:
+    assert advice in advice_for(log)
+
+
+SIXTEEN = [f"h{number:02}" for number in range(16)]
+# Two processes have room in it, each in half of it.
+ROOM_FOR_TWO = Budget(2 << 30, cpus=2)
+
+
+def test_many_attributes_are_taken_by_turns_by_as_many_processes_as_there_is_room_for() -> None:
+    machine = TableMachine(dict.fromkeys(SIXTEEN, "good"))
+    machine.together = threading.Barrier(2)
+    results = evaluate(FLAKE, SIXTEEN, machine, budget=ROOM_FOR_TWO)
+    assert sorted(names[:8] for names in machine.evaluated) == [SIXTEEN[0::2], SIXTEEN[1::2]]
+    assert len(results) == 16
+
+
+def test_who_is_through_with_its_part_goes_on_with_the_end_of_the_others() -> None:
+    # The first does not get further than its first attribute until the other has nothing left to do.
+    machine = Halting(dict.fromkeys(SIXTEEN, "good"), halts_at="h00")
+    results = evaluate(FLAKE, SIXTEEN, machine, budget=ROOM_FOR_TWO, on_result=machine.told)
+    assert all(isinstance(result, Evaluated) for result in results.values())
+    assert machine.order == [*SIXTEEN[1::2], *reversed(SIXTEEN[2::2]), "h00"]
+    assert len(machine.evaluated) == 2
+
+
+def test_each_attribute_is_told_once_whoever_evaluates_it() -> None:
+    told: list[str] = []
+    machine = TableMachine({**dict.fromkeys(SIXTEEN, "good"), "h05": BROKEN, "h10": HEAVY, "h12": KILLED})
+    evaluate(FLAKE, SIXTEEN, machine, budget=ROOM_FOR_TWO, on_result=lambda name, _result: told.append(name))
+    assert sorted(told) == SIXTEEN
+
+
+def test_what_is_broken_at_the_end_of_another_part_is_told_in_nix_own_words() -> None:
+    machine = Halting({**dict.fromkeys(SIXTEEN, "good"), "h14": BROKEN}, halts_at="h00", until="h14")
+    results = evaluate(FLAKE, SIXTEEN, machine, budget=ROOM_FOR_TWO, on_result=machine.told)
+    assert [name for name, result in results.items() if isinstance(result, Failed)] == ["h14"]
+    assert len(machine.evaluated) == 2
+
+
+def test_what_outgrows_a_share_at_the_end_of_another_part_is_evaluated_all_the_same() -> None:
+    machine = Halting({**dict.fromkeys(SIXTEEN, "good"), "h14": HEAVY}, halts_at="h00", until="h15")
+    results = evaluate(FLAKE, SIXTEEN, machine, budget=ROOM_FOR_TWO, on_result=machine.told)
+    assert all(isinstance(result, Evaluated) for result in results.values())
+    assert machine.evaluated[-1] == ["h14"]
+
+
+def test_an_attribute_that_outgrows_a_share_gets_the_whole_when_the_others_are_done() -> None:
+    machine = TableMachine({**dict.fromkeys(SIXTEEN, "good"), "h00": HEAVY})
+    results = evaluate(FLAKE, SIXTEEN, machine, budget=ROOM_FOR_TWO)
+    assert all(isinstance(result, Evaluated) for result in results.values())
+    assert machine.evaluated[-1] == ["h00"]
+
+
+def test_where_every_attribute_outgrows_a_share_few_find_it_out() -> None:
+    machine = TableMachine(dict.fromkeys(SIXTEEN, HEAVY))
+    results = evaluate(FLAKE, SIXTEEN, machine, budget=ROOM_FOR_TWO)
+    assert all(isinstance(result, Evaluated) for result in results.values())
+    assert len(machine.evaluated) == 5
+    assert len(machine.evaluated[-1]) == 16
+
+
+def test_an_attribute_that_outgrows_the_whole_budget_fails_alone_and_says_what_was_allowed() -> None:
+    machine = TableMachine({"a": "good", "b": TOO_HEAVY, "c": "good"})
+    results = evaluate(FLAKE, list("abc"), machine, budget=Budget(512 << 20))
+    assert [type(results[name]) for name in "abc"] == [Evaluated, Failed, Evaluated]
+    failed = results["b"]
+    assert isinstance(failed, Failed)
+    assert failed.cause == "its evaluation alone needs more memory than the 512 MiB that there are for evaluations"
+    assert "eval_memory" in (failed.advice or "")
+
+
+def test_without_a_budget_the_want_of_memory_is_in_nix_own_words() -> None:
+    assert "out of memory" in failure(TableMachine({"a": TOO_HEAVY}), "a").cause
+
+
+class BegunAgain(TableMachine):
+    """A machine whose Nix is begun a second time when it has got as far as ``until``."""
+
+    def __init__(self, table: dict[str, str], *, until: str) -> None:
+        super().__init__(table)
+        self._until = until
+
+    def run(self, argv: Sequence[str], **how: t.Any) -> Completed:
+        on_line = how.pop("on_stderr_line")
+        lines: list[str] = []
+        completed = super().run(argv, on_stderr_line=lines.append, **how)
+        reached = next(number for number, line in enumerate(lines) if f"evaluating {self._until}" in line)
+        for line in [*lines[:reached], *lines]:
+            on_line(line)
+        return completed
+
+
+def test_a_process_that_is_begun_again_tells_of_each_attribute_once() -> None:
+    told: list[str] = []
+    machine = BegunAgain({"a": "", "b": "", "c": BROKEN, "d": ""}, until="c")
+    results = evaluate(FLAKE, ["a", "b", "c"], machine, on_result=lambda attribute, _result: told.append(attribute))
+    assert told == ["a", "b", "c"]
+    assert [name for name, result in results.items() if isinstance(result, Failed)] == ["c"]

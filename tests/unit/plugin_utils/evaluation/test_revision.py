@@ -1,0 +1,73 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The revisions that somebody has named, and a flake that is at another."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import EvaluationError
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.revision import named_revisions, other_than
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Snapshot, Source
+
+ONE, TWO = "1" * 40, "2" * 64
+HASH = "sha256-QIYNNNnop0Vqgn/RoC+I0m+hUL/ecg6qB3fLTVXBgc0="
+FLEET = Source(flake="/srv/fleet")
+
+
+def test_revisions_are_the_whole_names_of_commits_or_the_hashes_of_files() -> None:
+    assert named_revisions([ONE, "", TWO, HASH]) == (ONE, TWO, HASH)
+
+
+def test_nothing_named_is_any_revision() -> None:
+    assert named_revisions([""]) == ()
+
+
+@pytest.mark.parametrize(
+    "text", ["uncommitted changes", f"{ONE}-dirty", HASH[:-1], ONE[:8], f"{ONE}\n", "main", "None"]
+)
+def test_what_is_no_revision_is_refused_with_what_to_do(text: str) -> None:
+    with pytest.raises(EvaluationError) as refused:
+        named_revisions([ONE, text])
+    assert "neither the whole name of a commit nor the hash" in refused.value.cause
+    assert "deploy_revision" in (refused.value.advice or "")
+
+
+def test_a_flake_at_a_revision_that_was_named_is_as_it_is_to_be() -> None:
+    assert other_than([ONE, TWO], FLEET, Snapshot(revision=TWO)) is None
+
+
+def test_another_revision_is_refused_by_both_names_with_the_next_step() -> None:
+    refused = other_than([ONE], FLEET, Snapshot(revision=TWO))
+    assert refused
+    assert refused.cause == f"flake /srv/fleet is at revision {TWO}, and is to be at {ONE}"
+    assert (refused.advice or "").startswith("build what is there now and have that approved")
+
+
+def test_changes_that_are_not_committed_are_told() -> None:
+    refused = other_than([ONE], FLEET, Snapshot(revision=f"{ONE}-dirty", dirty=True))
+    assert refused
+    assert f"at revision {ONE}-dirty, and" in refused.cause
+    assert (refused.advice or "").startswith("commit its changes, build")
+
+
+def test_a_flake_without_a_repository_is_known_by_its_files() -> None:
+    flake = Source(flake="/runner/project")
+    there = Snapshot.from_json(json.dumps({"locked": {"type": "path", "narHash": HASH}}))
+    assert other_than([HASH], flake, there) is None
+    refused = other_than([ONE], flake, there)
+    assert refused
+    assert refused.cause == f"flake /runner/project is at revision {HASH}, and is to be at {ONE}"
+
+
+def test_the_hash_of_files_that_are_not_committed_is_none() -> None:
+    metadata = {"dirtyRevision": f"{ONE}-dirty", "locked": {"type": "git", "narHash": HASH}}
+    assert other_than([HASH], FLEET, Snapshot.from_json(json.dumps(metadata)))
+
+
+def test_what_has_no_revision_is_refused() -> None:
+    refused = other_than([ONE], Source(file="x.nix"), Snapshot())
+    assert refused
+    assert refused.cause == f"file x.nix is of no known revision, and is to be at {ONE}"

@@ -1,0 +1,379 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hosts that ask one by one, and one evaluation for all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+import time
+import typing as t
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import EvaluationError
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation import shared_evaluation
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluation_cache import (
+    TASK_SECONDS,
+    TASKS_KEPT,
+    EvaluationCache,
+    JsonDirectory,
+    prune,
+)
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluation_journal import Answer
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluation_result import Evaluated, Failed
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.shared_evaluation import SharedEvaluation
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.task_evaluation import Request
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
+
+from .table_machine import BROKEN, TableMachine, derivation
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FLAKE = Source(flake="/srv/fleet")
+
+
+@pytest.fixture(autouse=True)
+def _a_process_of_its_own() -> Iterator[None]:
+    yield
+    shared_evaluation.TOLD.clear()
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> EvaluationCache:
+    return EvaluationCache(tmp_path / "cache")
+
+
+def ask(
+    machine: TableMachine, cache: EvaluationCache, attribute: str, others: str = "", *, task: str = "1",
+    source: Source = FLAKE, revisions: tuple[str, ...] = (),
+) -> Answer:  # fmt: skip
+    request = Request(source, revisions=revisions)
+    return SharedEvaluation(request, machine, cache, task=task).ask(attribute, lambda: iter(others))
+
+
+def test_the_first_host_evaluates_for_all(cache: EvaluationCache) -> None:
+    machine = TableMachine(dict.fromkeys("abc", "good"))
+    answers = [ask(machine, cache, name, "abc") for name in "abc"]
+    assert [len(process) for process in machine.evaluated] == [3]
+    assert [answer.result.drv_path for answer in answers if isinstance(answer.result, Evaluated)] == [
+        derivation(name) for name in "abc"
+    ]
+    assert machine.looked == 2  # Before the evaluation and after it.
+
+
+def test_variables_of_other_hosts_are_read_by_the_one_that_evaluates_only(cache: EvaluationCache) -> None:
+    machine = TableMachine(dict.fromkeys("ab", "good"))
+    ask(machine, cache, "a", "ab")
+
+    def others() -> Iterator[str]:
+        raise AssertionError
+
+    SharedEvaluation(Request(FLAKE), machine, cache, task="1").ask("b", others)
+
+
+def test_a_failure_is_shared_among_the_hosts_of_a_task(cache: EvaluationCache) -> None:
+    machine = TableMachine({"a": "good", "b": BROKEN})
+    ask(machine, cache, "a", "ab")
+    assert isinstance(ask(machine, cache, "b", "ab").result, Failed)
+    assert len(machine.evaluated) == 1
+
+
+def test_an_unchanged_revision_evaluates_nothing_in_the_next_run(cache: EvaluationCache) -> None:
+    machine = TableMachine(dict.fromkeys("ab", "good"))
+    ask(machine, cache, "a", "ab")
+    again = ask(machine, cache, "b", "ab", task="2")
+    assert again.cached
+    assert len(machine.evaluated) == 1
+
+
+def test_a_failure_is_tried_again_in_the_next_run_and_nothing_else_is(cache: EvaluationCache) -> None:
+    machine = TableMachine({"a": "good", "b": BROKEN})
+    ask(machine, cache, "a", "ab")
+    machine.table["b"] = "good"
+    assert isinstance(ask(machine, cache, "b", "ab", task="2").result, Evaluated)
+    assert machine.evaluated[1:] == [["b"]]
+
+
+def test_another_revision_is_evaluated(cache: EvaluationCache) -> None:
+    machine = TableMachine({"a": "good"})
+    ask(machine, cache, "a")
+    machine.revision = "two"
+    answer = ask(machine, cache, "a", task="2")
+    assert answer.result == Evaluated(derivation("a", "two"), "/nix/store/" + "0" * 32 + "-a")
+    assert answer.snapshot.revision == "two"
+
+
+def test_nothing_is_evaluated_of_another_revision_than_the_one_named(cache: EvaluationCache) -> None:
+    machine = TableMachine(dict.fromkeys("ab", "good"), revision="two")
+    for name in "ab":
+        refused = ask(machine, cache, name, "ab", revisions=("one",)).result
+        assert isinstance(refused, Failed)
+        assert refused.cause == "flake /srv/fleet is at revision two, and is to be at one"
+    assert (machine.evaluated, machine.looked) == ([], 1)
+
+
+def test_what_is_known_of_another_revision_is_refused_as_well(cache: EvaluationCache) -> None:
+    machine = TableMachine({"a": "good"}, revision="two")
+    ask(machine, cache, "a")
+    assert isinstance(ask(machine, cache, "a", task="2", revisions=("one",)).result, Failed)
+
+
+def test_the_revision_named_is_evaluated_as_it_was_even_if_the_flake_moves_on(cache: EvaluationCache) -> None:
+    machine = TableMachine({"a": "good"})
+    assert isinstance(ask(machine, cache, "a", revisions=("zero", "one")).result, Evaluated)
+    assert machine.sources == ["path:/x?rev=one#."]
+
+
+def test_what_was_built_is_deployed_without_another_evaluation(cache: EvaluationCache) -> None:
+    machine = TableMachine({"a": "good"})
+    ask(machine, cache, "a")
+    assert ask(machine, cache, "a", task="2", revisions=("one",)).cached
+
+
+def test_hosts_of_a_task_that_name_different_revisions_are_told_apart(cache: EvaluationCache) -> None:
+    machine = TableMachine(dict.fromkeys("abc", "good"))
+    assert isinstance(ask(machine, cache, "a", "abc", revisions=("zero",)).result, Failed)
+    assert isinstance(ask(machine, cache, "b", "abc", revisions=("one",)).result, Evaluated)
+    assert isinstance(ask(machine, cache, "c", "abc").result, Evaluated)
+
+
+@pytest.mark.parametrize("named", ["one", "one-dirty"])
+def test_changes_that_are_not_committed_are_of_no_revision(cache: EvaluationCache, named: str) -> None:
+    machine = TableMachine({"a": "good"}, dirty=True)
+    assert isinstance(ask(machine, cache, "a", revisions=(named,)).result, Failed)
+
+
+def test_all_hosts_of_a_task_are_of_one_revision(cache: EvaluationCache) -> None:
+    machine = TableMachine(dict.fromkeys("ab", "good"))
+    ask(machine, cache, "a", "ab")
+    machine.revision = "two"
+    assert ask(machine, cache, "b", "ab").snapshot.revision == "one"
+
+
+def test_what_cannot_be_kept_is_told_nevertheless(cache: EvaluationCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: object) -> t.NoReturn:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(EvaluationCache, "keep", full)
+    machine = TableMachine(dict.fromkeys("ab", "good"))
+    assert all(isinstance(ask(machine, cache, name, "ab").result, Evaluated) for name in "ab")
+
+
+def test_what_changed_while_it_was_evaluated_is_not_kept(cache: EvaluationCache) -> None:
+    class Edited(TableMachine):
+        def existing(self, paths: t.Any) -> set[str]:
+            self.revision = "edited"
+            return super().existing(paths)
+
+    machine = Edited({"a": "good"})
+    ask(machine, cache, "a")
+    machine.revision = "one"
+    ask(machine, cache, "a", task="2")
+    assert len(machine.evaluated) == 2
+
+
+def test_a_derivation_that_was_collected_is_evaluated_again(cache: EvaluationCache) -> None:
+    machine = TableMachine(dict.fromkeys("ab", "good"))
+    ask(machine, cache, "a", "ab")
+    machine.gone.add(derivation("a"))
+    assert not ask(machine, cache, "a", "ab", task="2").cached
+    assert machine.evaluated[1:] == [["a"]]
+
+
+def test_an_impure_evaluation_is_shared_in_its_task_only(cache: EvaluationCache) -> None:
+    machine = TableMachine(dict.fromkeys("ab", "good"))
+    impure = dataclasses.replace(FLAKE, impure=True)
+    ask(machine, cache, "a", "ab", source=impure)
+    ask(machine, cache, "b", "ab", source=impure)
+    assert len(machine.evaluated) == 1
+    assert not ask(machine, cache, "b", "ab", source=impure, task="2").cached
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Source(flake="/srv/fleet", impure=True),
+        Source(flake="/srv/other"),
+        Source(flake="/srv/fleet", override_inputs={"nixpkgs": "path:/np"}),
+        Source(flake="/srv/fleet", options={"system": "aarch64-linux"}),
+    ],
+)
+def test_what_is_evaluated_otherwise_shares_nothing(cache: EvaluationCache, other: Source) -> None:
+    machine = TableMachine({"a": "good"})
+    ask(machine, cache, "a")
+    ask(machine, cache, "a", source=other)
+    assert len(machine.evaluated) == 2
+
+
+def test_another_machine_shares_nothing(cache: EvaluationCache) -> None:
+    here, there = TableMachine({"a": "good"}), TableMachine({"a": "good"}, name="homelab")
+    ask(here, cache, "a")
+    ask(there, cache, "a")
+    assert len(there.evaluated) == 1
+
+
+def test_what_is_sent_is_sent_once_for_all_hosts(cache: EvaluationCache) -> None:
+    machine = TableMachine({"a": "good", "b": "good"}, name="homelab")
+    prepared = []
+
+    def prepare(source: Source) -> Source:
+        prepared.append(source)
+        return Source(flake="path:/nix/store/fleet")
+
+    for name in "ab":
+        SharedEvaluation(Request(FLAKE), machine, cache, task="1", prepare=prepare).ask(name, lambda: iter("ab"))
+    assert prepared == [FLAKE]
+
+
+def test_what_cannot_be_sent_is_tried_once_for_all_hosts(cache: EvaluationCache) -> None:
+    machine = TableMachine({"a": "good", "b": "good"}, name="homelab")
+    tried = []
+
+    def prepare(source: Source) -> Source:
+        tried.append(source)
+        raise EvaluationError("there is no Git on the controller")
+
+    for name in "ab":
+        shared = SharedEvaluation(Request(FLAKE), machine, cache, task="1", prepare=prepare)
+        result = shared.ask(name, lambda: iter("ab")).result
+        assert isinstance(result, Failed)
+        assert result.cause == "there is no Git on the controller"
+    assert len(tried) == 1
+
+
+def test_a_flake_that_cannot_be_read_is_asked_once_for_all_hosts(cache: EvaluationCache) -> None:
+    machine = TableMachine({"a": "good", "b": "good"}, root="no such flake")
+    for name in "ab":
+        result = ask(machine, cache, name, "ab").result
+        assert isinstance(result, Failed)
+        assert result.cause == "flake /srv/fleet: no such flake"
+    assert machine.looked == 1
+
+
+@pytest.mark.parametrize("fault", ["root", "attribute"])
+def test_a_task_that_tries_again_gets_another_attempt(cache: EvaluationCache, fault: str) -> None:
+    machine = TableMachine({"a": BROKEN if fault == "attribute" else "good"}, root="down" if fault == "root" else None)
+    shared = SharedEvaluation(Request(FLAKE), machine, cache, task="1")
+    assert isinstance(shared.ask("a").result, Failed)
+    machine.table["a"], machine.root = "good", None
+    assert isinstance(shared.ask("a").result, Evaluated)
+
+
+def test_a_waiting_host_goes_on_before_the_last_one_is_evaluated(cache: EvaluationCache) -> None:
+    waiting, end = threading.Event(), threading.Event()
+
+    class Slow(TableMachine):
+        def run(self, argv: t.Any, *, on_stderr_line: t.Any = None, **how: t.Any) -> t.Any:
+            def on_line(line: str) -> None:
+                on_stderr_line(line)
+                if '\\"done\\": 0' in line:
+                    waiting.set()
+                    assert end.wait(10)
+
+            return super().run(argv, on_stderr_line=on_stderr_line and on_line, **how)
+
+    machine = Slow(dict.fromkeys("ab", "good"))
+    first = threading.Thread(target=ask, args=(machine, cache, "a", "ab"))
+    first.start()
+    assert waiting.wait(10)
+    assert isinstance(ask(machine, cache, "a", "ab").result, Evaluated)
+    assert first.is_alive()
+    end.set()
+    first.join()
+    assert len(machine.evaluated) == 1
+
+
+@pytest.mark.parametrize("others", ["b", "ab", "bab"])
+def test_the_last_result_is_told_when_everything_is_written_down(cache: EvaluationCache, others: str) -> None:
+    told: list[int] = []
+
+    class Watched(TableMachine):
+        def existing(self, paths: t.Any) -> set[str]:
+            # Asked about once before the evaluation, and once for what is kept of it.
+            (journal,) = (cache.directory / "tasks").iterdir()
+            told.append(journal.read_text().count('"attribute"'))
+            return super().existing(paths)
+
+    # Several hosts may be of one configuration.
+    ask(Watched(dict.fromkeys("ab", "good")), cache, "a", others)
+    assert told == [0, 1]
+
+
+def test_hosts_that_ask_at_the_same_time_evaluate_once(cache: EvaluationCache) -> None:
+    machine = TableMachine(dict.fromkeys("abcdefgh", "good"))
+    threads = [threading.Thread(target=ask, args=(machine, cache, name, "abcdefgh")) for name in "abcdefgh"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(machine.evaluated) == 1
+
+
+def test_runs_at_the_same_time_evaluate_once(cache: EvaluationCache) -> None:
+    machine = TableMachine(dict.fromkeys("abcdefgh", "good"))
+
+    def run(task: str) -> None:
+        ask(machine, cache, "a", "abcdefgh", task=task)
+
+    threads = [threading.Thread(target=run, args=(task,)) for task in "123"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(machine.evaluated) == 1
+
+
+def test_the_cache_is_readable_by_its_owner_only(cache: EvaluationCache, tmp_path: Path) -> None:
+    ask(TableMachine({"a": "good"}), cache, "a")
+    modes = {path.stat().st_mode & 0o077 for path in (tmp_path / "cache").rglob("*.json*")}
+    assert modes == {0}
+    assert (tmp_path / "cache").stat().st_mode & 0o077 == 0
+
+
+def test_a_file_that_is_not_understood_counts_as_none(cache: EvaluationCache, tmp_path: Path) -> None:
+    machine = TableMachine({"a": "good"})
+    ask(machine, cache, "a")
+    for path in (tmp_path / "cache").rglob("*.json*"):
+        path.write_text("{")
+    ask(machine, cache, "a", task="2")
+    assert len(machine.evaluated) == 2
+
+
+def test_only_so_many_are_kept_and_the_oldest_go_first(tmp_path: Path) -> None:
+    directory = JsonDirectory(tmp_path / "kept")
+    now = time.time()
+    for age in range(5):
+        directory.write(f"entry-{age}", age)
+        os.utime(tmp_path / "kept" / f"entry-{age}.json", (now - age * 100, now - age * 100))
+    prune(tmp_path / "kept", keep=3)
+    assert [directory.read(f"entry-{age}") for age in range(5)] == [0, 1, 2, None, None]
+    prune(tmp_path / "kept", seconds=150)
+    assert [directory.read(f"entry-{age}") for age in range(5)] == [0, 1, None, None, None]
+
+
+def test_what_tasks_were_told_goes_with_the_next_task_though_it_evaluates_nothing(
+    cache: EvaluationCache, tmp_path: Path
+) -> None:
+    machine = TableMachine({"a": "good"})
+    tasks = tmp_path / "cache/tasks"
+    ask(machine, cache, "a", task="1")
+    (of_yesterday,) = tasks.iterdir()
+    age = time.time() - 2 * TASK_SECONDS
+    os.utime(of_yesterday, (age, age))
+    ask(machine, cache, "a", task="2")
+    assert len(machine.evaluated) == 1
+    assert not of_yesterday.exists()
+
+
+def test_tasks_of_one_day_are_no_more_than_so_many(cache: EvaluationCache, tmp_path: Path) -> None:
+    tasks = tmp_path / "cache/tasks"
+    tasks.mkdir()
+    for number in range(TASKS_KEPT + 50):
+        (tasks / f"{number}.jsonl").touch()
+    ask(TableMachine({"a": "good"}), cache, "a")
+    # And that of the task which has looked.
+    assert len([*tasks.iterdir()]) == TASKS_KEPT + 1

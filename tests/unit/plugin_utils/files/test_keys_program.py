@@ -1,0 +1,272 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bringing secrets to a machine, with the script that does it there, in every shell that there is here."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import stat
+import subprocess
+import typing as t
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.files.key import Key
+from ansible_collections.nix.fleet.plugins.plugin_utils.files.keys_answer import Answer, parse_answer
+from ansible_collections.nix.fleet.plugins.plugin_utils.files.keys_program import keys_script
+
+SHELLS = {
+    name: command
+    for name, command in {"dash": ["dash"], "busybox": ["busybox", "sh"], "bash": ["bash", "--posix"]}.items()
+    if shutil.which(command[0])
+}
+EVERY_BYTE = bytes(range(256)) * 20
+NOBODY = 65534
+
+as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+
+
+class Target:
+    """A directory for keys, and the shell that the script runs in."""
+
+    def __init__(self, shell: list[str], directory: pathlib.Path) -> None:
+        self.shell = shell
+        self.directory = directory
+
+    def bring(
+        self,
+        *keys: tuple[Key, bytes],
+        check: bool = False,
+        allow_disk: bool = True,
+        only: list[str] | None = None,
+        setup: str = "",
+    ) -> Answer:
+        """Run the script, and return what it says."""
+        script = keys_script(
+            [key for key, _content in keys],
+            {key: content for key, content in keys if not key.absent},
+            check=check,
+            allow_disk=allow_disk,
+            exclusive={} if only is None else {str(self.directory): only},
+        )
+        done = subprocess.run(
+            [*self.shell, "-s"], input=f"{setup}\n{script}".encode(), capture_output=True, check=False
+        )
+        self.errors = done.stderr.decode()
+        answer = parse_answer(done.stdout.decode(), [key for key, _content in keys])
+        assert bool(done.returncode) == bool(answer.cause), (done.returncode, answer, self.errors)
+        return answer
+
+    def key(self, name: str = "token", **fields: t.Any) -> Key:
+        """Return a key of this directory."""
+        return Key(name=name, directory=str(self.directory), **fields)
+
+    def files(self) -> dict[str, bytes]:
+        """Return what is in the directory."""
+        return {path.name: path.read_bytes() for path in self.directory.iterdir() if path.is_file()}
+
+
+@pytest.fixture(params=SHELLS)
+def target(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Target:
+    """Return a target whose directory is there."""
+    (tmp_path / "keys").mkdir(mode=0o700)
+    return Target(SHELLS[request.param], tmp_path / "keys")
+
+
+def changes(answer: Answer) -> list[tuple[str, ...]]:
+    """Return what changed of each file."""
+    assert not answer.cause, answer
+    return [file.changes for file in answer.files]
+
+
+def test_a_key_holds_every_byte_that_it_was_given(target: Target) -> None:
+    assert changes(target.bring((target.key(), EVERY_BYTE))) == [("created",)]
+    assert target.files() == {"token": EVERY_BYTE}
+
+
+def test_a_key_may_hold_nothing(target: Target) -> None:
+    target.bring((target.key(), b""))
+    assert target.files() == {"token": b""}
+
+
+def test_a_key_that_is_as_it_should_be_is_left_alone(target: Target) -> None:
+    target.bring((target.key(), EVERY_BYTE))
+    before = (target.directory / "token").stat()
+    assert changes(target.bring((target.key(), EVERY_BYTE))) == [()]
+    after = (target.directory / "token").stat()
+    assert (after.st_ino, after.st_ctime_ns) == (before.st_ino, before.st_ctime_ns)
+
+
+def test_another_content_is_a_change_and_so_is_another_mode(target: Target) -> None:
+    target.bring((target.key("a"), b"old"), (target.key("b"), b"same"))
+    answer = target.bring((target.key("a"), b"new"), (target.key("b", mode="0440"), b"same"))
+    assert changes(answer) == [("content",), ("mode",)]
+    assert stat.S_IMODE((target.directory / "b").stat().st_mode) == 0o440
+
+
+def test_a_content_that_only_got_longer_or_shorter_is_a_change(target: Target) -> None:
+    target.bring((target.key("a"), b"123"), (target.key("b"), b"123"))
+    assert changes(target.bring((target.key("a"), b"1234"), (target.key("b"), b"12"))) == [("content",), ("content",)]
+
+
+@as_root
+def test_owner_and_group_are_set_and_their_drift_is_corrected(target: Target) -> None:
+    key = target.key(owner="nobody", group=str(NOBODY))
+    assert changes(target.bring((key, b"x"))) == [("created",)]
+    os.chown(target.directory / "token", 0, 0)
+    assert changes(target.bring((key, b"x"))) == [("owner", "group")]
+    status = (target.directory / "token").stat()
+    assert (status.st_uid, status.st_gid) == (NOBODY, NOBODY)
+
+
+def test_an_owner_who_does_not_exist_is_named_and_nothing_is_written(target: Target) -> None:
+    answer = target.bring((target.key(owner="no-such-user"), b"x"))
+    assert "there is no user no-such-user" in answer.cause
+    assert target.files() == {}
+
+
+def test_the_new_file_is_another_one_so_that_who_has_the_old_one_open_sees_nothing(target: Target) -> None:
+    target.bring((target.key(), b"old"))
+    with (target.directory / "token").open("rb") as open_before:
+        target.bring((target.key(), b"new"))
+        assert open_before.read() == b"old"
+
+
+def test_a_check_says_the_same_and_writes_nothing(target: Target) -> None:
+    target.bring((target.key("a"), b"old"), (target.key("gone"), b"x"), (target.key("stray"), b"x"))
+    keys = ((target.key("a"), b"new"), (target.key("b"), b"x"), (target.key("gone", absent=True), b""))
+    foretold = target.bring(*keys, only=["a", "b", "gone"], check=True)
+    assert target.files() == {"a": b"old", "gone": b"x", "stray": b"x"}
+    assert target.bring(*keys, only=["a", "b", "gone"]) == foretold
+    assert changes(foretold) == [("content",), ("created",), ("removed",), ("removed",)]
+    assert target.files() == {"a": b"new", "b": b"x"}
+
+
+def test_a_check_foretells_a_directory_that_is_not_there(target: Target) -> None:
+    target.directory.rmdir()
+    assert changes(target.bring((target.key(), b"x"), check=True)) == [("created",)]
+    assert not target.directory.exists()
+
+
+def test_a_directory_that_is_not_there_is_made_for_its_owner(target: Target) -> None:
+    target.directory.rmdir()
+    target.bring((target.key(), b"x"))
+    assert stat.S_IMODE(target.directory.stat().st_mode) & 0o066 == 0
+
+
+def test_an_absent_key_is_removed_once(target: Target) -> None:
+    target.bring((target.key(), b"x"))
+    assert changes(target.bring((target.key(absent=True), b""))) == [("removed",)]
+    assert changes(target.bring((target.key(absent=True), b""))) == [()]
+
+
+def test_files_that_are_not_listed_are_removed_whatever_their_name(target: Target) -> None:
+    for name in ("stray", ".hidden", "-rf", "two\nlines", "*"):
+        (target.directory / name).write_text("x")
+    (target.directory / "directory").mkdir()
+    answer = target.bring((target.key("token"), b"x"), only=["token"])
+    assert target.files() == {"token": b"x"}
+    assert (target.directory / "directory").is_dir()
+    assert len(answer.files) == 6
+
+
+@pytest.mark.parametrize(
+    "name", ["two words", "$(touch pwned)", "`touch pwned`", "'; touch pwned; '", "*", "Schlüssel"]
+)
+def test_a_name_is_nothing_but_a_name(target: Target, name: str) -> None:
+    target.bring((target.key(name), b"x"))
+    assert target.files() == {name: b"x"}
+
+
+def test_a_link_in_the_place_of_a_key_is_replaced_and_not_followed(target: Target, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "other").write_text("mine")
+    (tmp_path / "elsewhere").mkdir()
+    (target.directory / "file").symlink_to(tmp_path / "other")
+    (target.directory / "directory").symlink_to(tmp_path / "elsewhere")
+    assert changes(target.bring((target.key("file"), b"x"), (target.key("directory"), b"x"))) == [("created",)] * 2
+    assert target.files() == {"file": b"x", "directory": b"x"}
+    assert (tmp_path / "other").read_text() == "mine"
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_pipe_in_the_place_of_a_key_is_replaced_and_not_read(target: Target) -> None:
+    os.mkfifo(target.directory / "token")
+    target.bring((target.key(), b"x"))
+    assert target.files() == {"token": b"x"}
+
+
+def test_a_directory_in_the_place_of_a_key_is_an_error(target: Target) -> None:
+    (target.directory / "token").mkdir()
+    assert "is a directory" in target.bring((target.key(), b"x")).cause
+
+
+def test_what_a_killed_run_left_behind_is_no_hindrance(target: Target) -> None:
+    (target.directory / ".token.nix.fleet").write_text("half a sec")
+    target.bring((target.key(), b"x"))
+    assert target.files() == {"token": b"x"}
+
+
+def test_a_directory_that_others_can_write_to_is_refused(target: Target) -> None:
+    target.directory.chmod(0o1777)
+    assert "can be written to by others" in target.bring((target.key(), b"x")).cause
+    assert target.files() == {}
+
+
+@as_root
+def test_a_directory_of_another_user_is_refused(target: Target) -> None:
+    os.chown(target.directory, NOBODY, NOBODY)
+    assert "belongs to another user" in target.bring((target.key(), b"x")).cause
+
+
+@as_root
+def test_a_directory_within_one_of_another_user_is_refused(target: Target) -> None:
+    os.chown(target.directory, NOBODY, NOBODY)
+    inner = target.directory / "inner"
+    inner.mkdir()
+    answer = target.bring((Key("token", directory=str(inner)), b"x"))
+    assert "belongs to another user" in answer.cause
+    assert list(inner.iterdir()) == []
+
+
+@as_root
+def test_a_link_of_another_user_on_the_way_is_refused(target: Target, tmp_path: pathlib.Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(target.directory)
+    os.chown(link, NOBODY, NOBODY, follow_symlinks=False)
+    assert "belongs to another user" in target.bring((Key("token", directory=str(link)), b"x")).cause
+    assert target.files() == {}
+
+
+def test_a_disk_is_refused_before_anything_is_made_there(target: Target) -> None:
+    target.directory.rmdir()
+    answer = target.bring((target.key(), b"x"), allow_disk=False, setup="stat() { echo ext2/ext3; }; mount() { :; }")
+    assert "is not in memory" in answer.cause
+    assert not target.directory.exists()
+
+
+@pytest.mark.parametrize("kind", ["tmpfs", "ramfs"])
+def test_memory_is_known_by_the_kind_of_its_file_system(target: Target, kind: str) -> None:
+    answer = target.bring((target.key(), b"x"), allow_disk=False, setup=f"stat() {{ echo {kind}; }}")
+    assert changes(answer) == [("created",)]
+
+
+def test_memory_is_known_where_stat_does_not_tell(target: Target) -> None:
+    mounts = (
+        'stat() { echo "-c"; return 1; }; df() { echo x; echo "tmpfs 1 1 1 1% /Volumes/memory"; };'
+        'mount() { echo "tmpfs on /Volumes/memory (tmpfs, local)"; }'
+    )
+    assert changes(target.bring((target.key(), b"x"), allow_disk=False, setup=mounts)) == [("created",)]
+
+
+def test_a_shell_without_its_own_printf_is_refused_before_it_sees_a_secret(target: Target) -> None:
+    answer = target.bring((target.key(), b"x"), setup="command() { echo /usr/bin/printf; }")
+    assert "has no printf" in answer.cause
+
+
+def test_a_full_file_system_leaves_the_old_key(target: Target) -> None:
+    target.bring((target.key(), b"old"))
+    answer = target.bring((target.key(), EVERY_BYTE), setup="ulimit -f 1; trap '' XFSZ")
+    assert "could not be written: " in answer.cause
+    assert target.files() == {"token": b"old"}

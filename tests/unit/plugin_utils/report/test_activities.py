@@ -1,0 +1,125 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is read from Nix's log of what it does, and when."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.report import activities
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.activities import Activities
+
+if t.TYPE_CHECKING:
+    import pytest
+
+    from ansible_collections.nix.fleet.plugins.plugin_utils.report.slice import Slice
+
+HASH = "0" * 32
+BUILD, COPY, COPY_ALL, FETCH, WAIT = 105, 100, 103, 108, 111
+
+
+class Nix:
+    """Says what it does, at the seconds that are given."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._activities = Activities(lambda: self._now)
+
+    def start(self, at: float, number: int, kind: int, *fields: t.Any, text: str = "", parent: int = 0) -> None:
+        self._say(at, action="start", id=number, type=kind, fields=list(fields), text=text, level=3, parent=parent)
+
+    def stop(self, at: float, number: int) -> None:
+        self._say(at, action="stop", id=number)
+
+    def slices(self, at: float) -> list[Slice]:
+        self._now = at
+        return self._activities.slices()
+
+    def _say(self, at: float, **event: t.Any) -> None:
+        self._now = at
+        self._activities.read("@nix " + json.dumps(event))
+
+
+def drv(name: str) -> str:
+    return f"/nix/store/{HASH}-{name}.drv"
+
+
+def path(name: str) -> str:
+    return f"/nix/store/{HASH}-{name}"
+
+
+def test_a_build_lasts_from_its_start_to_its_end() -> None:
+    nix = Nix()
+    nix.start(1.0, 7, BUILD, drv("nginx-1.28"), "", 1, 1)
+    nix.stop(3.5, 7)
+    (build,) = nix.slices(9.0)
+    assert (build.name, build.category, build.began, build.ended) == ("build nginx-1.28", "nix-build", 1.0, 3.5)
+    assert build.detail == {"derivation": drv("nginx-1.28")}
+
+
+def test_a_build_names_the_machine_that_it_is_on_without_its_password() -> None:
+    nix = Nix()
+    nix.start(1.0, 7, BUILD, drv("nginx-1.28"), "ssh://me:secret@builder", 1, 1)
+    (build,) = nix.slices(2.0)
+    assert build.detail["machine"] == "ssh://me:***@builder"
+
+
+def test_what_was_interrupted_ends_with_the_command() -> None:
+    nix = Nix()
+    nix.start(1.0, 7, COPY, path("hello"), "local", "unix:///x")
+    (copy,) = nix.slices(4.0)
+    assert (copy.name, copy.ended) == ("copy hello", 4.0)
+
+
+def test_a_copy_is_part_of_the_fetch_that_needs_it_however_many_steps_are_between() -> None:
+    nix = Nix()
+    nix.start(0.0, 1, COPY_ALL)
+    nix.start(1.0, 2, FETCH, path("hello"), "https://cache.example", parent=1)
+    nix.start(1.1, 3, 999, parent=2)
+    nix.start(1.2, 4, COPY, path("hello"), "https://cache.example", "local", parent=3)
+    for at, number in enumerate((4, 3, 2, 1), 2):
+        nix.stop(at, number)
+    fetch, copy = nix.slices(9.0)
+    assert (fetch.number, fetch.parent) == (2, 0)
+    assert (copy.number, copy.parent) == (4, 2)
+
+
+def test_waits_at_the_same_time_are_one() -> None:
+    nix = Nix()
+    for number in range(1, 9):
+        nix.start(number / 10, number, WAIT, text=f"waiting for lock on '{path(str(number))}'")
+    for number in range(1, 9):
+        nix.stop(2.0, number)
+    nix.start(3.0, 20, WAIT, text="waiting for a machine to build 'x'")
+    several, one = nix.slices(4.0)
+    assert several.name == f"waiting for lock on '{path('1')}', and 7 more"
+    assert (several.began, several.ended) == (0.1, 2.0)
+    assert several.detail["for"].endswith("and 3 more")
+    assert one.name == "waiting for a machine to build 'x'"
+
+
+def test_of_very_many_the_longest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(activities, "MOST_KEPT", 3)
+    nix = Nix()
+    for number in range(1, 11):
+        nix.start(0.0, number, COPY, path(str(number)))
+        nix.stop(float(number), number)
+    assert sorted(each.name for each in nix.slices(20.0)) == ["copy 10", "copy 8", "copy 9"]
+
+
+def test_what_makes_no_sense_is_passed_over() -> None:
+    nix = Nix()
+    nix.stop(1.0, 3)
+    nix.start(1.0, 4, 12345, "x")
+    nix.start(1.0, 5, BUILD)
+    nix._activities.read("@nix {}")
+    nix._activities.read("no event")
+    assert [each.category for each in nix.slices(2.0)] == ["nix-build"]
+
+
+def test_no_name_is_an_order_to_a_terminal() -> None:
+    nix = Nix()
+    nix.start(1.0, 4, WAIT, text="waiting\x1b]0;title\x07\nfor more")
+    (wait,) = nix.slices(2.0)
+    assert wait.name == "waiting\\x1b]0;title\\x07 for more"

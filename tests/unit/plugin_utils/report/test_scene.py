@@ -1,0 +1,171 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which lines stay on the screen."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.scene import STILL_SECONDS, Scene
+
+ACTIVATED: dict[str, t.Any] = {"changed": True, "outcome": "confirmed", "previous": {"generation": 4}, "generation": 5}
+BROKEN: dict[str, t.Any] = {
+    "msg": "web: build: page did not build",
+    "cause": "page did not build",
+    "stage": "build",
+    "log": "line one",
+}
+
+
+class Run:
+    """A scene, and hosts that go through tasks."""
+
+    def __init__(self, *, drawn: bool = True) -> None:
+        self.scene = Scene(lambda: 80, drawn=drawn)
+        self.scene.play(["web", "db"])
+        self.now = 0.0
+
+    def task(self, host: str, module: str | None, status: t.Any = "ok", task: str = "", **result: t.Any) -> list[str]:
+        self.scene.began(TaskEvent(host, module, "started", self.now, task=task))
+        self.now += 2
+        lines = self.scene.ended(TaskEvent(host, module, status, self.now, result, task=task))
+        return [line.text for line in lines]
+
+
+def test_a_host_that_is_activated_has_a_line() -> None:
+    run = Run()
+    assert run.task("web", "nix_build", changed=True) == []
+    (line,) = run.task("web", "nix_activate", **ACTIVATED)
+    assert line.split() == "✓ web confirmed 4 → 5 4.0 s".split()
+
+
+def test_a_host_that_was_only_asked_is_not_done() -> None:
+    run = Run()
+    run.task("web", "nix_build")
+    assert run.task("web", "nix_activate", outcome="needed", msg="there is something to do") == []
+    assert run.scene.board.unsettled == ["web"]
+    run.task("web", "nix_copy_closure", changed=True)
+    assert len(run.task("web", "nix_activate", **ACTIVATED)) == 1
+    assert run.scene.rest() == []
+
+
+def test_a_log_does_not_tell_that_a_host_was_asked() -> None:
+    run = Run(drawn=False)
+    assert run.task("web", "nix_activate", outcome="needed", msg="there is something to do") == []
+    assert run.task("web", "nix_activate", outcome="unchanged", msg="runs already") == [
+        "web  activation: runs already (2.0 s)"
+    ]
+
+
+def test_a_host_that_awaits_its_verdict_has_none_before_it() -> None:
+    run = Run()
+    assert run.task("web", "nix_activate", **{**ACTIVATED, "outcome": "awaiting"}) == []
+    assert run.task("web", "nix_health") == []
+    (line,) = run.task("web", "nix_confirm", **ACTIVATED)
+    assert "confirmed" in line
+
+
+def test_a_run_that_is_cut_off_tells_what_becomes_of_hosts_that_it_leaves_in_the_middle() -> None:
+    run = Run()
+    run.task("web", "nix_activate", **{**ACTIVATED, "outcome": "awaiting"})
+    run.scene.began(TaskEvent("db", "nix_activate", "started", run.now))
+    (line,) = run.scene.undecided()
+    assert line.text.startswith("2 hosts were being activated or awaited confirmation: each goes back by itself")
+    run.scene.ended(TaskEvent("db", "nix_activate", "ok", run.now, ACTIVATED))
+    run.scene.began(TaskEvent("web", "nix_health", "started", run.now))
+    (line,) = run.scene.undecided()
+    assert line.text.startswith("1 host was being activated or awaited confirmation: it goes back by itself")
+
+
+def test_a_run_that_is_cut_off_before_and_after_an_activation_leaves_nothing_undecided() -> None:
+    run = Run()
+    run.task("web", "nix_activate", **ACTIVATED)
+    run.scene.began(TaskEvent("db", "nix_copy_closure", "started", run.now))
+    assert run.scene.undecided() == []
+
+
+def test_a_host_that_does_no_more_than_it_has_done_has_no_second_line() -> None:
+    run = Run()
+    run.task("web", "nix_activate", **ACTIVATED)
+    assert run.task("web", "nix_reboot", rebooted=False) == []
+    assert run.task("web", "nix_reboot", rebooted=True, changed=True, seconds=3.0) != []
+
+
+def test_below_a_host_that_failed_is_why_and_what_was_run() -> None:
+    run = Run()
+    head, cause, log, command, *_rest = run.task("web", "nix_build", "failed", command="nix build", **BROKEN)
+    assert head.startswith("✗ web")
+    assert cause.strip() == "build: page did not build"
+    assert (log.strip(), command.strip()) == ("line one", "command: nix build")
+
+
+def test_a_host_that_is_failed_after_it_was_rescued_is_not_explained_again() -> None:
+    run = Run()
+    run.task("web", "nix_build", "failed", **BROKEN)
+    assert run.task("web", None, "failed", msg="it failed in the rollout") == []
+
+
+def test_what_fails_several_hosts_alike_is_explained_once() -> None:
+    run = Run()
+    run.task("web", "nix_eval", "failed", **BROKEN)
+    head, cause = run.task("db", "nix_eval", "failed", **BROKEN)
+    assert head.startswith("✗ db")
+    assert cause == "    as web: build: page did not build"
+
+
+def test_the_same_sentence_of_different_tasks_is_explained_for_each() -> None:
+    run = Run()
+    run.task("web", None, "failed", task="Ask", msg="non-zero return code")
+    _head, cause = run.task("db", None, "failed", task="Do", msg="non-zero return code")
+    assert cause.strip() == "non-zero return code"
+    run = Run()
+    run.task("web", None, "failed", task="Ask", msg="non-zero return code")
+    _head, cause = run.task("db", None, "failed", task="Ask", msg="non-zero return code")
+    assert cause.strip() == "as web: non-zero return code"
+
+
+def test_a_host_that_failed_with_a_log_of_its_own_has_its_own_explanation() -> None:
+    run = Run()
+    run.task("web", "nix_build", "failed", **BROKEN)
+    _head, cause, log = run.task("db", "nix_build", "failed", **{**BROKEN, "log": "line two"})
+    assert (cause.strip(), log.strip()) == ("build: page did not build", "line two")
+
+
+def test_a_task_of_somebody_elses_that_fails_is_told_too() -> None:
+    head, cause = Run().task("web", None, "failed", task="Ask", msg="non-zero return code")
+    assert head.split()[:3] == ["✗", "web", "failed"]
+    assert cause.strip() == "non-zero return code"
+
+
+def test_who_is_left_at_the_end_is_settled_then() -> None:
+    run = Run()
+    run.task("web", "nix_build", changed=True)
+    run.task("db", "nix_activate", **ACTIVATED)
+    (line,) = run.scene.rest()
+    assert line.text.split()[:3] == ["✓", "web", "built"]
+
+
+def test_where_nothing_is_drawn_each_stage_has_a_line() -> None:
+    run = Run(drawn=False)
+    assert run.task("web", "nix_build", msg="built a system") == ["web  build: built a system (2.0 s)"]
+    assert run.task("web", None, task="Look") == []
+    assert run.task("web", None, task="Do", changed=True) == ["web  Do: changed (2.0 s)"]
+    assert run.scene.rest() == []
+
+
+def test_where_nothing_is_drawn_a_host_that_takes_long_says_so_now_and_then() -> None:
+    scene = Scene(lambda: 80, drawn=False)
+    scene.play(["web"])
+    scene.began(TaskEvent("web", "nix_build", "started", 0))
+    assert scene.still(STILL_SECONDS - 1) == []
+    (line,) = scene.still(STILL_SECONDS)
+    assert line.text == "web  building (1 min 00 s)"
+    assert scene.still(STILL_SECONDS + 1) == []
+
+
+def test_what_holds_a_role_together_is_not_what_a_host_does() -> None:
+    run = Run()
+    run.task("web", "nix_activate", **ACTIVATED)
+    run.scene.began(TaskEvent("web", "", "started", run.now, task="Reboot"))
+    assert run.scene.board.working(run.now + 60) == []

@@ -1,0 +1,243 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A token reaches the server that it is for, and nobody else: seen from a real Git and a real server of HTTP."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.server
+import os
+import subprocess
+import threading
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import GitError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Controller
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Remote as OfBuilder
+from ansible_collections.nix.fleet.plugins.plugin_utils.update.credential import credential, refuse_password
+from ansible_collections.nix.fleet.plugins.plugin_utils.update.remote import Remote
+from ansible_collections.nix.fleet.plugins.plugin_utils.update.repository import Repository
+
+from .repositories import SETTINGS, bare, clone, commit, git, remote_of
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOKEN = "t0ken-that-never-shows"
+
+
+class _Forge(http.server.BaseHTTPRequestHandler):
+    """Serves repositories by Git's own program for that, to whoever has the token."""
+
+    root: Path
+    user: str
+    seen: list[str | None]
+    elsewhere: str | None = None
+
+    def do_GET(self) -> None:
+        given = self.headers.get("Authorization")
+        self.seen.append(given)
+        if self.elsewhere is not None:
+            self.send_response(302)
+            self.send_header("Location", self.elsewhere + self.path)
+            self.end_headers()
+        elif given != f"Basic {base64.b64encode(f'{self.user}:{TOKEN}'.encode()).decode()}":
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="forge"')
+            self.end_headers()
+        else:
+            self._serve()
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def _serve(self) -> None:
+        path, _mark, query = self.path.partition("?")
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        environment = {
+            **os.environ,
+            **SETTINGS,
+            "GIT_PROJECT_ROOT": str(self.root),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "REQUEST_METHOD": self.command,
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "CONTENT_TYPE": self.headers.get("Content-Type") or "",
+            "CONTENT_LENGTH": str(len(body)),
+            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding") or "",
+            "GIT_PROTOCOL": self.headers.get("Git-Protocol") or "",
+            "REMOTE_USER": "git",
+        }
+        done = subprocess.run(["git", "http-backend"], input=body, env=environment, capture_output=True, check=False)
+        head, _blank, content = done.stdout.partition(b"\r\n\r\n")
+        lines = [line.split(": ", 1) for line in head.decode().splitlines()]
+        status = next((int(value.split()[0]) for name, value in lines if name == "Status"), 200)
+        self.send_response(status)
+        for name, value in lines:
+            if name != "Status":
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_words: t.Any) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def forge(root: Path, elsewhere: str | None = None, user: str = "git") -> Iterator[tuple[str, list[str | None]]]:
+    """Yield the address of a forge, and what those who ask it sign in with."""
+    seen: list[str | None] = []
+    handler = type("Forge", (_Forge,), {"root": root, "user": user, "seen": seen, "elsewhere": elsewhere})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}", seen
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Return a bare repository that may be pushed to by HTTP."""
+    path = bare(tmp_path / "fleet.git")
+    git(path, "config", "http.receivepack", "true")
+    return path
+
+
+def test_a_token_signs_in_and_is_neither_written_nor_told(repository: Path, tmp_path: Path) -> None:
+    work = clone(repository, tmp_path / "work")
+    # A helper that writes down what works, as many people have one.
+    stored = tmp_path / "stored"
+    git(work, "config", "credential.helper", f"store --file={stored}")
+    revision = commit(work, "second")
+    with forge(tmp_path) as (address, seen):
+        remote = remote_of(work, f"{address}/fleet.git", token=TOKEN)
+        assert remote.head("tested") is None
+        remote.move("tested", None, revision)
+        assert remote.head("tested") == revision
+    assert any(seen)
+    assert not stored.exists()
+    assert TOKEN not in repr(remote)
+    for file in (work / ".git").rglob("*"):
+        assert not file.is_file() or TOKEN.encode() not in file.read_bytes()
+
+
+def test_no_command_line_has_the_token(repository: Path, tmp_path: Path) -> None:
+    work = clone(repository, tmp_path / "work")
+    seen: list[str] = []
+
+    class Watched(Controller):
+        def run(self, argv: t.Sequence[str], **more: t.Any) -> Completed:
+            seen.extend(argv)
+            return super().run(argv, **more)
+
+    with forge(tmp_path) as (address, _seen):
+        remote = Remote(Repository(Watched(SETTINGS), str(work)), f"{address}/fleet.git", token=TOKEN)
+        remote.move("tested", remote.head("tested"), git(work, "rev-parse", "HEAD"))
+    assert "push" in seen
+    assert not [word for word in seen if TOKEN in word]
+
+
+def test_a_wrong_token_is_told_without_it(repository: Path, tmp_path: Path) -> None:
+    work = clone(repository, tmp_path / "work")
+    with forge(tmp_path) as (address, _seen), pytest.raises(GitError) as refused:
+        remote_of(work, f"{address}/fleet.git", token="wr0ng").head("main")
+    assert "wr0ng" not in str(refused.value)
+    assert refused.value.advice
+    assert "token" in refused.value.advice
+
+
+def test_without_a_token_nobody_is_asked(repository: Path, tmp_path: Path) -> None:
+    work = clone(repository, tmp_path / "work")
+    with forge(tmp_path) as (address, _seen), pytest.raises(GitError, match="cannot be read"):
+        remote_of(work, f"{address}/fleet.git").head("main")
+
+
+def test_a_redirection_does_not_lead_the_token_to_another_host(repository: Path, tmp_path: Path) -> None:
+    work = clone(repository, tmp_path / "work")
+    with contextlib.ExitStack() as forges:
+        other, seen_elsewhere = forges.enter_context(forge(tmp_path))
+        address, _seen = forges.enter_context(forge(tmp_path, other))
+        with pytest.raises(GitError):
+            remote_of(work, f"{address}/fleet.git", token=TOKEN).head("main")
+    assert seen_elsewhere
+    assert not any(seen_elsewhere)
+
+
+class _Builder:
+    """A shell of a machine whose environment is its own."""
+
+    host = "homelab"
+
+    def run(self, script: str, *arguments: str) -> Completed:
+        """See ``Shell.run``."""
+        words = ("sh", "-s", "--", *arguments)
+        environment = {"PATH": os.environ["PATH"], **SETTINGS}
+        done = subprocess.run(words, input=script, capture_output=True, text=True, env=environment, check=False)
+        return Completed(words, done.returncode, done.stdout, done.stderr)
+
+
+def test_a_builder_signs_in_whatever_settings_git_has_on_the_controller(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = clone(repository, tmp_path / "work")
+    for name, value in {"COUNT": "1", "KEY_0": "user.name", "VALUE_0": "of the controller"}.items():
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    with forge(tmp_path) as (address, _seen):
+        there = Repository(OfBuilder(_Builder()), str(work))
+        assert Remote(there, f"{address}/fleet.git", token=TOKEN).head("main")
+
+
+def test_settings_that_are_in_the_environment_already_stay(repository: Path, tmp_path: Path) -> None:
+    work = clone(repository, tmp_path / "work")
+    with forge(tmp_path) as (address, _seen):
+        shortened = {"GIT_CONFIG_KEY_0": f"url.{address}/.insteadOf", "GIT_CONFIG_VALUE_0": f"{address}/short/"}
+        here = Repository(Controller({**SETTINGS, "GIT_CONFIG_COUNT": "1", **shortened}), str(work))
+        assert Remote(here, f"{address}/short/fleet.git", token=TOKEN).head("main")
+
+
+@pytest.mark.parametrize("url", ["ssh://git@git.example.org/fleet", "git@git.example.org:fleet", "/srv/fleet.git"])
+def test_a_token_is_refused_where_it_is_of_no_use(url: str) -> None:
+    with pytest.raises(GitError, match="of https alone"):
+        credential(url, "git", TOKEN)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://git.example.org/fleet", "http://127.0.0.1.example.org", "http://localhost@evil"]
+)
+def test_a_token_is_sent_to_no_other_machine_without_encryption(url: str) -> None:
+    with pytest.raises(GitError, match="without encryption"):
+        credential(url, "git", TOKEN)
+
+
+@pytest.mark.parametrize("url", ["http://localhost/fleet", "http://127.0.0.1:3000/fleet", "http://[::1]:3000"])
+def test_a_token_may_go_to_the_same_machine_without_encryption(url: str) -> None:
+    assert credential(url, "git", TOKEN).environment
+
+
+@pytest.mark.parametrize("url", ["https://git:t0k@git.example.org/x", "http://:t0k@git.example.org"])
+def test_a_password_in_an_address_is_refused_without_being_repeated(url: str) -> None:
+    with pytest.raises(GitError, match="has a password in it") as refused:
+        refuse_password(url)
+    assert "t0k" not in str(refused.value)
+    refuse_password("ssh://git@git.example.org:22/fleet")
+
+
+@pytest.mark.parametrize("settings", [(), ("--push",)])
+def test_a_password_in_the_address_of_a_named_remote_is_refused_as_well(
+    settings: tuple[str, ...], repository: Path, tmp_path: Path
+) -> None:
+    work = clone(repository, tmp_path / "work")
+    git(work, "remote", "set-url", *settings, "origin", "https://git:t0k@git.example.org/fleet.git")
+    with pytest.raises(GitError, match="has a password in it") as refused:
+        remote_of(work).head("main")
+    assert "t0k" not in str(refused.value)
