@@ -206,6 +206,11 @@ stage:
   type: str
   returned: failure
   sample: build
+code:
+  description: What failed, as a code that stays the same whatever the words are.
+  type: str
+  returned: failure
+  sample: build.failed
 cause:
   description: Which derivation did not build, and why.
   returned: failure

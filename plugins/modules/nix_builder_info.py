@@ -131,6 +131,11 @@ stage:
   type: str
   returned: failure
   sample: nix
+code:
+  description: What failed, as a code that stays the same whatever the words are.
+  type: str
+  returned: failure
+  sample: nix.failed
 cause:
   description: Why it could not be said how the builders are.
   returned: failure

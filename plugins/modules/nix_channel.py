@@ -201,6 +201,11 @@ stage:
   type: str
   returned: failure
   sample: channel
+code:
+  description: What failed, as a code that stays the same whatever the words are.
+  type: str
+  returned: failure
+  sample: channel.failed
 cause:
   description: Why it failed, in one sentence.
   type: str

@@ -183,6 +183,11 @@ stage:
   returned: failure
   type: str
   sample: evaluation
+code:
+  description: What failed, as a code that stays the same whatever the words are.
+  type: str
+  returned: failure
+  sample: evaluation.failed
 cause:
   description: What is wrong, with an evaluation in Nix's own words.
   returned: failure

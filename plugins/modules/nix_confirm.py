@@ -169,6 +169,11 @@ stage:
   type: str
   returned: failure
   sample: activation
+code:
+  description: What failed, as a code that stays the same whatever the words are.
+  type: str
+  returned: failure
+  sample: activation.failed
 cause:
   description: Why it failed, in one sentence.
   type: str

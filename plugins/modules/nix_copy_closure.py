@@ -254,6 +254,11 @@ stage:
   type: str
   returned: failure
   sample: copy
+code:
+  description: What failed, as a code that stays the same whatever the words are.
+  type: str
+  returned: failure
+  sample: copy.failed
 cause:
   description: Why it failed, in one sentence.
   type: str

@@ -211,6 +211,11 @@ stage:
   returned: failure
   type: str
   sample: evaluation
+code:
+  description: What failed, as a code that stays the same whatever the words are.
+  type: str
+  returned: failure
+  sample: evaluation.failed
 cause:
   description: Nix's own words for what is wrong.
   returned: failure

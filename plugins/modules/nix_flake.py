@@ -280,6 +280,11 @@ stage:
   type: str
   returned: failure
   sample: update
+code:
+  description: What failed, as a code that stays the same whatever the words are.
+  type: str
+  returned: failure
+  sample: update.failed
 cause:
   description: Why it failed, in one sentence.
   type: str

@@ -246,6 +246,11 @@ stage:
   type: str
   returned: failure
   sample: collection
+code:
+  description: What failed, as a code that stays the same whatever the words are.
+  type: str
+  returned: failure
+  sample: collection.failed
 cause:
   description: Why it failed, in one sentence.
   type: str

@@ -244,6 +244,11 @@ stage:
   type: str
   returned: failure
   sample: health
+code:
+  description: What failed, as a code that stays the same whatever the words are.
+  type: str
+  returned: failure
+  sample: health.failed
 cause:
   description: Which checks do not hold and why, in one sentence.
   type: str

@@ -94,6 +94,11 @@ stage:
   returned: failure
   type: str
   sample: inventory
+code:
+  description: What failed, as a code that stays the same whatever the words are.
+  type: str
+  returned: failure
+  sample: inventory.failed
 cause:
   description: Why.
   returned: failure

@@ -344,6 +344,11 @@ stage:
   type: str
   returned: failure
   sample: nix
+code:
+  description: What failed, as a code that stays the same whatever the words are.
+  type: str
+  returned: failure
+  sample: nix.failed
 cause:
   description: Why it failed, in one sentence.
   type: str

@@ -172,6 +172,11 @@ stage:
   returned: failure
   type: str
   sample: installation
+code:
+  description: What failed, as a code that stays the same whatever the words are.
+  type: str
+  returned: failure
+  sample: installation.failed
 cause:
   description: Why.
   returned: failure

@@ -236,6 +236,11 @@ stage:
   description: V(keys).
   type: str
   returned: on failure
+code:
+  description: What failed, as a code that stays the same whatever the words are.
+  type: str
+  returned: failure
+  sample: activation.failed
 advice:
   description: What to do about it.
   type: str

@@ -160,6 +160,11 @@ stage:
   type: str
   returned: failure
   sample: reboot
+code:
+  description: What failed, as a code that stays the same whatever the words are.
+  type: str
+  returned: failure
+  sample: reboot.failed
 cause:
   description: Why it failed, in one sentence.
   type: str

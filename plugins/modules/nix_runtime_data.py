@@ -170,6 +170,11 @@ stage:
   returned: failure
   type: str
   sample: data
+code:
+  description: What failed, as a code that stays the same whatever the words are.
+  type: str
+  returned: failure
+  sample: data.failed
 cause:
   description: Why.
   returned: failure

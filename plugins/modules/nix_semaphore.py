@@ -108,6 +108,11 @@ stage:
   returned: failure
   type: str
   sample: semaphore
+code:
+  description: What failed, as a code that stays the same whatever the words are.
+  type: str
+  returned: failure
+  sample: semaphore.failed
 cause:
   description: What the server, or the connection to it, said.
   returned: failure

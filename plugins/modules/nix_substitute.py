@@ -102,6 +102,11 @@ stage:
   type: str
   returned: failure
   sample: cache
+code:
+  description: What failed, as a code that stays the same whatever the words are.
+  type: str
+  returned: failure
+  sample: cache.failed
 cause:
   description: Why it failed, in one sentence.
   type: str

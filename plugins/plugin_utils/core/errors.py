@@ -22,7 +22,8 @@ CAUSE_CHARACTERS = 2_000
 class NixError(Exception):
     """A stage failed for one host.
 
-    ``cause`` is one sentence. ``command`` is what was run, ``log`` what it printed (its last lines are kept), and
+    ``code`` names what went wrong within the stage, and stays the same whatever the words are: programs and tests
+    compare it. ``cause`` is one sentence. ``command`` is what was run, ``log`` what it printed (its last lines are kept), and
     ``advice`` the next step for the operator. The host is filled in at the border to Ansible when it is not known here.
     All of them may be another machine's words: they are kept short, and fit to be printed.
     """
@@ -33,12 +34,14 @@ class NixError(Exception):
         self,
         cause: str,
         *,
+        code: str = "failed",
         host: str | None = None,
         command: Sequence[str] | None = None,
         log: str = "",
         advice: str | None = None,
         **details: t.Any,
     ) -> None:
+        self.code = f"{self.stage}.{code}"
         self.cause = harmless(cause[:CAUSE_CHARACTERS])
         super().__init__(self.cause)
         self.host = host
@@ -77,6 +80,7 @@ class NixError(Exception):
         return {
             "host": self.host,
             "stage": self.stage,
+            "code": self.code,
             "cause": self.cause,
             **{name: text for name, text in optional.items() if text},
             **self.details,

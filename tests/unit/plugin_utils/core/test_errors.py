@@ -28,6 +28,7 @@ def test_the_result_carries_every_field_and_the_details() -> None:
     assert result == {
         "host": "h",
         "stage": "build",
+        "code": "build.failed",
         "cause": "no",
         "command": "nix",
         "log": "cc: no",
@@ -37,7 +38,12 @@ def test_the_result_carries_every_field_and_the_details() -> None:
 
 
 def test_the_result_leaves_out_what_there_is_nothing_to_say_of() -> None:
-    assert BuildError("no", host="h").to_result() == {"host": "h", "stage": "build", "cause": "no"}
+    assert BuildError("no", code="no_room", host="h").to_result() == {
+        "host": "h",
+        "stage": "build",
+        "code": "build.no_room",
+        "cause": "no",
+    }
 
 
 def test_only_the_last_lines_of_a_log_are_kept() -> None:
