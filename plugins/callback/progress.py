@@ -47,11 +47,11 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.task_events impo
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.workers import Workers
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.redacted import redacted
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.terminal import harmless
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.channel import Listener
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.progress import ProgressPipe
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.scene import Scene
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.table import Line
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.terminal import TerminalLog
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,14 +77,14 @@ class CallbackModule(CallbackBase):
         self._began = time.monotonic()
         self._draws = _is_terminal() and not _wants_keyboard()
         self._drawing = _drawing() if self._draws else None
-        self._scene = Scene(screen_width, drawn=self._drawing is not None)
-        self._listener: Listener | None = None
+        self._log = TerminalLog(screen_width, drawn=self._drawing is not None)
+        self._pipe: ProgressPipe | None = None
         self._over = threading.Event()
         self._ticker: threading.Thread | None = None
         atexit.register(self._leave)
 
     def v2_playbook_on_start(self, playbook: t.Any) -> None:
-        """Begin to draw and to listen, once more for each playbook."""
+        """Begin to draw and to read, once more for each playbook."""
         if self._ticker:
             return
         if self._draws and self._drawing is None:
@@ -92,9 +92,9 @@ class CallbackModule(CallbackBase):
                 f"{NAME}: the Python library rich is not there, so lines are printed and nothing is drawn: pip install rich"
             )
         try:
-            self._listener = Listener(progress_pipe())
+            self._pipe = ProgressPipe(progress_pipe())
         except OSError as error:
-            self._display.warning(f"{NAME}: what hosts do at the moment cannot be heard: {error}")
+            self._display.warning(f"{NAME}: what hosts do at the moment cannot be shown: {error}")
         self._over.clear()
         self._ticker = threading.Thread(target=self._tick, name=NAME, daemon=True)
         self._ticker.start()
@@ -103,13 +103,13 @@ class CallbackModule(CallbackBase):
         """Begin a play, or the next batch of one."""
         variables = play.get_variable_manager().get_vars(play=play)
         with self._lock:
-            self._print(self._scene.play(map(str, variables.get("ansible_play_hosts_all", ()))))
+            self._print(self._log.play(map(str, variables.get("ansible_play_hosts_all", ()))))
 
     def v2_playbook_on_vars_prompt(self, *_prompt: t.Any, **_more: t.Any) -> None:
         """Make room for a question, until the play begins."""
         with self._lock:
             self._clear()
-            self._print(self._scene.play(()))
+            self._print(self._log.play(()))
 
     def v2_playbook_on_no_hosts_matched(self) -> None:
         """Say that a play is for nobody."""
@@ -119,40 +119,40 @@ class CallbackModule(CallbackBase):
         """Show what a host begins."""
         asks = str(task.action) in PAUSE or getattr(task, "debugger", None) not in (None, "never")
         with self._lock:
-            self._scene.began(began(host, task), asks=asks)
+            self._log.began(began(host, task), asks=asks)
             if asks:
                 self._clear()
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
         """Show that a task went well."""
         with self._lock:
-            self._hear()
+            self._read_pipe()
             self._warn(result)
             for event in ended(result, "ok"):
-                self._print(self._scene.noted(event))
+                self._print(self._log.add(event))
             self._show(result)
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         """Show why a task failed."""
         with self._lock:
-            self._hear()
+            self._read_pipe()
             self._warn(result)
             *before, event = ended(result, "failed")
             for each in before:
-                self._print(self._scene.noted(each))
-            self._print(self._scene.ignored(event) if ignore_errors else self._scene.ended(event))
+                self._print(self._log.add(each))
+            self._print(self._log.ignored(event) if ignore_errors else self._log.ended(event))
 
     def v2_runner_on_unreachable(self, result: t.Any) -> None:
         """Show that a host could not be reached."""
         with self._lock:
-            self._hear()
+            self._read_pipe()
             for event in ended(result, "unreachable"):
-                self._print(self._scene.noted(event))
+                self._print(self._log.add(event))
 
     def v2_runner_on_skipped(self, result: t.Any) -> None:
         """Show that a host is done with a task that is not for it."""
         with self._lock:
-            self._scene.skipped(str(result._host.get_name()), time.monotonic())
+            self._log.skipped(str(result._host.get_name()), time.monotonic())
 
     def v2_runner_item_on_ok(self, result: t.Any) -> None:
         """Show what an item of a loop has to say."""
@@ -177,13 +177,13 @@ class CallbackModule(CallbackBase):
             self._ticker.join()
             self._ticker = None
         with self._lock:
-            lines = self._scene.rest()
+            lines = self._log.finish_all()
             self._clear()
-            if self._listener:
-                self._listener.close()
-                self._listener = None
+            if self._pipe:
+                self._pipe.close()
+                self._pipe = None
         self._print(lines)
-        hosts = records(self._scene.events, failed=[str(host) for host, count in stats.failures.items() if count])
+        hosts = records(self._log.events, failed=[str(host) for host, count in stats.failures.items() if count])
         if "nix.fleet.summary" not in constants.CALLBACKS_ENABLED:
             self._print([Line(""), *summary(hosts, screen_width(), time.monotonic() - self._began)])
         self._print(_counted(stats, besides={record.host for record in hosts}))
@@ -196,11 +196,11 @@ class CallbackModule(CallbackBase):
                 self._give_up(lost)
                 return
             with self._lock:
-                self._hear()
+                self._read_pipe()
                 if self._drawing is None:
-                    self._print(self._scene.still(now))
-                elif self._scene.board.is_busy():
-                    self._drawing.draw(self._scene.board, now, now - self._began)
+                    self._print(self._log.long_running(now))
+                elif self._log.board.is_busy():
+                    self._drawing.draw(self._log.board, now, now - self._began)
 
     def _give_up(self, lost: str) -> None:
         """End a run that would wait for ever, as a signal does: an exception could be lost once more."""
@@ -214,9 +214,9 @@ class CallbackModule(CallbackBase):
             )
         os.kill(os.getpid(), signal.SIGTERM)
 
-    def _hear(self) -> None:
-        if self._listener:
-            self._scene.hear(self._listener.hear(), time.monotonic())
+    def _read_pipe(self) -> None:
+        if self._pipe:
+            self._log.update(self._pipe.read(), time.monotonic())
 
     def _clear(self) -> None:
         if self._drawing:
@@ -229,10 +229,10 @@ class CallbackModule(CallbackBase):
             if self._drawing:
                 self._drawing.leave()
             elif self._ticker:
-                self._hear()
-                self._print(self._scene.left(time.monotonic()))
+                self._read_pipe()
+                self._print(self._log.interrupted(time.monotonic()))
             if self._ticker:
-                self._print(self._scene.undecided())
+                self._print(self._log.unconfirmed())
             self._ticker = None
 
     def _warn(self, result: t.Any) -> None:

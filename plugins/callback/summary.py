@@ -94,13 +94,11 @@ from ansible.plugins.callback import CallbackBase
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.job import job_of, variables_of_jobs
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.plain import plain
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import run_name, trace_spool
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import run_name, trace_notes
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.screen import print_lines, screen_width
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.task_events import began, ended
-from ansible_collections.nix.fleet.plugins.plugin_utils.report import spool
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.file import remove_earlier, write
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import Run
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.run import Run
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
 
 if t.TYPE_CHECKING:
@@ -134,10 +132,7 @@ class CallbackModule(CallbackBase):
             self._began = time.monotonic()
             self._started = datetime.datetime.now(datetime.timezone.utc)
             self._tell_what_is_lost()
-            for path, _form in (*self._reports(), *self._traces()):
-                self._attempt(path, functools.partial(remove_earlier, path))
-            if self._traces():
-                self._attempt(trace_spool(), functools.partial(spool.begin, trace_spool()))
+            self._begin_files()
         self._playbooks.append(Path(str(playbook._file_name)).name)
 
     def v2_playbook_on_play_start(self, play: t.Any) -> None:
@@ -184,19 +179,32 @@ class CallbackModule(CallbackBase):
             job=job_of(plain(self._variables), os.environ),
         )
 
-    def _write(self, run: Run, hosts: Sequence[HostRecord]) -> None:
+    def _begin_files(self) -> None:
+        """Take earlier reports away, and have the processes of the run take notes for a trace."""
         wanted = [*self._reports(), *self._traces()]
         if not wanted:
             return
         # Ansible compiles what it imports in each run anew, and most runs write nothing.
-        from ansible_collections.nix.fleet.plugins.plugin_utils.report.forms import FORMS, Course
+        from ansible_collections.nix.fleet.plugins.plugin_utils.report.nix_activities import begin_notes
+        from ansible_collections.nix.fleet.plugins.plugin_utils.report.output import remove_earlier
+
+        for path, _form in wanted:
+            self._attempt(path, functools.partial(remove_earlier, path))
+        if self._traces():
+            self._attempt(trace_notes(), functools.partial(begin_notes, trace_notes()))
+
+    def _write(self, run: Run, hosts: Sequence[HostRecord]) -> None:
+        wanted = [*self._reports(), *self._traces()]
+        if not wanted:
+            return
+        from ansible_collections.nix.fleet.plugins.plugin_utils.report.output import FORMS, FinishedRun, write
 
         # Failures that the playbook does not mind are part of it.
         events = sorted((*self._events, *self._ignored), key=lambda event: event.at)
-        course = Course(run, hosts, events, self._began, trace_spool())
+        finished = FinishedRun(run, hosts, events, self._began, trace_notes())
 
         def written(path: Path, form: str) -> None:
-            write(path, FORMS[form](course))
+            write(path, FORMS[form](finished))
 
         for path, form in wanted:
             self._attempt(path, functools.partial(written, path, form))

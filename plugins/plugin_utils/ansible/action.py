@@ -18,9 +18,8 @@ from ansible.utils.display import Display
 
 from ..core.errors import NixError
 from ..core.terminal import harmless
-from ..report import spool
-from ..report.activities import Activities
-from ..report.channel import Word, say, somebody_listens
+from ..report.nix_activities import Activities, notes_wanted, write_notes
+from ..report.progress import Progress, has_reader, send
 from .bounded import QUESTION_SECONDS, bounded
 from .byte_options import FORM, not_bytes
 from .host_keys import see_that_host_keys_are_checked
@@ -29,7 +28,7 @@ from .options_from import options_given
 from .plain import plain
 from .role_variables import refuse_unknown_variables, see_that_role_variables_fit
 from .room import no_room
-from .run import end_with_run, progress_pipe, trace_spool, watch_run
+from .run import end_with_run, progress_pipe, trace_notes, watch_run
 from .shell import ConnectionShell
 from .terminal import TerminalShell, wants_terminal, without_terminal
 
@@ -178,24 +177,24 @@ class NixAction(ActionBase):
     @property
     def followed(self) -> bool:
         """Whether somebody shows what each host does at the moment, so that no lines need to be printed of it."""
-        return somebody_listens(progress_pipe())
+        return has_reader(progress_pipe())
 
     def doing(self, text: str, *, seconds: float | None = None) -> None:
         """Say what this host does now, in a few words; in ``seconds`` it goes back by itself, unless it is confirmed."""
-        say(progress_pipe(), Word(self.play_host, text, seconds))
+        send(progress_pipe(), Progress(self.play_host, text, seconds))
 
     @contextlib.contextmanager
     def traced(self) -> Iterator[Callable[[str], None]]:
         """Yield what each line of a Nix command's log is to be handed to as it comes, for the trace of this run."""
-        path = trace_spool()
-        if not spool.is_wanted(path):
+        path = trace_notes()
+        if not notes_wanted(path):
             yield lambda _line: None
             return
         activities = Activities(time.monotonic)
         try:
             yield activities.read
         finally:
-            spool.note(path, self.play_host, activities.slices())
+            write_notes(path, self.play_host, activities.slices())
 
     @property
     def escalates(self) -> bool:

@@ -83,7 +83,7 @@ def progress_pipe() -> pathlib.Path:
     return run_directory() / "nix.fleet-progress"
 
 
-def trace_spool() -> pathlib.Path:
+def trace_notes() -> pathlib.Path:
     """Return where processes note what Nix did for their hosts, if a trace is wanted."""
     return run_directory() / "nix.fleet-trace"
 

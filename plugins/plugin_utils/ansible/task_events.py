@@ -10,8 +10,7 @@ import time
 import typing as t
 
 from ..core.redacted import redacted
-from ..report.events import TaskEvent
-from ..report.items import of_all_items
+from ..report.events import TaskEvent, of_all_items
 from .plain import plain
 
 if t.TYPE_CHECKING:

@@ -24,7 +24,7 @@ else:
     CAN_DRAW = True
 
 if t.TYPE_CHECKING:
-    from .board import Board
+    from .progress import Board
 
 # Of a terminal's lines, what is drawn takes at most this share: the rest is for what has been said.
 SHARE = 0.6
@@ -83,7 +83,7 @@ def picture(board: Board, now: float, seconds: float, height: int) -> Group:
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     table.add_column(no_wrap=True, justify="right", style="dim")
     for work in shown:
-        table.add_row(_text(INDENT + work.host), _text(work.sentence(now), style="cyan"), duration(now - work.arrived))
+        table.add_row(_text(INDENT + work.host), _text(work.text(now), style="cyan"), duration(now - work.arrived))
     if len(shown) < len(working):
         table.add_row(Text(f"{INDENT}…"), Text(f"{len(working) - len(shown)} more at work", style="dim"))
     return Group(table, Text(board.counts(now, seconds), style="bold", no_wrap=True, overflow="ellipsis"))

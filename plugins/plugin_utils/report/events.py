@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a callback is told during a run, kept until the run is over."""
+"""Ansible's events of tasks as the report takes them, and why a task failed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ import dataclasses
 import typing as t
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+
+# The stage between an activation and its confirmation.
+HEALTH = "health"
 
 Status = t.Literal["started", "ok", "failed", "unreachable"]
 
@@ -34,3 +38,125 @@ class TaskEvent:
     def only_asked(self) -> bool:
         """Whether a host was only asked if there is anything to activate, and there is: doing it is another task."""
         return self.module == "nix_activate" and self.result.get("outcome") == "needed"
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """Why a host did not get to the end.
+
+    ``code`` is that of an error of ours: ``copy.no_nix``. ``task`` is the name of the task of which it was the fault,
+    where no stage says where that was.
+    """
+
+    cause: str
+    stage: str | None = None
+    log: str = ""
+    advice: str | None = None
+    task: str = ""
+    code: str | None = None
+
+    @property
+    def headline(self) -> str:
+        """The stage that failed, and the line that says why."""
+        return f"{self.stage}: {self.first_line}" if self.stage else self.first_line
+
+    @property
+    def first_line(self) -> str:
+        """The line that says why; what follows it in a foreign module's message says more of it."""
+        return self.cause.partition("\n")[0]
+
+    @property
+    def details(self) -> str:
+        """The log, or else what follows the first line."""
+        return self.log or self.cause.partition("\n")[2]
+
+    def of_health(self, task: str) -> Failure:
+        """Return the failure as that of a check: where any other module was one, its task says which."""
+        if self.stage is not None:
+            return self
+        cause = f"{task}: {self.cause}" if task else self.cause
+        return dataclasses.replace(self, stage=HEALTH, cause=cause, task="")
+
+    @classmethod
+    def from_event(cls, event: TaskEvent) -> Failure:
+        """Read why a task failed, or could not reach its host, which is no task's fault."""
+        failure = cls.from_result(event.result)
+        if failure.stage is not None or event.status == "unreachable":
+            return failure
+        return dataclasses.replace(failure, task=event.task)
+
+    @classmethod
+    def from_result(cls, result: Mapping[str, t.Any]) -> Failure:
+        """Read the failure of one of our modules, or of any other."""
+        # Ansible keeps what a task with no_log says from those who report.
+        unsaid = "it failed, and what it says is not to be logged" if result.get("censored") else "it gave no reason"
+        return cls(
+            # `reason` is that of an include.
+            cause=plain_message(str(result.get("cause") or result.get("msg") or result.get("reason") or unsaid)),
+            stage=_text(result.get("stage")),
+            log=str(result.get("log") or _printed(result)),
+            advice=_text(result.get("advice")),
+            code=_text(result.get("code")),
+        )
+
+
+def plain_message(message: str) -> str:
+    """Return ``message`` without what ansible-core 2.19 and later put in front of every one."""
+    return message.strip().removeprefix("Task failed: ").removeprefix("Action failed: ")
+
+
+def _printed(result: Mapping[str, t.Any]) -> str:
+    # What a command of another module's printed, and an error last.
+    return "\n".join(str(result[name]).strip() for name in ("stdout", "stderr") if result.get(name))
+
+
+# What of the first item that failed is that of the task.
+_REASONS = ("stage", "code", "command", "log", "stdout", "stderr", "advice")
+
+
+def of_all_items(result: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return ``result``, with what its items say where it is that of a loop.
+
+    A loop is known by ``ansible_loop_var`` in each of its ``results``, which ansible-core puts there. The whole has lists
+    joined and what is true of any item; of several failures the first one has its reasons told.
+    """
+    items = result.get("results")
+    if not isinstance(items, list) or not items or not all(_is_item(item) for item in items):
+        return dict(result)
+    if bad := [item for item in items if item.get("failed") or item.get("unreachable")]:
+        reasons = {name: bad[0][name] for name in _REASONS if bad[0].get(name)}
+        return {**_joined(items), **result, **reasons, "cause": _messages(bad)}
+    told = [item for item in items if item.get("msg") and not item.get("skipped")]
+    return {**_joined(items), **result, **({"msg": _messages(told)} if told else {})}
+
+
+def _is_item(item: t.Any) -> bool:
+    return isinstance(item, dict) and "ansible_loop_var" in item
+
+
+def _messages(items: Sequence[Mapping[str, t.Any]]) -> str:
+    """Return what the items say, each behind what it is called: all of one, and of several the first lines."""
+    texts = [_labelled(item) for item in items]
+    return texts[0] if len(texts) == 1 else "; ".join(text.partition("\n")[0] for text in texts)
+
+
+def _labelled(item: Mapping[str, t.Any]) -> str:
+    # What is looped over may be whole structures, which say less.
+    label = item.get("_ansible_item_label", item.get(item["ansible_loop_var"]))
+    text = plain_message(str(item.get("cause") or item.get("msg") or "it gave no reason"))
+    return f"{label}: {text}" if isinstance(label, (str, int)) else text
+
+
+def _joined(items: Sequence[Mapping[str, t.Any]]) -> dict[str, t.Any]:
+    joined: dict[str, t.Any] = {}
+    for name in dict.fromkeys(name for item in items for name in item):
+        values = [item[name] for item in items if name in item]
+        if all(isinstance(value, list) for value in values):
+            joined[name] = [each for value in values for each in value]
+        elif all(isinstance(value, bool) for value in values):
+            joined[name] = any(values)
+    return joined
+
+
+def _text(value: t.Any) -> str | None:
+    return str(value) if value else None

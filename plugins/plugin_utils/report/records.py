@@ -9,6 +9,8 @@ import dataclasses
 import functools
 import typing as t
 
+from .events import HEALTH, Failure, plain_message
+
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
@@ -35,79 +37,24 @@ WOULD_CHANGE = "would change"
 DONE = ("activated", "confirmed", "set for boot")
 _STAYS = (*DONE, "rebooted", "undone")
 _ON_THE_WAY = ("evaluated", "built", "copied", WOULD_COPY, "unchanged")
-# The stage between an activation and its confirmation.
-HEALTH = "health"
-
-
-@dataclasses.dataclass(frozen=True)
-class Failure:
-    """Why a host did not get to the end.
-
-    ``task`` is the name of the task of which it was the fault, where no stage says where that was.
-    """
-
-    cause: str
-    stage: str | None = None
-    log: str = ""
-    advice: str | None = None
-    task: str = ""
-
-    @property
-    def headline(self) -> str:
-        """The stage that failed, and the line that says why."""
-        return f"{self.stage}: {self.first_line}" if self.stage else self.first_line
-
-    @property
-    def first_line(self) -> str:
-        """The line that says why; what follows it in a foreign module's message says more of it."""
-        return self.cause.partition("\n")[0]
-
-    @property
-    def details(self) -> str:
-        """The log, or else what follows the first line."""
-        return self.log or self.cause.partition("\n")[2]
-
-    def of_health(self, task: str) -> Failure:
-        """Return the failure as that of a check: where any other module was one, its task says which."""
-        if self.stage is not None:
-            return self
-        cause = f"{task}: {self.cause}" if task else self.cause
-        return dataclasses.replace(self, stage=HEALTH, cause=cause, task="")
-
-    @classmethod
-    def from_event(cls, event: TaskEvent) -> Failure:
-        """Read why a task failed, or could not reach its host, which is no task's fault."""
-        failure = cls.from_result(event.result)
-        if failure.stage is not None or event.status == "unreachable":
-            return failure
-        return dataclasses.replace(failure, task=event.task)
-
-    @classmethod
-    def from_result(cls, result: Mapping[str, t.Any]) -> Failure:
-        """Read the failure of one of our modules, or of any other."""
-        # Ansible keeps what a task with no_log says from those who report.
-        unsaid = "it failed, and what it says is not to be logged" if result.get("censored") else "it gave no reason"
-        return cls(
-            # `reason` is that of an include.
-            cause=sentence(str(result.get("cause") or result.get("msg") or result.get("reason") or unsaid)),
-            stage=_text(result.get("stage")),
-            log=str(result.get("log") or _printed(result)),
-            advice=_text(result.get("advice")),
-        )
 
 
 WHEN_AWAITING = "see what it runs when it is back: unconfirmed, it returns by itself"
 WHEN_UNREACHABLE = "see that it is up and that you can log in as Ansible does (-vvv shows how), and run again"
 _UNCONFIRMED = Failure(
-    cause="nobody brought a verdict; the machine goes back by itself",
+    cause="no confirmation arrived in time; the machine goes back by itself",
     stage="confirmation",
+    code="confirmation.missed",
     advice="see with nix.fleet.status what it runs, and deploy again",
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class HostRecord:
-    """What the run did to one host, as far as it came."""
+    """What the run did to one host, as far as it came.
+
+    ``activated`` says that the host runs, or boots, something else than before the run, by it.
+    """
 
     host: str
     started: float
@@ -119,6 +66,7 @@ class HostRecord:
     units_failed: tuple[str, ...] = ()
     reboot_required: bool = False
     run: str | None = None
+    activated: bool = False
     undone: bool = False
     note: str | None = None
     difference: Mapping[str, t.Any] | None = None
@@ -147,7 +95,7 @@ def records(events: Iterable[TaskEvent], *, failed: Collection[str] | None = Non
         found[event.host] = _with_event(record, event)
         if event.module is not None:
             ours.add(event.host)
-    return tuple(_settled(record, failed) for host, record in found.items() if host in ours)
+    return tuple(_final(record, failed) for host, record in found.items() if host in ours)
 
 
 def _with_event(record: HostRecord, event: TaskEvent) -> HostRecord:
@@ -192,7 +140,7 @@ def _failed(before: HostRecord, record: HostRecord, event: TaskEvent) -> HostRec
     return dataclasses.replace(record, outcome=outcome, failure=Failure.from_event(event), failed_task=event.task)
 
 
-def _settled(record: HostRecord, failed: Collection[str] | None) -> HostRecord:
+def _final(record: HostRecord, failed: Collection[str] | None) -> HostRecord:
     if record.outcome == AWAITING and record.failure is None:
         return dataclasses.replace(record, failure=_UNCONFIRMED)
     if record.failure is None or record.outcome == "unreachable" or failed is None or record.host in failed:
@@ -258,10 +206,13 @@ def _activated(record: HostRecord, event: TaskEvent) -> HostRecord:
     entry = result.get("journal") or {}
     # Gone back in the same run that it came to what it has gone back from.
     undone = entry.get("run") is not None and entry.get("rollback") == f"before:{entry['run']}"
+    gone_back = undone or outcome in FAILURES
+    activated = (record.activated and not gone_back) or (outcome in DONE and changed and not undone)
     return dataclasses.replace(
         record,
         outcome="undone" if undone and outcome in ("activated", "confirmed") else outcome,
         run=_text(result.get("run")) or record.run,
+        activated=activated,
         undone=undone or record.undone,
         copied_bytes=_copied_in_all(record, event),
         # A rollback that had nowhere to go says why.
@@ -284,10 +235,10 @@ def _rebooted(record: HostRecord, event: TaskEvent) -> HostRecord:
     result = event.result
     if event.check_mode or not result.get("rebooted"):
         would = event.check_mode and (result.get("changed") or result.get("required"))
-        foreseen = "would reboot" if would else "unchanged"
+        predicted = "would reboot" if would else "unchanged"
         return dataclasses.replace(
             record,
-            outcome=foreseen if record.outcome in (None, "unchanged") else record.outcome,
+            outcome=predicted if record.outcome in (None, "unchanged") else record.outcome,
             reboot_required=bool(result.get("required")),
         )
     seconds = result.get("seconds")
@@ -332,11 +283,13 @@ def _written(record: HostRecord, event: TaskEvent) -> HostRecord:
     return dataclasses.replace(record, outcome=outcome, note=_text(event.result.get("msg")))
 
 
-def _kept(record: HostRecord, event: TaskEvent) -> HostRecord:
+def _update_noted(record: HostRecord, event: TaskEvent) -> HostRecord:
     # The flake is not the host's: what the host would be with it is told besides.
     if event.check_mode or event.result.get("moved") in (None, []):
         return record
-    return dataclasses.replace(record, note=f"kept of the update: {sentence(_text(event.result.get('msg')) or '')}")
+    return dataclasses.replace(
+        record, note=f"kept of the update: {plain_message(_text(event.result.get('msg')) or '')}"
+    )
 
 
 # What is less than that a key has changed.
@@ -360,7 +313,7 @@ _READERS: dict[str, Callable[[HostRecord, TaskEvent], HostRecord]] = {
     "nix_channel": _moved,
     "nix_import": _written,
     "nix_semaphore": _written,
-    "nix_flake": _kept,
+    "nix_flake": _update_noted,
 }
 
 
@@ -372,19 +325,21 @@ def _activation_outcome(event: TaskEvent) -> str | None:
     return str(outcome).replace("_", " ") if outcome else None
 
 
-def sentence(message: str) -> str:
-    """Return ``message`` without what ansible-core 2.19 and later put in front of every one."""
-    return message.strip().removeprefix("Task failed: ").removeprefix("Action failed: ")
-
-
-def _printed(result: Mapping[str, t.Any]) -> str:
-    # What a command of another module's printed, and an error last.
-    return "\n".join(str(result[name]).strip() for name in ("stdout", "stderr") if result.get(name))
-
-
 def _text(value: t.Any) -> str | None:
     return str(value) if value else None
 
 
 def _number(value: t.Any) -> int | None:
     return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def by_failure(hosts: Iterable[HostRecord]) -> dict[Failure, list[str]]:
+    """Return each failure with the names of the hosts that have it, both in the order in which they come.
+
+    What differs in a single word, such as the log, is another one; so is the same sentence of another stage or task.
+    """
+    alike: dict[Failure, list[str]] = {}
+    for host in hosts:
+        if host.failure is not None:
+            alike.setdefault(host.failure, []).append(host.host)
+    return alike

@@ -10,7 +10,7 @@ import typing as t
 from ..activation.drift import Drift
 from ..core.quantities import size
 from ..update.repository import SHORT
-from .view import NOTHING, View, Word
+from .table import NOTHING, State, View
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ def _row(host: HostRecord) -> tuple[str, ...]:
     facts = host.facts or {}
     return (
         host.host,
-        _word(host).text,
+        _state(host).text,
         str(facts.get("platform") or NOTHING),
         NOTHING if facts.get("generation") is None else str(facts["generation"]),
         _since(facts),
@@ -51,34 +51,34 @@ def _since(facts: Mapping[str, t.Any]) -> str:
     return str(dates[0])[:10] if dates and dates[0] else NOTHING
 
 
-def _word(host: HostRecord) -> Word:
+def _state(host: HostRecord) -> State:
     facts = host.facts
     if facts is None or host.failure is not None:
         unreachable = host.outcome == "unreachable"
-        return Word(host.outcome or "failed", "unreachable" if unreachable else "failed")
+        return State(host.outcome or "failed", "unreachable" if unreachable else "failed")
     lock = facts.get("lock") or {}
     if lock.get("alive"):
-        return Word(_DOING.get(str(lock.get("kind")), "deploying"), "changed")
+        return State(_DOING.get(str(lock.get("kind")), "deploying"), "changed")
     if facts.get("interrupted"):
-        return Word("interrupted", "failed")
+        return State("interrupted", "failed")
     if facts.get("generation") is None:
-        return Word("undeployed", "changed")
+        return State("undeployed", "changed")
     if facts.get("drift"):
-        return Word("drifted", "changed")
+        return State("drifted", "changed")
     if facts.get("units_failed"):
-        return Word("degraded", "failed")
+        return State("degraded", "failed")
     if facts.get("reboot_required"):
-        return Word("to be rebooted", "changed")
+        return State("to be rebooted", "changed")
     running, default = facts.get("current_system"), facts.get("default")
     if running and default and running != default and not facts.get("specialisation"):
-        return Word("boots another", "changed")
+        return State("boots another", "changed")
     if _last_failure(facts):
-        return Word("to be repeated", "changed")
+        return State("to be repeated", "changed")
     if _little_room(facts):
-        return Word("short of room", "changed")
+        return State("short of room", "changed")
     if (facts.get("revision") or {}).get("behind"):
-        return Word("behind", "changed")
-    return Word("settled", "ok")
+        return State("behind", "changed")
+    return State("settled", "ok")
 
 
 def _little_room(facts: Mapping[str, t.Any]) -> bool:
@@ -134,7 +134,7 @@ def _notes(host: HostRecord) -> list[str]:
     notes += _distance(facts.get("revision") or {})
     if facts.get("specialisation"):
         notes.append(f"runs the specialisation {facts['specialisation']} of what it boots")
-    if _word(host).text == "boots another":
+    if _state(host).text == "boots another":
         notes.append(f"runs {facts['current_system']}, boots {facts['default']}")
     return [*notes, *map(_last_deployment, (facts.get("journal") or [])[-1:])]
 
@@ -162,4 +162,4 @@ def _commits(count: int) -> str:
     return "1 commit" if count == 1 else f"{count} commits"
 
 
-STATUS = View(("host", "state", "platform", "generation", "since", "revision", "free"), _row, _word, _notes)
+STATUS = View(("host", "state", "platform", "generation", "since", "revision", "free"), _row, _state, _notes)

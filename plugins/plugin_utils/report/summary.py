@@ -1,25 +1,80 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a run ended, on a screen: a row a host, why the failed ones failed, and one line for all of them."""
+"""The table that closes a run: a row for each host, why the failed ones failed, and one line for all of them."""
 
 from __future__ import annotations
 
 import collections
 import typing as t
 
-from ..core.quantities import duration
-from .alike import by_failure
-from .deployment import DEPLOYMENT
-from .records import DONE
+from ..core.quantities import duration, size
+from .records import (
+    COLLECTED,
+    MOVED,
+    PUSHED,
+    WOULD_CHANGE,
+    WOULD_COLLECT,
+    WOULD_MOVE,
+    WOULD_PUSH,
+    WRITTEN,
+    by_failure,
+)
 from .status import STATUS
-from .table import Line, Meaning, aligned, cut, indented
+from .table import NOTHING, Line, Meaning, State, View, aligned, cut, indented
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from .records import Failure, HostRecord
-    from .view import View, Word
+    from .events import Failure
+    from .records import HostRecord
+
+
+_NOTED = (None, "unchanged", COLLECTED, WOULD_COLLECT, PUSHED, WOULD_PUSH, MOVED, WOULD_MOVE, WRITTEN, WOULD_CHANGE)
+_MEANINGS: dict[str, Meaning] = {"unchanged": "ok", "evaluated": "ok", "unreachable": "unreachable"}
+
+
+def _row(host: HostRecord) -> tuple[str, ...]:
+    return (
+        host.host,
+        _state(host).text,
+        generations(host),
+        NOTHING if host.copied_bytes is None else size(host.copied_bytes),
+        duration(host.seconds),
+    )
+
+
+def generations(host: HostRecord) -> str:
+    """Return the profile's generation from → to, or the one it stays at."""
+    before, after = host.generation_before, host.generation_after
+    if after is None or before == after:
+        return NOTHING if before is None else str(before)
+    return f"{NOTHING if before is None else before} → {after}"
+
+
+def _state(host: HostRecord) -> State:
+    if host.outcome is None:
+        return State("looked at" if host.looked_at else "nothing done", "ok")
+    if host.failure is not None and host.outcome != "unreachable":
+        return State(host.outcome, "failed")
+    return State(host.outcome, _MEANINGS.get(host.outcome, "changed"))
+
+
+def _notes(host: HostRecord) -> list[str]:
+    notes = [host.note] if host.note and host.outcome in _NOTED else []
+    if host.undone and host.outcome != "undone":
+        notes.append("what this run did was undone")
+    if host.down_seconds is not None:
+        notes.append(f"rebooted, and up again after {duration(host.down_seconds)}")
+    if host.reboot_required:
+        notes.append("only a reboot brings all of it into use")
+    if host.units_failed and host.failure is None:
+        notes.append(f"failed units: {', '.join(host.units_failed)}")
+    return notes
+
+
+DEPLOYMENT = View(("host", "outcome", "generation", "copied", "time"), _row, _state, _notes)
+
 
 # Ansible has printed the whole failure already; here it is enough to recognise it.
 LOG_LINES = 6
@@ -30,19 +85,19 @@ def summary(hosts: Sequence[HostRecord], width: int, seconds: float) -> list[Lin
     if not hosts:
         return []
     view = view_of(hosts)
-    words = [view.word(host) for host in hosts]
+    states = [view.state(host) for host in hosts]
     header, *rows = aligned([view.header, *(view.row(host) for host in hosts)], width)
     lines = [Line(header, "aside")]
     alike = by_failure(hosts)
-    for host, word, row in zip(hosts, words, rows, strict=True):
-        lines.append(Line(row, word.meaning))
+    for host, state, row in zip(hosts, states, rows, strict=True):
+        lines.append(Line(row, state.meaning))
         for note in view.notes(host):
             lines += _note(note, width, "changed")
         if host.failure is not None and host.host == alike[host.failure][0]:
-            lines += why(host.failure, width, word.meaning)
+            lines += why(host.failure, width, state.meaning)
             if others := alike[host.failure][1:]:
                 lines += _note(f"the same: {', '.join(others)}", width, "plain")
-    return [*lines, *_way_back(hosts), Line(""), Line(closing(words, seconds), _worst(words))]
+    return [*lines, *undo_lines(hosts), Line(""), Line(closing(states, seconds), _worst(states))]
 
 
 def view_of(hosts: Sequence[HostRecord]) -> View:
@@ -51,23 +106,27 @@ def view_of(hosts: Sequence[HostRecord]) -> View:
     return STATUS if looked and all(host.outcome in (None, "failed", "unreachable") for host in hosts) else DEPLOYMENT
 
 
-def _way_back(hosts: Sequence[HostRecord]) -> list[Line]:
-    """Return how to take back what the run has done, if it has done anything."""
-    runs = {host.run for host in hosts if host.run and host.outcome in DONE}
-    command = "undo: ansible-playbook nix.fleet.rollback -e rollback_to=before"
-    return [line for run in runs for line in (Line(""), Line(f"{command}:{run}", "aside"))]
+def undo_commands(hosts: Iterable[HostRecord]) -> list[str]:
+    """Return the command that takes back what the run has done, if a host has changed: one for each run."""
+    runs = dict.fromkeys(host.run for host in hosts if host.run and host.activated)
+    return [f"ansible-playbook nix.fleet.rollback -e rollback_to=before:{run}" for run in runs]
 
 
-def closing(words: Sequence[Word], seconds: float) -> str:
+def undo_lines(hosts: Iterable[HostRecord]) -> list[Line]:
+    """Return the same as lines, each below an empty one."""
+    return [line for command in undo_commands(hosts) for line in (Line(""), Line(f"undo: {command}", "aside"))]
+
+
+def closing(states: Sequence[State], seconds: float) -> str:
     """Return the run in one line: ``7 hosts: 5 activated, 1 unchanged, 1 failed (45 s)``."""
-    counts = collections.Counter(word.text for word in words)
+    counts = collections.Counter(state.text for state in states)
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
-    noun = "host" if len(words) == 1 else "hosts"
-    return f"{len(words)} {noun}: {outcomes} ({duration(seconds)})"
+    noun = "host" if len(states) == 1 else "hosts"
+    return f"{len(states)} {noun}: {outcomes} ({duration(seconds)})"
 
 
-def _worst(words: Sequence[Word]) -> Meaning:
-    meanings = {word.meaning for word in words}
+def _worst(states: Sequence[State]) -> Meaning:
+    meanings = {state.meaning for state in states}
     order: tuple[Meaning, ...] = ("failed", "unreachable", "changed")
     return next((meaning for meaning in order if meaning in meanings), "ok")
 

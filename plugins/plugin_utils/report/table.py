@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lines of text for a terminal, with what colour says about them kept apart.
+"""Tables and lines of text for a terminal, with what colour says about them kept apart.
 
 What the lines say may come from a machine, which has no say in how they look.
 """
@@ -15,7 +15,10 @@ import typing as t
 from ..core.terminal import harmless_line
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from .records import HostRecord
+
 
 Meaning = t.Literal["plain", "ok", "changed", "failed", "unreachable", "aside"]
 
@@ -60,3 +63,29 @@ def indented(text: str, width: int, *, first: str, rest: str) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+NOTHING = "-"
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """The state of a host in a word or two, which the closing line counts."""
+
+    text: str
+    meaning: Meaning
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether somebody has to see to the host."""
+        return self.meaning in ("failed", "unreachable")
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """The columns of a table, the state of each host, and what deserves a line of its own below it."""
+
+    header: tuple[str, ...]
+    row: Callable[[HostRecord], tuple[str, ...]]
+    state: Callable[[HostRecord], State]
+    notes: Callable[[HostRecord], list[str]]

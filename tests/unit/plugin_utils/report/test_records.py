@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one host's record says after the events of a run."""
+"""One record a host, folded from its events."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.deployment import DEPLOYMENT
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord, records
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord, by_failure, records
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import DEPLOYMENT
 
 AT_THREE = {"generation": 3}
 ACTIVATED: dict[str, t.Any] = {
@@ -328,7 +328,7 @@ def test_a_host_that_nobody_confirmed_has_failed() -> None:
     record = only(event("nix_activate", **AWAITING), failed=frozenset())
     assert record.outcome == "awaiting"
     assert record.failure is not None
-    assert record.failure.cause == "nobody brought a verdict; the machine goes back by itself"
+    assert record.failure.code == "confirmation.missed"
 
 
 @pytest.mark.parametrize("ending", [event("nix_activate", outcome="unchanged"), event("nix_activate", "unreachable")])
@@ -392,3 +392,40 @@ def test_an_inventory_that_was_written_down_says_so_and_what_it_holds() -> None:
     check = TaskEvent("web", "nix_import", "ok", 0.0, said, check_mode=True)
     assert only(check).outcome == "would change"
     assert only(event("nix_import", changed=False)).outcome == "unchanged"
+
+
+SAID = {"msg": "non-zero return code"}
+
+
+def failed(host: str, task: str, module: str | None = None, status: t.Any = "failed", **result: t.Any) -> TaskEvent:
+    return TaskEvent(host, module, status, 1.0, result or SAID, task=task)
+
+
+def together(*events: TaskEvent) -> list[list[str]]:
+    """Return the names of the hosts of each failure, where a module of ours has run for all of them before."""
+    before = [TaskEvent(event.host, "nix_build", "ok", 0.0) for event in events]
+    return list(by_failure(records([*before, *events])).values())
+
+
+def test_the_same_sentence_of_different_tasks_is_not_one_cause() -> None:
+    assert together(failed("web", "Ask"), failed("db", "Do"), failed("mail", "Ask")) == [["web", "mail"], ["db"]]
+
+
+def test_a_play_that_fails_what_was_rescued_makes_no_one_cause_of_it() -> None:
+    again = [failed(host, "Count it as failed") for host in ("web", "db")]
+    assert together(failed("web", "Ask"), failed("db", "Do"), *again) == [["web"], ["db"]]
+
+
+def test_a_stage_says_where_whatever_its_task_is_called() -> None:
+    said = {"cause": "no such attribute", "stage": "evaluation"}
+    assert together(failed("web", "One", "nix_eval", **said), failed("db", "Other", "nix_eval", **said)) == [
+        ["web", "db"]
+    ]
+    other = {**said, "stage": "build"}
+    assert together(failed("web", "One", **said), failed("db", "One", **other)) == [["web"], ["db"]]
+
+
+def test_whom_no_task_could_reach_is_unreachable_for_one_cause() -> None:
+    assert together(failed("web", "Ask", status="unreachable"), failed("db", "Do", status="unreachable")) == [
+        ["web", "db"]
+    ]

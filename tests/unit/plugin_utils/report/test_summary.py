@@ -141,7 +141,7 @@ def test_times_read_well(seconds: float, words: str) -> None:
 
 def test_a_run_that_changed_something_says_how_to_undo_it() -> None:
     command = "undo: ansible-playbook nix.fleet.rollback -e rollback_to=before:night"
-    assert command in text(host("web", run="night"), host("mail", "unchanged", run="night"))
+    assert command in text(host("web", run="night", activated=True), host("mail", "unchanged", run="night"))
     assert "undo:" not in text(host("mail", "unchanged", run="night"))
 
 

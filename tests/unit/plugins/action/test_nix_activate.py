@@ -18,7 +18,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.shell import Ans
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import ActivationError, NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.closure_diff import closure_diff
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import StorePathInfo
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.channel import Listener
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.progress import ProgressPipe
 
 from .answering import Shell
 
@@ -187,10 +187,10 @@ def test_asking_only_returns_what_was_asked_for() -> None:
 
 def test_while_it_asks_only_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     monkeypatch.setattr(shared, "progress_pipe", lambda: tmp_path / "pipe")
-    listener = Listener(tmp_path / "pipe")
+    pipe = ProgressPipe(tmp_path / "pipe")
     perform("outcome=needed\n", ask="only")
-    assert [word.text for word in listener.hear()] == ["asking what it runs"]
-    listener.close()
+    assert [progress.text for progress in pipe.read()] == ["asking what it runs"]
+    pipe.close()
 
 
 def test_asking_only_says_that_nothing_is_left_to_copy_where_anything_ever_is() -> None:

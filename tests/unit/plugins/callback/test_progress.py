@@ -14,7 +14,7 @@ from ansible import constants
 
 from ansible_collections.nix.fleet.plugins.callback import progress
 from ansible_collections.nix.fleet.plugins.callback.progress import NAME, CallbackModule
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.channel import Word, say
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.progress import Progress, send
 
 ACTIVATED = {"changed": True, "outcome": "activated", "previous": {"generation": 1}, "generation": 2, "msg": "runs now"}
 
@@ -96,10 +96,10 @@ def test_several_playbooks_are_one_run(
 ) -> None:
     monkeypatch.setattr(progress, "progress_pipe", lambda: tmp_path / "pipe")
     heard = []
-    monkeypatch.setattr(plugin._scene, "hear", lambda words, _at: heard.extend(words))
+    monkeypatch.setattr(plugin._log, "update", lambda words, _at: heard.extend(words))
     for playbook in ("one.yml", "two.yml"):
         plugin.v2_playbook_on_start(playbook)
-        say(tmp_path / "pipe", Word("web", f"at work for {playbook}"))
+        send(tmp_path / "pipe", Progress("web", f"at work for {playbook}"))
         plugin.v2_runner_on_ok(result(task("nix.fleet.nix_activate"), **ACTIVATED))
         plugin.v2_playbook_on_stats(Stats(ok=1))
     assert [word.text for word in heard] == ["at work for one.yml", "at work for two.yml"]
@@ -107,7 +107,7 @@ def test_several_playbooks_are_one_run(
 
 
 def test_who_is_done_is_told_before_a_question(plugin: CallbackModule) -> None:
-    plugin._scene.drawn = True
+    plugin._log.drawn = True
     plugin.v2_runner_on_start(types.SimpleNamespace(get_name=lambda: "web"), task("nix.fleet.nix_build"))
     plugin.v2_runner_on_ok(result(task("nix.fleet.nix_build"), changed=True))
     plugin.v2_playbook_on_vars_prompt("name")
@@ -183,7 +183,7 @@ def test_an_interrupted_run_says_how_far_each_host_was(
     monkeypatch.setattr(progress, "progress_pipe", lambda: tmp_path / "pipe")
     plugin.v2_playbook_on_start("deploy.yml")
     plugin.v2_runner_on_start(types.SimpleNamespace(get_name=lambda: "web"), task("nix.fleet.nix_confirm"))
-    say(tmp_path / "pipe", Word("web", "waits for its confirmation", 27))
+    send(tmp_path / "pipe", Progress("web", "waits for its confirmation", 27))
     plugin._leave()
     assert printed(plugin) == ["web  waits for its confirmation, 27 s left (0.0 s)"]
 

@@ -15,9 +15,8 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.callback import summary
 from ansible_collections.nix.fleet.plugins.callback.summary import CallbackModule
-from ansible_collections.nix.fleet.plugins.plugin_utils.report import spool
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.forms import FORMS
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.slice import Slice
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.nix_activities import Slice, write_notes
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.output import FORMS
 
 
 class Screen:
@@ -237,7 +236,7 @@ def traced(plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """A directory that a trace is asked for in."""
     options = {"trace": str(tmp_path / "run.json"), "width": 80}
     monkeypatch.setattr(plugin, "get_option", options.get)
-    monkeypatch.setattr(summary, "trace_spool", lambda: tmp_path / "spool")
+    monkeypatch.setattr(summary, "trace_notes", lambda: tmp_path / "spool")
     return tmp_path
 
 
@@ -250,7 +249,7 @@ def test_a_trace_has_what_the_processes_of_the_run_noted(plugin: CallbackModule,
     build = task("nix.fleet.nix_build")
     plugin.v2_runner_on_start(types.SimpleNamespace(get_name=lambda: "web"), build)
     now = time.monotonic()
-    spool.note(traced / "spool", "web", [Slice("build nginx", "nix-build", now, now, {}, 1)])
+    write_notes(traced / "spool", "web", [Slice("build nginx", "nix-build", now, now, {}, 1)])
     plugin.v2_runner_on_ok(result("web", build, out_path="/nix/store/x"))
     plugin.v2_playbook_on_stats(stats())
     assert slices(traced / "run.json") == ["build", "build nginx"]
@@ -270,7 +269,7 @@ def test_a_trace_has_the_failures_that_a_playbook_does_not_mind(plugin: Callback
 def test_processes_note_nothing_where_nobody_wants_a_trace(
     plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(summary, "trace_spool", lambda: tmp_path / "spool")
+    monkeypatch.setattr(summary, "trace_notes", lambda: tmp_path / "spool")
     begin(plugin)
     plugin.v2_playbook_on_stats(stats())
     assert list(tmp_path.iterdir()) == []

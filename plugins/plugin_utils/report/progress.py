@@ -1,20 +1,88 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What each host does at the moment, and how it stands with those that are done."""
+"""What each host does at the moment: the pipe on which its process says so, and the board that collects it."""
 
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
+import json
+import os
+import select
 import typing as t
 
 from ..core.quantities import duration
+from ..core.terminal import harmless_line
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
-    from .channel import Word
+
+LONGEST_TEXT = 120
+CHUNK = 1 << 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """What ``host`` does now, and in how many seconds the machine will go back by itself, if it will."""
+
+    host: str
+    text: str
+    seconds: float | None = None
+
+
+class ProgressPipe:
+    """The end that reads. Raises ``OSError`` where there can be no pipe."""
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path, 0o600)
+        self._path = path
+        self._pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        self._begun = b""
+
+    def read(self) -> list[Progress]:
+        """Return what has been sent since the last time."""
+        received = self._begun
+        with contextlib.suppress(BlockingIOError):
+            while chunk := os.read(self._pipe, CHUNK):
+                received += chunk
+        *lines, self._begun = received.split(b"\n")
+        return [progress for progress in map(_progress, lines) if progress is not None]
+
+    def close(self) -> None:
+        """Stop reading."""
+        os.close(self._pipe)
+        self._path.unlink(missing_ok=True)
+
+
+def has_reader(path: Path) -> bool:
+    """Whether anybody reads what is sent."""
+    return path.is_fifo()
+
+
+def send(path: Path, progress: Progress) -> None:
+    """Send ``progress`` to whoever reads, if anybody does."""
+    text = harmless_line(progress.text)[:LONGEST_TEXT]
+    line = json.dumps([progress.host, text, progress.seconds], ensure_ascii=False).encode(errors="replace") + b"\n"
+    # Up to that length, what several processes write at once does not mix.
+    if len(line) > select.PIPE_BUF:
+        return
+    with contextlib.suppress(OSError):
+        pipe = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        try:
+            os.write(pipe, line)
+        finally:
+            os.close(pipe)
+
+
+def _progress(line: bytes) -> Progress | None:
+    with contextlib.suppress(ValueError, TypeError):
+        host, text, seconds = json.loads(line)
+        return Progress(str(host), str(text), None if seconds is None else float(seconds))
+    return None
 
 
 # Many tasks have nothing to do for a host, and there is a moment between any two. What is over sooner than that is
@@ -39,7 +107,7 @@ class Work:
     asks: bool = False
     over: float | None = None
 
-    def sentence(self, now: float) -> str:
+    def text(self, now: float) -> str:
         """Return what it does, and for how long it may."""
         what = self.before if self.before and self.is_brief(now) else self.what
         if self.goes_back is None:
@@ -65,10 +133,10 @@ class Board:
         self._working: dict[str, Work] = {}
         self._did: dict[str, str] = {}
         self._goes_back: dict[str, float] = {}
-        self._settled: dict[str, str] = {}
+        self._finished: dict[str, str] = {}
 
     def play(self, hosts: Iterable[str]) -> None:
-        """Begin a play, or the next batch of one. Who is settled stays so until it has a task again."""
+        """Begin a play, or the next batch of one. Who is done stays so until it has a task again."""
         self._hosts = tuple(hosts)
         self._working.clear()
 
@@ -78,36 +146,38 @@ class Board:
         before = self._did.get(host, "")
         self._working[host] = Work(host, what, at, arrived, before, self._goes_back.get(host), asks)
 
-    def hear(self, words: Iterable[Word], at: float) -> None:
-        """Note what hosts say of their tasks."""
-        for word in words:
-            if word.seconds is not None:
-                self._goes_back[word.host] = at + word.seconds
-            work = self._working.get(word.host)
+    def update(self, received: Iterable[Progress], at: float) -> None:
+        """Note what the processes of hosts have sent."""
+        for progress in received:
+            if progress.seconds is not None:
+                self._goes_back[progress.host] = at + progress.seconds
+            work = self._working.get(progress.host)
             if work is not None and work.over is None:
-                goes_back = self._goes_back.get(word.host)
-                self._working[word.host] = dataclasses.replace(work, what=word.text, before="", goes_back=goes_back)
+                goes_back = self._goes_back.get(progress.host)
+                self._working[progress.host] = dataclasses.replace(
+                    work, what=progress.text, before="", goes_back=goes_back
+                )
 
     def end(self, host: str, at: float, *, awaits: bool = False) -> None:
         """Note that a task ended; ``awaits`` says that the machine still waits to be confirmed."""
         if not awaits:
             self._goes_back.pop(host, None)
-        self._settled.pop(host, None)
+        self._finished.pop(host, None)
         if host in self._working:
             self._did[host] = self._working[host].what
             self._working[host] = dataclasses.replace(self._working[host], over=at)
 
     def skip(self, host: str, at: float) -> None:
         """Note that a task had nothing to do for a host."""
-        if host in self._settled:
+        if host in self._finished:
             self._working.pop(host, None)
         elif host in self._working:
             work = self._working[host]
             self._working[host] = dataclasses.replace(work, what=work.before or work.what, over=at)
 
-    def settle(self, host: str, word: str) -> None:
-        """Note how a host stands that is done, as far as can be told."""
-        self._settled[host] = word
+    def finish(self, host: str, state: str) -> None:
+        """Note the state of a host that is done, as far as is known."""
+        self._finished[host] = state
         self._working.pop(host, None)
 
     def has_begun(self, host: str) -> bool:
@@ -115,16 +185,16 @@ class Board:
         return host in self._arrived
 
     @property
-    def unsettled(self) -> list[str]:
-        """The hosts that have begun and are not settled, in the order in which they began."""
-        return [host for host in self._arrived if host not in self._settled]
+    def unfinished(self) -> list[str]:
+        """The hosts that have begun and are not done, in the order in which they began."""
+        return [host for host in self._arrived if host not in self._finished]
 
     def working(self, now: float) -> list[Work]:
         """Return the hosts with a task, and first those that have been at work for longest."""
         shown = [
             work
             for work in self._working.values()
-            if work.is_shown(now) and not (work.host in self._settled and work.is_brief(now))
+            if work.is_shown(now) and not (work.host in self._finished and work.is_brief(now))
         ]
         return sorted(shown, key=lambda work: work.arrived)
 
@@ -143,8 +213,8 @@ class Board:
         working = {work.host for work in self.working(now)}
         hosts = dict.fromkeys((*self._hosts, *working))
         counts = {"at work": len(working)}
-        settled = [word for host, word in self._settled.items() if host in hosts and host not in working]
-        counts |= collections.Counter(settled)
+        finished = [state for host, state in self._finished.items() if host in hosts and host not in working]
+        counts |= collections.Counter(finished)
         counts["waiting"] = len(hosts) - sum(counts.values())
-        told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-        return f"{len(hosts)} {'host' if len(hosts) == 1 else 'hosts'}: {told or 'none at work'} ({duration(seconds)})"
+        text = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        return f"{len(hosts)} {'host' if len(hosts) == 1 else 'hosts'}: {text or 'none at work'} ({duration(seconds)})"

@@ -1,19 +1,31 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Leaving a report where it was asked for."""
+"""A run that is over, written to the files that were asked for, each in its form."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
+import json
 import os
 import tempfile
 import typing as t
 from pathlib import Path
 
+from .json_report import document, stages
+from .nix_activities import read_notes
+from .templates import markdown, page
+from .trace import chrome_trace, rows, task_slices
+
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from .events import TaskEvent
+    from .json_report import Run
+    from .records import HostRecord
+    from .trace import Row
 
 
 def write(path: Path, text: str) -> None:
@@ -53,3 +65,34 @@ def _draft_beside(path: Path) -> Iterator[Path]:
         yield draft
     finally:
         draft.unlink(missing_ok=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishedRun:
+    """What became of the hosts of ``run``, and all events on the way there in their order.
+
+    ``began`` is the run's start on the clock of the events, and ``trace_notes`` holds what tasks have added to its trace.
+    """
+
+    run: Run
+    hosts: Sequence[HostRecord]
+    events: Sequence[TaskEvent]
+    began: float
+    trace_notes: Path
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """The rows of its trace."""
+        return rows(task_slices(self.events), read_notes(self.trace_notes))
+
+
+FORMS: Mapping[str, Callable[[FinishedRun], str]] = {
+    "json": lambda finished: _json(document(finished.run, finished.hosts, stages(finished.events)), indent=2),
+    "markdown": lambda finished: markdown(finished.run, finished.hosts),
+    "html": lambda finished: page(finished.run, finished.hosts),
+    "trace": lambda finished: _json(chrome_trace(finished.run, finished.began, finished.rows)),
+}
+
+
+def _json(value: t.Any, indent: int | None = None) -> str:
+    return json.dumps(value, indent=indent, default=str) + "\n"

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The report that programs read keeps to its published schema, and holds no more than it says."""
+"""The report for programs, held to its schema."""
 
 from __future__ import annotations
 
@@ -14,12 +14,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.job import Job
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.document import VERSION, document
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.lines import DOING
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import STAGES, VERSION, Run, document, stages
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.run import Run
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.stages import STAGES, stages
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.terminal import DOING
 
 ROOT = Path(__file__).resolve().parents[4]
 SCHEMA = json.loads((ROOT / f"docs/schemas/report-{VERSION}.json").read_text(encoding="utf-8"))

@@ -1,13 +1,13 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which lines stay on the screen."""
+"""The lines that a run leaves on a terminal or in a log."""
 
 from __future__ import annotations
 
 import typing as t
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.scene import STILL_SECONDS, Scene
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.terminal import LONG_RUNNING_SECONDS, TerminalLog
 
 ACTIVATED: dict[str, t.Any] = {"changed": True, "outcome": "confirmed", "previous": {"generation": 4}, "generation": 5}
 BROKEN: dict[str, t.Any] = {
@@ -19,17 +19,17 @@ BROKEN: dict[str, t.Any] = {
 
 
 class Run:
-    """A scene, and hosts that go through tasks."""
+    """A terminal's log, and hosts that go through tasks."""
 
     def __init__(self, *, drawn: bool = True) -> None:
-        self.scene = Scene(lambda: 80, drawn=drawn)
-        self.scene.play(["web", "db"])
+        self.log = TerminalLog(lambda: 80, drawn=drawn)
+        self.log.play(["web", "db"])
         self.now = 0.0
 
     def task(self, host: str, module: str | None, status: t.Any = "ok", task: str = "", **result: t.Any) -> list[str]:
-        self.scene.began(TaskEvent(host, module, "started", self.now, task=task))
+        self.log.began(TaskEvent(host, module, "started", self.now, task=task))
         self.now += 2
-        lines = self.scene.ended(TaskEvent(host, module, status, self.now, result, task=task))
+        lines = self.log.ended(TaskEvent(host, module, status, self.now, result, task=task))
         return [line.text for line in lines]
 
 
@@ -44,10 +44,10 @@ def test_a_host_that_was_only_asked_is_not_done() -> None:
     run = Run()
     run.task("web", "nix_build")
     assert run.task("web", "nix_activate", outcome="needed", msg="there is something to do") == []
-    assert run.scene.board.unsettled == ["web"]
+    assert run.log.board.unfinished == ["web"]
     run.task("web", "nix_copy_closure", changed=True)
     assert len(run.task("web", "nix_activate", **ACTIVATED)) == 1
-    assert run.scene.rest() == []
+    assert run.log.finish_all() == []
 
 
 def test_a_log_does_not_tell_that_a_host_was_asked() -> None:
@@ -58,7 +58,7 @@ def test_a_log_does_not_tell_that_a_host_was_asked() -> None:
     ]
 
 
-def test_a_host_that_awaits_its_verdict_has_none_before_it() -> None:
+def test_a_host_that_awaits_confirmation_has_no_line_before_it() -> None:
     run = Run()
     assert run.task("web", "nix_activate", **{**ACTIVATED, "outcome": "awaiting"}) == []
     assert run.task("web", "nix_health") == []
@@ -66,23 +66,23 @@ def test_a_host_that_awaits_its_verdict_has_none_before_it() -> None:
     assert "confirmed" in line
 
 
-def test_a_run_that_is_cut_off_tells_what_becomes_of_hosts_that_it_leaves_in_the_middle() -> None:
+def test_a_run_that_is_interrupted_tells_what_becomes_of_hosts_that_it_leaves_in_the_middle() -> None:
     run = Run()
     run.task("web", "nix_activate", **{**ACTIVATED, "outcome": "awaiting"})
-    run.scene.began(TaskEvent("db", "nix_activate", "started", run.now))
-    (line,) = run.scene.undecided()
+    run.log.began(TaskEvent("db", "nix_activate", "started", run.now))
+    (line,) = run.log.unconfirmed()
     assert line.text.startswith("2 hosts were being activated or awaited confirmation: each goes back by itself")
-    run.scene.ended(TaskEvent("db", "nix_activate", "ok", run.now, ACTIVATED))
-    run.scene.began(TaskEvent("web", "nix_health", "started", run.now))
-    (line,) = run.scene.undecided()
+    run.log.ended(TaskEvent("db", "nix_activate", "ok", run.now, ACTIVATED))
+    run.log.began(TaskEvent("web", "nix_health", "started", run.now))
+    (line,) = run.log.unconfirmed()
     assert line.text.startswith("1 host was being activated or awaited confirmation: it goes back by itself")
 
 
-def test_a_run_that_is_cut_off_before_and_after_an_activation_leaves_nothing_undecided() -> None:
+def test_a_run_that_is_interrupted_before_and_after_an_activation_leaves_nothing_unconfirmed() -> None:
     run = Run()
     run.task("web", "nix_activate", **ACTIVATED)
-    run.scene.began(TaskEvent("db", "nix_copy_closure", "started", run.now))
-    assert run.scene.undecided() == []
+    run.log.began(TaskEvent("db", "nix_copy_closure", "started", run.now))
+    assert run.log.unconfirmed() == []
 
 
 def test_a_host_that_does_no_more_than_it_has_done_has_no_second_line() -> None:
@@ -138,11 +138,11 @@ def test_a_task_of_somebody_elses_that_fails_is_told_too() -> None:
     assert cause.strip() == "non-zero return code"
 
 
-def test_who_is_left_at_the_end_is_settled_then() -> None:
+def test_who_is_left_at_the_end_is_finished_then() -> None:
     run = Run()
     run.task("web", "nix_build", changed=True)
     run.task("db", "nix_activate", **ACTIVATED)
-    (line,) = run.scene.rest()
+    (line,) = run.log.finish_all()
     assert line.text.split()[:3] == ["✓", "web", "built"]
 
 
@@ -151,21 +151,21 @@ def test_where_nothing_is_drawn_each_stage_has_a_line() -> None:
     assert run.task("web", "nix_build", msg="built a system") == ["web  build: built a system (2.0 s)"]
     assert run.task("web", None, task="Look") == []
     assert run.task("web", None, task="Do", changed=True) == ["web  Do: changed (2.0 s)"]
-    assert run.scene.rest() == []
+    assert run.log.finish_all() == []
 
 
 def test_where_nothing_is_drawn_a_host_that_takes_long_says_so_now_and_then() -> None:
-    scene = Scene(lambda: 80, drawn=False)
-    scene.play(["web"])
-    scene.began(TaskEvent("web", "nix_build", "started", 0))
-    assert scene.still(STILL_SECONDS - 1) == []
-    (line,) = scene.still(STILL_SECONDS)
+    log = TerminalLog(lambda: 80, drawn=False)
+    log.play(["web"])
+    log.began(TaskEvent("web", "nix_build", "started", 0))
+    assert log.long_running(LONG_RUNNING_SECONDS - 1) == []
+    (line,) = log.long_running(LONG_RUNNING_SECONDS)
     assert line.text == "web  building (1 min 00 s)"
-    assert scene.still(STILL_SECONDS + 1) == []
+    assert log.long_running(LONG_RUNNING_SECONDS + 1) == []
 
 
 def test_what_holds_a_role_together_is_not_what_a_host_does() -> None:
     run = Run()
     run.task("web", "nix_activate", **ACTIVATED)
-    run.scene.began(TaskEvent("web", "", "started", run.now, task="Reboot"))
-    assert run.scene.board.working(run.now + 60) == []
+    run.log.began(TaskEvent("web", "", "started", run.now, task="Reboot"))
+    assert run.log.board.working(run.now + 60) == []

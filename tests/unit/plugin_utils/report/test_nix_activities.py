@@ -1,19 +1,31 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is read from Nix's log of what it does, and when."""
+"""What Nix did, from its log, and the notes that processes take of it."""
 
 from __future__ import annotations
 
 import json
+import os
+import stat
 import typing as t
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.report import activities
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.activities import Activities
+import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.report import nix_activities
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.nix_activities import (
+    Activities,
+    Slice,
+    begin_notes,
+    notes_wanted,
+    read_notes,
+    write_notes,
+)
 
 if t.TYPE_CHECKING:
-    import pytest
+    from pathlib import Path
 
-    from ansible_collections.nix.fleet.plugins.plugin_utils.report.slice import Slice
+    from ansible_collections.nix.fleet.plugins.plugin_utils.report.nix_activities import Slice
+
 
 HASH = "0" * 32
 BUILD, COPY, COPY_ALL, FETCH, WAIT = 105, 100, 103, 108, 111
@@ -45,7 +57,7 @@ def drv(name: str) -> str:
     return f"/nix/store/{HASH}-{name}.drv"
 
 
-def path(name: str) -> str:
+def store_path(name: str) -> str:
     return f"/nix/store/{HASH}-{name}"
 
 
@@ -67,7 +79,7 @@ def test_a_build_names_the_machine_that_it_is_on_without_its_password() -> None:
 
 def test_what_was_interrupted_ends_with_the_command() -> None:
     nix = Nix()
-    nix.start(1.0, 7, COPY, path("hello"), "local", "unix:///x")
+    nix.start(1.0, 7, COPY, store_path("hello"), "local", "unix:///x")
     (copy,) = nix.slices(4.0)
     assert (copy.name, copy.ended) == ("copy hello", 4.0)
 
@@ -75,9 +87,9 @@ def test_what_was_interrupted_ends_with_the_command() -> None:
 def test_a_copy_is_part_of_the_fetch_that_needs_it_however_many_steps_are_between() -> None:
     nix = Nix()
     nix.start(0.0, 1, COPY_ALL)
-    nix.start(1.0, 2, FETCH, path("hello"), "https://cache.example", parent=1)
+    nix.start(1.0, 2, FETCH, store_path("hello"), "https://cache.example", parent=1)
     nix.start(1.1, 3, 999, parent=2)
-    nix.start(1.2, 4, COPY, path("hello"), "https://cache.example", "local", parent=3)
+    nix.start(1.2, 4, COPY, store_path("hello"), "https://cache.example", "local", parent=3)
     for at, number in enumerate((4, 3, 2, 1), 2):
         nix.stop(at, number)
     fetch, copy = nix.slices(9.0)
@@ -88,22 +100,22 @@ def test_a_copy_is_part_of_the_fetch_that_needs_it_however_many_steps_are_betwee
 def test_waits_at_the_same_time_are_one() -> None:
     nix = Nix()
     for number in range(1, 9):
-        nix.start(number / 10, number, WAIT, text=f"waiting for lock on '{path(str(number))}'")
+        nix.start(number / 10, number, WAIT, text=f"waiting for lock on '{store_path(str(number))}'")
     for number in range(1, 9):
         nix.stop(2.0, number)
     nix.start(3.0, 20, WAIT, text="waiting for a machine to build 'x'")
     several, one = nix.slices(4.0)
-    assert several.name == f"waiting for lock on '{path('1')}', and 7 more"
+    assert several.name == f"waiting for lock on '{store_path('1')}', and 7 more"
     assert (several.began, several.ended) == (0.1, 2.0)
     assert several.detail["for"].endswith("and 3 more")
     assert one.name == "waiting for a machine to build 'x'"
 
 
 def test_of_very_many_the_longest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(activities, "MOST_KEPT", 3)
+    monkeypatch.setattr(nix_activities, "MOST_KEPT", 3)
     nix = Nix()
     for number in range(1, 11):
-        nix.start(0.0, number, COPY, path(str(number)))
+        nix.start(0.0, number, COPY, store_path(str(number)))
         nix.stop(float(number), number)
     assert sorted(each.name for each in nix.slices(20.0)) == ["copy 10", "copy 8", "copy 9"]
 
@@ -123,3 +135,52 @@ def test_no_name_is_an_order_to_a_terminal() -> None:
     nix.start(1.0, 4, WAIT, text="waiting\x1b]0;title\x07\nfor more")
     (wait,) = nix.slices(2.0)
     assert wait.name == "waiting\\x1b]0;title\\x07 for more"
+
+
+A_BUILD = Slice("build größe", "nix-build", 1.0, 2.5, {"derivation": "x"}, 3, 1)
+A_COPY = Slice("copy x", "nix-copy", 2.0, 2.25)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    begin_notes(tmp_path / "trace")
+    return tmp_path / "trace"
+
+
+def test_what_is_noted_is_read_by_host(path: Path) -> None:
+    write_notes(path, "web", [A_BUILD, A_COPY])
+    write_notes(path, "db", [A_COPY])
+    write_notes(path, "web", [A_COPY])
+    assert read_notes(path) == {"web": [A_BUILD, A_COPY, A_COPY], "db": [A_COPY]}
+
+
+def test_nothing_is_noted_where_nobody_wants_a_trace(tmp_path: Path) -> None:
+    assert not notes_wanted(tmp_path / "trace")
+    write_notes(tmp_path / "trace", "web", [A_BUILD])
+    assert list(tmp_path.iterdir()) == []
+    assert read_notes(tmp_path / "trace") == {}
+
+
+def test_it_is_for_its_owner_alone(path: Path) -> None:
+    assert notes_wanted(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_what_a_killed_process_began_costs_nothing_else(path: Path) -> None:
+    with path.open("a") as file:
+        file.write('{"host": "web", "name": "bu')
+    write_notes(path, "db", [A_COPY])
+    assert read_notes(path) == {"db": [A_COPY]}
+
+
+def test_what_many_processes_note_at_once_does_not_mix(path: Path) -> None:
+    children = []
+    for number in range(8):
+        child = os.fork()
+        if not child:
+            for _turn in range(20):
+                write_notes(path, f"host-{number}", [A_BUILD] * 200)
+            os._exit(0)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 8
+    assert {host: len(noted) for host, noted in read_notes(path).items()} == {f"host-{n}": 4000 for n in range(8)}

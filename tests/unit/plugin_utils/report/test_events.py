@@ -1,15 +1,14 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a task in a loop is told to have done."""
+"""What a task with a loop says, as one event, and why it failed."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.items import of_all_items
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent, of_all_items
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import stages
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import Failure
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.stages import stages
 
 BROKEN: dict[str, t.Any] = {
     "failed": True,

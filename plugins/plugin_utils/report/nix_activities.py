@@ -1,26 +1,94 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one Nix command builds, fetches and copies, and when, from its log as it comes.
+"""What Nix builds, fetches and copies, and when, from its log as it comes; kept for the trace of the run.
 
 The numbers are those of Nix's `ActivityType`, and the fields of each what `src/libstore` gives it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import heapq
 import itertools
+import json
+import os
 import typing as t
 
 from ..core.redacted import redacted
 from ..core.terminal import harmless_line
 from ..nix.log import BUILD, SUBSTITUTE, Event, derivation_name
 from ..nix.store import store_path_name
-from .slice import Slice
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Slice:
+    """Times are in seconds of a clock that never goes back, and that all processes of a machine share.
+
+    ``number`` is that of an activity of Nix, and ``parent`` of the one that it is part of; 0 where there is none.
+    """
+
+    name: str
+    category: str
+    began: float
+    ended: float
+    detail: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    number: int = 0
+    parent: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.ended - self.began
+
+    def within(self, began: float, ended: float) -> Slice:
+        """Return the part of it between two moments."""
+        return dataclasses.replace(
+            self, began=min(max(self.began, began), ended), ended=max(min(self.ended, ended), began)
+        )
+
+
+def begin_notes(path: Path) -> None:
+    """Have all processes of the run note what they do."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def notes_wanted(path: Path) -> bool:
+    """Whether anything is to be noted."""
+    return path.is_file()
+
+
+def write_notes(path: Path, host: str, slices: Iterable[Slice]) -> None:
+    """Write down what was done for ``host``. A trace is worth no deployment: what cannot be written is left out."""
+    lines = [json.dumps({"host": host, **dataclasses.asdict(each)}) for each in slices]
+    if not lines:
+        return
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+        try:
+            # In one piece, so that what several processes write does not mix. The line break before is for a writer
+            # that was killed.
+            os.write(descriptor, "\n".join(["", *lines, ""]).encode())
+        finally:
+            os.close(descriptor)
+
+
+def read_notes(path: Path) -> dict[str, list[Slice]]:
+    """Return what was noted for each host."""
+    noted: dict[str, list[Slice]] = {}
+    with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            # The end of what a killed process wrote is no line.
+            with contextlib.suppress(ValueError, TypeError, KeyError):
+                fields = json.loads(line)
+                noted.setdefault(fields.pop("host"), []).append(Slice(**fields))
+    return noted
+
 
 COPY_PATH = 100
 POST_BUILD_HOOK = 110

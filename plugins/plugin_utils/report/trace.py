@@ -1,0 +1,173 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the time went: a row for each host, in the format that Perfetto and Chrome read.
+
+That is the JSON object format of the Trace Event Format:
+https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..core.quantities import size
+from ..core.terminal import harmless_line
+from .events import Failure
+from .json_report import STAGES
+from .nix_activities import Slice
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from .events import TaskEvent
+    from .json_report import Run
+
+
+# Of modules that are not ours, and of what holds our roles together.
+OTHER = "task"
+LONGEST_TEXT = 500
+
+
+def task_slices(events: Iterable[TaskEvent]) -> dict[str, list[Slice]]:
+    """Return what each host's tasks did. A task that was skipped did nothing."""
+    found: dict[str, list[Slice]] = {}
+    began: dict[str, float] = {}
+    for event in events:
+        if event.status == "started":
+            began[event.host] = event.at
+        elif event.host in began:
+            found.setdefault(event.host, []).append(_slice(event, began.pop(event.host)))
+    return found
+
+
+def _slice(event: TaskEvent, began: float) -> Slice:
+    category = STAGES[event.module][0] if event.module in STAGES else OTHER
+    is_stage = category != OTHER and not event.only_asked
+    name = category if is_stage else event.task or event.module or OTHER
+    return Slice(harmless_line(name), category, began, event.at, _detail(event))
+
+
+def _detail(event: TaskEvent) -> dict[str, t.Any]:
+    result = event.result
+    shown: dict[str, t.Any] = {"task": event.task, "status": event.status, "changed": bool(result.get("changed"))}
+    if event.status != "ok":
+        shown["cause"] = Failure.from_result(result).cause
+    elif event.module in STAGES and result.get("msg"):
+        shown["result"] = result["msg"]
+    if isinstance(result.get("copied_bytes"), int):
+        shown["copied"] = size(result["copied_bytes"])
+    return {
+        name: harmless_line(value)[:LONGEST_TEXT] if isinstance(value, str) else value for name, value in shown.items()
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One host. Its first lane has the stages and what Nix did in them one after the other.
+
+    What Nix did at the same time as something else is in further lanes. Within a lane slices are in the order in
+    which they began, and each is inside another one or after it.
+    """
+
+    host: str
+    lanes: tuple[tuple[Slice, ...], ...]
+
+
+def rows(stages: Mapping[str, Sequence[Slice]], activities: Mapping[str, Sequence[Slice]]) -> tuple[Row, ...]:
+    """Return the rows in the order in which the hosts began. An activity outside of all stages is in none."""
+    first = sorted(stages, key=lambda host: min(stage.began for stage in stages[host]))
+    return tuple(Row(host, _lanes(stages[host], activities.get(host, ()))) for host in first)
+
+
+def _lanes(stages: Sequence[Slice], activities: Sequence[Slice]) -> tuple[tuple[Slice, ...], ...]:
+    lanes = [_Lane()]
+    waiting = sorted(activities, key=lambda activity: (activity.began, -activity.ended))
+    for stage in sorted(stages, key=lambda stage: stage.began):
+        lanes[0].put(stage)
+        rest: list[Slice] = []
+        for activity in waiting:
+            if stage.began <= (activity.began + activity.ended) / 2 <= stage.ended:
+                _place(lanes, activity.within(stage.began, stage.ended))
+            else:
+                rest.append(activity)
+        waiting = rest
+    return tuple(tuple(lane.placed) for lane in lanes)
+
+
+def _place(lanes: list[_Lane], activity: Slice) -> None:
+    """Put an activity inside the one that it is part of, or else where nothing else is going on."""
+    inside = [lane for lane in lanes if activity.parent and lane.is_open(activity.parent, activity)]
+    free = [lane for lane in lanes if lane.is_free(activity)]
+    if not inside and not free:
+        free = [_Lane()]
+        lanes += free
+    (inside or free)[0].put(activity)
+
+
+class _Lane:
+    def __init__(self) -> None:
+        self.placed: list[Slice] = []
+        # What has begun and not ended, the innermost last.
+        self._open: list[Slice] = []
+
+    def put(self, new: Slice) -> None:
+        self._advance(new.began)
+        self.placed.append(new)
+        self._open.append(new)
+
+    def is_open(self, number: int, activity: Slice) -> bool:
+        """Whether the activity ``number`` is going on here, nothing within it, and ends no sooner than ``activity``."""
+        self._advance(activity.began)
+        return bool(self._open) and self._open[-1].number == number and self._open[-1].ended >= activity.ended
+
+    def is_free(self, activity: Slice) -> bool:
+        """Whether no other activity is going on here."""
+        self._advance(activity.began)
+        return not any(each.number for each in self._open)
+
+    def _advance(self, now: float) -> None:
+        while self._open and self._open[-1].ended <= now:
+            self._open.pop()
+
+
+# All hosts are served by one run, whose threads they are.
+PROCESS = 1
+
+
+def chrome_trace(run: Run, began: float, rows: Sequence[Row]) -> dict[str, t.Any]:
+    """Return the trace of a run that began at ``began``; times in it are in microseconds from then on."""
+    return {
+        "displayTimeUnit": "ms",
+        "otherData": run.to_result(),
+        "traceEvents": [
+            _named("process_name", 0, name=f"nix.fleet: {', '.join(run.playbooks)}"),
+            *_threads(began, rows),
+        ],
+    }
+
+
+def _threads(began: float, rows: Sequence[Row]) -> Iterator[dict[str, t.Any]]:
+    thread = 0
+    for row in rows:
+        for number, lane in enumerate(row.lanes, 1):
+            thread += 1
+            yield _named("thread_name", thread, name=row.host if number == 1 else f"{row.host} ({number})")
+            yield _named("thread_sort_index", thread, sort_index=thread)
+            for each in lane:
+                start, end = (round((moment - began) * 1e6) for moment in (each.began, each.ended))
+                yield {
+                    "ph": "X",
+                    "pid": PROCESS,
+                    "tid": thread,
+                    "ts": start,
+                    "dur": end - start,
+                    "cat": each.category,
+                    "name": each.name,
+                    "args": dict(each.detail),
+                }
+
+
+def _named(what: str, thread: int, **arguments: t.Any) -> dict[str, t.Any]:
+    return {"ph": "M", "pid": PROCESS, "tid": thread, "name": what, "args": arguments}
