@@ -94,7 +94,7 @@ from ansible.plugins.callback import CallbackBase
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.job import job_of, variables_of_jobs
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.plain import plain
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import run_name, trace_notes
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import run_name, run_state
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.screen import print_lines, screen_width
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.task_events import began, ended
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import Run
@@ -191,7 +191,8 @@ class CallbackModule(CallbackBase):
         for path, _form in wanted:
             self._attempt(path, functools.partial(remove_earlier, path))
         if self._traces():
-            self._attempt(trace_notes(), functools.partial(begin_notes, trace_notes()))
+            state = run_state()
+            self._attempt(state.directory, functools.partial(begin_notes, state))
 
     def _write(self, run: Run, hosts: Sequence[HostRecord]) -> None:
         wanted = [*self._reports(), *self._traces()]
@@ -201,7 +202,7 @@ class CallbackModule(CallbackBase):
 
         # Failures that the playbook does not mind are part of it.
         events = sorted((*self._events, *self._ignored), key=lambda event: event.at)
-        finished = FinishedRun(run, hosts, events, self._began, trace_notes())
+        finished = FinishedRun(run, hosts, events, self._began, run_state())
 
         def written(path: Path, form: str) -> None:
             write(path, FORMS[form](finished))

@@ -28,7 +28,7 @@ from .options_from import options_given
 from .plain import plain
 from .role_variables import refuse_unknown_variables, see_that_role_variables_fit
 from .room import no_room
-from .run import end_with_run, progress_pipe, trace_notes, watch_run
+from .run import end_with_run, progress_pipe, run_state, watch_run
 from .shell import ConnectionShell
 from .terminal import TerminalShell, wants_terminal, without_terminal
 
@@ -186,15 +186,15 @@ class NixAction(ActionBase):
     @contextlib.contextmanager
     def traced(self) -> Iterator[Callable[[str], None]]:
         """Yield what each line of a Nix command's log is to be handed to as it comes, for the trace of this run."""
-        path = trace_notes()
-        if not notes_wanted(path):
+        state = run_state()
+        if not notes_wanted(state):
             yield lambda _line: None
             return
         activities = Activities(time.monotonic)
         try:
             yield activities.read
         finally:
-            write_notes(path, self.play_host, activities.slices())
+            write_notes(state, self.play_host, activities.slices())
 
     @property
     def escalates(self) -> bool:

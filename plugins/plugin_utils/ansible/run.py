@@ -20,6 +20,7 @@ import time
 from ansible import constants
 
 from ..core.process import await_end, end_all
+from ..run_state.run_state import RunState
 from .bounded import LOOK_SECONDS, end_children
 
 
@@ -83,9 +84,9 @@ def progress_pipe() -> pathlib.Path:
     return run_directory() / "nix.fleet-progress"
 
 
-def trace_notes() -> pathlib.Path:
-    """Return where processes note what Nix did for their hosts, if a trace is wanted."""
-    return run_directory() / "nix.fleet-trace"
+def run_state() -> RunState:
+    """Return what the processes of this run tell each other."""
+    return RunState(run_directory())
 
 
 def run_name() -> str:

@@ -12,18 +12,18 @@ import contextlib
 import dataclasses
 import heapq
 import itertools
-import json
-import os
 import typing as t
 
 from ..core.redacted import redacted
 from ..core.terminal import harmless_line
 from ..nix.log import BUILD, SUBSTITUTE, Event, derivation_name
 from ..nix.store import store_path_name
+from ..run_state.run_state import RunStateError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
+
+    from ..run_state.run_state import RunState
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,40 +53,35 @@ class Slice:
         )
 
 
-def begin_notes(path: Path) -> None:
-    """Have all processes of the run note what they do."""
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+# The topic of the run's state: a note for each slice, under its host, and one under no name where a trace is wanted.
+TOPIC = "trace"
 
 
-def notes_wanted(path: Path) -> bool:
+def begin_notes(state: RunState) -> None:
+    """Have all processes of the run note what they do. Raises ``RunStateError``."""
+    state.note(TOPIC, "", True)
+
+
+def notes_wanted(state: RunState) -> bool:
     """Whether anything is to be noted."""
-    return path.is_file()
+    with contextlib.suppress(RunStateError):
+        return state.latest(TOPIC, "") is not None
+    return False
 
 
-def write_notes(path: Path, host: str, slices: Iterable[Slice]) -> None:
+def write_notes(state: RunState, host: str, slices: Iterable[Slice]) -> None:
     """Write down what was done for ``host``. A trace is worth no deployment: what cannot be written is left out."""
-    lines = [json.dumps({"host": host, **dataclasses.asdict(each)}) for each in slices]
-    if not lines:
-        return
-    with contextlib.suppress(OSError):
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
-        try:
-            # In one piece, so that what several processes write does not mix. The line break before is for a writer
-            # that was killed.
-            os.write(descriptor, "\n".join(["", *lines, ""]).encode())
-        finally:
-            os.close(descriptor)
+    with contextlib.suppress(RunStateError):
+        state.note_all(TOPIC, [(host, dataclasses.asdict(each)) for each in slices])
 
 
-def read_notes(path: Path) -> dict[str, list[Slice]]:
+def read_notes(state: RunState) -> dict[str, list[Slice]]:
     """Return what was noted for each host."""
     noted: dict[str, list[Slice]] = {}
-    with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
-            # The end of what a killed process wrote is no line.
-            with contextlib.suppress(ValueError, TypeError, KeyError):
-                fields = json.loads(line)
-                noted.setdefault(fields.pop("host"), []).append(Slice(**fields))
+    with contextlib.suppress(RunStateError):
+        for note in state.notes(TOPIC):
+            if note.name:
+                noted.setdefault(note.name, []).append(Slice(**note.value))
     return noted
 
 

@@ -22,6 +22,7 @@ from .trace import chrome_trace, rows, task_slices
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from ..run_state.run_state import RunState
     from .events import TaskEvent
     from .json_report import Run
     from .records import HostRecord
@@ -71,19 +72,19 @@ def _draft_beside(path: Path) -> Iterator[Path]:
 class FinishedRun:
     """What became of the hosts of ``run``, and all events on the way there in their order.
 
-    ``began`` is the run's start on the clock of the events, and ``trace_notes`` holds what tasks have added to its trace.
+    ``began`` is the run's start on the clock of the events, and ``state`` holds what tasks have added to its trace.
     """
 
     run: Run
     hosts: Sequence[HostRecord]
     events: Sequence[TaskEvent]
     began: float
-    trace_notes: Path
+    state: RunState
 
     @property
     def rows(self) -> Sequence[Row]:
         """The rows of its trace."""
-        return rows(task_slices(self.events), read_notes(self.trace_notes))
+        return rows(task_slices(self.events), read_notes(self.state))
 
 
 FORMS: Mapping[str, Callable[[FinishedRun], str]] = {

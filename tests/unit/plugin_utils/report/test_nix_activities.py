@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
 import typing as t
 
 import pytest
@@ -20,6 +18,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.report.nix_activities im
     read_notes,
     write_notes,
 )
+from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.run_state import RunState
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -142,45 +141,26 @@ A_COPY = Slice("copy x", "nix-copy", 2.0, 2.25)
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    begin_notes(tmp_path / "trace")
-    return tmp_path / "trace"
+def state(tmp_path: Path) -> RunState:
+    return RunState(tmp_path)
 
 
-def test_what_is_noted_is_read_by_host(path: Path) -> None:
-    write_notes(path, "web", [A_BUILD, A_COPY])
-    write_notes(path, "db", [A_COPY])
-    write_notes(path, "web", [A_COPY])
-    assert read_notes(path) == {"web": [A_BUILD, A_COPY, A_COPY], "db": [A_COPY]}
+def test_what_is_noted_is_read_by_host(state: RunState) -> None:
+    begin_notes(state)
+    assert notes_wanted(state)
+    write_notes(state, "web", [A_BUILD, A_COPY])
+    write_notes(state, "db", [A_COPY])
+    write_notes(state, "web", [A_COPY])
+    assert read_notes(state) == {"web": [A_BUILD, A_COPY, A_COPY], "db": [A_COPY]}
 
 
-def test_nothing_is_noted_where_nobody_wants_a_trace(tmp_path: Path) -> None:
-    assert not notes_wanted(tmp_path / "trace")
-    write_notes(tmp_path / "trace", "web", [A_BUILD])
-    assert list(tmp_path.iterdir()) == []
-    assert read_notes(tmp_path / "trace") == {}
+def test_nothing_is_noted_where_nobody_wants_a_trace(state: RunState) -> None:
+    assert not notes_wanted(state)
+    assert read_notes(state) == {}
 
 
-def test_it_is_for_its_owner_alone(path: Path) -> None:
-    assert notes_wanted(path)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_what_a_killed_process_began_costs_nothing_else(path: Path) -> None:
-    with path.open("a") as file:
-        file.write('{"host": "web", "name": "bu')
-    write_notes(path, "db", [A_COPY])
-    assert read_notes(path) == {"db": [A_COPY]}
-
-
-def test_what_many_processes_note_at_once_does_not_mix(path: Path) -> None:
-    children = []
-    for number in range(8):
-        child = os.fork()
-        if not child:
-            for _turn in range(20):
-                write_notes(path, f"host-{number}", [A_BUILD] * 200)
-            os._exit(0)
-        children.append(child)
-    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 8
-    assert {host: len(noted) for host, noted in read_notes(path).items()} == {f"host-{n}": 4000 for n in range(8)}
+def test_a_state_that_cannot_be_written_costs_no_deployment(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    state = RunState(tmp_path / "file")
+    write_notes(state, "web", [A_BUILD])
+    assert not notes_wanted(state)

@@ -17,6 +17,7 @@ from ansible_collections.nix.fleet.plugins.callback import summary
 from ansible_collections.nix.fleet.plugins.callback.summary import CallbackModule
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.nix_activities import Slice, write_notes
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.output import FORMS
+from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.run_state import RunState
 
 
 class Screen:
@@ -236,7 +237,7 @@ def traced(plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """A directory that a trace is asked for in."""
     options = {"trace": str(tmp_path / "run.json"), "width": 80}
     monkeypatch.setattr(plugin, "get_option", options.get)
-    monkeypatch.setattr(summary, "trace_notes", lambda: tmp_path / "spool")
+    monkeypatch.setattr(summary, "run_state", lambda: RunState(tmp_path))
     return tmp_path
 
 
@@ -249,11 +250,11 @@ def test_a_trace_has_what_the_processes_of_the_run_noted(plugin: CallbackModule,
     build = task("nix.fleet.nix_build")
     plugin.v2_runner_on_start(types.SimpleNamespace(get_name=lambda: "web"), build)
     now = time.monotonic()
-    write_notes(traced / "spool", "web", [Slice("build nginx", "nix-build", now, now, {}, 1)])
+    write_notes(RunState(traced), "web", [Slice("build nginx", "nix-build", now, now, {}, 1)])
     plugin.v2_runner_on_ok(result("web", build, out_path="/nix/store/x"))
     plugin.v2_playbook_on_stats(stats())
     assert slices(traced / "run.json") == ["build", "build nginx"]
-    assert {stat.S_IMODE(path.stat().st_mode) for path in traced.iterdir()} == {0o600}
+    assert stat.S_IMODE((traced / "run.json").stat().st_mode) == 0o600
 
 
 def test_a_trace_has_the_failures_that_a_playbook_does_not_mind(plugin: CallbackModule, traced: Path) -> None:
@@ -269,7 +270,7 @@ def test_a_trace_has_the_failures_that_a_playbook_does_not_mind(plugin: Callback
 def test_processes_note_nothing_where_nobody_wants_a_trace(
     plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(summary, "trace_notes", lambda: tmp_path / "spool")
+    monkeypatch.setattr(summary, "run_state", lambda: RunState(tmp_path))
     begin(plugin)
     plugin.v2_playbook_on_stats(stats())
     assert list(tmp_path.iterdir()) == []
