@@ -19,21 +19,16 @@ from ..plugin_utils.ansible.connections import opened_if_lacking
 from ..plugin_utils.ansible.now_and_then import now_and_then
 from ..plugin_utils.ansible.options_from import OPTIONS_FROM
 from ..plugin_utils.ansible.peers import Peers
-from ..plugin_utils.ansible.run import copies_directory, end_with_run
+from ..plugin_utils.ansible.run import end_with_run
 from ..plugin_utils.ansible.store_source import source_at
 from ..plugin_utils.build.roots import root_name
-from ..plugin_utils.copy.budget import Bandwidth, turn, turn_if_free
 from ..plugin_utils.copy.cascade_place import PEER_PORT
 from ..plugin_utils.copy.copying import Copy, CopyLog, stalled, verify
-from ..plugin_utils.copy.fetching import fetches
 from ..plugin_utils.copy.link import LinkLostError
-from ..plugin_utils.copy.manner import manner_of
-from ..plugin_utils.copy.pace import Pace, SlowCopyError, processors
 from ..plugin_utils.copy.presence import missing_of_many, missing_paths
 from ..plugin_utils.copy.retry import retried
-from ..plugin_utils.copy.source import MEMORY, ControllerSource, Source, closure_infos, closure_sizes
+from ..plugin_utils.copy.source import MEMORY, Source, closure_infos, closure_sizes
 from ..plugin_utils.copy.spreading import Spread
-from ..plugin_utils.copy.ssh_session import SessionError
 from ..plugin_utils.core.errors import CopyError, NixError
 from ..plugin_utils.core.quantities import counted, size
 from ..plugin_utils.nix.path_info import UnknownFormError
@@ -62,12 +57,11 @@ class Arrived:
 
 @dataclasses.dataclass(frozen=True)
 class Delivery:
-    """One attempt to copy: from where, into which store, what has come, and who judges whether it is too slow, if anybody."""
+    """One attempt to copy: from where, into which store, and what has come."""
 
     source: Source
     here: OpenedStore
     arrived: Arrived
-    pace: Pace | None
 
 
 class ActionModule(NixAction):
@@ -77,11 +71,9 @@ class ActionModule(NixAction):
         **OPTIONS_FROM,
         "paths": {"type": "list", "elements": "str", "required": True, "aliases": ["path"]},
         "source_host": {"type": "str", "default": "localhost"},
-        "substitute_on_destination": {"type": "bool"},
+        "substitute_on_destination": {"type": "bool", "default": False},
         "check_signatures": {"type": "bool", "default": False},
         "compression": {"type": "bool"},
-        "bandwidth": {"type": "bytes", "default": 0},
-        "most_at_once": {"type": "int", "default": 0},
         "topology": {"type": "str", "choices": ["direct", "cascade"], "default": "direct"},
         "peer_address": {"type": "str"},
         "peer_port": {"type": "int", "default": PEER_PORT},
@@ -94,10 +86,10 @@ class ActionModule(NixAction):
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Ask the target what it lacks, and send that."""
-        for name in ("bandwidth", "most_at_once", "progress_timeout"):
-            if options[name] < 0:
-                raise CopyError(f"{name} is less than nothing: {options[name]}", advice="0 is for no limit")
-        copy = Copy(store_paths(options["paths"], CopyError), options["check_signatures"])
+        if options["progress_timeout"] < 0:
+            raise CopyError(f"progress_timeout is negative: {options['progress_timeout']}", advice="0 is for no limit")
+        paths = store_paths(options["paths"], CopyError)
+        copy = Copy(paths, options["check_signatures"], options["substitute_on_destination"])
         try:
             if self.check_mode:
                 return self._foretold(copy.paths, options)
@@ -124,16 +116,14 @@ class ActionModule(NixAction):
         cascading = options["topology"] == "cascade" and self._connection.transport == "ssh"
         peers = Peers(self, options) if cascading else None
         bring = functools.partial(self._in_cascade, peers) if peers else self._directly
-        self._manner = manner_of(options)
         self._progress_timeout = options["progress_timeout"]
-        with contextlib.ExitStack() as self._held:
-            lacked = retried(
-                functools.partial(self._attempt, copy, options, bring, arrived),
-                again=self._again,
-                retries=options["retries"],
-                delay=options["delay"],
-                announce=self.announce,
-            )
+        lacked = retried(
+            functools.partial(self._attempt, copy, options, bring, arrived),
+            again=self._again,
+            retries=options["retries"],
+            delay=options["delay"],
+            announce=self.announce,
+        )
         if lacked:
             return self._report(arrived, changed=True)
         if peers:
@@ -144,78 +134,25 @@ class ActionModule(NixAction):
         return self._report(arrived, msg=None if arrived.paths or arrived.substituted else NOTHING_LACKING)
 
     def _attempt(self, copy: Copy, options: dict[str, t.Any], bring: Bring, arrived: Arrived) -> bool:
-        """Copy what the machine lacks, when it is this host's turn; return whether it lacked anything."""
-        most = options["most_at_once"]
-        if not most:
-            return self._brought(copy, options, bring, arrived)
-        # Who lacks nothing waits for nobody, and who waits keeps nothing open on the target meanwhile.
-        if not missing_paths(self.questions, copy.paths, protect_as=root_name(self.play_host)):
-            return False
-        places = copies_directory() / "turns"
-        with turn(places, most, waiting=lambda: self.doing("waits for its turn to copy"), look=end_with_run):
-            return self._brought(copy, options, bring, arrived)
-
-    def _brought(self, copy: Copy, options: dict[str, t.Any], bring: Bring, arrived: Arrived) -> bool:
-        """Copy, in another manner when that pays."""
-        while True:
-            try:
-                return self._sent(copy, options, bring, arrived)
-            except SlowCopyError as slow:
-                self._manner = self._manner.after(compressing=slow.compressing, fetching=slow.fetching)
-                self.announce(f"the copy is slow ({slow}) and goes on {self._manner}")
-            except SessionError as error:
-                # What was asked for is not left out; what the line has chosen is.
-                if self._manner.compression == self._manner.given:
-                    raise
-                self._manner = self._manner.after(compressing=False, fetching=self._manner.fetching)
-                self.announce(f"{error.cause}: the copy goes on {self._manner}")
-
-    def _sent(self, copy: Copy, options: dict[str, t.Any], bring: Bring, arrived: Arrived) -> bool:
+        """Copy what the machine lacks; return whether it lacked anything."""
         root = root_name(self.play_host)
-        rate = options["bandwidth"]
         opened = opened_if_lacking(
             self,
             copy.paths,
             protect_as=root,
             timeout=options["timeout"],
-            compression=self._manner.compression,
-            bandwidth=Bandwidth(copies_directory() / "bandwidth", rate) if rate else None,
+            compression=options["compression"],
         )
         with opened as here:
             if here is None:
                 return False
             with self._source(options) as source:
                 self._reached = True
-                manner = dataclasses.replace(copy, substitute_on_destination=self._manner.fetching)
-                bring(manner, Delivery(source, here, arrived, self._pace(bring, source, here)))
+                bring(copy, Delivery(source, here, arrived))
             here.pulse.ask()
         if not here.pulse.kept() and missing_paths(self.questions, copy.paths, protect_as=root):
             raise CopyError("the closure is not there, although Nix says that it was copied")
         return True
-
-    def _pace(self, bring: Bring, source: Source, here: OpenedStore) -> Pace | None:
-        """Return what judges a copy whose manner may change: one from the controller, as a whole."""
-        manner = self._manner
-        open_to_change = (manner.may_compress or manner.may_fetch) and not manner.fetching
-        if not open_to_change or bring != self._directly or not isinstance(source, ControllerSource):
-            return None
-        return Pace(
-            may_compress=lambda: manner.may_compress and self._compressor(here),
-            may_fetch=lambda: manner.may_fetch and self._fetches(),
-        )
-
-    def _compressor(self, here: OpenedStore) -> bool:
-        """Whether the line could be compressed, and a processor is there for it, which is this copy's until it ends."""
-        if not here.link.could_compress:
-            return False
-        seat = turn_if_free(copies_directory() / "compressing", processors())
-        return self._held.enter_context(seat)
-
-    def _fetches(self) -> bool:
-        try:
-            return fetches(self.questions)
-        except (NixError, AnsibleError):
-            return False
 
     def _again(self, error: Exception) -> bool:
         """Whether a copy that broke off so is tried again; a machine that could not be reached to begin with is not waited for."""
@@ -273,7 +210,7 @@ class ActionModule(NixAction):
 
         try:
             with self.traced() as watch:
-                follow = self._progress(log, watch, delivery.pace)
+                follow = self._progress(log, watch)
 
                 def hear(line: str) -> None:
                     # Nix has a line to say of whatever it has sent or been told.
@@ -296,7 +233,7 @@ class ActionModule(NixAction):
             raise CopyError("the paths are not in this machine's own store", advice="build them here first")
         return source_at(self, host, timeout=options["timeout"], nix_options=options["nix_options"])
 
-    def _progress(self, log: CopyLog, watch: t.Callable[[str], None], pace: Pace | None) -> t.Callable[[str], None]:
+    def _progress(self, log: CopyLog, watch: t.Callable[[str], None]) -> t.Callable[[str], None]:
         """Return what follows the lines of a copy and says now and then how far it is."""
         tell = now_and_then(self)
 
@@ -306,8 +243,6 @@ class ActionModule(NixAction):
             if path is not None:
                 display.vv(f"copying {path}", host=self.host)
             tell(lambda: log.sentence)
-            if pace:
-                pace.see(log)
 
         return follow
 

@@ -20,6 +20,7 @@ description:
     the target's Nix, without making it one. A daemon that runs for the length of the copy only sees to that.
   - From another host, the paths pass through the controller and are not stored there. The two hosts need not know
     each other, nor be able to reach each other.
+  - To copy to fewer hosts at a time than Ansible has C(forks), give the task Ansible's own keyword C(throttle).
   - Many hosts that lack mostly the same paths can have them from each other (O(topology=cascade)), so that the source
     sends each path about once.
 options:
@@ -40,9 +41,8 @@ options:
     description:
       - Let the target fetch what it can from its own substituters first. Right for a target whose line to a binary
         cache is better than the one to the source.
-      - When not set, it does so for what is left of a copy that turns out to be slow, as described at O(compression),
-        provided that its substituters are reached by http, https or as files, and all answer within three seconds each.
     type: bool
+    default: false
   check_signatures:
     description:
       - Take only paths that a key has signed which the target trusts (C(trusted-public-keys)).
@@ -53,33 +53,11 @@ options:
   compression:
     description:
       - Whether ssh compresses what is sent to the target. Useful on slow lines only; on fast ones it is slower.
-      - When not set, the line decides. The copy begins with Ansible's ssh session as it is. When after three seconds less
-        than 8 MiB arrives in a second, more than eight seconds are left at that pace, and the controller's processors are not
-        what it waits for, it goes on with compression. What has arrived is not sent again. A copy of which neither this
-        nor O(substitute_on_destination) can be changed is not interrupted.
-      - That is for direct copies from the controller, without O(bandwidth), and for as many at a time as there are
-        processors. All others are compressed when this is set, or when Ansible's session is (C(-C) in
+      - When not set, Ansible's ssh session is used as it is. It compresses when its own arguments say so (C(-C) in
         O(ansible.builtin.ssh#connection:ssh_args)).
       - Where Ansible's session is not of the kind that is wanted, one more is opened for the copy, since an open one
         cannot be changed.
     type: bool
-  bandwidth:
-    description:
-      - How many bytes a second all copies of this module may send together in a run of Ansible, such as V(5M) for 5 MiB. V(0)
-        is for no limit.
-      - Counted before ssh compresses and encrypts. What hosts have from each other (O(topology=cascade)) does not count.
-      - Meant to be the same for all hosts.
-    type: bytes
-    default: 0
-    version_added: 0.2.0
-  most_at_once:
-    description:
-      - To how many hosts the run of Ansible copies at a time. V(0) is for as many as it has C(forks).
-      - The others wait in their tasks, each with one of Ansible's C(forks), and with nothing open on the target. A host that
-        lacks nothing waits for nobody. Meant to be the same for all hosts.
-    type: int
-    default: 0
-    version_added: 0.2.0
   topology:
     description:
       - With V(direct), the source sends each host all that it lacks.
@@ -184,6 +162,11 @@ EXAMPLES = r"""
     substitute_on_destination: true
     compression: true
   become: true
+
+- name: Copy to four hosts at a time over a line that is shared with others
+  nix.fleet.nix_copy_closure:
+    paths: "{{ built.out_path }}"
+  throttle: 4
 
 - name: Let a fleet spread among its hosts what they have in common
   nix.fleet.nix_copy_closure:

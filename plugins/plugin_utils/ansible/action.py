@@ -21,7 +21,6 @@ from ..core.terminal import harmless
 from ..report.nix_activities import Activities, notes_wanted, write_notes
 from ..report.progress import Progress, has_reader, send
 from .bounded import QUESTION_SECONDS, bounded
-from .byte_options import FORM, not_bytes
 from .host_keys import see_that_host_keys_are_checked
 from .new_connection import new_connection
 from .options_from import options_given
@@ -75,8 +74,6 @@ class NixAction(ActionBase):
             see_that_role_variables_fit(self)
             # Plain before they are checked, which copies each of them: a tagged string takes as long as all the rest.
             self._task.args = options_given(self)
-            if unreadable := not_bytes(self.argument_spec, self._task.args):
-                raise NixError("; ".join(unreadable.values()), advice=FORM)
             _validation, options = self.validate_argument_spec(argument_spec=self.argument_spec, **self.constraints)
             result.update(_printable(self._perform(options)))
         except NixError as error:

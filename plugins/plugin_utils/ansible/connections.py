@@ -21,9 +21,7 @@ from ..copy.door import Door, Escalation, Login, open_door
 from ..copy.handshake import refuses
 from ..copy.link import LinkLostError
 from ..copy.local_link import LocalLink
-from ..copy.metered import metered
 from ..copy.opening import open_door_if_lacking
-from ..copy.pace import SlowCopyError
 from ..copy.pulse import Pulse
 from ..copy.ssh_link import SshLink
 from ..copy.ssh_session import SshSession
@@ -37,7 +35,6 @@ if t.TYPE_CHECKING:
 
     from ansible.plugins.connection import ConnectionBase
 
-    from ..copy.budget import Bandwidth
     from ..copy.link import Link
     from .action import NixAction
 
@@ -76,7 +73,7 @@ def opened_store(
 ) -> Iterator[OpenedStore]:
     """Yield what ``store_of_connection`` is about."""
     door = open_door(action.questions, private=trusted, escalation=_escalation_of(action), quiet=2 * timeout)
-    with _through(door, action, timeout, compression, None) as opened:
+    with _through(door, action, timeout, compression) as opened:
         yield opened
 
 
@@ -88,19 +85,15 @@ def opened_if_lacking(
     protect_as: str,
     timeout: float = TIMEOUT,
     compression: bool | None = None,
-    bandwidth: Bandwidth | None = None,
 ) -> Iterator[OpenedStore | None]:
-    """Yield the same, ``trusted``, of a machine that lacks some of ``paths``; None of one that has and now keeps them all.
-
-    With ``bandwidth`` no more than that goes there.
-    """
+    """Yield the same, ``trusted``, of a machine that lacks some of ``paths``; None of one that has and now keeps them all."""
     door = open_door_if_lacking(
         action.questions, paths, protect_as=protect_as, escalation=_escalation_of(action), quiet=2 * timeout
     )
     if door is None:
         yield None
         return
-    with _through(door, action, timeout, compression, bandwidth) as opened:
+    with _through(door, action, timeout, compression) as opened:
         yield opened
 
 
@@ -114,22 +107,16 @@ def _escalation_of(action: NixAction) -> Escalation | None:
 
 
 @contextlib.contextmanager
-def _through(
-    door: Door, action: NixAction, timeout: float, compression: bool | None, bandwidth: Bandwidth | None
-) -> Iterator[OpenedStore]:
+def _through(door: Door, action: NixAction, timeout: float, compression: bool | None) -> Iterator[OpenedStore]:
     with (
         temporary_directory() as directory,
         link(action._connection, action.host, directory, compression=compression) as way,
         contextlib.ExitStack() as brought,
     ):
         socket = brought.enter_context(way.bring(door.socket, directory / "store"))
-        if bandwidth:
-            socket = brought.enter_context(metered(socket, directory / "metered", bandwidth))
         with Pulse(way, door.signs, timeout) as pulse:
             try:
                 yield OpenedStore(socket, door, way, pulse)
-            except SlowCopyError:
-                raise
             except Exception as error:
                 # Whatever the block made of it: this may be why.
                 pulse.check()

@@ -12,8 +12,6 @@ import dataclasses
 import typing as t
 from pathlib import Path
 
-from ansible.module_utils.parsing.convert_bool import boolean
-
 from ..build.builder import see_that_it_is_known
 from ..cache.store import parse_store
 from ..copy.cascade_place import peer_address, peer_port
@@ -101,26 +99,11 @@ def _limit(value: float, _around: Around) -> None:
         raise NixError(f"{value} is less than nothing", advice="0 is for no limit")
 
 
-def _yes_or_no(value: str, _around: Around) -> None:
-    """Take the words that Ansible takes, and an empty one for neither."""
-    try:
-        if value:
-            boolean(value)
-    except TypeError as error:
-        raise NixError(
-            f"{value!r} is none of Ansible's words for yes and no",
-            advice="give true, yes or on; false, no or off; or '' (empty: the line decides)",
-        ) from error
-
-
 EXAMINED: Mapping[str, Callable[[t.Any, Around], t.Any]] = {
     "deploy_flake": _named,
     "deploy_attr": _named,
     "deploy_nix_options": _settings,
     "deploy_remote_builders": _builders,
-    "deploy_substitute_on_destination": _yes_or_no,
-    "deploy_compression": _yes_or_no,
-    "deploy_copies_at_once": _limit,
     "deploy_copy_timeout": _limit,
     "deploy_cache_push": _store,
     "deploy_peer_address": _address,

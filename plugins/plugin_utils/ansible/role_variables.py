@@ -19,7 +19,6 @@ from ansible.module_utils.common.yaml import yaml_load
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..core.errors import VariablesError
-from .byte_options import FORM, not_bytes
 from .deploy_variables import Around, objections
 from .plain import plain
 
@@ -85,22 +84,16 @@ def see_that_role_variables_fit(action: NixAction) -> None:
     specification = _specification(Path(role._role_path), str(role._from_files.get("tasks", "main")))
     values = action._templar.template({name: value for name, value in given.items() if name in specification})
     values = plain(values)
-    unreadable = not_bytes(specification, values)
-    fitting = ArgumentSpecValidator(specification).validate(
-        {name: value for name, value in values.items() if name not in unreadable}
-    )
+    fitting = ArgumentSpecValidator(specification).validate(values)
     advice = f"ansible-doc -t role {role.get_name()} says what each variable is"
     # To Ansible, a variable without a value fits every type.
     empty = [name for name in values if values[name] is None and specification[name].get("type") == "list"]
     unfit = [
-        *unreadable.values(),
         *fitting.error_messages,
         *(f"{name} is empty, and not a list: [] is an empty one" for name in empty),
     ]
     if unfit:
-        raise VariablesError(
-            "; ".join(unfit), host=action.play_host, advice=f"{FORM}; {advice}" if unreadable else advice
-        )
+        raise VariablesError("; ".join(unfit), host=action.play_host, advice=advice)
     set_values = {name: fitting.validated_parameters[name] for name in values}
     wrong = objections(set_values, Around(action.variables["hostvars"], action.variables["playbook_dir"]))
     if wrong:

@@ -72,13 +72,6 @@ def stores_ledger() -> pathlib.Path:
     return run_directory() / "nix.fleet-cascade" / "ledger"
 
 
-def copies_directory() -> pathlib.Path:
-    """Return where the copies of this run see to it that they keep to what all of them may use; see ``transport.budget``."""
-    directory = run_directory() / "nix.fleet-copies"
-    directory.mkdir(exist_ok=True)
-    return directory
-
-
 def progress_pipe() -> pathlib.Path:
     """Return where hosts say what they do at the moment, if anybody listens."""
     return run_directory() / "nix.fleet-progress"

@@ -28,10 +28,6 @@ class Link(t.Protocol):
     def is_open(self) -> bool:
         """Whether the link is there; one that is silent is."""
 
-    @property
-    def could_compress(self) -> bool:
-        """Whether nothing that passes is compressed, and nobody has said that it should not be."""
-
     def command(self, argv: Sequence[str]) -> list[str]:
         """Return the command line which, run here, runs ``argv`` there with its standard input, output and error."""
 

@@ -19,7 +19,6 @@ class LocalLink:
     def __init__(self, host: str) -> None:
         self.host = host
         self.is_open = True
-        self.could_compress = False
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """See ``Link.command``."""

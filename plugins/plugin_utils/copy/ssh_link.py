@@ -68,12 +68,6 @@ class SshLink:
             return True
         return "compression yes" in answer.stdout.splitlines()
 
-    @property
-    def could_compress(self) -> bool:
-        """See ``Link.could_compress``."""
-        said = any("compression" in word.lower() for word in self._ssh)
-        return not said and not self.compresses
-
     def command(self, argv: Sequence[str]) -> list[str]:
         """See ``Link.command``."""
         return [self._ssh[0], *NO_NEW_SESSION, *self._ssh[1:], "-T", self._destination, shlex.join(argv)]

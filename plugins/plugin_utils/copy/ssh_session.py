@@ -27,10 +27,6 @@ LONGEST_LINE = 4096
 ERRORS_KEPT = 1 << 16
 
 
-class SessionError(CopyError):
-    """No session could be opened beside Ansible's own."""
-
-
 class SshSession(SshLink):
     """Logs in for the length of a block; see ``SshLink``.
 
@@ -67,7 +63,7 @@ class SshSession(SshLink):
         if not self._is_up():
             process.end_group(self._session.process)
             reader.join(1.0)
-            raise SessionError(
+            raise CopyError(
                 "no ssh session could be opened",
                 host=self.host,
                 # The directory of our control socket is gone by then.

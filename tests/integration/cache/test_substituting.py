@@ -14,8 +14,7 @@ import pytest
 from ..copy.conftest import large_path
 from ..fleet.adhoc import Fleet
 from ..fleet.changes import change_everything
-from ..fleet.lab import lab, on, running
-from ..processors import processors, skip_where_busy
+from ..fleet.lab import on, running
 from .conftest import Cache, Key, closure_of, reached_from
 
 if t.TYPE_CHECKING:
@@ -99,20 +98,14 @@ def test_a_deployment_pushes_what_it_copies(
 
 
 @pytest.mark.thorough
-def test_a_copy_over_a_slow_line_has_the_host_fetch_what_its_caches_have(
+def test_a_host_fetches_during_a_copy_what_its_own_caches_have(
     fleet: Fleet, cache: Cache, key: Key, fetching: str, tmp_path: Path
 ) -> None:
     assert fetching in on(HOST, f"{ON_HOST}; nix --extra-experimental-features nix-command config show substituters")
     path = large_path(tmp_path)
     store = f"file://{cache.root}?secret-key={key.file}"
     subprocess.run(["nix", "copy", "--extra-experimental-features", "nix-command", "--to", store, path], check=True)
-    lab("throttle", HOST, "8mbit")
-    before = processors()
-    try:
-        result = fleet.ask(HOST, "nix_copy_closure", paths=[path])
-    finally:
-        lab("heal", HOST)
-    skip_where_busy(before)
+    result = fleet.ask(HOST, "nix_copy_closure", paths=[path], substitute_on_destination=True)
     assert result["changed"], result
     assert path in result["substituted_paths"]
     assert on(HOST, HAS, path).strip() == "yes"

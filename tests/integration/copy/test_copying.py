@@ -4,15 +4,9 @@
 
 from __future__ import annotations
 
-import itertools
-import json
-import time
-from pathlib import Path
-
 import pytest
 
-from ..processors import processors, skip_where_busy
-from .conftest import Fleet, large_path, within
+from .conftest import Fleet, within
 
 # workstation's login may only ask its Nix daemon, which takes no unsigned path from it.
 TAKING = "all:!workstation"
@@ -102,82 +96,6 @@ def test_without_a_session_to_share_one_is_opened(fleet: Fleet) -> None:
 @pytest.mark.parametrize("compression", [True, False])
 def test_compression_can_be_chosen(fleet: Fleet, compression: bool) -> None:
     assert fleet.copy("vps-sg-1", fleet.closure(1), compression=compression)["vps-sg-1"]["changed"]
-
-
-@pytest.mark.thorough
-def test_a_slow_line_has_a_large_copy_go_on_with_compression(fleet: Fleet, tmp_path: Path) -> None:
-    path = fleet.closure(2, more=large_path(tmp_path))
-    fleet.lab("throttle", "homelab", "8mbit")
-    before = processors()
-    try:
-        copying = fleet.start("homelab", path)
-        result = copying.result()
-    finally:
-        fleet.lab("heal", "homelab")
-    skip_where_busy(before)
-    assert "and goes on with compression" in copying.output
-    assert (result["changed"], result["copied_count"]) == (True, 4)
-    assert fleet.has("homelab", path)
-    assert within(5, lambda: fleet.left("homelab") == "")
-
-
-@pytest.mark.thorough
-def test_a_slow_copy_that_nothing_can_be_changed_of_goes_on_as_it_is(fleet: Fleet, tmp_path: Path) -> None:
-    path = large_path(tmp_path)
-    # Compression is chosen, and the caches of the host are out of its reach.
-    fleet.lab("throttle", "homelab", "64mbit")
-    before = processors()
-    try:
-        copying = fleet.start("homelab", path, compression=False)
-        result = copying.result()
-    finally:
-        fleet.lab("heal", "homelab")
-    skip_where_busy(before)
-    assert "the copy is slow" not in copying.output
-    assert result["copied_count"] == 1
-
-
-@pytest.mark.thorough
-def test_to_wait_for_a_path_that_somebody_else_copies_is_not_taken_for_a_slow_line(
-    fleet: Fleet, tmp_path: Path
-) -> None:
-    path = large_path(tmp_path)
-    # The lock that Nix takes to add a path.
-    fleet.says("homelab", f"setsid flock {path}.lock sleep 8 >/dev/null 2>&1 </dev/null &")
-    copying = fleet.start("homelab", path)
-    result = copying.result()
-    assert "the copy is slow" not in copying.output
-    assert (result["changed"], result["copied_paths"]) == (True, [path])
-    assert result["copied_bytes"] > 90_000_000
-
-
-@pytest.mark.thorough
-def test_copies_to_several_hosts_keep_to_one_bandwidth(fleet: Fleet) -> None:
-    path = fleet.closure(20, 100_000)
-    begin = time.monotonic()
-    results = fleet.copy("homelab:vps-sg-1", path, bandwidth="1M")
-    assert time.monotonic() - begin >= 2 * 20 * 100_000 / (1 << 20)
-    assert {result["copied_count"] for result in results.values()} == {21}
-
-
-@pytest.mark.thorough
-def test_no_more_hosts_are_copied_to_at_a_time_than_is_said(fleet: Fleet, tmp_path: Path) -> None:
-    trace = tmp_path / "trace.json"
-    path = fleet.closure(20, 100_000)
-    environment = {"NIX_FLEET_TRACE": str(trace), "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1"}
-    fleet.start("homelab:vps-sg-1:vps-sg-2", path, environment=environment, most_at_once=1).results()
-    sent: dict[int, list[float]] = {}
-    for event in json.loads(trace.read_text())["traceEvents"]:
-        if event.get("cat") == "nix-copy":
-            sent.setdefault(event["tid"], []).extend((event["ts"], event["ts"] + event["dur"]))
-    in_turn = sorted((min(times), max(times)) for times in sent.values())
-    assert len(in_turn) == 3
-    assert all(before[1] <= after[0] for before, after in itertools.pairwise(in_turn))
-
-
-def test_limits_that_are_less_than_nothing_are_refused(fleet: Fleet) -> None:
-    result = fleet.copy("homelab", "/nix/store/00000000000000000000000000000000-x", most_at_once=-1)["homelab"]
-    assert "most_at_once" in result["cause"]
 
 
 def test_an_untrusted_login_without_escalation_is_told_what_to_do(fleet: Fleet) -> None:

@@ -98,18 +98,6 @@ def test_what_ssh_makes_of_all_its_settings_says_whether_a_session_compresses(ss
     ssh.does('[ "$3" != -G ] || printf "host 192.0.2.1\\ncompression yes\\n"')
     assert ssh.link().compresses
     assert ssh.calls[-1] == ["-o", "ControlPath=/cp/1", "-G", "192.0.2.1"]
-    assert not ssh.link().could_compress
-
-
-def test_a_session_could_compress_that_does_not_unless_somebody_has_said_no(
-    ssh: Ssh, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert ssh.link().could_compress
-    assert not SshLink("vps-1", [str(ssh.program), "-o", "Compression=no"], "192.0.2.1").could_compress
-    # Settings that run a command of their own may take their time.
-    monkeypatch.setattr(ssh_link, "CONTROL_SECONDS", 0.2)
-    ssh.does("exec sleep 60")
-    assert not ssh.link().could_compress
 
 
 def session(ssh: Ssh, directory: pathlib.Path, **options: bool | str | None) -> SshSession:

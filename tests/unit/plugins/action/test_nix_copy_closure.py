@@ -8,30 +8,19 @@ import contextlib
 import json
 import pathlib
 import socket
-import subprocess
-import sys
 import threading
 import typing as t
 
 import pytest
-from ansible.errors import AnsibleConnectionFailure
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
 from ansible.plugins.loader import connection_loader
 from ansible.template import Templar
 
-from ansible_collections.nix.fleet.plugins.action import nix_copy_closure
 from ansible_collections.nix.fleet.plugins.action.nix_copy_closure import ActionModule
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.connections import opened_if_lacking
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import copies_directory
-from ansible_collections.nix.fleet.plugins.plugin_utils.copy.budget import turn
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.link import LinkLostError
-from ansible_collections.nix.fleet.plugins.plugin_utils.copy.manner import manner_of
-from ansible_collections.nix.fleet.plugins.plugin_utils.copy.pace import SlowCopyError
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.source import ControllerSource
-from ansible_collections.nix.fleet.plugins.plugin_utils.copy.ssh_session import SessionError
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,16 +85,6 @@ clients = []
 while True:
     clients.append(listener.accept()[0])
     clients[-1].sendall(b"oixd\\0\\0\\0\\0")'
-"""
-
-
-# Takes the only turn there is, and says so.
-HOLD = """
-import fcntl, sys
-file = open(sys.argv[1], "a+b")
-fcntl.lockf(file, fcntl.LOCK_EX, 1, 0)
-print("held", flush=True)
-sys.stdin.read()
 """
 
 
@@ -231,12 +210,6 @@ def test_only_store_paths_are_taken(target: Target, path: str) -> None:
     assert "not a store path" in target.failure(paths=[path])["msg"]
 
 
-def test_a_bandwidth_that_is_no_number_of_bytes_is_told_with_the_form(target: Target) -> None:
-    result = target.failure(paths=[TWO], bandwidth="4 mbit")
-    assert result["msg"] == "vps-1: nix: bandwidth: '4 mbit' is not a number of bytes"
-    assert "such as 4M" in result["advice"]
-
-
 def test_a_source_that_is_not_in_the_inventory_is_named(target: Target) -> None:
     assert "no host 'homelab' in the inventory" in target.failure(paths=[TWO], source_host="homelab")["msg"]
 
@@ -301,8 +274,8 @@ def test_what_a_source_sent_before_it_was_lost_counts_as_copied(
     assert result["copied_paths"] == [ONE, TWO]
 
 
-class GivenUp(ControllerSource):
-    """A source whose first copy is given up in the midst of a path, which somebody else brings meanwhile."""
+class BrokenOff(ControllerSource):
+    """A source whose first copy breaks off in the midst of a path, which somebody else brings meanwhile."""
 
     def __init__(self, target: Target) -> None:
         super().__init__({})
@@ -313,15 +286,15 @@ class GivenUp(ControllerSource):
             on_line(f'@nix {{"action":"start","id":1,"type":100,"fields":["{ONE}","local","unix"]}}')
             on_line('@nix {"action":"result","fields":[10,100,0,0],"id":1,"type":105}')
             self.target.has(ONE)
-            raise SlowCopyError(1, compressing=True, fetching=False)
+            raise LinkLostError("vps-1: the ssh session has ended")
         return super().run(argv, on_line, **rest)
 
 
 def test_what_somebody_else_brings_while_it_was_on_its_way_does_not_count_as_copied(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    come_from(GivenUp(target), monkeypatch)
-    result = target.run(paths=[TWO], substitute_on_destination=False)
+    come_from(BrokenOff(target), monkeypatch)
+    result = target.run(paths=[TWO], delay=0)
     assert (result["copied_paths"], result["copied_bytes"]) == ([TWO], 28)
 
 
@@ -337,104 +310,3 @@ def test_a_source_that_stays_lost_is_a_failure_of_the_copy(
 def test_a_copy_that_nix_believes_in_is_verified_all_the_same(target: Target) -> None:
     target.install("nix", f'case "$*" in *path-info*) echo {TWO} 28 ;; esac\n')
     assert "although Nix says that it was copied" in target.failure(paths=[TWO])["msg"]
-
-
-class SlowAtFirst(ControllerSource):
-    """A source whose first copy is given up after its first path."""
-
-    given_up = False
-
-    def run(self, argv: t.Sequence[str], on_line: t.Callable[[str], None], **rest: t.Any) -> Completed:
-        answer = super().run(argv, on_line, **rest)
-        if self.given_up:
-            return answer
-        self.given_up = True
-        raise SlowCopyError(1 << 20, compressing=True, fetching=False)
-
-
-def test_a_copy_that_is_given_up_for_its_slowness_goes_on_in_another_manner(
-    target: Target, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    come_from(SlowAtFirst({}), monkeypatch)
-    result = target.run(paths=[TWO], substitute_on_destination=False)
-    assert (result["changed"], result["copied_paths"]) == (True, [ONE, TWO])
-    assert "the copy is slow (1.0 MiB/s) and goes on with compression" in capsys.readouterr().out
-
-
-def test_where_no_second_session_can_be_had_it_goes_on_as_it_was(
-    target: Target, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    come_from(SlowAtFirst({}), monkeypatch)
-    opened = opened_if_lacking
-
-    def refused(*arguments: t.Any, **options: t.Any) -> t.Any:
-        if options["compression"]:
-            raise SessionError("no ssh session could be opened")
-        return opened(*arguments, **options)
-
-    monkeypatch.setattr(nix_copy_closure, "opened_if_lacking", refused)
-    assert target.run(paths=[TWO], substitute_on_destination=False)["copied_paths"] == [ONE, TWO]
-    assert "no ssh session could be opened: the copy goes on as it was" in capsys.readouterr().out
-    assert "no ssh session" in target.failure(paths=[TWO], compression=True)["msg"]
-
-
-def test_who_waits_for_a_turn_has_nothing_open_on_the_target(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    command = [sys.executable, "-c", HOLD, str(copies_directory() / "turns")]
-    served = []
-
-    def doing(_action: ActionModule, text: str) -> None:
-        if "waits" in text:
-            served.append((target.directory / "served").exists())
-            others.kill()
-
-    monkeypatch.setattr(ActionModule, "doing", doing)
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as others:
-        assert t.cast("t.IO[str]", others.stdout).readline() == "held\n"
-        result = target.run(paths=[TWO], most_at_once=1)
-    assert served == [False]
-    assert result["copied_paths"] == [ONE, TWO]
-
-
-def test_a_copy_that_turns_out_to_be_slow_keeps_its_turn(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = []
-
-    @contextlib.contextmanager
-    def counted_turn(*arguments: t.Any, **options: t.Any) -> t.Iterator[None]:
-        taken.append(arguments)
-        with turn(*arguments, **options):
-            yield
-
-    monkeypatch.setattr(nix_copy_closure, "turn", counted_turn)
-    come_from(SlowAtFirst({}), monkeypatch)
-    assert target.run(paths=[TWO], substitute_on_destination=False, most_at_once=1)["copied_paths"] == [ONE, TWO]
-    assert len(taken) == 1
-
-
-def test_who_lacks_nothing_waits_for_nobody(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_arguments: t.Any, **_options: t.Any) -> t.Any:
-        raise AssertionError("it took a turn")
-
-    monkeypatch.setattr(nix_copy_closure, "turn", refuse)
-    target.has(ONE, TWO)
-    assert not target.run(paths=[TWO], most_at_once=1)["changed"]
-
-
-@pytest.mark.parametrize("error", [AnsibleConnectionFailure("gone"), NixError("no answer")])
-def test_a_copy_goes_on_where_it_cannot_be_asked_whether_caches_could_help(
-    target: Target, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    def fail(_shell: t.Any) -> t.NoReturn:
-        raise error
-
-    monkeypatch.setattr(nix_copy_closure, "fetches", fail)
-    action = target.action(paths=[TWO])
-    action.variables = {}
-    assert not action._fetches()
-
-
-def test_only_a_copy_as_a_whole_is_judged(target: Target) -> None:
-    action = target.action(paths=[TWO])
-    action._manner = manner_of({"compression": None, "substitute_on_destination": None, "bandwidth": 0})
-    here = t.cast("t.Any", None)
-    assert action._pace(action._directly, ControllerSource({}), here)
-    assert not action._pace(lambda _copy, _delivery: None, ControllerSource({}), here)
