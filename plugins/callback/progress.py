@@ -43,7 +43,7 @@ from ansible.utils.display import Display
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.plain import plain
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import progress_pipe
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.screen import print_lines, screen_width
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.task_events import began, ended
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.task_events import began, ended, our_module
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.workers import Workers
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.redacted import redacted
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.terminal import harmless
@@ -54,9 +54,10 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.report.table import Line
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.terminal import TerminalLog
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ansible_collections.nix.fleet.plugins.plugin_utils.report.drawing import Drawing
+    from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord
 
 NAME = "nix.fleet.progress"
 SECONDS_BETWEEN_PICTURES = 0.125
@@ -122,6 +123,7 @@ class CallbackModule(CallbackBase):
             self._log.began(began(host, task), asks=asks)
             if asks:
                 self._clear()
+                self._print(self._log.diffs())
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
         """Show that a task went well."""
@@ -168,7 +170,9 @@ class CallbackModule(CallbackBase):
         shown = redacted(result._result)
         for each in shown.get("results") or [shown]:
             if isinstance(each, dict) and each.get("changed") and each.get("diff"):
-                self._display.display(f"{result._host.get_name()}:\n{self._get_diff(each['diff']).rstrip()}")
+                diff = str(self._get_diff(each["diff"])).rstrip()
+                with self._lock:
+                    self._print(self._log.add_diff(began(result._host, result._task), diff))
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
         """Close with a table, unless the callback that is there for it prints its own."""
@@ -177,7 +181,7 @@ class CallbackModule(CallbackBase):
             self._ticker.join()
             self._ticker = None
         with self._lock:
-            lines = self._log.finish_all()
+            lines = [*self._log.finish_all(), *self._log.diffs()]
             self._clear()
             if self._pipe:
                 self._pipe.close()
@@ -185,7 +189,7 @@ class CallbackModule(CallbackBase):
         self._print(lines)
         hosts = records(self._log.events, failed=[str(host) for host, count in stats.failures.items() if count])
         if "nix.fleet.summary" not in constants.CALLBACKS_ENABLED:
-            self._print([Line(""), *summary(hosts, screen_width(), time.monotonic() - self._began)])
+            self._print(self._table(hosts))
         self._print(_counted(stats, besides={record.host for record in hosts}))
 
     def _tick(self) -> None:
@@ -223,17 +227,21 @@ class CallbackModule(CallbackBase):
             self._drawing.clear()
 
     def _leave(self) -> None:
-        """End a run that was interrupted: how far each host was is what was drawn last, or is printed now."""
+        """End a run that was interrupted: how far each host was, the table, and what becomes of what is not confirmed."""
         self._over.set()
         with self._lock:
-            if self._drawing:
-                self._drawing.leave()
-            elif self._ticker:
-                self._read_pipe()
-                self._print(self._log.interrupted(time.monotonic()))
-            if self._ticker:
-                self._print(self._log.unconfirmed())
+            if not self._ticker:
+                return
             self._ticker = None
+            now = time.monotonic()
+            self._read_pipe()
+            self._clear()
+            self._print([*self._log.interrupted(now), *self._log.diffs()])
+            self._print(self._table(records(self._log.events)))
+            self._print(self._log.unconfirmed(now))
+
+    def _table(self, hosts: Sequence[HostRecord]) -> list[Line]:
+        return [Line(""), *summary(hosts, screen_width(), time.monotonic() - self._began, whole=False)]
 
     def _warn(self, result: t.Any) -> None:
         """Print what a task warns of, once however many hosts it is about."""
@@ -245,7 +253,8 @@ class CallbackModule(CallbackBase):
 
     def _show(self, result: t.Any) -> None:
         """Print what a task is there to print, such as one of debug."""
-        if not self._run_is_verbose(result):
+        # What a module of ours has to say is in the table.
+        if not self._run_is_verbose(result) or our_module(result._task) is not None:
             return
         said = result._result.get("msg")
         lines = said if isinstance(said, list) else [self._dump_results(result._result) if said is None else said]

@@ -90,6 +90,7 @@ import time
 import typing as t
 from pathlib import Path
 
+from ansible import constants
 from ansible.plugins.callback import CallbackBase
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.job import job_of, variables_of_jobs
@@ -160,7 +161,9 @@ class CallbackModule(CallbackBase):
         """Print the report, and write it where it was asked for."""
         run = self._run(stats)
         hosts = records(self._events, failed=run.failed)
-        lines = summary(hosts, int(self.get_option("width")) or screen_width(), run.seconds)
+        # The callback of this collection has told each failure when it happened; others' tell it in their own way.
+        told = constants.DEFAULT_STDOUT_CALLBACK == "nix.fleet.progress" and not self._display.verbosity
+        lines = summary(hosts, int(self.get_option("width")) or screen_width(), run.seconds, whole=not told)
         if lines:
             self._display.banner("FLEET")
             print_lines(self._display, lines)

@@ -22,7 +22,6 @@ _COLORS = {
     "changed": constants.COLOR_CHANGED,
     "failed": constants.COLOR_ERROR,
     "unreachable": constants.COLOR_UNREACHABLE,
-    "aside": constants.COLOR_VERBOSE,
 }
 
 

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import pathlib
 import time
 import typing as t
 
@@ -17,6 +19,7 @@ if t.TYPE_CHECKING:
     from ..report.events import Status
 
 COLLECTION = "nix.fleet."
+COLLECTION_ROOT = pathlib.Path(__file__).resolve().parents[3]
 # The task that does the work of two others at once.
 COMPARISON, EVALUATION, ACTIVATION = "nix_compare", "nix_eval", "nix_activate"
 
@@ -73,4 +76,15 @@ def _event(host: t.Any, task: t.Any, status: Status, result: dict[str, t.Any]) -
     # As Ansible calls a task that has no name of its own.
     name = plain(str(getattr(task, "name", None) or task.action))
     check_mode = bool(task.check_mode) if isinstance(task.check_mode, bool) else False
-    return TaskEvent(str(host.get_name()), our_module(task), status, time.monotonic(), result, check_mode, name)
+    origin = origin_of(task) if status in ("failed", "unreachable") else ""
+    return TaskEvent(str(host.get_name()), our_module(task), status, time.monotonic(), result, check_mode, name, origin)
+
+
+def origin_of(task: t.Any) -> str:
+    """Return the file and line of a task that is the user's own and not one of this collection's."""
+    path = str(task.get_path() or "") if hasattr(task, "get_path") else ""
+    file = os.path.realpath(path.rpartition(":")[0])
+    if not path or any(file.startswith(str(COLLECTION_ROOT / own / "")) for own in ("roles", "playbooks")):
+        return ""
+    near = os.path.relpath(path)
+    return path if near.startswith("..") else near

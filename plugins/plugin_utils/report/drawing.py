@@ -81,11 +81,11 @@ def picture(board: Board, now: float, seconds: float, height: int) -> Group:
     table = Table.grid(padding=(0, 2), expand=True)
     table.add_column(no_wrap=True, overflow="ellipsis", width=len(INDENT) + min(board.widest, WIDEST_NAME))
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-    table.add_column(no_wrap=True, justify="right", style="dim")
+    table.add_column(no_wrap=True, justify="right")
     for work in shown:
         table.add_row(_text(INDENT + work.host), _text(work.text(now), style="cyan"), duration(now - work.arrived))
     if len(shown) < len(working):
-        table.add_row(Text(f"{INDENT}…"), Text(f"{len(working) - len(shown)} more at work", style="dim"))
+        table.add_row(Text(f"{INDENT}…"), Text(f"{len(working) - len(shown)} more at work"))
     return Group(table, Text(board.counts(now, seconds), style="bold", no_wrap=True, overflow="ellipsis"))
 
 

@@ -23,7 +23,7 @@ class TaskEvent:
     """A task began or ended for one host.
 
     ``module`` is the name of one of this collection's modules without its collection, or None for any other task;
-    ``at`` is in seconds of a clock that never goes back.
+    ``at`` is in seconds of a clock that never goes back. ``origin`` is the file and line of a task that is the user's own.
     """
 
     host: str
@@ -33,6 +33,7 @@ class TaskEvent:
     result: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     check_mode: bool = False
     task: str = ""
+    origin: str = ""
 
     @property
     def only_asked(self) -> bool:
@@ -45,7 +46,7 @@ class Failure:
     """Why a host did not get to the end.
 
     ``code`` is that of an error of ours: ``copy.no_nix``. ``task`` is the name of the task of which it was the fault,
-    where no stage says where that was.
+    where no stage says where that was, and ``origin`` the file and line of a task that is the user's own.
     """
 
     cause: str
@@ -54,11 +55,13 @@ class Failure:
     advice: str | None = None
     task: str = ""
     code: str | None = None
+    origin: str = ""
 
     @property
     def headline(self) -> str:
-        """The stage that failed, and the line that says why."""
-        return f"{self.stage}: {self.first_line}" if self.stage else self.first_line
+        """The stage or the task that failed, and the line that says why."""
+        where = self.stage or self.task
+        return f"{where}: {self.first_line}" if where else self.first_line
 
     @property
     def first_line(self) -> str:
@@ -81,9 +84,10 @@ class Failure:
     def from_event(cls, event: TaskEvent) -> Failure:
         """Read why a task failed, or could not reach its host, which is no task's fault."""
         failure = cls.from_result(event.result)
-        if failure.stage is not None or event.status == "unreachable":
+        if event.status == "unreachable":
             return failure
-        return dataclasses.replace(failure, task=event.task)
+        task = event.task if failure.stage is None else ""
+        return dataclasses.replace(failure, task=task, origin=event.origin)
 
     @classmethod
     def from_result(cls, result: Mapping[str, t.Any]) -> Failure:

@@ -180,6 +180,11 @@ class Board:
         self._finished[host] = state
         self._working.pop(host, None)
 
+    def seconds_left(self, host: str, now: float) -> float | None:
+        """Return in how many seconds the machine goes back by itself, unless it is confirmed; None where nobody said."""
+        goes_back = self._goes_back.get(host)
+        return None if goes_back is None else goes_back - now
+
     def has_begun(self, host: str) -> bool:
         """Whether the host has had a task."""
         return host in self._arrived

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ..activation.drift import Drift
@@ -17,10 +18,11 @@ if t.TYPE_CHECKING:
 
     from .records import HostRecord
 
-# What holds the machine's lock, told of the machine.
-_DOING = {"collection": "collecting", "reboot": "rebooting"}
+# What is done to a machine while somebody holds its lock, by the kind of the lock.
+_DOING = {"collection": "its garbage is being collected", "reboot": "being rebooted"}
 # A store with less than this share of its file system left is about to be in the way.
 LITTLE_ROOM = 0.05
+_HASH = re.compile(r"/nix/store/([0-9a-z]{7})[0-9a-z]{25}-")
 
 
 def _row(host: HostRecord) -> tuple[str, ...]:
@@ -56,29 +58,33 @@ def _state(host: HostRecord) -> State:
     if facts is None or host.failure is not None:
         unreachable = host.outcome == "unreachable"
         return State(host.outcome or "failed", "unreachable" if unreachable else "failed")
-    lock = facts.get("lock") or {}
-    if lock.get("alive"):
-        return State(_DOING.get(str(lock.get("kind")), "deploying"), "changed")
+    if _is_locked(facts):
+        return State("deploying", "changed")
     if facts.get("interrupted"):
-        return State("interrupted", "failed")
+        return State("failed", "failed")
     if facts.get("generation") is None:
         return State("undeployed", "changed")
     if facts.get("drift"):
         return State("drifted", "changed")
     if facts.get("units_failed"):
-        return State("degraded", "failed")
-    if facts.get("reboot_required"):
-        return State("to be rebooted", "changed")
-    running, default = facts.get("current_system"), facts.get("default")
-    if running and default and running != default and not facts.get("specialisation"):
-        return State("boots another", "changed")
+        return State("failed", "failed")
     if _last_failure(facts):
-        return State("to be repeated", "changed")
-    if _little_room(facts):
-        return State("short of room", "changed")
+        last = facts["journal"][-1]
+        return State("rolled back", "changed") if last.get("outcome") == "rolled_back" else State("failed", "failed")
     if (facts.get("revision") or {}).get("behind"):
         return State("behind", "changed")
-    return State("settled", "ok")
+    return State(
+        "ok", "changed" if facts.get("reboot_required") or _boots_another(facts) or _little_room(facts) else "ok"
+    )
+
+
+def _is_locked(facts: Mapping[str, t.Any]) -> bool:
+    return bool((facts.get("lock") or {}).get("alive"))
+
+
+def _boots_another(facts: Mapping[str, t.Any]) -> bool:
+    running, default = facts.get("current_system"), facts.get("default")
+    return bool(running and default and running != default and not facts.get("specialisation"))
 
 
 def _little_room(facts: Mapping[str, t.Any]) -> bool:
@@ -91,7 +97,7 @@ def _last_failure(facts: Mapping[str, t.Any]) -> str | None:
     last = (facts.get("journal") or [{}])[-1]
     if last.get("units_failed"):
         return f"the last deployment left failed units: {', '.join(last['units_failed'])}"
-    if last.get("outcome") in (None, "activated", "confirmed"):
+    if last.get("outcome") in (None, "activated", "confirmed", "unchanged"):
         return None
     why = f": {last['cause']}" if last.get("cause") else ""
     return f"the last deployment ended {str(last['outcome']).replace('_', ' ')}{why}"
@@ -116,26 +122,28 @@ def _last_deployment(entry: Mapping[str, t.Any]) -> str:
 def _notes(host: HostRecord) -> list[str]:
     facts = host.facts or {}
     notes = []
-    lock = facts.get("lock") or {}
-    if lock.get("alive"):
-        kind = lock.get("kind") or "deployment"
-        notes.append(f"{kind} {lock.get('id')} by {lock.get('holder')} since {lock.get('started')}")
+    if _is_locked(facts):
+        lock = facts["lock"]
+        doing = _DOING.get(str(lock.get("kind")), "being deployed")
+        notes.append(f"{doing} by {lock.get('holder')} since {lock.get('started')}, {lock.get('id')}")
     if facts.get("interrupted"):
         notes.append("the last deployment ended without finishing; deploy again, which makes up for it")
     if failure := _last_failure(facts):
         notes.append(failure)
-    if facts.get("drift"):
+    if facts.get("drift") and not _is_locked(facts):
         notes.append(f"{Drift(**facts['drift']).text}: somebody else has changed it; deploy again, or find out who")
     if facts.get("units_failed"):
         notes.append(f"failed units: {', '.join(map(str, facts['units_failed']))}")
-    notes += _kernel(facts)
+    notes += _kernel(facts) or (["only a reboot brings all of it into use"] if facts.get("reboot_required") else [])
     if _little_room(facts):
         notes.append(f"the store has {size(facts['store_free_bytes'])} left of {size(facts['store_total_bytes'])}")
     notes += _distance(facts.get("revision") or {})
     if facts.get("specialisation"):
         notes.append(f"runs the specialisation {facts['specialisation']} of what it boots")
-    if _state(host).text == "boots another":
+    if _boots_another(facts) and not _is_locked(facts):
         notes.append(f"runs {facts['current_system']}, boots {facts['default']}")
+    # Two systems of one machine have the same name: the beginning of the hash tells them apart.
+    notes = [_HASH.sub(r"\1-", note) for note in notes]
     return [*notes, *map(_last_deployment, (facts.get("journal") or [])[-1:])]
 
 

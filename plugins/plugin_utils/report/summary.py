@@ -21,7 +21,7 @@ from .records import (
     by_failure,
 )
 from .status import STATUS
-from .table import NOTHING, Line, Meaning, State, View, aligned, cut, indented
+from .table import NOTHING, Line, Meaning, State, View, aligned, indented, short_paths, wrapped_log
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,7 +61,7 @@ def _state(host: HostRecord) -> State:
 
 
 def _notes(host: HostRecord) -> list[str]:
-    notes = [host.note] if host.note and host.outcome in _NOTED else []
+    notes = [short_paths(host.note)] if host.note and host.outcome in _NOTED else []
     if host.undone and host.outcome != "undone":
         notes.append("what this run did was undone")
     if host.down_seconds is not None:
@@ -80,21 +80,26 @@ DEPLOYMENT = View(("host", "outcome", "generation", "copied", "time"), _row, _st
 LOG_LINES = 6
 
 
-def summary(hosts: Sequence[HostRecord], width: int, seconds: float) -> list[Line]:
-    """Return the closing report of a run that took ``seconds``."""
+def summary(hosts: Sequence[HostRecord], width: int, seconds: float, *, whole: bool = True) -> list[Line]:
+    """Return the closing report of a run that took ``seconds``.
+
+    ``whole`` says that nothing has told yet why hosts failed; else their failures are named, and no more.
+    """
     if not hosts:
         return []
     view = view_of(hosts)
     states = [view.state(host) for host in hosts]
     header, *rows = aligned([view.header, *(view.row(host) for host in hosts)], width)
-    lines = [Line(header, "aside")]
+    lines = [Line(header)]
     alike = by_failure(hosts)
     for host, state, row in zip(hosts, states, rows, strict=True):
         lines.append(Line(row, state.meaning))
         for note in view.notes(host):
             lines += _note(note, width, "changed")
         if host.failure is not None and host.host == alike[host.failure][0]:
-            lines += why(host.failure, width, state.meaning)
+            lines += (
+                why(host.failure, width, state.meaning) if whole else _note(host.failure.headline, width, state.meaning)
+            )
             if others := alike[host.failure][1:]:
                 lines += _note(f"the same: {', '.join(others)}", width, "plain")
     return [*lines, *undo_lines(hosts), Line(""), Line(closing(states, seconds), _worst(states))]
@@ -114,7 +119,7 @@ def undo_commands(hosts: Iterable[HostRecord]) -> list[str]:
 
 def undo_lines(hosts: Iterable[HostRecord]) -> list[Line]:
     """Return the same as lines, each below an empty one."""
-    return [line for command in undo_commands(hosts) for line in (Line(""), Line(f"undo: {command}", "aside"))]
+    return [line for command in undo_commands(hosts) for line in (Line(""), Line(f"undo: {command}"))]
 
 
 def closing(states: Sequence[State], seconds: float) -> str:
@@ -134,10 +139,13 @@ def _worst(states: Sequence[State]) -> Meaning:
 def why(failure: Failure, width: int, meaning: Meaning, *, log_lines: int = LOG_LINES) -> list[Line]:
     """Return why a host failed, to stand below its line, and what to do about it."""
     lines = _note(failure.headline, width, meaning)
-    for line in [line for line in failure.details.rstrip().splitlines() if line.strip()][-log_lines:]:
-        # A log is cut, and what a message says is not.
-        whole = indented(line, width, first="      ", rest="        ")
-        lines += [Line(part, "aside") for part in ([cut(f"      {line}".rstrip(), width)] if failure.log else whole)]
+    if failure.origin:
+        lines += _note(f"at {failure.origin}", width, "plain")
+    details = [line for line in failure.details.rstrip().splitlines() if line.strip()][-log_lines:]
+    if failure.log:
+        lines += [Line(line) for line in wrapped_log(details, width, indent="      ")]
+    else:
+        lines += [Line(part) for line in details for part in indented(line, width, first="      ", rest="        ")]
     if failure.advice:
         lines += _note(f"next: {failure.advice}", width, "plain")
     return lines

@@ -9,6 +9,7 @@ What the lines say may come from a machine, which has no say in how they look.
 from __future__ import annotations
 
 import dataclasses
+import re
 import textwrap
 import typing as t
 
@@ -20,9 +21,13 @@ if t.TYPE_CHECKING:
     from .records import HostRecord
 
 
-Meaning = t.Literal["plain", "ok", "changed", "failed", "unreachable", "aside"]
+Meaning = t.Literal["plain", "ok", "changed", "failed", "unreachable"]
 
 GAP = "  "
+_STORE_HASH = re.compile(r"/nix/store/[0-9a-z]{32}-")
+# What follows the name of a configuration in the attribute that is built.
+_ATTRIBUTE_END = re.compile(r"(Configurations\.(?:\"[^\"]+\"|[\w-]+))(?:\.[A-Za-z]+)+")
+_CARET = re.compile(r" *\|? *\^[ ^~-]*")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +56,29 @@ def cut(text: str, width: int) -> str:
     """Return ``text`` in at most ``width`` characters, the last of them saying when something is missing."""
     text = harmless_line(text)
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def short_paths(text: str) -> str:
+    """Return ``text`` with store paths by their names alone, and attributes of a flake without what all of them end in."""
+    return _ATTRIBUTE_END.sub(r"\1", _STORE_HASH.sub("", text))
+
+
+def wrapped_log(lines: Sequence[str], width: int, *, indent: str) -> list[str]:
+    """Return the lines of a log in at most ``width`` characters each, with nothing left out.
+
+    Where Nix marks a place in a line of source by a caret, that stands below the piece of the line which has the place.
+    """
+    room = max(width - len(indent), 20)
+    wrapped: list[str] = []
+    pieces: list[str] = []
+    for line in map(harmless_line, lines):
+        number, column = divmod(line.find("^"), room)
+        if _CARET.fullmatch(line) and number < len(pieces):
+            wrapped.insert(len(wrapped) - len(pieces) + number + 1, " " * column + line.lstrip(" |"))
+            continue
+        pieces = [line[start : start + room] for start in range(0, max(len(line), 1), room)]
+        wrapped += pieces
+    return [f"{indent}{line}".rstrip() for line in wrapped]
 
 
 def indented(text: str, width: int, *, first: str, rest: str) -> list[str]:

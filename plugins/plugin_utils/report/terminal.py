@@ -14,10 +14,10 @@ from .json_report import STAGES
 from .progress import Board
 from .records import AWAITING, HostRecord, records
 from .summary import view_of, why
-from .table import NOTHING, Line, cut
+from .table import NOTHING, Line, indented, short_paths
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Sequence
 
     from .events import TaskEvent
     from .progress import Progress, Work
@@ -48,6 +48,10 @@ MARKS = {"failed": "✗", "unreachable": "✗"}
 COLUMN = 11
 # The error has kept the last lines of its log; here they are all shown.
 LOG_LINES = 25
+# Of what changes on a host: a few more than most updates have.
+DIFF_LINES = 40
+# The paths that are copied or pushed are no change of a machine.
+WITHOUT_DIFF = ("nix_copy_closure", "nix_cache_push")
 
 
 def doing(module: str | None, task: str) -> str:
@@ -64,56 +68,34 @@ def host_line(host: HostRecord, wide: int) -> Line:
     return Line(harmless_line(f"{MARKS.get(meaning, '✓')} {name.ljust(wide)}  {told}".rstrip()), meaning)
 
 
-def unconfirmed_line(hosts: int) -> Line:
-    """Return what becomes of so many hosts that were being activated, or awaited confirmation, when the run was interrupted."""
-    were = "1 host was" if hosts == 1 else f"{hosts} hosts were"
-    each = "it" if hosts == 1 else "each"
-    return Line(
-        f"{were} being activated or awaited confirmation: {each} goes back by itself, or ends what it began where none was"
-        " asked for; nix.fleet.status tells what runs",
-        "failed",
-    )
-
-
 def failure_lines(failure: Failure, command: str | None, width: int) -> list[Line]:
     """Return why a host failed, to stand below its line."""
     lines = why(failure, width, "failed", log_lines=LOG_LINES)
     if command:
-        lines.append(Line(harmless_line(f"      command: {command}"), "aside"))
+        lines.append(Line(harmless_line(f"      command: {command}")))
     return lines
 
 
-def failed_as(failure: Failure, other: str, width: int) -> Line:
-    """Return the line below a host that failed as another did, which has all of it."""
-    return Line(cut(f"    as {other}: {failure.headline}", width), "failed")
-
-
 def stage_line(event: TaskEvent, seconds: float, wide: int) -> Line | None:
-    """Return the line of a task that went well, if it is worth one: where nothing is drawn, a log tells of each stage."""
-    changed = bool(event.result.get("changed"))
-    if event.module in STAGES:
-        what = f"{STAGES[event.module][0]}: {_first_line(event.result)}"
-    elif changed:
-        what = f"{event.task}: changed"
-    else:
+    """Return the line of a task that has changed something: where nothing is drawn, a log tells of each stage."""
+    if not event.result.get("changed"):
         return None
-    return Line(
-        harmless_line(f"{event.host.ljust(wide)}  {what} ({duration(seconds)})"), "changed" if changed else "ok"
-    )
+    message = short_paths(str(event.result.get("msg") or "done").partition("\n")[0])
+    what = f"{STAGES[event.module][0]}: {message}" if event.module in STAGES else f"{event.task}: changed"
+    return Line(harmless_line(f"{event.host.ljust(wide)}  {what} ({duration(seconds)})"), "changed")
 
 
 def running_line(host: str, what: str, seconds: float, wide: int) -> Line:
     """Return the line of a host that has been at the same for long."""
-    return Line(harmless_line(f"{host.ljust(wide)}  {what} ({duration(seconds)})"), "aside")
+    return Line(harmless_line(f"{host.ljust(wide)}  {what} ({duration(seconds)})"))
 
 
-def ignored_line(host: str, task: str, failure: Failure, width: int) -> Line:
-    """Return the line of a failure that the playbook does not mind."""
-    return Line(cut(f"{host}: {task}: {failure.cause} (ignored)", width), "aside")
-
-
-def _first_line(result: Mapping[str, t.Any]) -> str:
-    return str(result.get("msg") or "done").partition("\n")[0]
+def diff_lines(hosts: Sequence[str], diff: str) -> list[Line]:
+    """Return what changes on ``hosts``, of which each has the same."""
+    lines = [short_paths(line) for line in diff.rstrip().splitlines()]
+    missing = len(lines) - DIFF_LINES
+    more = [Line(f"… and {missing} more lines (-v shows all)")] if missing > 0 else []
+    return [Line(harmless_line(f"{', '.join(hosts)}:")), *map(Line, lines[:DIFF_LINES]), *more]
 
 
 # The modules after which a host may be done: what comes then, if anything, makes another line.
@@ -127,8 +109,8 @@ LONG_RUNNING_SECONDS = 60.0
 class TerminalLog:
     """Takes events, and returns the lines to print for each.
 
-    Where it is ``drawn``, who is at work is seen on the board, and a host has a line when it is done. Elsewhere each of
-    its stages has one.
+    Where it is ``drawn``, who is at work is seen on the board, and a host that has changed or failed has a line when it is
+    done. Elsewhere each stage that has changed something has one. A host that has nothing to do is in the closing table.
     """
 
     def __init__(self, width: Callable[[], int], *, drawn: bool) -> None:
@@ -141,12 +123,33 @@ class TerminalLog:
         self._shown_below: dict[Failure, str] = {}
         self._awaiting: set[str] = set()
         self._silent_since: dict[str, float] = {}
+        # Each diff that has not been shown, with its hosts; and the hosts of which one may come yet.
+        self._diffs: dict[str, list[str]] = {}
+        self._diff_may_come: set[str] = set()
 
     def play(self, hosts: Iterable[str]) -> list[Line]:
         """Begin a play, or its next batch; what the hosts did before is over."""
-        lines = self.finish_all()
+        hosts = tuple(hosts)
+        lines = [*self.finish_all(), *self.diffs()]
         self.board.play(hosts)
+        self._diff_may_come = set(hosts)
         return lines
+
+    def add_diff(self, event: TaskEvent, diff: str) -> list[Line]:
+        """Note what changes on a host; that is shown when it is known of all hosts, to tell the same once."""
+        if event.module not in WITHOUT_DIFF and diff.strip():
+            self._diffs.setdefault(diff, []).append(event.host)
+            self._diff_may_come.discard(event.host)
+        return self._due_diffs()
+
+    def diffs(self) -> list[Line]:
+        """Return what changes, as far as it has not been shown."""
+        lines = [line for diff, hosts in self._diffs.items() for line in diff_lines(list(dict.fromkeys(hosts)), diff)]
+        self._diffs.clear()
+        return lines
+
+    def _due_diffs(self) -> list[Line]:
+        return [] if self._diff_may_come else self.diffs()
 
     def began(self, event: TaskEvent, *, asks: bool = False) -> None:
         """Note that a task began; ``asks`` says that it waits for a person at the keyboard."""
@@ -190,11 +193,19 @@ class TerminalLog:
     def ignored(self, event: TaskEvent) -> list[Line]:
         """Note a failure that the playbook does not mind."""
         self.board.end(event.host, event.at, awaits=event.host in self._awaiting)
-        return [ignored_line(event.host, event.task, Failure.from_result(event.result), self._width())]
+        text = f"{event.host}: {event.task}: {Failure.from_result(event.result).cause} (ignored)"
+        return [Line(line) for line in indented(text, self._width(), first="", rest="  ")]
 
     def finish_all(self) -> list[Line]:
         """Finish all hosts that are not done, since nothing follows."""
-        return [line for host in self.board.unfinished for line in self._finish(host)]
+        lines = []
+        for host in self.board.unfinished:
+            failure = self._record(host).failure
+            lines += self._finish(host)
+            if failure is not None:
+                # A host that was never confirmed has no task that failed.
+                lines += self._why(host, failure, None)
+        return lines
 
     def long_running(self, now: float) -> list[Line]:
         """Return a line for each host that has been at the same for long."""
@@ -209,10 +220,25 @@ class TerminalLog:
         """Return a line for each host that is at work when the run is interrupted: it goes back, or stays as it is."""
         return self._at_work(self.board.working(now), now)
 
-    def unconfirmed(self) -> list[Line]:
-        """Return what becomes of the hosts that an interrupted run can no longer confirm."""
+    def unconfirmed(self, now: float) -> list[Line]:
+        """Return what becomes of the hosts that an interrupted run can no longer confirm, and how to decide it at once."""
         hosts = [host for host in self.board.unfinished if host in self._awaiting or self._is_activating(host)]
-        return [unconfirmed_line(len(hosts))] if hosts else []
+        return [line for host in hosts for line in self._unconfirmed(host, now)]
+
+    def _unconfirmed(self, host: str, now: float) -> list[Line]:
+        left = self.board.seconds_left(host, now)
+        when = "if a confirmation was asked for" if left is None else f"in {max(round(left), 0)} s"
+        deployment = next(
+            (event.result.get("id") for event in reversed(self._events[host]) if event.result.get("id")), None
+        )
+        text = f"{host} was being activated and is not confirmed: it goes back by itself {when}"
+        advice = "see with nix.fleet.status what it runs"
+        if deployment and host in self._awaiting:
+            advice = f"ansible {host} -m nix.fleet.nix_confirm -a deployment={deployment} lets it stay; with verdict=reject it goes back at once"
+        return [
+            *(Line(line, "failed") for line in indented(text, self._width(), first="", rest="  ")),
+            *(Line(line) for line in indented(f"next: {advice}", self._width(), first="  ", rest="    ")),
+        ]
 
     def _is_activating(self, host: str) -> bool:
         last = self._events[host][-1]
@@ -234,18 +260,18 @@ class TerminalLog:
 
     def _failed(self, event: TaskEvent) -> list[Line]:
         failure = self._record(event.host).failure or Failure.from_event(event)
-        lines = self._finish(event.host)
-        # What is told again, as a rollback tells of what brought it about, needs no second explanation.
-        if (event.host, failure.cause) not in self._causes_shown:
-            self._causes_shown.add((event.host, failure.cause))
-            lines += self._why(event, failure)
-        return lines
-
-    def _why(self, event: TaskEvent, failure: Failure) -> list[Line]:
-        first = self._shown_below.setdefault(failure, event.host)
-        if first != event.host:
-            return [failed_as(failure, first, self._width())]
         command = event.result.get("command") if event.module else None
+        return [*self._finish(event.host), *self._why(event.host, failure, command)]
+
+    def _why(self, host: str, failure: Failure, command: str | None) -> list[Line]:
+        # A rollback tells once more of the failure that brought it about.
+        if (host, failure.cause) in self._causes_shown:
+            return []
+        self._causes_shown.add((host, failure.cause))
+        first = self._shown_below.setdefault(failure, host)
+        if first != host:
+            text = f"as {first}: {failure.headline}"
+            return [Line(line, "failed") for line in indented(text, self._width(), first="    ", rest="      ")]
         return failure_lines(failure, command, self._width())
 
     def _finish(self, host: str) -> list[Line]:
@@ -254,12 +280,13 @@ class TerminalLog:
         view = view_of([record])
         state = view.state(record)
         self.board.finish(host, state.text)
+        self._diff_may_come.discard(host)
         # The time alone is no change.
         row = view.row(record)[:-1]
-        if self._shown.get(host) == row or not (self.drawn or record.failure):
-            return []
+        if self._shown.get(host) == row or state.meaning == "ok" or not (self.drawn or record.failure):
+            return self._due_diffs()
         self._shown[host] = row
-        return [host_line(record, self.board.widest)]
+        return [*self._due_diffs(), host_line(record, self.board.widest)]
 
     def _record(self, host: str) -> HostRecord:
         """Return what is known of a host, also where no module of ours has run."""

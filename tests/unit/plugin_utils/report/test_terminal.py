@@ -6,8 +6,15 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
+
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.terminal import LONG_RUNNING_SECONDS, TerminalLog
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.progress import Progress
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.terminal import (
+    DIFF_LINES,
+    LONG_RUNNING_SECONDS,
+    TerminalLog,
+)
 
 ACTIVATED: dict[str, t.Any] = {"changed": True, "outcome": "confirmed", "previous": {"generation": 4}, "generation": 5}
 BROKEN: dict[str, t.Any] = {
@@ -50,12 +57,13 @@ def test_a_host_that_was_only_asked_is_not_done() -> None:
     assert run.log.finish_all() == []
 
 
-def test_a_log_does_not_tell_that_a_host_was_asked() -> None:
-    run = Run(drawn=False)
-    assert run.task("web", "nix_activate", outcome="needed", msg="there is something to do") == []
-    assert run.task("web", "nix_activate", outcome="unchanged", msg="runs already") == [
-        "web  activation: runs already (2.0 s)"
-    ]
+@pytest.mark.parametrize("drawn", [True, False])
+def test_a_host_that_has_nothing_to_do_is_left_to_the_table(drawn: bool) -> None:
+    run = Run(drawn=drawn)
+    assert run.task("web", "nix_eval", msg="evaluated") == []
+    assert run.task("web", "nix_activate", outcome="unchanged", msg="runs already") == []
+    assert run.log.finish_all() == []
+    assert "1 unchanged" in run.log.board.counts(run.now + 5, 5)
 
 
 def test_a_host_that_awaits_confirmation_has_no_line_before_it() -> None:
@@ -70,19 +78,34 @@ def test_a_run_that_is_interrupted_tells_what_becomes_of_hosts_that_it_leaves_in
     run = Run()
     run.task("web", "nix_activate", **{**ACTIVATED, "outcome": "awaiting"})
     run.log.began(TaskEvent("db", "nix_activate", "started", run.now))
-    (line,) = run.log.unconfirmed()
-    assert line.text.startswith("2 hosts were being activated or awaited confirmation: each goes back by itself")
+    assert unconfirmed(run) == {"web", "db"}
     run.log.ended(TaskEvent("db", "nix_activate", "ok", run.now, ACTIVATED))
     run.log.began(TaskEvent("web", "nix_health", "started", run.now))
-    (line,) = run.log.unconfirmed()
-    assert line.text.startswith("1 host was being activated or awaited confirmation: it goes back by itself")
+    assert unconfirmed(run) == {"web"}
+
+
+def test_a_host_that_is_left_in_the_middle_has_the_time_and_the_command_that_decides() -> None:
+    run = Run()
+    run.task("web", "nix_activate", **{**ACTIVATED, "outcome": "awaiting", "id": "abc-1"})
+    run.log.update([Progress("web", "waiting for confirmation", 30)], run.now)
+    text = " ".join(" ".join(line.text for line in run.log.unconfirmed(run.now + 3)).split())
+    assert "in 27 s" in text
+    assert "ansible web -m nix.fleet.nix_confirm -a deployment=abc-1" in text
+
+
+def unconfirmed(run: Run) -> set[str]:
+    return {
+        line.text.split()[0]
+        for line in run.log.unconfirmed(run.now)
+        if line.meaning == "failed" and line.text[0] != " "
+    }
 
 
 def test_a_run_that_is_interrupted_before_and_after_an_activation_leaves_nothing_unconfirmed() -> None:
     run = Run()
     run.task("web", "nix_activate", **ACTIVATED)
     run.log.began(TaskEvent("db", "nix_copy_closure", "started", run.now))
-    assert run.log.unconfirmed() == []
+    assert run.log.unconfirmed(run.now) == []
 
 
 def test_a_host_that_does_no_more_than_it_has_done_has_no_second_line() -> None:
@@ -118,11 +141,11 @@ def test_the_same_sentence_of_different_tasks_is_explained_for_each() -> None:
     run = Run()
     run.task("web", None, "failed", task="Ask", msg="non-zero return code")
     _head, cause = run.task("db", None, "failed", task="Do", msg="non-zero return code")
-    assert cause.strip() == "non-zero return code"
+    assert cause.strip() == "Do: non-zero return code"
     run = Run()
     run.task("web", None, "failed", task="Ask", msg="non-zero return code")
     _head, cause = run.task("db", None, "failed", task="Ask", msg="non-zero return code")
-    assert cause.strip() == "as web: non-zero return code"
+    assert cause.strip() == "as web: Ask: non-zero return code"
 
 
 def test_a_host_that_failed_with_a_log_of_its_own_has_its_own_explanation() -> None:
@@ -133,9 +156,11 @@ def test_a_host_that_failed_with_a_log_of_its_own_has_its_own_explanation() -> N
 
 
 def test_a_task_of_somebody_elses_that_fails_is_told_too() -> None:
-    head, cause = Run().task("web", None, "failed", task="Ask", msg="non-zero return code")
+    run = Run()
+    event = TaskEvent("web", None, "failed", 1.0, {"msg": "non-zero return code"}, task="Ask", origin="site.yml:12")
+    head, cause, origin = [line.text for line in run.log.ended(event)]
     assert head.split()[:3] == ["✗", "web", "failed"]
-    assert cause.strip() == "non-zero return code"
+    assert (cause.strip(), origin.strip()) == ("Ask: non-zero return code", "at site.yml:12")
 
 
 def test_who_is_left_at_the_end_is_finished_then() -> None:
@@ -146,9 +171,11 @@ def test_who_is_left_at_the_end_is_finished_then() -> None:
     assert line.text.split()[:3] == ["✓", "web", "built"]
 
 
-def test_where_nothing_is_drawn_each_stage_has_a_line() -> None:
+def test_where_nothing_is_drawn_each_stage_that_has_changed_something_has_a_line() -> None:
     run = Run(drawn=False)
-    assert run.task("web", "nix_build", msg="built a system") == ["web  build: built a system (2.0 s)"]
+    path = f"/nix/store/{'0' * 32}-system"
+    assert run.task("web", "nix_build", changed=True, msg=f"built {path}") == ["web  build: built system (2.0 s)"]
+    assert run.task("web", "nix_cache_push", msg="nothing to push") == []
     assert run.task("web", None, task="Look") == []
     assert run.task("web", None, task="Do", changed=True) == ["web  Do: changed (2.0 s)"]
     assert run.log.finish_all() == []
@@ -169,3 +196,45 @@ def test_what_holds_a_role_together_is_not_what_a_host_does() -> None:
     run.task("web", "nix_activate", **ACTIVATED)
     run.log.began(TaskEvent("web", "", "started", run.now, task="Reboot"))
     assert run.log.board.working(run.now + 60) == []
+
+
+def difference(run: Run, host: str, text: str, module: str = "nix_activate") -> list[str]:
+    return [line.text for line in run.log.add_diff(TaskEvent(host, module, "started", run.now), text)]
+
+
+def test_what_changes_alike_on_several_hosts_is_told_once() -> None:
+    run = Run()
+    assert difference(run, "web", "linux 6.1 → 6.2\n") == []
+    assert difference(run, "db", "linux 6.1 → 6.2\n") == ["web, db:", "linux 6.1 → 6.2"]
+
+
+def test_what_changes_on_one_host_waits_for_no_host_that_is_done() -> None:
+    run = Run()
+    difference(run, "web", "linux 6.1 → 6.2")
+    assert run.task("db", "nix_activate", outcome="unchanged") == ["web:", "linux 6.1 → 6.2"]
+
+
+def test_what_changes_is_told_at_the_end_at_the_latest() -> None:
+    run = Run()
+    difference(run, "web", "linux 6.1 → 6.2")
+    assert [line.text for line in run.log.play([])] == ["web:", "linux 6.1 → 6.2"]
+    assert run.log.diffs() == []
+
+
+def test_a_change_of_many_lines_is_cut_with_a_count() -> None:
+    run = Run()
+    difference(run, "web", "\n".join(f"package-{number}" for number in range(100)))
+    *_shown, last = difference(run, "db", "other")[: 2 + DIFF_LINES]
+    assert last == f"… and {100 - DIFF_LINES} more lines (-v shows all)"
+
+
+def test_the_paths_that_are_copied_are_no_change_of_a_host() -> None:
+    run = Run()
+    difference(run, "web", "/nix/store/x", "nix_copy_closure")
+    assert run.log.diffs() == []
+
+
+def test_a_host_that_was_never_confirmed_is_explained_at_the_end() -> None:
+    run = Run()
+    run.task("web", "nix_activate", **{**ACTIVATED, "outcome": "awaiting"})
+    assert any(line.text.strip().startswith("confirmation: ") for line in run.log.finish_all())

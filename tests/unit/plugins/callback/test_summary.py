@@ -23,6 +23,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.run_state impo
 class Screen:
     """Takes the place of Ansible's display."""
 
+    verbosity = 0
+
     def __init__(self) -> None:
         self.lines: list[str] = []
 
