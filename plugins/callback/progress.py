@@ -43,7 +43,7 @@ from ansible.utils.display import Display
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.plain import plain
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import progress_pipe
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.screen import print_lines, screen_width
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.task_events import began, ended, our_module
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.task_events import began, ended
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.workers import Workers
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.redacted import redacted
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.terminal import harmless
@@ -253,8 +253,7 @@ class CallbackModule(CallbackBase):
 
     def _show(self, result: t.Any) -> None:
         """Print what a task is there to print, such as one of debug."""
-        # What a module of ours has to say is in the table.
-        if not self._run_is_verbose(result) or our_module(result._task) is not None:
+        if not self._run_is_verbose(result):
             return
         said = result._result.get("msg")
         lines = said if isinstance(said, list) else [self._dump_results(result._result) if said is None else said]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
 
 if t.TYPE_CHECKING:
@@ -14,6 +15,8 @@ if t.TYPE_CHECKING:
 
 # The stage between an activation and its confirmation.
 HEALTH = "health"
+
+_FAREWELL = re.compile(r"(?:Shared c|C)onnection to \S+ closed\.?")
 
 Status = t.Literal["started", "ok", "failed", "unreachable"]
 
@@ -110,8 +113,9 @@ def plain_message(message: str) -> str:
 
 
 def _printed(result: Mapping[str, t.Any]) -> str:
-    # What a command of another module's printed, and an error last.
-    return "\n".join(str(result[name]).strip() for name in ("stdout", "stderr") if result.get(name))
+    # What a command of another module's printed, and an error last; ssh's own farewell tells nothing.
+    printed = "\n".join(str(result[name]).strip() for name in ("stdout", "stderr") if result.get(name))
+    return "\n".join(line for line in printed.splitlines() if not _FAREWELL.fullmatch(line))
 
 
 # What of the first item that failed is that of the task.

@@ -64,21 +64,24 @@ def short_paths(text: str) -> str:
 
 
 def wrapped_log(lines: Sequence[str], width: int, *, indent: str) -> list[str]:
-    """Return the lines of a log in at most ``width`` characters each, with nothing left out.
+    """Return the lines of a log in ``width`` characters, with nothing left out; a long word stays whole.
 
     Where Nix marks a place in a line of source by a caret, that stands below the piece of the line which has the place.
     """
     room = max(width - len(indent), 20)
     wrapped: list[str] = []
-    pieces: list[str] = []
-    for line in map(harmless_line, lines):
-        number, column = divmod(line.find("^"), room)
-        if _CARET.fullmatch(line) and number < len(pieces):
-            wrapped.insert(len(wrapped) - len(pieces) + number + 1, " " * column + line.lstrip(" |"))
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        number, column = divmod(following.find("^"), room)
+        if _CARET.fullmatch(line) and wrapped:
             continue
-        pieces = [line[start : start + room] for start in range(0, max(len(line), 1), room)]
-        wrapped += pieces
-    return [f"{indent}{line}".rstrip() for line in wrapped]
+        if _CARET.fullmatch(following):
+            pieces = [line[start : start + room] for start in range(0, max(len(line), 1), room)]
+            pieces.insert(min(number + 1, len(pieces)), " " * column + following.lstrip(" |"))
+            wrapped += [f"{indent}{piece}" for piece in pieces]
+        else:
+            blank = line[: min(len(line) - len(line.lstrip()), room // 2)]
+            wrapped += indented(line.lstrip(), width, first=indent + blank, rest=indent + blank + "  ")
+    return [harmless_line(line).rstrip() for line in wrapped]
 
 
 def indented(text: str, width: int, *, first: str, rest: str) -> list[str]:

@@ -92,9 +92,35 @@ def test_failed_units_and_a_needed_reboot_are_told() -> None:
     assert "reboot" in report
 
 
+def test_failures_that_were_told_are_named_once_more_and_no_more_than_that() -> None:
+    failure = Failure("it broke", "build", log="one", advice="mend it")
+    lines = [line.text for line in summary([host("web", "failed", failure=failure)], WIDTH, 1.0, whole=False)]
+    assert lines[2:4] == ["    build: it broke", ""]
+
+
+def test_a_failed_task_of_the_users_own_has_its_name_file_and_line() -> None:
+    failure = Failure("non-zero return code", task="Ask the proxy", origin="site.yml:7")
+    assert text(host("web", "failed", failure=failure)).splitlines()[2:4] == [
+        "    Ask the proxy: non-zero return code",
+        "    at site.yml:7",
+    ]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_caret_of_nix_stays_below_its_place_and_no_line_of_source_is_cut(width: int) -> None:
+    source = "    26|     description = " + "word " * 40 + "HERE" + " rest" * 20
+    caret = "      |".ljust(source.index("HERE")) + "^"
+    report = text(host("web", "failed", failure=Failure("no", log=f"at x:26:1\n{source}\n{caret}")), width=width)
+    lines = report.splitlines()
+    number = next(number for number, line in enumerate(lines) if line.strip() == "^")
+    assert lines[number - 1][lines[number].index("^")] == "H"
+    assert source.replace(" ", "") in report.replace("^", "").replace(" ", "").replace("\n", "")
+    assert max(map(len, lines)) <= width
+
+
 @pytest.mark.parametrize("width", [60, 80, 100])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
-    failure = Failure("cause " * 40, "build", log="x" * 300, advice="advice " * 40)
+    failure = Failure("cause " * 40, "build", log="x " * 150, advice="advice " * 40)
     lines = text(host("h" * 90, "failed", failure=failure), host("short"), width=width).splitlines()
     assert max(map(len, lines)) <= width
 
