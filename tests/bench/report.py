@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run of the bench came to: tables for a terminal, and JSON, whose fields docs/performance.md explains."""
+"""What a run of the bench came to: tables for a terminal, and JSON, whose fields tests/bench/README.md explains."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 
     python3 -m tests.bench.simulation A/bench.json B/bench.json --hosts 1000,10000 --slices 1,10
 
-The model, whose assumptions docs/performance.md states: a job of n hosts costs its controller ``fixed + each · n`` of the
+The model, whose assumptions tests/bench/README.md states: a job of n hosts costs its controller ``fixed + each · n`` of the
 processor's time and of bytes, by the rows `redeploy` and `first-deployment`. Where `many-hosts` shows that a task costs
 more the more hosts there are, each task of a job costs ``pairs · n²`` besides. Of that, Ansible's own process does some for
 every task alone, whatever the number of processors. Hosts wait for their own work beside it, as many at a time as there are
@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
 
 DEPLOYMENT = "first deployment"
 WORKS = {"redeploy": "nothing to do", "first-deployment": DEPLOYMENT}
-# How many tasks a host has in each, skipped ones too, and how long Ansible's own process is at each: docs/performance.md,
+# How many tasks a host has in each, skipped ones too, and how long Ansible's own process is at each: tests/bench/README.md,
 # "Where the time goes".
 TASKS = {"redeploy": 2, "first-deployment": 5}
 SECONDS_A_TASK = 0.017

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The examples of CONTRIBUTING.md are code that works."""
+"""The examples of CONTRIBUTING.md are code that works, and the map of docs/architecture.md is that of the code."""
 
 from __future__ import annotations
 
@@ -54,9 +54,18 @@ def test_the_example_of_a_platform_redefines_what_platforms_may_redefine(functio
     assert asked.stdout.split() == [function, "/nix/var/nix/profiles/system-manager-profiles/system-manager"]
 
 
-def test_the_map_has_every_package_and_every_callback() -> None:
-    text = (ROOT / "CONTRIBUTING.md").read_text()
+MAP = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+
+
+def test_the_map_has_every_package() -> None:
     packages = {path.parent.name for path in (ROOT / "plugins/plugin_utils").glob("*/*.py")}
-    assert not [package for package in sorted(packages) if f"plugin_utils/{package}/" not in text]
-    callbacks = [path.stem for path in (ROOT / "plugins/callback").glob("*.py")]
-    assert not [callback for callback in callbacks if f"plugins/callback/{callback}.py" not in text]
+    (_heading, _line, *floors) = re.findall(r"^\|.*\|$", MAP.partition("## The way of one host")[0], flags=re.MULTILINE)
+    on_floors = [name for floor in floors for name in re.findall(r"`(\w+)`", floor.split("|")[2])]
+    assert sorted(on_floors) == sorted(packages)
+
+
+def test_every_file_on_the_map_exists() -> None:
+    named = re.findall(r"`((?:[\w.]+/)+(?:[\w.]+\.[a-z]+)?)`", MAP)
+    assert len(named) > 20
+    places = (ROOT, ROOT / "plugins/plugin_utils")
+    assert not [name for name in named if not any((place / name).exists() for place in places)]
