@@ -82,7 +82,7 @@ class ActionModule(NixAction):
         previewed = self._preview(request)
         answer = deploy(link, request, say=self.announce)
         if answer.outcome == "awaiting":
-            self.doing("waiting for confirmation", seconds=request.confirm_timeout)
+            self.doing("waiting for confirmation", seconds=request.confirm_timeout, deployment=request.id)
         if answer.outcome == "awaiting" and options["confirm"] == "now":
             answer = self._confirmed(request)
         if not answer.good:

@@ -176,9 +176,9 @@ class NixAction(ActionBase):
         """Whether somebody shows what each host does at the moment, so that no lines need to be printed of it."""
         return has_reader(progress_pipe())
 
-    def doing(self, text: str, *, seconds: float | None = None) -> None:
-        """Say what this host does now, in a few words; in ``seconds`` it goes back by itself, unless it is confirmed."""
-        send(progress_pipe(), Progress(self.play_host, text, seconds))
+    def doing(self, text: str, *, seconds: float | None = None, deployment: str = "") -> None:
+        """Say what this host does now, in a few words; in ``seconds`` ``deployment`` is undone, unless it is confirmed."""
+        send(progress_pipe(), Progress(self.play_host, text, seconds, deployment))
 
     @contextlib.contextmanager
     def traced(self) -> Iterator[Callable[[str], None]]:

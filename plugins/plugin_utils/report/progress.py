@@ -27,11 +27,15 @@ CHUNK = 1 << 16
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """What ``host`` does now, and in how many seconds the machine will go back by itself, if it will."""
+    """What ``host`` does now, and in how many seconds the machine will go back by itself, if it will.
+
+    ``deployment`` is the id by which it can be confirmed.
+    """
 
     host: str
     text: str
     seconds: float | None = None
+    deployment: str = ""
 
 
 class ProgressPipe:
@@ -66,7 +70,12 @@ def has_reader(path: Path) -> bool:
 def send(path: Path, progress: Progress) -> None:
     """Send ``progress`` to whoever reads, if anybody does."""
     text = harmless_line(progress.text)[:LONGEST_TEXT]
-    line = json.dumps([progress.host, text, progress.seconds], ensure_ascii=False).encode(errors="replace") + b"\n"
+    line = (
+        json.dumps([progress.host, text, progress.seconds, progress.deployment], ensure_ascii=False).encode(
+            errors="replace"
+        )
+        + b"\n"
+    )
     # Up to that length, what several processes write at once does not mix.
     if len(line) > select.PIPE_BUF:
         return
@@ -80,8 +89,8 @@ def send(path: Path, progress: Progress) -> None:
 
 def _progress(line: bytes) -> Progress | None:
     with contextlib.suppress(ValueError, TypeError):
-        host, text, seconds = json.loads(line)
-        return Progress(str(host), str(text), None if seconds is None else float(seconds))
+        host, text, seconds, deployment = json.loads(line)
+        return Progress(str(host), str(text), None if seconds is None else float(seconds), str(deployment))
     return None
 
 
@@ -133,6 +142,7 @@ class Board:
         self._working: dict[str, Work] = {}
         self._did: dict[str, str] = {}
         self._goes_back: dict[str, float] = {}
+        self._deployments: dict[str, str] = {}
         self._finished: dict[str, str] = {}
 
     def play(self, hosts: Iterable[str]) -> None:
@@ -151,6 +161,7 @@ class Board:
         for progress in received:
             if progress.seconds is not None:
                 self._goes_back[progress.host] = at + progress.seconds
+                self._deployments[progress.host] = progress.deployment
             work = self._working.get(progress.host)
             if work is not None and work.over is None:
                 goes_back = self._goes_back.get(progress.host)
@@ -162,6 +173,7 @@ class Board:
         """Note that a task ended; ``awaits`` says that the machine still waits to be confirmed."""
         if not awaits:
             self._goes_back.pop(host, None)
+            self._deployments.pop(host, None)
         self._finished.pop(host, None)
         if host in self._working:
             self._did[host] = self._working[host].what
@@ -179,6 +191,10 @@ class Board:
         """Note the state of a host that is done, as far as is known."""
         self._finished[host] = state
         self._working.pop(host, None)
+
+    def deployment(self, host: str) -> str:
+        """Return the id by which a host can be confirmed that awaits it, or nothing."""
+        return self._deployments.get(host, "")
 
     def seconds_left(self, host: str, now: float) -> float | None:
         """Return in how many seconds the machine goes back by itself, unless it is confirmed; None where nobody said."""

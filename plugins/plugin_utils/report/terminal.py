@@ -228,13 +228,11 @@ class TerminalLog:
     def _unconfirmed(self, host: str, now: float) -> list[Line]:
         left = self.board.seconds_left(host, now)
         when = "if a confirmation was asked for" if left is None else f"in {max(round(left), 0)} s"
-        deployment = next(
-            (event.result.get("id") for event in reversed(self._events[host]) if event.result.get("id")), None
-        )
         text = f"{host} was being activated and is not confirmed: it goes back by itself {when}"
         advice = "see with nix.fleet.status what it runs"
-        if deployment and host in self._awaiting:
-            advice = f"ansible {host} -m nix.fleet.nix_confirm -a deployment={deployment} lets it stay; with verdict=reject it goes back at once"
+        if deployment := self.board.deployment(host):
+            command = f"ansible {host} -m nix.fleet.nix_confirm -a deployment={deployment}"
+            advice = f"{command} lets it stay; with verdict=reject it goes back at once"
         return [
             *(Line(line, "failed") for line in indented(text, self._width(), first="", rest="  ")),
             *(Line(line) for line in indented(f"next: {advice}", self._width(), first="  ", rest="    ")),

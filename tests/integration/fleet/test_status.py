@@ -44,7 +44,7 @@ def test_status_says_what_every_kind_of_host_runs(deployed: Project) -> None:
     assert run.rc == 0, run.output
     assert run.hosts(changed=0, failed=0) == set(HOSTS)
     assert running("homelab").system in run.output
-    assert run.closing.startswith("7 hosts: 7 settled")
+    assert run.closing.startswith("7 hosts: 7 ok")
 
 
 def test_status_shows_an_unreachable_host_among_the_others(deployed: Project) -> None:
@@ -52,7 +52,7 @@ def test_status_shows_an_unreachable_host_among_the_others(deployed: Project) ->
         run = deployed.run("nix.fleet.status")
     assert run.hosts(unreachable=1) == {"vps-sg-2"}
     assert run.hosts(failed=0, unreachable=0) == set(HOSTS) - {"vps-sg-2"}
-    assert run.closing.startswith("7 hosts: 6 settled, 1 unreachable")
+    assert run.closing.startswith("7 hosts: 6 ok, 1 unreachable")
 
 
 def test_status_is_not_deceived_by_a_session_that_a_machine_still_has(deployed: Project) -> None:
@@ -81,7 +81,7 @@ def test_a_flake_that_is_not_there_cannot_tell_how_far_behind_a_host_is(deployed
         run = deployed.run("nix.fleet.status", "-l", "vps-sg-1", "-e", "status_flake=/nonexistent")
     assert "cannot tell how far behind: /nonexistent is no directory on the controller" in run.output
     (host,) = json.loads(report.read_text())["hosts"]
-    assert host["state"] == "settled"
+    assert host["state"] == "ok"
 
 
 @contextlib.contextmanager
@@ -136,7 +136,7 @@ def test_status_tells_what_somebody_else_has_changed_what_has_failed_and_how_far
     }
     assert states(run) == {
         "vps-sg-1": "drifted",
-        "vps-sg-2": "degraded",
+        "vps-sg-2": "failed",
         "vps-de-1": "behind",
     }
     assert hosts["vps-sg-1"]["drift"]["found"] == running("vps-sg-1").system

@@ -60,7 +60,7 @@ def test_the_status_says_who_deployed_last_and_in_which_run(project: Project) ->
     run = deployed_to(project, "vps-sg-1")
     status = project.run("nix.fleet.status", "-l", "vps-sg-1")
     assert f"run {run.removeprefix('before:')}" in " ".join(status.output.partition("FLEET ***")[2].split())
-    assert "1 settled" in status.closing
+    assert "1 ok" in status.closing
 
 
 def test_a_rollback_of_a_rollback_brings_the_change_back(project: Project) -> None:

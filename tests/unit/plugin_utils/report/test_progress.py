@@ -76,7 +76,7 @@ def test_what_a_machine_says_is_kept_short_and_gives_no_orders(path: Path) -> No
 def test_what_makes_no_sense_is_passed_over(path: Path) -> None:
     pipe = ProgressPipe(path)
     with path.open("w") as writer:
-        writer.write('no json\n["one"]\n{}\n["web", "copying", null]\n')
+        writer.write('no json\n["one"]\n{}\n["web", "copying", null, ""]\n')
     assert pipe.read() == [Progress("web", "copying")]
 
 
