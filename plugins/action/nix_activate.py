@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleConnectionFailure
-
 from ..plugin_utils.activation.conclusion import conclude, longest_look
 from ..plugin_utils.activation.deployment import PATIENCE_SECONDS, deploy, details, longest
 from ..plugin_utils.activation.ending import failure, units_failure, warnings_of
@@ -30,13 +28,13 @@ from ..plugin_utils.ansible.activation import (
     unchanged,
 )
 from ..plugin_utils.ansible.link import FreshLink
-from ..plugin_utils.ansible.options_from import OPTIONS_FROM
-from ..plugin_utils.ansible.plain import plain
 from ..plugin_utils.ansible.run import new_name
+from ..plugin_utils.ansible.variables import plain
 from ..plugin_utils.core.errors import ActivationError
 
 if t.TYPE_CHECKING:
     from ..plugin_utils.activation.answer import Answer
+    from ..plugin_utils.ansible.link import RenewableLink
 
 
 # The strategies under which each host goes on by itself, whoever brings them.
@@ -47,7 +45,6 @@ class ActionModule(NixAction):
     """See the documentation of the module of the same name."""
 
     argument_spec: t.ClassVar[dict[str, t.Any]] = {
-        **OPTIONS_FROM,
         "closure": {"type": "str"},
         **TARGET_OPTIONS,
         "rollback": {"type": "str"},
@@ -61,7 +58,7 @@ class ActionModule(NixAction):
         "flake_revision": {"type": "str"},
         "flake_dirty": {"type": "bool"},
         "nix_options": {"type": "dict", "default": {}},
-        "ask": {"type": "str", "default": "first", "choices": ["first", "only", "never"]},
+        "query": {"type": "bool", "default": False},
     }
     constraints: t.ClassVar[dict[str, t.Any]] = {
         "mutually_exclusive": [["closure", "rollback"]],
@@ -73,12 +70,8 @@ class ActionModule(NixAction):
         """See ``NixAction.perform``."""
         request = self._request(options)
         link = renewable(self, self.shell_within(longest(request)))
-        answer = None if options["ask"] == "never" else self._settled(request, options)
-        if answer is None and options["ask"] == "only":
-            return needed(request)
-        if answer is not None:
-            before_copy = self._comes_before_copy(options)
-            return unchanged(self, link, request, answer, options["source_host"], before_copy=before_copy)
+        if options["query"]:
+            return self._queried(link, request, options["source_host"])
         previewed = self._preview(request)
         answer = deploy(link, request, say=self.announce)
         if answer.outcome == "awaiting":
@@ -103,21 +96,15 @@ class ActionModule(NixAction):
             raise units_failure(request.id, answer, **shown, **warnings_of(self.play_host, answer, units=False))
         return {**told(self.play_host, request, answer), **shown, **self._barrier(options, answer)}
 
-    def _settled(self, request: Request, options: dict[str, t.Any]) -> Answer | None:
-        """Return the answer of a machine that has nothing to do, or None."""
-        if options["ask"] == "only":
-            self.doing("asking what it runs")
-        try:
-            return asked(self, request, before_copy=self._comes_before_copy(options))
-        except AnsibleConnectionFailure:
-            if options["ask"] == "only":
-                raise
-            # Also an answer that broke off. The deployment tries for longer, and knows one from the other.
-            return None
-
-    def _comes_before_copy(self, options: dict[str, t.Any]) -> bool:
-        """Whether it is only asked, and a machine that has something to do is copied the closure next."""
-        return options["ask"] == "only" and options["source_host"] != self.host
+    def _queried(self, link: RenewableLink, request: Request, source_host: str) -> dict[str, t.Any]:
+        """Return whether the machine has anything to do, and what it was found to run if it has not."""
+        self.doing("asking what it runs")
+        # Something is copied to it next, unless it builds for itself.
+        before_copy = source_host != self.host
+        answer = asked(self, request, before_copy=before_copy)
+        if answer is None:
+            return needed(request)
+        return unchanged(self, link, request, answer, source_host, before_copy=before_copy)
 
     def _barrier(self, options: dict[str, t.Any], answer: Answer) -> dict[str, t.Any]:
         """Warn of a verdict that cannot come before all other hosts have got as far."""

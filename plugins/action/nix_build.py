@@ -18,7 +18,6 @@ from ..plugin_utils.ansible.builders import usable
 from ..plugin_utils.ansible.caches import usable_caches
 from ..plugin_utils.ansible.connections import opened_store
 from ..plugin_utils.ansible.evaluation import task_name
-from ..plugin_utils.ansible.options_from import OPTIONS_FROM
 from ..plugin_utils.ansible.source import SOURCE_OPTIONS, machine_of, source_of
 from ..plugin_utils.build.build import BuildSettings, every_output
 from ..plugin_utils.build.building import Build, Built, Root, in_store_of, on_controller, on_machine
@@ -41,7 +40,6 @@ class ActionModule(NixAction):
     """See plugins/modules/nix_build.py."""
 
     argument_spec: t.ClassVar[dict[str, t.Any]] = {
-        **OPTIONS_FROM,
         **SOURCE_OPTIONS,
         "drv_path": {"type": "str"},
         "attr": {"type": "str"},

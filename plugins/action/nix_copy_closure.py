@@ -17,7 +17,6 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ..plugin_utils.ansible.action import NixAction, display
 from ..plugin_utils.ansible.connections import opened_if_lacking
 from ..plugin_utils.ansible.now_and_then import now_and_then
-from ..plugin_utils.ansible.options_from import OPTIONS_FROM
 from ..plugin_utils.ansible.peers import Peers
 from ..plugin_utils.ansible.run import end_with_run
 from ..plugin_utils.ansible.store_source import source_at
@@ -68,7 +67,6 @@ class ActionModule(NixAction):
     """The action behind ``nix.fleet.nix_copy_closure``."""
 
     argument_spec = {
-        **OPTIONS_FROM,
         "paths": {"type": "list", "elements": "str", "required": True, "aliases": ["path"]},
         "source_host": {"type": "str", "default": "localhost"},
         "substitute_on_destination": {"type": "bool", "default": False},

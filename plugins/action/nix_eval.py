@@ -7,18 +7,13 @@ from __future__ import annotations
 
 import typing as t
 
-from ..plugin_utils.activation.intention import see_that_it_can_be
 from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.ansible.evaluation import EVALUATION_OPTIONS, evaluated
-from ..plugin_utils.ansible.options_from import OPTIONS_FROM
 from ..plugin_utils.ansible.source import SOURCE_OPTIONS, machine_of, source_of
-from ..plugin_utils.core.errors import EvaluationError, NixError
+from ..plugin_utils.core.errors import EvaluationError
 from ..plugin_utils.evaluation.sending import sent
-from ..plugin_utils.platforms.registry import platforms
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ..plugin_utils.nix.source import Source
 
 THE_VALUE_ITSELF = "value: value"
@@ -28,21 +23,12 @@ class ActionModule(NixAction):
     """See plugins/modules/nix_eval.py."""
 
     argument_spec: t.ClassVar[dict[str, t.Any]] = {
-        **OPTIONS_FROM,
         **SOURCE_OPTIONS,
         **EVALUATION_OPTIONS,
         "expr": {"type": "str"},
         "apply": {"type": "str"},
         "hosts": {"type": "list", "elements": "str", "default": []},
         "send_flake": {"type": "bool", "default": False},
-        "deployment": {
-            "type": "dict",
-            "options": {
-                "builder": {"type": "str"},
-                "goal": {"type": "str"},
-                "platform": {"type": "str", "choices": [*platforms()]},
-            },
-        },
     }
     constraints: t.ClassVar[dict[str, t.Any]] = {
         "mutually_exclusive": [["flake", "file", "expr"]],
@@ -51,7 +37,6 @@ class ActionModule(NixAction):
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Evaluate, together with the other hosts of the task where that can be."""
-        self._see_that_it_can_be(options["deployment"])
         apply = options["apply"] or (THE_VALUE_ITSELF if options["expr"] is not None else None)
         if options["attr"] is None and apply is None:
             raise EvaluationError("neither attr nor apply says what to evaluate", host=self.play_host)
@@ -63,16 +48,6 @@ class ActionModule(NixAction):
             apply=apply,
             prepare=self._sent if options["send_flake"] and not self.on_controller else None,
         )
-
-    def _see_that_it_can_be(self, intention: Mapping[str, str | None] | None) -> None:
-        if intention is None:
-            return
-        try:
-            see_that_it_can_be(intention, self.variables["hostvars"])
-        except NixError as error:
-            # The play host's variables are wrong, whichever machine was to evaluate them.
-            error.host = self.play_host
-            raise
 
     def _sent(self, source: Source) -> Source:
         return sent(source, self.shell)

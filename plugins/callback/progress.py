@@ -40,10 +40,10 @@ from ansible.plugins.callback import CallbackBase
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.utils.display import Display
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.plain import plain
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import progress_pipe
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.screen import print_lines, screen_width
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.task_events import began, ended
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.variables import plain
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.workers import Workers
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.redacted import redacted
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.terminal import harmless
@@ -130,8 +130,7 @@ class CallbackModule(CallbackBase):
         with self._lock:
             self._read_pipe()
             self._warn(result)
-            for event in ended(result, "ok"):
-                self._print(self._log.add(event))
+            self._print(self._log.add(ended(result, "ok")))
             self._show(result)
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
@@ -139,17 +138,14 @@ class CallbackModule(CallbackBase):
         with self._lock:
             self._read_pipe()
             self._warn(result)
-            *before, event = ended(result, "failed")
-            for each in before:
-                self._print(self._log.add(each))
+            event = ended(result, "failed")
             self._print(self._log.ignored(event) if ignore_errors else self._log.ended(event))
 
     def v2_runner_on_unreachable(self, result: t.Any) -> None:
         """Show that a host could not be reached."""
         with self._lock:
             self._read_pipe()
-            for event in ended(result, "unreachable"):
-                self._print(self._log.add(event))
+            self._print(self._log.add(ended(result, "unreachable")))
 
     def v2_runner_on_skipped(self, result: t.Any) -> None:
         """Show that a host is done with a task that is not for it."""

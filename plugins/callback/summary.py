@@ -94,10 +94,10 @@ from ansible import constants
 from ansible.plugins.callback import CallbackBase
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.job import job_of, variables_of_jobs
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.plain import plain
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import run_name, run_state
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.screen import print_lines, screen_width
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.task_events import began, ended
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.variables import plain
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import Run
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
@@ -147,15 +147,15 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
         """Note what a task returned."""
-        self._events.extend(ended(result, "ok"))
+        self._events.append(ended(result, "ok"))
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         """Note why a task failed."""
-        (self._ignored if ignore_errors else self._events).extend(ended(result, "failed"))
+        (self._ignored if ignore_errors else self._events).append(ended(result, "failed"))
 
     def v2_runner_on_unreachable(self, result: t.Any) -> None:
         """Note that a host could not be reached."""
-        self._events.extend(ended(result, "unreachable"))
+        self._events.append(ended(result, "unreachable"))
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
         """Print the report, and write it where it was asked for."""

@@ -64,20 +64,11 @@ options:
   whole_play:
     description:
       - Whether to evaluate all hosts of the play along with this one, if they have not been yet.
+      - Each host's attribute is what the task's own template of O(attr) gives for it. Hosts are evaluated together with this
+        one when the task's other options that say what is evaluated, and where, give the same for them.
     type: bool
     default: false
     version_added: 0.2.0
-  host_variables:
-    description:
-      - For each host that is evaluated along with this one, which of its variables holds which of the options O(attr),
-        O(flake), O(override_inputs), O(impure) and O(nix_options). Variables of the play and the role count as those of the
-        inventory do.
-      - What O(options_from) names need not be named again. Where neither names any, these are C(nix_attr), C(nix_flake) and
-        C(nix_impure), which P(nix.fleet.nix_inventory#inventory) sets.
-      - Hosts are evaluated together with this one when they differ in none of them but that of O(attr).
-      - An entry of any other name is one more variable in which they must not differ, such as one for C(delegate_to).
-    type: dict
-    default: {}
   eval_memory:
     description:
       - How much memory evaluations may take together, in bytes or with a unit, such as V(4G). An evaluator that would need
@@ -101,12 +92,5 @@ options:
     type: list
     elements: str
     default: []
-    version_added: 0.2.0
-  validate_role:
-    description:
-      - Whether to check the variables of the role that the task belongs to against the role's argument specification, before
-        anything else. Ansible itself does so in a task of its own, unless C(rolespec_validate) is off.
-    type: bool
-    default: false
     version_added: 0.2.0
 """

@@ -154,7 +154,7 @@ from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
-from ..plugin_utils.ansible.plain import plain
+from ..plugin_utils.ansible.variables import plain
 from ..plugin_utils.core.errors import InventoryError
 from ..plugin_utils.inventory import loading
 from ..plugin_utils.inventory.evaluation import Settings

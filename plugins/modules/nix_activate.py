@@ -151,21 +151,18 @@ options:
       - V(localhost) is the controller, unless the inventory says otherwise; any host of the inventory can be named.
     type: str
     default: localhost
-  ask:
+  query:
     description:
-      - Whether to ask the machine, in one short round trip, if there is anything to do.
-      - With V(first) it is asked before it is sent the program that would do it. With V(never) it is sent the program at
-        once, which finds out the same.
-      - With V(only) nothing is done to the machine. The RV(outcome) is V(unchanged), with all that this module returns, or
-        V(needed). What only the program itself can tell, such as a rollback, is V(needed) too.
-      - With V(only), a closure that is no longer kept from the garbage collector as what was copied to this host is V(needed)
-        as well. That is not asked in check mode, nor where O(source_host) is the host itself, which nothing is copied to.
-    type: str
-    choices: [first, only, never]
-    default: first
-    version_added: 0.2.0
+      - Only asks the machine, in one short round trip, whether it runs O(closure) already and keeps it as O(goal) says.
+        Nothing is done to it.
+      - The RV(outcome) is V(unchanged), with all that this module returns, or V(needed). What only an activation can tell is
+        V(needed) too.
+      - A closure that is no longer kept from the garbage collector as what was copied to this host is V(needed) as well. That
+        is not asked in check mode, nor where O(source_host) is the host itself, which nothing is copied to.
+    type: bool
+    default: false
+    version_added: 0.3.0
 extends_documentation_fragment:
-  - nix.fleet._options_from
   - nix.fleet._attributes
   - nix.fleet._attributes.actiongroup_nix
   - nix.fleet._nix

@@ -85,7 +85,6 @@ options:
 extends_documentation_fragment:
   - nix.fleet._nix
   - nix.fleet._nix.source
-  - nix.fleet._options_from
   - nix.fleet._attributes
   - nix.fleet._attributes.actiongroup_nix
 attributes:

@@ -117,7 +117,6 @@ options:
     default: 600
     version_added: 0.2.0
 extends_documentation_fragment:
-  - nix.fleet._options_from
   - nix.fleet._attributes
   - nix.fleet._attributes.actiongroup_nix
 attributes:

@@ -56,31 +56,10 @@ options:
     type: bool
     default: false
     version_added: 0.2.0
-  deployment:
-    description:
-      - What is to be done with the result. What of it cannot be fails the task before anything is evaluated. It is used for
-        nothing else.
-    type: dict
-    version_added: 0.2.0
-    suboptions:
-      builder:
-        description:
-          - The inventory host that is to build.
-        type: str
-      goal:
-        description:
-          - As for M(nix.fleet.nix_activate), or V(build) for no more than a build.
-        type: str
-      platform:
-        description:
-          - What the host is, which has to know O(deployment.goal).
-        type: str
-        choices: [custom, darwin, nix-darwin, home-manager, nix-on-droid, nixos]
 extends_documentation_fragment:
   - nix.fleet._nix
   - nix.fleet._nix.source
   - nix.fleet._nix.evaluation
-  - nix.fleet._options_from
   - nix.fleet._attributes
   - nix.fleet._attributes.read_only
   - nix.fleet._attributes.actiongroup_nix

@@ -23,13 +23,11 @@ from ..report.progress import Progress, has_reader, send
 from .bounded import QUESTION_SECONDS, bounded
 from .host_keys import see_that_host_keys_are_checked
 from .new_connection import new_connection
-from .options_from import options_given
-from .plain import plain
-from .role_variables import refuse_unknown_variables, see_that_role_variables_fit
 from .room import no_room
 from .run import end_with_run, progress_pipe, run_state, watch_run
 from .shell import ConnectionShell
 from .terminal import TerminalShell, wants_terminal, without_terminal
+from .variables import plain, refuse_unknown_variables
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -71,9 +69,8 @@ class NixAction(ActionBase):
         without_terminal(self._connection)
         try:
             refuse_unknown_variables(self)
-            see_that_role_variables_fit(self)
             # Plain before they are checked, which copies each of them: a tagged string takes as long as all the rest.
-            self._task.args = options_given(self)
+            self._task.args = plain(self._task.args)
             _validation, options = self.validate_argument_spec(argument_spec=self.argument_spec, **self.constraints)
             result.update(_printable(self._perform(options)))
         except NixError as error:

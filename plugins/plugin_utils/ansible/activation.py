@@ -27,8 +27,8 @@ from ..platforms.registry import platforms
 from .bounded import EndlessAnswerError, NoAnswerError
 from .connections import connection_to, shell_of
 from .link import RenewableLink
-from .plain import plain
 from .run import run_name
+from .variables import plain
 
 if t.TYPE_CHECKING:
     from ..activation.answer import Answer

@@ -13,8 +13,8 @@ import typing as t
 from ..build.builder import builder_at, see_that_it_is_known
 from ..build.builder_check import check, expanded, own_builders
 from ..build.builder_shared import shared
-from .plain import plain
 from .run import run_directory
+from .variables import plain
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable

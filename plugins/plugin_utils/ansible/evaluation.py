@@ -24,28 +24,22 @@ from ..evaluation.task_evaluation import Request
 from ..nix.store import store_path_name
 from .action import warnings_of
 from .caches import usable_caches
-from .host_variables import variables_of
-from .plain import plain
 from .source import SOURCE_OPTIONS
+from .variables import plain, rendered_for, templates_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from ..nix.machine import Machine
     from ..nix.source import Snapshot, Source
     from .action import NixAction
 
-# Where the inventory plugin says what is evaluated for a host, by option.
-HOST_VARIABLES = {"attr": "nix_attr", "flake": "nix_flake", "impure": "nix_impure"}
-
 EVALUATION_OPTIONS: dict[str, t.Any] = {
     "attr": {"type": "str"},
     "whole_play": {"type": "bool", "default": False},
-    "host_variables": {"type": "dict", "default": {}},
     "eval_memory": {"type": "str"},
     "timeout": {"type": "int"},
     "revision": {"type": "list", "elements": "str", "default": []},
-    "validate_role": {"type": "bool", "default": False},
 }
 
 
@@ -122,19 +116,11 @@ def task_name(task: t.Any) -> str:
     return f"{os.getppid()} {name}"
 
 
-def variables_by_option(options: Mapping[str, t.Any]) -> dict[str, str]:
-    """Return which variable of a host says what is evaluated for it, by the option that it is for."""
-    held = {option: options.get("options_from", {}).get(option) for option in ("attr", *SOURCE_OPTIONS)}
-    named = {option: variable for option, variable in held.items() if variable is not None}
-    return {**named, **options["host_variables"]} or dict(HOST_VARIABLES)
-
-
 def _others(action: NixAction, options: dict[str, t.Any]) -> Iterator[str]:
     """Yield the attributes of the hosts that can be evaluated along with this one."""
-    names = variables_by_option(options)
-    attribute = names.pop("attr", HOST_VARIABLES["attr"])
-    alike = list(names.values())
-    mine = variables_of(action, action.play_host, alike)
+    templates = templates_of(action._task, ("attr", *SOURCE_OPTIONS))
+    mine = rendered_for(action, action.play_host, templates)
+    mine.pop("attr", None)
     of_play = plain(action.variables["ansible_play_hosts_all"]) if options["whole_play"] else []
     for host in dict.fromkeys([*options.get("hosts", ()), *of_play]):
         if host == action.play_host:
@@ -142,11 +128,12 @@ def _others(action: NixAction, options: dict[str, t.Any]) -> Iterator[str]:
         if host not in action.variables["hostvars"]:
             raise EvaluationError(
                 f"hosts names {host}, which is not in the inventory",
+                code="unknown_host",
                 host=action.play_host,
                 advice="give names of inventory hosts, or set whole_play for those of the play",
             )
-        its = variables_of(action, host, [attribute, *alike])
-        wanted = its.pop(attribute, None)
+        its = rendered_for(action, host, templates)
+        wanted = its.pop("attr", None)
         if wanted and its == mine:
             yield wanted
 

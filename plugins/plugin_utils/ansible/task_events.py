@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import pathlib
 import time
@@ -13,51 +12,24 @@ import typing as t
 
 from ..core.redacted import redacted
 from ..report.events import TaskEvent, of_all_items
-from .plain import plain
+from .variables import plain
 
 if t.TYPE_CHECKING:
     from ..report.events import Status
 
 COLLECTION = "nix.fleet."
 COLLECTION_ROOT = pathlib.Path(__file__).resolve().parents[3]
-# The task that does the work of two others at once.
-COMPARISON, EVALUATION, ACTIVATION = "nix_compare", "nix_eval", "nix_activate"
 
 
 def began(host: t.Any, task: t.Any) -> TaskEvent:
     """Return the event of a task that begins for ``host``."""
-    event = _event(host, task, "started", {})
-    return dataclasses.replace(event, module=EVALUATION) if event.module == COMPARISON else event
+    return _event(host, task, "started", {})
 
 
-def ended(result: t.Any, status: Status) -> tuple[TaskEvent, ...]:
-    """Return the events of a task that has ended so: one, or those of both stages where it was an evaluation and a question."""
+def ended(result: t.Any, status: Status) -> TaskEvent:
+    """Return the event of a task that has ended so."""
     # `_host` and `_task` are what every supported ansible-core has; 2.19 added public names.
-    event = _event(result._host, result._task, status, redacted(of_all_items(plain(dict(result._result)))))
-    return _stages_of(event) if event.module == COMPARISON else (event,)
-
-
-def _stages_of(event: TaskEvent) -> tuple[TaskEvent, ...]:
-    """Return the events of a comparison: it is an evaluation, and then perhaps a question about an activation."""
-    evaluation = dataclasses.replace(event, module=EVALUATION)
-    question = dataclasses.replace(event, module=ACTIVATION)
-    if event.status == "unreachable":
-        return (question,)
-    if "asked_seconds" not in event.result:
-        # What an activation refuses is refused before anything is evaluated, and has an outcome.
-        return (question if "outcome" in event.result else evaluation,)
-    evaluated = event.at - float(event.result["asked_seconds"])
-    begun = dataclasses.replace(question, status="started", at=evaluated, result={})
-    if event.status != "ok":
-        return (dataclasses.replace(evaluation, status="ok", at=evaluated, result={}), begun, question)
-    activation = event.result["activation"]
-    # What the host said is told with the question.
-    message = str(event.result["msg"]).removesuffix(f"; {activation['msg']}")
-    return (
-        dataclasses.replace(evaluation, at=evaluated, result={**event.result, "msg": message}),
-        begun,
-        dataclasses.replace(question, result=activation),
-    )
+    return _event(result._host, result._task, status, redacted(of_all_items(plain(dict(result._result)))))
 
 
 def our_module(task: t.Any) -> str | None:

@@ -26,8 +26,6 @@ EACH = {
     "attr": "{{ nix_attr }}",
     "hosts": "{{ ansible_play_hosts_all }}",
     "impure": True,
-    # They differ in nothing else.
-    "host_variables": {"attr": "nix_attr", "flake": "nix_flake"},
 }
 
 

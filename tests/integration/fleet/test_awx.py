@@ -165,7 +165,7 @@ def test_slices_at_once_evaluate_each_host_once(awx: Controller) -> None:
         event["event_data"]
         for job in jobs
         for event in job.events
-        if event["event"] == "runner_on_ok" and event["event_data"]["task_action"] == "nix.fleet.nix_compare"
+        if event["event"] == "runner_on_ok" and event["event_data"]["task_action"] == "nix.fleet.nix_eval"
     ]
     assert sorted(each["host"] for each in evaluations) == sorted(WEB_SERVERS)
     assert not any(each["res"]["cached"] for each in evaluations)

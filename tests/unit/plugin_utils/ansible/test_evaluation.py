@@ -17,7 +17,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.evaluation impor
     _commit_of_job,
     _memory,
     task_name,
-    variables_by_option,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import EvaluationError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Snapshot, Source
@@ -85,23 +84,6 @@ def test_an_amount_of_memory_has_a_unit() -> None:
     assert _memory("4G") == 4 << 30
     assert _memory("102M") == 102 << 20
     assert _memory(None) is None
-
-
-def test_without_a_word_a_host_is_evaluated_by_what_its_inventory_says() -> None:
-    by_option = variables_by_option({"host_variables": {}, "options_from": {}})
-    assert by_option == {"attr": "nix_attr", "flake": "nix_flake", "impure": "nix_impure"}
-
-
-def test_a_variable_that_an_option_is_taken_from_need_not_be_named_again() -> None:
-    options_from = {"attr": "deploy_attr", "flake": "deploy_flake", "goal": "deploy_goal"}
-    by_option = variables_by_option({"host_variables": {"evaluator": "deploy_evaluator"}, "options_from": options_from})
-    assert by_option == {"attr": "deploy_attr", "flake": "deploy_flake", "evaluator": "deploy_evaluator"}
-
-
-def test_what_is_named_by_itself_counts_most() -> None:
-    options = {"host_variables": {"attr": "my_attr"}, "options_from": {"attr": "deploy_attr"}}
-    assert variables_by_option(options) == {"attr": "my_attr"}
-    assert variables_by_option({"host_variables": {"attr": "my_attr"}}) == {"attr": "my_attr"}
 
 
 COMMIT = "4f1c0de4f1c0de4f1c0de4f1c0de4f1c0de4f1c0"

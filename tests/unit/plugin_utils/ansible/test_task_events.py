@@ -7,10 +7,7 @@ from __future__ import annotations
 import types
 import typing as t
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.task_events import began, ended, our_module
-
-if t.TYPE_CHECKING:
-    from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import Status, TaskEvent
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.task_events import ended, our_module
 
 
 def task(resolved: str, role: str | None = None) -> t.Any:
@@ -32,7 +29,7 @@ def test_what_our_roles_do_by_other_modules_is_ours() -> None:
 def test_a_password_in_an_address_is_not_kept() -> None:
     host = types.SimpleNamespace(get_name=lambda: "web")
     said = {"msg": "cannot fetch https://me:hunter2@forge.example/fleet"}
-    (event,) = ended(types.SimpleNamespace(_host=host, _task=task("nix.fleet.nix_build"), _result=said), "failed")
+    event = ended(types.SimpleNamespace(_host=host, _task=task("nix.fleet.nix_build"), _result=said), "failed")
     assert (event.host, event.module, event.status, event.task) == ("web", "nix_build", "failed", "Build")
     assert "hunter2" not in str(event.result)
 
@@ -41,46 +38,5 @@ def test_what_an_item_of_a_loop_says_is_said_of_the_task() -> None:
     host = types.SimpleNamespace(get_name=lambda: "web")
     item = {"ansible_loop_var": "item", "item": "page", "failed": True, "cause": "it is not valid", "stage": "data"}
     said = {"msg": "One or more items failed", "failed": True, "results": [item]}
-    (event,) = ended(
-        types.SimpleNamespace(_host=host, _task=task("nix.fleet.nix_runtime_data"), _result=said), "failed"
-    )
+    event = ended(types.SimpleNamespace(_host=host, _task=task("nix.fleet.nix_runtime_data"), _result=said), "failed")
     assert (event.result["cause"], event.result["stage"]) == ("page: it is not valid", "data")
-
-
-HOST = types.SimpleNamespace(get_name=lambda: "web")
-COMPARISON = task("nix.fleet.nix_compare")
-
-
-def compared(status: Status, **result: t.Any) -> tuple[TaskEvent, ...]:
-    """Return the events of a comparison that has ended so."""
-    return ended(types.SimpleNamespace(_host=HOST, _task=COMPARISON, _result=result), status)
-
-
-def test_a_comparison_is_an_evaluation_and_then_a_question() -> None:
-    assert began(HOST, COMPARISON).module == "nix_eval"
-    activation = {"outcome": "unchanged", "msg": "it runs"}
-    evaluated, begun, asked = compared(
-        "ok", attr="web", activation=activation, asked_seconds=2.5, msg="it evaluates; it runs"
-    )
-    assert [event.module for event in (evaluated, begun, asked)] == ["nix_eval", "nix_activate", "nix_activate"]
-    assert [event.status for event in (evaluated, begun, asked)] == ["ok", "started", "ok"]
-    assert (evaluated.result["attr"], evaluated.result["msg"], asked.result) == ("web", "it evaluates", activation)
-    assert evaluated.at == begun.at == asked.at - 2.5
-
-
-def test_a_comparison_that_asked_nobody_is_an_evaluation() -> None:
-    (event,) = compared("ok", attr="web", activation=None)
-    assert (event.module, event.status) == ("nix_eval", "ok")
-
-
-def test_a_comparison_fails_in_the_stage_that_it_had_come_to() -> None:
-    assert [event.module for event in compared("failed", stage="evaluation", cause="it does not")] == ["nix_eval"]
-    assert [event.module for event in compared("failed", stage="activation", outcome="refused")] == ["nix_activate"]
-    assert [event.module for event in compared("unreachable", msg="no route to host")] == ["nix_activate"]
-
-
-def test_a_question_that_fails_has_had_an_evaluation_before_it() -> None:
-    evaluated, begun, asked = compared("failed", stage="activation", outcome="refused", asked_seconds=2.5)
-    assert [event.module for event in (evaluated, begun, asked)] == ["nix_eval", "nix_activate", "nix_activate"]
-    assert [event.status for event in (evaluated, begun, asked)] == ["ok", "started", "failed"]
-    assert asked.result["outcome"] == "refused"

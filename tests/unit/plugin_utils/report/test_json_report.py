@@ -190,10 +190,9 @@ def test_the_schema_knows_every_field_of_every_stage() -> None:
         assert set(fields) == set(SCHEMA["$defs"]["results"][name]["properties"])
 
 
-# They are no stage of a host's way: they tell the controller something, do what somebody asks for by hand, or are two stages.
+# They are no stage of a host's way: they tell the controller something, or do what somebody asks for by hand.
 NO_STAGE = {
     "nix_builder_info",
-    "nix_compare",
     "nix_flake",
     "nix_import",
     "nix_semaphore",

@@ -4,49 +4,33 @@
 
 from __future__ import annotations
 
-import pathlib
-import types
 import typing as t
 
 import pytest
+from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.nix.fleet.plugins.action.nix_activate import ActionModule
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible import action as shared
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible import activation
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.bounded import EndlessAnswerError, NoAnswerError
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.shell import AnswerBrokeOffError
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import ActivationError, NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.closure_diff import closure_diff
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import StorePathInfo
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.progress import ProgressPipe
 
-from .answering import Shell
+from .playing import Machine, played
+
+if t.TYPE_CHECKING:
+    import pathlib
 
 OLD = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-old"
 NEW = "/nix/store/1123456789abcdfghijklmnpqrsvwxyz-nixos-new"
 STANDING = f"closure={NEW}\nprevious_running={OLD}\nrunning={NEW}\ngeneration=2\n"
 
 
-def perform(
-    answer: str | Shell, *, check: bool = False, diff: bool = False, strategy: str = "host_pinned", **given: t.Any
-) -> dict[str, t.Any]:
+def perform(answer: str | Machine | None, **given: t.Any) -> dict[str, t.Any]:
     """Run the action against a target that answers ``answer``."""
-
-    class Action(ActionModule):
-        shell = questions = answer if isinstance(answer, Shell) else Shell(answer)
-        check_mode = check
-        diff_mode = diff
-        play_host = host = "vps"
-
-        def shell_within(self, seconds: float | None) -> t.Any:
-            assert seconds is not None
-            return self.shell
-
-    options = {name: option.get("default") for name, option in ActionModule.argument_spec.items()}
-    action = Action.__new__(Action)
-    action.variables = {"ansible_play_batch": ["vps", "web"]}
-    action._task = t.cast("t.Any", types.SimpleNamespace(get_play=lambda: types.SimpleNamespace(strategy=strategy)))
-    return action.perform({**options, "closure": NEW, **given})
+    machine = answer if isinstance(answer, Machine) else Machine(answer)
+    settings = {name: given.pop(name) for name in ("check", "diff", "strategy") if name in given}
+    return played(ActionModule, {"closure": NEW, **given}, machine, **settings)
 
 
 def test_an_activation_is_a_change() -> None:
@@ -81,15 +65,14 @@ def test_the_message_says_what_became_of_the_machine(outcome: str, given: dict[s
 def test_a_success_and_a_failure_name_the_deployment() -> None:
     assert perform(f"outcome=activated\n{STANDING}")["id"]
     for answer, seconds in ((FAILED_UNITS, 9), ("", 9), ("outcome=refused\n", 9), ("", 0)):
-        with pytest.raises(ActivationError) as raised:
-            perform(answer, activation_timeout=seconds)
-        assert raised.value.details["id"]
+        result = perform(answer, activation_timeout=seconds)
+        assert result["failed"]
+        assert result["id"]
 
 
 def test_a_failure_says_where_the_whole_log_is() -> None:
-    with pytest.raises(ActivationError) as raised:
-        perform(f"outcome=rolled_back\n{STANDING}log_file=/var/lib/nix.fleet/runs/1/log\n")
-    assert (raised.value.advice or "").endswith("the whole log is on the target: /var/lib/nix.fleet/runs/1/log")
+    result = perform(f"outcome=rolled_back\n{STANDING}log_file=/var/lib/nix.fleet/runs/1/log\n")
+    assert result["advice"].endswith("the whole log is on the target: /var/lib/nix.fleet/runs/1/log")
 
 
 @pytest.mark.parametrize(
@@ -102,11 +85,14 @@ def test_a_failure_says_where_the_whole_log_is() -> None:
     ],
 )
 def test_what_did_not_end_well_fails_with_the_cause_and_all_fields(outcome: str, changed: bool, words: str) -> None:
-    with pytest.raises(ActivationError) as raised:
-        perform(f"outcome={outcome}\ncause=the disk is full\n{STANDING}log=last words")
-    result = raised.value.to_result()
-    assert words in raised.value.cause
-    assert (result["outcome"], result["changed"], result["log"]) == (outcome, changed, "last words")
+    result = perform(f"outcome={outcome}\ncause=the disk is full\n{STANDING}log=last words")
+    assert words in result["cause"]
+    assert (result["failed"], result["outcome"], result["changed"], result["log"]) == (
+        True,
+        outcome,
+        changed,
+        "last words",
+    )
     assert result["previous"]["running"] == OLD
 
 
@@ -114,18 +100,16 @@ FAILED_UNITS = f"outcome=activated\nunits_failed=a.service, b.service\n{STANDING
 
 
 def test_failed_units_fail_the_host_by_name() -> None:
-    with pytest.raises(ActivationError) as raised:
-        perform(FAILED_UNITS)
-    assert "these units failed: a.service, b.service" in raised.value.cause
-    assert raised.value.details["outcome"] == "activated"
+    result = perform(FAILED_UNITS)
+    assert (result["failed"], result["outcome"]) == (True, "activated")
+    assert "a.service, b.service" in result["cause"]
 
 
 def test_failed_units_take_nothing_from_the_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(activation, "changes", lambda *_given, **_named: closure_diff([], [StorePathInfo(NEW, 9)]))
-    with pytest.raises(ActivationError) as raised:
-        perform(FAILED_UNITS, diff=True)
-    assert "nixos-new" in raised.value.details["diff"]["prepared"]
-    assert raised.value.details["closure_diff"]["paths_after"] == 1
+    result = perform(FAILED_UNITS, diff=True)
+    assert "nixos-new" in result["diff"]["prepared"]
+    assert result["closure_diff"]["paths_after"] == 1
 
 
 def test_failed_units_that_are_to_be_ignored_are_a_warning() -> None:
@@ -134,8 +118,8 @@ def test_failed_units_that_are_to_be_ignored_are_a_warning() -> None:
 
 
 def test_a_dry_run_that_fails_fails_the_host() -> None:
-    with pytest.raises(ActivationError, match="exit code 3"):
-        perform("outcome=unchanged\nexit_code=3\n", goal="dry-activate")
+    result = perform("outcome=unchanged\nexit_code=3\n", goal="dry-activate")
+    assert (result["failed"], result["exit_code"]) == (True, 3)
 
 
 def test_a_difference_that_cannot_be_had_never_stops_a_deployment() -> None:
@@ -151,67 +135,74 @@ def test_a_verdict_that_waits_for_other_hosts_is_warned_of(strategy: str, warned
     assert any("waits for every other host" in text for text in result.get("warnings", ())) is warned
 
 
-def test_a_machine_that_has_nothing_to_do_is_sent_the_short_question_alone() -> None:
-    shell = Shell(f"outcome=unchanged\n{STANDING}")
-    result = perform(shell)
-    assert (result["changed"], result["outcome"], len(shell.scripts)) == (False, "unchanged", 1)
-    assert "supervisor_main" not in shell.scripts[0]
+def test_a_query_begins_nothing() -> None:
+    machine = Machine("outcome=needed\n")
+    result = perform(machine, query=True)
+    assert (result["changed"], result["outcome"], len(machine.scripts)) == (False, "needed", 1)
+    assert "supervisor_main" not in machine.scripts[0]
 
 
-def test_asking_only_begins_nothing() -> None:
-    shell = Shell("outcome=needed\n")
-    result = perform(shell, ask="only")
-    assert (result["changed"], result["outcome"], len(shell.scripts)) == (False, "needed", 1)
+def test_a_query_finds_what_an_activation_would_have_found() -> None:
+    result = perform(f"outcome=unchanged\n{STANDING}", query=True)
+    assert (result["changed"], result["outcome"], result["running"], result["generation"]) == (
+        False,
+        "unchanged",
+        NEW,
+        2,
+    )
 
 
-@pytest.mark.parametrize("error", [EndlessAnswerError, NoAnswerError])
-@pytest.mark.parametrize("ask", ["first", "only"])
-def test_a_machine_that_says_too_much_or_nothing_is_not_asked_again(error: type[NixError], ask: str) -> None:
-    shell = Shell(error("it was cut off", host="vps"))
-    with pytest.raises(error):
-        perform(shell, ask=ask)
-    assert len(shell.scripts) == 1
+def test_a_query_shows_what_a_boot_will_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(activation, "changes", lambda *_given, **_named: closure_diff([], [StorePathInfo(NEW, 9)]))
+    answer = f"outcome=unchanged\nclosure={NEW}\nprevious_running={OLD}\n"
+    assert "closure_diff" in perform(answer, query=True, goal="boot", diff=True)
+    assert "closure_diff" not in perform(answer, query=True, goal="boot")
 
 
-def test_what_else_is_wrong_with_an_answer_is_for_the_program_to_find_out() -> None:
-    shell = Shell(AnswerBrokeOffError("the machine's answer broke off in the middle", host="vps"))
-    assert perform(shell, ask="only")["outcome"] == "needed"
+def test_what_no_machine_should_be_asked_is_refused_before_one_is() -> None:
+    machine = Machine("outcome=needed\n")
+    result = perform(machine, query=True, platform="darwin", goal="boot")
+    assert (result["failed"], result["outcome"], machine.scripts) == (True, "refused", [])
 
 
-def test_asking_only_returns_what_was_asked_for() -> None:
-    result = perform("outcome=needed\n", ask="only", goal="boot")
+@pytest.mark.parametrize("query", [False, True])
+def test_a_machine_that_cannot_be_reached_is_unreachable(query: bool) -> None:
+    with pytest.raises(AnsibleConnectionFailure):
+        perform(None, query=query)
+
+
+def test_what_else_is_wrong_with_an_answer_is_for_the_activation_to_find_out() -> None:
+    assert perform("...half an answer", query=True)["outcome"] == "needed"
+
+
+def test_a_query_names_what_was_asked_for() -> None:
+    result = perform("outcome=needed\n", query=True, goal="boot")
     assert (result["goal"], result["rollback"]) == ("boot", None)
     assert result["id"]
     assert result["run"]
 
 
-def test_while_it_asks_only_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+def test_a_query_is_shown_while_it_is_made(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     monkeypatch.setattr(shared, "progress_pipe", lambda: tmp_path / "pipe")
     pipe = ProgressPipe(tmp_path / "pipe")
-    perform("outcome=needed\n", ask="only")
+    perform("outcome=needed\n", query=True)
     assert [progress.text for progress in pipe.read()] == ["asking what it runs"]
     pipe.close()
 
 
-def test_asking_only_says_that_nothing_is_left_to_copy_where_anything_ever_is() -> None:
+def test_a_query_says_that_nothing_is_left_to_copy_where_anything_ever_is() -> None:
     answer = f"outcome=unchanged\n{STANDING}"
-    assert perform(answer, ask="only")["copied_bytes"] == 0
-    assert "copied_bytes" not in perform(answer, ask="only", source_host="vps")
+    assert perform(answer, query=True)["copied_bytes"] == 0
+    assert "copied_bytes" not in perform(answer, query=True, source_host="vps")
     assert "copied_bytes" not in perform(answer)
 
 
-def test_whoever_has_asked_before_is_not_asked_again() -> None:
-    shell = Shell(f"outcome=unchanged\n{STANDING}")
-    assert perform(shell, ask="never")["outcome"] == "unchanged"
-    assert "supervisor_main" in shell.scripts[0]
-
-
-def test_asking_only_wants_what_was_copied_to_be_kept() -> None:
-    shell = Shell("outcome=needed\n")
-    perform(shell, ask="only")
-    perform(shell, ask="only", source_host="vps")
-    perform(shell, ask="only", check=True)
-    assert [script.splitlines()[-1] for script in shell.scripts] == [
+def test_a_query_wants_what_was_copied_to_be_kept() -> None:
+    machine = Machine("outcome=needed\n")
+    perform(machine, query=True)
+    perform(machine, query=True, source_host="vps")
+    perform(machine, query=True, check=True)
+    assert [script.splitlines()[-1] for script in machine.scripts] == [
         "question_ask vps",
         "question_ask ''",
         "question_ask ''",

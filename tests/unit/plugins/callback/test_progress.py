@@ -132,23 +132,6 @@ def test_a_failure_that_is_ignored_is_told_as_such(plugin: CallbackModule) -> No
     assert printed(plugin) == ["web: Look: no (ignored)"]
 
 
-def failed_question(plugin: CallbackModule, *, ignore_errors: bool) -> list[str]:
-    compare = task("nix.fleet.nix_compare")
-    said = {"stage": "activation", "outcome": "refused", "cause": "others have begun", "asked_seconds": 0.5}
-    plugin.v2_runner_on_failed(result(compare, **said), ignore_errors=ignore_errors)
-    return printed(plugin)
-
-
-def test_a_question_that_fails_is_told_as_that_of_its_stage(plugin: CallbackModule) -> None:
-    rest = failed_question(plugin, ignore_errors=False)
-    assert [line.split()[:3] for line in rest] == [["✗", "web", "refused"], ["activation:", "others", "have"]]
-
-
-def test_of_a_question_whose_failure_is_ignored_the_failure_alone_is(plugin: CallbackModule) -> None:
-    told = failed_question(plugin, ignore_errors=True)
-    assert told == ["web: nix.fleet.nix_compare: others have begun (ignored)"]
-
-
 def test_what_changes_is_shown_where_it_was_asked_for(plugin: CallbackModule) -> None:
     plugin.v2_on_file_diff(result(task("nix.fleet.nix_activate"), changed=True, diff={"prepared": "linux 6.1 → 6.2"}))
     assert printed(plugin) == ["web:", "linux 6.1 → 6.2"]

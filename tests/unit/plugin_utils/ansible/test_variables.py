@@ -1,0 +1,88 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Variables come in as plain values, and a role refuses those that it does not know."""
+
+from __future__ import annotations
+
+import types
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.variables import (
+    plain,
+    refuse_unknown_variables,
+    templates_of,
+)
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import VariablesError
+
+ROLE = Path(__file__).resolve().parents[4] / "roles/deploy"
+DEFAULTS = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
+
+
+class Tagged(str):
+    """A string subclass, as ansible-core 2.19 and later make them."""
+
+
+def test_strings_become_plain_at_every_depth() -> None:
+    value = plain({Tagged("a"): [Tagged("b"), {"c": Tagged("d")}]})
+    assert value == {"a": ["b", {"c": "d"}]}
+    assert {type(text) for text in ("a", *value, value["a"][0], value["a"][1]["c"])} == {str}
+
+
+def test_other_values_stay_what_they_are() -> None:
+    assert plain([None, True, 2**62, 0.5]) == [None, True, 2**62, 0.5]
+
+
+def with_variables(**variables: t.Any) -> None:
+    """Run a task of the role `deploy` with ``variables`` beside its defaults."""
+    role = types.SimpleNamespace(_role_path=str(ROLE), get_name=lambda: "nix.fleet.deploy")
+    action: t.Any = types.SimpleNamespace(
+        _task=types.SimpleNamespace(_role=role), variables={**DEFAULTS, **variables}, play_host="web"
+    )
+    refuse_unknown_variables(action)
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"), [("deploy_gaol", "deploy_goal"), ("deploy_confirm_timeuot", "deploy_confirm_timeout")]
+)
+def test_a_name_that_the_role_does_not_know_is_refused_with_the_nearest(name: str, nearest: str) -> None:
+    with pytest.raises(VariablesError) as raised:
+        with_variables(**{name: "dry-activate"})
+    assert (raised.value.code, raised.value.host) == ("variables.unknown", "web")
+    assert raised.value.details["nearest"] == {name: nearest}
+
+
+def test_a_name_that_is_like_none_is_refused_by_itself() -> None:
+    with pytest.raises(VariablesError) as raised:
+        with_variables(deploy_my_own_notes="none")
+    assert (raised.value.code, raised.value.details["nearest"]) == ("variables.unknown", {})
+
+
+@pytest.mark.parametrize(
+    "name", ["deploy_evaluation", "deploy_batch_size", "rollback_to", "deployment", "nix_platform"]
+)
+def test_results_of_the_role_and_what_is_not_its_own_pass(name: str) -> None:
+    with_variables(**{name: "anything"})
+
+
+def test_every_variable_of_the_specification_has_a_default_but_what_is_the_playbook_s() -> None:
+    specified = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    assert set(specified) - set(DEFAULTS) == {"deploy_batch_size", "deploy_ignore_unreachable"}
+
+
+def written(**keywords: t.Any) -> t.Any:
+    """Return a task as it is written in a file."""
+    return types.SimpleNamespace(action="nix.fleet.nix_eval", get_ds=lambda: keywords or None)
+
+
+def test_the_templates_of_a_task_are_those_it_is_written_with() -> None:
+    task = written(**{"nix.fleet.nix_eval": {"attr": "{{ a }}", "whole_play": True}, "delegate_to": "{{ b }}"})
+    assert templates_of(task, ("attr", "flake")) == {"attr": "{{ a }}", "delegate_to": "{{ b }}"}
+
+
+def test_a_task_that_is_written_in_one_line_or_not_at_all_has_none() -> None:
+    assert templates_of(written(**{"nix.fleet.nix_eval": "attr=web"}), ("attr",)) == {}
+    assert templates_of(written(), ("attr",)) == {}
