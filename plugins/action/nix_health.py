@@ -15,11 +15,18 @@ from ..plugin_utils.ansible.address import address_of
 from ..plugin_utils.ansible.bounded import EndlessAnswerError
 from ..plugin_utils.ansible.web import fetch
 from ..plugin_utils.core.errors import NixError
-from ..plugin_utils.health.check import HealthError, Surroundings, shortened
+from ..plugin_utils.health.check import Context, HealthError, shortened
 from ..plugin_utils.health.kinds import check_options, checks_of
-from ..plugin_utils.health.round import TargetAwayError, look_once, seconds_on_target
-from ..plugin_utils.health.verdict import failure, result, sentence
-from ..plugin_utils.health.watch import Patience, observe
+from ..plugin_utils.health.observation import (
+    Limits,
+    TargetAwayError,
+    failure,
+    message,
+    observe,
+    result,
+    run_checks,
+    seconds_on_target,
+)
 
 if t.TYPE_CHECKING:
     from ..plugin_utils.core.process import Completed
@@ -39,18 +46,18 @@ class ActionModule(NixAction):
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
-        surroundings = Surroundings(lambda: address_of(self._connection), fetch, check_mode=self.check_mode)
-        checks = checks_of(options["checks"], surroundings)
-        patience = _patience(options)
+        context = Context(lambda: address_of(self._connection), fetch, check_mode=self.check_mode)
+        checks = checks_of(options["checks"], context)
+        limits = _limits(options)
         if not options["look"]:
             return {"changed": False, "msg": f"checks that make sense: {len(checks)}"}
         target = _Target(self, seconds_on_target(checks))
-        observation = observe(lambda: look_once(checks, target), patience)
+        observation = observe(lambda: run_checks(checks, target), limits)
         if not observation.held:
             raise failure(checks, observation)
         return {
             "changed": False,
-            "msg": sentence(observation, patience.stable_for),
+            "msg": message(observation, limits.stable_for),
             **result(checks, observation),
         }
 
@@ -84,8 +91,10 @@ class _Target:
                 connection.reset()
 
 
-def _patience(options: dict[str, t.Any]) -> Patience:
+def _limits(options: dict[str, t.Any]) -> Limits:
     for name in ("within", "stable_for", "interval"):
         if not options[name] >= 0:
-            raise HealthError(f"{name} is {options[name]:g}, and time does not run backwards", advice=f"correct {name}")
-    return Patience(options["within"], options["stable_for"], max(options["interval"], 0.1))
+            raise HealthError(
+                f"{name} is {options[name]:g}, which is less than 0", code="bad_time", advice=f"correct {name}"
+            )
+    return Limits(options["within"], options["stable_for"], max(options["interval"], 0.1))

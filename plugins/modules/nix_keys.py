@@ -221,7 +221,7 @@ files:
       description: The file.
       type: str
     changed:
-      description: Whether it was not as it should be.
+      description: Whether it was not up to date.
       type: bool
     changes:
       description: What was not, of V(created), V(content), V(mode), V(owner), V(group) and V(removed).
@@ -240,7 +240,7 @@ code:
   description: What failed, as a code that stays the same whatever the words are.
   type: str
   returned: failure
-  sample: activation.failed
+  sample: keys.not_in_memory
 advice:
   description: What to do about it.
   type: str

@@ -82,7 +82,7 @@ options:
     type: raw
   health:
     description:
-      - A command that succeeds when the service is well. It is asked every second until it does, for O(health_within) seconds.
+      - A command that succeeds when the service is healthy. It is asked every second until it does, for O(health_within) seconds.
     type: raw
   health_within:
     description:
@@ -158,7 +158,7 @@ recovered:
   type: list
   elements: str
 reloaded:
-  description: Whether the service has taken new files, and is well.
+  description: Whether the service has taken new files, and is healthy.
   returned: when the machine answered
   type: bool
 restored:

@@ -14,6 +14,8 @@ sys.path.insert(0, str(ROOT / ".venv/collections"))
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms  # noqa: E402
 from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import texts  # noqa: E402
 
+# How files/engine.py begins.
+FILES = ("check=0 diff=0 shown_bytes=1 timeout=1 within=1", "file_check_printf")
 # How the scripts call these programs.
 CALLS = {
     "question": ("request_read a=b", "question_ask root"),
@@ -24,6 +26,18 @@ CALLS = {
     "deployment": ("request_read a=b", 'begin "$(cat)" request settings', 'supervisor_main "$@"'),
     "confirmation": ("request_read id=x", "confirm confirmed ''"),
     "info": ("profile=''", "info_machine", "info_deployments 1"),
+    "health": (
+        *("mark=x limit=1", "health_run health_command 1 true", "health_run health_failed_units 1"),
+        *("health_run health_unit_states 1 a", "health_run http_get 1 http://a/ yes yes no x"),
+    ),
+    "files": (*FILES, "files_mask=022 memory_only=0", 'files_health() { limit_run "$timeout" true; }', "files_apply 0"),
+    "keys": (
+        *FILES,
+        "usual_directory=$(keys_directory) files_mask=$(keys_mask) memory_only=1 no_owner_advice=x",
+        'keys_warn "$usual_directory"',
+        "files_apply 0",
+        'keys_remove_others "$usual_directory" x',
+    ),
 }
 # What else is called of the library, by parts of other stages.
 ELSEWHERE = (

@@ -14,7 +14,7 @@ import typing as t
 from ansible.errors import AnsibleConnectionFailure
 
 from ..core.errors import NixError
-from ..files.keys_program import part
+from ..target.programs import part
 from .bounded import NoAnswerError
 from .shell import AnswerBrokeOffError, ConnectionShell, completed, framed, refuse_unsendable
 

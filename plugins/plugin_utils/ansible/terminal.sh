@@ -7,7 +7,7 @@ make_directory() { # allow_disk=1: on a disk, where there is no memory to write 
     umask 077
     for directory in "${XDG_RUNTIME_DIR:-/dev/shm}" /dev/shm; do
         # shellcheck disable=SC2015  # a place that cannot be entered is not in memory
-        (cd "$directory" 2>/dev/null && [ -w . ] && in_memory) || continue
+        (cd "$directory" 2>/dev/null && [ -w . ] && memory_holds_directory) || continue
         directory=$(mktemp -d "$directory/nix.fleet-XXXXXXXX") && return
     done
     # shellcheck disable=SC2154  # set before

@@ -11,7 +11,7 @@ import urllib.error
 from ansible.module_utils import urls
 
 from ..health.check import SEARCHED_BYTES
-from ..health.http_exchange import NoAnswerError, Request, Response
+from ..health.web import NoAnswerError, Request, Response
 
 
 def fetch(request: Request) -> Response:

@@ -16,13 +16,13 @@ import typing as t
 import urllib.parse
 
 from ..core.errors import ChannelError
-from ..health.http_exchange import NoAnswerError, Request
+from ..health.web import NoAnswerError, Request
 from .proof import Proof
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ..health.http_exchange import Response
+    from ..health.web import Response
 
 SUCCEEDED = 0
 OK = 200

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import typing as t
 
 from ..core.errors import NixError
@@ -13,7 +14,7 @@ from ..core.errors import NixError
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .http_exchange import Request, Response
+    from .web import Request, Response
 
 
 class HealthError(NixError):
@@ -30,9 +31,9 @@ SEARCHED_BYTES = 1024 * 1024
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """What one look at a check found.
+    """What a check found.
 
-    ``held`` is None when nobody looked. ``text`` is one line, and ``output`` what a command or a page said, when that
+    ``held`` is None when it was not run. ``text`` is one line, and ``output`` what a command or a page said, when that
     may tell why. With ``final`` waiting will not change it.
     """
 
@@ -44,7 +45,7 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What a check's function on the target printed, noted, and how it ended; see round.sh."""
+    """What a check's function on the target printed, noted, and how it ended; see target/health.sh."""
 
     output: str
     notes: str
@@ -53,7 +54,7 @@ class Answer:
 
 
 @dataclasses.dataclass(frozen=True)
-class Surroundings:
+class Context:
     """What a check may need to know of, beside its options.
 
     ``address`` says where Ansible connects to, and ``fetch`` asks a web server from the controller.
@@ -73,10 +74,10 @@ class CheckFromController(t.Protocol):
 
     @property
     def timeout(self) -> int:
-        """After how many seconds one look has failed."""
+        """After how many seconds it has failed."""
 
-    def look(self) -> Finding:
-        """Look once."""
+    def run(self) -> Finding:
+        """Run it once."""
 
 
 class CheckOnTarget(t.Protocol):
@@ -88,11 +89,7 @@ class CheckOnTarget(t.Protocol):
 
     @property
     def timeout(self) -> int:
-        """After how many seconds one look has failed."""
-
-    @property
-    def script(self) -> str:
-        """The name of the script, beside this file, that has the function."""
+        """After how many seconds it has failed."""
 
     @property
     def output_bytes(self) -> int:
@@ -118,10 +115,32 @@ class Kind:
 
     name: str
     options: Mapping[str, Mapping[str, t.Any]]
-    of: Callable[[Mapping[str, t.Any], Surroundings], Check]
+    of: Callable[[Mapping[str, t.Any], Context], Check]
 
 
 def shortened(text: str, length: int = 60) -> str:
     """Return the first line of ``text`` in at most ``length`` characters."""
     line, *more = text.strip().splitlines() or [""]
     return f"{line[: length - 1]}…" if more or len(line) > length else line
+
+
+def words_of(command: t.Any) -> tuple[str, ...]:
+    """Return the words of a command that is said as a line for sh, or as a list; raises ``ValueError``."""
+    if isinstance(command, str):
+        words: tuple[str, ...] = ("sh", "-c", command) if command.strip() else ()
+    elif isinstance(command, list) and all(type(word) in (str, int, float) for word in command):
+        words = tuple(str(word) for word in command)
+    else:
+        raise ValueError(
+            "command is a line for sh, or a list of words; what YAML takes for another value is to be quoted"
+        )
+    if not words or not words[0]:
+        raise ValueError("command is empty")
+    if any("\0" in word for word in words):
+        raise ValueError("command has a null character in it")
+    return words
+
+
+def shown(words: tuple[str, ...]) -> str:
+    """Return what ``words_of`` has made words of, for a person: a line for sh as it was said."""
+    return words[2] if words[:2] == ("sh", "-c") and len(words) == 3 else shlex.join(words)

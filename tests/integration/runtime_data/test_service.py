@@ -51,7 +51,7 @@ def test_a_service_lives_with_its_data_from_day_to_day(servers: Servers) -> None
     # With these, the service answers nobody.
     locked = servers.give("D:*\n", "--diff")
     assert locked.hosts(failed=1) == {*HOSTS}
-    assert "is not well with the new files" in locked.output
+    assert "is not healthy with the new files" in locked.output
     invalid = servers.give("nonsense\n", "-l", "vps-sg-1")
     assert invalid.hosts(failed=1) == {"vps-sg-1"}
     assert "1:nonsense" in invalid.output

@@ -13,9 +13,9 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.web import fetch
-from ansible_collections.nix.fleet.plugins.plugin_utils.health.check import Finding, Surroundings
+from ansible_collections.nix.fleet.plugins.plugin_utils.health.check import Context, Finding
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.kinds import check_options, checks_of
-from ansible_collections.nix.fleet.plugins.plugin_utils.health.round import look_once
+from ansible_collections.nix.fleet.plugins.plugin_utils.health.observation import run_checks
 
 from .serving import serving
 
@@ -34,9 +34,7 @@ class NoShell:
 
 def findings(*entries: dict[str, t.Any]) -> list[Finding]:
     usual = {name: spec.get("default") for name, spec in check_options().items()}
-    return look_once(
-        checks_of([usual | entry for entry in entries], Surroundings(lambda: "127.0.0.1", fetch)), NoShell()
-    )
+    return run_checks(checks_of([usual | entry for entry in entries], Context(lambda: "127.0.0.1", fetch)), NoShell())
 
 
 def finding(**given: t.Any) -> Finding:

@@ -8,9 +8,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.health.check import Check, HealthError, Surroundings
-from ansible_collections.nix.fleet.plugins.plugin_utils.health.http_exchange import Request, Response
+from ansible_collections.nix.fleet.plugins.plugin_utils.health.check import Check, Context, HealthError
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.kinds import check_options, checks_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.health.web import Request, Response
 
 
 def nobody(_request: Request) -> Response:
@@ -19,7 +19,7 @@ def nobody(_request: Request) -> Response:
 
 def check(*, check_mode: bool = False, **given: t.Any) -> Check:
     options = {name: spec.get("default") for name, spec in check_options().items()} | given
-    (made,) = checks_of([options], Surroundings(lambda: "192.0.2.7", nobody, check_mode))
+    (made,) = checks_of([options], Context(lambda: "192.0.2.7", nobody, check_mode))
     return made
 
 
@@ -46,7 +46,7 @@ def test_a_check_is_named_for_what_it_is_about(given: dict[str, t.Any], name: st
         ({}, "check 1 is to have exactly one of units, http, port, command; it has none of them"),
         ({"port": 1, "command": "true"}, "it has port and command"),
         ({"port": 1, "status": [200]}, "check 1 is one of port, which takes no status"),
-        ({"command": "true", "timeout": 0}, "its timeout of 0 s leaves no time to look"),
+        ({"command": "true", "timeout": 0}, "its timeout of 0 s leaves no time for it"),
         ({"port": 0}, "0 is not a TCP port"),
         ({"port": 1, "host": ""}, "host is empty"),
         ({"units": []}, "units is empty"),
@@ -92,4 +92,4 @@ def test_a_port_is_tried_where_ansible_connects_to() -> None:
 def test_check_mode_runs_no_command() -> None:
     made = check(check_mode=True, command="reboot")
     assert not hasattr(made, "call")
-    assert t.cast("t.Any", made).look().held is None
+    assert t.cast("t.Any", made).run().held is None

@@ -15,10 +15,10 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
-from ansible_collections.nix.fleet.plugins.plugin_utils.health.check import Check, Finding, Surroundings
-from ansible_collections.nix.fleet.plugins.plugin_utils.health.http_exchange import Request, Response
+from ansible_collections.nix.fleet.plugins.plugin_utils.health.check import Check, Context, Finding
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.kinds import check_options, checks_of
-from ansible_collections.nix.fleet.plugins.plugin_utils.health.round import TargetAwayError, look_once
+from ansible_collections.nix.fleet.plugins.plugin_utils.health.observation import TargetAwayError, run_checks
+from ansible_collections.nix.fleet.plugins.plugin_utils.health.web import Request, Response
 
 from .serving import serving
 
@@ -70,7 +70,7 @@ class Target:
         return Completed(tuple(argv), done.returncode, done.stdout, done.stderr)
 
     def findings(self, *entries: dict[str, t.Any]) -> list[Finding]:
-        return look_once(checks(*entries), self)
+        return run_checks(checks(*entries), self)
 
     def finding(self, **given: t.Any) -> Finding:
         (found,) = self.findings(given)
@@ -83,7 +83,7 @@ def nobody(_request: Request) -> Response:
 
 def checks(*entries: dict[str, t.Any]) -> list[Check]:
     usual = {name: spec.get("default") for name, spec in check_options().items()}
-    return checks_of([usual | entry for entry in entries], Surroundings(lambda: "127.0.0.1", nobody))
+    return checks_of([usual | entry for entry in entries], Context(lambda: "127.0.0.1", nobody))
 
 
 @pytest.fixture(params=["dash", "bash", "busybox sh"])

@@ -32,7 +32,7 @@ def loop(*items: dict[str, t.Any], **result: t.Any) -> dict[str, t.Any]:
 
 
 def test_of_a_loop_the_item_that_failed_says_why() -> None:
-    result = loop(item("mail", msg="1 file as it should be"), item("page", **BROKEN))
+    result = loop(item("mail", msg="1 file is up to date"), item("page", **BROKEN))
     assert Failure.from_result(result) == Failure(
         "page: /etc/page.json is not valid", "data", "line 1: nonsense", "correct the data"
     )
@@ -55,8 +55,8 @@ def test_an_item_of_another_module_says_what_it_printed() -> None:
 
 def test_items_that_went_well_each_say_what_they_did() -> None:
     done = item("page", changed=True, msg="1 of 2 files changed: /a", files=["/a"], reloaded=True)
-    result = loop(done, item("mail", msg="1 file as it should be", files=[], reloaded=False), item("x", skipped=True))
-    assert result["msg"] == "page: 1 of 2 files changed: /a; mail: 1 file as it should be"
+    result = loop(done, item("mail", msg="1 file is up to date", files=[], reloaded=False), item("x", skipped=True))
+    assert result["msg"] == "page: 1 of 2 files changed: /a; mail: 1 file is up to date"
     event = TaskEvent("web", "nix_runtime_data", "ok", 1.0, result)
     (stage,) = stages([event])["web"]
     assert stage.result == {"files": ["/a"], "reloaded": True}

@@ -13,9 +13,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.files.key import Key
-from ansible_collections.nix.fleet.plugins.plugin_utils.files.keys_answer import Answer, parse_answer
-from ansible_collections.nix.fleet.plugins.plugin_utils.files.keys_program import keys_script
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import KeysError
+from ansible_collections.nix.fleet.plugins.plugin_utils.files.engine import Answer, Request, parse_answer
+from ansible_collections.nix.fleet.plugins.plugin_utils.files.keys import Key, key_directory, keys_of, keys_script
 
 SHELLS = {
     name: command
@@ -44,8 +44,9 @@ class Target:
         setup: str = "",
     ) -> Answer:
         """Run the script, and return what it says."""
+        request = Request(tuple(key for key, _content in keys))
         script = keys_script(
-            [key for key, _content in keys],
+            request,
             {key: content for key, content in keys if not key.absent},
             check=check,
             allow_disk=allow_disk,
@@ -55,7 +56,7 @@ class Target:
             [*self.shell, "-s"], input=f"{setup}\n{script}".encode(), capture_output=True, check=False
         )
         self.errors = done.stderr.decode()
-        answer = parse_answer(done.stdout.decode(), [key for key, _content in keys])
+        answer = parse_answer(done.stdout.decode(), request)
         assert bool(done.returncode) == bool(answer.cause), (done.returncode, answer, self.errors)
         return answer
 
@@ -123,7 +124,7 @@ def test_owner_and_group_are_set_and_their_drift_is_corrected(target: Target) ->
 
 def test_an_owner_who_does_not_exist_is_named_and_nothing_is_written(target: Target) -> None:
     answer = target.bring((target.key(owner="no-such-user"), b"x"))
-    assert "there is no user no-such-user" in answer.cause
+    assert answer.code == "no_user"
     assert target.files() == {}
 
 
@@ -134,17 +135,17 @@ def test_the_new_file_is_another_one_so_that_who_has_the_old_one_open_sees_nothi
         assert open_before.read() == b"old"
 
 
-def test_a_check_says_the_same_and_writes_nothing(target: Target) -> None:
+def test_check_mode_says_the_same_and_writes_nothing(target: Target) -> None:
     target.bring((target.key("a"), b"old"), (target.key("gone"), b"x"), (target.key("stray"), b"x"))
     keys = ((target.key("a"), b"new"), (target.key("b"), b"x"), (target.key("gone", absent=True), b""))
-    foretold = target.bring(*keys, only=["a", "b", "gone"], check=True)
+    predicted = target.bring(*keys, only=["a", "b", "gone"], check=True)
     assert target.files() == {"a": b"old", "gone": b"x", "stray": b"x"}
-    assert target.bring(*keys, only=["a", "b", "gone"]) == foretold
-    assert changes(foretold) == [("content",), ("created",), ("removed",), ("removed",)]
+    assert target.bring(*keys, only=["a", "b", "gone"]).files == predicted.files
+    assert changes(predicted) == [("content",), ("created",), ("removed",), ("removed",)]
     assert target.files() == {"a": b"new", "b": b"x"}
 
 
-def test_a_check_foretells_a_directory_that_is_not_there(target: Target) -> None:
+def test_check_mode_predicts_a_directory_that_is_not_there(target: Target) -> None:
     target.directory.rmdir()
     assert changes(target.bring((target.key(), b"x"), check=True)) == [("created",)]
     assert not target.directory.exists()
@@ -199,7 +200,7 @@ def test_a_pipe_in_the_place_of_a_key_is_replaced_and_not_read(target: Target) -
 
 def test_a_directory_in_the_place_of_a_key_is_an_error(target: Target) -> None:
     (target.directory / "token").mkdir()
-    assert "is a directory" in target.bring((target.key(), b"x")).cause
+    assert target.bring((target.key(), b"x")).code == "is_directory"
 
 
 def test_what_a_killed_run_left_behind_is_no_hindrance(target: Target) -> None:
@@ -210,14 +211,14 @@ def test_what_a_killed_run_left_behind_is_no_hindrance(target: Target) -> None:
 
 def test_a_directory_that_others_can_write_to_is_refused(target: Target) -> None:
     target.directory.chmod(0o1777)
-    assert "can be written to by others" in target.bring((target.key(), b"x")).cause
+    assert target.bring((target.key(), b"x")).code == "unsafe_path"
     assert target.files() == {}
 
 
 @as_root
 def test_a_directory_of_another_user_is_refused(target: Target) -> None:
     os.chown(target.directory, NOBODY, NOBODY)
-    assert "belongs to another user" in target.bring((target.key(), b"x")).cause
+    assert target.bring((target.key(), b"x")).code == "unsafe_path"
 
 
 @as_root
@@ -225,8 +226,8 @@ def test_a_directory_within_one_of_another_user_is_refused(target: Target) -> No
     os.chown(target.directory, NOBODY, NOBODY)
     inner = target.directory / "inner"
     inner.mkdir()
-    answer = target.bring((Key("token", directory=str(inner)), b"x"))
-    assert "belongs to another user" in answer.cause
+    answer = target.bring((Key(str(inner), "token"), b"x"))
+    assert answer.code == "unsafe_path"
     assert list(inner.iterdir()) == []
 
 
@@ -235,14 +236,14 @@ def test_a_link_of_another_user_on_the_way_is_refused(target: Target, tmp_path: 
     link = tmp_path / "link"
     link.symlink_to(target.directory)
     os.chown(link, NOBODY, NOBODY, follow_symlinks=False)
-    assert "belongs to another user" in target.bring((Key("token", directory=str(link)), b"x")).cause
+    assert target.bring((Key(str(link), "token"), b"x")).code == "unsafe_path"
     assert target.files() == {}
 
 
 def test_a_disk_is_refused_before_anything_is_made_there(target: Target) -> None:
     target.directory.rmdir()
     answer = target.bring((target.key(), b"x"), allow_disk=False, setup="stat() { echo ext2/ext3; }; mount() { :; }")
-    assert "is not in memory" in answer.cause
+    assert answer.code == "not_in_memory"
     assert not target.directory.exists()
 
 
@@ -262,11 +263,71 @@ def test_memory_is_known_where_stat_does_not_tell(target: Target) -> None:
 
 def test_a_shell_without_its_own_printf_is_refused_before_it_sees_a_secret(target: Target) -> None:
     answer = target.bring((target.key(), b"x"), setup="command() { echo /usr/bin/printf; }")
-    assert "has no printf" in answer.cause
+    assert answer.code == "no_printf"
 
 
 def test_a_full_file_system_leaves_the_old_key(target: Target) -> None:
     target.bring((target.key(), b"old"))
     answer = target.bring((target.key(), EVERY_BYTE), setup="ulimit -f 1; trap '' XFSZ")
-    assert "could not be written: " in answer.cause
+    assert answer.code == "not_written"
     assert target.files() == {"token": b"old"}
+
+
+OPTIONS = {"name": "token", "upload_at": "pre-activation", "state": "present"} | dict.fromkeys(
+    ("directory", "owner", "group", "mode")
+)
+
+
+def key(name: str = "token", **fields: t.Any) -> Key:
+    """Return what the options make."""
+    (made,) = keys_of([{**OPTIONS, "name": name, **fields}], None)
+    return made
+
+
+def code_of(*entries: dict[str, t.Any]) -> str:
+    """Return the code of the error that the options are."""
+    with pytest.raises(KeysError) as raised:
+        keys_of([{**OPTIONS, **entry} for entry in entries], None)
+    return raised.value.code
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", " ", ".", "..", ".hidden", "-rf", "a/b", "../a", "/etc/passwd", "two\nlines", "a\0b", "\x1b[2J", "x" * 201],
+)
+def test_a_name_that_is_no_plain_file_name_is_refused(name: str) -> None:
+    assert code_of({"name": name}) == "keys.bad_name"
+
+
+@pytest.mark.parametrize("name", ["tls.key", "a b", "Schlüssel", "$(id)", "x" * 200])
+def test_any_other_name_is_taken_as_it_stands(name: str) -> None:
+    assert key(name).name == name
+
+
+@pytest.mark.parametrize("mode", [0o400, 400, "400x", "4755", "888", "u=r", "", True])
+def test_a_mode_that_is_no_quoted_octal_number_is_refused(mode: object) -> None:
+    assert code_of({"mode": mode}) == "keys.bad_mode"
+
+
+@pytest.mark.parametrize(("mode", "letters"), [(None, "-r--------"), ("0640", "-rw-r-----"), ("440", "-r--r-----")])
+def test_a_mode_is_also_known_as_ls_writes_it(mode: str | None, letters: str) -> None:
+    assert key(mode=mode).letters == letters
+
+
+@pytest.mark.parametrize("owner", ["", "-x", "a b", "a:b", "$(id)", "a\n"])
+def test_an_owner_that_is_no_account_is_refused(owner: str) -> None:
+    assert code_of({"owner": owner}) == "keys.bad_owner"
+
+
+@pytest.mark.parametrize("directory", ["", "/", "keys", "~/keys", "/run/../etc", "/run//keys", "/run/./keys", "/a\nb"])
+def test_a_directory_that_does_not_say_where_it_is_is_refused(directory: str) -> None:
+    assert code_of({"directory": directory}) == "keys.bad_directory"
+
+
+def test_a_slash_at_the_end_of_a_directory_means_nothing() -> None:
+    assert key_directory("/run/keys/") == "/run/keys"
+
+
+def test_two_keys_of_one_name_are_refused_unless_their_directories_differ() -> None:
+    keys_of([OPTIONS, {**OPTIONS, "directory": "/run/other"}], None)
+    assert code_of({}, {"owner": "root"}) == "keys.duplicate"

@@ -9,7 +9,8 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import RuntimeDataError
-from ansible_collections.nix.fleet.plugins.plugin_utils.files.data_request import Request, longest, request_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.files.engine import Request
+from ansible_collections.nix.fleet.plugins.plugin_utils.files.runtime_data import longest, request_of
 
 FILE = {
     "path": "/var/lib/page/domains.json",
@@ -69,8 +70,9 @@ def test_times_and_commands_that_cannot_be_are_refused(options: dict[str, t.Any]
 
 
 def test_a_file_that_is_there_twice_is_refused() -> None:
-    with pytest.raises(RuntimeDataError, match="more than once"):
+    with pytest.raises(RuntimeDataError) as raised:
         request({}, {})
+    assert raised.value.code == "data.duplicate"
 
 
 def test_a_command_is_a_list_of_words_or_a_line_for_sh() -> None:

@@ -1,21 +1,113 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A web page: it is there, with the right status and text, seen from the controller or from the target itself."""
+"""A web page: it is there, with the right status and text, seen from the controller or from the target."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
 import typing as t
+import urllib.parse
 
-from .check import OUTPUT_BYTES, SEARCHED_BYTES, Answer, Finding, Kind, Surroundings
-from .http_exchange import NoAnswerError, Request, Response, request_of, without_password
+from .check import OUTPUT_BYTES, SEARCHED_BYTES, Answer, Context, Finding, Kind, shortened
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# How every program that http.sh uses notes the status of an answer, the last one being that which counts.
+# A header's name, as RFC 9110 has it.
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+
+class NoAnswerError(Exception):
+    """A web server did not answer; the message says why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Response:
+    """A web server's answer, after redirects."""
+
+    status: int
+    body: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """A GET request, and what makes its answer good."""
+
+    url: str
+    timeout: int
+    status: tuple[int, ...] = (200,)
+    contains: str | None = None
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    validate_certs: bool = True
+
+    @property
+    def follows_redirects(self) -> bool:
+        """Whether to go where an answer leads: not when being led there is what is wanted."""
+        return not all(300 <= status <= 399 for status in self.status)
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether others could learn from it what they should not."""
+        return bool(self.headers) or "@" in urllib.parse.urlsplit(self.url).netloc
+
+    def judge(self, response: Response) -> Finding:
+        """Say whether the answer is the right one."""
+        if response.status not in self.status:
+            wanted = " or ".join(map(str, self.status))
+            return Finding(False, f"status {response.status} instead of {wanted}", response.body)
+        if self.contains is not None and self.contains not in response.body:
+            text = f"status {response.status}, but the page does not contain {shortened(self.contains)!r}"
+            return Finding(False, text, response.body)
+        return Finding(True, f"status {response.status}")
+
+
+def request_of(options: Mapping[str, t.Any]) -> Request:
+    """Return the request that options ask for; raises ``ValueError`` when they make no sense."""
+    status = (200,) if options["status"] is None else tuple(options["status"])
+    for each in status:
+        if not 100 <= each <= 599:
+            raise ValueError(f"{each} is not a status of HTTP")
+    if not status:
+        raise ValueError("status is empty")
+    _check_url(options["http"])
+    headers = {str(name): str(value) for name, value in (options["headers"] or {}).items()}
+    for name, value in headers.items():
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"{name!r} is not the name of a header")
+        if any(character in value for character in "\r\n\0"):
+            raise ValueError(f"the header {name} has a line break in it")
+    return Request(
+        options["http"],
+        options["timeout"],
+        status,
+        options["contains"],
+        headers,
+        options["validate_certs"] is not False,
+    )
+
+
+def _check_url(url: str) -> None:
+    # Without the password that may be in it.
+    shown = without_password(url)
+    if re.search(r"[\s\x00-\x1f\x7f]", url):
+        raise ValueError(f"the URL {shown!r} has white space in it")
+    try:
+        parts = urllib.parse.urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError as error:
+        raise ValueError(f"the URL {shown!r} is not valid: {error}") from error
+    if not valid:
+        raise ValueError(f"the URL {shown!r} is not one of a web server: http://HOST/ or https://HOST/")
+
+
+def without_password(url: str) -> str:
+    """Return ``url`` without a user and a password in it."""
+    return re.sub(r"//[^/?#]*@", "//", url)
+
+
+# How every program that target/http.sh uses notes the status of an answer, the last one being that which counts.
 _STATUS = re.compile(r"^\s*(?:wget: server returned error: )?HTTP/\S+ ([1-5][0-9]{2})\b", re.MULTILINE)
 _ENDED = re.compile(r"^ended: ([0-9]+) (late)?$", re.MULTILINE)
 _CANNOT = re.compile(r"^cannot: (.*)$", re.MULTILINE)
@@ -34,8 +126,8 @@ class HttpFromController:
         """See ``CheckFromController.timeout``."""
         return self.request.timeout
 
-    def look(self) -> Finding:
-        """See ``CheckFromController.look``."""
+    def run(self) -> Finding:
+        """See ``CheckFromController.run``."""
         try:
             return self.request.judge(self.fetch(self.request))
         except NoAnswerError as error:
@@ -48,8 +140,6 @@ class HttpFromTarget:
 
     name: str
     request: Request
-
-    script: t.ClassVar[str] = "http"
 
     @property
     def timeout(self) -> int:
@@ -66,7 +156,7 @@ class HttpFromTarget:
         request = self.request
         words = (request.follows_redirects, request.validate_certs, request.has_secrets)
         return [
-            "page",
+            "http_get",
             str(request.timeout),
             request.url,
             *("yes" if word else "no" for word in words),
@@ -118,15 +208,15 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _of(options: Mapping[str, t.Any], surroundings: Surroundings) -> HttpFromController | HttpFromTarget:
+def _of(options: Mapping[str, t.Any], context: Context) -> HttpFromController | HttpFromTarget:
     request = request_of(options)
     name = options["name"] or f"http {without_password(request.url)}"
     if options["from"] == "target":
         return HttpFromTarget(name, request)
-    return HttpFromController(name, request, surroundings.fetch)
+    return HttpFromController(name, request, context.fetch)
 
 
-KIND = Kind(
+HTTP = Kind(
     "http",
     {
         "http": {"type": "str"},
