@@ -157,9 +157,9 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ..plugin_utils.ansible.variables import plain
 from ..plugin_utils.core.errors import InventoryError
 from ..plugin_utils.inventory import loading
+from ..plugin_utils.inventory.cache import Cache
 from ..plugin_utils.inventory.evaluation import Settings
 from ..plugin_utils.inventory.place import absolute_override
-from ..plugin_utils.inventory.remembering import Memory
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -230,10 +230,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             nix_options=self._plain("nix_options") or {},
             timeout=self.get_option("timeout"),
         )
-        memory = None
+        kept = None
         if self.get_option("cache"):
-            memory = Memory(self._cache, self.get_cache_key(str(file)), readable=cache)
-        return loading.Reading(plan, settings, loading.fetch(plan, settings, memory))
+            kept = Cache(self._cache, self.get_cache_key(str(file)), readable=cache)
+        return loading.Reading(plan, settings, loading.fetch(plan, settings, kept))
 
     def _plain(self, option: str) -> t.Any:
         return plain(self.get_option(option))

@@ -14,8 +14,7 @@ import shlex
 import typing as t
 
 from ..core.errors import InstallationError
-from ..inventory.attribute import built_attribute
-from ..inventory.fields import Check
+from ..inventory.source import Check, built_attribute
 from ..nix.language import attribute_steps
 
 if t.TYPE_CHECKING:

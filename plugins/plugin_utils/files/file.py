@@ -140,9 +140,8 @@ def content_of_command(
             advice="check that the program is installed on the machine that runs Ansible",
         ) from None
     if completed.rc or not completed.stdout:
-        reason = f"ended with exit code {completed.rc}" if completed.rc else "printed nothing"
         raise error(
-            f"{label}: its command {reason}",
+            f"{label}: its command ended with exit code {completed.rc}{'' if completed.rc else ', and printed nothing'}",
             code="command",
             command=argv,
             # What it printed on standard output may be half a secret.

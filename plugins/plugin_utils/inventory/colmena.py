@@ -10,12 +10,40 @@ import typing as t
 
 from ..nix.language import string_literal
 from ..platforms.registry import platforms
-from .attribute import attribute_path, built_attribute
-from .colmena_keys import keys_of
-from .fields import Check, shown
-from .node import Node, become_user_of
-from .source import Origin, Source
-from .ssh_options import ssh_variables
+from .source import Check, Node, Origin, Source, attribute_path, become_user_of, built_attribute, shown, ssh_variables
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# What is called otherwise here.
+KEY_NAMES = {"destDir": "directory", "user": "owner", "group": "group", "permissions": "mode", "uploadAt": "upload_at"}
+
+
+def keys_of(check: Check, node: str, value: t.Any, origin: Origin) -> tuple[Mapping[str, t.Any], ...]:
+    """Return the keys of ``deployment.keys``; a text stays where it is, and is only asked for when it is needed."""
+    return tuple(
+        _key(Check(f"{check.where}, deployment.keys.{shown(name)}"), node, name, given, origin)
+        for name, given in check.set("deployment.keys", value).items()
+    )
+
+
+def _key(check: Check, node: str, attribute: str, value: t.Any, origin: Origin) -> dict[str, t.Any]:
+    given = check.whole(value)
+    texts = {ours: check.text(theirs, given.get(theirs)) for theirs, ours in KEY_NAMES.items()}
+    sources = {
+        "file": check.text("keyFile", given.get("keyFile")),
+        "command": check.texts("keyCommand", given.get("keyCommand")),
+        "hive": {**origin.reading, "node": node, "key": attribute} if given.get("text") else None,
+    }
+    named = {source: said for source, said in sources.items() if said}
+    if len(named) != 1:
+        raise check.failure("needs one of text, keyFile and keyCommand")
+    return {
+        "name": check.text("name", given.get("name")) or attribute,
+        **{field: text for field, text in texts.items() if text is not None},
+        **named,
+    }
+
 
 OUTPUT = ("colmenaHive",)
 

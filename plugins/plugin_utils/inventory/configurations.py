@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .attribute import CONFIGURATIONS, built_attribute
-from .fields import Check, shown
-from .node import Node
-from .source import Origin, Source
+from .source import CONFIGURATIONS, Check, Node, Origin, Source, built_attribute, shown
 
 
 def nodes_of(data: t.Any, origin: Origin) -> tuple[Node, ...]:

@@ -7,11 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .attribute import attribute_path, built_attribute
-from .fields import Check, shown
-from .node import Node
-from .source import Origin, Source
-from .ssh_options import ssh_variables
+from .source import Check, Node, Origin, Source, attribute_path, built_attribute, shown, ssh_variables
 
 OUTPUT = ("deploy",)
 SYSTEM = "system"

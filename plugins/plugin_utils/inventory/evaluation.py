@@ -18,8 +18,8 @@ from ..nix.busy import BUSY_ADVICE, was_busy, when_free
 from ..nix.command import nix, with_settings
 from ..nix.language import string_literal
 from ..nix.source import override_arguments
-from .fields import quoted, shown
 from .place import FlakeOutput, NixFile
+from .source import quoted, shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -140,6 +140,7 @@ def evaluate(
     if found is None:
         raise InventoryError(
             f"{place}: there is nothing to make an inventory of: no {', no '.join(s.looks_for for s in sources)}",
+            code="nothing_found",
             advice="see the option source for what can be read, and nodes for how to say where it is",
         )
     return Evaluated(found["source"], found["data"], evaluated_files(completed.stderr))
@@ -149,25 +150,30 @@ def run_nix(command: list[str], place: NixFile | FlakeOutput, settings: Settings
     """Run ``command`` where its relative names are right; raises ``InventoryError`` when it does not end by itself."""
     cwd = place.flake if isinstance(place, FlakeOutput) and is_local(place) else None
     if cwd is not None and not pathlib.Path(cwd).is_dir():
-        raise InventoryError(f"{place}: there is no such directory", advice="correct the option flake")
+        raise InventoryError(
+            f"{place}: there is no such directory", code="no_directory", advice="correct the option flake"
+        )
     try:
         environment = with_settings({}, settings.nix_options)
         return when_free(lambda: run(command, cwd=cwd, environment=environment, timeout=settings.timeout))
     except NixError as refused:
-        raise InventoryError(refused.cause, advice=refused.advice) from None
+        raise InventoryError(refused.cause, code="bad_settings", advice=refused.advice) from None
     except FileNotFoundError:
         raise InventoryError(
             f"{place}: reading it needs Nix, and there is no program {quoted(settings.executable)} on this machine",
+            code="no_nix",
             advice="install Nix, say where it is with nix_executable, or keep the nodes in JSON or YAML, "
             "which are read without Nix",
         ) from None
     except OSError as error:
         raise InventoryError(
-            f"{place}: {quoted(settings.executable)} cannot be run: {error.strerror or error}"
+            f"{place}: {quoted(settings.executable)} cannot be run: {error.strerror or error}",
+            code="no_nix",
         ) from None
     except CommandTimeoutError:
         raise InventoryError(
             f"{place}: the evaluation took longer than {settings.timeout:g} seconds and was ended",
+            code="timeout",
             command=brief(command),
             advice="raise timeout, or keep the nodes' data apart from what is expensive to evaluate",
         ) from None
@@ -181,6 +187,7 @@ def failure(place: NixFile | FlakeOutput, completed: Completed) -> InventoryErro
         parts[-1] += f" ({_known_path(place, position)})"
     return InventoryError(
         ": ".join(parts),
+        code="evaluation",
         command=brief(completed.argv),
         advice=BUSY_ADVICE if was_busy(completed) else "correct the inventory's data; -vvv shows Nix's whole trace",
         trace=completed.stderr,

@@ -12,16 +12,113 @@ import typing as t
 
 from ..core.errors import InventoryError, NixError
 from ..nix.layout import laid_out
-from .difference import differences
 from .loading import Plan, Reading, fetch
 from .nodes import SOURCE as NODES
+from .nodes import nodes_of
 from .place import NixFile
-from .written_nodes import nodes_data
+from .source import Origin, quoted, shown
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from .fleet import Fleet
+    from .source import Node
+
+_MISSING = object()
+# As much of a value as fits into a message.
+_CHARACTERS = 120
+
+
+def differences(old: Fleet, new: Fleet, *, ignored: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """Return a sentence for each host, variable or group of ``old`` that ``new`` does not have alike, and the reverse.
+
+    The order of hosts has no meaning. ``ignored`` names variables that may differ.
+    """
+    return (*_hosts(old, new, ignored), *_groups(old, new))
+
+
+def _hosts(old: Fleet, new: Fleet, ignored: frozenset[str]) -> Iterator[str]:
+    for name in sorted({*old.hosts, *new.hosts}):
+        if name not in new.hosts:
+            yield f"host {name} is missing"
+        elif name not in old.hosts:
+            yield f"host {name} is new"
+        else:
+            before, after = old.hosts[name], new.hosts[name]
+            for variable in sorted(({*before} | {*after}) - ignored):
+                was, now = before.get(variable, _MISSING), after.get(variable, _MISSING)
+                # Of 1, 1.0 and true, which Python takes for one, Ansible does not make the same.
+                if _text(was) != _text(now):
+                    yield f"host {name}: {variable} is {_text(now)[:_CHARACTERS]}, where it was {_text(was)[:_CHARACTERS]}"
+
+
+def _groups(old: Fleet, new: Fleet) -> Iterator[str]:
+    for name in sorted({*old.groups, *new.groups}):
+        was, now = (sorted(fleet.groups.get(name, ())) for fleet in (old, new))
+        if was != now:
+            yield f"group {shown(name)} has {' '.join(now) or 'nobody'}, where it had {' '.join(was) or 'nobody'}"
+
+
+def _text(value: t.Any) -> str:
+    return "not set" if value is _MISSING else quoted(_sorted(value))
+
+
+def _sorted(value: t.Any) -> t.Any:
+    """Return ``value`` with the names of sets in order, which has no meaning in Nix."""
+    if isinstance(value, dict):
+        return {name: _sorted(value[name]) for name in sorted(value)}
+    return [_sorted(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def nodes_data(nodes: Iterable[Node]) -> dict[str, t.Any]:
+    """Return an inventory of one node for each of ``nodes``, a further profile on a machine being a node like any other."""
+    return {"nodes": {node.name: _node(node) for node in nodes}}
+
+
+def _node(node: Node) -> dict[str, t.Any]:
+    given = _facts(node)
+    (understood,) = nodes_of({node.name: given}, Origin("", node.flake))
+    if understood.attr != node.attr:
+        given["nix_attr"] = node.attr
+    if understood.profile != node.profile:
+        given["nix_profile"] = node.profile
+    if understood.become_user != node.become_user:
+        given["ansible_become_user"] = node.become_user
+    return given
+
+
+def _facts(node: Node) -> dict[str, t.Any]:
+    custom = node.platform == "custom"
+    follows = f"{node.user}@{node.name}" if node.platform == "home-manager" else node.name
+    ssh = {"host": node.address, "port": node.port, "user": node.user}
+    said = {
+        "platform": node.platform if node.platform != "nixos" else None,
+        "system": node.system,
+        "role": node.role,
+        "configuration": node.configuration if node.configuration != follows else None,
+        "ips": list(node.ips),
+        "ssh": _said(ssh),
+        "tags": list(node.tags),
+        "attr": node.attr if custom else None,
+        "activate": node.activate if custom else None,
+        "profile": node.profile if custom else None,
+        "keys": _keys(node.keys),
+    }
+    return {**_said(said), **node.fields, **node.variables}
+
+
+def _keys(keys: tuple[Mapping[str, t.Any], ...]) -> dict[str, t.Any]:
+    # Nix sorts names. Files of the same name in several directories, and another order, are told by names of their own.
+    names = [key["name"] for key in keys]
+    if names == sorted(set(names)):
+        return {key["name"]: {field: value for field, value in key.items() if field != "name"} for key in keys}
+    digits = len(str(len(keys)))
+    return {f"{number:0{digits}}-{key['name']}": dict(key) for number, key in enumerate(keys)}
+
+
+def _said(fields: dict[str, t.Any]) -> dict[str, t.Any]:
+    return {name: value for name, value in fields.items() if value not in (None, [], {})}
+
 
 HEADER = """\
 # The fleet: which machines there are, and what differs between them. Written by `ansible-playbook nix.fleet.import`;
@@ -68,6 +165,7 @@ def prepared_import(read: Reading, file: pathlib.Path, *, overwrite: bool) -> Im
         if not overwrite:
             raise InventoryError(
                 f"{file} is there, and describes another fleet than {read.plan.place}: {_told(different)}",
+                code="other_fleet",
                 advice="see what would become of it with --check --diff -e import_overwrite=true, and without --check have"
                 " it overwritten, or name another file (import_file)",
                 differences=list(different),
@@ -76,7 +174,7 @@ def prepared_import(read: Reading, file: pathlib.Path, *, overwrite: bool) -> Im
         data = read.evaluated.data if own else nodes_data(read.nodes())
         text = f"{HEADER}{laid_out(data)}\n"
     except NixError as error:
-        raise InventoryError(f"{read.plan.place}: {error.cause}", advice=error.advice) from None
+        raise InventoryError(f"{read.plan.place}: {error.cause}", code="not_expressible", advice=error.advice) from None
     # What is promised is looked at before anybody relies on it.
     with tempfile.TemporaryDirectory(prefix="nix.fleet-import-") as directory:
         written = pathlib.Path(directory, file.name)
@@ -85,6 +183,7 @@ def prepared_import(read: Reading, file: pathlib.Path, *, overwrite: bool) -> Im
     if different:
         raise InventoryError(
             f"{read.plan.place} cannot be written as a nodes.nix that is the same fleet: {_told(different)}",
+            code="not_expressible",
             advice="go on with the source as it stands, and report this",
             differences=list(different),
         )
@@ -97,7 +196,9 @@ def _text_of(file: pathlib.Path) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise InventoryError(f"{file} cannot be read: {error}", advice="name another file (import_file)") from None
+        raise InventoryError(
+            f"{file} cannot be read: {error}", code="unreadable", advice="name another file (import_file)"
+        ) from None
 
 
 def _differences(fleet: Fleet, file: pathlib.Path, read: Reading, ignored: frozenset[str]) -> tuple[str, ...]:

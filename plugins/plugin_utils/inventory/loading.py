@@ -1,34 +1,82 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the plugin's options to a fleet: find the place, fetch its data, make nodes of them."""
+"""From the plugin's options to a fleet: find the place and the source, fetch the data, make nodes of them."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import pathlib
 import typing as t
 
 from ..core.errors import InventoryError
-from . import configurations
-from .auto import SOURCES, files_of, sources_for
-from .data_file import read_data_file
-from .evaluation import Evaluated, Settings
+from . import colmena, configurations, deploy_rs, nodes
+from .cache import cached_evaluation
+from .evaluation import Evaluated, Settings, evaluate
 from .fleet import Fleet, fleet_of
 from .nodes import SOURCE as NODES
-from .place import DataFile, FlakeOutput, NixFile, find_flake, found_place, named_place
-from .reading import reading
-from .remembering import evaluate_unless_remembered
+from .place import DataFile, FlakeOutput, NixFile, find_flake, found_place, named_place, read_data_file
 from .source import Origin
 
 if t.TYPE_CHECKING:
-    import pathlib
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from .node import Node
+    from .cache import Cache
     from .place import Place
-    from .remembering import Memory
-    from .source import Source
+    from .source import Node, Source
+
+AUTO = "auto"
+# In a flake the first that finds its kind of data is taken, so the most telling comes first.
+SOURCES: Mapping[str, Source] = {
+    source.name: source for source in (nodes.SOURCE, colmena.SOURCE, deploy_rs.SOURCE, configurations.SOURCE)
+}
+
+
+def files_of(source: str) -> tuple[str, ...]:
+    """Return the names of files that ``source`` looks for beside the inventory file."""
+    return tuple(name for each in _meant(source) for name in each.files)
+
+
+def sources_for(source: str, place: Place) -> tuple[Source, ...]:
+    """Return the sources that may read ``place``: one, but for a whole flake and ``auto``."""
+    if source != AUTO:
+        return _meant(source)
+    if isinstance(place, FlakeOutput) and place.attribute is None:
+        return tuple(SOURCES.values())
+    if isinstance(place, NixFile) and place.path.name in colmena.SOURCE.files:
+        return (colmena.SOURCE,)
+    return (nodes.SOURCE,)
+
+
+def _meant(source: str) -> tuple[Source, ...]:
+    return tuple(SOURCES.values()) if source == AUTO else (SOURCES[source],)
+
+
+def reading(place: Place, settings: Settings) -> dict[str, t.Any]:
+    """Return, as plain data, what it takes to read ``place`` again.
+
+    Not the settings of Nix itself, among which are passwords for other servers.
+    """
+    if not isinstance(place, FlakeOutput):
+        return {"file": str(place.path)}
+    return {
+        "flake": place.flake,
+        **({"attribute": list(place.attribute)} if place.attribute else {}),
+        **({"override_inputs": dict(settings.override_inputs)} if settings.override_inputs else {}),
+        **({"impure": True} if settings.impure else {}),
+    }
+
+
+def text_in_hive(hive: Mapping[str, t.Any]) -> str:
+    """Return the text of a colmena key, which ``hive`` names as the inventory does."""
+    place: FlakeOutput | NixFile
+    if hive["file"]:
+        place = NixFile(pathlib.Path(hive["file"]))
+    else:
+        place = FlakeOutput(hive["flake"], tuple(hive["attribute"]) if hive["attribute"] else None)
+    settings = Settings(override_inputs=hive["override_inputs"] or {}, impure=bool(hive["impure"]))
+    return str(evaluate([colmena.text_source(hive["node"], hive["key"])], place, settings).data)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +120,7 @@ def plan(source: str, nodes: str | None, flake: str | None, directory: pathlib.P
     elif source == configurations.SOURCE.name:
         raise InventoryError(
             "the source configurations reads the standard outputs of the option flake, and nodes has no meaning to it",
+            code="bad_option",
             advice="leave nodes out, or choose another source",
         )
     else:
@@ -79,6 +128,7 @@ def plan(source: str, nodes: str | None, flake: str | None, directory: pathlib.P
     if isinstance(place, DataFile) and NODES not in (sources := sources_for(source, place)):
         raise InventoryError(
             f"{place}: the source {sources[0].name} cannot be read from JSON or YAML",
+            code="bad_option",
             advice="choose the source nodes, or name a .nix file or a flake's output",
         )
     # Data out of a flake's output are, if nothing else is said, that flake's.
@@ -87,14 +137,14 @@ def plan(source: str, nodes: str | None, flake: str | None, directory: pathlib.P
     return Plan(place, sources_for(source, place), reference)
 
 
-def fetch(plan: Plan, settings: Settings, memory: Memory | None) -> Evaluated:
-    """Return the data of ``plan``: read, remembered, or evaluated."""
+def fetch(plan: Plan, settings: Settings, cache: Cache | None) -> Evaluated:
+    """Return the data of ``plan``: read, from the cache, or evaluated."""
     place = plan.place
     if isinstance(place, DataFile):
         return Evaluated(NODES.name, read_data_file(place))
     if isinstance(place, NixFile) and settings.override_inputs:
         settings = dataclasses.replace(settings, override_inputs={})
-    return evaluate_unless_remembered(plan.sources, place, settings, memory)
+    return cached_evaluation(plan.sources, place, settings, cache)
 
 
 @contextlib.contextmanager
@@ -102,4 +152,6 @@ def _named(place: str) -> Iterator[None]:
     try:
         yield
     except InventoryError as error:
-        raise InventoryError(f"{place}: {error.cause}", advice=error.advice) from None
+        raise InventoryError(
+            f"{place}: {error.cause}", code=error.code.partition(".")[2], advice=error.advice
+        ) from None

@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.reading import text_in_hive
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.loading import text_in_hive
 
 from .project import FLEETS, ROOT, STANDINS, Project, nixpkgs
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InventoryError
-from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import fleet, hostvars, keys, nodes, normalise, source
-from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.node import Node
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import fleet, nodes, source
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.source import Node
 
 from .collection import ROOT
 
@@ -151,12 +151,12 @@ def test_what_can_be_no_host_is_none_in_the_schema_either(node: dict[str, t.Any]
 
 
 # What each host has besides: no field can be called the same.
-VARIABLES = {*hostvars.host_variables(Node("a", "nixos", "a", port=22, user="ada", become_user="deploy"))}
+VARIABLES = {*fleet.host_variables(Node("a", "nixos", "a", port=22, user="ada", become_user="deploy"))}
 
 
 @pytest.mark.parametrize("place", ["node", "profile"])
 def test_a_field_that_is_a_variable_of_anothers_is_refused_by_both(place: str) -> None:
-    for field in sorted(hostvars.RESERVED | VARIABLES | {"nix", "ansible_ssh_common_args", "names"}):
+    for field in sorted(fleet.RESERVED | VARIABLES | {"nix", "ansible_ssh_common_args", "names"}):
         node: dict[str, t.Any] = {"hostName": "a", "profiles": {"p": {"platform": "nixos"}}}
         (node if place == "node" else node["profiles"]["p"])[field] = "x"
         file = {"nodes": {"web": node}}
@@ -192,14 +192,14 @@ def test_the_examples_for_editors_are_read_and_allowed() -> None:
     in_json, in_yaml = re.findall(r"^```(?:json|yaml)\n(.*?)^```$", guide, flags=re.MULTILINE | re.DOTALL)[:2]
     written, same = json.loads(in_json), yaml.safe_load(in_yaml)
     assert VALIDATOR.is_valid(written)
-    assert normalise.normalise(written) == normalise.normalise(same)
+    assert nodes.normalise(written) == nodes.normalise(same)
 
 
 def test_the_schema_knows_every_field_that_the_inventory_knows() -> None:
     definitions = SCHEMA["definitions"]
     worked_out = {"name", "address"}
     assert set(definitions["fields"]["properties"]) == (nodes.KNOWN | nodes.CUSTOM | nodes.SAID) - worked_out
-    assert set(definitions["keyFields"]["properties"]) == {*keys.FIELDS}
+    assert set(definitions["keyFields"]["properties"]) == {*nodes.KEY_FIELDS}
 
 
 @pytest.mark.parametrize("name", ["fields", "profileFields", "keyFields"])

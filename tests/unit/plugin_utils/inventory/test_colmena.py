@@ -10,8 +10,7 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InventoryError
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.colmena import nodes_of
-from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.node import Node
-from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.source import Origin
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.source import Node, Origin
 
 # What colmena fills in for a node that sets nothing.
 DEFAULTS = {

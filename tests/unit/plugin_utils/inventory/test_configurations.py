@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.configurations import nodes_of
-from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.node import Node
-from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.source import Origin
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.source import Node, Origin
 
 
 def hosts(**outputs: list[str]) -> dict[str, Node]:

@@ -14,7 +14,6 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InventoryError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import CommandTimeoutError, Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import evaluation
-from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.auto import SOURCES
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.evaluation import (
     Evaluated,
     Settings,
@@ -24,6 +23,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.evaluation imp
     expression,
     failure,
 )
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.loading import SOURCES
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.place import FlakeOutput, NixFile
 
 FILE = NixFile(pathlib.Path("/fleet/nodes.nix"))

@@ -1,18 +1,27 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fleet is checked whole."""
+"""A whole inventory: its groups, and the variables of each host, which docs/inventory.md states."""
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
+from ansible import constants
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InventoryError
-from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.fleet import fleet_of
-from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.node import Node
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.fleet import (
+    RESERVED,
+    fleet_of,
+    group_name,
+    groups_of,
+    host_variables,
+)
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.source import Node
 
 
-def node(name: str) -> Node:
-    return Node(name=name, platform="nixos", address="192.0.2.1")
+def node(name: str = "a", **fields: t.Any) -> Node:
+    return Node(**{"name": name, "platform": "nixos", "address": "192.0.2.1", **fields})
 
 
 @pytest.mark.parametrize("name", ["vps-sg-1", "a.b.example", "alice@workstation", "_x", "10", "a+b", "192.0.2.1"])
@@ -55,3 +64,113 @@ def test_a_node_cannot_take_the_controllers_place(name: str) -> None:
 def test_a_name_that_two_nodes_have_is_refused() -> None:
     with pytest.raises(InventoryError, match=r"^inventory: node a: is defined more than once"):
         fleet_of([node("a"), node("b"), node("a")])
+
+
+def tagged(name: str, *tags: str, role: str | None = None, system: str | None = None) -> Node:
+    return Node(name=name, platform="nixos", address="192.0.2.1", tags=tags, role=role, system=system)
+
+
+def test_a_host_is_in_a_group_for_each_tag_and_for_its_role_platform_and_system() -> None:
+    assert groups_of([tagged("a", "vps", "canary", role="web", system="x86_64-linux"), tagged("b", "vps")]) == {
+        "vps": ["a", "b"],
+        "canary": ["a"],
+        "role_web": ["a"],
+        "platform_nixos": ["a", "b"],
+        "system_x86_64_linux": ["a"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("infra-lax", "infra_lax"), ("eu.de", "eu_de"), ("4g", "_4g"), ("büro", "büro")]
+)
+def test_a_group_is_called_as_ansible_wants_it(text: str, name: str) -> None:
+    assert group_name(text) == name
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        ([tagged("a", "b"), tagged("b")], "node b: its name is also that of a group, for tag b"),
+        ([tagged("role_web", role="web")], "node role_web: its name is also that of a group, for role web"),
+        ([tagged("platform_nixos")], "node platform_nixos: its name is also that of a group"),
+        ([tagged("a", "x-y"), tagged("b", "x_y")], "tag x-y and tag x_y would both be the group x_y"),
+        (
+            [tagged("a", "role_web"), tagged("b", role="web")],
+            "tag role_web and role web would both be the group role_web",
+        ),
+        ([tagged("a", "all")], "node a: tag all has the name of a group of Ansible's own"),
+        ([tagged("a", "ungrouped")], "node a: tag ungrouped has the name of a group of Ansible's own"),
+        ([tagged("a", "")], "node a: a tag must not be empty"),
+    ],
+)
+def test_two_things_of_one_name_are_refused(nodes: list[Node], message: str) -> None:
+    with pytest.raises(InventoryError) as raised:
+        groups_of(nodes)
+    assert message in raised.value.cause
+
+
+def test_a_host_has_every_variable_of_the_contract_also_those_that_are_not_known() -> None:
+    assert host_variables(node()) == {
+        "ansible_host": "192.0.2.1",
+        "nix_name": "a",
+        "nix_platform": "nixos",
+        "nix_system": None,
+        "nix_role": None,
+        "nix_tags": [],
+        "nix_ips": [],
+        "nix_configuration": None,
+        "nix_flake": None,
+        "nix_attr": None,
+        "nix_profile": None,
+        "nix_activate": None,
+        "nix_keys": [],
+        "nix_impure": False,
+        "nix_node": {},
+    }
+
+
+def test_port_user_and_escalation_are_said_only_when_they_are_known() -> None:
+    variables = host_variables(node(port=2222, user="deploy", become_user="root"))
+    assert variables["ansible_port"] == 2222
+    assert variables["ansible_user"] == "deploy"
+    assert variables["ansible_become"] is True
+    assert "ansible_become_user" not in variables
+
+
+def test_another_user_than_root_is_become_by_name() -> None:
+    variables = host_variables(node(user="root", become_user="alice"))
+    assert (variables["ansible_become"], variables["ansible_become_user"]) == (True, "alice")
+
+
+def test_only_nix_on_droid_is_evaluated_impurely() -> None:
+    assert host_variables(node(platform="nix-on-droid"))["nix_impure"] is True
+
+
+def test_fields_of_the_user_are_variables_of_the_same_name_and_value() -> None:
+    fields = {"region": "sg", "nested": {"list": [1, [2, {"deep": None}]]}, "big": 2**63 - 1, "none": None}
+    variables = host_variables(node(fields=fields))
+    assert {name: variables[name] for name in fields} == fields
+
+
+@pytest.mark.parametrize("name", ["dotted.key", "with-dash", "1st", "größe", "class", "async", ""])
+def test_a_field_whose_name_is_no_variable_is_found_in_nix_node_alone(name: str) -> None:
+    variables = host_variables(node(fields={name: 1}, data={name: 1}))
+    assert name not in variables
+    assert variables["nix_node"] == {name: 1}
+
+
+@pytest.mark.parametrize("name", ["hostvars", "groups", "group_names", "inventory_hostname", "vars", "omit"])
+def test_a_field_that_would_hide_what_ansible_sets_is_refused(name: str) -> None:
+    with pytest.raises(InventoryError, match=rf"^inventory: node a: {name} is a variable that Ansible sets itself"):
+        host_variables(node(fields={name: 1}))
+
+
+@pytest.mark.parametrize("name", ["nix_attr", "nix_node", "ansible_host", "ansible_port", "ansible_become"])
+def test_a_field_that_would_change_the_contract_is_refused(name: str) -> None:
+    with pytest.raises(InventoryError, match=rf"^inventory: node a: {name} is a variable that nix.fleet sets"):
+        host_variables(node(fields={name: 1}))
+
+
+@pytest.mark.skipif(not hasattr(constants, "INTERNAL_STATIC_VARS"), reason="this ansible-core does not list them")
+def test_every_name_that_this_ansible_sets_itself_is_known() -> None:
+    assert set(constants.INTERNAL_STATIC_VARS) <= RESERVED

@@ -35,11 +35,11 @@ if t.TYPE_CHECKING:
 FORMAT = 1
 READ_SUFFIXES = (".nix", ".json", ".toml", ".yml", ".yaml")
 # A file changed so shortly before may change again within the same tick of the file system's clock.
-SETTLED_NANOSECONDS = 20_000_000
+TICK_NANOSECONDS = 20_000_000
 
 
 @dataclasses.dataclass(frozen=True)
-class Memory:
+class Cache:
     """Where evaluations are kept, under which key, and whether what is kept may be used."""
 
     entries: MutableMapping[str, t.Any]
@@ -47,26 +47,26 @@ class Memory:
     readable: bool
 
 
-def evaluate_unless_remembered(
-    sources: Sequence[Source], place: NixFile | FlakeOutput, settings: Settings, memory: Memory | None
+def cached_evaluation(
+    sources: Sequence[Source], place: NixFile | FlakeOutput, settings: Settings, cache: Cache | None
 ) -> Evaluated:
     """Return what an evaluation found, now or at an earlier time that this one could not tell apart."""
-    if memory is None:
+    if cache is None:
         return evaluate(sources, place, settings)
-    key = f"{memory.key}_{_digest(_question(sources, place, settings))[:12]}"
-    remembered = _remembered(memory, key)
+    key = f"{cache.key}_{_digest(_key_data(sources, place, settings))[:12]}"
+    kept = _kept(cache, key)
     fingerprint = flake_fingerprint(place, settings) if isinstance(place, FlakeOutput) else None
-    if remembered is not None:
+    if kept is not None:
         if isinstance(place, NixFile):
-            fingerprint = files_fingerprint(remembered.files, place.path)
-        if fingerprint is not None and memory.entries[key]["fingerprint"] == fingerprint:
-            return remembered
+            fingerprint = files_fingerprint(kept.files, place.path)
+        if fingerprint is not None and cache.entries[key]["fingerprint"] == fingerprint:
+            return kept
     began = time.time_ns()
     evaluated = evaluate(sources, place, settings, report=isinstance(place, NixFile))
     if isinstance(place, NixFile):
-        fingerprint = files_fingerprint(evaluated.files, place.path, settled_before=began - SETTLED_NANOSECONDS)
+        fingerprint = files_fingerprint(evaluated.files, place.path, changed_before=began - TICK_NANOSECONDS)
     if fingerprint is not None:
-        memory.entries[key] = {"format": FORMAT, "fingerprint": fingerprint, **dataclasses.asdict(evaluated)}
+        cache.entries[key] = {"format": FORMAT, "fingerprint": fingerprint, **dataclasses.asdict(evaluated)}
     return evaluated
 
 
@@ -92,10 +92,10 @@ def flake_fingerprint(place: FlakeOutput, settings: Settings) -> str | None:
     return _digest([metadata.get(field) for field in ("fingerprint", "path", "locked", "locks")])
 
 
-def files_fingerprint(files: Iterable[str], file: pathlib.Path, settled_before: int | None = None) -> str | None:
+def files_fingerprint(files: Iterable[str], file: pathlib.Path, changed_before: int | None = None) -> str | None:
     """Return a fingerprint of ``files`` and all that the evaluation of ``file`` may read beside them.
 
-    None when one of them was changed after ``settled_before``: nobody can say whether the evaluation saw it so.
+    None when one of them was changed after ``changed_before``: nobody can say whether the evaluation saw it so.
     """
     stamps: list[tuple[str, int, int]] = []
     for path in sorted({str(file), *files, *_files_below(_tree_of(file))}):
@@ -104,7 +104,7 @@ def files_fingerprint(files: Iterable[str], file: pathlib.Path, settled_before: 
         except OSError:
             stamps.append((path, -1, -1))
             continue
-        if settled_before is not None and max(status.st_mtime_ns, status.st_ctime_ns) > settled_before:
+        if changed_before is not None and max(status.st_mtime_ns, status.st_ctime_ns) > changed_before:
             return None
         stamps.append((path, status.st_size, status.st_mtime_ns))
     return _digest(stamps)
@@ -124,11 +124,11 @@ def _files_below(directory: pathlib.Path) -> Iterator[str]:
         yield from (os.path.join(root, name) for name in files if name.endswith(READ_SUFFIXES))  # noqa: PTH118
 
 
-def _remembered(memory: Memory, key: str) -> Evaluated | None:
-    if not memory.readable:
+def _kept(cache: Cache, key: str) -> Evaluated | None:
+    if not cache.readable:
         return None
     try:
-        entry = memory.entries[key]
+        entry = cache.entries[key]
         if entry["format"] != FORMAT or not isinstance(entry["fingerprint"], str):
             return None
         return Evaluated(str(entry["source"]), entry["data"], tuple(entry["files"]))
@@ -137,7 +137,7 @@ def _remembered(memory: Memory, key: str) -> Evaluated | None:
         return None
 
 
-def _question(sources: Sequence[Source], place: NixFile | FlakeOutput, settings: Settings) -> t.Any:
+def _key_data(sources: Sequence[Source], place: NixFile | FlakeOutput, settings: Settings) -> t.Any:
     environment = {name: os.environ.get(name) for name in ("NIX_PATH", "NIX_CONFIG")}
     reading = [(source.name, source.expression) for source in sources]
     return [reading, type(place).__name__, str(place), str(settings), environment]

@@ -12,14 +12,14 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
-from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import remembering
-from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.auto import SOURCES
-from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.evaluation import Evaluated, Settings
-from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.place import FlakeOutput, NixFile
-from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.remembering import (
-    Memory,
-    evaluate_unless_remembered,
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import cache
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.cache import (
+    Cache,
+    cached_evaluation,
 )
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.evaluation import Evaluated, Settings
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.loading import SOURCES
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.place import FlakeOutput, NixFile
 
 if t.TYPE_CHECKING:
     import pathlib
@@ -42,10 +42,10 @@ class Nix:
         self.files: tuple[str, ...] = ()
         self.metadata: dict[str, t.Any] | None = {"fingerprint": "1"}
         self.entries: dict[str, t.Any] = {}
-        monkeypatch.setattr(remembering, "evaluate", self._evaluate)
-        monkeypatch.setattr(remembering, "run_nix", self._metadata)
+        monkeypatch.setattr(cache, "evaluate", self._evaluate)
+        monkeypatch.setattr(cache, "run_nix", self._metadata)
         # The status time of a file cannot be set back; all files count as settled.
-        monkeypatch.setattr(remembering, "SETTLED_NANOSECONDS", -(10**12))
+        monkeypatch.setattr(cache, "TICK_NANOSECONDS", -(10**12))
 
     def _evaluate(self, *_arguments: t.Any, **_options: t.Any) -> Evaluated:
         self.evaluations += 1
@@ -58,8 +58,8 @@ class Nix:
     def load(self, place: NixFile | FlakeOutput, readable: bool = True, settings: Settings | None = None) -> int:
         # Through JSON, since that is where caches keep their entries.
         entries = json.loads(json.dumps(self.entries))
-        memory = Memory(entries, "key", readable)
-        evaluated = evaluate_unless_remembered(NODES, place, settings or Settings(), memory)
+        kept = Cache(entries, "key", readable)
+        evaluated = cached_evaluation(NODES, place, settings or Settings(), kept)
         self.entries = entries
         number: int = evaluated.data["evaluation"]
         return number
@@ -119,7 +119,7 @@ def test_what_an_inventory_does_not_read_does_not_count(nix: Nix, file: NixFile,
 def test_a_file_that_changed_while_it_was_evaluated_is_not_remembered(
     nix: Nix, file: NixFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remembering, "SETTLED_NANOSECONDS", 10**12)
+    monkeypatch.setattr(cache, "TICK_NANOSECONDS", 10**12)
     assert [nix.load(file), nix.load(file)] == [1, 2]
 
 
