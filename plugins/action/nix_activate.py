@@ -27,14 +27,14 @@ from ..plugin_utils.ansible.activation import (
     told,
     unchanged,
 )
-from ..plugin_utils.ansible.link import FreshLink
 from ..plugin_utils.ansible.run import new_name
+from ..plugin_utils.ansible.shell import FreshLink
 from ..plugin_utils.ansible.variables import plain
 from ..plugin_utils.core.errors import ActivationError
 
 if t.TYPE_CHECKING:
     from ..plugin_utils.activation.answer import Answer
-    from ..plugin_utils.ansible.link import RenewableLink
+    from ..plugin_utils.ansible.shell import RenewableLink
 
 
 # The strategies under which each host goes on by itself, whoever brings them.

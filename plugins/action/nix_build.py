@@ -15,10 +15,8 @@ from pathlib import Path
 
 from ..plugin_utils.ansible.action import NixAction, display, warnings_of
 from ..plugin_utils.ansible.builders import usable
-from ..plugin_utils.ansible.caches import usable_caches
 from ..plugin_utils.ansible.connections import opened_store
-from ..plugin_utils.ansible.evaluation import task_name
-from ..plugin_utils.ansible.source import SOURCE_OPTIONS, machine_of, source_of
+from ..plugin_utils.ansible.evaluation import SOURCE_OPTIONS, machine_of, source_of, task_name, usable_caches
 from ..plugin_utils.build.build import BuildSettings, every_output
 from ..plugin_utils.build.building import Build, Built, Root, in_store_of, on_controller, on_machine
 from ..plugin_utils.copy.link import LinkLostError

@@ -8,9 +8,8 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
-from ..plugin_utils.ansible.action import NixAction
-from ..plugin_utils.ansible.now_and_then import now_and_then
-from ..plugin_utils.ansible.source import absolute_path
+from ..plugin_utils.ansible.action import NixAction, now_and_then
+from ..plugin_utils.ansible.evaluation import absolute_path
 from ..plugin_utils.cache.lack import ASK_ANEW
 from ..plugin_utils.cache.push import NotHereError, Push, Survey
 from ..plugin_utils.cache.store import parse_store

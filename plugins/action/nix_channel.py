@@ -10,7 +10,7 @@ import time
 import typing as t
 
 from ..plugin_utils.ansible.action import NixAction
-from ..plugin_utils.ansible.source import absolute_flake, machine_of
+from ..plugin_utils.ansible.evaluation import absolute_flake, machine_of
 from ..plugin_utils.ansible.web import fetch
 from ..plugin_utils.channel.advance import Advance, advance
 from ..plugin_utils.channel.hydra import Job, last_success

@@ -13,7 +13,7 @@ from ..plugin_utils.activation.ending import failure, units_failure, warnings_of
 from ..plugin_utils.activation.request import DEPLOYMENT
 from ..plugin_utils.activation.verdict import CONFIRMED, rejected
 from ..plugin_utils.ansible.action import NixAction
-from ..plugin_utils.ansible.link import FreshLink
+from ..plugin_utils.ansible.shell import FreshLink
 from ..plugin_utils.core.errors import ActivationError
 from ..plugin_utils.nix.store import store_path_name
 

@@ -14,12 +14,10 @@ from collections import Counter
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
-from ..plugin_utils.ansible.action import NixAction, display
+from ..plugin_utils.ansible.action import NixAction, display, now_and_then
 from ..plugin_utils.ansible.connections import opened_if_lacking
-from ..plugin_utils.ansible.now_and_then import now_and_then
-from ..plugin_utils.ansible.peers import Peers
+from ..plugin_utils.ansible.peers import Peers, source_at
 from ..plugin_utils.ansible.run import end_with_run
-from ..plugin_utils.ansible.store_source import source_at
 from ..plugin_utils.build.roots import root_name
 from ..plugin_utils.copy.cascade_place import PEER_PORT
 from ..plugin_utils.copy.copying import Copy, CopyLog, stalled, verify

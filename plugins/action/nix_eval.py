@@ -8,8 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ..plugin_utils.ansible.action import NixAction
-from ..plugin_utils.ansible.evaluation import EVALUATION_OPTIONS, evaluated
-from ..plugin_utils.ansible.source import SOURCE_OPTIONS, machine_of, source_of
+from ..plugin_utils.ansible.evaluation import EVALUATION_OPTIONS, SOURCE_OPTIONS, evaluated, machine_of, source_of
 from ..plugin_utils.core.errors import EvaluationError
 from ..plugin_utils.evaluation.sending import sent
 

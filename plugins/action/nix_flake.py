@@ -9,7 +9,7 @@ import time
 import typing as t
 
 from ..plugin_utils.ansible.action import NixAction
-from ..plugin_utils.ansible.source import absolute_flake, machine_for_secrets, machine_of
+from ..plugin_utils.ansible.evaluation import absolute_flake, machine_for_secrets, machine_of
 from ..plugin_utils.core.errors import UpdateError
 from ..plugin_utils.core.process import CommandTimeoutError
 from ..plugin_utils.core.terminal import harmless

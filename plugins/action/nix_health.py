@@ -11,8 +11,8 @@ import typing as t
 from ansible.errors import AnsibleError
 
 from ..plugin_utils.ansible.action import NixAction
-from ..plugin_utils.ansible.address import address_of
-from ..plugin_utils.ansible.bounded import EndlessAnswerError
+from ..plugin_utils.ansible.connections import address_of
+from ..plugin_utils.ansible.shell import EndlessAnswerError
 from ..plugin_utils.ansible.web import fetch
 from ..plugin_utils.core.errors import NixError
 from ..plugin_utils.health.check import Context, HealthError, shortened

@@ -13,8 +13,8 @@ from ansible.errors import AnsibleConnectionFailure
 from ..plugin_utils.activation.drift import deployed_revision, drift_of
 from ..plugin_utils.activation.info import info_script, parse_info
 from ..plugin_utils.ansible.action import NixAction
-from ..plugin_utils.ansible.bounded import QUESTION_SECONDS, NoAnswerError
-from ..plugin_utils.ansible.source import absolute_flake
+from ..plugin_utils.ansible.evaluation import absolute_flake
+from ..plugin_utils.ansible.shell import QUESTION_SECONDS, NoAnswerError
 from ..plugin_utils.core.errors import NixError
 from ..plugin_utils.evaluation.sending import is_of_controller
 from ..plugin_utils.nix.machine import Controller

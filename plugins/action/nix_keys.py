@@ -9,9 +9,8 @@ import typing as t
 
 from ansible.errors import AnsibleError
 
-from ..plugin_utils.ansible.action import NixAction
-from ..plugin_utils.ansible.bounded import QUESTION_SECONDS
-from ..plugin_utils.ansible.own_files import place_of
+from ..plugin_utils.ansible.action import NixAction, place_of
+from ..plugin_utils.ansible.shell import QUESTION_SECONDS
 from ..plugin_utils.core.errors import InventoryError, KeysError
 from ..plugin_utils.files.engine import Request, parse_answer
 from ..plugin_utils.files.file import content_of_command, content_of_text, the_source

@@ -9,8 +9,8 @@ import typing as t
 
 from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.ansible.activation import origin
-from ..plugin_utils.ansible.link import FreshLink, RenewableLink
 from ..plugin_utils.ansible.run import new_name
+from ..plugin_utils.ansible.shell import FreshLink, RenewableLink
 from ..plugin_utils.core.errors import RebootError
 from ..plugin_utils.core.quantities import duration
 from ..plugin_utils.nix.store import store_path_name

@@ -9,8 +9,7 @@ import typing as t
 
 from ansible.errors import AnsibleError
 
-from ..plugin_utils.ansible.action import NixAction
-from ..plugin_utils.ansible.own_files import place_of
+from ..plugin_utils.ansible.action import NixAction, place_of
 from ..plugin_utils.core.errors import RuntimeDataError
 from ..plugin_utils.files.engine import parse_answer, script
 from ..plugin_utils.files.file import content_of_text, the_source

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ..plugin_utils.ansible.action import NixAction
-from ..plugin_utils.ansible.semaphore import SemaphoreServer
+from ..plugin_utils.ansible.web import SemaphoreServer
 from ..plugin_utils.job_servers.semaphore_access import Access
 from ..plugin_utils.job_servers.semaphore_setup import Setup
 

@@ -40,11 +40,9 @@ from ansible.plugins.callback import CallbackBase
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.utils.display import Display
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import progress_pipe
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.screen import print_lines, screen_width
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.task_events import began, ended
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.events import began, ended, print_lines, screen_width
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import Workers, progress_pipe
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.variables import plain
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.workers import Workers
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.redacted import redacted
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.terminal import harmless
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.progress import ProgressPipe

@@ -94,9 +94,8 @@ from ansible import constants
 from ansible.plugins.callback import CallbackBase
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.job import job_of, variables_of_jobs
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.events import began, ended, print_lines, screen_width
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import run_name, run_state
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.screen import print_lines, screen_width
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.task_events import began, ended
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.variables import plain
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import Run
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records

@@ -12,7 +12,7 @@ import shlex
 import time
 import typing as t
 
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -20,12 +20,9 @@ from ..core.errors import NixError
 from ..core.terminal import harmless
 from ..report.nix_activities import Activities, notes_wanted, write_notes
 from ..report.progress import Progress, has_reader, send
-from .bounded import QUESTION_SECONDS, bounded
-from .host_keys import see_that_host_keys_are_checked
-from .new_connection import new_connection
-from .room import no_room
-from .run import end_with_run, progress_pipe, run_state, watch_run
-from .shell import ConnectionShell
+from .connections import new_connection, see_that_host_keys_are_checked
+from .run import end_with_run, no_room, progress_pipe, run_state, watch_run
+from .shell import QUESTION_SECONDS, ConnectionShell, bounded
 from .terminal import TerminalShell, wants_terminal, without_terminal
 from .variables import plain, refuse_unknown_variables
 
@@ -37,6 +34,7 @@ if t.TYPE_CHECKING:
     # Ansible's own way to run a command, and ours, which has all that is to be said of it but these two.
     LowLevel = Callable[..., Mapping[str, t.Any]]
     Execute = Callable[[str, bytes | None], dict[str, t.Any]]
+
 
 display = Display()
 
@@ -271,3 +269,34 @@ def _harmless_throughout(value: t.Any) -> t.Any:
     if isinstance(value, dict):
         return {name: _harmless_throughout(item) for name, item in value.items()}
     return value
+
+
+# Where lines are printed of it, and where somebody shows it as it goes.
+PRINTED_SECONDS = 10.0
+FOLLOWED_SECONDS = 0.2
+
+
+def now_and_then(action: NixAction) -> Callable[[Callable[[], str]], None]:
+    """Return what says the sentence that it is given for the host of ``action``, unless it has just said one."""
+    last = time.monotonic()
+    pause, tell = (FOLLOWED_SECONDS, action.doing) if action.followed else (PRINTED_SECONDS, action.announce)
+
+    def say(sentence: Callable[[], str]) -> None:
+        nonlocal last
+        if time.monotonic() - last > pause:
+            last = time.monotonic()
+            tell(sentence())
+
+    return say
+
+
+def place_of(action: ActionBase, file: str) -> str:
+    """Return the path of ``file`` on the controller, looked for as Ansible's own modules do; raises ``AnsibleError``."""
+    try:
+        return str(action._find_needle("files", file))
+    except AnsibleError:
+        # A playbook of a collection is not where its user's files are.
+        here = pathlib.Path.cwd() / file
+        if here.is_file():
+            return str(here)
+        raise

@@ -24,10 +24,9 @@ from ..core.process import run
 from ..core.shell import run_command
 from ..platforms.platform import GOALS
 from ..platforms.registry import platforms
-from .bounded import EndlessAnswerError, NoAnswerError
 from .connections import connection_to, shell_of
-from .link import RenewableLink
 from .run import run_name
+from .shell import EndlessAnswerError, NoAnswerError, RenewableLink
 from .variables import plain
 
 if t.TYPE_CHECKING:

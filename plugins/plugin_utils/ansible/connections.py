@@ -1,11 +1,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ansible's connections, as links that carry sockets."""
+"""Ansible's connections: checked host keys, new ones, other hosts' ones, and as links that carry sockets."""
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import os
 import pathlib
@@ -15,6 +16,8 @@ import typing as t
 
 from ansible import constants
 from ansible.errors import AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.connection import ConnectionBase
 from ansible.plugins.loader import connection_loader
 
 from ..copy.door import Door, Escalation, Login, open_door
@@ -25,18 +28,63 @@ from ..copy.opening import open_door_if_lacking
 from ..copy.pulse import Pulse
 from ..copy.ssh_link import SshLink
 from ..copy.ssh_session import SshSession
-from ..core.errors import CopyError
-from .bounded import QUESTION_SECONDS, bounded
-from .shell import ConnectionShell
+from ..core.errors import CopyError, UnknownHostError
+from ..core.process import CommandTimeoutError, run
+from .shell import QUESTION_SECONDS, ConnectionShell, bounded
 from .terminal import without_terminal
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ansible.plugins.connection import ConnectionBase
-
     from ..copy.link import Link
     from .action import NixAction
+
+
+CONSENT = "fleet_allow_unknown_hosts"
+
+
+def see_that_host_keys_are_checked(action: NixAction) -> None:
+    """Raise ``UnknownHostError`` where the task's connection believes any machine, and nobody has consented to that."""
+    if _checked(action._connection) or _consented(action):
+        return
+    raise UnknownHostError(
+        "the host's key is not checked, so that any machine could answer in its place: host_key_checking is off",
+        advice=f"set ANSIBLE_HOST_KEY_CHECKING=True (which beats ansible.cfg) or ansible_host_key_checking: true, and have "
+        f"the host's key in known_hosts; or set {CONSENT}: true for hosts that may be anybody",
+    )
+
+
+def _checked(connection: t.Any) -> bool:
+    try:
+        return boolean(connection.get_option("host_key_checking"), strict=False)
+    except (KeyError, AnsibleError):
+        # Connections without such keys: local, containers.
+        return True
+
+
+def _consented(action: NixAction) -> bool:
+    of_host = action.variables if action.host == action.play_host else action.variables["hostvars"].get(action.host, {})
+    return boolean(action._templar.template(of_host.get(CONSENT, False)), strict=False)
+
+
+# ssh takes the first value it reads, so these come before whatever else is said of a shared session.
+UNSHARED = "-o ControlMaster=no -o ControlPath=none"
+
+
+def new_connection(connection: ConnectionBase) -> t.Any:
+    """Return a connection to the same machine as ``connection``, with all its options, that is made anew for its use.
+
+    The session that tasks share stays as it is, for them and for the copies that go through it. Connection plugins
+    other than ssh are reset where they can be: they have one session at most.
+    """
+    if connection.transport == "ssh":
+        fresh = copy.copy(connection)
+        fresh._options = {**connection._options, "ssh_args": f"{UNSHARED} {connection.get_option('ssh_args') or ''}"}
+        return fresh
+    if type(connection).reset is not ConnectionBase.reset:
+        connection.reset()
+    return connection
+
 
 # Seconds without a sign of life after which a machine is given up, and after which it gives us up.
 TIMEOUT = 60.0
@@ -260,3 +308,22 @@ def temporary_directory() -> Iterator[pathlib.Path]:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+# ssh only reads its configuration, in which a `Match exec` may run anything.
+SSH_SECONDS = 10.0
+
+
+def address_of(connection: t.Any) -> str:
+    """Return the name or address that ``connection`` is made to, which for ssh is what ssh's configuration makes of it."""
+    if connection.transport == "local":
+        return "localhost"
+    if connection.transport != "ssh" or not hasattr(connection, "_build_command"):
+        return str(connection._play_context.remote_addr)
+    words, destination = ssh_command(connection)
+    try:
+        answer = run([*words, "-G", destination], timeout=SSH_SECONDS)
+    except (OSError, CommandTimeoutError):
+        return destination
+    names = [line.partition(" ")[2] for line in answer.stdout.splitlines() if line.startswith("hostname ")]
+    return names[0] if names else destination

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import time
@@ -17,22 +18,144 @@ from ansible.playbook.task_include import TaskInclude
 from ..activation.job import job_of, variables_of_jobs
 from ..core.errors import EvaluationError, NixError
 from ..evaluation.evaluation_budget import LEAST_MEMORY
+from ..evaluation.evaluation_cache import EvaluationCache
 from ..evaluation.evaluation_result import Failed
 from ..evaluation.revision import named_revisions
 from ..evaluation.shared_evaluation import SharedEvaluation
 from ..evaluation.task_evaluation import Request
+from ..nix.command import with_settings
+from ..nix.machine import Controller, Machine, Remote
+from ..nix.source import Source
 from ..nix.store import store_path_name
 from .action import warnings_of
-from .caches import usable_caches
-from .source import SOURCE_OPTIONS
+from .run import run_directory
 from .variables import plain, rendered_for, templates_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from ..nix.machine import Machine
-    from ..nix.source import Snapshot, Source
+    from ..nix.source import Snapshot
     from .action import NixAction
+
+
+SOURCE_OPTIONS: dict[str, t.Any] = {
+    "flake": {"type": "str"},
+    "file": {"type": "str"},
+    "args": {"type": "dict", "default": {}},
+    "override_inputs": {"type": "dict", "default": {}},
+    "impure": {"type": "bool", "default": False},
+    "nix_options": {"type": "dict", "default": {}},
+}
+
+
+def machine_of(action: NixAction, options: dict[str, t.Any]) -> Machine:
+    """Return the machine that the task runs on, with the settings that the options name."""
+    if action.on_controller:
+        return controller(action, options)
+    return Remote(action.shell, options["nix_options"])
+
+
+def controller(action: NixAction, options: dict[str, t.Any]) -> Controller:
+    """Return the controller with the same settings, wherever the task runs."""
+    return Controller(with_settings(action.environment, options["nix_options"]))
+
+
+def machine_for_secrets(action: NixAction, options: dict[str, t.Any]) -> Machine:
+    """Return the same, for commands with what must come to no disk there in their environment."""
+    if action.on_controller:
+        return machine_of(action, options)
+    return Remote(action.shell_for_secrets(None, allow_disk=False), options["nix_options"])
+
+
+def source_of(action: NixAction, options: dict[str, t.Any]) -> Source:
+    """Return the source that the options name, on the machine that the task runs on."""
+    if action.on_controller:
+        return source_on_controller(action, options)
+    source = _source(options)
+    if not options.get("send_flake"):
+        return source
+    return dataclasses.replace(_at_home(source, action), file=source.file)
+
+
+def source_on_controller(action: NixAction, options: dict[str, t.Any]) -> Source:
+    """Return the same of the controller, where paths that are relative start at the playbook."""
+    return _at_home(_source(options), action)
+
+
+def _source(options: dict[str, t.Any]) -> Source:
+    return Source(
+        flake=options["flake"],
+        file=options["file"],
+        expression=options.get("expr"),
+        override_inputs={name: str(reference) for name, reference in options["override_inputs"].items()},
+        arguments=options["args"],
+        impure=options["impure"],
+        options=options["nix_options"],
+    )
+
+
+def _at_home(source: Source, action: NixAction) -> Source:
+    base = action._loader.get_basedir()
+    return dataclasses.replace(
+        source,
+        flake=None if source.flake is None else absolute_flake(source.flake, base),
+        file=None if source.file is None else absolute_path(source.file, base),
+        override_inputs={name: absolute_flake(reference, base) for name, reference in source.override_inputs.items()},
+    )
+
+
+def absolute_flake(reference: str, base: str) -> str:
+    """Return a path as an absolute one, and any other flake reference as it is.
+
+    >>> absolute_flake("./fleet", "/srv/deploy"), absolute_flake("github:o/r", "/srv/deploy")
+    ('/srv/deploy/fleet', 'github:o/r')
+    """
+    return absolute_path(reference, base) if reference.startswith((".", "~")) else reference
+
+
+def absolute_path(path: str, base: str) -> str:
+    """Return ``path`` as an absolute one.
+
+    Links are not resolved: what a link points to may lie outside the Git repository that the link is in.
+    """
+    return str(Path(base, Path(path).expanduser()))
+
+
+@dataclasses.dataclass(frozen=True)
+class Caches:
+    """Our own cache, what Nix on the controller is to find in its environment for its own, and what to warn of."""
+
+    evaluations: EvaluationCache
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def used_by(self, machine: Machine) -> Machine:
+        """Return ``machine`` with these caches, if it is the controller; another one has its own."""
+        if isinstance(machine, Controller):
+            return Controller({**self.environment, **machine.environment})
+        return machine
+
+
+def usable_caches() -> Caches:
+    """Return the user's caches, or those of this run where the user's cannot be used."""
+    try:
+        return Caches(EvaluationCache.of_user())
+    except NixError as error:
+        place = run_directory() / "nix.fleet-caches"
+        # Nix fetches no flake without a cache of its own.
+        environment = {"XDG_CACHE_HOME": str(place)}
+        # Without a host's name: Ansible shows it once.
+        warning = f"{error.cause}, so that nothing is remembered for later runs; {error.advice}"
+        try:
+            return Caches(EvaluationCache(place / "evaluation"), environment, (warning,))
+        except NixError as neither:
+            raise NixError(
+                f"{error.cause}, and {neither.cause}",
+                advice="make room in one of them; or name another place for caches in XDG_CACHE_HOME, or for Ansible's own files"
+                " in ANSIBLE_LOCAL_TEMP",
+            ) from neither
+
 
 EVALUATION_OPTIONS: dict[str, t.Any] = {
     "attr": {"type": "str"},

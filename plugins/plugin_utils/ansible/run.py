@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The run of Ansible that all hosts of it share, by a name that their journals keep."""
+"""The run of Ansible that all hosts of it share: its name, its directory, its end, and the processes that work for it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,23 @@ import multiprocessing
 import os
 import pathlib
 import secrets
+import signal
 import tempfile
 import threading
 import time
+import typing as t
+from pathlib import Path
 
 from ansible import constants
 
+from ..core.errors import NixError
 from ..core.process import await_end, end_all
 from ..run_state.run_state import RunState
-from .bounded import LOOK_SECONDS, end_children
+from .shell import LOOK_SECONDS, end_children
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+    from multiprocessing.process import BaseProcess
 
 
 def new_name() -> str:
@@ -107,3 +115,78 @@ def _written_name(directory: pathlib.Path) -> str:
     if not written:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     return written
+
+
+# In which Ansible, where it notices by itself, ends the run in its own way.
+PATIENCE_SECONDS = 3.0
+
+
+class Workers:
+    """The workers of this run, looked at now and then."""
+
+    def __init__(self) -> None:
+        self._working: set[BaseProcess] = set()
+        self._lost: tuple[float, str] | None = None
+
+    def lost(self, now: float) -> str | None:
+        """Return how the first worker ended that has ended without a result, once that is long enough ago.
+
+        ``now`` are seconds on any clock that goes on steadily.
+        """
+        self._working.update(multiprocessing.active_children())
+        for worker in tuple(self._working):
+            code = _exit_code(worker)
+            if code is None:
+                continue
+            self._working.discard(worker)
+            if code and self._lost is None:
+                self._lost = (now, f"the process that worked for {_host_of(worker)} {_ended(code)}")
+        if self._lost is None or now - self._lost[0] < PATIENCE_SECONDS:
+            return None
+        return self._lost[1]
+
+
+def _exit_code(worker: BaseProcess) -> int | None:
+    try:
+        return worker.exitcode
+    except ValueError:
+        # Ansible has closed it, as it does with those whose result has come.
+        return 0
+
+
+def _host_of(worker: BaseProcess) -> str:
+    return str(getattr(worker, "_host", "a host"))
+
+
+def _ended(code: int) -> str:
+    if code > 0:
+        return f"ended with exit code {code}"
+    return f"was ended by signal {-code} ({signal.Signals(-code).name})"
+
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+def no_room(error: OSError) -> NixError | None:
+    """Return what ``error`` means, if it is that there is nowhere to write."""
+    if error.errno not in NO_ROOM:
+        return None
+    place = str(error.filename) if error.filename else next(_full(), "")
+    return NixError(
+        f"{place or 'a directory'} on the controller cannot be written: {os.strerror(error.errno)}",
+        advice="make room there; or name other places, for Ansible's own files in ANSIBLE_LOCAL_TEMP, for temporary ones in"
+        " TMPDIR, for caches in XDG_CACHE_HOME, for links to what is built in XDG_STATE_HOME",
+    )
+
+
+def _full() -> Iterator[str]:
+    """Yield those of the places where we write that are full, for an error that names none."""
+    home = Path("~").expanduser()
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+    for place in (run_directory(), caches, Path(tempfile.gettempdir()), home):
+        try:
+            status = os.statvfs(place)
+        except OSError:
+            continue
+        if not status.f_bavail or (status.f_files and not status.f_favail) or status.f_flag & os.ST_RDONLY:
+            yield str(place)

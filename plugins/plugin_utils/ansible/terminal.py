@@ -15,8 +15,7 @@ from ansible.errors import AnsibleConnectionFailure
 
 from ..core.errors import NixError
 from ..target.programs import part
-from .bounded import NoAnswerError
-from .shell import AnswerBrokeOffError, ConnectionShell, completed, framed, refuse_unsendable
+from .shell import AnswerBrokeOffError, ConnectionShell, NoAnswerError, completed, framed, refuse_unsendable
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping

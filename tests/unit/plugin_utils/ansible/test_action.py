@@ -12,7 +12,7 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.action import NixAction
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.bounded import NoAnswerError
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.shell import NoAnswerError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import types
 import typing as t
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.task_events import ended, our_module
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.events import ended, our_module
 
 
 def task(resolved: str, role: str | None = None) -> t.Any:

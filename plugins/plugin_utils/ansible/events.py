@@ -1,21 +1,28 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ansible's events as the report has them, free of secrets in addresses."""
+"""What callbacks need: Ansible's events as the report has them, and lines on Ansible's display."""
 
 from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 import time
 import typing as t
+
+from ansible import constants
 
 from ..core.redacted import redacted
 from ..report.events import TaskEvent, of_all_items
 from .variables import plain
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..report.events import Status
+    from ..report.table import Line
+
 
 COLLECTION = "nix.fleet."
 COLLECTION_ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -60,3 +67,24 @@ def origin_of(task: t.Any) -> str:
         return ""
     near = os.path.relpath(path)
     return path if near.startswith("..") else near
+
+
+WIDEST = 100
+
+_COLORS = {
+    "ok": constants.COLOR_OK,
+    "changed": constants.COLOR_CHANGED,
+    "failed": constants.COLOR_ERROR,
+    "unreachable": constants.COLOR_UNREACHABLE,
+}
+
+
+def screen_width() -> int:
+    """Return how many characters a line may have: those of the terminal, but no more than are read with ease."""
+    return min(WIDEST, shutil.get_terminal_size((WIDEST, 25)).columns)
+
+
+def print_lines(display: t.Any, lines: Iterable[Line]) -> None:
+    """Print each of ``lines``, in the colour of what it means."""
+    for line in lines:
+        display.display(line.text, color=_COLORS.get(line.meaning))
