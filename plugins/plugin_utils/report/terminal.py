@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ..core.quantities import duration
@@ -13,6 +14,7 @@ from .events import Failure
 from .json_report import STAGES
 from .progress import Board
 from .records import AWAITING, HostRecord, records
+from .status import STATUS
 from .summary import view_of, why
 from .table import NOTHING, Line, indented, short_paths
 
@@ -102,6 +104,8 @@ def diff_lines(hosts: Sequence[str], diff: str) -> list[Line]:
 LAST = ("nix_activate", "nix_confirm", "nix_reboot", "nix_gc", "nix_channel", "nix_info")
 # The tasks of our roles that run no module of ours: they include and validate.
 HOLDS_TOGETHER = ""
+# The outcome of a host that an interrupted run has left while it was being activated, or awaited confirmation.
+ACTIVATING = "activating"
 # How long a host may be at the same before a log says so.
 LONG_RUNNING_SECONDS = 60.0
 
@@ -222,8 +226,18 @@ class TerminalLog:
 
     def unconfirmed(self, now: float) -> list[Line]:
         """Return what becomes of the hosts that an interrupted run can no longer confirm, and how to decide it at once."""
-        hosts = [host for host in self.board.unfinished if host in self._awaiting or self._is_activating(host)]
-        return [line for host in hosts for line in self._unconfirmed(host, now)]
+        return [line for host in self._left_in_the_middle() for line in self._unconfirmed(host, now)]
+
+    def _left_in_the_middle(self) -> list[str]:
+        return [host for host in self.board.unfinished if host in self._awaiting or self._is_activating(host)]
+
+    def interrupted_records(self) -> tuple[HostRecord, ...]:
+        """Return what is known of the hosts of an interrupted run: those that it has left in the middle are that."""
+        left = self._left_in_the_middle()
+        return tuple(
+            dataclasses.replace(record, outcome=ACTIVATING, failure=None) if record.host in left else record
+            for record in records(self.events)
+        )
 
     def _unconfirmed(self, host: str, now: float) -> list[Line]:
         left = self.board.seconds_left(host, now)
@@ -281,7 +295,9 @@ class TerminalLog:
         self._diff_may_come.discard(host)
         # The time alone is no change.
         row = view.row(record)[:-1]
-        if self._shown.get(host) == row or state.meaning == "ok" or not (self.drawn or record.failure):
+        # Nothing to do, and only looked at: the table tells it.
+        brief = state.meaning == "ok" or (view is STATUS and record.failure is None)
+        if self._shown.get(host) == row or brief or not (self.drawn or record.failure):
             return self._due_diffs()
         self._shown[host] = row
         return [*self._due_diffs(), host_line(record, self.board.widest)]

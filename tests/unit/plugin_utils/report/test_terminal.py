@@ -93,6 +93,21 @@ def test_a_host_that_is_left_in_the_middle_has_the_time_and_the_command_that_dec
     assert "ansible web -m nix.fleet.nix_confirm -a deployment=abc-1" in text
 
 
+def test_the_table_of_an_interrupted_run_does_not_call_unchanged_what_is_being_activated() -> None:
+    run = Run()
+    run.task("web", "nix_activate", **{**ACTIVATED, "outcome": "awaiting"})
+    run.task("db", "nix_build")
+    run.log.began(TaskEvent("db", "nix_activate", "started", run.now))
+    assert {record.host: record.outcome for record in run.log.interrupted_records()} == {
+        "web": "activating",
+        "db": "activating",
+    }
+
+
+def test_a_host_that_was_only_looked_at_is_left_to_the_table() -> None:
+    assert Run().task("web", "nix_info", generation=3, drift={"what": "runs"}) == []
+
+
 def unconfirmed(run: Run) -> set[str]:
     return {
         line.text.split()[0]
