@@ -145,10 +145,12 @@ def test_a_failure_says_where_why_and_what_next() -> None:
     assert host["result"] == "failed"
     assert host["failure"] == {
         "stage": "build",
+        "code": "build.failed",
         "cause": "page did not build",
         "log": "oh",
         "advice": "mend it",
         "task": "nix_build",
+        "origin": "",
     }
     assert host["stages"][0]["failure"]["cause"] == "page did not build"
 
@@ -210,7 +212,7 @@ def test_what_a_host_does_in_a_stage_has_words_for_the_screen() -> None:
 
 def test_a_host_that_was_looked_at_has_the_state_that_the_table_has() -> None:
     (host,) = reported(events(("nix_info", "ok", {"generation": 3, "drift": None})))["hosts"]
-    assert (host["state"], host["outcome"]) == ("settled", None)
+    assert (host["state"], host["outcome"]) == ("ok", None)
     (host,) = reported(events(("nix_info", "ok", {"generation": None})))["hosts"]
     assert host["state"] == "undeployed"
     (host,) = reported(events(("nix_info", "ok", {"generation": 3}), ("nix_activate", "ok", ACTIVATED)))["hosts"]
