@@ -47,6 +47,7 @@ FAILED = {
     "failed": True,
     "msg": "no",
     "stage": "build",
+    "code": "build.failed",
     "cause": "page did not build",
     "log": "oh",
     "advice": "mend it",
