@@ -155,9 +155,10 @@ class CallbackModule(CallbackBase):
         self._show(result)
 
     def v2_runner_item_on_failed(self, result: t.Any) -> None:
-        """Show which item of a loop failed."""
+        """Show which item of a loop failed; the failure of the task has the rest."""
         item = self._get_item_label(result._result)
-        self._say(result, f"{result._task.get_name()} ({item}): {result._result.get('msg', 'failed')}", "failed")
+        message = str(result._result.get("msg", "failed")).partition("\n")[0]
+        self._say(result, f"{result._task.get_name()} ({item}): {message}", "failed")
 
     def v2_on_file_diff(self, result: t.Any) -> None:
         """Show what changes, where that was asked for."""
@@ -239,18 +240,19 @@ class CallbackModule(CallbackBase):
 
     def _warn(self, result: t.Any) -> None:
         """Print what a task warns of, once however many hosts it is about."""
-        told = dict(result._result)
-        for warning in (told.get("warnings") or ()) if constants.ACTION_WARNINGS else ():
+        fields = dict(result._result)
+        for warning in (fields.get("warnings") or ()) if constants.ACTION_WARNINGS else ():
             self._display.warning(harmless(str(redacted(plain(warning)))))
         # Of deprecations Ansible knows more than their text.
-        self._handle_warnings({name: value for name, value in told.items() if name == "deprecations"})
+        self._handle_warnings({name: value for name, value in fields.items() if name == "deprecations"})
 
     def _show(self, result: t.Any) -> None:
         """Print what a task is there to print, such as one of debug."""
         if not self._run_is_verbose(result):
             return
-        said = result._result.get("msg")
-        lines = said if isinstance(said, list) else [self._dump_results(result._result) if said is None else said]
+        message = result._result.get("msg")
+        whole = self._dump_results(result._result) if message is None else message
+        lines = whole if isinstance(whole, list) else [whole]
         for line in lines:
             self._say(result, str(line))
 
@@ -283,9 +285,9 @@ def _counted(stats: t.Any, besides: set[str]) -> list[Line]:
     lines = []
     for host in sorted(set(map(str, stats.processed)) - besides):
         counts = stats.summarize(host)
-        told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        text = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
         bad = counts["failures"] or counts["unreachable"]
-        lines.append(Line(f"{host}: {told}", "failed" if bad else "changed" if counts["changed"] else "ok"))
+        lines.append(Line(f"{host}: {text}", "failed" if bad else "changed" if counts["changed"] else "ok"))
     return lines
 
 

@@ -131,7 +131,7 @@ class CallbackModule(CallbackBase):
         if not self._playbooks:
             self._began = time.monotonic()
             self._started = datetime.datetime.now(datetime.timezone.utc)
-            self._tell_what_is_lost()
+            self._warn_of_lost_reports()
             self._begin_files()
         self._playbooks.append(Path(str(playbook._file_name)).name)
 
@@ -160,9 +160,9 @@ class CallbackModule(CallbackBase):
         """Print the report, and write it where it was asked for."""
         run = self._run(stats)
         hosts = records(self._events, failed=run.failed)
-        # The callback of this collection has told each failure when it happened; others' tell it in their own way.
-        told = constants.DEFAULT_STDOUT_CALLBACK == "nix.fleet.progress" and not self._display.verbosity
-        lines = summary(hosts, int(self.get_option("width")) or screen_width(), run.seconds, whole=not told)
+        # Our own callback has shown each failure whole when it happened; others show it in their own way.
+        shown = constants.DEFAULT_STDOUT_CALLBACK == "nix.fleet.progress" and not self._display.verbosity
+        lines = summary(hosts, int(self.get_option("width")) or screen_width(), run.seconds, whole=not shown)
         if lines:
             self._display.banner("FLEET")
             print_lines(self._display, lines)
@@ -224,7 +224,7 @@ class CallbackModule(CallbackBase):
         """Return the file to write a trace to, and its form."""
         return self._asked("trace", "trace")
 
-    def _tell_what_is_lost(self) -> None:
+    def _warn_of_lost_reports(self) -> None:
         forms: dict[Path, str] = {}
         for path, form in (*self._reports(), *self._traces()):
             if forms.setdefault(path, form) != form and not _is_stream(path):
@@ -242,7 +242,7 @@ class CallbackModule(CallbackBase):
         return [(path, (by_ending or {}).get(path.suffix, form))]
 
     def _attempt(self, path: Path, do: t.Callable[[], None]) -> None:
-        # What was deployed is deployed, whether or not it can be told here, and one form that fails leaves the others.
+        # What was deployed is deployed, whether or not it can be reported here, and one form that fails leaves the others.
         try:
             do()
         except OSError as error:

@@ -26,7 +26,7 @@ else:
 if t.TYPE_CHECKING:
     from .progress import Board
 
-# Of a terminal's lines, what is drawn takes at most this share: the rest is for what has been said.
+# Of a terminal's lines, what is drawn takes at most this share: the rest is for the lines that stay.
 SHARE = 0.6
 # Below the hosts: how many there are besides, and all of them in one line.
 OTHER_LINES = 2

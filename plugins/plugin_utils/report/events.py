@@ -96,10 +96,14 @@ class Failure:
     def from_result(cls, result: Mapping[str, t.Any]) -> Failure:
         """Read the failure of one of our modules, or of any other."""
         # Ansible keeps what a task with no_log says from those who report.
-        unsaid = "it failed, and what it says is not to be logged" if result.get("censored") else "it gave no reason"
+        without_reason = (
+            "it failed, and what it says is not to be logged" if result.get("censored") else "it gave no reason"
+        )
         return cls(
             # `reason` is that of an include.
-            cause=plain_message(str(result.get("cause") or result.get("msg") or result.get("reason") or unsaid)),
+            cause=plain_message(
+                str(result.get("cause") or result.get("msg") or result.get("reason") or without_reason)
+            ),
             stage=_text(result.get("stage")),
             log=str(result.get("log") or _printed(result)),
             advice=_text(result.get("advice")),
@@ -126,7 +130,7 @@ def of_all_items(result: Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return ``result``, with what its items say where it is that of a loop.
 
     A loop is known by ``ansible_loop_var`` in each of its ``results``, which ansible-core puts there. The whole has lists
-    joined and what is true of any item; of several failures the first one has its reasons told.
+    joined and what is true of any item; of several failures it has the reasons of the first.
     """
     items = result.get("results")
     if not isinstance(items, list) or not items or not all(_is_item(item) for item in items):
@@ -134,8 +138,8 @@ def of_all_items(result: Mapping[str, t.Any]) -> dict[str, t.Any]:
     if bad := [item for item in items if item.get("failed") or item.get("unreachable")]:
         reasons = {name: bad[0][name] for name in _REASONS if bad[0].get(name)}
         return {**_joined(items), **result, **reasons, "cause": _messages(bad)}
-    told = [item for item in items if item.get("msg") and not item.get("skipped")]
-    return {**_joined(items), **result, **({"msg": _messages(told)} if told else {})}
+    with_message = [item for item in items if item.get("msg") and not item.get("skipped")]
+    return {**_joined(items), **result, **({"msg": _messages(with_message)} if with_message else {})}
 
 
 def _is_item(item: t.Any) -> bool:

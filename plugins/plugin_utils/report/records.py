@@ -33,7 +33,7 @@ MOVED = "moved"
 WOULD_MOVE = "would move"
 WRITTEN = "written"
 WOULD_CHANGE = "would change"
-# The outcomes that leave a host with something else than it had before, and what is said of one on the way there.
+# The outcomes that leave a host with something else than it had before, and those on the way there.
 DONE = ("activated", "confirmed", "set for boot")
 _STAYS = (*DONE, "rebooted", "undone")
 _ON_THE_WAY = ("evaluated", "built", "copied", WOULD_COPY, "unchanged")
@@ -207,7 +207,9 @@ def _activated(record: HostRecord, event: TaskEvent) -> HostRecord:
     # Gone back in the same run that it came to what it has gone back from.
     undone = entry.get("run") is not None and entry.get("rollback") == f"before:{entry['run']}"
     gone_back = undone or outcome in FAILURES
-    activated = (record.activated and not gone_back) or (outcome in DONE and changed and not undone)
+    activated = (record.activated and not gone_back) or (
+        outcome in DONE and (changed or event.status == "failed") and not undone
+    )
     return dataclasses.replace(
         record,
         outcome="undone" if undone and outcome in ("activated", "confirmed") else outcome,
@@ -284,7 +286,7 @@ def _written(record: HostRecord, event: TaskEvent) -> HostRecord:
 
 
 def _update_noted(record: HostRecord, event: TaskEvent) -> HostRecord:
-    # The flake is not the host's: what the host would be with it is told besides.
+    # The flake is not the host's: what the host would be with it is the result of other tasks.
     if event.check_mode or event.result.get("moved") in (None, []):
         return record
     return dataclasses.replace(
@@ -336,7 +338,7 @@ def _number(value: t.Any) -> int | None:
 def by_failure(hosts: Iterable[HostRecord]) -> dict[Failure, list[str]]:
     """Return each failure with the names of the hosts that have it, both in the order in which they come.
 
-    What differs in a single word, such as the log, is another one; so is the same sentence of another stage or task.
+    Failures differ where a single field does, such as the log, the stage or the task.
     """
     alike: dict[Failure, list[str]] = {}
     for host in hosts:

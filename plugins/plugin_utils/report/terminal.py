@@ -66,8 +66,8 @@ def host_line(host: HostRecord, wide: int) -> Line:
     view = view_of([host])
     meaning = view.state(host).meaning
     name, *cells = view.row(host)
-    told = "  ".join(("" if cell == NOTHING else cell).ljust(COLUMN) for cell in cells)
-    return Line(harmless_line(f"{MARKS.get(meaning, '✓')} {name.ljust(wide)}  {told}".rstrip()), meaning)
+    text = "  ".join(("" if cell == NOTHING else cell).ljust(COLUMN) for cell in cells)
+    return Line(harmless_line(f"{MARKS.get(meaning, '✓')} {name.ljust(wide)}  {text}".rstrip()), meaning)
 
 
 def failure_lines(failure: Failure, command: str | None, width: int) -> list[Line]:

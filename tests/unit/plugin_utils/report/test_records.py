@@ -221,6 +221,28 @@ def test_what_is_gone_back_from_in_the_same_run_is_undone() -> None:
     assert (record.outcome, record.generation_before, record.generation_after) == ("undone", 3, 3)
 
 
+UNDOING = {**ACTIVATED, "previous": {"generation": 4}, "generation": 3, "journal": {"run": "x", "rollback": "before:x"}}
+
+
+@pytest.mark.parametrize(
+    ("events", "activated"),
+    [
+        ([event("nix_activate", **ACTIVATED)], True),
+        ([event("nix_activate", **{**ACTIVATED, "changed": False, "outcome": "unchanged"})], False),
+        ([event("nix_activate", **{**ACTIVATED, "outcome": "awaiting"})], False),
+        ([event("nix_activate", **{**ACTIVATED, "outcome": "awaiting"}), event("nix_confirm", **ACTIVATED)], True),
+        ([event("nix_activate", **ACTIVATED), event("nix_reboot", changed=True, rebooted=True)], True),
+        ([event("nix_activate", **ACTIVATED), event(None, "failed", msg="no")], True),
+        ([event("nix_activate", "failed", outcome="activated", stage="activation", units_failed=["x"])], True),
+        ([event("nix_activate", "failed", **{**ACTIVATED, "outcome": "rolled_back"})], False),
+        ([event("nix_activate", **ACTIVATED), event("nix_activate", **UNDOING)], False),
+        ([dataclasses.replace(event("nix_activate", **ACTIVATED), check_mode=True)], False),
+    ],
+)
+def test_a_host_is_activated_that_runs_something_else_by_this_run(events: list[TaskEvent], activated: bool) -> None:
+    assert only(*events).activated is activated
+
+
 def test_a_run_that_was_gone_back_from_later_is_not() -> None:
     back = {**ACTIVATED, "journal": {"run": "morning", "rollback": "before:night"}}
     assert only(event("nix_activate", **back)).outcome == "activated"
