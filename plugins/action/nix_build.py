@@ -17,13 +17,14 @@ from ..plugin_utils.ansible.action import NixAction, display, warnings_of
 from ..plugin_utils.ansible.builders import usable
 from ..plugin_utils.ansible.connections import opened_store
 from ..plugin_utils.ansible.evaluation import SOURCE_OPTIONS, machine_of, source_of, task_name, usable_caches
+from ..plugin_utils.ansible.run import run_state
 from ..plugin_utils.build.build import BuildSettings, every_output
 from ..plugin_utils.build.building import Build, Built, Root, in_store_of, on_controller, on_machine
 from ..plugin_utils.copy.link import LinkLostError
 from ..plugin_utils.core.errors import BuildError
-from ..plugin_utils.evaluation.evaluation_result import Failed
-from ..plugin_utils.evaluation.shared_evaluation import SharedEvaluation
-from ..plugin_utils.evaluation.task_evaluation import Request
+from ..plugin_utils.evaluation.request import Request
+from ..plugin_utils.evaluation.result import Failed
+from ..plugin_utils.evaluation.shared import SharedEvaluation
 from ..plugin_utils.nix.store import store_path_name
 
 if t.TYPE_CHECKING:
@@ -155,7 +156,9 @@ class ActionModule(NixAction):
         for warning in caches.warnings:
             display.warning(warning)
         request = Request(source, timeout=options["timeout"])
-        shared = SharedEvaluation(request, caches.used_by(machine), caches.evaluations, task=task_name(self._task))
+        shared = SharedEvaluation(
+            request, caches.used_by(machine), caches.evaluations, run_state(), task=task_name(self._task)
+        )
         result = shared.ask(options["attr"]).result
         if isinstance(result, Failed):
             raise result.error(host=self.play_host)

@@ -17,18 +17,17 @@ from ansible.playbook.task_include import TaskInclude
 
 from ..activation.job import job_of, variables_of_jobs
 from ..core.errors import EvaluationError, NixError
-from ..evaluation.evaluation_budget import LEAST_MEMORY
-from ..evaluation.evaluation_cache import EvaluationCache
-from ..evaluation.evaluation_result import Failed
-from ..evaluation.revision import named_revisions
-from ..evaluation.shared_evaluation import SharedEvaluation
-from ..evaluation.task_evaluation import Request
+from ..evaluation.budget import LEAST_MEMORY
+from ..evaluation.cache import EvaluationCache
+from ..evaluation.request import Request, named_revisions
+from ..evaluation.result import Failed
+from ..evaluation.shared import SharedEvaluation
 from ..nix.command import with_settings
 from ..nix.machine import Controller, Machine, Remote
 from ..nix.source import Source
 from ..nix.store import store_path_name
 from .action import warnings_of
-from .run import run_directory
+from .run import run_directory, run_state
 from .variables import plain, rendered_for, templates_of
 
 if t.TYPE_CHECKING:
@@ -192,6 +191,7 @@ def evaluated(
         Request(source, apply, options["timeout"], memory, revisions),
         caches.used_by(machine),
         caches.evaluations,
+        run_state(),
         task=task_name(action._task),
         prepare=prepare,
     )

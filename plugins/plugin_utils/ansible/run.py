@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import errno
+import functools
 import hashlib
 import multiprocessing
 import os
@@ -87,7 +88,13 @@ def progress_pipe() -> pathlib.Path:
 
 def run_state() -> RunState:
     """Return what the processes of this run tell each other."""
-    return RunState(run_directory())
+    return _state_in(run_directory())
+
+
+@functools.cache
+def _state_in(directory: pathlib.Path) -> RunState:
+    # One a process, so that its file is opened once.
+    return RunState(directory)
 
 
 def run_name() -> str:

@@ -11,9 +11,9 @@ import re
 import typing as t
 
 from ..core.errors import BuildError
-from ..nix.busy import BUSY, BUSY_ADVICE
 from ..nix.command import nix
 from ..nix.log import LOG_FORMAT, LOG_ROOM, FailedBuild, NixLog, derivation_name, readable
+from ..nix.machine import BUSY, BUSY_ADVICE
 from ..nix.store import is_store_path, store_path_name
 
 if t.TYPE_CHECKING:

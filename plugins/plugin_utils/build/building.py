@@ -14,10 +14,9 @@ from pathlib import Path
 from ..core.errors import BuildError
 from ..core.process import CommandTimeoutError
 from ..core.shell import run_command
-from ..nix.busy import BUSY_ADVICE, is_busy, when_free
 from ..nix.command import with_settings
 from ..nix.log import NixLog, readable
-from ..nix.machine import Controller, Remote
+from ..nix.machine import BUSY_ADVICE, Controller, Remote, is_busy, when_free
 from ..nix.store import GONE, GONE_ADVICE, protect
 from .build import Progress, build, failure, known_outputs, parse_outputs
 from .built_before import built_before

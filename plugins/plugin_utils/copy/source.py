@@ -14,8 +14,8 @@ import typing as t
 from ..core import process
 from ..core.errors import CopyError
 from ..core.shell import NIX_PATH
-from ..nix.busy import BUSY_ADVICE, is_busy, when_free
 from ..nix.command import configuration, with_settings
+from ..nix.machine import BUSY_ADVICE, is_busy, when_free
 from ..nix.path_info import FIRST_FORMAT, UnknownFormError, parse_path_infos, path_infos
 from ..nix.store import parse_path_sizes, path_sizes
 from .door import NO_NIX, no_nix

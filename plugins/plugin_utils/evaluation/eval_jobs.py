@@ -19,16 +19,16 @@ from ..nix.command import FEATURES
 from ..nix.language import value_literal
 from ..nix.machine import Controller
 from ..nix.store import STORE_DIRECTORY
-from .evaluation_budget import heap_limit
-from .evaluation_result import Evaluated
+from .budget import heap_limit
+from .result import Evaluated
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from ..nix.machine import Machine
     from ..nix.source import Source
-    from .evaluation_budget import Budget
-    from .walk import Named
+    from .budget import Budget
+    from .evaluator import Named, Settle
 
 PROGRAM = "nix-eval-jobs"
 # It came with release 2.31, and names the attributes to evaluate.
@@ -36,7 +36,6 @@ NEEDED = "--select"
 # Results come on standard output, and only standard error is handed on by line: they change places.
 SWAPPED = ("sh", "-c", 'exec "$@" 3>&1 1>&2 2>&3', "sh")
 MEBIBYTE = 1 << 20
-
 # A set of what the paths name, under names of our own in the order of the paths. What is missing is an error.
 SELECT = """given: let
   root = {root};
@@ -48,64 +47,71 @@ in builtins.listToAttrs (builtins.genList (index: {{
 }}) (builtins.length paths))"""
 
 
-class EvalJobs:
-    """One run of nix-eval-jobs over the attributes of a source."""
+def evaluate_by_jobs(
+    source: Source,
+    pending: Sequence[Named],
+    machine: Machine,
+    budget: Budget,
+    timeout: float | None,
+    settle: Settle,
+) -> list[Named]:
+    """Evaluate what nix-eval-jobs can of ``pending``, telling ``settle`` of each, and return the rest."""
+    settled: set[str] = set()
 
-    def __init__(self, source: Source, pending: Sequence[Named], settle: Callable[[str, Evaluated], None]) -> None:
-        self._source = source
-        self._pending = pending
-        self._settle = settle
-        self._settled: set[str] = set()
+    def read(line: str) -> None:
+        found = _result(line, pending)
+        if found is not None and found[0] not in settled:
+            settled.add(found[0])
+            settle(*found)
 
-    def run(self, machine: Machine, budget: Budget, timeout: float | None) -> list[Named]:
-        """Evaluate what it can, and return the rest."""
-        if _can(machine, self._source):
-            processes = budget.processes(len(self._pending))
-            share = budget.share(processes)
-            # One that is without end is among those that are left, and will be found.
-            with contextlib.suppress(CommandTimeoutError):
-                machine.run(
-                    [*SWAPPED, *self._command(processes, share)],
-                    timeout=timeout,
-                    on_stderr_line=self._read,
-                    environment={} if share is None else heap_limit(share),
-                )
-        return [named for named in self._pending if named[0] not in self._settled]
-
-    def _command(self, processes: int, share: int | None) -> list[str]:
-        size = [] if share is None else ["--max-memory-size", str(share // MEBIBYTE)]
-        paths = value_literal([list(steps) for _attribute, steps in self._pending])
-        root = "given.outputs" if self._source.flake is not None else "given"
-        return [
-            PROGRAM,
-            *("--option", FEATURES[0].removeprefix("--"), FEATURES[1]),
-            *("--workers", str(processes)),
-            *size,
-            *(NEEDED, SELECT.format(root=root, paths=paths)),
-            *self._source.evaluation_jobs(),
-        ]
-
-    def _read(self, line: str) -> None:
-        try:
-            job = json.loads(line)
-            attribute, _steps = self._pending[int(job["attr"].removeprefix("a"))]
-            derivation, outputs = job["drvPath"], job["outputs"]
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            return
-        # Which of several outputs is meant, the derivation alone knows.
-        if attribute in self._settled or not isinstance(derivation, str) or len(outputs) != 1:
-            return
-        (out,) = outputs.values()
-        known = isinstance(out, str) and out.startswith(f"{STORE_DIRECTORY}/")
-        self._settled.add(attribute)
-        self._settle(attribute, Evaluated(derivation, out if known else None))
+    if pending and _is_usable(machine, source):
+        processes = budget.processes(len(pending))
+        share = budget.share(processes)
+        # One that is without end is among those that are left, and will be found.
+        with contextlib.suppress(CommandTimeoutError):
+            machine.run(
+                [*SWAPPED, *_command(source, pending, processes, share)],
+                timeout=timeout,
+                on_stderr_line=read,
+                environment={} if share is None else heap_limit(share),
+            )
+    return [named for named in pending if named[0] not in settled]
 
 
-def _can(machine: Machine, source: Source) -> bool:
+def _is_usable(machine: Machine, source: Source) -> bool:
     """Return whether it is there for ``source``, in a release that can be told what to evaluate."""
     if not isinstance(machine, Controller) or source.expression is not None:
         return False
-    search = machine.environment.get("PATH")
-    if shutil.which(PROGRAM, path=search) is None:
+    if shutil.which(PROGRAM, path=machine.environment.get("PATH")) is None:
         return False
     return NEEDED in machine.run([PROGRAM, "--help"]).stdout
+
+
+def _command(source: Source, pending: Sequence[Named], processes: int, share: int | None) -> list[str]:
+    size = [] if share is None else ["--max-memory-size", str(share // MEBIBYTE)]
+    paths = value_literal([list(steps) for _attribute, steps in pending])
+    root = "given.outputs" if source.flake is not None else "given"
+    return [
+        PROGRAM,
+        *("--option", FEATURES[0].removeprefix("--"), FEATURES[1]),
+        *("--workers", str(processes)),
+        *size,
+        *(NEEDED, SELECT.format(root=root, paths=paths)),
+        *source.evaluation_jobs(),
+    ]
+
+
+def _result(line: str, pending: Sequence[Named]) -> tuple[str, Evaluated] | None:
+    """Return what a line of its output says that an attribute evaluated to, if it does."""
+    try:
+        job = json.loads(line)
+        attribute, _steps = pending[int(job["attr"].removeprefix("a"))]
+        derivation, outputs = job["drvPath"], job["outputs"]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+    # Which of several outputs is meant, the derivation alone knows.
+    if not isinstance(derivation, str) or len(outputs) != 1:
+        return None
+    (out,) = outputs.values()
+    known = isinstance(out, str) and out.startswith(f"{STORE_DIRECTORY}/")
+    return attribute, Evaluated(derivation, out if known else None)

@@ -11,7 +11,7 @@ import tempfile
 import typing as t
 
 from ..core.errors import InventoryError, NixError
-from ..nix.layout import laid_out
+from ..nix.language import laid_out
 from .loading import Plan, Reading, fetch
 from .nodes import SOURCE as NODES
 from .nodes import nodes_of

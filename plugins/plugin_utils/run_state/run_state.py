@@ -11,7 +11,8 @@ value, and is never changed. A **claim** says who is doing something: it counts 
 
 | topic | name | a note's value | a claim |
 |---|---|---|---|
-| `evaluation TASK` | an attribute; `` for all | a result; a snapshot or a failure | who evaluates |
+| `evaluation` | a task | the revision that it is about, or why there is none | who evaluates |
+| `evaluation TASK` | an attribute | what it evaluated to | |
 | `builders` | the question | what the builders answered | who asks them |
 
 A topic belongs to one module, which is the only one to know how its values look.
@@ -22,6 +23,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import sqlite3
 import subprocess
@@ -167,10 +169,10 @@ class RunState:
 
     def wait_while_claimed(self, topic: str, name: str, found: Callable[[], Value | None]) -> Value | None:
         """Return what ``found`` returns once that is not None, or None as soon as nobody has a claim to ``name``."""
-        since = looked = time.monotonic()
+        since, looked = time.monotonic(), -math.inf
         while (value := found()) is None:
             now = time.monotonic()
-            if now == since or now - looked >= SECONDS_BETWEEN_LOOKS:
+            if now - looked >= SECONDS_BETWEEN_LOOKS:
                 looked = now
                 if not self.is_claimed(topic, name):
                     # It may have been told right before the end of the claim.
@@ -263,6 +265,9 @@ class RunState:
 
 def _make(file: Path) -> None:
     """Make the database, which is whole when it gets its name: several processes may be about to."""
+    # After the run its directory is gone, and is not to be there again.
+    if not file.parents[1].is_dir():
+        raise RunStateError(f"the run of {file} is over", code="over")
     try:
         private_directory(file.parent, advice=ADVICE)
     except NixError as error:

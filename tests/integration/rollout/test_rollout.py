@@ -14,8 +14,6 @@ from ..fleet.lab import NIXOS, cut, home, lab, running
 from .changes import change
 
 if t.TYPE_CHECKING:
-    from pathlib import Path
-
     from ..fleet.lab import Running
     from ..fleet.project import Project, Run
 
@@ -147,18 +145,6 @@ def test_an_offline_host_does_not_count_as_failed(project: Project) -> None:
         run = roll_out(project, rollout_batches=["100%"])
     assert run.rc == 4
     assert "3 activated" in run.closing or "3 confirmed" in run.closing
-
-
-@pytest.mark.thorough
-def test_all_batches_together_are_evaluated_once(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    change(project)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    run = roll_out(project, **ONE_BY_ONE)
-    assert run.rc == 0, run.output
-    # The canaries alone, and then all the others.
-    assert len(list((tmp_path / "cache/nix.fleet/evaluation/tasks").glob("*.jsonl"))) == 2
 
 
 @pytest.mark.thorough

@@ -19,12 +19,12 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.build.build import Build
 from ansible_collections.nix.fleet.plugins.plugin_utils.build.building import Build
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InventoryError, NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed, run
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluation import evaluate
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluation_result import Evaluated, Failed
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluator import evaluate
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.result import Evaluated, Failed
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import evaluation as inventory
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.nodes import SOURCE as NODES
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.place import NixFile
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix import busy
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix import machine as nix_machine
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.command import nix as command
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Controller, Remote
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
@@ -74,7 +74,7 @@ def somebody_sets_up(database: Path, seconds: float = 60) -> Iterator[None]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have Nix asked three times, at once."""
-    monkeypatch.setattr(busy, "PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(nix_machine, "PAUSES", (0.01, 0.01))
 
 
 class LocalShell:
@@ -92,7 +92,7 @@ def test_nix_itself_does_not_wait(store: Path) -> None:
         completed = run(EVALUATION)
         assert time.monotonic() - began < 10
     assert not completed.ok
-    assert busy.was_busy(completed)
+    assert nix_machine.was_busy(completed)
 
 
 def test_an_inventory_is_read_when_the_database_is_free(store: Path, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_an_inventory_that_never_gets_at_the_database_says_so_and_blames_no_data
     with somebody_sets_up(store), pytest.raises(InventoryError) as caught:
         inventory.evaluate([NODES], NixFile(nodes), inventory.Settings())
     assert WORDS.format(database=store) in caught.value.cause
-    assert caught.value.advice == busy.BUSY_ADVICE
+    assert caught.value.advice == nix_machine.BUSY_ADVICE
 
 
 def test_an_evaluation_goes_on_when_the_database_is_free(store: Path) -> None:
@@ -126,7 +126,7 @@ def test_an_evaluation_that_never_gets_at_the_database_says_so(store: Path) -> N
     with somebody_sets_up(store):
         result = evaluate(source, ["a"], Controller())["a"]
     assert isinstance(result, Failed)
-    assert (result.cause, result.advice) == (WORDS.format(database=store), busy.BUSY_ADVICE)
+    assert (result.cause, result.advice) == (WORDS.format(database=store), nix_machine.BUSY_ADVICE)
 
 
 @pytest.mark.parametrize("machine", [Controller(), Remote(LocalShell())], ids=["controller", "builder"])
@@ -141,7 +141,7 @@ def test_a_build_begins_when_the_database_is_free_wherever_it_is(store: Path, ma
 def test_a_build_that_never_gets_at_the_database_says_so(store: Path) -> None:
     with somebody_sets_up(store), pytest.raises(NixError) as caught:
         Build(["/nix/store/" + "0" * 32 + "-a"], BuildSettings()).on(Controller())
-    assert (caught.value.cause, caught.value.advice) == (WORDS.format(database=store), busy.BUSY_ADVICE)
+    assert (caught.value.cause, caught.value.advice) == (WORDS.format(database=store), nix_machine.BUSY_ADVICE)
 
 
 class CountingMachine:
@@ -168,12 +168,12 @@ class CountingMachine:
 )
 def test_what_fails_for_another_reason_is_not_tried_again(errors: str) -> None:
     machine = CountingMachine(errors)
-    busy.when_free(machine.run)
+    nix_machine.when_free(machine.run)
     assert machine.runs == 1
 
 
 @pytest.mark.usefixtures("impatient")
 def test_a_store_whose_schema_is_about_to_be_written_is_asked_again() -> None:
     machine = CountingMachine('error: "/nix/var/nix/db/schema" is corrupt')
-    busy.when_free(machine.run)
+    nix_machine.when_free(machine.run)
     assert machine.runs == 3

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import EvaluationError
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.revision import named_revisions
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.request import named_revisions
 
 # What Ansible does with tags and with what is undefined differs from version to version.
 pytestmark = pytest.mark.versions

@@ -21,6 +21,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.evaluation impor
     usable_caches,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import EvaluationError
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.result import Evaluated
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Controller
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Snapshot, Source
 
@@ -145,9 +146,8 @@ def test_hosts_of_a_run_share_what_is_kept_for_it(tmp_path: Path, monkeypatch: p
     (tmp_path / "cache").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     first, second = usable_caches(), usable_caches()
-    with first.evaluations.lock("x") as held, second.evaluations.lock("x") as wanted:
-        assert held is not None
-        assert wanted is None
+    first.evaluations.keep("revision", {"a": Evaluated("/nix/store/a.drv")})
+    assert second.evaluations.known("revision") == {"a": Evaluated("/nix/store/a.drv")}
 
 
 def test_who_has_no_home_is_warned_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,7 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import EvaluationError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.flake_files import flake_files
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.sending import sent
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.sending import flake_files, sent
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.archive import archive, store_path
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
 

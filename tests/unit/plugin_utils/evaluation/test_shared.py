@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import dataclasses
+import multiprocessing
 import os
+import signal
 import threading
 import time
 import typing as t
@@ -13,19 +15,13 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import EvaluationError
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation import shared_evaluation
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluation_cache import (
-    TASK_SECONDS,
-    TASKS_KEPT,
-    EvaluationCache,
-    JsonDirectory,
-    prune,
-)
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluation_journal import Answer
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluation_result import Evaluated, Failed
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.shared_evaluation import SharedEvaluation
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.task_evaluation import Request
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation import shared
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.cache import REVISIONS_KEPT, EvaluationCache, key
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.request import Request
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.result import Evaluated, Failed
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.shared import Answer, SharedEvaluation
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
+from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.run_state import RunState
 
 from .table_machine import BROKEN, TableMachine, derivation
 
@@ -33,13 +29,14 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+FORK = multiprocessing.get_context("fork")
 FLAKE = Source(flake="/srv/fleet")
 
 
 @pytest.fixture(autouse=True)
 def _a_process_of_its_own() -> Iterator[None]:
     yield
-    shared_evaluation.TOLD.clear()
+    shared.TOLD.clear()
 
 
 @pytest.fixture
@@ -52,7 +49,12 @@ def ask(
     source: Source = FLAKE, revisions: tuple[str, ...] = (),
 ) -> Answer:  # fmt: skip
     request = Request(source, revisions=revisions)
-    return SharedEvaluation(request, machine, cache, task=task).ask(attribute, lambda: iter(others))
+    return SharedEvaluation(request, machine, cache, state_of(cache), task=task).ask(attribute, lambda: iter(others))
+
+
+def state_of(cache: EvaluationCache) -> RunState:
+    """Return the state of the run that has ``cache``."""
+    return RunState(cache.directory.parent)
 
 
 def test_the_first_host_evaluates_for_all(cache: EvaluationCache) -> None:
@@ -72,7 +74,7 @@ def test_variables_of_other_hosts_are_read_by_the_one_that_evaluates_only(cache:
     def others() -> Iterator[str]:
         raise AssertionError
 
-    SharedEvaluation(Request(FLAKE), machine, cache, task="1").ask("b", others)
+    SharedEvaluation(Request(FLAKE), machine, cache, state_of(cache), task="1").ask("b", others)
 
 
 def test_a_failure_is_shared_among_the_hosts_of_a_task(cache: EvaluationCache) -> None:
@@ -112,7 +114,7 @@ def test_nothing_is_evaluated_of_another_revision_than_the_one_named(cache: Eval
     for name in "ab":
         refused = ask(machine, cache, name, "ab", revisions=("one",)).result
         assert isinstance(refused, Failed)
-        assert refused.cause == "flake /srv/fleet is at revision two, and is to be at one"
+        assert refused.code == "other_revision"
     assert (machine.evaluated, machine.looked) == ([], 1)
 
 
@@ -225,7 +227,9 @@ def test_what_is_sent_is_sent_once_for_all_hosts(cache: EvaluationCache) -> None
         return Source(flake="path:/nix/store/fleet")
 
     for name in "ab":
-        SharedEvaluation(Request(FLAKE), machine, cache, task="1", prepare=prepare).ask(name, lambda: iter("ab"))
+        SharedEvaluation(Request(FLAKE), machine, cache, state_of(cache), task="1", prepare=prepare).ask(
+            name, lambda: iter("ab")
+        )
     assert prepared == [FLAKE]
 
 
@@ -235,13 +239,13 @@ def test_what_cannot_be_sent_is_tried_once_for_all_hosts(cache: EvaluationCache)
 
     def prepare(source: Source) -> Source:
         tried.append(source)
-        raise EvaluationError("there is no Git on the controller")
+        raise EvaluationError("there is no Git on the controller", code="no_git")
 
     for name in "ab":
-        shared = SharedEvaluation(Request(FLAKE), machine, cache, task="1", prepare=prepare)
+        shared = SharedEvaluation(Request(FLAKE), machine, cache, state_of(cache), task="1", prepare=prepare)
         result = shared.ask(name, lambda: iter("ab")).result
         assert isinstance(result, Failed)
-        assert result.cause == "there is no Git on the controller"
+        assert result.code == "no_git"
     assert len(tried) == 1
 
 
@@ -257,7 +261,7 @@ def test_a_flake_that_cannot_be_read_is_asked_once_for_all_hosts(cache: Evaluati
 @pytest.mark.parametrize("fault", ["root", "attribute"])
 def test_a_task_that_tries_again_gets_another_attempt(cache: EvaluationCache, fault: str) -> None:
     machine = TableMachine({"a": BROKEN if fault == "attribute" else "good"}, root="down" if fault == "root" else None)
-    shared = SharedEvaluation(Request(FLAKE), machine, cache, task="1")
+    shared = SharedEvaluation(Request(FLAKE), machine, cache, state_of(cache), task="1")
     assert isinstance(shared.ask("a").result, Failed)
     machine.table["a"], machine.root = "good", None
     assert isinstance(shared.ask("a").result, Evaluated)
@@ -293,24 +297,48 @@ def test_the_last_result_is_told_when_everything_is_written_down(cache: Evaluati
 
     class Watched(TableMachine):
         def existing(self, paths: t.Any) -> set[str]:
-            # Asked about once before the evaluation, and once for what is kept of it.
-            (journal,) = (cache.directory / "tasks").iterdir()
-            told.append(journal.read_text().count('"attribute"'))
+            # Asked about before the evaluation, once more when no other run can be at it, and for what is kept of it.
+            task = key(Request(FLAKE).key(self), "1", ())
+            told.append(len(state_of(cache).notes(f"evaluation {task}")))
             return super().existing(paths)
 
     # Several hosts may be of one configuration.
     ask(Watched(dict.fromkeys("ab", "good")), cache, "a", others)
-    assert told == [0, 1]
+    assert told == [0, 0, 1]
 
 
-def test_hosts_that_ask_at_the_same_time_evaluate_once(cache: EvaluationCache) -> None:
-    machine = TableMachine(dict.fromkeys("abcdefgh", "good"))
-    threads = [threading.Thread(target=ask, args=(machine, cache, name, "abcdefgh")) for name in "abcdefgh"]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(machine.evaluated) == 1
+def test_hosts_that_ask_at_the_same_time_evaluate_once(cache: EvaluationCache, tmp_path: Path) -> None:
+    class Counted(TableMachine):
+        def run(self, argv: t.Any, **how: t.Any) -> t.Any:
+            if "metadata" not in argv:
+                with (tmp_path / "evaluations").open("a") as file:
+                    file.write("one\n")
+            return super().run(argv, **how)
+
+    def ask_as_task(name: str) -> None:
+        answer = ask(Counted(dict.fromkeys("abcdef", "good")), cache, name, "abcdef")
+        assert answer.result == Evaluated(derivation(name), f"/nix/store/{'0' * 32}-{name}")
+
+    tasks = [FORK.Process(target=ask_as_task, args=(name,)) for name in "abcdef"]
+    for task in tasks:
+        task.start()
+    for task in tasks:
+        task.join()
+    assert [task.exitcode for task in tasks] == [0] * len(tasks)
+    assert (tmp_path / "evaluations").read_text() == "one\n"
+
+
+def test_hosts_of_a_process_that_was_killed_have_another_evaluate(cache: EvaluationCache) -> None:
+    class Killed(TableMachine):
+        def run(self, argv: t.Any, **how: t.Any) -> t.Any:
+            if "metadata" not in argv:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super().run(argv, **how)
+
+    first = FORK.Process(target=ask, args=(Killed({"a": "good"}), cache, "a"))
+    first.start()
+    first.join()
+    assert isinstance(ask(TableMachine({"a": "good"}), cache, "a").result, Evaluated)
 
 
 def test_runs_at_the_same_time_evaluate_once(cache: EvaluationCache) -> None:
@@ -343,37 +371,11 @@ def test_a_file_that_is_not_understood_counts_as_none(cache: EvaluationCache, tm
     assert len(machine.evaluated) == 2
 
 
-def test_only_so_many_are_kept_and_the_oldest_go_first(tmp_path: Path) -> None:
-    directory = JsonDirectory(tmp_path / "kept")
+def test_only_so_many_revisions_are_kept_and_the_oldest_go_first(cache: EvaluationCache) -> None:
     now = time.time()
-    for age in range(5):
-        directory.write(f"entry-{age}", age)
-        os.utime(tmp_path / "kept" / f"entry-{age}.json", (now - age * 100, now - age * 100))
-    prune(tmp_path / "kept", keep=3)
-    assert [directory.read(f"entry-{age}") for age in range(5)] == [0, 1, 2, None, None]
-    prune(tmp_path / "kept", seconds=150)
-    assert [directory.read(f"entry-{age}") for age in range(5)] == [0, 1, None, None, None]
-
-
-def test_what_tasks_were_told_goes_with_the_next_task_though_it_evaluates_nothing(
-    cache: EvaluationCache, tmp_path: Path
-) -> None:
-    machine = TableMachine({"a": "good"})
-    tasks = tmp_path / "cache/tasks"
-    ask(machine, cache, "a", task="1")
-    (of_yesterday,) = tasks.iterdir()
-    age = time.time() - 2 * TASK_SECONDS
-    os.utime(of_yesterday, (age, age))
-    ask(machine, cache, "a", task="2")
-    assert len(machine.evaluated) == 1
-    assert not of_yesterday.exists()
-
-
-def test_tasks_of_one_day_are_no_more_than_so_many(cache: EvaluationCache, tmp_path: Path) -> None:
-    tasks = tmp_path / "cache/tasks"
-    tasks.mkdir()
-    for number in range(TASKS_KEPT + 50):
-        (tasks / f"{number}.jsonl").touch()
-    ask(TableMachine({"a": "good"}), cache, "a")
-    # And that of the task which has looked.
-    assert len([*tasks.iterdir()]) == TASKS_KEPT + 1
+    for age in range(REVISIONS_KEPT + 2, 0, -1):
+        cache.keep(f"revision-{age}", {"a": Evaluated("/nix/store/a.drv")})
+        os.utime(cache.directory / "revisions" / f"revision-{age}.json", (now - age * 100, now - age * 100))
+    cache.keep("revision-0", {"a": Evaluated("/nix/store/a.drv")})
+    kept = [age for age in range(REVISIONS_KEPT + 3) if cache.known(f"revision-{age}")]
+    assert kept == [*range(REVISIONS_KEPT)]

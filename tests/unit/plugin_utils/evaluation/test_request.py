@@ -9,7 +9,7 @@ import json
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import EvaluationError
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.revision import named_revisions, other_than
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.request import named_revisions, other_than
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Snapshot, Source
 
 ONE, TWO = "1" * 40, "2" * 64
@@ -31,8 +31,7 @@ def test_nothing_named_is_any_revision() -> None:
 def test_what_is_no_revision_is_refused_with_what_to_do(text: str) -> None:
     with pytest.raises(EvaluationError) as refused:
         named_revisions([ONE, text])
-    assert "neither the whole name of a commit nor the hash" in refused.value.cause
-    assert "deploy_revision" in (refused.value.advice or "")
+    assert refused.value.code == "evaluation.not_a_revision"
 
 
 def test_a_flake_at_a_revision_that_was_named_is_as_it_is_to_be() -> None:
@@ -42,15 +41,15 @@ def test_a_flake_at_a_revision_that_was_named_is_as_it_is_to_be() -> None:
 def test_another_revision_is_refused_by_both_names_with_the_next_step() -> None:
     refused = other_than([ONE], FLEET, Snapshot(revision=TWO))
     assert refused
-    assert refused.cause == f"flake /srv/fleet is at revision {TWO}, and is to be at {ONE}"
-    assert (refused.advice or "").startswith("build what is there now and have that approved")
+    assert refused.code == "other_revision"
+    assert all(revision in refused.cause for revision in (ONE, TWO))
 
 
 def test_changes_that_are_not_committed_are_told() -> None:
     refused = other_than([ONE], FLEET, Snapshot(revision=f"{ONE}-dirty", dirty=True))
     assert refused
-    assert f"at revision {ONE}-dirty, and" in refused.cause
-    assert (refused.advice or "").startswith("commit its changes, build")
+    assert f"{ONE}-dirty" in refused.cause
+    assert "commit its changes" in (refused.advice or "")
 
 
 def test_a_flake_without_a_repository_is_known_by_its_files() -> None:
@@ -59,7 +58,7 @@ def test_a_flake_without_a_repository_is_known_by_its_files() -> None:
     assert other_than([HASH], flake, there) is None
     refused = other_than([ONE], flake, there)
     assert refused
-    assert refused.cause == f"flake /runner/project is at revision {HASH}, and is to be at {ONE}"
+    assert HASH in refused.cause
 
 
 def test_the_hash_of_files_that_are_not_committed_is_none() -> None:
@@ -68,6 +67,4 @@ def test_the_hash_of_files_that_are_not_committed_is_none() -> None:
 
 
 def test_what_has_no_revision_is_refused() -> None:
-    refused = other_than([ONE], Source(file="x.nix"), Snapshot())
-    assert refused
-    assert refused.cause == f"file x.nix is of no known revision, and is to be at {ONE}"
+    assert other_than([ONE], Source(file="x.nix"), Snapshot())

@@ -9,23 +9,27 @@ import dataclasses
 import re
 import typing as t
 
-from ..core.errors import EvaluationError
-from ..nix.busy import BUSY, BUSY_ADVICE
+from ..core.errors import EvaluationError, NixError
+from ..nix.machine import BUSY, BUSY_ADVICE
 
-ADVICE = (
-    (BUSY, BUSY_ADVICE),
+# What Nix says, the code that stands for it, and what to do about it.
+DIAGNOSES = (
+    (BUSY, "busy", BUSY_ADVICE),
     (
         re.compile(
             r"pure eval|forbidden in pure|attribute 'currentSystem' missing|is not allowed in pure", re.IGNORECASE
         ),
+        "impure",
         "if the configuration is meant to depend on the machine that evaluates it, set impure (nix_impure)",
     ),
     (
         re.compile(r"not tracked by Git|does not exist in Git repository", re.IGNORECASE),
+        "untracked_file",
         "git add the file: a flake in a Git repository consists of the files that Git knows",
     ),
     (
         re.compile(r"Could not resolve|unable to download|Failed to open archive|cannot fetch", re.IGNORECASE),
+        "network",
         "check the network, or lock the flake's inputs to something that this machine has",
     ),
     (
@@ -33,6 +37,7 @@ ADVICE = (
             r"""(?:path|opening file|getting status of) ['"]?/nix/store/[^'"]+['"]?:? (?:does not exist|No such file)""",
             re.IGNORECASE,
         ),
+        "missing_file",
         "the configuration names a file that is not there: correct its name, or add it",
     ),
     (
@@ -40,6 +45,7 @@ ADVICE = (
             r"does not contain a '?/?flake\.nix|could not find a flake\.nix|does not exist|getting status of",
             re.IGNORECASE,
         ),
+        "no_flake",
         "check the path: a flake is taken on the machine that evaluates it, and only a plain path, without path: before"
         " it, is sent there from the controller (send_flake)",
     ),
@@ -58,16 +64,24 @@ class Evaluated:
 
 @dataclasses.dataclass(frozen=True)
 class Failed:
-    """Why an attribute did not evaluate."""
+    """Why an attribute did not evaluate; see ``NixError`` for the fields."""
 
     cause: str
     command: tuple[str, ...] = ()
     log: str = ""
     advice: str | None = None
+    code: str = "failed"
+
+    @classmethod
+    def of(cls, error: NixError) -> Failed:
+        """Return what an exception says."""
+        return cls(error.cause, error.command, error.log, error.advice, error.code.rpartition(".")[2])
 
     def error(self, host: str | None = None) -> EvaluationError:
         """Return the failure as an exception."""
-        return EvaluationError(self.cause, host=host, command=self.command, log=self.log, advice=self.advice)
+        return EvaluationError(
+            self.cause, code=self.code, host=host, command=self.command, log=self.log, advice=self.advice
+        )
 
 
 Result = Evaluated | Failed
@@ -85,9 +99,9 @@ def from_json(data: t.Any) -> Result:
     return Evaluated(**{**data["evaluated"], "warnings": tuple(data["evaluated"].get("warnings", ()))})
 
 
-def advice_for(log: str) -> str:
-    """Return the next step after an error, by what Nix says."""
-    for pattern, advice in ADVICE:
+def diagnosis(log: str) -> tuple[str, str]:
+    """Return the code and the advice for an error, by what Nix says of it."""
+    for pattern, code, advice in DIAGNOSES:
         if pattern.search(log):
-            return advice
-    return "repeat the command with --show-trace to see the way to the error"
+            return code, advice
+    return "nix", "repeat the command with --show-trace to see the way to the error"

@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluation_budget import (
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.budget import (
     UNLIMITED,
     Budget,
     available_memory,

@@ -1,0 +1,308 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Evaluating many attributes in few Nix processes, each attribute with an error of its own.
+
+The attributes are shared out once, by turns, among as many processes as the memory allows. Each process tells of an
+attribute as soon as it is done with it. An error ends a process: the attribute at fault is charged with it, and another
+process goes on with the rest of the share. So healthy attributes cost these processes whatever their number, and each broken
+one costs another. An attribute without end holds up the rest of its share, and no other, until the process is out of time
+(``timeout``), and then once more as long, alone.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import json
+import math
+import re
+import secrets
+import threading
+import typing as t
+from pathlib import Path
+
+from ..core.errors import EvaluationError
+from ..core.process import CommandTimeoutError
+from ..nix.language import attribute_path, attribute_steps, string_literal, value_literal
+from ..nix.log import NixLog
+from ..nix.machine import portions
+from ..nix.store import STORE_DIRECTORY
+from .budget import UNLIMITED, heap_limit
+from .eval_jobs import evaluate_by_jobs
+from .result import Evaluated, Failed, diagnosis
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..core.process import Completed
+    from ..nix.machine import Machine
+    from ..nix.source import Source
+    from .budget import Budget
+    from .result import Result
+
+    # An attribute as it was asked for, and the names that it consists of.
+    Named: t.TypeAlias = tuple[str, tuple[str, ...]]
+    Settle: t.TypeAlias = Callable[[str, Result], None]
+
+MEBIBYTE = 1 << 20
+# A process that cannot do this many attributes in a row has too small a share of the memory for its whole share of the work.
+MOST_OUTGROWN = 2
+FUNCTION = Path(__file__).with_name("evaluate_each.nix")
+TRACE = "trace: "
+OUT_OF_MEMORY = "error: out of memory"
+NAMES_SHOWN = 12
+# Nix's account of its way through our own function, which says nothing of the configuration.
+OWN_FRAME = re.compile(r"^ +… [^\n]*\n +at «string»[^\n]*\n(?:[^\n]+\n)*\n", re.MULTILINE)
+# What is left of Nix's heading when nothing stands between it and the error.
+EMPTY_HEADING = re.compile(r"^error:\n\s*(?:\(stack trace truncated[^\n]*\)\n\s*)?(?=error:)", re.MULTILINE)
+# A shell reports death by signal N as 128+N, Python as -N.
+FIRST_SIGNAL = 128
+
+
+def evaluate(
+    source: Source,
+    attributes: Sequence[str],
+    machine: Machine,
+    *,
+    apply: str | None = None,
+    timeout: float | None = None,
+    budget: Budget = UNLIMITED,
+    on_result: Callable[[str, Result], None] | None = None,
+) -> dict[str, Result]:
+    """Evaluate ``attributes`` of ``source`` and return what became of each; ``on_result`` is told of each as it is known."""
+    results: dict[str, Result] = {}
+    one_at_a_time = threading.Lock()
+
+    def settle(attribute: str, result: Result) -> None:
+        with one_at_a_time:
+            results[attribute] = result
+            if on_result is not None:
+                on_result(attribute, result)
+
+    pending: list[Named] = []
+    for attribute in dict.fromkeys(attributes):
+        try:
+            pending.append((attribute, attribute_steps(attribute)))
+        except EvaluationError as error:
+            settle(attribute, Failed.of(error))
+    if apply is None:
+        pending = evaluate_by_jobs(source, pending, machine, budget, timeout, settle)
+    number = budget.processes(len(pending))
+    work = _Work(source, machine, apply, timeout, settle)
+    # By turns, so that the first of all are the first of their shares.
+    shares = [pending[first::number] for first in range(number)]
+    outgrown = _side_by_side(lambda share: work.evaluate(share, budget.share(number), last=number == 1), shares)
+    # Those that need more than a share of the memory have the whole, one after the other.
+    work.evaluate(outgrown, budget.share(1), last=True)
+    return results
+
+
+def _side_by_side(evaluate_share: Callable[[list[Named]], list[Named]], shares: list[list[Named]]) -> list[Named]:
+    """Evaluate all shares at the same time; the first exception is raised when all have ended."""
+    if len(shares) == 1:
+        # In this thread, which is the one that a signal to the program interrupts.
+        return evaluate_share(shares[0])
+    with concurrent.futures.ThreadPoolExecutor(len(shares)) as threads:
+        futures = [threads.submit(evaluate_share, share) for share in shares]
+    return [named for future in futures for named in future.result()]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Work:
+    """What is the same for all shares of the attributes."""
+
+    source: Source
+    machine: Machine
+    apply: str | None
+    timeout: float | None
+    settle: Settle
+
+    def evaluate(self, pending: list[Named], memory: int | None, *, last: bool) -> list[Named]:
+        """Evaluate a share in ``memory`` bytes, in one process after the other.
+
+        Unless this is the ``last`` try, return those attributes for which the memory is too little.
+        """
+        outgrown: list[Named] = []
+        while pending:
+            process = EvaluationProcess(self.source, _portion(pending), self.apply, self.settle)
+            end = process.run(self.machine, timeout=self.timeout, memory=memory)
+            pending = pending[process.done :]
+            if process.complete or (process.done and end.by_force):
+                # By force: others have used up its memory or its time, perhaps. It goes first in a process of its own.
+                continue
+            if end.for_memory and not last:
+                outgrown.append(pending.pop(0))
+                if len(outgrown) == MOST_OUTGROWN:
+                    return [*outgrown, *pending]
+            elif process.begun:
+                attribute, steps = pending.pop(0)
+                command = self.source.evaluate_one(steps, self.apply)
+                self.settle(attribute, _failed(command, process.log, end, memory))
+            else:
+                # The source itself is at fault, not one of its attributes.
+                result = _failed(self.source.evaluate_root(), process.log, end, memory)
+                for attribute, _steps in pending:
+                    self.settle(attribute, result)
+                break
+        return outgrown
+
+
+@dataclasses.dataclass(frozen=True)
+class End:
+    """How a process ended that did not get through, and the cause if Nix named none.
+
+    It was ended ``by_force``, or for want of memory, when that may be the doing of the attributes before.
+    """
+
+    code: str
+    cause: str
+    by_force: bool = False
+
+    @property
+    def for_memory(self) -> bool:
+        """Whether it is known that the memory was too little."""
+        return self.code == "memory"
+
+    @classmethod
+    def of(cls, completed: Completed, log: NixLog) -> End:
+        """Return how a process ended that has ended."""
+        rc = completed.rc
+        if log.cause is not None and log.cause.endswith(OUT_OF_MEMORY):
+            return cls("memory", OUT_OF_MEMORY, by_force=True)
+        if 0 <= rc <= FIRST_SIGNAL:
+            return cls("nix", f"Nix ended with exit code {rc} and did not say why")
+        number = -rc if rc < 0 else rc - FIRST_SIGNAL
+        return cls("killed", f"Nix was ended by signal {number}, perhaps for want of memory", by_force=True)
+
+
+def evaluation_function(mark: str, paths: Sequence[Sequence[str]], arguments: t.Any, apply: str | None) -> str:
+    """Return the Nix function that evaluates ``paths`` of what it is applied to."""
+    lines = [
+        f"({FUNCTION.read_text(encoding='utf-8')}) {{",
+        f"  mark = {string_literal(mark)};",
+        f"  paths = {value_literal([list(path) for path in paths])};",
+        f"  arguments = {value_literal(arguments)};",
+    ]
+    if apply is not None:
+        # Code of the playbook's author; its last line may be a comment.
+        lines.append(f"  apply = (\n{apply}\n);")
+    return "\n".join([*lines, "}"])
+
+
+class EvaluationProcess:
+    """One `nix eval` that evaluates attributes one after the other, as its log tells of them."""
+
+    def __init__(self, source: Source, pending: Sequence[Named], apply: str | None, settle: Settle) -> None:
+        self.begun = False
+        self.done = 0
+        self.log = NixLog()
+        self._source = source
+        self._pending = pending
+        self._apply = apply
+        self._settle = settle
+        self._mark = f"nix.fleet-{secrets.token_hex(8)}"
+
+    @property
+    def complete(self) -> bool:
+        """Whether all attributes are done."""
+        return self.done == len(self._pending)
+
+    def run(self, machine: Machine, *, timeout: float | None, memory: int | None) -> End:
+        """Evaluate on ``machine``, in no more than ``memory`` bytes, and return how it ended."""
+        paths = [steps for _attribute, steps in self._pending]
+        arguments = dict(self._source.arguments) if self._source.file is not None else None
+        command = self._source.evaluate_all(evaluation_function(self._mark, paths, arguments, self._apply))
+        environment = {} if memory is None else heap_limit(memory)
+        try:
+            completed = machine.run(command, timeout=timeout, on_stderr_line=self._read, environment=environment)
+        except CommandTimeoutError as late:
+            return End("timeout", f"no end of the evaluation after {late.seconds:g} s", by_force=True)
+        return End.of(completed, self.log)
+
+    def _read(self, line: str) -> None:
+        self.log.read(line)
+        opening = f"{TRACE}{self._mark} "
+        if not self.log.messages or not self.log.messages[-1].text.startswith(opening):
+            return
+        try:
+            self._take(json.loads(self.log.messages.pop().text[len(opening) :]))
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
+            # Another machine has a hand in it.
+            raise EvaluationError(
+                f"{self._source.name}: what the machine tells of the evaluation makes no sense ({error})",
+                code="bad_answer",
+                command=self._source.evaluate_root(),
+                advice="see whether the Nix there is the real one, or evaluate elsewhere (delegate_to)",
+            ) from error
+
+    def _take(self, news: dict[str, t.Any]) -> None:
+        """Take note of what a message tells."""
+        if "start" in news:
+            self.begun = True
+            # What was said before is of no concern to the attribute that starts.
+            self.log = NixLog()
+        elif "done" in news and news["done"] == self.done:
+            # A process that found the database busy is begun again, and comes by what is done already.
+            attribute, steps = self._pending[self.done]
+            self.done += 1
+            self._settle(attribute, self._result(attribute, steps, news))
+
+    def _result(self, attribute: str, steps: tuple[str, ...], news: dict[str, t.Any]) -> Result:
+        if "value" in news:
+            return Evaluated(value=news["value"], warnings=self.log.warnings_of_configuration)
+        if "drv" in news:
+            out = str(news["out"])
+            # The path of a content-addressed output is only known when it is built.
+            known = out.startswith(f"{STORE_DIRECTORY}/")
+            return Evaluated(news["drv"], out if known else None, warnings=self.log.warnings_of_configuration)
+        command = tuple(self._source.evaluate_one(steps, self._apply))
+        if "missing" in news:
+            return _missing(self._source, steps, news["missing"], command)
+        return Failed(
+            f"{self._source.name}: {attribute} is a {news['type']} and not a derivation",
+            command,
+            advice="name the derivation to build, or set apply to get the value itself: apply: 'value: value'",
+            code="not_a_derivation",
+        )
+
+
+def _portion(pending: Sequence[Named]) -> list[Named]:
+    """Return the first of ``pending``: as many as the command line of one process can name, which is a thousand."""
+    return next(portions(pending, lambda named: len(value_literal(named[1]))))
+
+
+def _missing(source: Source, steps: tuple[str, ...], missing: dict[str, t.Any], command: tuple[str, ...]) -> Failed:
+    depth = missing["depth"]
+    has = [attribute_path([name]) for name in missing["has"]]
+    if missing["type"] != "set":
+        there = f"{attribute_path(steps[:depth])} is a {missing['type']}"
+    elif not has:
+        there = "there are none"
+    else:
+        more = len(has) - NAMES_SHOWN
+        there = f"it has: {', '.join(has[:NAMES_SHOWN])}{f' and {more} more' if more > 0 else ''}"
+    return Failed(
+        f"{source.name} has no attribute {attribute_path(steps[: depth + 1])} ({there})",
+        command,
+        advice="check the node's name, its platform and its configuration in the inventory against the flake's outputs",
+        code="missing_attribute",
+    )
+
+
+def _failed(command: Sequence[str], log: NixLog, end: End, memory: int | None) -> Failed:
+    """Return why a process did not get further."""
+    if end.for_memory and memory is not None:
+        return Failed(
+            f"its evaluation alone needs more memory than the {math.ceil(memory / MEBIBYTE)} MiB that there are for"
+            " evaluations",
+            tuple(command),
+            advice="look for a recursion without end in it, allow more (eval_memory, deploy_eval_memory), or evaluate"
+            " on a machine that has more (delegate_to)",
+            code="memory",
+        )
+    text = EMPTY_HEADING.sub("", OWN_FRAME.sub("", log.text)).strip()
+    cause = (log.cause or end.cause).splitlines()[0]
+    code, advice = diagnosis(log.text)
+    code = end.code if end.by_force else code
+    return Failed(cause, tuple(command), "" if text == f"error: {cause}" else text, advice, code)

@@ -1,0 +1,271 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One evaluation for all hosts of a task, although each host asks for itself, in a process of its own and at its own time.
+
+Whoever comes first has all evaluated. On the controller a process of the task's own does it, so that each host, the first one
+too, goes on as soon as its own result is there. It ends with its work, or with the run that it works for. On another machine,
+where results only come with the end of the command, the first host waits for all.
+
+What the hosts are told is in the run state. The topic `evaluation` has, by the key of the task, the revision that all hosts
+are of, or why nobody gets a result, and the claim of who evaluates. The topic `evaluation KEY` has the results.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import threading
+import traceback
+import typing as t
+from pathlib import Path
+
+from ..core.errors import EvaluationError, NixError
+from ..core.process import await_end, end_all
+from ..nix.machine import Controller
+from ..nix.source import Snapshot, Source
+from ..run_state.run_state import RunState
+from .budget import Budget, budget_here
+from .cache import EvaluationCache, key
+from .request import Request, RequestEvaluation
+from .result import Failed, from_json, to_json
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from ..nix.machine import Machine
+    from .result import Result
+
+TOPIC = "evaluation"
+# An evaluation that something killed is begun once more by each host that it left without a result.
+MOST_ATTEMPTS = 2
+# The failures that this process was told, by their numbers: one that asks again, as `until` makes it, wants another attempt.
+TOLD: dict[tuple[str, str], int] = {}
+# Nothing of ours is found by a path that others have a say in.
+ISOLATED = "-I"
+PROGRAM = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from plugin_utils.evaluation.shared import main
+main()
+"""
+PLUGINS = Path(__file__).parents[2]
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a host gets: the result for its attribute, of which revision, and whether nothing had to be evaluated."""
+
+    result: Result
+    snapshot: Snapshot
+    cached: bool
+
+
+class Told:
+    """What the hosts of the task ``task`` were told, but for what comes before the note of number ``after``."""
+
+    def __init__(self, state: RunState, task: str, after: int = 0) -> None:
+        self._state = state
+        self._task = task
+        self._after = after
+
+    def snapshot(self) -> Snapshot | None:
+        """Return the revision that all hosts are of."""
+        told = [note.value["snapshot"] for note in self._of_all() if "snapshot" in note.value]
+        return Snapshot(**told[-1]) if told else None
+
+    def results(self) -> set[str]:
+        """Return the attributes that were ever told of."""
+        return {note.name for note in self._state.notes(f"{TOPIC} {self._task}")}
+
+    def answer(self, attribute: str) -> tuple[int, Answer] | None:
+        """Return what was told of ``attribute``, or last of all, and the number of that note."""
+        found = self._state.latest(f"{TOPIC} {self._task}", attribute)
+        if found is not None and found.number > self._after:
+            result, cached = from_json(found.value["result"]), found.value["cached"]
+            return found.number, Answer(result, self.snapshot() or Snapshot(), cached)
+        of_all = self._of_all()
+        if not of_all or "failed" not in of_all[-1].value:
+            return None
+        return of_all[-1].number, Answer(from_json(of_all[-1].value), self.snapshot() or Snapshot(), cached=False)
+
+    def tell_snapshot(self, snapshot: Snapshot) -> None:
+        """Say which revision all hosts are of."""
+        self._state.note(TOPIC, self._task, {"snapshot": dataclasses.asdict(snapshot)})
+
+    def tell_failure(self, failed: Failed) -> None:
+        """Say why no host gets a result that has none yet."""
+        self._state.note(TOPIC, self._task, to_json(failed))
+
+    def tell(self, results: Iterable[tuple[str, Result]], *, cached: bool) -> None:
+        """Say what became of attributes."""
+        values = ((attribute, {"result": to_json(result), "cached": cached}) for attribute, result in results)
+        self._state.note_all(f"{TOPIC} {self._task}", values)
+
+    def _of_all(self) -> list[t.Any]:
+        return self._state.notes(TOPIC, self._task, after=self._after)
+
+
+class SharedEvaluation:
+    """The evaluation of one source on one machine, as the hosts of one task share it.
+
+    ``prepare`` has the source where the machine finds it, and says how it is called there. It is asked once for all hosts.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        machine: Machine,
+        cache: EvaluationCache,
+        state: RunState,
+        *,
+        task: str,
+        prepare: Callable[[Source], Source] | None = None,
+    ) -> None:
+        self._request = request
+        self._machine = machine
+        self._cache = cache
+        self._state = state
+        self._prepare = prepare
+        self._task = key(request.key(machine), task, request.revisions)
+
+    def ask(self, attribute: str, others: Callable[[], Iterable[str]] = tuple) -> Answer:
+        """Return the answer for ``attribute``; if it has to be evaluated, evaluate ``others()`` along with it."""
+        told = Told(self._state, self._task, TOLD.get((self._task, attribute), 0))
+        attempts = 0
+        while True:
+            found = self._state.wait_while_claimed(TOPIC, self._task, lambda: told.answer(attribute))
+            if found is None and self._state.claim(TOPIC, self._task):
+                # What the last holder wrote is to be read.
+                found = told.answer(attribute)
+                if found is None and attempts == MOST_ATTEMPTS:
+                    self._state.release(TOPIC, self._task)
+                    raise EvaluationError(
+                        "the evaluation came to its end without a result",
+                        code="no_result",
+                        advice="see whether something ended it, such as the kernel for want of memory, and run again",
+                    )
+                if found is None:
+                    attempts += 1
+                    self._begin(attribute, others, told)
+                    continue
+                self._state.release(TOPIC, self._task)
+            if found is not None:
+                number, answer = found
+                if isinstance(answer.result, Failed):
+                    TOLD[self._task, attribute] = number
+                return answer
+
+    def _begin(self, attribute: str, others: Callable[[], Iterable[str]], told: Told) -> None:
+        """Have what this process has claimed evaluated, and the claim ended with it."""
+        handed_over = False
+        try:
+            handed_over = self._evaluate(attribute, others, told)
+        except EvaluationError as error:
+            if told.snapshot() is not None:
+                raise
+            told.tell_failure(Failed.of(error))
+        finally:
+            if not handed_over:
+                self._state.release(TOPIC, self._task)
+
+    def _evaluate(self, attribute: str, others: Callable[[], Iterable[str]], told: Told) -> bool:
+        """Tell of what is known, and have the rest evaluated; return whether another process does that."""
+        request = self._request
+        if self._prepare is not None:
+            request = dataclasses.replace(request, source=self._prepare(request.source))
+        snapshot = told.snapshot()
+        if snapshot is None:
+            found = request.snapshot(self._machine)
+            if isinstance(found, Failed):
+                told.tell_failure(found)
+                return False
+            snapshot = found
+            told.tell_snapshot(snapshot)
+        evaluation = _evaluation(request, snapshot, self._machine, self._cache, told)
+        # What was told of this one before was a failure.
+        results = told.results() - {attribute}
+        known = evaluation.known()
+        told.tell(((name, result) for name, result in known.items() if name not in results), cached=True)
+        # Where nothing is to be evaluated, nobody needs to know who the others are, which takes longer than all of this.
+        if attribute in known:
+            return False
+        wanted = [attribute, *(name for name in others() if name not in known and name not in results)]
+        if isinstance(self._machine, Controller):
+            process = _start(request, self._machine, self._cache, self._state, self._task, wanted, snapshot)
+            self._state.hand_over(TOPIC, self._task, process)
+            return True
+        # How much memory there is elsewhere is not known, and one process is enough of a load.
+        evaluation.evaluate(wanted, Budget(request.memory))
+        return False
+
+
+def _evaluation(
+    request: Request, snapshot: Snapshot, machine: Machine, cache: EvaluationCache, told: Told
+) -> RequestEvaluation:
+    def tell(attribute: str, result: Result, cached: bool) -> None:
+        told.tell([(attribute, result)], cached=cached)
+
+    return RequestEvaluation(request, snapshot, machine, cache, tell)
+
+
+def _start(
+    request: Request,
+    machine: Controller,
+    cache: EvaluationCache,
+    state: RunState,
+    task: str,
+    attributes: Sequence[str],
+    snapshot: Snapshot,
+) -> int:
+    """Start the task's own process, and return its number."""
+    work = {
+        "request": dataclasses.asdict(request),
+        "environment": machine.environment,
+        "cache": str(cache.directory),
+        "state": str(state.directory),
+        "task": task,
+        "attributes": list(attributes),
+        "snapshot": dataclasses.asdict(snapshot),
+        # This process is one host's, and its parent the whole run.
+        "run": os.getppid(),
+    }
+    process = subprocess.Popen(
+        [sys.executable, ISOLATED, "-c", PROGRAM, str(PLUGINS)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    # By a pipe, since settings of Nix may be secrets.
+    # One that does not read it has ended, which its hosts notice.
+    with contextlib.suppress(BrokenPipeError), t.cast("t.IO[bytes]", process.stdin) as stdin:
+        stdin.write(json.dumps(work).encode())
+    return process.pid
+
+
+def main() -> None:
+    """Do the work that standard input tells of, as the process that ``_start`` starts."""
+    work = json.load(sys.stdin)
+    threading.Thread(target=_end_with, args=(work["run"],), daemon=True).start()
+    told = Told(RunState(Path(work["state"])), work["task"])
+    try:
+        request = Request(**{**work["request"], "source": Source(**work["request"]["source"])})
+        machine, cache = Controller(work["environment"]), EvaluationCache(Path(work["cache"]))
+        evaluation = _evaluation(request, Snapshot(**work["snapshot"]), machine, cache, told)
+        evaluation.evaluate(work["attributes"], budget_here(request.memory))
+    except NixError as error:
+        told.tell_failure(Failed.of(error))
+    except Exception as error:  # noqa: BLE001  # nobody else would tell the hosts
+        told.tell_failure(Failed(f"{type(error).__name__}: {error}", log=traceback.format_exc(), code="crashed"))
+
+
+def _end_with(run: int) -> None:
+    """Wait for the end of the process ``run``, and end all that is done for it."""
+    await_end(run)
+    end_all()
+    os._exit(1)
