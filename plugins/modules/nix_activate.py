@@ -284,7 +284,7 @@ outcome:
     - V(failed) stays where the failure left it, because no rollback was wanted or there was nothing to return to.
     - V(superseded) was interrupted, and others have brought the machine to another system since, which was left alone.
     - V(refused) has not touched anything. V(unknown) could not be learned.
-    - V(needed) was only asked, with O(ask=only), and is not what was asked for, or may not be.
+    - V(needed) was only asked, with O(query=true), and is not what was asked for, or may not be.
   type: str
   returned: always
   sample: confirmed
@@ -336,7 +336,7 @@ units_failed:
 copied_bytes:
   description: Always 0. It says that nothing is left to be copied from O(source_host).
   type: int
-  returned: with O(ask=only) and a O(source_host) other than the host itself, when there is nothing to do
+  returned: with O(query=true) and a O(source_host) other than the host itself, when there is nothing to do
   version_added: 0.2.0
 boots:
   description:
