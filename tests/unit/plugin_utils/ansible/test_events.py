@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import pathlib
 import types
 import typing as t
+
+import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.events import ended, our_module
 
@@ -40,3 +43,29 @@ def test_what_an_item_of_a_loop_says_is_said_of_the_task() -> None:
     said = {"msg": "One or more items failed", "failed": True, "results": [item]}
     event = ended(types.SimpleNamespace(_host=host, _task=task("nix.fleet.nix_runtime_data"), _result=said), "failed")
     assert (event.result["cause"], event.result["stage"]) == ("page: it is not valid", "data")
+
+
+ROOT = pathlib.Path(__file__).resolve().parents[4]
+
+
+def origin(path: str, status: t.Any = "failed") -> str:
+    task = types.SimpleNamespace(action="ansible.builtin.raw", name="Ask", check_mode=False, get_path=lambda: path)
+    host = types.SimpleNamespace(get_name=lambda: "web")
+    return ended(types.SimpleNamespace(_host=host, _task=task, _result={"msg": "no"}), status).origin
+
+
+def test_a_failed_task_of_the_users_own_has_its_file_and_line(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert origin(f"{tmp_path}/site.yml:12") == "site.yml:12"
+    assert origin("/etc/fleet/site.yml:12") == "/etc/fleet/site.yml:12"
+
+
+@pytest.mark.parametrize("own", ["roles/deploy/tasks/main.yml", "playbooks/deploy.yml"])
+def test_a_failed_task_of_this_collection_has_none(own: str) -> None:
+    assert origin(f"{ROOT / own}:12") == ""
+
+
+def test_a_task_that_went_well_needs_none() -> None:
+    assert origin("/etc/fleet/site.yml:12", "ok") == ""
