@@ -15,11 +15,11 @@ from ..plugin_utils.core.errors import RebootError
 from ..plugin_utils.core.quantities import duration
 from ..plugin_utils.nix.store import store_path_name
 from ..plugin_utils.platforms.registry import platforms
+from ..plugin_utils.reboot.program import WHEN, Request
 from ..plugin_utils.reboot.reboot import Reboot, reboot
-from ..plugin_utils.reboot.request import WHEN, Request
 
 # Longer than a machine that is starting may take to answer, and than a line that is silent is given.
-LOOK_SECONDS = 30.0
+STATE_SECONDS = 30.0
 # The request is sent again then, and has its answer from the first time.
 ASK_SECONDS = 60.0
 
@@ -50,15 +50,16 @@ class ActionModule(NixAction):
         if self._connection.transport == "local":
             raise RebootError(
                 "this would reboot the controller, in the middle of its work",
+                code="controller",
                 advice="reboot it by hand, or from another machine",
             )
         done = reboot(
             RenewableLink(self.shell_within(ASK_SECONDS), self._connection.reset),
-            FreshLink(self.fresh_shell_within(LOOK_SECONDS)),
+            FreshLink(self.fresh_shell_within(STATE_SECONDS)),
             request,
             say=self.announce,
         )
-        result = {**done.to_result(), "changed": changed(request, done), "msg": sentence(request, done)}
+        result = {**done.to_result(), "changed": changed(request, done), "msg": message(request, done)}
         if result["units_failed"]:
             result["warnings"] = [f"{self.play_host}: failed units: {', '.join(result['units_failed'])}"]
         return result
@@ -83,7 +84,7 @@ def changed(request: Request, done: Reboot) -> bool:
     return done.seen is not None or (request.check and (request.when == "always" or bool(done.asked.reasons)))
 
 
-def sentence(request: Request, done: Reboot) -> str:
+def message(request: Request, done: Reboot) -> str:
     """Return what became of the machine, or would become of it."""
     name = store_path_name(done.asked.expected) if done.asked.expected else "nothing that was deployed"
     if done.seconds is not None:

@@ -14,10 +14,19 @@ sys.path.insert(0, str(ROOT / ".venv/collections"))
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms  # noqa: E402
 from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import texts  # noqa: E402
 
-# How files/engine.py begins.
+# How gc/program.py, reboot/program.py and files/engine.py begin.
+GC = ("id=x who=x free_space='' quota='' optimise=0 wait=0 profile=''", "state_find", "run=$state/runs/$id")
+REBOOT = (
+    "id=x who=x when=always timeout=1 closure='' profile='' message='' delay=0 check=0",
+    "state_find_run",
+    'profile=$(platform_profile_named "$profile")',
+)
 FILES = ("check=0 diff=0 shown_bytes=1 timeout=1 within=1", "file_check_printf")
 # How the scripts call these programs.
 CALLS = {
+    # First, since the others start programs with what this one reads.
+    "reboot_restart": (*REBOOT, "reboot_main"),
+    "reboot_state": (*REBOOT, "reboot_state x"),
     "question": ("request_read a=b", "question_ask root"),
     "rollback": (
         "request_read a=b",
@@ -26,6 +35,15 @@ CALLS = {
     "deployment": ("request_read a=b", 'begin "$(cat)" request settings', 'supervisor_main "$@"'),
     "confirmation": ("request_read id=x", "confirm confirmed ''"),
     "info": ("profile=''", "info_machine", "info_deployments 1"),
+    "gc_survey": (*GC, "check=1", "gc_survey nixos"),
+    "gc_collect": (
+        *GC,
+        "program=''",
+        "gc_remove_roots() { gc_remove_root x; }",
+        "gc_remove_generations() { gc_delete_generations /x 1:x; }",
+        "gc_collect",
+    ),
+    "reboot_ask": (*REBOOT, "program=x", "reboot_ask"),
     "health": (
         *("mark=x limit=1", "health_run health_command 1 true", "health_run health_failed_units 1"),
         *("health_run health_unit_states 1 a", "health_run http_get 1 http://a/ yes yes no x"),
@@ -40,16 +58,7 @@ CALLS = {
     ),
 }
 # What else is called of the library, by parts of other stages.
-ELSEWHERE = (
-    *("platform_present", "info_profile nixos", "runs_interrupted", "runs_none_interrupted", "platform_reboot_machine"),
-    *(
-        'echo "$activate" "$backup_extension"',
-        "platform_coming_up",
-        'echo "$platform_boot_entries"',
-        "run_is_of_earlier_boot x",
-        "record_field a b",
-    ),
-)
+ELSEWHERE = ("info_profile nixos", 'echo "$activate" "$backup_extension"')
 
 
 def main(directory: pathlib.Path) -> None:

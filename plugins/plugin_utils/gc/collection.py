@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a collection has done, by the machine's own answer."""
+"""What a collection has done, by the machine's own answer; and how that is told."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ import typing as t
 
 from ..copy.fields import fields_and_log
 from ..core.errors import GarbageCollectionError
-from .policy import bytes_of
+from ..core.quantities import counted, size
+from ..nix.store import store_path_name
+from .plan import bytes_of
 from .survey import free_bytes
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from .plan import Plan
     from .survey import Generation, Survey
 
@@ -61,7 +65,7 @@ class Collection:
         }
 
 
-def foreseen(survey: Survey, plan: Plan) -> Collection:
+def predicted(survey: Survey, plan: Plan) -> Collection:
     """Return what a collection would do, as far as that is known before the generations have gone."""
     limit = survey.excess
     collects = limit is None or limit > 0
@@ -83,10 +87,15 @@ def parse_collection(text: str, plan: Plan) -> Collection:
     fields, log = fields_and_log(text)
     one = {key: values[-1] for key, values in fields.items()}
     if one.get("outcome") == "refused":
-        raise GarbageCollectionError(one.get("cause", "no reason was given"), advice=one.get("advice") or None)
+        raise GarbageCollectionError(
+            one.get("cause", "no reason was given"), code="refused", advice=one.get("advice") or None
+        )
     if "complete" not in one:
         raise GarbageCollectionError(
-            "the machine does not say how the collection ended", log=text[-4000:], advice="look at it with nix_info"
+            "the machine does not say how the collection ended",
+            code="no_answer",
+            log=text[-4000:],
+            advice="look at it with nix_info",
         )
     gone = set(fields.get("deleted", ()))
     deleted = tuple(each for each in plan.going if f"{each.number} {each.profile}" in gone)
@@ -115,3 +124,48 @@ def parse_collection(text: str, plan: Plan) -> Collection:
 
 def _bytes(size: str) -> int:
     return bytes_of(size) or 0
+
+
+def difference(done: Collection, profiles: Sequence[str]) -> list[dict[str, str]]:
+    """Return the generations of each profile that loses some, before and after, by number and date."""
+    return [
+        {
+            "before_header": profile,
+            "after_header": profile,
+            "before": _listed(profile, (*done.kept, *done.deleted)),
+            "after": _listed(profile, done.kept),
+        }
+        for profile in profiles
+        if any(generation.profile == profile for generation in done.deleted)
+    ]
+
+
+def _listed(profile: str, generations: Iterable[Generation]) -> str:
+    listed = sorted((each for each in generations if each.profile == profile), key=lambda each: each.number)
+    return "".join(f"{_line(each)}\n" for each in listed)
+
+
+def _line(generation: Generation) -> str:
+    name = store_path_name(generation.closure) if generation.closure else "not a store path"
+    why = f" ({', '.join(sorted(generation.reasons))})" if generation.reasons else ""
+    return f"{generation.number}  {generation.to_result()['date'] or 'date unknown'}  {name}{why}"
+
+
+def message(done: Collection, *, would: bool) -> str:
+    """Return what became of the store, or would become of it."""
+    if not done.changed:
+        return "nothing to collect"
+    parts = []
+    if done.deleted:
+        parts.append(f"{'would delete' if would else 'deleted'} {counted(len(done.deleted), 'generation')}")
+    if done.roots:
+        parts.append(f"{'would forget' if would else 'forgot'} {counted(len(done.roots), 'host')}")
+    if done.paths and would:
+        parts.append(f"there is garbage already: {counted(done.paths, 'path')}, about {size(done.freed)}")
+    elif done.paths:
+        parts.append(f"freed {size(done.freed)} ({counted(done.paths, 'path')})")
+    if done.optimised:
+        parts.append(f"saved {size(done.optimised)} by hard links")
+    if done.boot_entries:
+        parts.append(f"{'would bring' if would else 'brought'} the boot entries up to date")
+    return ", ".join(parts) or "linked equal files"

@@ -12,16 +12,15 @@ import typing as t
 from ..copy.script_link import ConnectionLostError
 from ..core.errors import RebootError
 from ..nix.store import store_path_name
-from .answer import Asked, Seen, parse_asked, parse_seen
-from .program import ask_script, look_script
+from .program import Asked, State, ask_script, parse_asked, parse_state, state_script
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..copy.script_link import ScriptLink
-    from .request import Request
+    from .program import Request
 
-LOOK_SECONDS = 1.0
+PAUSE_SECONDS = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Reboot:
     """What became of the request; ``seen`` and ``seconds`` are of a reboot that took place."""
 
     asked: Asked
-    seen: Seen | None = None
+    seen: State | None = None
     seconds: float | None = None
 
     def to_result(self) -> dict[str, t.Any]:
@@ -59,14 +58,14 @@ def reboot(
 ) -> Reboot:
     """Have the machine reboot if it is to, and return once it is up again.
 
-    ``link`` brings the request, and ``fresh`` makes a connection of its own for each look at the machine: one from
+    ``link`` brings the request, and ``fresh`` makes a connection of its own each time the machine is asked for its state: one from
     before the reboot would be as silent as a machine that is down.
     """
     begin = clock()
     deadline = begin + request.delay + request.timeout
     asked = _ask(link, request, deadline, sleep, clock)
     if asked.refused is not None:
-        raise RebootError(asked.refused, advice=asked.advice, **Reboot(asked).to_result())
+        raise RebootError(asked.refused, code="refused", advice=asked.advice, **Reboot(asked).to_result())
     if not asked.reboots:
         return Reboot(asked)
     say(f"reboots into {_name(asked.expected)}; it has {request.timeout} s to come back")
@@ -89,14 +88,16 @@ def _ask(
             if clock() > deadline:
                 raise RebootError(
                     f"the connection was lost and the machine did not come back within {request.timeout} s: {error}",
+                    code="lost",
                     advice="look at its console",
                 ) from error
-            sleep(LOOK_SECONDS)
+            sleep(PAUSE_SECONDS)
             link.renew()
     asked = parse_asked(completed.stdout)
     if asked.boot_id is None and asked.refused is None:
         raise RebootError(
             "the machine does not say which boot it is in",
+            code="no_answer",
             log="\n".join([completed.stdout[-4000:], completed.stderr]),
             advice="look at the machine with nix.fleet.nix_info",
         )
@@ -110,27 +111,29 @@ def _wait(
     deadline: float,
     sleep: Callable[[float], None],
     clock: Callable[[], float],
-) -> Seen:
+) -> State:
     """Return what is seen of the machine once it is up in another boot; raise when that does not come to pass."""
-    script = look_script(request, asked.boot_id or "")
-    seen: Seen | None = None
+    script = state_script(request, asked.boot_id or "")
+    seen: State | None = None
     while True:
-        sleep(LOOK_SECONDS)
+        sleep(PAUSE_SECONDS)
         fresh.renew()
         try:
-            seen = parse_seen(fresh.run(script).stdout)
+            seen = parse_state(fresh.run(script).stdout)
             trouble = _trouble(asked, seen)
         except ConnectionLostError as error:
             trouble = f"it cannot be reached: {error}"
         if trouble is None and seen is not None:
             return seen
         if seen is not None and seen.failed and seen.boot_id == asked.boot_id:
-            raise RebootError(seen.failed, advice="look at the machine", **Reboot(asked, seen).to_result())
+            raise RebootError(
+                seen.failed, code="not_rebooted", advice="look at the machine", **Reboot(asked, seen).to_result()
+            )
         if clock() > deadline:
             raise _away(request, Reboot(asked, seen), trouble or "")
 
 
-def _trouble(asked: Asked, seen: Seen) -> str | None:
+def _trouble(asked: Asked, seen: State) -> str | None:
     if seen.boot_id is None:
         return "it does not say which boot it is in"
     if seen.boot_id == asked.boot_id:
@@ -142,6 +145,7 @@ def _away(request: Request, so_far: Reboot, trouble: str) -> RebootError:
     result = so_far.to_result()
     return RebootError(
         f"the machine was not back within {request.timeout} s: {trouble}",
+        code="timeout",
         advice="look at its console; it may still come back, and nix.fleet.nix_info says on what",
         **result,
         changed=True,
@@ -149,7 +153,7 @@ def _away(request: Request, so_far: Reboot, trouble: str) -> RebootError:
 
 
 def _elsewhere(done: Reboot) -> RebootError:
-    asked, seen = done.asked, t.cast("Seen", done.seen)
+    asked, seen = done.asked, t.cast("State", done.seen)
     found = f"runs {seen.running or 'nothing that was deployed'}, and not {asked.expected}"
     if seen.booted == asked.expected:
         cause = f"the machine was booted with the right system, but {found}: something has activated it since"
@@ -157,7 +161,8 @@ def _elsewhere(done: Reboot) -> RebootError:
         cause = f"the machine came back on another system: it {found}"
     return RebootError(
         cause,
-        advice="see why the boot loader chose it: its default entry, a one-time choice, or boot counting that gave up",
+        code="other_system",
+        advice="find out why the boot loader chose it: its default entry, a one-time choice, or boot counting that gave up",
         **done.to_result(),
         changed=True,
     )

@@ -24,9 +24,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import (
     NixError,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import foreseen, parse_collection
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import plan_of
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.policy import Policy
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import predicted, parse_collection
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Policy, plan_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.survey import parse_survey
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.log import PREFIX, NixLog
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Snapshot
@@ -234,7 +233,7 @@ def test_any_description_of_a_machine_can_be_shown(lines: list[str]) -> None:
 def test_any_answer_to_a_collection_can_be_shown_or_is_an_error(lines: list[str]) -> None:
     survey = parse_survey("\n".join(lines))
     plan = plan_of(survey, Policy(keep_generations=1, keep_for="1d", known_hosts=("vps-1",)))
-    json.dumps(foreseen(survey, plan).to_result())
+    json.dumps(predicted(survey, plan).to_result())
     try:
         json.dumps(parse_collection("\n".join(lines), plan).to_result())
     except NixError as error:

@@ -9,9 +9,8 @@ import os
 import typing as t
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import Collection, parse_collection
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Plan, plan_of
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.policy import Policy
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.program import collect_script, question_script
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Plan, Policy, plan_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.program import collect_script, survey_script
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.survey import Survey, parse_survey
 
 from ..activation.supervisor.nixos import PROFILE, RUNNING, NixOS
@@ -52,7 +51,7 @@ class Collecting(NixOS):
         self.link("/run/booted-system", self.closures[-1])
 
     def look(self, policy: Policy | None = None, *, platform: str | None = "nixos", check: bool = False) -> Survey:
-        return parse_survey(self.run(question_script(policy or Policy(), platform, check=check)).stdout)
+        return parse_survey(self.run(survey_script(policy or Policy(), platform, check=check)).stdout)
 
     def collect(self, plan: Plan | None = None, *, platform: str = "nixos", **options: t.Any) -> Collection:
         policy = Policy(**options)

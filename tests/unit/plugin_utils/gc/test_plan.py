@@ -8,8 +8,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import going_of, plan_of
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.policy import Policy
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import GarbageCollectionError
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Plan, Policy, going_of, nothing_to_do, plan_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.survey import Generation, Survey
 
 PROFILE = "/nix/var/nix/profiles/system"
@@ -94,3 +94,62 @@ def test_roots_of_other_hosts_go_only_where_the_known_ones_are_named() -> None:
     survey = Survey(roots=("built/web", "built/old", "copied/a%2Fb", "copied/gone"))
     assert plan_of(survey, Policy()).roots == ()
     assert plan_of(survey, Policy(known_hosts=("web", "a/b"))).roots == ("built/old", "copied/gone")
+
+
+@pytest.mark.parametrize(
+    ("survey", "policy", "plan", "nothing"),
+    [
+        ({"excess": -5}, {}, {}, True),
+        ({"excess": 5}, {}, {}, False),
+        ({"excess": None}, {}, {}, False),
+        ({"excess": 0}, {"optimise": True}, {}, False),
+        ({"excess": 0, "boot_entries_outdated": True}, {}, {}, False),
+        ({"excess": 0}, {}, {"going": (Generation("/p/system", 9),)}, False),
+        ({"excess": 0}, {}, {"roots": ("built/a",)}, False),
+    ],
+)
+def test_where_there_is_room_and_nothing_goes_the_machine_is_left_alone(
+    survey: dict[str, t.Any], policy: dict[str, t.Any], plan: dict[str, t.Any], nothing: bool
+) -> None:
+    assert nothing_to_do(Survey(**survey), Policy(**policy), Plan(**plan)) is nothing
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"keep_generations": 0},
+        {"keep_for": "a month"},
+        {"keep_for": "30"},
+        {"keep_for": "-3d"},
+        {"free_space": "0%"},
+        {"free_space": "100%"},
+        {"free_space": "$(id)"},
+        {"quota": "10%"},
+        {"quota": "much"},
+        {"profiles": ("profiles/system",)},
+        {"known_hosts": ()},
+        {"known_hosts": ("",)},
+        {"known_hosts": ("web", " ")},
+        {"wait": -1},
+    ],
+    ids=str,
+)
+def test_what_makes_no_sense_is_refused(options: dict[str, t.Any]) -> None:
+    with pytest.raises(GarbageCollectionError) as raised:
+        Policy(**options)
+    assert raised.value.code == "collection.bad_option"
+
+
+def test_the_machine_is_told_sizes_in_bytes_and_shares_as_they_are() -> None:
+    assert Policy(free_space="20G", quota="1.5 TiB", optimise=True).variables() == {
+        "free_space": "21474836480",
+        "quota": "1649267441664",
+        "optimise": "1",
+        "wait": "0",
+    }
+    assert Policy(free_space="10%", wait=5).variables() == {
+        "free_space": "10%",
+        "quota": "",
+        "optimise": "0",
+        "wait": "5",
+    }

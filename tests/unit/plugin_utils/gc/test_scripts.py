@@ -11,8 +11,7 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import GarbageCollectionError
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import parse_collection
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Plan, plan_of
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.policy import Policy
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Plan, Policy, plan_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.survey import Generation, parse_survey
 
 from ..activation.machine import SHELLS

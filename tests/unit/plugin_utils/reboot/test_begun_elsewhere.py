@@ -10,8 +10,7 @@ import threading
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.answer import Asked, parse_seen
-from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.program import look_script
+from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.program import Asked, parse_state, state_script
 
 from ..activation.supervisor.nixos import wait_for
 from .test_scripts import Rebooting, machine, request
@@ -59,7 +58,7 @@ def test_what_is_ended_before_it_had_the_machine_reboot_says_so(machine: Rebooti
     os.kill(int((machine.live / "lock").readlink().as_posix().partition("pid=")[2].split()[0]), signal.SIGKILL)
     wait_for((run / "failed").exists)
     wait_for(lambda: not (machine.live / "lock").is_symlink())
-    seen = parse_seen(machine.run(look_script(request(), "00000000-first")).stdout)
+    seen = parse_state(machine.run(state_script(request(), "00000000-first")).stdout)
     assert seen.failed == "what was to reboot the machine was ended before it did"
     assert machine.asked_to_reboot == []
 

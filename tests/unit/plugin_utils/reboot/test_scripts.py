@@ -11,9 +11,14 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
-from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.answer import Asked, parse_asked, parse_seen
-from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.program import ask_script, look_script
-from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.request import Request
+from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.program import (
+    Asked,
+    Request,
+    ask_script,
+    parse_asked,
+    parse_state,
+    state_script,
+)
 
 from ..activation.machine import SHELLS
 from ..activation.supervisor.nixos import NixOS, wait_for
@@ -123,7 +128,7 @@ def test_the_machine_is_asked_once_however_often_the_request_arrives(machine: Re
     machine.boot("00000000-second")
     assert machine.ask(when="always") == first
     assert machine.asked_to_reboot == ["reboot --message=it's $(touch x)"]
-    assert parse_seen(machine.run(look_script(request(), "00000000-first")).stdout).boot_id == "00000000-second"
+    assert parse_state(machine.run(state_script(request(), "00000000-first")).stdout).boot_id == "00000000-second"
     assert list((machine.state / "runs").iterdir()) == []
     assert not (machine.live / "lock").is_symlink()
 
@@ -133,7 +138,7 @@ def test_a_machine_that_does_not_go_down_says_so_and_can_be_deployed_to(machine:
     assert machine.ask(when="always").reboots
     wait_for((machine.state / "runs/reboot-1/failed").exists)
     wait_for(lambda: not (machine.live / "lock").is_symlink())
-    seen = parse_seen(machine.run(look_script(request(), "00000000-first")).stdout)
+    seen = parse_state(machine.run(state_script(request(), "00000000-first")).stdout)
     assert "exit code 1" in (seen.failed or "")
 
 

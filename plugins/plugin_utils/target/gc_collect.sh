@@ -2,18 +2,17 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The collection itself. It holds the lock of deployments, and once begun it comes to its end without the connection too.
-# shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
-collect() {
+gc_collect() {
     trap '' HUP
     outdated=$state/boot-entries-outdated
-    prepare || return
+    gc_prepare || return
     # Kept until the lock is given up: nobody may be there any more to read it.
     answer=$(
         say before "$(info_store_space)"
-        remove_roots
-        remove_generations
-        refresh_boot_entries && collect_garbage && { [ "$optimise" = 0 ] || report optimised nix-store --optimise; }
+        gc_remove_roots
+        gc_remove_generations
+        gc_refresh_boot_entries && gc_collect_garbage && { [ "$optimise" = 0 ] || gc_report optimised nix-store --optimise; }
         say after "$(info_store_space)"
         say complete yes
     )
@@ -22,15 +21,15 @@ collect() {
     printf '%s\n' "$answer"
 }
 
-prepare() { # take the lock; fails when that cannot be had, and says why
-    claimed=$(run_claim) || { make_room "$claimed" && claimed=$(run_claim); } || {
+gc_prepare() { # take the lock; fails when that cannot be had, and says why
+    claimed=$(run_claim) || { gc_make_room "$claimed" && claimed=$(run_claim); } || {
         printf '%s\n' "$claimed"
         return 1
     }
     # Nothing is written later that room has to be kept for.
     run_free_reserve
     started=$(clock_date)
-    take_lock_in_time
+    gc_take_lock
     case $? in
         0) return ;;
         1) say_refused "a deployment is running: $(lock_holder)" "$lock_wait_for_it" ;;
@@ -40,7 +39,7 @@ prepare() { # take the lock; fails when that cannot be had, and says why
     return 1
 }
 
-take_lock_in_time() { # as `lock_take`, which fails with 1 while another is alive: that one has $wait seconds to end
+gc_take_lock() { # as `lock_take`, which fails with 1 while another is alive: that one has $wait seconds to end
     waited=0
     while :; do
         lock_take $$
@@ -53,41 +52,41 @@ take_lock_in_time() { # as `lock_take`, which fails with 1 while another is aliv
 
 # On a disk on which not even the lock can be written, a first little of the garbage goes without it: no deployment can
 # begin on such a disk either.
-make_room() { # $1: why there is no lock
+gc_make_room() { # $1: why there is no lock
     case $1 in
         *'cannot be written'*) ;;
         *) return 1 ;;
     esac
-    ! lock_is_held && report collected nix-store --gc --max-freed 16777216
+    ! lock_is_held && gc_report collected nix-store --gc --max-freed 16777216
 }
 
-remove_root() { # $1, of those that the question has named
-    root=$(root_path "$1")
+gc_remove_root() { # $1, of those that the question has named
+    root=$(gc_root_path "$1")
     rm -rf "$root"
     [ -e "$root" ] || [ -L "$root" ] || say removed_root "$1"
 }
 
-delete_generations() { # of profile $1 the others, each NUMBER:CLOSURE, unless they are another by now or must stay
+gc_delete_generations() { # of profile $1 the others, each NUMBER:CLOSURE, unless they are another by now or must stay
     profile=$1 numbers=''
     shift
-    recall
+    gc_find_protected
     for asked; do
         number=${asked%%:*}
-        if [ "$(path_closure "$profile-$number-link")" = "${asked#*:}" ] && [ -z "$(reasons "$number")" ]; then
+        if [ "$(path_closure "$profile-$number-link")" = "${asked#*:}" ] && [ -z "$(gc_reasons "$number")" ]; then
             numbers="$numbers $number"
         fi
     done
     [ -n "$numbers" ] || return 0
-    ! in_boot_menu || (: >"$outdated") || return
+    ! gc_in_boot_menu || (: >"$outdated") || return
     # shellcheck disable=SC2086  # a word each
-    report removed nix-env --profile "$profile" --delete-generations $numbers
+    gc_report removed nix-env --profile "$profile" --delete-generations $numbers
     for number in $numbers; do
         [ -L "$profile-$number-link" ] || say deleted "$number $profile"
     done
 }
 
 # Before anything goes that an entry names. A collection that did not come to this leaves its mark, and the next one does.
-refresh_boot_entries() {
+gc_refresh_boot_entries() {
     [ -e "$outdated" ] || return 0
     profile=$(platform_default_profile)
     # The default stays what it is, even where another system runs.
@@ -97,26 +96,26 @@ refresh_boot_entries() {
         say failed "$reason"
         return 1
     fi
-    if ! report boot_entries platform_make_default "$default"; then
+    if ! gc_report boot_entries platform_make_default "$default"; then
         say failed "the boot loader's entries could not be brought up to date, so nothing was collected"
         return 1
     fi
     rm -f "$outdated"
 }
 
-collect_garbage() {
-    if ! limit=$(excess); then
+gc_collect_garbage() {
+    if ! limit=$(gc_excess); then
         say failed 'the machine does not say how large its store is, or how much room there is'
         return 1
     fi
     case $limit in
-        '') report collected nix-store --gc ;;
+        '') gc_report collected nix-store --gc ;;
         0 | -*) ;;
-        *) report collected nix-store --gc --max-freed "$limit" ;;
+        *) gc_report collected nix-store --gc --max-freed "$limit" ;;
     esac
 }
 
-report() { # run command $2 with the other arguments, and answer with the end of what it prints by the key $1
+gc_report() { # run command $2 with the other arguments, and answer with the end of what it prints by the key $1
     key=$1
     shift
     # Of a large collection that is megabytes.

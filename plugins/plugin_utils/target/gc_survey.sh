@@ -2,26 +2,25 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # What there is on a machine that could be collected. Reads, and changes nothing.
-# shellcheck disable=SC2034,SC2154  # one program in several files, which share variables
 
-look() { # $1: the platform's name; the others: the profiles, by default the platform's own
+gc_survey() { # $1: the platform's name; the others: the profiles, by default the platform's own
     say platform "$1"
     shift
-    obstacle && return
+    gc_validate && return
     say now "$(date +%s)"
     say space "$(info_store_space)"
-    say excess "$(excess || echo unknown)"
+    say excess "$(gc_excess || echo unknown)"
     [ "$#" -gt 0 ] || set -- ''
     for asked; do
         profile=$(platform_profile_named "$asked")
-        [ -z "$profile" ] || describe_generations
+        [ -z "$profile" ] || gc_say_generations
     done
-    describe_roots
+    gc_say_roots
     [ ! -e "$state/boot-entries-outdated" ] || say boot_entries outdated
-    [ "$check" = 0 ] || describe_garbage
+    [ "$check" = 0 ] || gc_say_garbage
 }
 
-obstacle() { # fails when there is none
+gc_validate() { # fails when there is none
     if ! command -v nix-env >/dev/null || ! command -v nix-store >/dev/null; then
         say_refused 'there is no Nix on this machine, or not where it usually is' \
             "the PATH was $PATH; set the task's environment if Nix is elsewhere"
@@ -35,26 +34,26 @@ obstacle() { # fails when there is none
     fi
 }
 
-describe_generations() {
+gc_say_generations() {
     say profile "$profile"
-    ! in_boot_menu || say boot_menu "$profile"
-    recall
+    ! gc_in_boot_menu || say boot_menu "$profile"
+    gc_find_protected
     for number in $(profile_generations "$profile"); do
         link=$profile-$number-link
-        why=$(reasons "$number")
+        why=$(gc_reasons "$number")
         say generation "$number $(info_modified "$link") ${why:--} $(path_closure "$link") $profile"
     done
 }
 
-describe_roots() { # what is kept for hosts that were built for here, or that this machine has been deployed as
+gc_say_roots() { # what is kept for hosts that were built for here, or that this machine has been deployed as
     for kind in built copied; do
-        for root in "$(root_path "$kind/")"*; do
+        for root in "$(gc_root_path "$kind/")"*; do
             [ ! -e "$root" ] && [ ! -L "$root" ] || say root "$kind/${root##*/}"
         done
     done
 }
 
-describe_garbage() { # what could go as it is, without any generation going before
+gc_say_garbage() { # what could go as it is, without any generation going before
     dead=$(nix-store --gc --print-dead 2>/dev/null)
     [ -n "$dead" ] || return 0
     say garbage_paths "$(printf '%s\n' "$dead" | wc -l | tr -d ' ')"
