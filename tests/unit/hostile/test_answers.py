@@ -24,7 +24,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import (
     NixError,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import predicted, parse_collection
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import parse_collection, predicted
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Policy, plan_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.survey import parse_survey
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.log import PREFIX, NixLog
