@@ -9,7 +9,7 @@ import typing as t
 
 from ..plugin_utils.activation.conclusion import conclude, longest_look
 from ..plugin_utils.activation.deployment import PATIENCE_SECONDS, deploy, details, longest
-from ..plugin_utils.activation.ending import failure, units_failure, warnings_of
+from ..plugin_utils.activation.ending import failure, units_failure, warnings_failure, warnings_of
 from ..plugin_utils.activation.preview import preview
 from ..plugin_utils.activation.request import Request
 from ..plugin_utils.activation.sentence import foreseen
@@ -50,6 +50,7 @@ class ActionModule(NixAction):
         "rollback": {"type": "str"},
         "rollback_on_failure": {"type": "bool", "default": True},
         "failed_units": {"type": "str", "default": "fail", "choices": ["fail", "ignore", "rollback"]},
+        "fail_on_warnings": {"type": "bool", "default": False},
         "lock_timeout": {"type": "int", "default": 60},
         "no_check": {"type": "bool", "default": False},
         "confirm": {"type": "str", "default": "now", "choices": ["now", "later", "never"]},
@@ -94,6 +95,8 @@ class ActionModule(NixAction):
         # While it awaits a verdict it has not come to stay: then nix_confirm says so.
         if answer.failed_units and request.failed_units == "fail" and answer.outcome != "awaiting":
             raise units_failure(request.id, answer, **shown, **warnings_of(self.play_host, answer, units=False))
+        if answer.warnings and options["fail_on_warnings"] and answer.outcome != "awaiting":
+            raise warnings_failure(request.id, answer, **shown)
         return {**told(self.play_host, request, answer), **shown, **self._barrier(options, answer)}
 
     def _queried(self, link: RenewableLink, request: Request, source_host: str) -> dict[str, t.Any]:

@@ -9,7 +9,7 @@ import typing as t
 
 from ..plugin_utils.activation.conclusion import conclude, longest_look
 from ..plugin_utils.activation.deployment import details
-from ..plugin_utils.activation.ending import failure, units_failure, warnings_of
+from ..plugin_utils.activation.ending import failure, units_failure, warnings_failure, warnings_of
 from ..plugin_utils.activation.request import DEPLOYMENT
 from ..plugin_utils.activation.verdict import CONFIRMED, rejected
 from ..plugin_utils.ansible.action import NixAction
@@ -26,6 +26,7 @@ class ActionModule(NixAction):
         "verdict": {"type": "str", "default": "confirm", "choices": ["confirm", "reject"]},
         "reason": {"type": "str", "default": ""},
         "failed_units": {"type": "str", "default": "fail", "choices": ["fail", "ignore"]},
+        "fail_on_warnings": {"type": "bool", "default": False},
         "timeout": {"type": "int", "default": 900},
     }
 
@@ -51,6 +52,8 @@ class ActionModule(NixAction):
             )
         if answer.failed_units and options["failed_units"] == "fail":
             raise units_failure(deployment, answer, **warnings_of(self.play_host, answer, units=False))
+        if answer.warnings and options["fail_on_warnings"]:
+            raise warnings_failure(deployment, answer)
         name = store_path_name(answer.closure) if answer.closure else "the closure"
         return {
             **answer.to_result(),

@@ -69,6 +69,16 @@ def units_failure(deployment: str, answer: Answer, **shown: t.Any) -> Activation
     )
 
 
+def warnings_failure(deployment: str, answer: Answer, **shown: t.Any) -> ActivationError:
+    """Return the error of a deployment that ended well and warned, where that is not to be; ``shown`` is what else is known."""
+    return ActivationError(
+        f"the new system runs, but its activation warns: {'; '.join(answer.warnings)}",
+        log=answer.said or answer.log,
+        advice="mend what it warns of, and see that the system's activation warns no more",
+        **details(deployment, answer) | shown | {"changed": True},
+    )
+
+
 def warnings_of(host: str, answer: Answer, *, units: bool = True) -> dict[str, list[str]]:
     """Return what is to be warned of after a deployment that ended well, as a field of the result.
 

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# nix-on-droid. Its activation sets the profile itself, and is at home in the login environment only.
+# nix-on-droid. Its activation sets the profile itself, and is called in the login environment, as by its own command.
 
 platform_present() {
     [ -d /data/data/com.termux.nix ] || [ -L "$(platform_default_profile)" ]

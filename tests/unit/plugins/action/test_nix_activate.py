@@ -117,6 +117,14 @@ def test_failed_units_that_are_to_be_ignored_are_a_warning() -> None:
     assert "a.service, b.service" in result["warnings"][0]
 
 
+def test_what_an_activation_warns_of_fails_the_host_where_that_is_wanted() -> None:
+    warned = f"outcome=activated\nwarning=Linking of /etc/hosts failed. Please remove this file.\n{STANDING}"
+    assert "/etc/hosts" in perform(warned)["warnings"][0]
+    result = perform(warned, fail_on_warnings=True)
+    assert (result["failed"], result["changed"], result["outcome"]) == (True, True, "activated")
+    assert "Linking of /etc/hosts failed" in result["cause"]
+
+
 def test_a_dry_run_that_fails_fails_the_host() -> None:
     result = perform("outcome=unchanged\nexit_code=3\n", goal="dry-activate")
     assert (result["failed"], result["exit_code"]) == (True, 3)
