@@ -15,10 +15,9 @@ from pathlib import Path
 import pytest
 
 from ..conftest import Lab
-from ..standins.conftest import Machine
+from ..standins.conftest import Machine, bring_up_one_of_each
 
 ROOT = Path(__file__).resolve().parents[3]
-HOSTS = ("vps-sg-1", "workstation", "macbook", "phone")
 PLATFORMS = {"vps-sg-1": "nixos", "workstation": "home-manager", "macbook": "darwin", "phone": "nix-on-droid"}
 PROFILES = {
     "vps-sg-1": "/nix/var/nix/profiles/system",
@@ -150,9 +149,7 @@ class Target(Machine):
 @pytest.fixture(scope="session")
 def fleet(new_lab: Callable[[str], Lab]) -> Lab:
     """A rehearsal fleet of one host a platform."""
-    lab = new_lab("activation")
-    lab.bring_up(*HOSTS)
-    return lab
+    return bring_up_one_of_each(new_lab("activation"))
 
 
 def target(name: str) -> t.Any:

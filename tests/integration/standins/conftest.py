@@ -26,7 +26,7 @@ let
     name: others:
     let
       place = (import (places.${{name}} + "/flake.nix")).outputs;
-      self = place ({{ self = {{ outPath = places.${{name}}; }}; }} // others) // {{ outPath = places.${{name}}; }};
+      self = place ({{ inherit self; }} // others) // {{ outPath = places.${{name}}; }};
     in
     self;
   inputs = rec {{
@@ -42,6 +42,7 @@ let
   roleOf = node: if node.role == null then [ ] else [ ({ROOT}/nix/roles + "/${{node.role}}.nix") ];
   made = (import {ROOT}/inventory/lib).mkFleet {{ inherit inputs nodes; modules = node: files node ++ [ module ]; }};
 """
+_FLAKES = {"vps-sg-1": "nixpkgs", "workstation": "home-manager", "macbook": "nix-darwin", "phone": "nix-on-droid"}
 _BUILT = {
     "vps-sg-1": "nixosConfigurations.vps-sg-1.config.system.build.toplevel",
     "workstation": 'homeConfigurations."alice@workstation".activationPackage',
@@ -88,6 +89,11 @@ class Machine:
         return {name: reference.removeprefix("path:") for name, reference in references.items()}
 
     @property
+    def is_real(self) -> bool:
+        """Whether the host's platform is the real one, which a variable has named."""
+        return self.flakes[_FLAKES[self.name]] != str(self.lab.root / "tests/lab/standins" / _FLAKES[self.name])
+
+    @property
     def _places(self) -> str:
         return f"let places = builtins.fromJSON {json.dumps(json.dumps(self.flakes))}; in"
 
@@ -130,12 +136,19 @@ class Machine:
         return self.root(f"{profile} && {variables} {system}/bin/switch-to-configuration {action}")
 
 
+def bring_up_one_of_each(lab: Lab) -> Lab:
+    """Have a host of each platform up, as it is when its platform is about to be installed there."""
+    lab.bring_up(*HOSTS)
+    if Machine(lab, "macbook").is_real:
+        # It overwrites no settings of Nix's that it does not know.
+        lab("exec", "macbook", "--", "/bin/sh", "-c", "cd /etc/nix && mv nix.conf nix.conf.before-nix-darwin")
+    return lab
+
+
 @pytest.fixture(scope="session")
 def fleet(new_lab: Callable[[str], Lab]) -> Lab:
     """A rehearsal fleet of one host a platform."""
-    lab = new_lab("standins")
-    lab.bring_up(*HOSTS)
-    return lab
+    return bring_up_one_of_each(new_lab("standins"))
 
 
 def machine(name: str) -> t.Any:

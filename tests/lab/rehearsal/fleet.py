@@ -23,7 +23,7 @@ from .forwarder import forward
 from .generated_inventory import copy_example, remove_inventory, write_inventory
 from .hosts import NAMED_HOSTS, Host, hosts_matching
 from .keys import prepare_access, write_ssh_config
-from .real_flakes import provide_flakes
+from .real_flakes import packages_of_hosts, provide_flakes, provide_store_paths
 from .rootfs import root_file_system
 from .state import FAILED, OFF, RUNNING, HostState, read_state
 from .supervisor import POWER_BUTTON, start_in_background, supervise
@@ -80,12 +80,14 @@ class Fleet:
             self.clone.state.mkdir(exist_ok=True)
             provide_switch_program(self.clone)
             provide_flakes(self.clone)
-            say(f"controller: {controller_nix.provide(self.clone)}")
+            nix = controller_nix.provide(self.clone)
+            provide_store_paths(self.clone, nix)
+            say(f"controller: {nix}")
             if hosts:
                 self._start(hosts, say)
 
     def _start(self, hosts: Sequence[Host], say: Callable[[str], None]) -> None:
-        root_directory = root_file_system()
+        root_directory = root_file_system(packages_of_hosts())
         access = prepare_access(self.clone, hosts)
         inotify.allow()
         self._start_forwarder()

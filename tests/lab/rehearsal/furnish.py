@@ -24,6 +24,19 @@ _DARWIN_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 
 # The PATH of a command over ssh, where it is not sshd's own.
 _SESSION_PATH = {Kind.NIXOS: _NIXOS_PATH, Kind.DARWIN: _DARWIN_PATH}
+_SW_VERS = """#!/bin/sh
+case ${1-} in
+    -productVersion | --productVersion) echo 26.1 ;;
+    *) printf 'ProductName:\\t\\tmacOS\\nProductVersion:\\t\\t26.1\\n' ;;
+esac
+"""
+# What systems have of nixpkgs, where the host itself has nothing of the kind.
+_OF_NIXPKGS = (
+    *("bash", "cmp", "diff", "find", "grep", "sed", "tput", "xargs"),
+    *("basename", "cat", "chmod", "chown", "cp", "cut", "date", "dirname", "env", "expr", "head", "id", "install"),
+    *("ln", "ls", "mkdir", "mktemp", "mv", "pwd", "readlink", "realpath", "rm", "rmdir", "sleep", "sort", "stat"),
+    *("tail", "tee", "test", "touch", "tr", "true", "uname", "wc"),
+)
 # Stores that are reached through a daemon, on hosts without systemd to start it.
 _DAEMON = "/opt/nix/bin/nix-daemon --daemon"
 
@@ -185,6 +198,7 @@ def _darwin(host: Host, access: HostAccess, root: Path) -> None:
     _remove(
         root, ["usr/bin/*ctl", "usr/bin/nsenter", "usr/bin/unshare", "usr/bin/ip", "usr/lib/systemd", "etc/systemd"]
     )
+    _remove(root, ["etc/terminfo"])
     # Nix is where its installer puts it, and only login shells know.
     _remove(root, ["usr/bin/nix*"])
     (root / "nix/var/nix/profiles/default").symlink_to("/opt/nix")
@@ -196,10 +210,43 @@ def _darwin(host: Host, access: HostAccess, root: Path) -> None:
     # What launchd's jobs begin with, since Nix has a volume of its own, and what checks of /etc ask.
     _write(root / "usr/bin/wait4path", '#!/bin/sh\nuntil [ -e "$1" ]; do sleep 0.1; done\n', 0o755)
     _write(root / "usr/bin/shasum", '#!/bin/sh\nshift 2\nexec sha256sum "$@"\n', 0o755)
-    _write(root / "usr/bin/sw_vers", "#!/bin/sh\nprintf 'ProductName:\\tmacOS\\nProductVersion:\\t26.1\\n'\n", 0o755)
+    _write(root / "usr/bin/sw_vers", _SW_VERS, 0o755)
+    _install("dscl", root / "usr/bin/dscl")
+    _write(root / "usr/sbin/scutil", "#!/bin/sh\n", 0o755)
+    _link_run(root)
+    for name in ("Fonts", "LaunchAgents", "LaunchDaemons"):
+        (root / "Library" / name).mkdir(parents=True)
     (root / "var/root").mkdir(mode=0o750)
     accounts = root / "etc/passwd"
     accounts.write_text(accounts.read_text().replace(":/root:", ":/var/root:"))
+    _have_build_users(root)
+
+
+def _link_run(root: Path) -> None:
+    """Have /run where a Mac has it, whose root directory cannot be written to."""
+    (root / "var/run").unlink()
+    (root / "var/run").mkdir()
+    (root / "private").mkdir()
+    (root / "private/var").symlink_to("../var")
+    shutil.rmtree(root / "run")
+    (root / "run").symlink_to("private/var/run")
+    _write(root / "etc/synthetic.conf", "nix\nrun\tprivate/var/run\n")
+    _write(root / "System/Library/Filesystems/apfs.fs/Contents/Resources/apfs.util", "#!/bin/sh\n", 0o755)
+
+
+def _have_build_users(root: Path) -> None:
+    """Nix's, by the names and numbers that its installers give them on a Mac."""
+    names = [f"_nixbld{number}" for number in range(1, 33)]
+    entries = {
+        "passwd": [f"{name}:x:{351 + index}:350::/var/empty:/usr/bin/false" for index, name in enumerate(names)],
+        "shadow": [f"{name}:*:20000:0:99999:7:::" for name in names],
+        "group": [f"nixbld:x:350:{','.join(names)}"],
+        "gshadow": [f"nixbld:!::{','.join(names)}"],
+    }
+    for name, added in entries.items():
+        path = root / "etc" / name
+        kept = [line for line in path.read_text().splitlines() if not line.startswith("nixbld")]
+        path.write_text("".join(f"{line}\n" for line in [*kept, *added]))
 
 
 def _set_password(user: User, password: str, root: Path) -> None:
@@ -228,20 +275,25 @@ def _nix_on_droid(host: Host, _access: HostAccess, root: Path) -> None:
     (profiles / "default").symlink_to("/opt/nix")
     (home / ".nix-profile").symlink_to(f"/nix/var/nix/profiles/per-user/{user.name}/profile")
     _own([home / ".profile", home / ".nix-profile"], user)
-    for directory, _subdirectories, files in os.walk(root / "nix"):
-        _own([Path(directory), *(Path(directory, name) for name in files)], user)
-        _own([Path(directory, name) for name in _subdirectories], user)
+    # /etc too: there it is a directory of the installation.
+    for tree in ("etc", "nix"):
+        for directory, subdirectories, files in os.walk(root / tree):
+            _own([Path(directory), *(Path(directory, name) for name in (*subdirectories, *files))], user)
     (root / "data/data/com.termux.nix/files/usr").mkdir()
     _own([root / "data/data/com.termux.nix/files/usr"], user)
-    # There these are directories of the installation, so the user's own.
-    _own([root / "etc", root / "usr/bin", root / "usr/lib"], user)
+    # These as well.
+    _own([root / "usr/bin", root / "usr/lib"], user)
 
 
 def _busybox_userland(root: Path) -> None:
     """Nothing but busybox, ssh and the C library's own programs."""
     kept = ("busybox", "ssh", "scp", "sftp", "sshd", "init", "reboot", "shutdown", "poweroff", "halt", "ldconfig")
+    hidden = root / "usr/lib/lab/gnu"
+    hidden.mkdir()
     for directory in (root / "usr/bin", root / "usr/sbin"):
         for program in directory.iterdir():
+            if program.name in _OF_NIXPKGS:
+                shutil.copy2(program, hidden / program.name)
             if program.name not in kept and not program.name.startswith("ssh"):
                 program.unlink()
     listed = subprocess.run(

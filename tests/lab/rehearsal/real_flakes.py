@@ -6,12 +6,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from .clone import Clone
 from .errors import LabError
+from .rootfs import root_file_system
+from .run import run
 
 VARIABLES = {
     "nixpkgs": "LAB_NIXPKGS",
@@ -28,17 +32,27 @@ _FLAKE = """{
     let
       inherit ((import ./flake.real.nix)) outputs;
       flake = outputs (builtins.mapAttrs (_: _: inputs.nixpkgs) (builtins.functionArgs outputs) // inputs);
-      without = { manual.manpages.enable = false; programs.man.enable = false; };
-      more = if inputs.nixpkgs.standIn or false then [ without ] else [ ];
-    in
-    {
-      lib = flake.lib // {
-        homeManagerConfiguration =
-          all: flake.lib.homeManagerConfiguration (all // { modules = all.modules or [ ] ++ more; });
+      # Manuals are made by programs that there are no thin packages of.
+      without = {
+        homeManagerConfiguration = { manual.manpages.enable = false; programs.man.enable = false; };
+        darwinSystem = {
+          documentation.enable = false;
+          system.tools.darwin-uninstaller.enable = false;
+          # As the fleet has them.
+          nix.settings = { substituters = inputs.nixpkgs.lib.mkForce [ ]; system = "aarch64-darwin"; };
+        };
       };
+      thin = name: make: all: make (all // { modules = all.modules or [ ] ++ [ without.${name} ]; });
+      made = builtins.intersectAttrs without flake.lib;
+    in
+    flake
+    // {
+      lib = flake.lib // (if inputs.nixpkgs.standIn or false then builtins.mapAttrs thin made else { });
     };
 }
 """
+_OF_OLD = ("perl",)
+_STORE_PATH = re.compile(r'"(/nix/store/[a-z0-9]{32}-[^"]+)"')
 _HOME_MANAGER = '\n  inputs.home-manager.url = "github:nix-community/home-manager/master";'
 
 
@@ -64,17 +78,34 @@ def provided_flakes(clone: Clone) -> dict[str, str]:
     return inputs
 
 
+def provide_store_paths(clone: Clone, nix: str) -> None:
+    """Have something at the store paths that nix-on-droid names without making them, which its binary cache has."""
+    for file in _place(clone).glob("nix-on-droid/modules/environment/login/default.nix"):
+        for path in map(Path, _STORE_PATH.findall(file.read_text())):
+            check = [f"{nix}-store", "--check-validity", str(path)]
+            if subprocess.run(check, capture_output=True, check=False).returncode == 0:
+                continue
+            program = path / "bin/proot-static"
+            program.parent.mkdir(parents=True, exist_ok=True)
+            program.write_text('#!/bin/sh\nexec "$@"\n')
+            program.chmod(0o555)
+            run([f"{nix}-store", "--register-validity"], text=f"{path}\n\n0\n")
+
+
 def _provide(clone: Clone, name: str, wanted: str) -> str:
     if not wanted:
         return f"path:{clone.standins / name}"
     source = Path(wanted)
     if not source.is_absolute() and ":" in wanted:
         return wanted
+    place = _place(clone) / name
+    if name == "nixpkgs" and _is_older_than_flakes(source):
+        _provide_old_nixpkgs(clone, source, place)
+        return f"path:{place}"
     if not (source / "flake.nix").is_file():
         raise LabError(f"{VARIABLES[name]}: {wanted} is neither a directory with a flake nor a flake's reference")
     if name == "nixpkgs" and (source / "pkgs").is_dir():
         return f"path:{source.resolve()}"
-    place = _place(clone) / name
     if name == "nixpkgs":
         # The library alone: the packages are the stand-in's.
         shutil.copytree(clone.standins / name, place)
@@ -85,6 +116,29 @@ def _provide(clone: Clone, name: str, wanted: str) -> str:
         (place / "flake.nix").rename(place / "flake.real.nix")
         (place / "flake.nix").write_text(_FLAKE % (_HOME_MANAGER if name == "nix-on-droid" else ""))
     return f"path:{place}"
+
+
+def packages_of_hosts(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Return what hosts need besides, by Debian's names: before 2024, Perl switches a NixOS."""
+    old = _is_older_than_flakes(Path(environment.get(VARIABLES["nixpkgs"]) or "/nonexistent"))
+    return _OF_OLD if old else ()
+
+
+def _is_older_than_flakes(source: Path) -> bool:
+    return (source / "nixos/lib/eval-config.nix").is_file() and not (source / "flake.nix").exists()
+
+
+def _provide_old_nixpkgs(clone: Clone, source: Path, place: Path) -> None:
+    """Give it a flake's outputs, and packages of the programs and units that hosts have."""
+    for part in filter(Path.is_dir, map(source.joinpath, ("lib", "nixos", "pkgs"))):
+        shutil.copytree(part, place / part.name, symlinks=True)
+    shutil.copy2(source / ".version", place)
+    (place / "default.nix").write_text("arguments: import ./rehearsal ({ nixpkgs = ./.; } // arguments)\n")
+    shutil.copytree(clone.standins / "nixpkgs-real", place / "rehearsal")
+    (place / "rehearsal/flake.nix").rename(place / "flake.nix")
+    for kind in ("system", "user"):
+        units = root_file_system(_OF_OLD) / "usr/lib/systemd" / kind
+        shutil.copytree(units, place / "rehearsal/units" / kind, symlinks=True)
 
 
 def _place(clone: Clone) -> Path:

@@ -58,15 +58,16 @@ NIX_PROGRAMS = "opt/nix/bin"
 _RECIPE_VERSION = "5"
 
 
-def root_file_system() -> Path:
-    """The cached root file system, made when it is missing."""
-    key = recipe_key(_RECIPE_VERSION, SUITE, *PACKAGES, *_LEFT_OUT, *_MASKED_UNITS)
-    return cached(f"rootfs-{key}", lambda directory, _final: _make(directory))
+def root_file_system(more: tuple[str, ...] = ()) -> Path:
+    """The cached root file system, made when it is missing, with packages that not every fleet needs."""
+    packages = (*PACKAGES, *more)
+    key = recipe_key(_RECIPE_VERSION, SUITE, *packages, *_LEFT_OUT, *_MASKED_UNITS)
+    return cached(f"rootfs-{key}", lambda directory, _final: _make(directory, packages))
 
 
-def _make(directory: Path) -> None:
+def _make(directory: Path, packages: tuple[str, ...]) -> None:
     excluded = [f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT]
-    populate(directory, SUITE, "minbase", PACKAGES, excluded)
+    populate(directory, SUITE, "minbase", packages, excluded)
     _forget_what_is_per_host(directory)
     _move_nix(directory)
     _settle_units(directory)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.nix.fleet.tests.lab.rehearsal import real_flakes
 from ansible_collections.nix.fleet.tests.lab.rehearsal.clone import Clone
 from ansible_collections.nix.fleet.tests.lab.rehearsal.errors import LabError
 from ansible_collections.nix.fleet.tests.lab.rehearsal.real_flakes import VARIABLES, provide_flakes, provided_flakes
@@ -58,6 +59,22 @@ def test_a_whole_nixpkgs_and_a_reference_are_taken_as_they_are(clone: Clone, rea
     reference = "github:nix-community/home-manager"
     inputs = provide_flakes(clone, {"LAB_NIXPKGS": str(real), "LAB_HOME_MANAGER": reference})
     assert (inputs["nixpkgs"], inputs["home-manager"]) == (f"path:{real}", reference)
+
+
+def test_a_nixpkgs_from_before_flakes_is_given_outputs_and_packages(
+    clone: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, hosts, ours = tmp_path / "old", tmp_path / "hosts", clone.standins / "nixpkgs-real"
+    for path in (old / "nixos/lib/eval-config.nix", old / ".version", old / "doc/manual.xml", ours / "flake.nix"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    for kind in ("system", "user"):
+        (hosts / "usr/lib/systemd" / kind).mkdir(parents=True)
+    monkeypatch.setattr(real_flakes, "root_file_system", lambda _more: hosts)
+    place = Path(provide_flakes(clone, {"LAB_NIXPKGS": str(old)})["nixpkgs"].removeprefix("path:"))
+    there = ("flake.nix", "default.nix", "nixos/lib/eval-config.nix", "rehearsal/units/system")
+    assert [(place / name).exists() for name in there] == [True] * len(there)
+    assert not (place / "doc").exists()
 
 
 def test_what_is_no_flake_is_named(clone: Clone, tmp_path: Path) -> None:

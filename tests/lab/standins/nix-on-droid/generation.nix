@@ -37,6 +37,18 @@ let
   activate = pkgs.writeScript "activation-script" ''
     #!/bin/sh
     set -eu
+    export PATH="${
+      lib.makeBinPath [
+        pkgs.bash
+        pkgs.coreutils
+        pkgs.diffutils
+        pkgs.findutils
+        pkgs.gnugrep
+        pkgs.gnused
+        pkgs.ncurses
+        pkgs.nix
+      ]
+    }"
     . ${./activation-start.sh}
     ${phase (steps config.build.activationBefore)}
     ${phase (steps config.build.activation)}

@@ -20,7 +20,7 @@ let
       for program in $programs; do
         {
           printf '#!/bin/sh\n'
-          printf 'for place in /usr/lib/lab/gnu /usr/bin /bin /usr/sbin /sbin; do\n'
+          printf 'for place in /usr/lib/lab/gnu /usr/bin /bin /usr/sbin /sbin /opt/nix/bin; do\n'
           printf '  if [ -x "$place/%s" ]; then exec "$place/%s" "$@"; fi\n' "$program" "$program"
           printf 'done\n'
           printf 'echo "%s %s"\n' "$pname" "$version"
@@ -31,6 +31,20 @@ let
     // {
       inherit pname version;
       meta.mainProgram = builtins.head programs;
+    };
+
+  # Where a system makes it the host's own /bin/sh, it cannot be a script for that.
+  shell =
+    pname:
+    builders.symlinkJoin {
+      name = "${pname}-5.3";
+      paths = [ (package pname "5.3" [ "bash" ]) ];
+      postBuild = "ln -s /usr/lib/lab/gnu/bash \"$out/bin/sh\"";
+    }
+    // {
+      inherit pname;
+      version = "5.3";
+      meta.mainProgram = "bash";
     };
 
   # Some megabytes, so that copies of several fill an ESP.
@@ -99,9 +113,18 @@ builders
       version = "0.25.1";
     };
 
-  bash = package "bash" "5.3" [ "bash" ];
-  bashInteractive = package "bash-interactive" "5.3" [ "bash" ];
-  cacert = package "nss-cacert" "3.117" [ ];
+  bash = shell "bash";
+  bashInteractive = shell "bash-interactive";
+  cacert =
+    runCommand "nss-cacert-3.117" { } ''
+      mkdir -p "$out/etc/ssl/certs"
+      : > "$out/etc/ssl/certs/ca-bundle.crt"
+    ''
+    // {
+      pname = "nss-cacert";
+      version = "3.117";
+      override = _: self.cacert;
+    };
   coreutils = package "coreutils" "9.8" [
     "basename"
     "cat"
@@ -153,8 +176,19 @@ builders
   lndir = package "lndir" "1.0.5" [ "lndir" ];
   man = package "man-db" "2.13.1" [ "man" "mandb" ];
   ncurses = package "ncurses" "6.5" [ "tput" ];
-  nix = package "nix" "2.31.2" [ ];
-  openssh = package "openssh" "10.2p1" [ "ssh" "scp" ];
+  nix = package "nix" "2.31.2" [
+    "nix"
+    "nix-build"
+    "nix-channel"
+    "nix-collect-garbage"
+    "nix-copy-closure"
+    "nix-daemon"
+    "nix-env"
+    "nix-instantiate"
+    "nix-shell"
+    "nix-store"
+  ];
+  openssh = package "openssh" "10.2p1" [ "ssh" "scp" "ssh-keygen" "sshd" ];
   sd-switch = package "sd-switch" "0.6.0" [ "sd-switch" ];
   shellcheck = package "shellcheck" "0.11.0" [ "shellcheck" ];
   iana-etc = runCommand "iana-etc-20251215" { } "mkdir -p \"$out/etc\"; : > \"$out/etc/protocols\"; : > \"$out/etc/services\"";

@@ -9,6 +9,11 @@ substituteInPlace() {
   shift
   while test $# -gt 0; do
     case $1 in
+      --subst-var)
+        sed -i "s|@$2@|${!2}|g" "$file"
+        shift 2
+        continue
+        ;;
       --subst-var-by) sed -i "s|@$2@|$3|g" "$file" ;;
       *) sed -i "s|$2|$3|g" "$file" ;;
     esac
