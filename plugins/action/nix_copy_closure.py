@@ -18,7 +18,6 @@ from ..plugin_utils.ansible.action import NixAction, display, now_and_then
 from ..plugin_utils.ansible.connections import opened_if_lacking
 from ..plugin_utils.ansible.peers import Peers, source_at
 from ..plugin_utils.ansible.run import end_with_run
-from ..plugin_utils.build.roots import root_name
 from ..plugin_utils.copy.cascade_place import PEER_PORT
 from ..plugin_utils.copy.copying import Copy, CopyLog, stalled, verify
 from ..plugin_utils.copy.link import LinkLostError
@@ -29,7 +28,7 @@ from ..plugin_utils.copy.spreading import Spread
 from ..plugin_utils.core.errors import CopyError, NixError
 from ..plugin_utils.core.quantities import counted, size
 from ..plugin_utils.nix.path_info import UnknownFormError
-from ..plugin_utils.nix.store import store_paths
+from ..plugin_utils.nix.store import root_name, store_paths
 
 if t.TYPE_CHECKING:
     from contextlib import AbstractContextManager

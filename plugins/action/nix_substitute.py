@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from ..plugin_utils.ansible.action import NixAction
-from ..plugin_utils.build.roots import root_name
 from ..plugin_utils.cache.fetch import Fetch
 from ..plugin_utils.cache.lack import ASK_ANEW
 from ..plugin_utils.cache.store import parse_store
@@ -17,7 +16,7 @@ from ..plugin_utils.core.errors import CacheError
 from ..plugin_utils.core.quantities import counted
 from ..plugin_utils.nix.log import NixLog
 from ..plugin_utils.nix.machine import Remote
-from ..plugin_utils.nix.store import store_paths
+from ..plugin_utils.nix.store import root_name, store_paths
 
 
 class ActionModule(NixAction):

@@ -56,6 +56,10 @@ CALLS = {
         "files_apply 0",
         'keys_remove_others "$usual_directory" x',
     ),
+    "command": ('command_run input "$@"',),
+    "store": ('store_existing "$@"', 'store_prepare_build "$@"'),
+    "builders": ("builders_setting", 'builders_files "$@"', 'builders_ask "$@"'),
+    "flake": ('flake_is_present "$1"', "flake_receive source"),
 }
 # What else is called of the library, by parts of other stages.
 ELSEWHERE = ("info_profile nixos", 'echo "$activate" "$backup_extension"')

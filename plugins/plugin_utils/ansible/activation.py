@@ -18,10 +18,10 @@ from ..activation.job import job_of, variables_of_jobs
 from ..activation.question import settled
 from ..activation.request import Origin
 from ..activation.sentence import sentence
-from ..build.roots import root_name
 from ..core.errors import ActivationError, NixError
 from ..core.process import run
 from ..core.shell import run_command
+from ..nix.store import root_name
 from ..platforms.platform import GOALS
 from ..platforms.registry import platforms
 from .connections import connection_to, shell_of

@@ -6,20 +6,17 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import typing as t
 
-from ..build.builder import builder_at, see_that_it_is_known
-from ..build.builder_check import check, expanded, own_builders
-from ..build.builder_shared import shared
-from .run import run_directory
+from ..build.builders import builder_at, check, expanded, own_builders, see_that_it_is_known
+from .run import run_state
 from .variables import plain
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..build.builder_check import Health
+    from ..build.builders import Health
     from ..core.shell import Shell
     from .action import NixAction
 
@@ -48,8 +45,9 @@ def health_of(action: NixAction, named: Iterable[str], seconds: int) -> list[Hea
 def usable(action: NixAction, named: list[str], seconds: int) -> Usable:
     """Return which of the builders a build may use. The hosts of a run that build on one machine ask once a minute."""
     question = json.dumps([action.host, action.escalates, named, seconds])
-    path = run_directory() / f"nix.fleet-builders-{hashlib.sha256(question.encode()).hexdigest()[:40]}"
-    answer = shared(path, lambda: dataclasses.asdict(_found(action, named, seconds)), seconds=SECONDS_SHARED)
+    answer = run_state().once(
+        "builders", question, lambda: dataclasses.asdict(_found(action, named, seconds)), seconds=SECONDS_SHARED
+    )
     return Usable(answer["builders"], tuple(answer["warnings"]))
 
 

@@ -25,29 +25,35 @@ NAMES_SHOWN = 8
 SECONDS_BETWEEN_LOOKS = ("--option", "build-poll-interval", "1")
 NO_SUBSTITUTES = ("--option", "substitute", "false")
 
-ADVICE = (
-    (BUSY, BUSY_ADVICE),
+# What Nix says, the code that stands for it, and what to do about it.
+DIAGNOSES = (
+    (BUSY, "busy", BUSY_ADVICE),
     (
         re.compile(r"is required to build|platform mismatch|missing system features"),
+        "wrong_system",
         "build it on a machine of that kind: on the target itself (deploy_build_on: target), on an inventory host "
         "(deploy_build_on), or with a remote builder (builders)",
     ),
     (
         re.compile(r"No space left on device", re.IGNORECASE),
+        "no_room",
         "free space in the store, for example with nix-collect-garbage",
     ),
     (
         re.compile(r"hash mismatch in fixed-output derivation"),
+        "hash_mismatch",
         "what was downloaded is not what the configuration expects: update its hash, after a look at why it differs",
     ),
     (
         re.compile(r"failed to obtain derivation|missing derivation|is not valid|does not exist"),
+        "no_derivation",
         "the derivation is gone from the store, perhaps by a garbage collection: run again, which evaluates it anew",
     ),
     (
         re.compile(
             r"Could not resolve|unable to download|cannot connect|Connection (refused|timed out)", re.IGNORECASE
         ),
+        "network",
         "check the network and the substituters of the machine that builds",
     ),
 )
@@ -142,6 +148,7 @@ def parse_outputs(text: str) -> list[Output]:
     except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise BuildError(
             "Nix was to name what it built, and said something else",
+            code="bad_answer",
             log=text[:LOG_ROOM],
             advice="see whether the Nix on the machine that builds is the real one: nix build --json",
         ) from error
@@ -167,17 +174,19 @@ def _path(value: t.Any) -> str:
 def failure(log: NixLog, *, rc: int, command: Sequence[str], machine: str) -> BuildError:
     """Return the error for a build on ``machine`` that ended with ``rc``."""
     failed = log.failed
-    command = readable(command)
-    if not failed:
-        text = log.text
+    text = (failed[0].log if failed else "") or log.text
+    if failed:
+        cause = _cause(failed)
+        code, advice = _diagnosis(f"{failed[0].cause}\n{text}", machine, failed[0])
+    else:
         cause = log.cause or f"Nix ended with exit code {rc} and did not say why"
-        return BuildError(cause, command=command, log=text, advice=_advice(text, machine), failed_derivations=[])
-    text = failed[0].log or log.text
+        code, advice = _diagnosis(text, machine)
     return BuildError(
-        _cause(failed),
-        command=command,
+        cause,
+        code=code,
+        command=readable(command),
         log=text,
-        advice=_advice(f"{failed[0].cause}\n{text}", machine, failed[0]),
+        advice=advice,
         failed_derivations=[build.derivation for build in failed],
     )
 
@@ -190,13 +199,14 @@ def _cause(failed: Sequence[FailedBuild]) -> str:
     return f"{len(failed)} derivations did not build ({names}); {first.name}: {first.reason}"
 
 
-def _advice(text: str, machine: str, failed: FailedBuild | None = None) -> str:
-    for pattern, advice in ADVICE:
+def _diagnosis(text: str, machine: str, failed: FailedBuild | None = None) -> tuple[str, str]:
+    """Return the code and the advice for an error, by what Nix says of it."""
+    for pattern, code, advice in DIAGNOSES:
         if pattern.search(text):
-            return advice
+            return code, advice
     if failed:
-        return f"its whole log, on {machine}: nix-store --read-log {failed.derivation}"
-    return f"run the command on {machine} to see all of its messages"
+        return "builder_failed", f"its whole log, on {machine}: nix-store --read-log {failed.derivation}"
+    return "nix", f"run the command on {machine} to see all of its messages"
 
 
 class Progress:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import time
 import typing as t
 from pathlib import Path
@@ -17,10 +18,9 @@ from ..core.shell import run_command
 from ..nix.command import with_settings
 from ..nix.log import NixLog, readable
 from ..nix.machine import BUSY_ADVICE, Controller, Remote, is_busy, when_free
-from ..nix.store import GONE, GONE_ADVICE, protect
-from .build import Progress, build, failure, known_outputs, parse_outputs
-from .built_before import built_before
-from .roots import root_name
+from ..nix.store import GONE, GONE_ADVICE, STORE_PATH, protect, root_name
+from ..target.programs import program
+from .build import Output, Progress, build, failure, known_outputs, parse_outputs
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
     from ..core.process import Completed
     from ..core.shell import Shell
     from ..nix.machine import Machine
-    from .build import BuildSettings, Output
+    from .build import BuildSettings
 
 # Nix hands the settings of whoever asks to the daemon that builds. What this controller's nix.conf says of sandboxes,
 # substituters and systems is of no concern to another machine.
@@ -37,28 +37,12 @@ NO_SETTINGS = {"NIX_CONF_DIR": "/nix/var/empty", "NIX_USER_CONF_FILES": "", "NIX
 # What Nix warns of then, where it is root's, is that this group of its defaults is not there. Nothing is built here.
 OF_NO_SETTINGS = "build-users-group"
 
-# What a machine is asked before anything is built there:
-#   ROOT NAME [PATH…]   ROOT: a garbage collector root to make, or nothing for NAME in the usual directory, or `none`;
-#                       PATH: what is to be built, where that is known
-# Says where the root is, whether all paths are there (and are now protected), and how many jobs it takes at a time.
-INQUIRE = """\
-root=$1 name=$2; shift 2
-if [ "$root" = none ]; then
-  root=
-elif [ -z "$root" ]; then
-  roots="${XDG_STATE_HOME:-$HOME/.local/state}/nix.fleet/gcroots/built"
-  [ ! -L "$roots" ] || rm -f "$roots"
-  root=$roots/$name
-fi
-[ -z "$root" ] || mkdir -p "${root%/*}" || exit 1
-printf 'root %s\\n' "$root"
-if [ $# -gt 0 ] && nix-store --check-validity "$@" 2>/dev/null; then
-  [ -z "$root" ] || nix-store --realise "$1" --add-root "$root" >/dev/null || exit 1
-  echo valid
-else
-  printf 'jobs %s\\n' "$(nix --extra-experimental-features nix-command config show max-jobs 2>/dev/null)"
-fi
-"""
+# How a derivation of one output is stored: it is known before it is built where that is.
+ONLY_OUTPUT = re.compile(rf'Derive\(\[\("out","({STORE_PATH.pattern})","",""\)\],')
+LONGEST_BEGINNING = 1024
+# What is missing is Nix's to build, which says then what it fetches.
+AS_IT_IS = ("--option", "substitute", "false")
+INQUIRE = f'{program("store")}\nstore_prepare_build "$@"\n'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +99,7 @@ class Build:
         except CommandTimeoutError as late:
             raise BuildError(
                 f"no end of the build after {late.seconds:g} s",
+                code="timeout",
                 command=readable(repeatable),
                 log=progress.log.text,
                 advice="allow more seconds in timeout; what is built already is kept",
@@ -211,11 +196,8 @@ class _Inquiry:
 def _inquire(shell: Shell, root: Root, *paths: str) -> _Inquiry:
     completed = when_free(lambda: shell.run(INQUIRE, *root.arguments(), *paths))
     if not completed.ok:
-        raise BuildError(
-            f"{shell.host} cannot protect what is built from the garbage collector",
-            log=completed.stderr,
-            advice=_advice_of_root(completed),
-        )
+        cause = f"{shell.host} cannot protect what is built from the garbage collector"
+        raise _no_root(cause, completed)
     answers = dict(line.partition(" ")[::2] for line in completed.stdout.splitlines())
     return _Inquiry(answers.get("root") or None, "valid" in answers, answers.get("jobs") or None)
 
@@ -223,23 +205,18 @@ def _inquire(shell: Shell, root: Root, *paths: str) -> _Inquiry:
 def _protect(shell: Shell, path: str, root: str) -> None:
     completed = when_free(lambda: run_command(shell, *protect(path, root)))
     if not completed.ok:
-        gone = GONE.search(completed.stderr)
-        raise BuildError(
-            f"{path} is built and gone again"
-            if gone
-            else f"{path} is built but not protected from the garbage collector",
-            command=completed.argv,
-            log=completed.stderr,
-            advice=_advice_of_root(completed),
-        )
+        gone = "and gone again" if GONE.search(completed.stderr) else "but not protected from the garbage collector"
+        raise _no_root(f"{path} is built {gone}", completed, completed.argv)
 
 
-def _advice_of_root(completed: Completed) -> str:
+def _no_root(cause: str, completed: Completed, command: Sequence[str] = ()) -> BuildError:
+    """Return why a GC root could not be made."""
+    code, advice = "no_gc_root", "name a link that this user may make in gc_root, or none"
     if is_busy(completed.stderr):
-        return BUSY_ADVICE
-    if GONE.search(completed.stderr):
-        return GONE_ADVICE
-    return "name a link that this user may make in gc_root, or none"
+        code, advice = "busy", BUSY_ADVICE
+    elif GONE.search(completed.stderr):
+        code, advice = "gone", GONE_ADVICE
+    return BuildError(cause, code=code, command=command, log=completed.stderr, advice=advice)
 
 
 def _outputs_of(derivation: str) -> list[Output]:
@@ -249,3 +226,20 @@ def _outputs_of(derivation: str) -> list[Output]:
         log = NixLog().read_all(completed.stderr)
         raise failure(log, rc=completed.rc, command=command, machine=Controller.name)
     return parse_outputs(completed.stdout)
+
+
+def built_before(derivation: str, root: str, machine: Machine) -> Output | None:
+    """Return the output of ``derivation`` when ``root`` leads to it and it is valid on ``machine``, else None.
+
+    The link alone says neither that the store still has it, nor that the collector still knows of the link: it is made anew.
+    """
+    try:
+        with Path(derivation).open(encoding="utf-8", errors="replace") as file:
+            output = ONLY_OUTPUT.match(file.read(LONGEST_BEGINNING))
+        if output is None or str(Path(root).readlink()) != output[1]:
+            return None
+    except OSError:
+        return None
+    if not machine.run([*protect(output[1], root), *AS_IT_IS]).ok:
+        return None
+    return Output({"out": output[1]}, derivation)

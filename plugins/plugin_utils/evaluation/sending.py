@@ -19,6 +19,7 @@ from pathlib import Path
 from ..core import process
 from ..core.errors import EvaluationError
 from ..nix.archive import archive, store_path
+from ..target.programs import program
 
 if t.TYPE_CHECKING:
     from ..core.process import Completed
@@ -32,16 +33,7 @@ NAME = "source"
 MOST_BYTES = 256 << 20
 PATH_STARTS = ("/", ".", "~")
 
-PRESENT = 'nix-store --check-validity "$1" 2>/dev/null\n'
-# Prints the path under which the store has it. Its lines are the archive's.
-RECEIVE = """\
-directory=$(mktemp -d) || exit 1
-trap 'rm -rf "$directory"' EXIT
-base64 -d <<'end of archive' | gzip -dc | nix-store --restore "$directory/{name}" || exit 1
-{archive}
-end of archive
-nix-store --add "$directory/{name}"
-"""
+PROGRAM = program("flake") + "\n"
 COMMAND_NOT_FOUND = 127
 # A look at a repository must not wait for, or disturb, somebody who works in it.
 UNDISTURBING = {"GIT_OPTIONAL_LOCKS": "0"}
@@ -77,8 +69,8 @@ def _reference(files: FlakeFiles, shell: Shell) -> str:
     """Have the files in the machine's store, and return what they are called there."""
     archived = archive(files.tree, most_bytes=MOST_BYTES)
     path = store_path(archived, NAME)
-    if not shell.run(PRESENT, path).ok:
-        answer = shell.run(RECEIVE.format(name=NAME, archive=_lines(archived)))
+    if not shell.run(f'{PROGRAM}flake_is_present "$1"\n', path).ok:
+        answer = shell.run(f"{PROGRAM}flake_receive {NAME} <<'end of archive'\n{_lines(archived)}\nend of archive\n")
         if answer.stdout.strip() != path:
             raise _not_received(shell.host, answer)
     # What Nix knows of a commit it is told, so that the flake evaluates to the same as from the repository.

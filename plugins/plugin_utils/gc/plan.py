@@ -10,8 +10,8 @@ import re
 import typing as t
 
 from ..activation.request import PROFILE
-from ..build.roots import root_name
 from ..core.errors import GarbageCollectionError
+from ..nix.store import root_name
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

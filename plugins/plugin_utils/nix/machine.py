@@ -33,7 +33,7 @@ if t.TYPE_CHECKING:
 Item = t.TypeVar("Item")
 
 COMMAND_NOT_FOUND = 127
-ATTENDED = program("processes") + "\n" + Path(__file__).with_name("attended.sh").read_text(encoding="utf-8")
+RUN = program("command") + "\n"
 # By which it is found out on another machine whether somebody still reads what the command prints.
 SIGN_OF_LIFE = "\0"
 # Linux takes no longer argument than 128 KiB. What surrounds the names and the quotes around them need some of it.
@@ -43,7 +43,7 @@ BUSY = re.compile(r"""^\s*(?:error:\s+)+(?:SQLite database '[^'\n]*' is busy|"[^
 BUSY_ADVICE = "see who holds that file (fuser, lsof), a backup or a repair perhaps; run again when it is done"
 # Each a little longer or shorter, lest those who met once meet again.
 PAUSES = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
-EXISTING = 'for path; do if [ -e "$path" ]; then printf "%s\\n" "$path"; fi; done\n'
+EXISTING = f'{program("store")}\nstore_existing "$@"\n'
 
 
 def portions(items: Sequence[Item], length: Callable[[Item], int]) -> Iterator[list[Item]]:
@@ -106,7 +106,7 @@ class Controller:
         added = {**self.environment, **(environment or {})}
         # What somebody follows takes long, and has to end also when this process is killed. The rest is over by then.
         followed = on_stderr_line is not None
-        words = ["sh", "-c", f'{ATTENDED}\nattended input "$@"\n', "sh", *argv] if followed else argv
+        words = ["sh", "-c", f'{RUN}command_run input "$@"\n', "sh", *argv] if followed else argv
         try:
             completed = when_free(
                 lambda: process.run(
@@ -154,7 +154,7 @@ class Remote:
         """See ``Machine.run``; what came on standard error is handed on when the command has ended."""
         del timeout  # The connection's, or the task's own.
         added = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in (environment or {}).items())
-        script = f'{ATTENDED}{self._exported}{added}attended output "$@"\n'
+        script = f'{RUN}{self._exported}{added}command_run output "$@"\n'
         completed = when_free(lambda: _without_signs_of_life(self._shell.run(script, *argv)))
         if completed.rc == COMMAND_NOT_FOUND:
             raise NixError(

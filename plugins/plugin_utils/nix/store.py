@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import typing as t
+import urllib.parse
 
 from ..core.errors import NixError
 from .command import nix
@@ -87,6 +88,19 @@ def parse_path_sizes(output: str) -> list[StorePathInfo]:
 def protect(path: str, root: str) -> list[str]:
     """Return the command that keeps ``path`` from the garbage collector for as long as the link ``root`` exists."""
     return ["nix-store", "--realise", path, "--add-root", root]
+
+
+def root_name(host: str) -> str:
+    """Return the file name that stands for ``host`` among GC roots, whatever characters its name has.
+
+    Below one directory of a machine there is ``built/NAME`` for what was built for a host, and ``copied/NAME/1…`` for what was
+    copied to it: who builds for a host may one day be who it is copied to.
+
+    >>> root_name("web@db.example"), root_name("../a b"), root_name(".")
+    ('web@db.example', '%2E.%2Fa%20b', '%2E')
+    """
+    quoted = urllib.parse.quote(host, safe="@")
+    return f"%2E{quoted[1:]}" if quoted.startswith(".") else quoted
 
 
 def parse_paths(output: str) -> list[str]:

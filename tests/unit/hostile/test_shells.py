@@ -19,13 +19,13 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.program impor
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin, Request, one_line
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.shell import ConnectionShell
 from ansible_collections.nix.fleet.plugins.plugin_utils.build.building import INQUIRE
-from ansible_collections.nix.fleet.plugins.plugin_utils.build.roots import root_name
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.presence import missing_paths
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.pulse import PULSE
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.source import BEATING
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.shell import run_command
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.command import exported
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import root_name
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
 from ansible_collections.nix.fleet.tests.unit.plugin_utils.activation.machine import SHELLS, Machine
 

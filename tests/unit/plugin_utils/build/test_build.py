@@ -78,6 +78,7 @@ def test_the_failed_derivation_is_named_with_its_own_log() -> None:
     assert raised.cause == "bad-1.0 did not build: builder failed with exit code 3"
     assert raised.log == "no such file"
     assert raised.command == ("nix", "build", "x")
+    assert raised.code == "build.builder_failed"
     assert raised.advice == f"its whole log, on homelab: nix-store --read-log {BAD}"
     assert raised.details == {"failed_derivations": [BAD]}
 
@@ -89,24 +90,26 @@ def test_several_failures_are_all_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "advice"),
+    ("message", "code"),
     [
-        (f"a 'aarch64-darwin' with features {{}} is required to build '{BAD}', but I am a 'x86_64-linux'", "deploy_build_on"),
-        (f"Cannot build '{BAD}'.\nReason: platform mismatch\nRequired system: 'aarch64-darwin'", "deploy_build_on"),
-        (f"Cannot build '{BAD}'.\nReason: missing system features", "builders"),
-        (f"hash mismatch in fixed-output derivation '{BAD}':\n specified: a\n got: b", "update its hash"),
-        ("writing to file: No space left on device", "free space"),
-        (f"path '{BAD}' is not valid", "run again"),
-        ("something else", "run the command on m"),
+        (f"a 'aarch64-darwin' with features {{}} is required to build '{BAD}', but I am a 'x86_64-linux'", "wrong_system"),
+        (f"Cannot build '{BAD}'.\nReason: platform mismatch\nRequired system: 'aarch64-darwin'", "wrong_system"),
+        (f"Cannot build '{BAD}'.\nReason: missing system features", "wrong_system"),
+        (f"hash mismatch in fixed-output derivation '{BAD}':\n specified: a\n got: b", "hash_mismatch"),
+        ("writing to file: No space left on device", "no_room"),
+        (f"path '{BAD}' is not valid", "no_derivation"),
+        ("something else", "nix"),
     ],
 )  # fmt: skip
-def test_the_next_step_depends_on_what_is_wrong(message: str, advice: str) -> None:
-    assert advice in str(failure(NixLog().read_all(error(message)), rc=1, command=[], machine="m").advice)
+def test_what_is_wrong_has_a_code_and_a_next_step(message: str, code: str) -> None:
+    failed = failure(NixLog().read_all(error(message)), rc=1, command=[], machine="m")
+    assert failed.code == f"build.{code}"
+    assert failed.advice
 
 
 def test_a_full_disk_in_a_builder_is_recognised_by_its_log() -> None:
     log = NixLog().read_all("\n".join([building(BAD), log_line("cp: No space left on device"), error(NEW_FAILURE)]))
-    assert "free space" in str(failure(log, rc=1, command=[], machine="m").advice)
+    assert failure(log, rc=1, command=[], machine="m").code == "build.no_room"
 
 
 def test_a_nix_that_says_nothing_is_told_by_its_exit_code() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.build.built_before import built_before
+from ansible_collections.nix.fleet.plugins.plugin_utils.build.building import built_before
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Controller
 
 OUT = "/nix/store/" + "1" * 32 + "-top"

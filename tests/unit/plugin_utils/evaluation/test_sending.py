@@ -62,7 +62,7 @@ class Builder:
 
     def run(self, script: str, *arguments: str) -> Completed:
         self.trips += 1
-        if "nix-store --add" not in script:
+        if "end of archive" not in script:
             return Completed((), 0 if arguments[0] in self.store else 1, "", "")
         _before, archived, _after = script.split("end of archive")
         content = gzip.decompress(base64.b64decode(archived.partition("\n")[2]))

@@ -3,9 +3,9 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Runs a command of Nix's for as long as somebody waits for it: what prints nothing would not notice that nobody does.
-# Preceded by the program `processes`.
+# Follows `process`.
 
-attended() { # HOW WORD...: the command's exit code. HOW one can tell that somebody waits: see `await_nobody`
+command_run() { # HOW WORD...: the command's exit code. HOW one can tell that somebody waits: see `command_await_nobody`
     how=$1
     shift
     exec 3<&0
@@ -14,8 +14,8 @@ attended() { # HOW WORD...: the command's exit code. HOW one can tell that someb
     (
         # To find that nobody reads what is written must not be the end.
         trap '' PIPE
-        await_nobody "$how"
-        end_command
+        command_await_nobody "$how"
+        command_end
     ) &
     watcher=$!
     # Whoever ends our process group ends the command too, and how it ends is still to be told. Not before the watcher is
@@ -38,7 +38,7 @@ attended() { # HOW WORD...: the command's exit code. HOW one can tell that someb
     return "$code"
 }
 
-await_nobody() { # `input`: until our standard input ends; `output`: until nobody reads our standard output
+command_await_nobody() { # `input`: until our standard input ends; `output`: until nobody reads our standard output
     if [ "$1" = input ]; then
         while read -r _; do :; done <&3
     else
@@ -50,7 +50,7 @@ await_nobody() { # `input`: until our standard input ends; `output`: until nobod
     fi
 } 2>/dev/null
 
-end_command() {
+command_end() {
     trap '' TERM
     left=$(process_descendants "$command")
     kill -TERM "$command"

@@ -1,37 +1,129 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether builders are there, asked of all at once and in the way in which Nix would use them."""
+"""Remote builders, as Nix writes them down (a line of /etc/nix/machines each), and whether they are there.
+
+https://nix.dev/manual/nix/latest/command-ref/conf-file#conf-builders
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import pathlib
 import re
 import typing as t
+from urllib.parse import quote
 
-from ..core.errors import NixError
+from ..core.errors import BuildError, NixError
 from ..core.redacted import redacted
 from ..core.terminal import harmless_line
-from .builder import Builder, builder_of, entries
+from ..target.programs import program
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from ..core.shell import Shell
 
+# What stands for Nix's own default in a field.
+UNSET = "-"
+SSH = ("ssh://", "ssh-ng://")
 State = t.Literal["up", "refused", "down"]
 
 # How deep files of builders may name each other.
 MOST_FILES = 8
 LONGEST_CAUSE = 300
-SETTING = "exec nix --extra-experimental-features nix-command config show builders\n"
-FILES = 'for file; do [ ! -e "$file" ] || cat -- "$file" || exit 1; echo; done\n'
+PROGRAM = program("builders") + "\n"
 # What ssh says where a machine answers and lets nobody in.
 REFUSED = re.compile(r"Permission denied|Host key verification failed|Too many authentication failures")
 # Which of what Nix and ssh print is the reason.
 REASON = re.compile(r"^(?:ssh: |error: |kex_|.*(?:denied|failed|refused|timed out|closed|reset))", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Builder:
+    """The store's address, and what Nix knows of the machine: systems, ssh key, jobs, speed, features, host key."""
+
+    store: str
+    fields: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The store's address without what may be a secret in it."""
+        return str(redacted(self.store))
+
+    @property
+    def line(self) -> str:
+        """The builder as a line of /etc/nix/machines."""
+        return " ".join((self.store, *self.fields))
+
+    @property
+    def url(self) -> str:
+        """The store as ``nix --store`` takes it, with the key and the host key that Nix would use."""
+        store = self.store if "://" in self.store else f"ssh://{self.store}"
+        if not store.startswith(SSH):
+            return store
+        parameters = {"ssh-key": self._field(1), "base64-ssh-public-host-key": self._field(6)}
+        more = "&".join(f"{name}={quote(value, safe='/')}" for name, value in parameters.items() if value)
+        if not more:
+            return store
+        return f"{store}{'&' if '?' in store else '?'}{more}"
+
+    def _field(self, number: int) -> str:
+        value = self.fields[number] if number < len(self.fields) else UNSET
+        return "" if value == UNSET else value
+
+
+def entries(text: str) -> list[str]:
+    """Return what a value of the setting consists of: lines of machines, and files as ``@/path``."""
+    lines = (line.partition("#")[0] for line in text.splitlines())
+    return [entry.strip() for line in lines for entry in line.split(";") if entry.strip()]
+
+
+def see_that_it_is_known(name: str, inventory: Container[str]) -> None:
+    """Raise ``BuildError`` unless ``name``, the first word of what a task names, is a host or says where a machine is.
+
+    Nix would take any word for the name of a machine, and a misspelt one for a machine that is down.
+    """
+    if name in inventory or "://" in name or "@" in name or name.startswith("/"):
+        return
+    raise BuildError(
+        f"the builder {name} is neither in the inventory nor an address",
+        code="unknown_builder",
+        advice=f"correct the name, or write ssh-ng://{name} for a machine that is not in the inventory",
+    )
+
+
+def builder_of(entry: str) -> Builder:
+    """Read a line."""
+    store, *fields = entry.split()
+    return Builder(store, tuple(fields))
+
+
+def builder_at(variables: Mapping[str, t.Any], name: str, fields: tuple[str, ...]) -> Builder:
+    """Return an inventory host as a builder; ``fields`` are those of its line behind the address.
+
+    >>> builder_at({"ansible_host": "192.0.2.2", "ansible_user": "root", "nix_system": "x86_64-linux"}, "homelab", ()).line
+    'ssh-ng://root@192.0.2.2 x86_64-linux'
+    """
+    host = str(variables.get("ansible_host") or name)
+    user, port = variables.get("ansible_user"), variables.get("ansible_port")
+    address = f"[{host}]" if ":" in host else host
+    login = f"{user}@" if user else ""
+    door = f":{port}" if port and int(port) != 22 else ""
+    systems, key, *rest = (*fields, UNSET, UNSET)[: max(2, len(fields))]
+    known = (
+        systems if systems != UNSET else str(variables.get("nix_system") or UNSET),
+        key if key != UNSET else _writable(variables.get("ansible_ssh_private_key_file")),
+        *rest,
+    )
+    while known and known[-1] == UNSET:
+        known = known[:-1]
+    return Builder(f"ssh-ng://{login}{address}{door}", known)
+
+
+def _writable(key: t.Any) -> str:
+    # A line has no way to write a blank: ssh finds such a key by its own configuration, or not at all.
+    return str(key) if key and not re.search(r"[\s;#]", str(key)) else UNSET
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,10 +157,11 @@ class Health:
 
 def own_builders(shell: Shell) -> list[str]:
     """Return the entries of the machine's own setting ``builders``."""
-    answer = shell.run(SETTING)
+    answer = shell.run(f"{PROGRAM}builders_setting\n")
     if not answer.ok:
         raise NixError(
             "Nix does not say which builders it is to use",
+            code="no_setting",
             host=shell.host,
             log=answer.stderr,
             advice="check its nix.conf: nix config show builders",
@@ -83,22 +176,24 @@ def expanded(shell: Shell, named: Iterable[str]) -> list[Builder]:
         files = [entry[1:].strip() for entry in left if entry.startswith("@")]
         if not files:
             return [*dict.fromkeys(builder_of(entry) for entry in left)]
-        answer = shell.run(FILES, *files)
+        answer = shell.run(f'{PROGRAM}builders_files "$@"\n', *files)
         if not answer.ok:
-            raise NixError(f"a file of builders cannot be read: {', '.join(files)}", host=shell.host, log=answer.stderr)
+            cause = f"a file of builders cannot be read: {', '.join(files)}"
+            raise NixError(cause, code="unreadable_builders", host=shell.host, log=answer.stderr)
         left = [entry for entry in left if not entry.startswith("@")] + entries(answer.stdout)
-    raise NixError(f"files of builders name each other without end: {', '.join(files)}", host=shell.host)
+    cause = f"files of builders name each other without end: {', '.join(files)}"
+    raise NixError(cause, code="endless_builders", host=shell.host)
 
 
 def check(shell: Shell, builders: Sequence[Builder], seconds: int) -> list[Health]:
     """Ask all ``builders`` from the machine at once; who has not answered after ``seconds`` is down."""
     if not builders:
         return []
-    script = pathlib.Path(__file__).with_suffix(".sh").read_text(encoding="utf-8")
-    answer = shell.run(script, str(seconds), *(builder.url for builder in builders))
+    answer = shell.run(f'{PROGRAM}builders_ask "$@"\n', str(seconds), *(builder.url for builder in builders))
     if not answer.ok:
         raise NixError(
             "the builders could not be asked how they are",
+            code="builders_not_asked",
             host=shell.host,
             log=answer.stderr,
             advice="see that there are ssh, Nix and a directory for temporary files on the machine that builds",
@@ -107,7 +202,7 @@ def check(shell: Shell, builders: Sequence[Builder], seconds: int) -> list[Healt
 
 
 def parse(text: str, builders: Sequence[Builder], seconds: int) -> list[Health]:
-    """Read what ``check.sh`` printed."""
+    """Read what ``builders_ask`` printed."""
     said: dict[tuple[str, str], list[str]] = {}
     own = False
     for line in text.splitlines():

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How builders are, by what they and ssh say."""
+"""Remote builders: how they are written down and named, and how they are, by what they and ssh say."""
 
 from __future__ import annotations
 
@@ -13,12 +13,82 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.build import builder_check as module
-from ansible_collections.nix.fleet.plugins.plugin_utils.build.builder import Builder, builder_of
-from ansible_collections.nix.fleet.plugins.plugin_utils.build.builder_check import check, expanded, own_builders, parse
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
+from ansible_collections.nix.fleet.plugins.plugin_utils.build.builders import (
+    Builder,
+    builder_at,
+    builder_of,
+    check,
+    entries,
+    expanded,
+    own_builders,
+    parse,
+    see_that_it_is_known,
+)
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import BuildError, NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.shell import NIX_PATH
+
+HOMELAB = {"ansible_host": "192.0.2.2", "ansible_user": "root", "nix_system": "x86_64-linux"}
+
+
+def test_a_setting_consists_of_lines_and_of_parts_between_semicolons() -> None:
+    text = "ssh://a x86_64-linux ; @/etc/nix/machines\n# nobody\n\n  ssh-ng://b  # the second\n"
+    assert entries(text) == ["ssh://a x86_64-linux", "@/etc/nix/machines", "ssh-ng://b"]
+
+
+@pytest.mark.parametrize(
+    ("line", "url"),
+    [
+        ("builder", "ssh://builder"),
+        ("ssh-ng://root@builder x86_64-linux", "ssh-ng://root@builder"),
+        ("ssh-ng://root@builder - - 8 1 kvm", "ssh-ng://root@builder"),
+        ("ssh-ng://builder - /root/.ssh/a=b&c", "ssh-ng://builder?ssh-key=/root/.ssh/a%3Db%26c"),
+        ("ssh://builder?compress=true - /key", "ssh://builder?compress=true&ssh-key=/key"),
+        ("ssh://builder - - - - - - aG9zdA==", "ssh://builder?base64-ssh-public-host-key=aG9zdA%3D%3D"),
+        ("unix:///run/other.sock - /key", "unix:///run/other.sock"),
+    ],
+)
+def test_a_builder_is_asked_with_the_keys_that_nix_would_use(line: str, url: str) -> None:
+    assert builder_of(line).url == url
+
+
+def test_a_builder_is_named_without_its_password() -> None:
+    assert builder_of("ssh://me:hunter2@builder").name == "ssh://me:***@builder"
+
+
+@pytest.mark.parametrize(
+    ("variables", "fields", "line"),
+    [
+        (HOMELAB, (), "ssh-ng://root@192.0.2.2 x86_64-linux"),
+        (HOMELAB, ("-", "-", "8", "1", "kvm"), "ssh-ng://root@192.0.2.2 x86_64-linux - 8 1 kvm"),
+        (HOMELAB, ("aarch64-linux", "/key"), "ssh-ng://root@192.0.2.2 aarch64-linux /key"),
+        ({}, (), "ssh-ng://homelab"),
+        ({"ansible_host": "2001:db8::2", "ansible_port": 2222}, (), "ssh-ng://[2001:db8::2]:2222"),
+        ({"ansible_port": "22"}, (), "ssh-ng://homelab"),
+        ({"ansible_ssh_private_key_file": "~/.ssh/fleet"}, (), "ssh-ng://homelab - ~/.ssh/fleet"),
+        ({"ansible_ssh_private_key_file": "/my keys/fleet"}, (), "ssh-ng://homelab"),
+    ],
+)
+def test_an_inventory_host_is_a_builder_by_its_variables(
+    variables: dict[str, object], fields: tuple[str, ...], line: str
+) -> None:
+    assert builder_at(variables, "homelab", fields).line == line
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["homelab", "nix@192.0.2.9", "ssh-ng://builder", "unix:///run/other.sock", "@/etc/nix/machines", "/srv/store"],
+)
+def test_a_host_of_the_inventory_and_an_address_are_known(name: str) -> None:
+    see_that_it_is_known(name, {"homelab"})
+
+
+def test_any_other_word_is_no_machine() -> None:
+    with pytest.raises(BuildError) as raised:
+        see_that_it_is_known("homelb", {"homelab"})
+    assert raised.value.code == "build.unknown_builder"
+    assert "ssh-ng://homelb" in str(raised.value.advice)
+
 
 A, B = Builder("ssh-ng://a"), Builder("ssh-ng://b")
 SECONDS = 1
@@ -146,14 +216,16 @@ def test_the_settings_builders_are_those_of_its_files_too(here: Here) -> None:
 def test_files_that_name_each_other_have_an_end(here: Here) -> None:
     machines = here.directory / "machines"
     machines.write_text(f"@{machines}\n")
-    with pytest.raises(NixError, match="name each other without end"):
+    with pytest.raises(NixError) as caught:
         expanded(here, [f"@{machines}"])
+    assert caught.value.code == "nix.endless_builders"
 
 
-def test_a_nix_that_does_not_say_its_setting_is_an_error(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SETTING", "echo no such setting >&2; exit 3\n")
-    with pytest.raises(NixError, match="does not say which builders") as caught:
+def test_a_nix_that_does_not_say_its_setting_is_an_error(here: Here) -> None:
+    (here.directory / "nix").write_text("#!/bin/sh\necho no such setting >&2\nexit 3\n")
+    with pytest.raises(NixError) as caught:
         own_builders(here)
+    assert caught.value.code == "nix.no_setting"
     assert caught.value.log == "no such setting"
 
 

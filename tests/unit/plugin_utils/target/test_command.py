@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import ATTENDED
+from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import program
 from ansible_collections.nix.fleet.tests.unit.plugin_utils.activation.machine import SHELLS
 
 # Often enough for a signal that comes while a process is being made.
@@ -18,7 +18,7 @@ TIMES = 300
 @pytest.mark.parametrize("how", ["input", "output"])
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_command_that_ends_at_once_is_over_at_once(shell: str, how: str) -> None:
-    script = f'{ATTENDED}\ni=0\nwhile [ "$i" -lt {TIMES} ]; do\nattended "$1" false\ni=$((i + $?))\ndone\n'
+    script = f'{program("command")}\ni=0\nwhile [ "$i" -lt {TIMES} ]; do\ncommand_run "$1" false\ni=$((i + $?))\ndone\n'
     with subprocess.Popen(
         [*SHELLS[shell], "-c", script, "sh", how], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
     ) as running:
