@@ -25,12 +25,10 @@ ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
-def handed_on(*arguments: str, evaluation: dict[str, t.Any] | None = None) -> list[str]:
-    """Return the revisions that a build of two hosts hands on, of which nothing is evaluated but what is given."""
-    variables = {"deploy_flake": "/nowhere", "deploy_attr": "nowhere"} | (
-        {} if evaluation is None else {"deploy_evaluation": evaluation}
-    )
-    done = subprocess.run(
+def built(*arguments: str, **variables: t.Any) -> subprocess.CompletedProcess[str]:
+    """Return how a build of two hosts ended."""
+    variables = {"deploy_flake": "/nowhere", "deploy_attr": "nowhere", **variables}
+    return subprocess.run(
         [ANSIBLE_PLAYBOOK, "nix.fleet.build", "-i", "one,two,", "-e", json.dumps(variables), *arguments],
         # Where no ansible.cfg says how results are shown.
         cwd=Path(__file__).parent,
@@ -44,6 +42,11 @@ def handed_on(*arguments: str, evaluation: dict[str, t.Any] | None = None) -> li
         text=True,
         check=False,
     )
+
+
+def handed_on(*arguments: str, evaluation: dict[str, t.Any] | None = None) -> list[str]:
+    """Return the revisions that a build of two hosts hands on, of which nothing is evaluated but what is given."""
+    done = built(*arguments, **({} if evaluation is None else {"deploy_evaluation": evaluation}))
     assert done.returncode == 0, done.stdout + done.stderr
     statistics = json.loads(done.stdout.partition("RUN: ")[2])
     return t.cast("list[str]", statistics["deploy_revision"])
@@ -61,3 +64,9 @@ def test_where_tags_have_nothing_evaluated_a_deployment_refuses_what_is_handed_o
 def test_what_was_evaluated_is_handed_on_once(identity: str | None, revision: str) -> None:
     evaluation = {"flake_identity": identity}
     assert handed_on("--tags", "of_somebody_else", evaluation=evaluation) == [revision]
+
+
+def test_a_build_that_is_told_to_deploy_is_refused() -> None:
+    done = built(deploy_goal="switch")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "this playbook only builds" in done.stdout
