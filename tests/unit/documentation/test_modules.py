@@ -77,7 +77,7 @@ def test_the_play_of_the_page_on_stages_uses_only_options_and_values_that_exist(
     assert [key for key, _task in used] == [
         f"nix.fleet.nix_{stage}" for stage in ("eval", "build", "copy_closure", "activate")
     ]
-    values = {}
+    values: dict[str, str] = {}
     for key, task in used:
         module = key.removeprefix("nix.fleet.")
         assert set(task[key]) <= set(argument_spec(module))
