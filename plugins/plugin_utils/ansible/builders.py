@@ -9,7 +9,7 @@ import dataclasses
 import json
 import typing as t
 
-from ..build.builders import builder_at, check, expanded, own_builders, see_that_it_is_known
+from ..build.builders import builder_at, check, expanded, own_builders, validate_builder_name
 from .run import run_state
 from .variables import plain
 
@@ -70,6 +70,6 @@ def _entries(action: NixAction, shell: Shell, named: str) -> list[str]:
         return []
     hosts = action.variables.get("hostvars", {})
     if first not in hosts:
-        see_that_it_is_known(first, hosts)
+        validate_builder_name(first, hosts)
         return [named]
     return [builder_at(plain(dict(hosts[first])), first, tuple(fields)).line]

@@ -79,7 +79,7 @@ def entries(text: str) -> list[str]:
     return [entry.strip() for line in lines for entry in line.split(";") if entry.strip()]
 
 
-def see_that_it_is_known(name: str, inventory: Container[str]) -> None:
+def validate_builder_name(name: str, inventory: Container[str]) -> None:
     """Raise ``BuildError`` unless ``name``, the first word of what a task names, is a host or says where a machine is.
 
     Nix would take any word for the name of a machine, and a misspelt one for a machine that is down.
@@ -109,7 +109,7 @@ def builder_at(variables: Mapping[str, t.Any], name: str, fields: tuple[str, ...
     user, port = variables.get("ansible_user"), variables.get("ansible_port")
     address = f"[{host}]" if ":" in host else host
     login = f"{user}@" if user else ""
-    door = f":{port}" if port and int(port) != 22 else ""
+    port_suffix = f":{port}" if port and int(port) != 22 else ""
     systems, key, *rest = (*fields, UNSET, UNSET)[: max(2, len(fields))]
     known = (
         systems if systems != UNSET else str(variables.get("nix_system") or UNSET),
@@ -118,7 +118,7 @@ def builder_at(variables: Mapping[str, t.Any], name: str, fields: tuple[str, ...
     )
     while known and known[-1] == UNSET:
         known = known[:-1]
-    return Builder(f"ssh-ng://{login}{address}{door}", known)
+    return Builder(f"ssh-ng://{login}{address}{port_suffix}", known)
 
 
 def _writable(key: t.Any) -> str:

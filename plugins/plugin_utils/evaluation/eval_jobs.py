@@ -28,7 +28,7 @@ if t.TYPE_CHECKING:
     from ..nix.machine import Machine
     from ..nix.source import Source
     from .budget import Budget
-    from .evaluator import Named, Settle
+    from .evaluator import Named, Report
 
 PROGRAM = "nix-eval-jobs"
 # It came with release 2.31, and names the attributes to evaluate.
@@ -53,16 +53,16 @@ def evaluate_by_jobs(
     machine: Machine,
     budget: Budget,
     timeout: float | None,
-    settle: Settle,
+    report: Report,
 ) -> list[Named]:
-    """Evaluate what nix-eval-jobs can of ``pending``, telling ``settle`` of each, and return the rest."""
-    settled: set[str] = set()
+    """Evaluate what nix-eval-jobs can of ``pending``, with a ``report`` of each, and return the rest."""
+    reported: set[str] = set()
 
     def read(line: str) -> None:
         found = _result(line, pending)
-        if found is not None and found[0] not in settled:
-            settled.add(found[0])
-            settle(*found)
+        if found is not None and found[0] not in reported:
+            reported.add(found[0])
+            report(*found)
 
     if pending and _is_usable(machine, source):
         processes = budget.processes(len(pending))
@@ -75,7 +75,7 @@ def evaluate_by_jobs(
                 on_stderr_line=read,
                 environment={} if share is None else heap_limit(share),
             )
-    return [named for named in pending if named[0] not in settled]
+    return [named for named in pending if named[0] not in reported]
 
 
 def _is_usable(machine: Machine, source: Source) -> bool:

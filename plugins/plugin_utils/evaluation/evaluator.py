@@ -43,7 +43,7 @@ if t.TYPE_CHECKING:
 
     # An attribute as it was asked for, and the names that it consists of.
     Named: t.TypeAlias = tuple[str, tuple[str, ...]]
-    Settle: t.TypeAlias = Callable[[str, Result], None]
+    Report: t.TypeAlias = Callable[[str, Result], None]
 
 MEBIBYTE = 1 << 20
 # A process that cannot do this many attributes in a row has too small a share of the memory for its whole share of the work.
@@ -74,7 +74,7 @@ def evaluate(
     results: dict[str, Result] = {}
     one_at_a_time = threading.Lock()
 
-    def settle(attribute: str, result: Result) -> None:
+    def report(attribute: str, result: Result) -> None:
         with one_at_a_time:
             results[attribute] = result
             if on_result is not None:
@@ -85,11 +85,11 @@ def evaluate(
         try:
             pending.append((attribute, attribute_steps(attribute)))
         except EvaluationError as error:
-            settle(attribute, Failed.of(error))
+            report(attribute, Failed.of(error))
     if apply is None:
-        pending = evaluate_by_jobs(source, pending, machine, budget, timeout, settle)
+        pending = evaluate_by_jobs(source, pending, machine, budget, timeout, report)
     number = budget.processes(len(pending))
-    work = _Work(source, machine, apply, timeout, settle)
+    work = _Work(source, machine, apply, timeout, report)
     # By turns, so that the first of all are the first of their shares.
     shares = [pending[first::number] for first in range(number)]
     outgrown = _side_by_side(lambda share: work.evaluate(share, budget.share(number), last=number == 1), shares)
@@ -116,7 +116,7 @@ class _Work:
     machine: Machine
     apply: str | None
     timeout: float | None
-    settle: Settle
+    report: Report
 
     def evaluate(self, pending: list[Named], memory: int | None, *, last: bool) -> list[Named]:
         """Evaluate a share in ``memory`` bytes, in one process after the other.
@@ -125,7 +125,7 @@ class _Work:
         """
         outgrown: list[Named] = []
         while pending:
-            process = EvaluationProcess(self.source, _portion(pending), self.apply, self.settle)
+            process = EvaluationProcess(self.source, _portion(pending), self.apply, self.report)
             end = process.run(self.machine, timeout=self.timeout, memory=memory)
             pending = pending[process.done :]
             if process.complete or (process.done and end.by_force):
@@ -138,12 +138,12 @@ class _Work:
             elif process.begun:
                 attribute, steps = pending.pop(0)
                 command = self.source.evaluate_one(steps, self.apply)
-                self.settle(attribute, _failed(command, process.log, end, memory))
+                self.report(attribute, _failed(command, process.log, end, memory))
             else:
                 # The source itself is at fault, not one of its attributes.
                 result = _failed(self.source.evaluate_root(), process.log, end, memory)
                 for attribute, _steps in pending:
-                    self.settle(attribute, result)
+                    self.report(attribute, result)
                 break
         return outgrown
 
@@ -193,14 +193,14 @@ def evaluation_function(mark: str, paths: Sequence[Sequence[str]], arguments: t.
 class EvaluationProcess:
     """One `nix eval` that evaluates attributes one after the other, as its log tells of them."""
 
-    def __init__(self, source: Source, pending: Sequence[Named], apply: str | None, settle: Settle) -> None:
+    def __init__(self, source: Source, pending: Sequence[Named], apply: str | None, report: Report) -> None:
         self.begun = False
         self.done = 0
         self.log = NixLog()
         self._source = source
         self._pending = pending
         self._apply = apply
-        self._settle = settle
+        self._report = report
         self._mark = f"nix.fleet-{secrets.token_hex(8)}"
 
     @property
@@ -246,7 +246,7 @@ class EvaluationProcess:
             # A process that found the database busy is begun again, and comes by what is done already.
             attribute, steps = self._pending[self.done]
             self.done += 1
-            self._settle(attribute, self._result(attribute, steps, news))
+            self._report(attribute, self._result(attribute, steps, news))
 
     def _result(self, attribute: str, steps: tuple[str, ...], news: dict[str, t.Any]) -> Result:
         if "value" in news:

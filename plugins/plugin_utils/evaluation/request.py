@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
     from .result import Result
 
     # Told of a result, and whether it is one of an earlier run.
-    Tell: t.TypeAlias = Callable[[str, Result, bool], None]
+    Report: t.TypeAlias = Callable[[str, Result, bool], None]
 
 # A commit by SHA-1 or SHA-256 (https://git-scm.com/docs/hash-function-transition), or what Nix calls narHash.
 REVISION = re.compile("[0-9a-f]{40}|[0-9a-f]{64}|sha256-[A-Za-z0-9+/]{43}=")
@@ -62,16 +62,16 @@ class Request:
 
 
 class RequestEvaluation:
-    """The evaluation of ``request`` at the revision ``snapshot``; ``tell`` is told of each result as it is known."""
+    """The evaluation of ``request`` at the revision ``snapshot``; ``report`` is called with each result as it is known."""
 
     def __init__(
-        self, request: Request, snapshot: Snapshot, machine: Machine, cache: EvaluationCache, tell: Tell
+        self, request: Request, snapshot: Snapshot, machine: Machine, cache: EvaluationCache, report: Report
     ) -> None:
         self._request = request
         self._snapshot = snapshot
         self._machine = machine
         self._cache = cache
-        self._tell = tell
+        self._report = report
 
     def known(self) -> dict[str, Evaluated]:
         """Return what is known from earlier runs and still has its derivation in the store."""
@@ -93,7 +93,7 @@ class RequestEvaluation:
             # Several hosts may be of one configuration.
             for attribute in dict.fromkeys(attributes):
                 if attribute in known:
-                    self._tell(attribute, known[attribute], True)
+                    self._report(attribute, known[attribute], True)
                 else:
                     wanted.append(attribute)
             if wanted:
@@ -111,7 +111,7 @@ class RequestEvaluation:
             # need not have ended for that, which takes them longer the more memory they have.
             if len(results) == len(wanted):
                 self._keep(results)
-            self._tell(attribute, result, False)
+            self._report(attribute, result, False)
 
         evaluate(
             self._request.at(self._snapshot),

@@ -74,10 +74,10 @@ def _reference(files: FlakeFiles, shell: Shell) -> str:
         if answer.stdout.strip() != path:
             raise _not_received(shell.host, answer)
     # What Nix knows of a commit it is told, so that the flake evaluates to the same as from the repository.
-    told = {"dir": files.directory} if files.directory else {}
+    known = {"dir": files.directory} if files.directory else {}
     if files.revision and not files.dirty:
-        told |= {"rev": files.revision, "lastModified": str(files.seconds)}
-    return f"path:{path}{'?' if told else ''}{urllib.parse.urlencode(told)}"
+        known |= {"rev": files.revision, "lastModified": str(files.seconds)}
+    return f"path:{path}{'?' if known else ''}{urllib.parse.urlencode(known)}"
 
 
 def _lines(archived: bytes) -> str:

@@ -7,7 +7,7 @@ Whoever comes first has all evaluated. On the controller a process of the task's
 too, goes on as soon as its own result is there. It ends with its work, or with the run that it works for. On another machine,
 where results only come with the end of the command, the first host waits for all.
 
-What the hosts are told is in the run state. The topic `evaluation` has, by the key of the task, the revision that all hosts
+The reports to the hosts are in the run state. The topic `evaluation` has, by the key of the task, the revision that all hosts
 are of, or why nobody gets a result, and the claim of who evaluates. The topic `evaluation KEY` has the results.
 """
 
@@ -43,8 +43,8 @@ if t.TYPE_CHECKING:
 TOPIC = "evaluation"
 # An evaluation that something killed is begun once more by each host that it left without a result.
 MOST_ATTEMPTS = 2
-# The failures that this process was told, by their numbers: one that asks again, as `until` makes it, wants another attempt.
-TOLD: dict[tuple[str, str], int] = {}
+# The failures that this process was told of, by their numbers: one that asks again, as `until` makes it, wants another attempt.
+REPORTED: dict[tuple[str, str], int] = {}
 # Nothing of ours is found by a path that others have a say in.
 ISOLATED = "-I"
 PROGRAM = """
@@ -65,8 +65,8 @@ class Answer:
     cached: bool
 
 
-class Told:
-    """What the hosts of the task ``task`` were told, but for what comes before the note of number ``after``."""
+class Reports:
+    """What was reported to the hosts of the task ``task``, but for what comes before the note of number ``after``."""
 
     def __init__(self, state: RunState, task: str, after: int = 0) -> None:
         self._state = state
@@ -75,15 +75,15 @@ class Told:
 
     def snapshot(self) -> Snapshot | None:
         """Return the revision that all hosts are of."""
-        told = [note.value["snapshot"] for note in self._of_all() if "snapshot" in note.value]
-        return Snapshot(**told[-1]) if told else None
+        found = [note.value["snapshot"] for note in self._of_all() if "snapshot" in note.value]
+        return Snapshot(**found[-1]) if found else None
 
     def results(self) -> set[str]:
-        """Return the attributes that were ever told of."""
+        """Return the attributes that were ever reported."""
         return {note.name for note in self._state.notes(f"{TOPIC} {self._task}")}
 
     def answer(self, attribute: str) -> tuple[int, Answer] | None:
-        """Return what was told of ``attribute``, or last of all, and the number of that note."""
+        """Return what was reported of ``attribute``, or last of all, and the number of that note."""
         found = self._state.latest(f"{TOPIC} {self._task}", attribute)
         if found is not None and found.number > self._after:
             result, cached = from_json(found.value["result"]), found.value["cached"]
@@ -93,15 +93,15 @@ class Told:
             return None
         return of_all[-1].number, Answer(from_json(of_all[-1].value), self.snapshot() or Snapshot(), cached=False)
 
-    def tell_snapshot(self, snapshot: Snapshot) -> None:
+    def add_snapshot(self, snapshot: Snapshot) -> None:
         """Say which revision all hosts are of."""
         self._state.note(TOPIC, self._task, {"snapshot": dataclasses.asdict(snapshot)})
 
-    def tell_failure(self, failed: Failed) -> None:
+    def add_failure(self, failed: Failed) -> None:
         """Say why no host gets a result that has none yet."""
         self._state.note(TOPIC, self._task, to_json(failed))
 
-    def tell(self, results: Iterable[tuple[str, Result]], *, cached: bool) -> None:
+    def add(self, results: Iterable[tuple[str, Result]], *, cached: bool) -> None:
         """Say what became of attributes."""
         values = ((attribute, {"result": to_json(result), "cached": cached}) for attribute, result in results)
         self._state.note_all(f"{TOPIC} {self._task}", values)
@@ -135,13 +135,13 @@ class SharedEvaluation:
 
     def ask(self, attribute: str, others: Callable[[], Iterable[str]] = tuple) -> Answer:
         """Return the answer for ``attribute``; if it has to be evaluated, evaluate ``others()`` along with it."""
-        told = Told(self._state, self._task, TOLD.get((self._task, attribute), 0))
+        reports = Reports(self._state, self._task, REPORTED.get((self._task, attribute), 0))
         attempts = 0
         while True:
-            found = self._state.wait_while_claimed(TOPIC, self._task, lambda: told.answer(attribute))
+            found = self._state.wait_while_claimed(TOPIC, self._task, lambda: reports.answer(attribute))
             if found is None and self._state.claim(TOPIC, self._task):
                 # What the last holder wrote is to be read.
-                found = told.answer(attribute)
+                found = reports.answer(attribute)
                 if found is None and attempts == MOST_ATTEMPTS:
                     self._state.release(TOPIC, self._task)
                     raise EvaluationError(
@@ -151,46 +151,46 @@ class SharedEvaluation:
                     )
                 if found is None:
                     attempts += 1
-                    self._begin(attribute, others, told)
+                    self._begin(attribute, others, reports)
                     continue
                 self._state.release(TOPIC, self._task)
             if found is not None:
                 number, answer = found
                 if isinstance(answer.result, Failed):
-                    TOLD[self._task, attribute] = number
+                    REPORTED[self._task, attribute] = number
                 return answer
 
-    def _begin(self, attribute: str, others: Callable[[], Iterable[str]], told: Told) -> None:
+    def _begin(self, attribute: str, others: Callable[[], Iterable[str]], reports: Reports) -> None:
         """Have what this process has claimed evaluated, and the claim ended with it."""
         handed_over = False
         try:
-            handed_over = self._evaluate(attribute, others, told)
+            handed_over = self._evaluate(attribute, others, reports)
         except EvaluationError as error:
-            if told.snapshot() is not None:
+            if reports.snapshot() is not None:
                 raise
-            told.tell_failure(Failed.of(error))
+            reports.add_failure(Failed.of(error))
         finally:
             if not handed_over:
                 self._state.release(TOPIC, self._task)
 
-    def _evaluate(self, attribute: str, others: Callable[[], Iterable[str]], told: Told) -> bool:
+    def _evaluate(self, attribute: str, others: Callable[[], Iterable[str]], reports: Reports) -> bool:
         """Tell of what is known, and have the rest evaluated; return whether another process does that."""
         request = self._request
         if self._prepare is not None:
             request = dataclasses.replace(request, source=self._prepare(request.source))
-        snapshot = told.snapshot()
+        snapshot = reports.snapshot()
         if snapshot is None:
             found = request.snapshot(self._machine)
             if isinstance(found, Failed):
-                told.tell_failure(found)
+                reports.add_failure(found)
                 return False
             snapshot = found
-            told.tell_snapshot(snapshot)
-        evaluation = _evaluation(request, snapshot, self._machine, self._cache, told)
-        # What was told of this one before was a failure.
-        results = told.results() - {attribute}
+            reports.add_snapshot(snapshot)
+        evaluation = _evaluation(request, snapshot, self._machine, self._cache, reports)
+        # What was reported of this one before was a failure.
+        results = reports.results() - {attribute}
         known = evaluation.known()
-        told.tell(((name, result) for name, result in known.items() if name not in results), cached=True)
+        reports.add(((name, result) for name, result in known.items() if name not in results), cached=True)
         # Where nothing is to be evaluated, nobody needs to know who the others are, which takes longer than all of this.
         if attribute in known:
             return False
@@ -205,12 +205,12 @@ class SharedEvaluation:
 
 
 def _evaluation(
-    request: Request, snapshot: Snapshot, machine: Machine, cache: EvaluationCache, told: Told
+    request: Request, snapshot: Snapshot, machine: Machine, cache: EvaluationCache, reports: Reports
 ) -> RequestEvaluation:
-    def tell(attribute: str, result: Result, cached: bool) -> None:
-        told.tell([(attribute, result)], cached=cached)
+    def report(attribute: str, result: Result, cached: bool) -> None:
+        reports.add([(attribute, result)], cached=cached)
 
-    return RequestEvaluation(request, snapshot, machine, cache, tell)
+    return RequestEvaluation(request, snapshot, machine, cache, report)
 
 
 def _start(
@@ -252,16 +252,16 @@ def main() -> None:
     """Do the work that standard input tells of, as the process that ``_start`` starts."""
     work = json.load(sys.stdin)
     threading.Thread(target=_end_with, args=(work["run"],), daemon=True).start()
-    told = Told(RunState(Path(work["state"])), work["task"])
+    reports = Reports(RunState(Path(work["state"])), work["task"])
     try:
         request = Request(**{**work["request"], "source": Source(**work["request"]["source"])})
         machine, cache = Controller(work["environment"]), EvaluationCache(Path(work["cache"]))
-        evaluation = _evaluation(request, Snapshot(**work["snapshot"]), machine, cache, told)
+        evaluation = _evaluation(request, Snapshot(**work["snapshot"]), machine, cache, reports)
         evaluation.evaluate(work["attributes"], budget_here(request.memory))
     except NixError as error:
-        told.tell_failure(Failed.of(error))
+        reports.add_failure(Failed.of(error))
     except Exception as error:  # noqa: BLE001  # nobody else would tell the hosts
-        told.tell_failure(Failed(f"{type(error).__name__}: {error}", log=traceback.format_exc(), code="crashed"))
+        reports.add_failure(Failed(f"{type(error).__name__}: {error}", log=traceback.format_exc(), code="crashed"))
 
 
 def _end_with(run: int) -> None:

@@ -35,7 +35,7 @@ Item = t.TypeVar("Item")
 COMMAND_NOT_FOUND = 127
 RUN = program("command") + "\n"
 # By which it is found out on another machine whether somebody still reads what the command prints.
-SIGN_OF_LIFE = "\0"
+KEEPALIVE = "\0"
 # Linux takes no longer argument than 128 KiB. What surrounds the names and the quotes around them need some of it.
 NAMES_LENGTH = 100_000
 # Who comes second to a new store finds its database locked, or the file with its schema's number still empty.
@@ -155,7 +155,7 @@ class Remote:
         del timeout  # The connection's, or the task's own.
         added = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in (environment or {}).items())
         script = f'{RUN}{self._exported}{added}command_run output "$@"\n'
-        completed = when_free(lambda: _without_signs_of_life(self._shell.run(script, *argv)))
+        completed = when_free(lambda: _without_keepalives(self._shell.run(script, *argv)))
         if completed.rc == COMMAND_NOT_FOUND:
             raise NixError(
                 f"there is no {argv[0]} on {self.name}",
@@ -176,8 +176,8 @@ class Remote:
         return existing
 
 
-def _without_signs_of_life(answer: Completed) -> Completed:
-    return dataclasses.replace(answer, stdout=answer.stdout.replace(SIGN_OF_LIFE, ""))
+def _without_keepalives(answer: Completed) -> Completed:
+    return dataclasses.replace(answer, stdout=answer.stdout.replace(KEEPALIVE, ""))
 
 
 def when_free(run: Callable[[], Completed]) -> Completed:

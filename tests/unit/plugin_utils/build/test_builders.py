@@ -22,7 +22,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.build.builders import (
     expanded,
     own_builders,
     parse,
-    see_that_it_is_known,
+    validate_builder_name,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import BuildError, NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
@@ -80,12 +80,12 @@ def test_an_inventory_host_is_a_builder_by_its_variables(
     ["homelab", "nix@192.0.2.9", "ssh-ng://builder", "unix:///run/other.sock", "@/etc/nix/machines", "/srv/store"],
 )
 def test_a_host_of_the_inventory_and_an_address_are_known(name: str) -> None:
-    see_that_it_is_known(name, {"homelab"})
+    validate_builder_name(name, {"homelab"})
 
 
 def test_any_other_word_is_no_machine() -> None:
     with pytest.raises(BuildError) as raised:
-        see_that_it_is_known("homelb", {"homelab"})
+        validate_builder_name("homelb", {"homelab"})
     assert raised.value.code == "build.unknown_builder"
     assert "ssh-ng://homelb" in str(raised.value.advice)
 

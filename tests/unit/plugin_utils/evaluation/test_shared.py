@@ -36,7 +36,7 @@ FLAKE = Source(flake="/srv/fleet")
 @pytest.fixture(autouse=True)
 def _a_process_of_its_own() -> Iterator[None]:
     yield
-    shared.TOLD.clear()
+    shared.REPORTED.clear()
 
 
 @pytest.fixture
