@@ -10,9 +10,8 @@ from pathlib import Path
 
 from ..plugin_utils.ansible.action import NixAction, now_and_then
 from ..plugin_utils.ansible.evaluation import absolute_path
-from ..plugin_utils.cache.lack import ASK_ANEW
 from ..plugin_utils.cache.push import NotHereError, Push, Survey
-from ..plugin_utils.cache.store import parse_store
+from ..plugin_utils.cache.store import ASK_ANEW, parse_store
 from ..plugin_utils.copy.copying import CopyLog
 from ..plugin_utils.core.errors import CacheError
 from ..plugin_utils.core.process import CommandTimeoutError

@@ -13,12 +13,17 @@ from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.ansible.evaluation import absolute_flake, machine_of
 from ..plugin_utils.ansible.web import fetch
 from ..plugin_utils.channel.advance import Advance, advance
-from ..plugin_utils.channel.hydra import Job, last_success
-from ..plugin_utils.channel.proof import Proof, refuse_dirty, refuse_unbuilt, refuse_uncached
+from ..plugin_utils.channel.proof import (
+    Job,
+    Proof,
+    last_success,
+    validate_built,
+    validate_cached,
+    validate_clean,
+)
 from ..plugin_utils.core.errors import ChannelError
 from ..plugin_utils.nix.machine import Controller
-from ..plugin_utils.update.remote import Remote
-from ..plugin_utils.update.repository import SHORT, Repository
+from ..plugin_utils.update.git import SHORT, Remote, Repository
 
 PREFIX = "nixos-tested-"
 PAUSE_SECONDS = 0.2
@@ -62,7 +67,7 @@ class ActionModule(NixAction):
         # Git works on the controller, wherever it was built: the operator's repository and its credentials are there.
         place = absolute_flake(options["repository"], self._loader.get_basedir())
         repository = Repository(Controller(self.environment if self.on_controller else {}), place)
-        repository.refuse_branch(branch, host=self.play_host)
+        repository.validate_branch(branch, host=self.play_host)
         if not options["remote"].strip():
             raise ChannelError(
                 "there is no remote to have the branch at",
@@ -72,9 +77,9 @@ class ActionModule(NixAction):
         machine = machine_of(self, options)
         # In a check, nothing is built on the host itself; elsewhere it is.
         if options["hydra"] is None and not (self.check_mode and self.host == self.play_host):
-            refuse_unbuilt(machine, proof.closure)
+            validate_built(machine, proof.closure)
         if options["cache"]:
-            refuse_uncached(machine, proof.closure, options["cache"])
+            validate_cached(machine, proof.closure, options["cache"])
         remote = Remote(repository, options["remote"], options["user"], options["token"])
         self.doing("moving its channel")
         moved = advance(remote, branch, proof.revision, check=self.check_mode, pause=pause)
@@ -94,7 +99,7 @@ class ActionModule(NixAction):
     def _proof(self, options: dict[str, t.Any]) -> Proof:
         hydra = options["hydra"]
         if hydra is None:
-            refuse_dirty(options["revision"], dirty=options["dirty"])
+            validate_clean(options["revision"], dirty=options["dirty"])
             return Proof(options["revision"], options["closure"], f"this run, on {self.host}")
         given = {name: hydra[name] for name in ("url", "project", "jobset", "job", "timeout", "validate_certs")}
         return last_success(Job(**given, source=hydra["input"]), fetch)

@@ -15,14 +15,18 @@ from ..plugin_utils.core.process import CommandTimeoutError
 from ..plugin_utils.core.terminal import harmless
 from ..plugin_utils.evaluation.sending import is_of_controller
 from ..plugin_utils.nix.closure_diff import ClosureDiff
-from ..plugin_utils.update import command
-from ..plugin_utils.update.commit import Committed, commit_here, push_for_review, refuse_dirty
-from ..plugin_utils.update.lock import Locked, Move, message, parse_lock
-from ..plugin_utils.update.metadata import answer, metadata_result, sources
-from ..plugin_utils.update.place import Place
-from ..plugin_utils.update.remote import Remote
-from ..plugin_utils.update.repository import SHORT
-from ..plugin_utils.update.update import Draft, addresses, drafted
+from ..plugin_utils.update.commit import Committed, commit_here, push_for_review, validate_clean
+from ..plugin_utils.update.git import SHORT, Remote
+from ..plugin_utils.update.lock import Locked, Move, answer, message, metadata_result, parse_lock, sources
+from ..plugin_utils.update.update import (
+    Draft,
+    Place,
+    addresses,
+    archive_command,
+    check_command,
+    drafted,
+    metadata_command,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +62,7 @@ class ActionModule(NixAction):
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
         begin = time.monotonic()
-        refuse_pointless(options)
+        validate_options(options)
         machine = machine_of(self, options) if options["token"] is None else machine_for_secrets(self, options)
         flake = absolute_flake(options["flake"], self._loader.get_basedir()) if self.on_controller else options["flake"]
         try:
@@ -85,7 +89,7 @@ class ActionModule(NixAction):
         commits = bool(options["commit"] or options["branch"])
         if commits:
             parse_lock(place.read(), place.lock)
-            refuse_dirty(place, allow=options["allow_dirty"])
+            validate_clean(place, allow=options["allow_dirty"])
         self.doing("updating the flake's inputs")
         with drafted(
             place,
@@ -133,18 +137,18 @@ class ActionModule(NixAction):
     def _looked_at(self, machine: Machine, flake: str, lock: str | None, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return what the flake is, and that its checks hold; nothing is in place yet that would have to go again."""
         data = answer(
-            machine.run(command.metadata(flake, lock)),
+            machine.run(metadata_command(flake, lock)),
             f"{flake} is no flake that Nix can read",
             "see what Nix says; a path needs a flake.nix that Git knows of (git add)",
         )
         result: dict[str, t.Any] = {"metadata": metadata_result(data)}
         if options["check"]:
             self.doing("checking the flake")
-            gate(machine.run(command.check(flake, lock), timeout=options["timeout"]), updated=lock is not None)
+            gate(machine.run(check_command(flake, lock), timeout=options["timeout"]), updated=lock is not None)
         if options["archive"]:
             self.doing("fetching the flake's inputs")
             archived = answer(
-                machine.run(command.archive(flake, lock), timeout=options["timeout"]),
+                machine.run(archive_command(flake, lock), timeout=options["timeout"]),
                 "the flake and its inputs cannot be had in the store",
                 "see what Nix says: an address that cannot be reached from here, or a token that is missing",
             )
@@ -152,7 +156,7 @@ class ActionModule(NixAction):
         return result
 
 
-def refuse_pointless(options: dict[str, t.Any]) -> None:
+def validate_options(options: dict[str, t.Any]) -> None:
     """Refuse options that mean something of an update alone, where there is none."""
     for name in ("inputs", "lock", "lock_of", "commit", "branch", "host_changes", "message"):
         if options[name] and not options["update"]:

@@ -20,8 +20,7 @@ from ..plugin_utils.evaluation.sending import is_of_controller
 from ..plugin_utils.nix.machine import Controller
 from ..plugin_utils.nix.store import store_path_name
 from ..plugin_utils.platforms.registry import platforms
-from ..plugin_utils.update.distance import Distance, distance
-from ..plugin_utils.update.repository import Repository
+from ..plugin_utils.update.git import Distance, Repository, distance
 
 # How many entries of the journal tell where the machine stands, however many are asked for.
 LOOKED_AT = 20

@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import pathlib
 import re
 import typing as t
 
 from ..plugin_utils.ansible.action import NixAction
-from ..plugin_utils.bootstrap.baggage import packed, private_directory, unlocked
+from ..plugin_utils.bootstrap.extra_files import packed, private_directory, unlocked
 from ..plugin_utils.bootstrap.installation import (
     BACKENDS,
     BUILD_ON,
@@ -24,11 +23,12 @@ from ..plugin_utils.copy.fields import fields_and_log
 from ..plugin_utils.core.errors import InstallationError
 from ..plugin_utils.core.process import CommandTimeoutError, run
 from ..plugin_utils.nix.command import with_settings
+from ..plugin_utils.target.programs import program
 
 if t.TYPE_CHECKING:
+    import pathlib
     from collections.abc import Mapping
 
-QUESTION = pathlib.Path(__file__).parents[1] / "plugin_utils/bootstrap/question.sh"
 STEP = re.compile("### (.*) ###")
 
 
@@ -69,7 +69,7 @@ class ActionModule(NixAction):
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
-        fields, _log = fields_and_log(self.questions.run(QUESTION.read_text(encoding="utf-8")).stdout)
+        fields, _log = fields_and_log(self.questions.run(f"{program('installed')}\ninstalled_read\n").stdout)
         installed = fields.get("installed", [""])[-1]
         if installed and not options["reinstall"]:
             return {"changed": False, "installed": installed, "steps": [], "msg": f"runs NixOS {installed} already"}

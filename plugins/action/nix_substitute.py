@@ -9,8 +9,7 @@ import typing as t
 
 from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.cache.fetch import Fetch
-from ..plugin_utils.cache.lack import ASK_ANEW
-from ..plugin_utils.cache.store import parse_store
+from ..plugin_utils.cache.store import ASK_ANEW, parse_store
 from ..plugin_utils.copy.presence import missing_paths
 from ..plugin_utils.core.errors import CacheError
 from ..plugin_utils.core.quantities import counted

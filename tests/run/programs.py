@@ -44,6 +44,11 @@ CALLS = {
         "gc_collect",
     ),
     "reboot_ask": (*REBOOT, "program=x", "reboot_ask"),
+    "lock_file": (
+        *('lock_file_replace "$@"', 'lock_file_withdraw "$@"', 'lock_file_write "$@"', 'lock_file_commit_beside "$@"'),
+    ),
+    "signing_key": ('signing_key_read "$1"',),
+    "installed": ("installed_read",),
     "health": (
         *("mark=x limit=1", "health_run health_command 1 true", "health_run health_failed_units 1"),
         *("health_run health_unit_states 1 a", "health_run http_get 1 http://a/ yes yes no x"),

@@ -17,8 +17,8 @@ from ..health.check import SEARCHED_BYTES
 from ..health.web import NoAnswerError, Request, Response
 
 if t.TYPE_CHECKING:
-    from ..job_servers.semaphore_access import Access
     from ..job_servers.semaphore_project import Object
+    from ..job_servers.semaphore_setup import Access
 
 
 def fetch(request: Request) -> Response:

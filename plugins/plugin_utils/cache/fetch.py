@@ -11,8 +11,7 @@ import typing as t
 from ..core.errors import CacheError
 from ..nix.command import nix
 from ..nix.log import LOG_FORMAT, NixLog, readable
-from .errors import failure
-from .lack import NOT_VALID, UNTRUSTED
+from .store import NOT_VALID, UNTRUSTED, failure
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,14 +9,12 @@ import dataclasses
 import typing as t
 
 from ..core.errors import ChannelError
-from ..update.remote import OvertakenError
-from ..update.repository import SHORT
+from ..update.git import SHORT, OvertakenError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..update.remote import Remote
-    from ..update.repository import Repository
+    from ..update.git import Remote, Repository
 
 # Whoever loses a race finds the branch moved, and mostly nothing left to do: more than this many are no races.
 ATTEMPTS = 6

@@ -1,18 +1,28 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a channel may move to: a commit whose system was really built."""
+"""What a channel may move to: a commit whose system was really built, here or by a Hydra.
+
+The answers are those of hydra-api.yaml in Hydra's repository: `/job/{project}/{jobset}/{job}/latest` redirects to a Build,
+whose `jobsetevals` name the evaluations it is part of, each to be had by `/eval/{id}` as a JobsetEval.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import typing as t
+import urllib.parse
 
 from ..core.errors import ChannelError
+from ..health.web import NoAnswerError, Request
 from ..nix.store import is_store_path, path_sizes
 
 if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..health.web import Response
     from ..nix.machine import Machine
 
 REVISION = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -37,7 +47,7 @@ class Proof:
             raise ChannelError(f"{self.closure!r} is not the store path of what was built")
 
 
-def refuse_dirty(revision: str | None, *, dirty: bool) -> None:
+def validate_clean(revision: str | None, *, dirty: bool) -> None:
     """Raise ``ChannelError`` for files that no commit has."""
     if dirty or revision is None or revision.endswith("-dirty"):
         raise ChannelError(
@@ -46,7 +56,7 @@ def refuse_dirty(revision: str | None, *, dirty: bool) -> None:
         )
 
 
-def refuse_unbuilt(machine: Machine, closure: str) -> None:
+def validate_built(machine: Machine, closure: str) -> None:
     """Raise ``ChannelError`` when the machine does not have the system."""
     done = machine.run(path_sizes(closure))
     if not done.ok:
@@ -58,7 +68,7 @@ def refuse_unbuilt(machine: Machine, closure: str) -> None:
         )
 
 
-def refuse_uncached(machine: Machine, closure: str, cache: str) -> None:
+def validate_cached(machine: Machine, closure: str, cache: str) -> None:
     """Raise ``ChannelError`` when a cache does not have the system, which hosts that pull would then have to build."""
     done = machine.run(path_sizes(closure, store=cache))
     if not done.ok:
@@ -68,3 +78,114 @@ def refuse_uncached(machine: Machine, closure: str, cache: str) -> None:
             log=done.stderr,
             advice="push it there first, and run again; or see whether the cache can be reached and read",
         )
+
+
+SUCCEEDED = 0
+OK = 200
+NOT_FOUND = 404
+# github:owner/repository/REVISION, and whatever has it as a parameter: git+https://…?rev=REVISION
+IN_PATH = re.compile(r"(?:github|gitlab|sourcehut):[^/?]+/[^/?]+/([0-9a-f]{40})(?:\?.*)?")
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A job of a Hydra; ``source`` is the input of a jobset without a flake that is the fleet's repository."""
+
+    url: str
+    project: str
+    jobset: str
+    job: str
+    source: str | None = None
+    timeout: int = 30
+    validate_certs: bool = True
+
+    @property
+    def latest(self) -> str:
+        """The address of its last success in an evaluation all of whose builds are over or not."""
+        names = (urllib.parse.quote(name, safe="") for name in (self.project, self.jobset, self.job))
+        return f"{self._base}/job/{'/'.join(names)}/latest"
+
+    def evaluation(self, number: int) -> str:
+        """The address of an evaluation."""
+        return f"{self._base}/eval/{number}"
+
+    @property
+    def _base(self) -> str:
+        return self.url.rstrip("/")
+
+
+def last_success(job: Job, fetch: Callable[[Request], Response]) -> Proof:
+    """Return what the job has last built, and the newest commit that it is the build of."""
+    build = _asked(job, job.latest, fetch)
+    if build.get("finished") in (False, 0) or build.get("buildstatus") != SUCCEEDED:
+        raise ChannelError(
+            f"Hydra's build {build.get('id')} of {job.job} has not succeeded (status {build.get('buildstatus')})",
+            advice=f"see {job.latest}",
+        )
+    evaluations = [number for number in build.get("jobsetevals") or () if _is_number(number)]
+    if not evaluations:
+        raise ChannelError(f"Hydra's build {build.get('id')} of {job.job} is part of no evaluation any more")
+    # The same build can be that of many commits. The one that was evaluated last is the one to move to.
+    newest = max(evaluations)
+    revision = revision_of(_asked(job, job.evaluation(newest), fetch), job)
+    outputs = build.get("buildoutputs")
+    output = outputs.get("out") if isinstance(outputs, dict) else None
+    closure = output.get("path") if isinstance(output, dict) else None
+    return Proof(revision, str(closure), f"build {build.get('id')} of evaluation {newest} at {job.url}")
+
+
+def revision_of(evaluation: Mapping[str, t.Any], job: Job) -> str:
+    """Return the commit that an evaluation is of."""
+    if job.source is not None:
+        inputs = evaluation.get("jobsetevalinputs")
+        source = inputs.get(job.source) if isinstance(inputs, dict) else None
+        if not isinstance(source, dict) or not source.get("revision"):
+            known = ", ".join(sorted(map(str, inputs))) if isinstance(inputs, dict) and inputs else "none"
+            raise ChannelError(
+                f"Hydra's evaluation {evaluation.get('id')} has no input {job.source} with a revision; it has {known}",
+                advice="name the jobset's input that is the fleet's repository (hydra.input)",
+            )
+        return str(source["revision"])
+    flake = evaluation.get("flake")
+    if not isinstance(flake, str) or not flake:
+        raise ChannelError(
+            f"Hydra's evaluation {evaluation.get('id')} is not of a flake",
+            advice="name the jobset's input that is the fleet's repository (hydra.input)",
+        )
+    if in_path := IN_PATH.fullmatch(flake):
+        return in_path[1]
+    given = urllib.parse.parse_qs(urllib.parse.urlsplit(flake).query).get("rev")
+    if not given:
+        raise ChannelError(f"Hydra's evaluation {evaluation.get('id')} is of {flake}, which names no commit")
+    return given[-1]
+
+
+def _asked(job: Job, url: str, fetch: Callable[[Request], Response]) -> dict[str, t.Any]:
+    request = Request(
+        url, timeout=job.timeout, headers={"Accept": "application/json"}, validate_certs=job.validate_certs
+    )
+    try:
+        response = fetch(request)
+    except NoAnswerError as error:
+        raise ChannelError(f"Hydra does not answer: {error}", advice=f"see whether it is up: {url}") from error
+    if response.status == NOT_FOUND:
+        raise ChannelError(
+            f"Hydra has never built {job.project}:{job.jobset}:{job.job}, or does not know of it",
+            log=response.body,
+            advice=f"check the names of project, jobset and job, and that a build has succeeded: {url}",
+        )
+    if response.status != OK:
+        raise ChannelError(
+            f"Hydra answers with status {response.status}", log=response.body, advice=f"see what is there: {url}"
+        )
+    try:
+        data = json.loads(response.body)
+    except (ValueError, RecursionError) as error:
+        raise ChannelError("what Hydra answers is no JSON", log=response.body, advice=f"see {url}") from error
+    if not isinstance(data, dict):
+        raise ChannelError("Hydra answers something else than it documents", log=response.body, advice=f"see {url}")
+    return data
+
+
+def _is_number(value: t.Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

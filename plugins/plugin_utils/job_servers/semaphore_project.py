@@ -63,15 +63,15 @@ KINDS = (
 )
 
 
-def see_that_it_is_one(project: Mapping[str, t.Any]) -> None:
+def validate_project(project: Mapping[str, t.Any]) -> None:
     """Raise ``SemaphoreError`` for what is no project's file, naming the part."""
-    _see_that_it_has("meta", project.get("meta"), ("name",))
+    _validate_fields("meta", project.get("meta"), ("name",))
     for kind in KINDS:
         items = project.get(kind.part, [])
         if not isinstance(items, list):
             raise SemaphoreError(f"project: {kind.part} is no list")
         for place, item in enumerate(items):
-            _see_that_it_has(f"{kind.part}[{place}]", item, ("name", "type") if kind.path == "keys" else ("name",))
+            _validate_fields(f"{kind.part}[{place}]", item, ("name", "type") if kind.path == "keys" else ("name",))
         one_of_each_name(f"project: {kind.part}", items, {item["name"] for item in items})
 
 
@@ -82,7 +82,7 @@ def one_of_each_name(where: str, items: Sequence[Object], names: Collection[str]
             raise SemaphoreError(f"{where} has two of the name {name!r}", advice="rename or remove one of them")
 
 
-def _see_that_it_has(part: str, item: t.Any, fields: tuple[str, ...]) -> None:
+def _validate_fields(part: str, item: t.Any, fields: tuple[str, ...]) -> None:
     for field in fields:
         if not isinstance(item, dict) or not isinstance(item.get(field), str):
             raise SemaphoreError(f"project: {part} has no {field}")

@@ -7,14 +7,63 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 import typing as t
 
-from .semaphore_project import KINDS, VAULTS, body, difference, differs, merged, one_of_each_name, see_that_it_is_one
+from ..core.errors import SemaphoreError
+from ..core.redacted import redacted
+from .semaphore_project import KINDS, VAULTS, body, difference, differs, merged, one_of_each_name, validate_project
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .semaphore_project import Kind, Object
+
+ADDRESS = re.compile(r"https?://[^/\s]+(/\S*)?", re.IGNORECASE)
+# What a header of HTTP carries, of which a bearer's token is one word: RFC 9110, 11.2.
+TOKEN = re.compile(r"[!-~]+")
+
+
+@dataclasses.dataclass(frozen=True)
+class Access:
+    """A server's address without a slash at its end, and a token."""
+
+    url: str
+    token: str = dataclasses.field(repr=False)
+
+    @classmethod
+    def of(cls, url: str, token: str) -> Access:
+        """Return both, without the line break that a file may end with; raises ``SemaphoreError`` for what can be neither.
+
+        Nothing that is raised has the token in it.
+        """
+        url, token = url.strip(), token.strip()
+        if not ADDRESS.fullmatch(url):
+            raise SemaphoreError(
+                # A password may stand before the name.
+                f"{url.rpartition('@')[2]!r} is not the address of a server: https:// and its name are needed",
+                advice="write it as a browser shows it, such as https://semaphore.example",
+            )
+        if not token:
+            raise SemaphoreError(
+                f"there is no token for {redacted(url)}",
+                advice="make one with the server (User settings, API Tokens), and set SEMAPHORE_TOKEN or the module's token",
+            )
+        if not TOKEN.fullmatch(token):
+            raise SemaphoreError(
+                "the token is none: it has a space, a line break or a character beyond ASCII in it",
+                advice="copy it once more; it is one word",
+            )
+        return cls(url.rstrip("/"), token)
+
+    def place(self, path: str) -> str:
+        """Return the address of ``path`` in the server's API."""
+        return f"{self.url}/api/{path}"
+
+    def shown(self, path: str) -> str:
+        """Return the same as it may be shown."""
+        return t.cast("str", redacted(self.place(path)))
+
 
 # By the number of what does not exist yet, in a check.
 NOT_YET = 0
@@ -55,11 +104,11 @@ class Setup:
 
     def run(self) -> None:
         """Bring the project about. Nothing is ever removed."""
-        see_that_it_is_one(self.project)
+        validate_project(self.project)
         meta = self.project["meta"]
         one_of_each_name("projects", self._there("projects"), {meta["name"]})
         there = {item["name"]: item["id"] for item in self._there("projects")}
-        self._see_that_all_are_known(there.get(meta["name"], NOT_YET))
+        self._validate_references(there.get(meta["name"], NOT_YET))
         number = self._brought_about("projects", [meta], dict, changes=False)[meta["name"]]
         numbers: dict[str, dict[str, int]] = {}
         for kind in KINDS:
@@ -70,7 +119,7 @@ class Setup:
                 changes=kind.changes,
             )
 
-    def _see_that_all_are_known(self, project: int) -> None:
+    def _validate_references(self, project: int) -> None:
         """Raise ``SemaphoreError`` for a name of nothing that is there or wanted, before anything is made."""
         numbers: dict[str, dict[str, int]] = {}
         for kind in KINDS:

@@ -10,7 +10,7 @@ import typing as t
 
 from ..activation.drift import Drift
 from ..core.quantities import size
-from ..update.repository import SHORT
+from ..update.git import SHORT
 from .table import NOTHING, State, View
 
 if t.TYPE_CHECKING:

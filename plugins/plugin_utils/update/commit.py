@@ -9,31 +9,15 @@ import dataclasses
 import typing as t
 
 from ..core.errors import GitError, UpdateError
-from .place import LOCK
-from .remote import OvertakenError
-from .repository import SHORT
+from .git import SHORT, OvertakenError
+from .lock import LOCK
+from .update import lock_file_program
 
 if t.TYPE_CHECKING:
-    from .place import Place
-    from .remote import Remote
-    from .repository import Repository
-    from .update import Draft
+    from .git import Remote, Repository
+    from .update import Draft, Place
 
 NAMED_FILES = 5
-# A tree is made in an index of its own: the user's index and working tree stay as they are.
-COMMIT_BESIDE = f"""
-set -e
-directory=$1 index=$2 new=$3 parent=$4 message=$5
-GIT_INDEX_FILE=$index
-export GIT_INDEX_FILE
-cd -- "$directory"
-prefix=$(git rev-parse --show-prefix)
-git read-tree "$parent"
-blob=$(git hash-object -w -- "$new")
-git update-index --add --cacheinfo "100644,$blob,${{prefix}}{LOCK}"
-tree=$(git write-tree)
-git commit-tree "$tree" -p "$parent" -m "$message"
-"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +29,7 @@ class Committed:
     changed: bool
 
 
-def refuse_dirty(place: Place, *, allow: bool) -> None:
+def validate_clean(place: Place, *, allow: bool) -> None:
     """Raise ``UpdateError`` where a commit would not have what was updated and checked, or could not be made at all."""
     repository = place.repository
     inside = repository.run("rev-parse", "--is-inside-work-tree")
@@ -100,7 +84,7 @@ def push_for_review(draft: Draft, message: str, branch: str, remote: Remote, *, 
     What was on the branch before, such as the update of yesterday, is replaced.
     """
     repository = draft.place.repository
-    repository.refuse_branch(branch)
+    repository.validate_branch(branch)
     parent = repository.output("rev-parse", "HEAD").strip()
     before = remote.head(branch)
     if before is not None and _is_same(repository, remote, branch, before, parent, draft):
@@ -132,7 +116,14 @@ def _is_same(repository: Repository, remote: Remote, branch: str, revision: str,
 
 def _commit_beside(draft: Draft, parent: str, message: str) -> str:
     place = draft.place
-    argv = ["sh", "-c", COMMIT_BESIDE, "sh", place.directory, f"{draft.directory}/index", draft.new, parent, message]
+    argv = [
+        *lock_file_program("commit_beside"),
+        place.directory,
+        f"{draft.directory}/index",
+        draft.new,
+        parent,
+        message,
+    ]
     done = place.machine.run(argv)
     if not done.ok:
         raise UpdateError(

@@ -1,25 +1,144 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A lock file made anew beside the flake's own, and put in its place when everything that was asked of it holds."""
+"""The directory of a flake on a machine; and its lock file, made anew beside the old one and put in its place when all checks hold."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import dataclasses
+import gzip
 import hashlib
+import json
+import shlex
 import typing as t
 
 from ..core.errors import NixError, UpdateError
-from . import command
-from .lock import Move, moves, parse_lock
-from .metadata import answer
-from .place import LOCK
+from ..nix.command import nix
+from ..nix.language import string_literal
+from ..nix.source import NO_LOCK_FILE
+from ..target.programs import program
+from .git import Repository
+from .lock import LOCK, Move, answer, moves, parse_lock
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from .place import Place
+    from ..nix.machine import Machine
+
+
+def lock_file_program(function: str) -> list[str]:
+    """Return the command that calls ``function`` of target/lock_file.sh with the arguments that follow."""
+    return ["sh", "-c", f'{program("lock_file")}\nlock_file_{function} "$@"', "sh"]
+
+
+def update_command(flake: str, inputs: Sequence[str], output: str) -> list[str]:
+    """Return the command that writes the updated lock file to ``output``, and leaves the flake's own as it is."""
+    return nix("flake", "update", "--flake", flake, "--output-lock-file", output, "--", *inputs)
+
+
+def check_command(flake: str, lock: str | None) -> list[str]:
+    """Return the command that runs the flake's checks, with the lock file ``lock`` in place of its own."""
+    return nix("flake", "check", *_reference(lock), "--", flake)
+
+
+def archive_command(flake: str, lock: str | None) -> list[str]:
+    """Return the command that has the flake and all its inputs in the store, and names them."""
+    return nix("flake", "archive", "--json", *_reference(lock), "--", flake)
+
+
+def metadata_command(flake: str, lock: str | None) -> list[str]:
+    """Return the command that says what the flake is, and which inputs it has."""
+    return nix("flake", "metadata", "--json", *_reference(lock), "--", flake)
+
+
+def references_command(attributes: Sequence[Mapping[str, t.Any]]) -> list[str]:
+    """Return the command that prints flake references, given as their attributes, as one JSON list of addresses."""
+    expression = f"map builtins.flakeRefToString (builtins.fromJSON {string_literal(json.dumps(list(attributes)))})"
+    return nix("eval", "--json", "--expr", expression)
+
+
+def _reference(lock: str | None) -> list[str]:
+    return [NO_LOCK_FILE] if lock is None else ["--reference-lock-file", lock, NO_LOCK_FILE]
+
+
+CHANGED_MEANWHILE = 75
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """The directory of a flake on a machine."""
+
+    machine: Machine
+    directory: str
+
+    @property
+    def lock(self) -> str:
+        """The path of the lock file."""
+        return f"{self.directory}/{LOCK}"
+
+    @property
+    def repository(self) -> Repository:
+        """The repository that the flake is in, if it is in one."""
+        return Repository(self.machine, self.directory)
+
+    def read(self) -> str:
+        """Return the lock file's text, which is empty where there is none."""
+        if not self.machine.existing([f"{self.directory}/flake.nix"]):
+            raise UpdateError(
+                f"there is no flake.nix in {self.directory} of {self.machine.name}",
+                advice="name the directory of the flake; only a flake in a directory can be updated",
+            )
+        if not self.machine.existing([self.lock]):
+            return ""
+        return self.printed("cat", "--", self.lock)
+
+    def committed(self) -> str:
+        """Return the lock file's text as of the last commit."""
+        shown = self.repository.run("show", f"HEAD:./{LOCK}")
+        return shown.stdout if shown.ok else ""
+
+    def replace(self, expected: str, new: str) -> None:
+        """Put the file ``new`` in the lock file's place, if that is still what the file ``expected`` has."""
+        done = self.machine.run([*lock_file_program("replace"), self.lock, expected, new])
+        if done.rc == CHANGED_MEANWHILE:
+            raise UpdateError(
+                f"{self.lock} was changed by somebody else meanwhile, and was left as it is now",
+                advice="run again, which begins with what is there now",
+            )
+        if not done.ok:
+            raise UpdateError(
+                f"{self.lock} cannot be written", log=done.stderr, advice="see that the directory can be written to"
+            )
+
+    def withdraw(self, ours: str) -> None:
+        """Remove the lock file from directory and index, if it is still what the file ``ours`` has."""
+        self.repository.run("reset", "--quiet", "--", LOCK)
+        self.machine.run([*lock_file_program("withdraw"), self.lock, ours])
+
+    def temporary(self) -> str:
+        """Make a directory that only this user can read, and return its path."""
+        return self.printed("mktemp", "-d").strip()
+
+    def remove(self, directory: str) -> None:
+        """Remove such a directory."""
+        self.machine.run(["rm", "-rf", "--", directory])
+
+    def write(self, text: str, path: str) -> None:
+        """Write a text to a file."""
+        data = base64.b64encode(gzip.compress(text.encode())).decode()
+        done = self.machine.run([*lock_file_program("write"), data, path])
+        if not done.ok:
+            raise UpdateError(f"{path} cannot be written on {self.machine.name}", log=done.stderr)
+
+    def printed(self, *argv: str) -> str:
+        """Return what a command prints; one that fails is an error."""
+        done = self.machine.run(argv)
+        if not done.ok:
+            raise UpdateError(f"{shlex.join(argv)} failed on {self.machine.name}", command=argv, log=done.stderr)
+        return done.stdout
+
 
 UNKNOWN_INPUT = "does not match any input of this flake"
 
@@ -121,7 +240,7 @@ def addresses(place: Place, moved: Sequence[Move]) -> dict[str, str]:
     if not locked:
         return {}
     known = [{name: value for name, value in each.attributes.items() if name != "__final"} for each in locked]
-    done = place.machine.run(command.references(known))
+    done = place.machine.run(references_command(known))
     urls = answer(done, "Nix cannot write what the inputs are locked to as references", "see what Nix says")
     return {each.key: str(url) for each, url in zip(locked, urls, strict=True)}
 
@@ -134,7 +253,7 @@ def _given(place: Place, text: str, directory: str) -> str:
 
 
 def _updated(place: Place, inputs: Sequence[str], directory: str, found: str, timeout: float | None) -> str:
-    argv = command.update(place.directory, inputs, f"{directory}/new")
+    argv = update_command(place.directory, inputs, f"{directory}/new")
     done = place.machine.run(argv, timeout=timeout)
     if not done.ok:
         raise UpdateError(

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.channel.advance import Advance, advance
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import ChannelError, GitError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
-from ansible_collections.nix.fleet.plugins.plugin_utils.update.remote import OvertakenError, Remote
+from ansible_collections.nix.fleet.plugins.plugin_utils.update.git import OvertakenError, Remote
 
 from ..update.repositories import bare, clone, commit, git, remote_of
 

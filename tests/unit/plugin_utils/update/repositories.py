@@ -10,8 +10,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Controller
-from ansible_collections.nix.fleet.plugins.plugin_utils.update.remote import Remote
-from ansible_collections.nix.fleet.plugins.plugin_utils.update.repository import Repository
+from ansible_collections.nix.fleet.plugins.plugin_utils.update.git import Remote, Repository
 
 IDENTITY = {
     f"GIT_{who}_{what}": value

@@ -11,8 +11,8 @@ import pytest
 from ansible_collections.nix.fleet.plugins.action.nix_flake import (
     ActionModule,
     host_changes,
-    refuse_pointless,
     sentence,
+    validate_options,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import UpdateError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.closure_diff import ClosureDiff, PackageChange
@@ -30,8 +30,8 @@ NOT_KEPT = Committed(None, None, changed=True)
 def test_what_is_of_an_update_alone_is_refused_without_one(options: dict[str, t.Any]) -> None:
     given = {name: spec.get("default") for name, spec in ActionModule.argument_spec.items()} | options
     with pytest.raises(UpdateError, match=f"{next(iter(options))} is of an update"):
-        refuse_pointless(given)
-    refuse_pointless(given | {"update": True})
+        validate_options(given)
+    validate_options(given | {"update": True})
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A token reaches the server that it is for, and nobody else: seen from a real Git and a real server of HTTP."""
+"""Git on whichever machine: repositories, their remotes with and without a token, and distances."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import subprocess
 import threading
 import typing as t
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -19,14 +20,72 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import GitEr
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Controller
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Remote as OfBuilder
-from ansible_collections.nix.fleet.plugins.plugin_utils.update.credential import credential, refuse_password
-from ansible_collections.nix.fleet.plugins.plugin_utils.update.remote import Remote
-from ansible_collections.nix.fleet.plugins.plugin_utils.update.repository import Repository
+from ansible_collections.nix.fleet.plugins.plugin_utils.update.git import (
+    Distance,
+    Remote,
+    Repository,
+    credential,
+    distance,
+    validate_address,
+)
 
 from .repositories import SETTINGS, bare, clone, commit, git, remote_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+
+GOOD = [
+    "nixos-tested-web",
+    "tested/web.example.org",
+    "a@b",
+    "ü",
+    "a;reboot",
+    "a$(id)",
+    "a'b",
+]
+BAD = [
+    "",
+    "-web",
+    ".web",
+    "/web",
+    "web/",
+    "web.",
+    "web.lock",
+    "a.lock/b",
+    "a..b",
+    "a//b",
+    "a/.b",
+    "a b",
+    "a~b",
+    "a^b",
+    "a:b",
+    "a?b",
+    "a*b",
+    "a[b",
+    "a\\b",
+    "a@{b",
+    "a\nb",
+    "a\x7fb",
+    "a\tb",
+    "a\0b",
+    "a\ud800b",
+    "@{-1}",
+    "refs/heads/main",
+]
+REPOSITORY = Repository(Controller(), "/nonexistent")
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_name_that_git_takes_is_taken(name: str) -> None:
+    REPOSITORY.validate_branch(name)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_name_that_is_none_of_a_branch_is_refused_for_its_host(name: str) -> None:
+    with pytest.raises(GitError) as refused:
+        REPOSITORY.validate_branch(name, host="web")
+    assert refused.value.host == "web"
+
 
 TOKEN = "t0ken-that-never-shows"
 
@@ -227,9 +286,9 @@ def test_a_token_may_go_to_the_same_machine_without_encryption(url: str) -> None
 @pytest.mark.parametrize("url", ["https://git:t0k@git.example.org/x", "http://:t0k@git.example.org"])
 def test_a_password_in_an_address_is_refused_without_being_repeated(url: str) -> None:
     with pytest.raises(GitError, match="has a password in it") as refused:
-        refuse_password(url)
+        validate_address(url)
     assert "t0k" not in str(refused.value)
-    refuse_password("ssh://git@git.example.org:22/fleet")
+    validate_address("ssh://git@git.example.org:22/fleet")
 
 
 @pytest.mark.parametrize("settings", [(), ("--push",)])
@@ -241,3 +300,50 @@ def test_a_password_in_the_address_of_a_named_remote_is_refused_as_well(
     with pytest.raises(GitError, match="has a password in it") as refused:
         remote_of(work).head("main")
     assert "t0k" not in str(refused.value)
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    return clone(bare(tmp_path / "fleet.git"), tmp_path / "work")
+
+
+def seen(work: Path, deployed: str | None) -> Distance:
+    return distance(Repository(Controller(), str(work)), deployed, dirty=False)
+
+
+def test_a_machine_is_as_many_commits_behind_as_it_does_not_have(work: Path) -> None:
+    first = git(work, "rev-parse", "HEAD")
+    commit(work, "second")
+    current = commit(work, "third")
+    assert seen(work, first) == Distance(first, False, current, behind=2, ahead=0)
+    assert seen(work, current) == Distance(current, False, current, behind=0, ahead=0)
+
+
+def test_a_machine_of_another_branch_is_ahead_too(work: Path) -> None:
+    git(work, "switch", "--quiet", "--create", "other")
+    other = commit(work, "other")
+    git(work, "switch", "--quiet", "main")
+    current = commit(work, "second")
+    assert seen(work, other) == Distance(other, False, current, behind=1, ahead=1)
+
+
+@pytest.mark.parametrize("deployed", ["f" * 40, "--all"])
+def test_what_the_history_does_not_have_is_unknown(work: Path, deployed: str) -> None:
+    why = f"the history in {work} does not have the revision that was deployed"
+    assert seen(work, deployed) == Distance(deployed, False, git(work, "rev-parse", "HEAD"), unknown=why)
+
+
+def test_of_no_revision_there_is_nothing_to_tell(work: Path, tmp_path: Path) -> None:
+    assert seen(work, None) == Distance(None, False, git(work, "rev-parse", "HEAD"))
+    assert seen(tmp_path, None) == Distance(None, False)
+
+
+def test_without_a_repository_or_git_nothing_is_known(tmp_path: Path) -> None:
+    why = f"{tmp_path} is in no Git repository that can be read and has a commit"
+    assert seen(tmp_path, "f" * 40) == Distance("f" * 40, False, unknown=why)
+    nowhere = Controller({"PATH": "/nowhere"})
+    with mock.patch.dict(os.environ, {"PATH": "/nowhere"}):
+        assert distance(Repository(nowhere, str(tmp_path)), None, dirty=True) == Distance(None, True)
+        told = distance(Repository(nowhere, str(tmp_path)), "f" * 40, dirty=True).unknown
+        assert told is not None
+        assert "git" in told

@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.cache.key import signing_key
+from ansible_collections.nix.fleet.plugins.plugin_utils.cache.push import signing_key
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import CacheError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Remote
 
