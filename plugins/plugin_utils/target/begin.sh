@@ -20,9 +20,10 @@ begin() { # $1: the functions of the program, $2: the request; $3: Nix's setting
     follow_has_begun && return # by the same script on another connection, in this moment
     say closure "$closure"
     begin_wait_for_turn
+    begin_turn=$?
     # By the same script on another connection, which may have lost its own.
     [ -d "$run" ] && follow_has_begun && return
-    if lock_is_held; then
+    if [ "$begin_turn" != 0 ]; then
         say_refused "$(lock_cause)" "$lock_wait_for_it"
     elif [ "$goal" = dry-activate ]; then
         current_answer unchanged
@@ -50,9 +51,12 @@ begin() { # $1: the functions of the program, $2: the request; $3: Nix's setting
     fi
 }
 
-begin_wait_for_turn() { # until nobody holds the lock, at most for $lock_timeout; another profile's turn in the same run is no limit
+# Wait until nobody holds the lock, at most for $lock_timeout; another profile's turn in the same run is no limit. Who only tries to
+# bring the machine back may take it again at once: that is the supervisor's to wait for.
+begin_wait_for_turn() { # fails when somebody still has it
     begin_waited=0
-    while [ ! -d "$run" ] && lock_is_held && { lock_is_of_same_run || [ "$begin_waited" -lt "$lock_timeout" ]; }; do
+    while [ ! -d "$run" ] && lock_is_held; do
+        lock_is_of_same_run || [ "$begin_waited" -lt "$lock_timeout" ] || return 1
         sleep 1
         # Who is left alone finds out by this, and ends.
         echo

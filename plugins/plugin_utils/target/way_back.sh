@@ -159,14 +159,14 @@ way_back_resume() {
         default_touched=yes
     if way_back_is_superseded; then
         cause='the deployment was interrupted, and the machine has come to another system since, so nothing was undone'
-        way_back_end_unconfirmed
+        way_back_end_unconfirmed || outcome_finish rollback_failed
         outcome_finish superseded
     fi
     way_back
 }
 
 # What the next boot brings up is another's by now; what runs may still be what nobody has confirmed.
-way_back_end_unconfirmed() {
+way_back_end_unconfirmed() { # fails as long as that runs
     [ "$unconfirmed" = yes ] && [ "$goal" != boot ] && [ "$recorded_boot" = "$this_boot" ] && [ -n "$recorded_running" ] || return 0
     platform_find_running
     [ "$target" = "$activated" ] && [ "$target" != "$recorded_running" ] || return 0
@@ -179,6 +179,8 @@ way_back_end_unconfirmed() {
         active | units) cause="$cause; the machine runs again what ran before" ;;
         *) cause="$cause; activating $recorded_running again ended with exit code $back_code" ;;
     esac
+    platform_find_running
+    [ "$target" != "$activated" ]
 }
 
 way_back_was_left() { # whether somebody has come again to what this deployment had already gone back from

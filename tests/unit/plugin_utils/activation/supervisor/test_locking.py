@@ -92,6 +92,23 @@ def test_a_dead_lock_that_another_has_taken_over_meanwhile_is_theirs(nixos: NixO
     assert nixos.calls == []
 
 
+def test_a_lock_that_is_taken_anew_in_the_moment_when_it_was_free_is_waited_for(nixos: NixOS, old: str) -> None:
+    # As by a machine that is still brought back, again and again: who has waited for a second sees it free, once.
+    nixos.hold_lock(os.getpid())
+    lock, waited = nixos.live / "lock", nixos.path("/waited")
+    nixos.replace_tool("sleep", f'[ "$1" != 1 ] || : >"{waited}"; exec {{sleep}} "$@"')
+    free = f'[ "$1" = "{lock}" ] && rm "{waited}" 2>/dev/null && exec echo phase=free'
+    nixos.replace_tool("readlink", f'{free}; exec {{readlink}} "$@"')
+    asked = nixos.request(nixos.system("nixos-new"), lock_timeout=600)
+    answers: list[str] = []
+    thread = threading.Thread(target=lambda: answers.append(deploy(nixos, asked).outcome))
+    thread.start()
+    wait_for(lambda: bool(answers) or (nixos.state / "runs" / asked.id).exists())
+    lock.unlink()
+    thread.join()
+    assert answers == ["activated"]
+
+
 @pytest.mark.parametrize("origin", [Origin("alice", "laptop", run="morning"), Origin("alice", "laptop")])
 def test_another_profile_of_the_machine_is_refused_in_another_run(nixos: NixOS, old: str, origin: Origin) -> None:
     slow = nixos.request(nixos.system("nixos-slow", trouble="sleep 1"), origin=Origin("alice", "laptop", run="night"))

@@ -115,6 +115,23 @@ def test_what_was_made_the_default_by_hand_stays_and_what_runs_unconfirmed_does_
     assert nixos.whole_as == (old, other, "other")
 
 
+def test_what_runs_unconfirmed_beside_a_default_made_by_hand_is_left_as_soon_as_it_can_be(
+    nixos: NixOS, stuck: str
+) -> None:
+    request = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=1000)
+    assert deploy(nixos, request).outcome == "awaiting"
+    other = nixos.system("nixos-other")
+    nixos.link(f"{PROFILE}-7-link", other)
+    nixos.link(PROFILE, "system-7-link")
+    nixos.load(other)
+    os.kill(nixos.supervisor_of(request), signal.SIGKILL)
+    wait_for(lambda: [entry["outcome"] for entry in nixos.journal] == ["rollback_failed"], 60)
+    nixos.path("/no-way-back").unlink()
+    wait_for(lambda: [entry["outcome"] for entry in nixos.journal] == ["rollback_failed", "superseded"], 60)
+    assert nixos.whole_as == (stuck, other, "other")
+    wait_for(lambda: not (nixos.live / "lock").is_symlink())
+
+
 def test_where_there_would_be_no_way_back_nothing_is_touched(nixos: NixOS) -> None:
     before = nixos.closure("nixos-old", nixos_version="")
     nixos.install(before)
