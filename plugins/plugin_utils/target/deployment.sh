@@ -62,11 +62,15 @@ deployment_protect() { # closure $2 from the garbage collector while this deploy
 deployment_go() {
     case $goal:$platform_default_first in
         boot:*) deployment_change_default ;;
-        test:*) deployment_try && deployment_confirmed && deployment_verify_running ;;
-        *:yes) deployment_change_default && deployment_try && deployment_confirmed && deployment_verify_running ;;
+        test:*) deployment_settle ;;
+        *:yes) deployment_change_default && deployment_settle ;;
         # A machine that loses its power in the middle comes back as it was: the default changes last.
-        *) deployment_try && deployment_confirmed && deployment_verify_running && deployment_change_default ;;
+        *) deployment_settle && deployment_change_default ;;
     esac && deployment_verify_default
+}
+
+deployment_settle() { # what runs in the end is what was tried and, where that is wanted, confirmed
+    deployment_try && deployment_confirmed && deployment_verify_running
 }
 
 deployment_try() {

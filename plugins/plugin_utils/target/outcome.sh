@@ -68,10 +68,10 @@ outcome_remove_other_runs() { # those that have ended, and those that never touc
         fi
     done
     # What was written into memory goes with the directory that it stood in for: without it, that would pass for interrupted.
-    for file in "$live"/outcome-* "$live"/log-* "$live"/reason-*; do
+    for file in "$live"/outcome-* "$live"/log-* "$live"/reason-* "$live"/run-*; do
         other=${file##*/}
         other=${other#*-}
-        [ "$other" = "$id" ] || [ -d "$state/runs/$other" ] || rm -f "$file"
+        [ "$other" = "$id" ] || [ -d "$state/runs/$other" ] || rm -rf "$file"
     done
 }
 

@@ -33,11 +33,15 @@ supervisor_begin() { # what both ways of beginning have in common
     # It is in memory, and a reboot has taken it away.
     [ -d "$live" ] || (umask 077 && mkdir -p "$live") 2>/dev/null
     # It may be hidden by what an activation has mounted.
-    cd "$run" 2>/dev/null || { (umask 077 && mkdir -p "$run") 2>/dev/null && cd "$run"; } || cd "$live" || cd /
+    cd "$run" 2>/dev/null || supervisor_enter "$run" || supervisor_enter "$live/run-$id" || cd /
     log=./log
     [ ! -r ./settings ] || request_use_settings "$(cat ./settings)"
     started=$(clock_date)
     process_find_own
+}
+
+supervisor_enter() { # directory $1, made anew: nothing of another deployment is there
+    (umask 077 && mkdir -p "$1") 2>/dev/null && cd "$1"
 }
 
 supervisor_run() {
@@ -62,7 +66,6 @@ supervisor_run() {
         2) outcome_leave unchanged "$missing" ;;
     esac
     supervisor_check
-    supervisor_heed_stop
     platform_settle_profile >>"$log" 2>&1 ||
         outcome_refuse "$profile could not be moved to where this platform has its profile now: $(tail -n 1 "$log")"
     { deployment_record && supervisor_is_whole; } ||
@@ -178,7 +181,7 @@ supervisor_guard() { # wait for the end of worker $1, and bring the machine back
             exit 0
         fi
         # Killed, it is made up for at once the first time.
-        [ "$supervisor_code" != 3 ] || back_told=yes supervisor_nap=$((supervisor_nap > 5 ? supervisor_nap : 5))
+        [ "$supervisor_code" != 3 ] || supervisor_nap=$((supervisor_nap > 5 ? supervisor_nap : 5))
         sleep "$supervisor_nap"
         supervisor_nap=$((supervisor_nap < 30 ? supervisor_nap * 2 + 5 : 60))
         # What was too slow on the way there may be so on the way back.

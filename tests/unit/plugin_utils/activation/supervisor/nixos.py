@@ -124,7 +124,13 @@ class NixOS(Machine):
         if not (run / "recorded").exists():
             return first
         wait_for(lambda: self.holder(request) not in (None, first))
-        return self.holder(request) or 0
+        return self.worker_of(request)
+
+    def worker_of(self, request: Request) -> int:
+        """Return the process that the lock names, which there is."""
+        worker = self.holder(request)
+        assert worker, "nobody holds the lock"
+        return worker
 
     def holder(self, request: Request) -> int | None:
         """Return the process that the lock of a deployment names."""

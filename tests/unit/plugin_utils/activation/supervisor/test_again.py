@@ -179,7 +179,7 @@ def test_what_was_too_slow_to_go_back_is_given_more_time(nixos: NixOS) -> None:
 def test_who_finishes_for_a_killed_guard_tries_again_too_and_tells_it_once(nixos: NixOS, fragile: str) -> None:
     request = nixos.request(nixos.system("nixos-bad", trouble=HALFWAY))
     assert deploy(nixos, request).outcome == "rollback_failed"
-    family = [guard_of(nixos, request), nixos.holder(request) or 0]
+    family = [guard_of(nixos, request), nixos.worker_of(request)]
     for process in family:
         with contextlib.suppress(ProcessLookupError):  # what has been tried ends with its try
             os.kill(process, signal.SIGKILL)

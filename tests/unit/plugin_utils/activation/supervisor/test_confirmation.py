@@ -14,7 +14,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.conclusion im
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import CONFIRMED, Verdict, rejected
 
-from .nixos import PROFILE, NixOS, wait_for, whole
+from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
 
 if t.TYPE_CHECKING:
     from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import Answer
@@ -186,3 +186,26 @@ def test_nothing_is_left_of_a_confirmed_deployment_but_its_log(nixos: NixOS, old
     end(nixos, request)
     assert sorted(path.name for path in nixos.state.iterdir()) == ["journal.jsonl", "runs"]
     assert not (nixos.state / "runs" / request.id / "reserve").exists()
+
+
+@pytest.mark.parametrize("goal", ["switch", "test"])
+def test_what_does_not_run_any_more_when_it_is_confirmed_does_not_stay(nixos: NixOS, old: str, goal: str) -> None:
+    request = awaiting(nixos, nixos.system("nixos-new"), goal=goal)
+    nixos.link(RUNNING, nixos.system("nixos-other"))
+    answer = end(nixos, request)
+    assert (answer.outcome, "what runs is" in answer.cause) == ("rolled_back", True)
+    assert nixos.whole_as == whole(old)
+
+
+def test_nobody_is_asked_to_confirm_what_does_not_run(nixos: NixOS, old: str) -> None:
+    bad = nixos.system("nixos-bad", trouble="exit 0")
+    assert nixos.deploy(bad, confirm_timeout=600).outcome == "rolled_back"
+    assert nixos.whole_as == whole(old)
+
+
+def test_a_rejection_is_taken_back_by_nobody(nixos: NixOS, old: str) -> None:
+    request = awaiting(nixos, nixos.system("nixos-new"), 600)
+    # In the moment after it was heard.
+    nixos.replace_tool("mv", 'kill -USR1 "$PPID"; exec {mv} "$@"')
+    assert end(nixos, request, rejected("no")).outcome == "rolled_back"
+    assert nixos.whole_as == whole(old)

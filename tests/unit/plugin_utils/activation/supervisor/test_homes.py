@@ -108,3 +108,10 @@ def test_what_is_left_of_a_failed_home_is_told(user: Home) -> None:
 def test_what_is_left_of_a_first_home_is_told(user: Home) -> None:
     answer = user.deploy_home(user.home_of("bad", "added", trouble="exit 3"))
     assert (answer.outcome, "/home/added" in answer.cause) == ("failed", True), answer
+
+
+def test_a_profile_that_cannot_be_moved_is_told_and_nothing_is_touched(user: Home, legacy: str) -> None:
+    user.replace_tool("ln", f'case "$*" in *" {user.path(OWN)}") exit 1 ;; esac; exec {{ln}} "$@"')
+    answer = user.deploy_home(user.home_of("new"))
+    assert (answer.outcome, LEGACY in answer.cause) == ("refused", True)
+    assert (user.standing(LEGACY), user.standing(CURRENT)) == (legacy, legacy)

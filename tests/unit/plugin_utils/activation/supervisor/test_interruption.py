@@ -333,6 +333,8 @@ def test_a_default_that_waited_for_a_reboot_is_what_is_returned_to_after_one(nix
     nixos.link(RUNNING, waiting)
     nixos.program(slow, "recover")
     assert nixos.whole_as == whole(waiting)
+    # Booting it has activated it.
+    assert "test waiting" not in nixos.calls
 
 
 def test_the_way_back_of_who_makes_up_for_a_killed_supervisor_can_be_ended(nixos: NixOS) -> None:
@@ -421,3 +423,28 @@ def leads_to(link: pathlib.Path, target: pathlib.Path) -> bool:
         return link.readlink() == target
     except OSError:
         return False
+
+
+def test_a_step_is_known_by_its_file_where_processes_do_not_tell_their_environment(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool("grep", 'case "$*" in *NIX_FLEET_STEP*) exit 1 ;; esac; exec {grep} "$@"')
+    assert outcome_without_supervisor(nixos) == "rolled_back"
+    assert nixos.whole_as == whole(old)
+
+
+def test_where_its_directory_is_gone_a_recovery_takes_no_others_end_for_its_own(nixos: NixOS, old: str) -> None:
+    trouble = 'ln -sfn "$self" "/run/current-system"; ' + STUCK
+    for number in (1, 2):
+        slow = cut_off(nixos, nixos.request(nixos.system(f"nixos-{number}", trouble=trouble)))
+        program = (nixos.state / "runs" / slow.id / "program").read_text()
+        aside = nixos.state.rename(nixos.path(f"/hidden-{number}"))
+        # As on a file system that is read-only.
+        nixos.state.touch()
+        nixos.path("/program").write_text(program)
+        start = (
+            f'NIX_FLEET_PROGRAM=$(cat {nixos.path("/program")}); export NIX_FLEET_PROGRAM; eval "$NIX_FLEET_PROGRAM"'
+        )
+        nixos.script("-c", start, "x", "run")
+        assert nixos.whole_as == whole(old)
+        nixos.state.unlink()
+        aside.rename(nixos.state)
+        nixos.path("/step").unlink()

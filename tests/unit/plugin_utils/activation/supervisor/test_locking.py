@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 import typing as t
@@ -12,12 +13,15 @@ from concurrent import futures
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.conclusion import conclude
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import CONFIRMED
 from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import program
 
-from .nixos import NixOS, wait_for
+from .nixos import PROFILE, NixOS, wait_for, whole
 from .test_abandoned import own_name
+from .test_interruption import children_of, family
 
 if t.TYPE_CHECKING:
     from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import Answer
@@ -205,3 +209,44 @@ def test_the_settings_of_nix_are_not_left_behind(nixos: NixOS, old: str) -> None
     files = [path for path in (nixos.state / "runs" / asked.id).iterdir() if path.is_file()]
     assert files
     assert not [path for path in files if b"secret" in path.read_bytes()]
+
+
+def test_a_generation_that_goes_while_a_rollback_waits_for_its_turn_is_told(nixos: NixOS, old: str) -> None:
+    nixos.hold_lock(os.getpid())
+    asked = nixos.request(rollback="previous", lock_timeout=600)
+    answers: list[str] = []
+    thread = threading.Thread(target=lambda: answers.append(deploy(nixos, asked).outcome))
+    # As the deployment that it waits for has it collected.
+    nixos.replace_tool("mkdir", f'rm -f "{nixos.path(PROFILE)}-1-link"; exec {{mkdir}} "$@"')
+    thread.start()
+    (nixos.live / "lock").unlink()
+    thread.join()
+    assert answers == ["refused"]
+    assert nixos.calls == []
+    assert nixos.whole_as == whole(old)
+
+
+def test_who_cannot_say_that_it_is_at_work_touches_nothing(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool("mv", f'case "$*" in *" {nixos.live}/lock") exit 1 ;; esac; exec {{mv}} "$@"')
+    assert nixos.deploy(nixos.system("nixos-new")).outcome == "refused"
+    assert nixos.calls == []
+
+
+def test_what_was_left_of_handing_the_lock_over_is_in_nobodys_way(nixos: NixOS, old: str) -> None:
+    asked = nixos.request(nixos.system("nixos-new"))
+    nixos.live.mkdir(parents=True)
+    (nixos.live / f"lock.{asked.id}").symlink_to("half of it")
+    assert deploy(nixos, asked).outcome == "activated"
+    assert not (nixos.live / f"lock.{asked.id}").is_symlink()
+
+
+def test_a_guard_that_is_told_to_stop_leaves_that_to_its_worker(nixos: NixOS, old: str) -> None:
+    request = nixos.request(nixos.system("nixos-new"), confirm_timeout=600)
+    deploy(nixos, request)
+    worker = nixos.supervisor_of(request)
+    guard = family(worker, 0)[0]
+    os.kill(guard, signal.SIGTERM)
+    # So long that it has noticed.
+    time.sleep(1)
+    assert children_of(guard) == [worker]
+    assert conclude(nixos, request.id, CONFIRMED, 60).outcome == "confirmed"

@@ -32,6 +32,12 @@ def test_a_deployment_that_cannot_write_its_end_is_known_to_the_journal(nixos: N
     assert nixos.whole_as == whole(new)
 
 
+def test_a_deployment_that_has_no_room_for_its_program_is_refused_and_leaves_nothing(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool("ln", 'case "$*" in */boot) exit 1 ;; esac; exec {ln} "$@"')
+    assert nixos.deploy(nixos.system("nixos-new")).outcome == "refused"
+    assert list((nixos.state / "runs").iterdir()) == []
+
+
 def test_a_line_of_the_journal_that_was_cut_off_spoils_no_other(nixos: NixOS, old: str) -> None:
     first = nixos.request(nixos.system("nixos-new"))
     nixos.state.mkdir(parents=True)

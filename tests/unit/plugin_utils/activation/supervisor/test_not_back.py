@@ -23,7 +23,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict impor
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
 
 from ..machine import SHELLS
-from .nixos import PROFILE, NixOS, wait_for, whole
+from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
+from .test_without_files import EMPTY
 
 if t.TYPE_CHECKING:
     from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Request
@@ -74,9 +75,11 @@ def test_a_deployment_of_another_profile_takes_no_way_back_away(nixos: NixOS, st
 
 
 def test_a_deployment_that_fails_takes_no_way_back_away(nixos: NixOS, stuck: str) -> None:
-    not_back(nixos)
+    first = not_back(nixos)
     bad = nixos.request(nixos.system("nixos-bad", trouble="exit 2"), lock_timeout=600)
     assert deploy(nixos, bad).outcome == "rolled_back"
+    # What it is brought back by, should it be killed.
+    assert (nixos.state / "runs" / first.id / "recorded").exists()
     nixos.path("/no-way-back").unlink()
     wait_for(lambda: nixos.whole_as == whole(stuck), 60)
 
@@ -221,7 +224,8 @@ def test_where_no_process_can_be_made_for_a_while_the_machine_goes_back_afterwar
     nixos, as_user = user
     old = nixos.system("nixos-old")
     nixos.install(old)
-    request = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=10)
+    # What was recorded is in memory alone.
+    request = nixos.request(nixos.system("nixos-unconfirmed", trouble=EMPTY), confirm_timeout=10)
     subprocess.run(["chown", "-R", as_user[2], str(nixos.root)], check=True)
     nixos.root.chmod(0o755)
     begun = subprocess.run(
@@ -241,3 +245,30 @@ def test_where_no_process_can_be_made_for_a_while_the_machine_goes_back_afterwar
         other.kill()
         other.wait()
     wait_for(lambda: nixos.whole_as == whole(old), 120)
+
+
+def test_what_others_run_and_boot_by_now_is_left_though_nobody_confirmed_what_ran_before(
+    nixos: NixOS, old: str
+) -> None:
+    request = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=1000)
+    assert deploy(nixos, request).outcome == "awaiting"
+    other = nixos.system("nixos-other")
+    nixos.link(f"{PROFILE}-7-link", other)
+    nixos.link(PROFILE, "system-7-link")
+    nixos.link(RUNNING, other)
+    nixos.load(other)
+    os.kill(nixos.supervisor_of(request), signal.SIGKILL)
+    wait_for(lambda: [entry["outcome"] for entry in nixos.journal] == ["superseded"], 60)
+    assert nixos.whole_as == whole(other)
+    assert nixos.calls == ["test unconfirmed"]
+
+
+def test_the_room_that_was_kept_is_given_before_the_way_back_begins(nixos: NixOS, old: str) -> None:
+    kept = f'ls "{nixos.state}"/runs/*/reserve >/dev/null 2>&1 && echo "no room" >> "{nixos.root}/calls"'
+    note = f"case $* in *--switch-generation*) {kept} ;; esac"
+    nix_env = nixos.tool("nix-env")
+    nix_env.rename(nix_env.with_name("nix-env-itself"))
+    nix_env.write_text(f'#!/bin/sh\n{note}\nexec "{nix_env}-itself" "$@"\n')
+    nix_env.chmod(0o755)
+    assert nixos.deploy(nixos.system("nixos-bad", loading="exit 1")).outcome == "rolled_back"
+    assert nixos.calls == ["test bad", "boot bad", "boot old", "test old"]

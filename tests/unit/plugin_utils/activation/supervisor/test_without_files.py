@@ -119,7 +119,7 @@ def test_going_back_needs_no_tool_to_write_its_files(nixos: NixOS, old: str, too
 def test_a_worker_that_is_killed_is_made_up_for_without_files(nixos: NixOS, old: str) -> None:
     request = nixos.request(nixos.system("nixos-new", trouble=EMPTY), confirm_timeout=600)
     assert deploy(nixos, request).outcome == "awaiting"
-    os.kill(nixos.holder(request) or 0, signal.SIGKILL)
+    os.kill(nixos.worker_of(request), signal.SIGKILL)
     wait_for(lambda: bool(nixos.journal))
     assert nixos.journal[-1]["outcome"] == "rolled_back"
     assert nixos.whole_as == whole(old)
@@ -128,7 +128,7 @@ def test_a_worker_that_is_killed_is_made_up_for_without_files(nixos: NixOS, old:
 def test_a_worker_that_is_killed_where_nothing_can_be_written_is_made_up_for(nixos: NixOS, old: str) -> None:
     request = nixos.request(nixos.system("nixos-new", trouble=BLOCK), confirm_timeout=600)
     assert deploy(nixos, request).outcome == "awaiting"
-    os.kill(nixos.holder(request) or 0, signal.SIGKILL)
+    os.kill(nixos.worker_of(request), signal.SIGKILL)
     wait_for(lambda: nixos.whole_as == whole(old))
     assert conclude(nixos, request.id, CONFIRMED, 60).outcome == "rolled_back"
 
@@ -155,7 +155,7 @@ def test_the_step_of_a_killed_worker_is_ended_though_no_file_tells_of_it(nixos: 
     thread = nixos.start(request)
     nixos.path("/go").touch()
     wait_for(lambda: nixos.path("/step").exists() and nixos.path("/step").read_text().endswith("\n"))
-    os.kill(nixos.holder(request) or 0, signal.SIGKILL)
+    os.kill(nixos.worker_of(request), signal.SIGKILL)
     thread.join()
     step = int(nixos.path("/step").read_text())
     wait_for(lambda: is_gone(step))
