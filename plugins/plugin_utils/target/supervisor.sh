@@ -41,7 +41,7 @@ supervisor_begin() { # what both ways of beginning have in common
 }
 
 supervisor_enter() { # directory $1, made anew: nothing of another deployment is there
-    (umask 077 && mkdir -p "$1") 2>/dev/null && cd "$1"
+    (umask 077 && mkdir -p "$1") 2>/dev/null && cd "$1" || return
 }
 
 supervisor_run() {

@@ -298,3 +298,13 @@ def processes() -> list[str]:
         with contextlib.suppress(OSError):
             found.append(file.read_text())
     return found
+
+
+def test_an_activation_that_heeds_no_signal_is_ended_too(nixos: NixOS, old: str) -> None:
+    # Each pause is a short one, and counts as what it says.
+    nixos.replace_tool("sleep", 'case $1 in 0.*) exec {sleep} 0.01 ;; *) exec {sleep} "$1" ;; esac')
+    bad = nixos.system("nixos-bad", trouble='trap "" TERM; echo $$ > "$root/step"; sleep 1000')
+    assert nixos.deploy(bad, activation_timeout=3).outcome == "rolled_back"
+    step = int(nixos.path("/step").read_text())
+    wait_for(lambda: not pathlib.Path(f"/proc/{step}/cmdline").exists())
+    assert nixos.whole_as == whole(old)

@@ -250,3 +250,12 @@ def test_a_guard_that_is_told_to_stop_leaves_that_to_its_worker(nixos: NixOS, ol
     time.sleep(1)
     assert children_of(guard) == [worker]
     assert conclude(nixos, request.id, CONFIRMED, 60).outcome == "confirmed"
+
+
+def test_a_lock_is_not_that_of_a_process_that_has_been_given_the_same_number_since(nixos: NixOS, old: str) -> None:
+    nixos.hold_lock(os.getpid())
+    lock = nixos.live / "lock"
+    record = lock.readlink().as_posix().replace("start=", "start=1")
+    lock.unlink()
+    lock.symlink_to(record)
+    assert nixos.deploy(nixos.system("nixos-new")).outcome == "activated"
