@@ -180,7 +180,7 @@ def evaluated(
     """
     begin = time.monotonic()
     try:
-        revisions, memory = named_revisions(options["revision"]), _memory(options["eval_memory"])
+        revisions, memory = named_revisions(options["revision"]), memory_of(options["eval_memory"])
     except NixError as error:
         # The play host's variables are wrong, whichever machine was to evaluate them.
         error.host = error.host or action.play_host
@@ -203,7 +203,7 @@ def evaluated(
     return {
         **found,
         "attr": attribute,
-        "flake_revision": snapshot.revision or _commit_of_job(action, source, snapshot),
+        "flake_revision": snapshot.revision or commit_of_job(action, source, snapshot),
         "flake_dirty": snapshot.dirty,
         "flake_identity": snapshot.identity,
         "flake_locked_url": snapshot.locked_url,
@@ -215,7 +215,7 @@ def evaluated(
     }
 
 
-def _commit_of_job(action: NixAction, source: Source, snapshot: Snapshot) -> str | None:
+def commit_of_job(action: NixAction, source: Source, snapshot: Snapshot) -> str | None:
     """Return the commit of a flake among the project's files, which AWX gives a job without their history."""
     flake = Path((source.flake or "").removeprefix("path:"))
     if snapshot.dirty or not flake.is_relative_to(Path.cwd()):
@@ -261,7 +261,7 @@ def _others(action: NixAction, options: dict[str, t.Any]) -> Iterator[str]:
             yield wanted
 
 
-def _memory(text: str | None) -> int | None:
+def memory_of(text: str | None) -> int | None:
     """Return the bytes that an amount of memory means, without Ansible's own words for one that is none."""
     if text is None:
         return None
@@ -269,10 +269,14 @@ def _memory(text: str | None) -> int | None:
     try:
         memory = int(human_to_bytes(text))
     except ValueError as error:
-        raise EvaluationError(f"eval_memory is no amount of memory: {text!r}", advice=advice) from error
+        raise EvaluationError(
+            f"eval_memory is no amount of memory: {text!r}", code="no_memory", advice=advice
+        ) from error
     if memory < LEAST_MEMORY:
         least = f"write at least {math.ceil(LEAST_MEMORY / (1 << 20))}M, for example 4G (deploy_eval_memory)"
-        raise EvaluationError(f"eval_memory is too little to evaluate anything in: {text}", advice=least)
+        raise EvaluationError(
+            f"eval_memory is too little to evaluate anything in: {text}", code="little_memory", advice=least
+        )
     return memory
 
 

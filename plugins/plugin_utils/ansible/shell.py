@@ -83,7 +83,7 @@ class _Watch:
         self._seconds = seconds
         self._began = time.monotonic()
         self._memory = _most_memory()
-        self._others = _children()
+        self._others = children()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, name="limits", daemon=True)
 
@@ -100,7 +100,7 @@ class _Watch:
             self.reason = self.reason or self._exceeded()
             if self.reason:
                 # Again and again, since it may be started again.
-                _tell(_children() - self._others, number)
+                _tell(children() - self._others, number)
                 number = signal.SIGKILL
 
     def _exceeded(self) -> str:
@@ -114,7 +114,7 @@ class _Watch:
 
 def end_children() -> None:
     """End what keeps a connection to a machine, and whatever else we have started."""
-    _tell(_children(), signal.SIGTERM)
+    _tell(children(), signal.SIGTERM)
 
 
 def _tell(processes: set[int], number: int) -> None:
@@ -129,7 +129,7 @@ def _most_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _children() -> set[int]:
+def children() -> set[int]:
     """Return the processes that we have started."""
     own = Path("/proc/self/task")
     # Not every kernel says it.

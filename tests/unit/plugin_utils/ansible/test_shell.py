@@ -136,7 +136,7 @@ def test_an_error_of_the_connection_stays_one() -> None:
 def test_children_are_known_where_the_kernel_does_not_list_them(monkeypatch: pytest.MonkeyPatch) -> None:
     with subprocess.Popen(["sleep", "60"]) as child:
         monkeypatch.setattr(pathlib.Path, "is_dir", lambda _path: False)
-        found = limits._children()
+        found = limits.children()
         child.kill()
     assert child.pid in found
 
