@@ -209,3 +209,25 @@ def test_a_rejection_is_taken_back_by_nobody(nixos: NixOS, old: str) -> None:
     nixos.replace_tool("mv", 'kill -USR1 "$PPID"; exec {mv} "$@"')
     assert end(nixos, request, rejected("no")).outcome == "rolled_back"
     assert nixos.whole_as == whole(old)
+
+
+def test_who_is_killed_when_all_has_been_done_is_not_made_up_for(nixos: NixOS, old: str) -> None:
+    new = nixos.system("nixos-new")
+    request = awaiting(nixos, new, 600)
+    nixos.replace_tool("rm", 'case "$*" in *./worker*) kill -KILL "$PPID" ;; esac; exec {rm} "$@"')
+    assert end(nixos, request).outcome == "confirmed"
+    wait_for(lambda: not (nixos.live / "lock").is_symlink())
+    assert nixos.whole_as == whole(new)
+    assert [entry["outcome"] for entry in nixos.journal] == ["confirmed"]
+
+
+def test_who_comes_late_to_finish_what_was_confirmed_undoes_nothing(nixos: NixOS, old: str) -> None:
+    new = nixos.system("nixos-new")
+    request = awaiting(nixos, new, 600)
+    program = nixos.state / "runs" / request.id / "program"
+    text = program.read_text()
+    end(nixos, request)
+    program.write_text(text)
+    nixos.program(request, "recover")
+    assert nixos.whole_as == whole(new)
+    assert [entry["outcome"] for entry in nixos.journal] == ["confirmed"]

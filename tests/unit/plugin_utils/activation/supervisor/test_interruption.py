@@ -216,14 +216,17 @@ def test_of_two_that_were_interrupted_the_later_is_taken_back_first(nixos: NixOS
     assert nixos.whole_as == whole(old)
 
 
-def test_who_is_told_to_stop_before_anything_was_touched_touches_nothing(nixos: NixOS, old: str) -> None:
+@pytest.mark.parametrize("no_check", [False, True], ids=["checked", "not checked"])
+def test_who_is_told_to_stop_before_anything_was_touched_touches_nothing(
+    nixos: NixOS, old: str, *, no_check: bool
+) -> None:
     recovering = nixos.system("nixos-slow", trouble='echo $$ > "$root/step"; sleep 30')
     cut_off(nixos, nixos.request(recovering))
     # What goes back takes its time, in which the next supervisor is told to stop.
     script = nixos.path(f"{old}/bin/switch-to-configuration")
     slow = 'test) until [ -e "$root/go" ]; do sleep 0.05; done; '
     script.write_text(script.read_text().replace("test)", slow))
-    asked = nixos.request(nixos.system("nixos-new"))
+    asked = nixos.request(nixos.system("nixos-new"), no_check=no_check)
     thread = threading.Thread(target=deploy, args=(nixos, asked))
     thread.start()
     wait_for(lambda: nixos.calls == ["test slow", "test old"])
