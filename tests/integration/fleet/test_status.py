@@ -40,7 +40,7 @@ def git(directory: Path, *arguments: str) -> str:
 
 
 def test_status_says_what_every_kind_of_host_runs(deployed: Project) -> None:
-    run = deployed.run("nix.fleet.status")
+    run = deployed.run("nix.fleet.status", "-v")
     assert run.rc == 0, run.output
     assert run.hosts(changed=0, failed=0) == set(HOSTS)
     assert running("homelab").system in run.output
