@@ -56,6 +56,7 @@ class ActionModule(NixAction):
         except CommandTimeoutError as late:
             raise CacheError(
                 f"no end after {late.seconds:g} s",
+                code="timeout",
                 command=late.argv,
                 advice="allow more seconds in timeout; what has arrived is not sent a second time",
             ) from late

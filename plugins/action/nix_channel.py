@@ -71,6 +71,7 @@ class ActionModule(NixAction):
         if not options["remote"].strip():
             raise ChannelError(
                 "there is no remote to have the branch at",
+                code="no_remote",
                 advice="name it (remote, or channel_remote of the role): origin, an address or a path",
             )
         proof = self._proof(options)

@@ -71,7 +71,10 @@ class ActionModule(NixAction):
             )
         except CommandTimeoutError as late:
             raise UpdateError(
-                str(late), command=late.argv, advice="see what it waits for, or give it more time (timeout)"
+                str(late),
+                code="timeout",
+                command=late.argv,
+                advice="see what it waits for, or give it more time (timeout)",
             ) from late
         return {**result, "seconds": round(time.monotonic() - begin, 2)}
 
@@ -83,6 +86,7 @@ class ActionModule(NixAction):
         if not is_of_controller(flake):
             raise UpdateError(
                 f"only a flake in a directory can be updated, not {flake}",
+                code="no_directory",
                 advice="give the path of a clone of it, absolute or (on the controller) beginning with a dot",
             )
         place = Place(machine, flake)
@@ -160,7 +164,9 @@ def validate_options(options: dict[str, t.Any]) -> None:
     """Refuse options that mean something of an update alone, where there is none."""
     for name in ("inputs", "lock", "lock_of", "commit", "branch", "host_changes", "message"):
         if options[name] and not options["update"]:
-            raise UpdateError(f"{name} is of an update, and there is none", advice="set update: true")
+            raise UpdateError(
+                f"{name} is of an update, and there is none", code="bad_option", advice="set update: true"
+            )
 
 
 def host_changes(changes: dict[str, t.Any]) -> str:
@@ -172,6 +178,7 @@ def host_changes(changes: dict[str, t.Any]) -> str:
         except (LookupError, TypeError, ValueError) as error:
             raise UpdateError(
                 f"host_changes: what changes on {host} is not what a task of nix_activate said",
+                code="bad_option",
                 advice="give its closure_diff, which is there when the run shows differences (--diff)",
             ) from error
     told = [f"{', '.join(hosts)}:\n{text or 'nothing changes'}".rstrip() for text, hosts in alike.items()]
@@ -184,6 +191,7 @@ def gate(done: Completed, *, updated: bool) -> None:
         what = "the flake's checks do not hold with the updated inputs: nothing was changed"
         raise UpdateError(
             what if updated else "the flake's checks do not hold",
+            code="check",
             command=done.argv,
             log=done.stderr,
             advice="see what failed; update fewer inputs at a time (inputs) to find which one it is"

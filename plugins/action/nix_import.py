@@ -38,6 +38,7 @@ class ActionModule(NixAction):
         if not plugin.verify_file(str(inventory)):
             raise InventoryError(
                 f"{inventory} is no inventory file of {PLUGIN}",
+                code="bad_inventory",
                 advice="name a file that is there and ends in .nix.yml (import_inventory)",
             )
         try:
@@ -45,7 +46,9 @@ class ActionModule(NixAction):
         except InventoryError:
             raise
         except AnsibleError as error:
-            raise InventoryError(f"{inventory} cannot be used: {error}", advice="correct its options") from None
+            raise InventoryError(
+                f"{inventory} cannot be used: {error}", code="bad_inventory", advice="correct its options"
+            ) from None
         wanted = prepared_import(read, file, overwrite=options["overwrite"])
         if wanted.needed and not self.check_mode:
             _replace(file, wanted.text)
@@ -81,7 +84,9 @@ def _replace(file: pathlib.Path, text: str) -> None:
             raise
     except OSError as error:
         raise InventoryError(
-            f"{file} cannot be written: {error.strerror}", advice="see who may write to its directory"
+            f"{file} cannot be written: {error.strerror}",
+            code="not_written",
+            advice="see who may write to its directory",
         ) from error
 
 

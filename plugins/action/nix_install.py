@@ -77,6 +77,7 @@ class ActionModule(NixAction):
             found = (installed and f"NixOS {installed}") or fields.get("os", [""])[-1] or "an unknown system"
             raise InstallationError(
                 f"it runs {found}, and its disks would be erased",
+                code="installed",
                 advice="see that nothing on it is needed, and say so (erase; of the role, bootstrap_erase with its name)",
             )
         secrets = options["host_keys"] or options["disk_encryption_keys"]
@@ -123,6 +124,7 @@ class ActionModule(NixAction):
         if self._connection.transport != "ssh":
             raise InstallationError(
                 f"it is reached by {self._connection.transport}, and nixos-anywhere by ssh alone",
+                code="bad_connection",
                 advice="set ansible_connection to ssh",
             )
         return self._connection.get_option(option)
@@ -138,11 +140,13 @@ class ActionModule(NixAction):
         except FileNotFoundError:
             raise InstallationError(
                 f"there is no program {words[0]} on the controller",
+                code="no_program",
                 advice="install it, or say how it is run (program: [nix, run, github:nix-community/nixos-anywhere, --])",
             ) from None
         except CommandTimeoutError:
             raise InstallationError(
                 f"the installation took longer than {timeout} seconds and was ended",
+                code="timeout",
                 command=words,
                 advice="raise timeout",
             ) from None
@@ -151,6 +155,7 @@ class ActionModule(NixAction):
         if not completed.ok:
             raise InstallationError(
                 f"nixos-anywhere ended with exit code {completed.rc}" + (f" after: {steps[-1]}" if steps else ""),
+                code="nixos_anywhere",
                 command=words,
                 log=completed.stderr or completed.stdout,
                 advice="see its output; what was begun on the machine's disks is not undone",

@@ -45,7 +45,9 @@ class ActionModule(NixAction):
             self.doing("fetching")
             fetch.carry_out(machine, log.read, log, dry_run=self.check_mode)
             if not self.check_mode and (left := missing_paths(self.questions, paths, protect_as=protect_as)):
-                raise CacheError(f"{left[0]} is not there, although Nix says that it was fetched", log=log.text)
+                raise CacheError(
+                    f"{left[0]} is not there, although Nix says that it was fetched", code="missing", log=log.text
+                )
         fetched = (log.to_fetch or missing) if self.check_mode else log.fetched
         return self._report(list(dict.fromkeys(fetched)), proved=store is not None)
 

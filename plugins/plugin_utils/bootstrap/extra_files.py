@@ -32,6 +32,7 @@ def private_directory(*, allow_disk: bool) -> Iterator[pathlib.Path]:
     if place is None and not allow_disk:
         raise InstallationError(
             "the controller has no file system in memory that could be written to, and secrets belong on no disk",
+            code="not_in_memory",
             advice="name a directory on a tmpfs (XDG_RUNTIME_DIR), or accept the disk (allow_disk, bootstrap_allow_disk)",
         )
     with tempfile.TemporaryDirectory(prefix="nix.fleet-", dir=place) as directory:
@@ -57,7 +58,7 @@ def packed(directory: pathlib.Path, extra_files: str | None, host_keys: Mapping[
     any, ``extra_files`` stays where it is.
     """
     if extra_files and not pathlib.Path(extra_files).is_dir():
-        raise InstallationError(f"{extra_files} is no directory", advice="correct extra_files")
+        raise InstallationError(f"{extra_files} is no directory", code="no_directory", advice="correct extra_files")
     if not host_keys:
         return extra_files
     root = directory / "root"
@@ -65,7 +66,9 @@ def packed(directory: pathlib.Path, extra_files: str | None, host_keys: Mapping[
         shutil.copytree(extra_files, root, symlinks=True)
     for kind, key in host_keys.items():
         if not kind.isascii() or not kind.isalnum():
-            raise InstallationError(f"{kind!r} is no kind of a host key", advice="name it ed25519, rsa or ecdsa")
+            raise InstallationError(
+                f"{kind!r} is no kind of a host key", code="bad_host_key", advice="name it ed25519, rsa or ecdsa"
+            )
         place = root / "etc/ssh" / f"ssh_host_{kind}_key"
         for each in (root, root / "etc", place.parent):
             _open_directory(each)

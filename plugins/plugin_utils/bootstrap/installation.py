@@ -105,6 +105,7 @@ def configuration_of(attr: str) -> str:
         return steps[1]
     raise InstallationError(
         f"{attr} is not the system of one of the flake's nixosConfigurations, from which nixos-anywhere installs",
+        code="bad_attribute",
         advice="give the flake this output, and the node its configuration",
     )
 
@@ -118,6 +119,7 @@ def options_of_ssh(arguments: str) -> tuple[str, ...]:
         if flag not in ("-o", "-J"):
             raise InstallationError(
                 f"nixos-anywhere cannot be told ssh's argument {word}",
+                code="bad_ssh_option",
                 advice="say it in ~/.ssh/config, or as an option (ssh_options: Name=value)",
             )
         value = value or next(words, "")
@@ -129,12 +131,15 @@ def _check(installation: Installation) -> None:
     user = installation.user or ""
     if not _ADDRESS.fullmatch(f"{user}@{installation.address}" if user else installation.address):
         raise InstallationError(
-            f"{user}@{installation.address} is no address to log in to", advice="correct address and user"
+            f"{user}@{installation.address} is no address to log in to",
+            code="bad_address",
+            advice="correct address and user",
         )
     for path in (*installation.owners, *installation.encryption_keys):
         if not _PLAIN_PATH.fullmatch(path):
             raise InstallationError(
                 f"{path!r} cannot be told to nixos-anywhere, which hands it to a shell as it is",
+                code="bad_path",
                 advice="give an absolute path of letters, digits and . _ + @ -",
             )
     for option in installation.ssh_options:
@@ -142,6 +147,7 @@ def _check(installation: Installation) -> None:
         if re.search(r"[\s'\"\\]", option):
             raise InstallationError(
                 f"nixos-anywhere cannot pass ssh's option {option} on to Nix: it has spaces or quotes",
+                code="bad_ssh_option",
                 advice="say it in ~/.ssh/config, under the machine's address (Name=value needs no space)",
             )
     _check_phases(installation.phases)
@@ -151,5 +157,6 @@ def _check_phases(phases: Sequence[str]) -> None:
     if not phases or [phase for phase in PHASES if phase in phases] != list(phases):
         raise InstallationError(
             f"{','.join(phases) or 'none'} are no phases of an installation",
+            code="bad_phases",
             advice=f"name some of {', '.join(PHASES)}, in this order",
         )

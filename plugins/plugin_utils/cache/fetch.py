@@ -69,6 +69,7 @@ def _unproved(store: Store, command: Sequence[str], log: NixLog, machine: Machin
     if untrusted:
         return CacheError(
             f"{store.uri} has {untrusted[0]} without a signature that {machine.name} trusts",
+            code="unsigned",
             command=readable(command),
             log=messages,
             advice="push it with a key (secret_key_file), and have the machine trust that one:"
@@ -78,6 +79,7 @@ def _unproved(store: Store, command: Sequence[str], log: NixLog, machine: Machin
     if missing:
         return CacheError(
             f"{store.uri}, as seen from {machine.name}, does not have {missing[0]}",
+            code="missing",
             command=readable(command),
             log=messages,
             advice="push it there: nix_cache_push, nix.fleet.cache; or, if it is there, let this machine read it: a bucket that does"
@@ -91,6 +93,7 @@ def _unfetched(store: Store | None, command: Sequence[str], log: NixLog, machine
     where = store.uri if store else "its substituters"
     return CacheError(
         f"{machine.name} could not fetch from {where}: {log.cause or f'Nix ended with exit code {rc}'}",
+        code="not_fetched",
         command=readable(command),
         log=log.text,
         advice="a user whom the machine's Nix does not trust (trusted-users) fetches only from its own substituters: escalate"

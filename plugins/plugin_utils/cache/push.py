@@ -52,18 +52,21 @@ class SigningKey:
 def signing_key(file: str, machine: Machine) -> SigningKey:
     """Return the key in ``file`` of ``machine``; raises ``CacheError`` when it is none, or none that is secret."""
     if not file.startswith(("/", "~/")):
-        raise CacheError(f"{file} is not an absolute path, nor one that begins with ~/")
+        raise CacheError(f"{file} is not an absolute path, nor one that begins with ~/", code="bad_key")
     answer = machine.run(["sh", "-c", f'{program("signing_key")}\nsigning_key_read "$1"', "sh", file])
     if not answer.ok:
         refusals = [line for line in answer.stderr.splitlines() if line.strip()]
         raise CacheError(
             f"the signing key on {machine.name} cannot be used: {refusals[-1] if refusals else 'no reason given'}",
+            code="bad_key",
             advice=ADVICE.get(answer.rc),
         )
     fields = dict(line.partition("=")[::2] for line in answer.stdout.splitlines())
     public = fields.get("key", "")
     if not PUBLIC_KEY.fullmatch(public) or "file" not in fields:
-        raise CacheError(f"{machine.name} was asked for the public key of {file} and said something else")
+        raise CacheError(
+            f"{machine.name} was asked for the public key of {file} and said something else", code="bad_key"
+        )
     return SigningKey(fields["file"], public)
 
 
@@ -98,6 +101,7 @@ class Push:
             raise CacheError(
                 f"{self.store.uri} has {counted(len(lacking.unsigned), 'path')} without a signature of this key,"
                 " and takes none for what it has already",
+                code="unsigned",
                 log="\n".join(lacking.unsigned),
                 advice="push to it by ssh-ng:// instead of ssh://, or sign them on that machine: nix store sign",
             )
@@ -119,6 +123,7 @@ class Push:
         if not answer.ok:
             raise NotHereError(
                 f"{machine.name} does not have what is to be pushed",
+                code="not_built",
                 command=command,
                 log=answer.stderr,
                 advice="build it there first, or run the task on the machine that has it (delegate_to)",

@@ -53,23 +53,26 @@ class Store:
 def parse_store(uri: str) -> Store:
     """Read the address of a store; raises ``CacheError`` for what is none, or holds a secret."""
     if UNPRINTABLE.search(uri):
-        raise CacheError("the address of a store has no white space in it", advice=_FORMS)
+        raise CacheError("the address of a store has no white space in it", code="bad_address", advice=_FORMS)
     try:
         parts = urllib.parse.urlsplit(uri)
         password = parts.password
     except ValueError as error:
-        raise CacheError(f"not the address of a store ({error})", advice=_FORMS) from error
+        raise CacheError(f"not the address of a store ({error})", code="bad_address", advice=_FORMS) from error
     if password is not None:
         raise CacheError(
             "the address of the store has a password in it, which everyone on the machine could read",
+            code="bad_address",
             advice="leave it out, and have Nix read it from a file: `nix_options: {netrc-file: /etc/nix/netrc}`",
         )
     if parts.scheme not in SCHEMES or not uri.startswith(f"{parts.scheme}://"):
-        raise CacheError(f"not the address of a store that can be pushed to: {uri}", advice=_FORMS)
+        raise CacheError(f"not the address of a store that can be pushed to: {uri}", code="bad_address", advice=_FORMS)
     parameters = urllib.parse.parse_qs(parts.query, keep_blank_values=True)
     if named := [name for name in KEY_PARAMETERS if name in parameters]:
         raise CacheError(
-            f"the address of the store has the parameter {named[0]}", advice="name the key in `secret_key_file` instead"
+            f"the address of the store has the parameter {named[0]}",
+            code="bad_address",
+            advice="name the key in `secret_key_file` instead",
         )
     return Store(uri, parts.scheme, _directory(parts))
 
@@ -77,10 +80,12 @@ def parse_store(uri: str) -> Store:
 def _directory(parts: urllib.parse.SplitResult) -> str | None:
     if parts.scheme != "file":
         if not parts.netloc:
-            raise CacheError(f"the address of the store names no {_place(parts.scheme)}", advice=_FORMS)
+            raise CacheError(
+                f"the address of the store names no {_place(parts.scheme)}", code="bad_address", advice=_FORMS
+            )
         return None
     if parts.netloc or not parts.path.startswith("/"):
-        raise CacheError("the directory of a file:// store is an absolute path", advice=_FORMS)
+        raise CacheError("the directory of a file:// store is an absolute path", code="bad_address", advice=_FORMS)
     return urllib.parse.unquote(parts.path.rstrip("/"))
 
 
@@ -179,6 +184,7 @@ def failure(
         if re.search(meaning.pattern, told):
             return CacheError(
                 f"{store.uri}, as seen from {machine}: {meaning.cause}",
+                code="store",
                 command=command,
                 log=RESPONSE.sub("", log),
                 advice=meaning.advice,
@@ -186,6 +192,7 @@ def failure(
     cause = RESPONSE.sub("", causes[-1]) if causes else f"Nix ended with exit code {rc} and did not say why"
     return CacheError(
         f"{store.uri}, as seen from {machine}: {cause}",
+        code="store",
         command=command,
         log=RESPONSE.sub("", log),
         advice=f"run the command on {machine} to see all of its messages",

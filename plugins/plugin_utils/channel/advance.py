@@ -57,6 +57,7 @@ def advance(remote: Remote, branch: str, revision: str, *, check: bool, pause: C
             if attempt == ATTEMPTS:
                 raise ChannelError(
                     f"others have moved {branch} {attempt} times while it was to be moved to {revision[:SHORT]}",
+                    code="contended",
                     log=overtaken.log,
                     advice="see who else writes to this branch: its name should be of one host alone",
                 ) from overtaken
@@ -74,6 +75,7 @@ def _planned(here: Repository, remote: Remote, branch: str, revision: str) -> Ad
     if here.commit_named(before) is None:
         raise ChannelError(
             f"{branch} is at {before[:SHORT]}, which cannot be fetched from {remote.shown}",
+            code="not_fetched",
             advice="see whether the remote is whole: git fetch",
         )
     if _is_ancestor(here, before, revision):
@@ -89,12 +91,14 @@ def _not_forward(here: Repository, branch: str, before: str, revision: str) -> C
     if here.run("rev-parse", "--is-shallow-repository").stdout.strip() == "true":
         return ChannelError(
             f"{moving}, as far as this repository knows, which has not all of the history",
+            code="shallow",
             advice="have all of it here: git fetch --unshallow, or in CI a checkout of full depth",
         )
     base = here.run("merge-base", before, revision).stdout.strip()
     parted = f"they parted after {base[:SHORT]}" if base else "they have no commit in common"
     return ChannelError(
         f"{moving}; {parted}",
+        code="not_forward",
         advice=f"merge {before[:SHORT]} or build on top of it; if the branch is to be given up, delete it at the remote",
     )
 
@@ -105,6 +109,7 @@ def _bring_here(here: Repository, remote: Remote, revision: str) -> None:
     if here.commit_named(revision) is None:
         raise ChannelError(
             f"the commit {revision[:SHORT]} is neither in {here.path} nor to be had from {remote.shown}",
+            code="no_commit",
             advice="name the repository that it is of (repository), and see that it was pushed",
         )
 

@@ -41,10 +41,11 @@ class Proof:
         if not REVISION.fullmatch(self.revision):
             raise ChannelError(
                 f"{self.revision!r} is not the whole name of a commit",
+                code="bad_revision",
                 advice="deploy from a Git repository all of whose changes are committed",
             )
         if not is_store_path(self.closure):
-            raise ChannelError(f"{self.closure!r} is not the store path of what was built")
+            raise ChannelError(f"{self.closure!r} is not the store path of what was built", code="bad_closure")
 
 
 def validate_clean(revision: str | None, *, dirty: bool) -> None:
@@ -52,6 +53,7 @@ def validate_clean(revision: str | None, *, dirty: bool) -> None:
     if dirty or revision is None or revision.endswith("-dirty"):
         raise ChannelError(
             "what was built has changes that are not committed, or no commit at all",
+            code="dirty",
             advice="commit them, and build that; a flake outside of a Git repository has no branch to move",
         )
 
@@ -62,6 +64,7 @@ def validate_built(machine: Machine, closure: str) -> None:
     if not done.ok:
         raise ChannelError(
             f"{closure} is not in the store of {machine.name}: it was not built there, or is gone again",
+            code="not_built",
             command=done.argv,
             log=done.stderr,
             advice="build it first; the role nix.fleet.channel does both",
@@ -74,6 +77,7 @@ def validate_cached(machine: Machine, closure: str, cache: str) -> None:
     if not done.ok:
         raise ChannelError(
             f"{closure} is not in the cache {cache}",
+            code="not_cached",
             command=done.argv,
             log=done.stderr,
             advice="push it there first, and run again; or see whether the cache can be reached and read",
@@ -120,11 +124,14 @@ def last_success(job: Job, fetch: Callable[[Request], Response]) -> Proof:
     if build.get("finished") in (False, 0) or build.get("buildstatus") != SUCCEEDED:
         raise ChannelError(
             f"Hydra's build {build.get('id')} of {job.job} has not succeeded (status {build.get('buildstatus')})",
+            code="hydra_not_built",
             advice=f"see {job.latest}",
         )
     evaluations = [number for number in build.get("jobsetevals") or () if _is_number(number)]
     if not evaluations:
-        raise ChannelError(f"Hydra's build {build.get('id')} of {job.job} is part of no evaluation any more")
+        raise ChannelError(
+            f"Hydra's build {build.get('id')} of {job.job} is part of no evaluation any more", code="hydra_not_built"
+        )
     # The same build can be that of many commits. The one that was evaluated last is the one to move to.
     newest = max(evaluations)
     revision = revision_of(_asked(job, job.evaluation(newest), fetch), job)
@@ -143,6 +150,7 @@ def revision_of(evaluation: Mapping[str, t.Any], job: Job) -> str:
             known = ", ".join(sorted(map(str, inputs))) if isinstance(inputs, dict) and inputs else "none"
             raise ChannelError(
                 f"Hydra's evaluation {evaluation.get('id')} has no input {job.source} with a revision; it has {known}",
+                code="hydra_no_commit",
                 advice="name the jobset's input that is the fleet's repository (hydra.input)",
             )
         return str(source["revision"])
@@ -150,13 +158,16 @@ def revision_of(evaluation: Mapping[str, t.Any], job: Job) -> str:
     if not isinstance(flake, str) or not flake:
         raise ChannelError(
             f"Hydra's evaluation {evaluation.get('id')} is not of a flake",
+            code="hydra_no_commit",
             advice="name the jobset's input that is the fleet's repository (hydra.input)",
         )
     if in_path := IN_PATH.fullmatch(flake):
         return in_path[1]
     given = urllib.parse.parse_qs(urllib.parse.urlsplit(flake).query).get("rev")
     if not given:
-        raise ChannelError(f"Hydra's evaluation {evaluation.get('id')} is of {flake}, which names no commit")
+        raise ChannelError(
+            f"Hydra's evaluation {evaluation.get('id')} is of {flake}, which names no commit", code="hydra_no_commit"
+        )
     return given[-1]
 
 
@@ -167,23 +178,36 @@ def _asked(job: Job, url: str, fetch: Callable[[Request], Response]) -> dict[str
     try:
         response = fetch(request)
     except NoAnswerError as error:
-        raise ChannelError(f"Hydra does not answer: {error}", advice=f"see whether it is up: {url}") from error
+        raise ChannelError(
+            f"Hydra does not answer: {error}", code="hydra_away", advice=f"see whether it is up: {url}"
+        ) from error
     if response.status == NOT_FOUND:
         raise ChannelError(
             f"Hydra has never built {job.project}:{job.jobset}:{job.job}, or does not know of it",
+            code="hydra_not_built",
             log=response.body,
             advice=f"check the names of project, jobset and job, and that a build has succeeded: {url}",
         )
     if response.status != OK:
         raise ChannelError(
-            f"Hydra answers with status {response.status}", log=response.body, advice=f"see what is there: {url}"
+            f"Hydra answers with status {response.status}",
+            code="hydra_answer",
+            log=response.body,
+            advice=f"see what is there: {url}",
         )
     try:
         data = json.loads(response.body)
     except (ValueError, RecursionError) as error:
-        raise ChannelError("what Hydra answers is no JSON", log=response.body, advice=f"see {url}") from error
+        raise ChannelError(
+            "what Hydra answers is no JSON", code="hydra_answer", log=response.body, advice=f"see {url}"
+        ) from error
     if not isinstance(data, dict):
-        raise ChannelError("Hydra answers something else than it documents", log=response.body, advice=f"see {url}")
+        raise ChannelError(
+            "Hydra answers something else than it documents",
+            code="hydra_answer",
+            log=response.body,
+            advice=f"see {url}",
+        )
     return data
 
 

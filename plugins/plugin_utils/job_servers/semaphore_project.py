@@ -69,7 +69,7 @@ def validate_project(project: Mapping[str, t.Any]) -> None:
     for kind in KINDS:
         items = project.get(kind.part, [])
         if not isinstance(items, list):
-            raise SemaphoreError(f"project: {kind.part} is no list")
+            raise SemaphoreError(f"project: {kind.part} is no list", code="bad_project")
         for place, item in enumerate(items):
             _validate_fields(f"{kind.part}[{place}]", item, ("name", "type") if kind.path == "keys" else ("name",))
         one_of_each_name(f"project: {kind.part}", items, {item["name"] for item in items})
@@ -79,13 +79,15 @@ def one_of_each_name(where: str, items: Sequence[Object], names: Collection[str]
     """Raise ``SemaphoreError`` for two objects of one of these names: nobody could say which is meant."""
     for name, count in collections.Counter(item["name"] for item in items).items():
         if count > 1 and name in names:
-            raise SemaphoreError(f"{where} has two of the name {name!r}", advice="rename or remove one of them")
+            raise SemaphoreError(
+                f"{where} has two of the name {name!r}", code="duplicate", advice="rename or remove one of them"
+            )
 
 
 def _validate_fields(part: str, item: t.Any, fields: tuple[str, ...]) -> None:
     for field in fields:
         if not isinstance(item, dict) or not isinstance(item.get(field), str):
-            raise SemaphoreError(f"project: {part} has no {field}")
+            raise SemaphoreError(f"project: {part} has no {field}", code="bad_project")
 
 
 def body(kind: Kind, item: Object, numbers: Numbers, project: int) -> Object:
@@ -163,5 +165,6 @@ def _number(kind: str, name: str, numbers: Numbers) -> int:
     except KeyError:
         raise SemaphoreError(
             f"there is no {name!r} among the project's {kind}",
+            code="unknown_name",
             advice="make it in Semaphore first, or say what is in it (secrets)" if kind == "keys" else None,
         ) from None

@@ -42,16 +42,19 @@ class Access:
             raise SemaphoreError(
                 # A password may stand before the name.
                 f"{url.rpartition('@')[2]!r} is not the address of a server: https:// and its name are needed",
+                code="bad_address",
                 advice="write it as a browser shows it, such as https://semaphore.example",
             )
         if not token:
             raise SemaphoreError(
                 f"there is no token for {redacted(url)}",
+                code="no_token",
                 advice="make one with the server (User settings, API Tokens), and set SEMAPHORE_TOKEN or the module's token",
             )
         if not TOKEN.fullmatch(token):
             raise SemaphoreError(
                 "the token is none: it has a space, a line break or a character beyond ASCII in it",
+                code="bad_token",
                 advice="copy it once more; it is one word",
             )
         return cls(url.rstrip("/"), token)

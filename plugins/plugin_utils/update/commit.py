@@ -36,6 +36,7 @@ def validate_clean(place: Place, *, allow: bool) -> None:
     if not inside.ok:
         raise UpdateError(
             f"{place.directory} is in no Git repository that could have a commit",
+            code="no_repository",
             log=inside.stderr,
             advice="leave commit and branch out, or make it a repository (git init)",
         )
@@ -44,6 +45,7 @@ def validate_clean(place: Place, *, allow: bool) -> None:
     if unmerged:
         raise UpdateError(
             f"a merge is under way in {place.directory}: {_names(unmerged)}",
+            code="merge",
             advice="bring it to its end, or abort it (git merge --abort), and run again",
         )
     mine = repository.output("rev-parse", "--show-prefix").strip() + LOCK
@@ -52,11 +54,14 @@ def validate_clean(place: Place, *, allow: bool) -> None:
         raise UpdateError(
             f"{place.directory} has changes that are not committed, which a check would see and a commit would not have: "
             f"{_names(dirty)}",
+            code="dirty",
             advice="commit or stash them, or set allow_dirty",
         )
     if repository.commit_named("HEAD") is None:
         raise UpdateError(
-            f"{place.directory} has no commit yet that an update could follow", advice="commit the flake first"
+            f"{place.directory} has no commit yet that an update could follow",
+            code="no_commit",
+            advice="commit the flake first",
         )
 
 
@@ -97,6 +102,7 @@ def push_for_review(draft: Draft, message: str, branch: str, remote: Remote, *, 
     except OvertakenError as overtaken:
         raise UpdateError(
             f"somebody else has pushed to {branch} meanwhile, and it was left as it is",
+            code="overtaken",
             advice="run again, which looks at what is there now",
         ) from overtaken
     return Committed(revision, branch, changed=True)
@@ -128,6 +134,7 @@ def _commit_beside(draft: Draft, parent: str, message: str) -> str:
     if not done.ok:
         raise UpdateError(
             f"the update of {place.directory} cannot be committed on top of {parent[:SHORT]}",
+            code="not_committed",
             log=done.stderr,
             advice="see what Git says; user.name and user.email have to be set",
         )

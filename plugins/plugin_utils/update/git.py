@@ -40,6 +40,7 @@ def validate_address(url: str) -> None:
     if PASSWORD.fullmatch(url):
         raise GitError(
             "the address of the remote has a password in it, which would be seen on command lines",
+            code="password",
             advice="leave it out there, and give it as token",
         )
 
@@ -61,15 +62,17 @@ def credential(url: str, user: str, token: str) -> Credential:
     if web is None:
         raise GitError(
             "a token is of use for a remote of https alone",
+            code="bad_token",
             advice="leave token out; ssh signs in with its keys",
         )
     if web["scheme"] == "http" and not LOOPBACK.fullmatch(web["host"]):
         raise GitError(
             f"a token would travel to {web['host']} without encryption, for everyone on the way to read",
+            code="unencrypted",
             advice="give the remote an address of https",
         )
     if any(mark in token + user for mark in "\n\r\0"):
-        raise GitError("the token has a line break", advice="give it as one line")
+        raise GitError("the token has a line break", code="bad_token", advice="give it as one line")
     # A user in the address is part of what Git asks for, and a setting for a host answers for each of its users.
     helper = f"credential.{web['scheme']}://{web['host']}.helper={HELPER}"
     return Credential(("-c", "credential.helper=", "-c", helper), {TOKEN: token, USER: user})
@@ -97,6 +100,7 @@ class Repository:
         if not done.ok:
             raise GitError(
                 f"git {arguments[0]} failed in {self.path}",
+                code="failed",
                 command=done.argv,
                 log=done.stderr or done.stdout,
                 advice=_advice(done.stderr),
@@ -122,6 +126,7 @@ class Repository:
                 return
         raise GitError(
             f"{branch!r} cannot be the name of a branch",
+            code="bad_branch",
             host=host,
             advice="choose another name (branch, or channel_branch of the role); git help check-ref-format has the rules",
         )
@@ -222,6 +227,7 @@ class Remote:
         if self.head(branch) != before:
             raise OvertakenError(
                 f"somebody else has moved {branch} meanwhile",
+                code="overtaken",
                 command=redacted(list(done.argv)),
                 log=str(redacted(_said(done))),
             )
@@ -240,7 +246,13 @@ class Remote:
 
     def _error(self, cause: str, done: Completed) -> GitError:
         said = _said(done)
-        return GitError(cause, command=redacted(list(done.argv)), log=str(redacted(said)), advice=_remote_advice(said))
+        return GitError(
+            cause,
+            code="remote",
+            command=redacted(list(done.argv)),
+            log=str(redacted(said)),
+            advice=_remote_advice(said),
+        )
 
 
 def _said(done: Completed) -> str:

@@ -91,6 +91,7 @@ def parse_lock(text: str, where: str) -> dict[str, Locked]:
     if any(line.startswith(mark) for line in text.splitlines() for mark in CONFLICT):
         raise UpdateError(
             f"{where} has the marks of a conflict: two branches have updated it differently",
+            code="conflict",
             advice="take the file of either side (git checkout --ours flake.lock), and run again, which updates it from there",
         )
     if not text.strip():
@@ -102,6 +103,7 @@ def parse_lock(text: str, where: str) -> dict[str, Locked]:
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise UpdateError(
             f"{where} is no lock file: {type(error).__name__} {error}",
+            code="bad_lock",
             advice="restore it (git checkout flake.lock), or remove it to have all inputs locked anew",
         ) from error
 
@@ -139,11 +141,11 @@ def _inputs(
 def answer(done: Completed, cause: str, advice: str) -> t.Any:
     """Return what a command of Nix printed as JSON; raises ``UpdateError`` when it failed."""
     if not done.ok:
-        raise UpdateError(cause, command=done.argv, log=done.stderr, advice=advice)
+        raise UpdateError(cause, code="nix", command=done.argv, log=done.stderr, advice=advice)
     try:
         return json.loads(done.stdout)
     except ValueError as error:
-        raise UpdateError(f"{cause}: its answer is no JSON", command=done.argv, log=done.stdout) from error
+        raise UpdateError(f"{cause}: its answer is no JSON", code="nix", command=done.argv, log=done.stdout) from error
 
 
 def metadata_result(data: Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -88,6 +88,7 @@ class Place:
         if not self.machine.existing([f"{self.directory}/flake.nix"]):
             raise UpdateError(
                 f"there is no flake.nix in {self.directory} of {self.machine.name}",
+                code="no_flake",
                 advice="name the directory of the flake; only a flake in a directory can be updated",
             )
         if not self.machine.existing([self.lock]):
@@ -105,11 +106,15 @@ class Place:
         if done.rc == CHANGED_MEANWHILE:
             raise UpdateError(
                 f"{self.lock} was changed by somebody else meanwhile, and was left as it is now",
+                code="overtaken",
                 advice="run again, which begins with what is there now",
             )
         if not done.ok:
             raise UpdateError(
-                f"{self.lock} cannot be written", log=done.stderr, advice="see that the directory can be written to"
+                f"{self.lock} cannot be written",
+                code="not_written",
+                log=done.stderr,
+                advice="see that the directory can be written to",
             )
 
     def withdraw(self, ours: str) -> None:
@@ -130,13 +135,15 @@ class Place:
         data = base64.b64encode(gzip.compress(text.encode())).decode()
         done = self.machine.run([*lock_file_program("write"), data, path])
         if not done.ok:
-            raise UpdateError(f"{path} cannot be written on {self.machine.name}", log=done.stderr)
+            raise UpdateError(f"{path} cannot be written on {self.machine.name}", code="not_written", log=done.stderr)
 
     def printed(self, *argv: str) -> str:
         """Return what a command prints; one that fails is an error."""
         done = self.machine.run(argv)
         if not done.ok:
-            raise UpdateError(f"{shlex.join(argv)} failed on {self.machine.name}", command=argv, log=done.stderr)
+            raise UpdateError(
+                f"{shlex.join(argv)} failed on {self.machine.name}", code="command", command=argv, log=done.stderr
+            )
         return done.stdout
 
 
@@ -209,6 +216,7 @@ def drafted(
         raise UpdateError(
             f"{place.lock} or the commit that is checked out was changed by somebody else since this update was made, "
             "and both were left as they are now",
+            code="overtaken",
             advice="run again, which begins with what is there now",
         )
     locked = parse_lock(found, place.lock)
@@ -247,7 +255,9 @@ def addresses(place: Place, moved: Sequence[Move]) -> dict[str, str]:
 
 def _given(place: Place, text: str, directory: str) -> str:
     if not text.strip():
-        raise UpdateError("the lock file that is given is empty", advice="give what an update has returned as lock")
+        raise UpdateError(
+            "the lock file that is given is empty", code="bad_lock", advice="give what an update has returned as lock"
+        )
     place.write(text, f"{directory}/new")
     return text
 
@@ -258,6 +268,7 @@ def _updated(place: Place, inputs: Sequence[str], directory: str, found: str, ti
     if not done.ok:
         raise UpdateError(
             "the inputs cannot be updated",
+            code="not_updated",
             command=argv,
             log=done.stderr,
             advice="see what Nix says: an address that cannot be reached, or a token that is missing (nix_options: access-tokens)",
@@ -267,6 +278,7 @@ def _updated(place: Place, inputs: Sequence[str], directory: str, found: str, ti
     if unknown:
         raise UpdateError(
             unknown[0].partition("warning: ")[2] or unknown[0],
+            code="unknown_input",
             command=argv,
             advice="name inputs as flake.nix does; an input of an input as home-manager/nixpkgs",
         )
