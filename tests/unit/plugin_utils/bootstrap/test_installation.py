@@ -21,6 +21,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.bootstrap.installation i
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InstallationError
 
+from ...errors import fails_with
+
 RECORDED = json.loads((pathlib.Path(__file__).parents[3] / "cases/nixos-anywhere.json").read_text(encoding="utf-8"))
 ATTR = "nixosConfigurations.web-3.config.system.build.toplevel"
 EVERYTHING = Installation(
@@ -117,7 +119,7 @@ def test_what_it_would_take_for_something_else_is_refused(change: dict[str, t.An
 def test_options_of_ssh_are_told_one_by_one() -> None:
     given = "-o ProxyCommand='nc %h %p' -oUser=x -J gate"
     assert options_of_ssh(given) == ("ProxyCommand=nc %h %p", "User=x", "ProxyJump=gate")
-    with pytest.raises(InstallationError, match="-F"):
+    with fails_with("installation.bad_ssh_option"):
         options_of_ssh("-F /etc/ssh/config")
 
 
@@ -149,7 +151,7 @@ def test_secrets_come_to_a_disk_only_where_that_is_accepted(
     # Its name alone does not put it in memory.
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     with (
-        pytest.raises(InstallationError, match="no file system in memory"),
+        fails_with("installation.not_in_memory"),
         extra_files.private_directory(allow_disk=False),
     ):
         pass
@@ -177,5 +179,5 @@ def test_the_new_machines_directories_are_open_whatever_the_umask(tmp_path: path
 
 def test_files_without_a_secret_stay_where_they_are(tmp_path: pathlib.Path) -> None:
     assert extra_files.packed(tmp_path / "unused", str(tmp_path), {}) == str(tmp_path)
-    with pytest.raises(InstallationError, match="is no directory"):
+    with fails_with("installation.no_directory"):
         extra_files.packed(tmp_path, str(tmp_path / "nowhere"), {})

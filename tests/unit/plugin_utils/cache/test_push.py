@@ -9,8 +9,9 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.cache.push import signing_key
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import CacheError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Remote
+
+from ...errors import fails_with
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +46,7 @@ def test_the_public_key_is_told_and_where_the_secret_one_is(machine: Machine, ke
 @pytest.mark.parametrize("mode", [0o644, 0o604, 0o666])
 def test_a_key_that_everyone_can_read_is_refused(machine: Machine, key: Path, mode: int) -> None:
     key.chmod(mode)
-    with pytest.raises(CacheError, match="everyone on the machine can read") as caught:
+    with fails_with("cache.bad_key") as caught:
         signing_key(str(key), Remote(machine))
     assert "chmod 600" in str(caught.value.advice)
 
@@ -55,7 +56,7 @@ def test_what_a_link_leads_to_counts(machine: Machine, key: Path) -> None:
     link.symlink_to(key)
     assert signing_key(str(link), Remote(machine)).public == PUBLIC
     key.chmod(0o644)
-    with pytest.raises(CacheError, match="everyone on the machine can read"):
+    with fails_with("cache.bad_key"):
         signing_key(str(link), Remote(machine))
 
 
@@ -65,17 +66,17 @@ def test_a_key_that_a_group_shares_is_the_groups_business(machine: Machine, key:
 
 
 def test_a_file_that_is_not_there_or_no_key_is_refused(machine: Machine, key: Path) -> None:
-    with pytest.raises(CacheError, match="not there, or not a file"):
+    with fails_with("cache.bad_key"):
         signing_key(f"{key}.old", Remote(machine))
-    with pytest.raises(CacheError, match="not there, or not a file"):
+    with fails_with("cache.bad_key"):
         signing_key(str(key.parent), Remote(machine))
     key.write_text("garbage\n")
-    with pytest.raises(CacheError, match="does not hold a signing key") as caught:
+    with fails_with("cache.bad_key") as caught:
         signing_key(str(key), Remote(machine))
     assert "garbage" not in str(caught.value)
 
 
 @pytest.mark.parametrize("file", ["key", "-key", "./key", "~other/key"])
 def test_where_it_is_does_not_depend_on_where_one_is(machine: Machine, file: str) -> None:
-    with pytest.raises(CacheError, match="not an absolute path"):
+    with fails_with("cache.bad_key"):
         signing_key(file, Remote(machine))

@@ -12,6 +12,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import Semap
 from ansible_collections.nix.fleet.plugins.plugin_utils.job_servers.semaphore_project import differs
 from ansible_collections.nix.fleet.plugins.plugin_utils.job_servers.semaphore_setup import Access, Setup
 
+from ...errors import fails_with
+
 URL = "https://semaphore.example"
 
 
@@ -36,7 +38,7 @@ def test_what_is_no_address_is_told_with_one_that_is(url: str) -> None:
 
 @pytest.mark.parametrize("token", ["", " \n"])
 def test_a_token_that_is_missing_is_told_as_such(token: str) -> None:
-    with pytest.raises(SemaphoreError, match="there is no token for https://") as told:
+    with fails_with("semaphore.no_token") as told:
         Access.of(URL, token)
     assert "SEMAPHORE_TOKEN" in str(told.value.advice)
 
@@ -47,7 +49,7 @@ def test_the_line_break_that_a_file_ends_with_is_no_part_of_a_token() -> None:
 
 @pytest.mark.parametrize("token", ["hunter2\nX-Other: header", "hunter2 hunter3", "hünter2"])
 def test_what_is_no_token_is_not_told(token: str) -> None:
-    with pytest.raises(SemaphoreError, match="the token is none") as told:
+    with fails_with("semaphore.bad_token") as told:
         Access.of(URL, token)
     assert "nter2" not in f"{told.value} {told.value.__cause__} {told.value.to_result()}"
 
@@ -187,13 +189,13 @@ def test_two_objects_of_one_name_on_the_server_are_told_and_neither_is_changed(p
     set_up(server)
     server.objects[path].append({**server.objects[path][-1], "id": 99})
     server.written.clear()
-    with pytest.raises(SemaphoreError, match="has two of the name"):
+    with fails_with("semaphore.duplicate"):
         set_up(server, RENAMED)
     assert server.written == []
 
 
 def test_two_objects_of_one_name_in_the_file_are_told() -> None:
-    with pytest.raises(SemaphoreError, match="templates has two of the name 'deploy'"):
+    with fails_with("semaphore.duplicate"):
         set_up(Table(), {**PROJECT, "templates": PROJECT["templates"] * 2})
 
 
@@ -245,7 +247,7 @@ def test_a_key_that_is_there_is_left_as_it_is() -> None:
 @pytest.mark.parametrize("check", [False, True])
 def test_a_key_that_is_missing_and_that_nobody_says_is_named_before_anything_is_made(check: bool) -> None:
     server = Table()
-    with pytest.raises(SemaphoreError, match="no 'machines' among the project's keys"):
+    with fails_with("semaphore.unknown_name"):
         Setup(server, PROJECT, {}, check, replace_keys=False).run()
     assert server.written == []
 
@@ -255,7 +257,7 @@ def test_a_name_of_nothing_leaves_a_project_that_exists_as_it_is() -> None:
     set_up(server)
     server.written.clear()
     schedule = {**PROJECT["schedules"][0], "name": "hourly", "template": "status"}
-    with pytest.raises(SemaphoreError, match="no 'status' among the project's templates"):
+    with fails_with("semaphore.unknown_name"):
         set_up(server, {**PROJECT, "repositories": [], "environments": [], "schedules": [schedule]})
     assert server.written == []
 

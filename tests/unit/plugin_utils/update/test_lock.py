@@ -9,8 +9,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import UpdateError
 from ansible_collections.nix.fleet.plugins.plugin_utils.update.lock import Locked, message, moves, parse_lock
+
+from ...errors import fails_with
 
 OLD, NEW = "a" * 40, "b" * 40
 
@@ -53,7 +54,7 @@ def test_a_flake_without_a_lock_file_has_no_inputs_that_could_have_moved() -> No
 
 @pytest.mark.parametrize("mark", ["<<<<<<< ours", "=======", ">>>>>>> theirs"])
 def test_marks_of_a_conflict_are_named_with_the_way_out(mark: str) -> None:
-    with pytest.raises(UpdateError, match="the marks of a conflict") as refused:
+    with fails_with("update.conflict") as refused:
         parse_lock(f"{{\n{mark}\n}}", "flake.lock")
     assert refused.value.advice
     assert "git checkout --ours" in refused.value.advice
@@ -73,7 +74,7 @@ def test_marks_of_a_conflict_are_named_with_the_way_out(mark: str) -> None:
     ],
 )
 def test_what_is_no_lock_file_is_refused(text: str) -> None:
-    with pytest.raises(UpdateError, match="is no lock file"):
+    with fails_with("update.bad_lock"):
         parse_lock(text, "flake.lock")
 
 
