@@ -52,8 +52,8 @@ def test_a_host_that_is_deployed_to_twice_in_a_run_has_nothing_to_do_the_second_
     (servers.root / "twice.yml").write_text(f"{play}{play}{told}")
     run = servers.run("twice.yml", "-l", "vps-sg-2")
     assert run.rc == 0, run.output
-    # Five tasks with what leads to them, three, and the last one.
-    assert run.counts("vps-sg-2")["ok"] == 5 + 3 + 1
+    # With the check of its variables: all seven tasks, the first three, and the last one.
+    assert run.counts("vps-sg-2")["ok"] == 7 + 3 + 1
     assert "unchanged" in run.output
     assert run.closing.startswith("1 host: 1 confirmed")
 
