@@ -42,6 +42,8 @@ class Jobs:
             envvars={
                 "ANSIBLE_CONFIG": str(self.project.root / "ansible.cfg"),
                 "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
+                # As AWX is set up for the fleet: left to itself, ansible-runner has no host's key checked.
+                "ANSIBLE_HOST_KEY_CHECKING": "True",
                 "PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}",
             },
             quiet=True,
