@@ -20,7 +20,7 @@ from ..plugin_utils.ansible.evaluation import SOURCE_OPTIONS, machine_of, source
 from ..plugin_utils.ansible.run import run_state
 from ..plugin_utils.build.build import BuildSettings, every_output
 from ..plugin_utils.build.building import Build, Built, Root, in_store_of, on_controller, on_machine
-from ..plugin_utils.copy.link import LinkLostError
+from ..plugin_utils.copy.ssh import LinkLostError
 from ..plugin_utils.core.errors import BuildError
 from ..plugin_utils.evaluation.request import Request
 from ..plugin_utils.evaluation.result import Failed

@@ -73,7 +73,7 @@ class ActionModule(NixAction):
 
         def follow(line: str) -> None:
             log.read(line)
-            tell(lambda: log.sentence.replace("copying", "pushing", 1))
+            tell(lambda: log.progress.replace("copying", "pushing", 1))
 
         return follow
 

@@ -15,16 +15,14 @@ from collections import Counter
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ..plugin_utils.ansible.action import NixAction, display, now_and_then
-from ..plugin_utils.ansible.connections import opened_if_lacking
-from ..plugin_utils.ansible.peers import Peers, source_at
+from ..plugin_utils.ansible.connections import opened_if_missing
+from ..plugin_utils.ansible.peers import HostAmongPeers, source_at
 from ..plugin_utils.ansible.run import end_with_run
-from ..plugin_utils.copy.cascade_place import PEER_PORT
-from ..plugin_utils.copy.copying import Copy, CopyLog, stalled, verify
-from ..plugin_utils.copy.link import LinkLostError
-from ..plugin_utils.copy.presence import missing_of_many, missing_paths
-from ..plugin_utils.copy.retry import retried
+from ..plugin_utils.copy.cascade import PEER_PORT, Spread
+from ..plugin_utils.copy.copying import Copy, CopyLog, retried, stalled, verify
 from ..plugin_utils.copy.source import MEMORY, Source, closure_infos, closure_sizes
-from ..plugin_utils.copy.spreading import Spread
+from ..plugin_utils.copy.ssh import LinkLostError
+from ..plugin_utils.copy.store_socket import missing_of_many, missing_paths
 from ..plugin_utils.core.errors import CopyError, NixError
 from ..plugin_utils.core.quantities import counted, size
 from ..plugin_utils.nix.path_info import UnknownFormError
@@ -37,9 +35,9 @@ if t.TYPE_CHECKING:
     from ..plugin_utils.nix.path_info import PathInfo
 
     Send = t.Callable[[t.Sequence[PathInfo]], None]
-    Bring = t.Callable[[Copy, "Delivery"], None]
+    Transport = t.Callable[[Copy, "Attempt"], None]
 
-NOTHING_LACKING = "everything is there already"
+NOTHING_MISSING = "everything is there already"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +50,7 @@ class Arrived:
 
 
 @dataclasses.dataclass(frozen=True)
-class Delivery:
+class Attempt:
     """One attempt to copy: from where, into which store, and what has come."""
 
     source: Source
@@ -82,23 +80,28 @@ class ActionModule(NixAction):
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Ask the target what it lacks, and send that."""
         if options["progress_timeout"] < 0:
-            raise CopyError(f"progress_timeout is negative: {options['progress_timeout']}", advice="0 is for no limit")
+            raise CopyError(
+                f"progress_timeout is negative: {options['progress_timeout']}",
+                code="progress_timeout",
+                advice="0 is for no limit",
+            )
         paths = store_paths(options["paths"], CopyError)
         copy = Copy(paths, options["check_signatures"], options["substitute_on_destination"])
         try:
             if self.check_mode:
-                return self._foretold(copy.paths, options)
+                return self._predicted(copy.paths, options)
             return self._copied(copy, options)
         except LinkLostError as error:
             raise CopyError(
                 f"the connection broke: {error}",
+                code="connection_lost",
                 advice="run again once the machine can be reached: what has arrived is not sent a second time",
             ) from error
 
-    def _foretold(self, paths: t.Sequence[str], options: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _predicted(self, paths: t.Sequence[str], options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return the result of a check: what would be copied."""
         if not missing_paths(self.questions, paths):
-            return self._report(Arrived(), msg=NOTHING_LACKING)
+            return self._report(Arrived(), msg=NOTHING_MISSING)
         with self._source(options) as source:
             sizes = closure_sizes(source, paths)
         missing = missing_of_many(self.questions, list(sizes))
@@ -109,32 +112,32 @@ class ActionModule(NixAction):
         arrived = Arrived()
         self._reached = False
         cascading = options["topology"] == "cascade" and self._connection.transport == "ssh"
-        peers = Peers(self, options) if cascading else None
-        bring = functools.partial(self._in_cascade, peers) if peers else self._directly
+        peers = HostAmongPeers(self, options) if cascading else None
+        transport = functools.partial(self._in_cascade, peers) if peers else self._directly
         self._progress_timeout = options["progress_timeout"]
-        lacked = retried(
-            functools.partial(self._attempt, copy, options, bring, arrived),
-            again=self._again,
+        missing = retried(
+            functools.partial(self._attempt, copy, options, transport, arrived),
+            is_transient=self._is_transient,
             retries=options["retries"],
             delay=options["delay"],
             announce=self.announce,
         )
-        if lacked:
+        if missing:
             return self._report(arrived, changed=True)
         if peers:
             # What serves others is no reason to fail.
             with contextlib.suppress(NixError, LinkLostError, AnsibleError), self._source(options) as source:
-                peers.offer(closure_infos(source, copy.paths))
+                peers.has(closure_infos(source, copy.paths))
         # An attempt whose connection broke may have brought all of it.
-        return self._report(arrived, msg=None if arrived.paths or arrived.substituted else NOTHING_LACKING)
+        return self._report(arrived, msg=None if arrived.paths or arrived.substituted else NOTHING_MISSING)
 
-    def _attempt(self, copy: Copy, options: dict[str, t.Any], bring: Bring, arrived: Arrived) -> bool:
+    def _attempt(self, copy: Copy, options: dict[str, t.Any], transport: Transport, arrived: Arrived) -> bool:
         """Copy what the machine lacks; return whether it lacked anything."""
         root = root_name(self.play_host)
-        opened = opened_if_lacking(
+        opened = opened_if_missing(
             self,
             copy.paths,
-            protect_as=root,
+            gc_root=root,
             timeout=options["timeout"],
             compression=options["compression"],
         )
@@ -143,64 +146,68 @@ class ActionModule(NixAction):
                 return False
             with self._source(options) as source:
                 self._reached = True
-                bring(copy, Delivery(source, here, arrived))
-            here.pulse.ask()
-        if not here.pulse.kept() and missing_paths(self.questions, copy.paths, protect_as=root):
-            raise CopyError("the closure is not there, although Nix says that it was copied")
+                transport(copy, Attempt(source, here, arrived))
+            here.keepalive.ask()
+        if not here.keepalive.is_complete() and missing_paths(self.questions, copy.paths, gc_root=root):
+            raise CopyError(
+                "the closure is not there, although Nix says that it was copied", code="incomplete", advice="run again"
+            )
         return True
 
-    def _again(self, error: Exception) -> bool:
+    def _is_transient(self, error: Exception) -> bool:
         """Whether a copy that broke off so is tried again; a machine that could not be reached to begin with is not waited for."""
         return isinstance(error, LinkLostError) or (isinstance(error, AnsibleConnectionFailure) and self._reached)
 
-    def _directly(self, copy: Copy, delivery: Delivery) -> None:
+    def _directly(self, copy: Copy, attempt: Attempt) -> None:
         """Have the source send all that is missing."""
-        with delivery.source.reaching(delivery.here.socket) as store:
-            self._send(copy, store, delivery)
+        with attempt.source.store_at(attempt.here.socket) as store:
+            self._send(copy, store, attempt)
 
-    def _in_cascade(self, peers: Peers, copy: Copy, delivery: Delivery) -> None:
+    def _in_cascade(self, peers: HostAmongPeers, copy: Copy, attempt: Attempt) -> None:
         """Have other hosts serve what they have, and the source send the rest."""
-        arrived = delivery.arrived
+        arrived = attempt.arrived
         try:
-            infos = closure_infos(delivery.source, copy.paths)
+            infos = closure_infos(attempt.source, copy.paths)
         except UnknownFormError as error:
             self.announce(f"no other host can be of help: {error.cause}")
             infos = []
-        with delivery.source.reaching(delivery.here.socket) as store:
+        with attempt.source.store_at(attempt.here.socket) as store:
 
             def send(some: t.Sequence[PathInfo]) -> None:
                 part = dataclasses.replace(copy, paths=[info.path for info in some], alone=True)
-                self._send(part, store, delivery)
+                self._send(part, store, attempt)
 
-            spread = self._helped(peers, delivery.here, infos, send, copy)
+            spread = self._fetch_from_peers(peers, attempt.here, infos, send, copy)
             arrived.served.update(spread.served)
             arrived.paths.update((info.path, info.nar_size) for info in infos if info.path in spread.served)
             if spread.left:
-                self._send(copy, store, delivery)
-        peers.offer(infos)
+                self._send(copy, store, attempt)
+        peers.has(infos)
 
-    def _helped(self, peers: Peers, here: OpenedStore, infos: list[PathInfo], send: Send, copy: Copy) -> Spread:
+    def _fetch_from_peers(
+        self, peers: HostAmongPeers, here: OpenedStore, infos: list[PathInfo], send: Send, copy: Copy
+    ) -> Spread:
         """Return what others have served, and what is left for the source to send."""
         everything = Spread({}, tuple(copy.paths))
         if not infos:
             return everything
         try:
-            return peers.help_with(here, infos, send)
+            return peers.fetch(here, infos, send)
         except CopyError as error:
             # What had arrived may have been collected as garbage meanwhile. The copy of all of it asks anew, and holds it.
             self.announce(f"a part did not arrive, so all that is still missing is copied at once: {error.cause}")
             return everything
 
-    def _send(self, copy: Copy, store: str, delivery: Delivery) -> None:
+    def _send(self, copy: Copy, store: str, attempt: Attempt) -> None:
         log = CopyLog()
-        arrived = delivery.arrived
+        arrived = attempt.arrived
         whole = False
         command = copy.command(store)
-        said = time.monotonic()
+        last_line = time.monotonic()
 
         def look() -> None:
             end_with_run()
-            if 0 < self._progress_timeout < time.monotonic() - said:
+            if 0 < self._progress_timeout < time.monotonic() - last_line:
                 raise stalled(command, log, host=self.host, seconds=self._progress_timeout)
 
         try:
@@ -209,11 +216,11 @@ class ActionModule(NixAction):
 
                 def hear(line: str) -> None:
                     # Nix has a line to say of whatever it has sent or been told.
-                    nonlocal said
-                    said = time.monotonic()
+                    nonlocal last_line
+                    last_line = time.monotonic()
                     follow(line)
 
-                answer = delivery.source.run(command, hear, memory=MEMORY, look=look)
+                answer = attempt.source.run(command, hear, memory=MEMORY, look=look)
             whole = answer.ok
         finally:
             # Also what came before a connection broke: the next attempt does not find it missing.
@@ -225,7 +232,9 @@ class ActionModule(NixAction):
         """Return where the closure is to come from."""
         host = options["source_host"]
         if host == self.host:
-            raise CopyError("the paths are not in this machine's own store", advice="build them here first")
+            raise CopyError(
+                "the paths are not in this machine's own store", code="not_there", advice="build them here first"
+            )
         return source_at(self, host, timeout=options["timeout"], nix_options=options["nix_options"])
 
     def _progress(self, log: CopyLog, watch: t.Callable[[str], None]) -> t.Callable[[str], None]:
@@ -237,7 +246,7 @@ class ActionModule(NixAction):
             path = log.read(line)
             if path is not None:
                 display.vv(f"copying {path}", host=self.host)
-            tell(lambda: log.sentence)
+            tell(lambda: log.progress)
 
         return follow
 

@@ -10,7 +10,7 @@ import typing as t
 from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.cache.fetch import Fetch
 from ..plugin_utils.cache.store import ASK_ANEW, parse_store
-from ..plugin_utils.copy.presence import missing_paths
+from ..plugin_utils.copy.store_socket import missing_paths
 from ..plugin_utils.core.errors import CacheError
 from ..plugin_utils.core.quantities import counted
 from ..plugin_utils.nix.log import NixLog
@@ -34,8 +34,8 @@ class ActionModule(NixAction):
         store = parse_store(options["store"]) if options["store"] else None
         if not paths:
             return self._report([], proved=False)
-        protect_as = None if self.check_mode else root_name(self.play_host)
-        missing = missing_paths(self.questions, paths, protect_as=protect_as)
+        gc_root = None if self.check_mode else root_name(self.play_host)
+        missing = missing_paths(self.questions, paths, gc_root=gc_root)
         machine = Remote(self.shell_within(options["timeout"]), {**ASK_ANEW, **options["nix_options"]})
         fetch = Fetch(paths, store, options["timeout"])
         if store:
@@ -44,7 +44,7 @@ class ActionModule(NixAction):
         if missing:
             self.doing("fetching")
             fetch.carry_out(machine, log.read, log, dry_run=self.check_mode)
-            if not self.check_mode and (left := missing_paths(self.questions, paths, protect_as=protect_as)):
+            if not self.check_mode and (left := missing_paths(self.questions, paths, gc_root=gc_root)):
                 raise CacheError(
                     f"{left[0]} is not there, although Nix says that it was fetched", code="missing", log=log.text
                 )

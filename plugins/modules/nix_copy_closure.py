@@ -103,14 +103,14 @@ options:
     default: 5
   timeout:
     description:
-      - Seconds without a sign of life from the target after which the connection is taken to be broken.
-      - The target ends its part of the copy by itself after twice as many seconds without a sign of life from the
+      - Seconds without a keepalive from the target after which the connection is taken to be broken.
+      - The target ends its part of the copy by itself after twice as many seconds without a keepalive from the
         controller.
     type: float
     default: 60
   progress_timeout:
     description:
-      - Seconds in which nothing is sent and the target says nothing, although it gives signs of life, after which the copy is
+      - Seconds in which nothing is sent and the target says nothing, although it sends keepalives, after which the copy is
         ended and the task fails. V(0) is for no limit.
       - A target waits so for the lock of a path that somebody else copies to it.
     type: float

@@ -20,14 +20,10 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.connection import ConnectionBase
 from ansible.plugins.loader import connection_loader
 
-from ..copy.door import Door, Escalation, Login, open_door
-from ..copy.handshake import refuses
-from ..copy.link import LinkLostError
-from ..copy.local_link import LocalLink
-from ..copy.opening import open_door_if_lacking
-from ..copy.pulse import Pulse
-from ..copy.ssh_link import SshLink
-from ..copy.ssh_session import SshSession
+from ..copy.keepalive import Keepalive
+from ..copy.protocol import daemon_hangs_up
+from ..copy.ssh import LinkLostError, LocalLink, SshLink, SshSession
+from ..copy.store_socket import Escalation, Login, StoreSocket, open_store_socket, open_store_socket_if_missing
 from ..core.errors import CopyError, UnknownHostError
 from ..core.process import CommandTimeoutError, run
 from .shell import QUESTION_SECONDS, ConnectionShell, bounded
@@ -36,7 +32,7 @@ from .terminal import without_terminal
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ..copy.link import Link
+    from ..copy.ssh import Link
     from .action import NixAction
 
 
@@ -86,7 +82,7 @@ def new_connection(connection: ConnectionBase) -> t.Any:
     return connection
 
 
-# Seconds without a sign of life after which a machine is given up, and after which it gives us up.
+# Seconds without a keepalive after which a machine is given up, and after which it gives us up.
 TIMEOUT = 60.0
 
 # The length of a socket's path is limited to that of `sun_path`: 104 on macOS, less what ssh appends while it binds.
@@ -107,12 +103,12 @@ def store_of_connection(action: NixAction, *, trusted: bool, timeout: float = TI
 
 @dataclasses.dataclass(frozen=True)
 class OpenedStore:
-    """The store of a machine, served at ``socket`` here and at ``door`` there, and the link between."""
+    """The store of a machine, served at ``socket`` here and at ``remote`` there, and the link between."""
 
     socket: pathlib.Path
-    door: Door
+    remote: StoreSocket
     link: Link
-    pulse: Pulse
+    keepalive: Keepalive
 
 
 @contextlib.contextmanager
@@ -120,28 +116,30 @@ def opened_store(
     action: NixAction, *, trusted: bool, timeout: float = TIMEOUT, compression: bool | None = None
 ) -> Iterator[OpenedStore]:
     """Yield what ``store_of_connection`` is about."""
-    door = open_door(action.questions, private=trusted, escalation=_escalation_of(action), quiet=2 * timeout)
-    with _through(door, action, timeout, compression) as opened:
+    remote = open_store_socket(
+        action.questions, private=trusted, escalation=_escalation_of(action), timeout=2 * timeout
+    )
+    with _forwarded(remote, action, timeout, compression) as opened:
         yield opened
 
 
 @contextlib.contextmanager
-def opened_if_lacking(
+def opened_if_missing(
     action: NixAction,
     paths: Sequence[str],
     *,
-    protect_as: str,
+    gc_root: str,
     timeout: float = TIMEOUT,
     compression: bool | None = None,
 ) -> Iterator[OpenedStore | None]:
     """Yield the same, ``trusted``, of a machine that lacks some of ``paths``; None of one that has and now keeps them all."""
-    door = open_door_if_lacking(
-        action.questions, paths, protect_as=protect_as, escalation=_escalation_of(action), quiet=2 * timeout
+    remote = open_store_socket_if_missing(
+        action.questions, paths, gc_root=gc_root, escalation=_escalation_of(action), timeout=2 * timeout
     )
-    if door is None:
+    if remote is None:
         yield None
         return
-    with _through(door, action, timeout, compression) as opened:
+    with _forwarded(remote, action, timeout, compression) as opened:
         yield opened
 
 
@@ -155,33 +153,36 @@ def _escalation_of(action: NixAction) -> Escalation | None:
 
 
 @contextlib.contextmanager
-def _through(door: Door, action: NixAction, timeout: float, compression: bool | None) -> Iterator[OpenedStore]:
+def _forwarded(
+    remote: StoreSocket, action: NixAction, timeout: float, compression: bool | None
+) -> Iterator[OpenedStore]:
     with (
         temporary_directory() as directory,
         link(action._connection, action.host, directory, compression=compression) as way,
-        contextlib.ExitStack() as brought,
+        contextlib.ExitStack() as forward,
     ):
-        socket = brought.enter_context(way.bring(door.socket, directory / "store"))
-        with Pulse(way, door.signs, timeout) as pulse:
+        socket = forward.enter_context(way.local_forward(remote.path, directory / "store"))
+        with Keepalive(way, remote.keepalive, timeout) as keepalive:
             try:
-                yield OpenedStore(socket, door, way, pulse)
+                yield OpenedStore(socket, remote, way, keepalive)
             except Exception as error:
                 # Whatever the block made of it: this may be why.
-                pulse.check()
-                if not isinstance(error, CopyError) and refuses(socket, timeout):
-                    raise _closed(way, door) from error
+                keepalive.check()
+                if not isinstance(error, CopyError) and daemon_hangs_up(socket, timeout):
+                    raise _unreachable(way, remote) from error
                 raise
             finally:
                 # While the answer to the last question is on its way.
-                brought.close()
+                forward.close()
 
 
-def _closed(way: Link, door: Door) -> Exception:
-    """Return what it means that nobody answers at the socket of ``door`` although it has been brought here."""
+def _unreachable(way: Link, remote: StoreSocket) -> Exception:
+    """Return what it means that nobody answers at ``remote`` although it is forwarded to here."""
     if not way.is_open:
         return LinkLostError(f"{way.host}: the ssh session has ended")
     return CopyError(
-        f"the Nix daemon at {door.socket} cannot be reached through the connection",
+        f"the Nix daemon at {remote.path} cannot be reached through the connection",
+        code="no_daemon",
         host=way.host,
         advice="sshd there must be OpenSSH and must forward sockets (AllowStreamLocalForwarding, DisableForwarding);"
         " and a daemon must listen there",
@@ -197,6 +198,7 @@ def link(
     if connection.transport != "ssh" or not hasattr(connection, "_build_command"):
         raise CopyError(
             f"closures cannot be copied over the connection plugin {connection.transport}",
+            code="connection_plugin",
             host=host,
             advice="use ansible.builtin.ssh or local (ansible_connection)",
         )
@@ -234,6 +236,7 @@ def connection_to(action: NixAction, host: str) -> ConnectionBase:
     if host not in hostvars:
         raise CopyError(
             f"there is no host {host!r} in the inventory",
+            code="unknown_host",
             host=action.host,
             advice="name an inventory host, or localhost for the controller",
         )

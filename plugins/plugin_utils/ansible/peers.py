@@ -7,28 +7,26 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import sqlite3
 import typing as t
 
 from ansible import constants
 from ansible.errors import AnsibleError
 
-from ..copy.cascade_ledger import Ledger, Server
-from ..copy.cascade_place import ADDRESS, peer_address, peer_port
-from ..copy.link import LinkLostError
-from ..copy.presence import missing_of_many
+from ..copy.cascade import ADDRESS, Peers, Server, Spread, cascade, peer_address, peer_port
 from ..copy.source import ControllerSource, HostSource
-from ..copy.spreading import Spread, cascade
+from ..copy.ssh import LinkLostError
+from ..copy.store_socket import missing_of_many
 from ..copy.transfer import PeerError, receiving, served
 from ..core.errors import NixError
+from ..run_state.run_state import RunStateError
 from .connections import TIMEOUT, connection_to, link_to
-from .run import stores_ledger
+from .run import run_state
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ..copy.source import Source
-    from ..copy.transfer import Received, Receiver
+    from ..copy.transfer import PeerServer, Received, Receiver
     from ..nix.path_info import PathInfo
     from .action import NixAction
     from .connections import OpenedStore
@@ -55,7 +53,7 @@ def _is_controller(action: NixAction, host: str) -> bool:
     return host not in hostvars or hostvars[host].get("ansible_connection", "local") == "local"
 
 
-class Peers:
+class HostAmongPeers:
     """What ``action``'s host gives to the others and takes from them, as its task's ``options`` say."""
 
     def __init__(self, action: NixAction, options: Mapping[str, t.Any]) -> None:
@@ -63,80 +61,73 @@ class Peers:
         self._options = options
         self._address = _address(options["peer_address"], action)
         self._port = peer_port(options["peer_port"])
+        self._peers = Peers(run_state(), action.host)
 
-    def offer(self, infos: Sequence[PathInfo]) -> None:
-        """Let the others know that the host has all of these."""
+    def has(self, infos: Sequence[PathInfo]) -> None:
+        """Let the others know that the host has all of these, and where it serves them."""
         # Where no file can be locked, such as in some homes on NFS, there is no cascade, and no failure either.
-        with contextlib.suppress(sqlite3.Error), self._ledger() as ledger:
-            ledger.serves(Server(self._action.host, self._address, self._port))
-            ledger.has(info.path for info in infos)
+        with contextlib.suppress(RunStateError):
+            self._peers.serves(Server(self._action.host, self._address, self._port))
+            self._peers.has(info.path for info in infos)
 
-    def help_with(
-        self, here: OpenedStore, infos: Sequence[PathInfo], send: Callable[[Sequence[PathInfo]], None]
-    ) -> Spread:
+    def fetch(self, here: OpenedStore, infos: Sequence[PathInfo], send: Callable[[Sequence[PathInfo]], None]) -> Spread:
         """Bring the closure of ``infos`` to the host, as far as others can be of help.
 
         ``send`` has the source send what nobody else has.
         """
         try:
-            return self._helped(here, infos, send)
-        except sqlite3.Error as error:
-            self._action.announce(f"no other host can be of help: {error} ({stores_ledger()})")
+            return self._fetched(here, infos, send)
+        except RunStateError as error:
+            self._action.announce(f"no other host can be of help: {error.cause}")
             return Spread({}, tuple(info.path for info in infos))
 
-    def _helped(
+    def _fetched(
         self, here: OpenedStore, infos: Sequence[PathInfo], send: Callable[[Sequence[PathInfo]], None]
     ) -> Spread:
         action = self._action
         missing = set(missing_of_many(action.questions, [info.path for info in infos]))
         lacking = [info for info in infos if info.path in missing]
-        self.offer([info for info in infos if info.path not in missing])
-        with self._ledger() as ledger, contextlib.ExitStack() as stack:
-            ledger.lacks(info.path for info in lacking)
-            self._include_source(ledger, infos)
-            receivers: list[Receiver] = []
+        self.has([info for info in infos if info.path not in missing])
+        self._peers.lacks(info.path for info in lacking)
+        self._include_source(infos)
+        receivers: list[Receiver] = []
+        with contextlib.ExitStack() as stack:
 
-            def take(server: Server, door: int, paths: Sequence[PathInfo], seconds: float) -> Callable[[], Received]:
+            def fetch(server: Server, slot: int, paths: Sequence[PathInfo], seconds: float) -> Callable[[], Received]:
                 if not receivers:
                     check = self._options["check_signatures"]
                     receivers.append(
-                        stack.enter_context(receiving(here.link, here.door.socket, check_signatures=check))
+                        stack.enter_context(receiving(here.link, here.remote.path, check_signatures=check))
                     )
                 receiver = receivers[0]
                 action.doing(f"fetching {len(paths)} paths from {server.host}")
-                with self._served(server, door, paths, receiver.key, seconds) as found:
-                    receiver.fetch(found, paths, seconds)
+                with self._served(server, slot, paths, receiver.key, seconds) as serving:
+                    receiver.fetch(serving, paths, seconds)
                 return functools.partial(receiver.add, paths)
 
-            return cascade(ledger, lacking, send=send, take=take, announce=action.announce)
+            return cascade(self._peers, lacking, send=send, fetch=fetch, announce=action.announce)
 
     @contextlib.contextmanager
     def _served(
-        self, server: Server, door: int, paths: Sequence[PathInfo], key: str, seconds: float
-    ) -> Iterator[t.Any]:
+        self, server: Server, slot: int, paths: Sequence[PathInfo], key: str, seconds: float
+    ) -> Iterator[PeerServer]:
         with contextlib.ExitStack() as stack:
             try:
                 link = stack.enter_context(link_to(connection_to(self._action, server.host), server.host))
             except (NixError, LinkLostError, AnsibleError) as error:
                 raise PeerError(f"{server.host} cannot serve: {error}") from error
-            port = server.port + door
-            offer = served(link, paths, address=server.address, port=port, to=key, seconds=seconds)
-            yield stack.enter_context(offer)
+            port = server.port + slot
+            yield stack.enter_context(served(link, paths, address=server.address, port=port, to=key, seconds=seconds))
 
-    def _include_source(self, ledger: Ledger, infos: Sequence[PathInfo]) -> None:
+    def _include_source(self, infos: Sequence[PathInfo]) -> None:
         """Let another host that is the source serve like any that has got everything."""
         host = self._options["source_host"]
         variables = self._action.variables.get("hostvars", {})
         if host in variables and connection_to(self._action, host).transport == "ssh":
             address = str(variables[host].get("ansible_host", host))
             if ADDRESS.fullmatch(address):
-                ledger.serves_unless_it_says_where(Server(host, address, self._port))
-                ledger.has([info.path for info in infos], host)
-
-    @contextlib.contextmanager
-    def _ledger(self) -> Iterator[Ledger]:
-        with contextlib.closing(Ledger(stores_ledger(), self._action.host)) as ledger:
-            yield ledger
+                self._peers.serves_unless_known(Server(host, address, self._port))
+                self._peers.has([info.path for info in infos], host)
 
 
 def _address(given: str | None, action: NixAction) -> str:

@@ -76,11 +76,6 @@ def run_directory() -> pathlib.Path:
     return pathlib.Path(constants.DEFAULT_LOCAL_TMP)
 
 
-def stores_ledger() -> pathlib.Path:
-    """Return the file in which the hosts of this run write down what is in their stores; see ``cascade.ledger``."""
-    return run_directory() / "nix.fleet-cascade" / "ledger"
-
-
 def progress_pipe() -> pathlib.Path:
     """Return where hosts say what they do at the moment, if anybody listens."""
     return run_directory() / "nix.fleet-progress"

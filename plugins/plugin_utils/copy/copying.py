@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 import typing as t
 
 from ..core.errors import CopyError
@@ -13,12 +14,14 @@ from ..core.quantities import size
 from ..nix.command import nix
 from ..nix.log import LOG_FORMAT, MOST_EVENTS, PROGRESS, Event, NixLog, readable
 from .errors import translated, was_interrupted
-from .link import LinkLostError
+from .ssh import LinkLostError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..core.process import Completed
+
+Result = t.TypeVar("Result")
 
 # Numbers of Nix's `ActivityType` and `ResultType`.
 COPY_PATH = 100
@@ -99,7 +102,7 @@ class CopyLog(NixLog):
         return self._bytes_expected
 
     @property
-    def sentence(self) -> str:
+    def progress(self) -> str:
         """How far the copy is: ``copying 41/400 paths, 12 MiB of 80 MiB``."""
         done, expected = self._done
         if not expected:
@@ -141,6 +144,7 @@ def stalled(argv: Sequence[str], log: CopyLog, *, host: str, seconds: float) -> 
     """Return the error of a copy to ``host`` that has made no progress for so long."""
     return CopyError(
         f"the copy has made no progress for {seconds:g} s",
+        code="no_progress",
         host=host,
         command=_by_hand(argv, host),
         log=log.text,
@@ -148,6 +152,26 @@ def stalled(argv: Sequence[str], log: CopyLog, *, host: str, seconds: float) -> 
         " or for a disk; if it only is that slow, allow for more (progress_timeout, deploy_copy_timeout)."
         " What has arrived is not sent a second time",
     )
+
+
+def retried(
+    attempt: Callable[[], Result],
+    *,
+    is_transient: Callable[[Exception], bool],
+    retries: int,
+    delay: float,
+    announce: Callable[[str], None],
+) -> Result:
+    """Return what ``attempt`` returns, tried up to ``retries`` more times while ``is_transient`` holds for what it raises."""
+    for _left in range(retries, 0, -1):
+        try:
+            return attempt()
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            announce(f"interrupted ({error}); trying again in {delay:g} s")
+            time.sleep(delay)
+    return attempt()
 
 
 def _by_hand(command: Sequence[str], host: str) -> list[str]:

@@ -18,51 +18,23 @@ from ..nix.command import configuration, with_settings
 from ..nix.machine import BUSY_ADVICE, is_busy, when_free
 from ..nix.path_info import FIRST_FORMAT, UnknownFormError, parse_path_infos, path_infos
 from ..nix.store import parse_path_sizes, path_sizes
-from .door import NO_NIX, no_nix
-from .errors import NOT_THERE_ADVICE
-from .pulse import BEATS_PER_TIMEOUT
-from .watch import Watch
+from ..target.programs import calling, from_stdin
+from .errors import NO_NIX, NOT_THERE_ADVICE, no_nix
+from .keepalive import KEEPALIVES_PER_TIMEOUT, Watchdog
 
 if t.TYPE_CHECKING:
     import pathlib
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ..nix.path_info import PathInfo
-    from .link import Link
+    from .ssh import Link
 
-
-SENDER_PATIENCE = 3
+# The keepalives of a machine that sends come in line behind what it sends.
+SENDER_TIMEOUTS = 3
 
 # What a Nix may have in memory that another machine answers: more than ten times what a copy takes, whatever its size. What
 # a machine announces is had in memory before it comes. Where a shell or a system does not know that limit, there is none.
 MEMORY = 1 << 30
-LIMITED = 'ulimit -d "$1" 2>/dev/null; shift; exec "$@"'
-
-# Reads settings for Nix up to an empty line, runs a command, and prints an empty line to standard error now and then
-# until it ends. The end of standard input ends the command: its output would otherwise wait for ever in a session
-# that nobody listens to any more. Then the socket is of no use, and sshd does not remove it. One line, since it
-# passes through whatever shell the user logs in to.
-BEATING = "; ".join(
-    [
-        *NIX_PATH.splitlines(),
-        "period=$1",
-        "socket=$2",
-        "memory=$3",
-        "shift 3",
-        'settings=$(while IFS= read -r line && [ -n "$line" ]; do printf "%s\\n" "$line"; done)',
-        'NIX_CONFIG=$(printf "%s\\n%s" "${NIX_CONFIG:-}" "$settings")',
-        "export NIX_CONFIG",
-        "exec 3<&0",
-        'while echo >&2; do sleep "$period" >/dev/null 2>&1; done & beat=$!',
-        '{ [ -z "$memory" ] || ulimit -d "$memory" 2>/dev/null; exec "$@"; } </dev/null 3<&- & command=$!',
-        '{ while read -r line; do :; done; kill -KILL "$command"; } <&3 2>/dev/null & listener=$!',
-        'wait "$command"',
-        "code=$?",
-        'kill "$beat" "$listener"',
-        'rm -f "$socket"',
-        'exit "$code"',
-    ]
-)
 
 
 class Source(t.Protocol):
@@ -85,7 +57,7 @@ class Source(t.Protocol):
         It may have ``memory`` bytes. ``look`` is called now and then while it runs. What either raises ends it.
         """
 
-    def reaching(self, socket: pathlib.Path) -> t.ContextManager[str]:
+    def store_at(self, socket: pathlib.Path) -> t.ContextManager[str]:
         """Make the controller's ``socket`` reachable there, and yield the URL of the store behind it."""
 
 
@@ -106,10 +78,13 @@ class ControllerSource:
         look: Callable[[], None] | None = None,
     ) -> process.Completed:
         """See ``Source.run``."""
-        limit = ["/bin/sh", "-c", LIMITED, "sh", _kibibytes(memory)] if memory else []
+        limit = (
+            ["/bin/sh", "-c", calling("memory_limit", "memory_limit_exec"), "sh", _kibibytes(memory)] if memory else []
+        )
         if not shutil.which(argv[0]):
             raise CopyError(
                 "there is no Nix on the controller to copy with",
+                code="no_nix",
                 command=argv,
                 advice="install Nix on the controller, or name a machine that has the closure as `source_host`",
             )
@@ -119,8 +94,8 @@ class ControllerSource:
         return dataclasses.replace(answer, argv=tuple(argv))
 
     @contextlib.contextmanager
-    def reaching(self, socket: pathlib.Path) -> Iterator[str]:
-        """See ``Source.reaching``."""
+    def store_at(self, socket: pathlib.Path) -> Iterator[str]:
+        """See ``Source.store_at``."""
         yield f"unix://{socket}"
 
 
@@ -132,8 +107,7 @@ class HostSource:
         self._link = link
         self._socket = ""
         self._settings = configuration(options)
-        # Its signs of life come in line behind what it sends.
-        self._timeout = SENDER_PATIENCE * timeout
+        self._timeout = SENDER_TIMEOUTS * timeout
 
     def run(
         self,
@@ -144,30 +118,32 @@ class HostSource:
         look: Callable[[], None] | None = None,
     ) -> process.Completed:
         """See ``Source.run``."""
-        period = max(1, round(self._timeout / BEATS_PER_TIMEOUT))
-        command = self._link.command(["sh", "-c", BEATING, "run", str(period), self._socket, _kibibytes(memory), *argv])
-        with Watch(self._link, self._timeout) as watch:
+        period = max(1, round(self._timeout / KEEPALIVES_PER_TIMEOUT))
+        script = f"{NIX_PATH}{calling('source_command', 'source_command_run')}"
+        words, start = from_stdin(script, str(period), self._socket, _kibibytes(memory), *argv)
+        command = self._link.command(words)
+        with Watchdog(self._link, self._timeout) as watchdog:
 
             def follow(line: str) -> None:
-                watch.seen()
+                watchdog.alive()
                 if line:
                     on_line(line)
 
-            settings = f"{self._settings}\n\n".encode()
+            given = start + f"{self._settings}\n\n".encode()
             answer = when_free(
-                lambda: process.run(command, stdin=settings, hold_stdin=True, on_stderr_line=follow, look=look)
+                lambda: process.run(command, stdin=given, hold_stdin=True, on_stderr_line=follow, look=look)
             )
-        if watch.lost:
-            raise watch.lost
+        if watchdog.lost:
+            raise watchdog.lost
         if answer.rc == NO_NIX:
             raise no_nix(self.name, answer)
         return process.Completed(tuple(argv), answer.rc, answer.stdout, answer.stderr)
 
     @contextlib.contextmanager
-    def reaching(self, socket: pathlib.Path) -> Iterator[str]:
-        """See ``Source.reaching``."""
+    def store_at(self, socket: pathlib.Path) -> Iterator[str]:
+        """See ``Source.store_at``."""
         # sshd makes it for its user alone (StreamLocalBindMask).
-        with self._link.offer(socket, f"/tmp/nix.fleet.{secrets.token_hex(8)}") as self._socket:
+        with self._link.remote_forward(socket, f"/tmp/nix.fleet.{secrets.token_hex(8)}") as self._socket:
             yield f"unix://{self._socket}"
 
 
@@ -178,24 +154,25 @@ def _kibibytes(memory: int | None) -> str:
 
 def closure_sizes(source: Source, paths: Sequence[str]) -> dict[str, int]:
     """Return the size of each path in the closure of ``paths``, which ``source`` must have."""
-    return {info.path: info.nar_size for info in parse_path_sizes(_told(source, path_sizes(*paths, closure=True)))}
+    return {info.path: info.nar_size for info in parse_path_sizes(_answered(source, path_sizes(*paths, closure=True)))}
 
 
 def closure_infos(source: Source, paths: Sequence[str]) -> list[PathInfo]:
     """Return all that ``source``, which must have it, knows of the closure of ``paths``; references come first."""
     try:
-        return parse_path_infos(_told(source, path_infos(*paths)))
+        return parse_path_infos(_answered(source, path_infos(*paths)))
     except UnknownFormError:
         # A newer Nix may insist on being told the format.
-        return parse_path_infos(_told(source, path_infos(*paths, form=FIRST_FORMAT)))
+        return parse_path_infos(_answered(source, path_infos(*paths, form=FIRST_FORMAT)))
 
 
-def _told(source: Source, question: Sequence[str]) -> str:
+def _answered(source: Source, question: Sequence[str]) -> str:
     log: list[str] = []
     answer = source.run(question, log.append)
     if not answer.ok:
         raise CopyError(
             f"{source.name} does not have what is to be copied",
+            code="not_there",
             command=answer.argv,
             log="\n".join(log),
             advice=BUSY_ADVICE if is_busy(answer.stderr) else NOT_THERE_ADVICE,

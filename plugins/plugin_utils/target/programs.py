@@ -21,10 +21,27 @@ HEAD = re.compile(r"^(\w+\(\) [{(]) # .*$")
 # functions they take the place of. Parts of other stages follow `collection`, `reboot` and `processes`.
 PARTS: dict[str, list[str]] = json.loads(pathlib.Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 
+# What ends a program that comes on standard input, as stdin_program.sh knows it.
+END_OF_PROGRAM = "nix.fleet end of program"
+
 
 def program(name: str, platform: Platform | None = None) -> str:
     """Return the functions of program ``name`` as they are sent: without comments, for a machine may be far away."""
     return "\n".join(without_comments(text) for text in texts(name, platform))
+
+
+def calling(name: str, function: str) -> str:
+    """Return program ``name`` as a script that hands its arguments to ``function``."""
+    return f'{program(name)}\n{function} "$@"\n'
+
+
+def from_stdin(script: str, *arguments: str) -> tuple[list[str], bytes]:
+    """Return the command that runs ``script``, and what its standard input begins with; the rest of it is the script's to read.
+
+    The command is one line, which any login shell takes.
+    """
+    start = "; ".join(program("stdin_program").splitlines())
+    return ["sh", "-c", start, "nix.fleet", *arguments], f"{script}\n{END_OF_PROGRAM}\n".encode()
 
 
 def texts(name: str, platform: Platform | None = None) -> list[str]:

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.thorough
 
 ROW = "copy-1-paths-10-MB"
 
-# Ansible and a worker, ssh with the session of it that stays, the first question, the signs of life, three words to the
+# Ansible and a worker, ssh with the session of it that stays, the first question, the keepalives, three words to the
 # session, and Nix. What asks whether all has arrived is none of its own.
 PROCESSES = 12
 

@@ -115,7 +115,7 @@ class Fleet:
         return self.says(
             host,
             "for process in /proc/[0-9]*; do tr '\\0' ' ' <$process/cmdline; echo; done 2>/dev/null"
-            " | grep -E '^sh [^ ]*/guard |^nix-daemon --option|^nix-daemon [0-9]|^nix [^ ]* nix-command flakes copy' || :;"
+            " | grep -E '^sh [^ ]*/private_daemon |^nix-daemon --option|^nix-daemon [0-9]|^nix [^ ]* nix-command flakes copy' || :;"
             " ls -d /run/nix.fleet.* /tmp/nix.fleet.* 2>/dev/null || :",
         ).strip()
 

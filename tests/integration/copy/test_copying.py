@@ -66,7 +66,7 @@ def test_what_was_copied_survives_a_garbage_collection_until_the_next_copy(fleet
         fleet.says("vps-de-1", collect)
         return not fleet.has("vps-de-1", first)
 
-    # What guarded the first copy may be there for two seconds more, and has it in its environment, which Nix looks at.
+    # The private daemon of the first copy may be there for two seconds more, and has it in its environment, which Nix looks at.
     assert within(10, first_is_collected)
     assert fleet.has("vps-de-1", second)
 
@@ -78,7 +78,7 @@ def test_what_was_copied_survives_a_garbage_collection_until_the_next_copy(fleet
 )
 def test_a_copy_takes_one_command_of_ansibles_as_does_what_is_there_already(fleet: Fleet, host: str) -> None:
     path = fleet.closure(30)
-    # Whether all has arrived is asked in the session in which signs of life are given.
+    # Whether all has arrived is asked in the session with the keepalives.
     for changed in (True, False):
         copying = fleet.start(host, path, "-vvv")
         assert copying.result()["changed"] is changed

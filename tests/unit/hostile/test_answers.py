@@ -16,7 +16,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.info import p
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.shell import ConnectionShell, unframed
 from ansible_collections.nix.fleet.plugins.plugin_utils.build.build import parse_outputs
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.copying import CopyLog
-from ansible_collections.nix.fleet.plugins.plugin_utils.copy.door import PATH, Login, open_door
+from ansible_collections.nix.fleet.plugins.plugin_utils.copy.store_socket import PATH, Login, open_store_socket
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import (
     CAUSE_CHARACTERS,
     BuildError,
@@ -141,16 +141,16 @@ def test_what_is_nested_without_end_is_refused(read: t.Callable[[str], t.Any]) -
 
 
 @given(text=ANSWERS, rc=st.integers(0, 255))
-@pytest.mark.parametrize("wrap", ["{}", "socket {}", "socket /run/x\nsigns {}"])
-def test_a_door_is_at_a_plain_path_or_an_error(wrap: str, text: str, rc: int) -> None:
+@pytest.mark.parametrize("wrap", ["{}", "socket {}", "socket /run/x\nkeepalive {}"])
+def test_a_store_socket_is_at_a_plain_path_or_an_error(wrap: str, text: str, rc: int) -> None:
     machine = Machine(wrap.format(text), rc)
     try:
-        door = open_door(machine, private=True, escalation=None, quiet=60)
+        opened = open_store_socket(machine, private=True, escalation=None, timeout=60)
     except CopyError as error:
         assert error.host == "vps-1"
         return
-    assert PATH.fullmatch(door.socket)
-    assert door.signs is None or PATH.fullmatch(door.signs)
+    assert PATH.fullmatch(opened.path)
+    assert opened.keepalive is None or PATH.fullmatch(opened.keepalive)
 
 
 @given(text=ANSWERS)

@@ -19,14 +19,13 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.program impor
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin, Request, one_line
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.shell import ConnectionShell
 from ansible_collections.nix.fleet.plugins.plugin_utils.build.building import INQUIRE
-from ansible_collections.nix.fleet.plugins.plugin_utils.copy.presence import missing_paths
-from ansible_collections.nix.fleet.plugins.plugin_utils.copy.pulse import PULSE
-from ansible_collections.nix.fleet.plugins.plugin_utils.copy.source import BEATING
+from ansible_collections.nix.fleet.plugins.plugin_utils.copy.store_socket import missing_paths
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.shell import run_command
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.command import exported
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import root_name
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
+from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import calling, from_stdin
 from ansible_collections.nix.fleet.tests.unit.plugin_utils.activation.machine import SHELLS, Machine
 
 from .values import CANARY, TREACHEROUS
@@ -68,7 +67,7 @@ def test_a_root_is_named_after_any_host_and_stays_in_its_directory(tmp_path: pat
         assert file not in (".", "..")
         shell.run(INQUIRE, "", file)
         with contextlib.suppress(NixError):  # no file system takes the longest
-            missing_paths(shell, [CLOSURE], protect_as=file)
+            missing_paths(shell, [CLOSURE], gc_root=file)
     assert not betrayed(place)
     assert {path.relative_to(place).parts[0] for path in place.rglob("*")} == {"home", "bin"}
 
@@ -81,11 +80,15 @@ def test_a_profile_is_a_path_to_who_describes_a_machine(tmp_path: pathlib.Path, 
 
 
 def test_arguments_of_a_line_for_any_login_shell_are_arguments(tmp_path: pathlib.Path, name: str) -> None:
-    line = shlex.join(["sh", "-c", BEATING, "run", "1", str(tmp_path / "socket"), "", "printf", "%s|", *WORDS])
-    source = subprocess.Popen([*SHELLS[name], "-c", line], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    script = calling("source_command", "source_command_run")
+    words, start = from_stdin(script, "1", str(tmp_path / "socket"), "", "printf", "%s|", *WORDS)
+    assert not any("\n" in word for word in words[:4])
+    source = subprocess.Popen(
+        [*SHELLS[name], "-c", shlex.join(words)], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     assert source.stdin is not None
     assert source.stdout is not None
-    source.stdin.write(b"\n")
+    source.stdin.write(start + b"\n")
     source.stdin.flush()
     expected = "".join(f"{text}|" for text in WORDS).encode()
     assert source.stdout.read(len(expected)) == expected
@@ -93,10 +96,9 @@ def test_arguments_of_a_line_for_any_login_shell_are_arguments(tmp_path: pathlib
     source.stdout.close()
     source.wait(20)
     for text in WORDS:
-        line = shlex.join(["sh", "-c", PULSE, "pulse", text, "1"])
-        subprocess.run(
-            [*SHELLS[name], "-c", line], cwd=tmp_path, input=b"\n", capture_output=True, check=False, timeout=20
-        )
+        words, start = from_stdin(calling("keepalive", "keepalive_run"), text, "1")
+        command = [*SHELLS[name], "-c", shlex.join(words)]
+        subprocess.run(command, cwd=tmp_path, input=start + b"\n", capture_output=True, check=False, timeout=20)
     assert not betrayed(tmp_path)
 
 

@@ -10,8 +10,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.copy.copying import Copy, CopyLog, verify
-from ansible_collections.nix.fleet.plugins.plugin_utils.copy.link import LinkLostError
+from ansible_collections.nix.fleet.plugins.plugin_utils.copy.copying import Copy, CopyLog, retried, verify
+from ansible_collections.nix.fleet.plugins.plugin_utils.copy.ssh import LinkLostError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import CopyError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 
@@ -93,24 +93,21 @@ def test_a_copy_that_ended_well_raises_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "cause"),
+    ("text", "code"),
     [
-        (f"cannot add path '{ONE}' because it lacks a signature by a trusted key", "no key it trusts has signed"),
-        ("error: out of memory", "ran out of memory"),
-        ("writing to file: No space left on device", "the disk is full"),
-        ("executing SQLite statement: database or disk is full", "the disk is full"),
-        ("user 'pat' is not allowed to connect to the Nix daemon", "refuses the login"),
-        (f"path '{ONE}' is not valid", "not in the store it is to come from"),
-        (
-            f"path '{ONE}' is required, but there is no substituter that can build it",
-            "not in the store it is to come from",
-        ),
+        (f"cannot add path '{ONE}' because it lacks a signature by a trusted key", "copy.unsigned"),
+        ("error: out of memory", "copy.no_memory"),
+        ("writing to file: No space left on device", "copy.disk_full"),
+        ("executing SQLite statement: database or disk is full", "copy.disk_full"),
+        ("user 'pat' is not allowed to connect to the Nix daemon", "copy.not_allowed"),
+        (f"path '{ONE}' is not valid", "copy.not_there"),
+        (f"path '{ONE}' is required, but there is no substituter that can build it", "copy.not_there"),
     ],
 )
-def test_what_nix_says_is_explained(text: str, cause: str) -> None:
-    with pytest.raises(CopyError, match=cause) as failure:
+def test_what_nix_says_is_explained(text: str, code: str) -> None:
+    with pytest.raises(CopyError) as failure:
         verify(*ended(error(text)), host="vps-1")
-    assert failure.value.host == "vps-1"
+    assert (failure.value.code, failure.value.host) == (code, "vps-1")
     assert failure.value.advice
     assert text in failure.value.log
     assert "\x1b" not in failure.value.log
@@ -148,19 +145,68 @@ def test_anything_else_is_reported_in_the_words_of_nix() -> None:
 
 
 def test_a_full_disk_is_not_taken_for_a_broken_connection() -> None:
-    with pytest.raises(CopyError, match="the disk is full"):
+    with pytest.raises(CopyError) as failure:
         verify(*ended(error("writing to file: No space left on device"), error("unexpected end-of-file")), host="vps-1")
+    assert failure.value.code == "copy.disk_full"
 
 
 def test_how_far_a_copy_is_is_told_in_paths_and_bytes() -> None:
     log = CopyLog()
-    assert log.sentence == "copying"
+    assert log.progress == "copying"
     log.read(event(action="start", id=9, type=103, text="copying 2 paths", level=3))
     log.read(event(action="result", id=9, type=106, fields=[100, 4096]))
     log.read(event(action="result", id=9, type=105, fields=[0, 2, 1, 0]))
     log.read(copying(ONE))
     log.read(event(action="result", id=1, type=105, fields=[1024, 2048, 0, 0]))
-    assert log.sentence == "copying 0/2 paths, 1.0 KiB of 4.0 KiB"
+    assert log.progress == "copying 0/2 paths, 1.0 KiB of 4.0 KiB"
     log.read(event(action="result", id=1, type=105, fields=[2048, 2048, 0, 0]))
     log.read(event(action="result", id=9, type=105, fields=[1, 2, 1, 0]))
-    assert log.sentence == "copying 1/2 paths, 2.0 KiB of 4.0 KiB"
+    assert log.progress == "copying 1/2 paths, 2.0 KiB of 4.0 KiB"
+
+
+class Attempts:
+    """Fails so many times before it succeeds."""
+
+    def __init__(self, failures: int, error: Exception | None = None) -> None:
+        self.made = 0
+        self.announced: list[str] = []
+        self._failures = failures
+        self._error = error or LinkLostError("vps-1: gone")
+
+    def __call__(self) -> str:
+        self.made += 1
+        if self.made <= self._failures:
+            raise self._error
+        return "done"
+
+    def run(self, retries: int) -> str:
+        return retried(self, is_transient=_is_lost_link, retries=retries, delay=0, announce=self.announced.append)
+
+
+def _is_lost_link(error: Exception) -> bool:
+    return isinstance(error, LinkLostError)
+
+
+def test_an_attempt_that_succeeds_is_the_only_one() -> None:
+    attempts = Attempts(0)
+    assert (attempts.run(3), attempts.made, attempts.announced) == ("done", 1, [])
+
+
+def test_a_broken_connection_is_announced_and_tried_again() -> None:
+    attempts = Attempts(2)
+    assert (attempts.run(3), attempts.made) == ("done", 3)
+    assert attempts.announced == ["interrupted (vps-1: gone); trying again in 0 s"] * 2
+
+
+def test_the_last_failure_is_the_answer() -> None:
+    attempts = Attempts(9)
+    with pytest.raises(LinkLostError):
+        attempts.run(3)
+    assert attempts.made == 4
+
+
+def test_any_other_failure_is_final() -> None:
+    attempts = Attempts(9, ValueError("no"))
+    with pytest.raises(ValueError, match="no"):
+        attempts.run(3)
+    assert attempts.made == 1

@@ -9,13 +9,13 @@ import resource
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.copy.local_link import LocalLink
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.source import (
     ControllerSource,
     HostSource,
     Source,
     closure_sizes,
 )
+from ansible_collections.nix.fleet.plugins.plugin_utils.copy.ssh import LocalLink
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import CopyError
 
 ONE = "/nix/store/00000000000000000000000000000001-one"
@@ -38,7 +38,7 @@ def test_the_controller_runs_its_own_nix(nix: pathlib.Path) -> None:
     assert lines == ["told"]
 
 
-def test_a_machine_runs_its_nix_and_its_log_comes_without_the_signs_of_life(nix: pathlib.Path) -> None:
+def test_a_machine_runs_its_nix_and_its_log_comes_without_the_keepalives(nix: pathlib.Path) -> None:
     lines: list[str] = []
     answer = HostSource(LocalLink("homelab"), 60, {}).run(["nix", "copy"], lines.append)
     assert (answer.ok, lines) == (True, ["told"])
@@ -91,7 +91,7 @@ def test_the_socket_there_is_removed_with_the_end_of_the_copy(nix: pathlib.Path,
     source = HostSource(LocalLink("homelab"), 60, {})
     offered = tmp_path / "store"
     offered.touch()
-    with source.reaching(offered) as store:
+    with source.store_at(offered) as store:
         assert store == f"unix://{offered}"
         source.run(["nix", "copy"], lambda _line: None)
     assert not offered.exists()
@@ -99,8 +99,9 @@ def test_the_socket_there_is_removed_with_the_end_of_the_copy(nix: pathlib.Path,
 
 def test_without_nix_the_controller_says_how_to_get_on(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(CopyError, match="no Nix on the controller") as failure:
+    with pytest.raises(CopyError) as failure:
         ControllerSource({}).run(["nix", "copy"], print)
+    assert failure.value.code == "copy.no_nix"
     assert "source_host" in str(failure.value.advice)
 
 
@@ -110,5 +111,6 @@ def test_the_closure_is_measured_where_it_comes_from(nix: pathlib.Path) -> None:
 
 def test_a_source_without_the_closure_is_named(nix: pathlib.Path) -> None:
     nix.write_text("#!/bin/sh\necho 'error: path is not valid' >&2; exit 1\n")
-    with pytest.raises(CopyError, match="homelab does not have what is to be copied"):
+    with pytest.raises(CopyError) as failure:
         closure_sizes(HostSource(LocalLink("homelab"), 60, {}), [ONE])
+    assert failure.value.code == "copy.not_there"

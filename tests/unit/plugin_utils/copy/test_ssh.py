@@ -8,10 +8,8 @@ import pathlib
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.copy import ssh_link
-from ansible_collections.nix.fleet.plugins.plugin_utils.copy.link import LinkLostError
-from ansible_collections.nix.fleet.plugins.plugin_utils.copy.ssh_link import SshLink
-from ansible_collections.nix.fleet.plugins.plugin_utils.copy.ssh_session import SshSession
+from ansible_collections.nix.fleet.plugins.plugin_utils.copy import ssh as module
+from ansible_collections.nix.fleet.plugins.plugin_utils.copy.ssh import LinkLostError, SshLink, SshSession
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import CopyError
 
 LOCAL = pathlib.Path("/tmp/fleet/store")
@@ -45,15 +43,15 @@ def ssh(tmp_path: pathlib.Path) -> Ssh:
     return Ssh(tmp_path)
 
 
-def test_a_machines_socket_is_brought_through_the_open_session_and_given_back(ssh: Ssh) -> None:
-    with ssh.link().bring(REMOTE, LOCAL) as here:
+def test_a_machines_socket_is_forwarded_through_the_open_session_and_given_back(ssh: Ssh) -> None:
+    with ssh.link().local_forward(REMOTE, LOCAL) as here:
         assert here == LOCAL
         assert ssh.calls == [["-o", "ControlPath=/cp/1", "-O", "forward", "-L", f"{LOCAL}:{REMOTE}", "192.0.2.1"]]
     assert ssh.calls[1:] == [["-o", "ControlPath=/cp/1", "-O", "cancel", "-L", f"{LOCAL}:{REMOTE}", "192.0.2.1"]]
 
 
-def test_a_socket_of_ours_is_offered_to_the_machine(ssh: Ssh) -> None:
-    with ssh.link().offer(LOCAL, REMOTE) as there:
+def test_a_socket_of_ours_is_forwarded_to_the_machine(ssh: Ssh) -> None:
+    with ssh.link().remote_forward(LOCAL, REMOTE) as there:
         assert there == REMOTE
     assert [call[2:6] for call in ssh.calls] == [
         ["-O", "forward", "-R", f"{REMOTE}:{LOCAL}"],
@@ -62,26 +60,30 @@ def test_a_socket_of_ours_is_offered_to_the_machine(ssh: Ssh) -> None:
 
 
 def test_what_was_forwarded_is_given_back_after_a_failure_too(ssh: Ssh) -> None:
-    with pytest.raises(ZeroDivisionError), ssh.link().bring(REMOTE, LOCAL):
+    with pytest.raises(ZeroDivisionError), ssh.link().local_forward(REMOTE, LOCAL):
         raise ZeroDivisionError
     assert "cancel" in ssh.calls[-1]
 
 
 def test_an_sshd_that_does_not_forward_is_told_from_a_session_that_has_ended(ssh: Ssh) -> None:
     ssh.does('case " $* " in *" forward "*) echo "forwarding is not allowed" >&2; exit 255 ;; esac')
-    with pytest.raises(CopyError, match="does not forward a socket") as failure, ssh.link().bring(REMOTE, LOCAL):
+    with pytest.raises(CopyError) as failure, ssh.link().local_forward(REMOTE, LOCAL):
         pass
+    assert failure.value.code == "copy.no_forwarding"
     assert "not allowed" in failure.value.log
     assert failure.value.command == ()
     ssh.does("exit 255")
-    with pytest.raises(LinkLostError), ssh.link().bring(REMOTE, LOCAL):
+    with pytest.raises(LinkLostError), ssh.link().local_forward(REMOTE, LOCAL):
         pass
 
 
 def test_a_session_that_does_not_answer_is_a_lost_one(ssh: Ssh, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ssh_link, "CONTROL_SECONDS", 0.2)
+    monkeypatch.setattr(module, "CONTROL_SECONDS", 0.2)
     ssh.does("exec sleep 60")
-    with pytest.raises(LinkLostError, match="vps-1: the ssh session did not answer"), ssh.link().offer(LOCAL, REMOTE):
+    with (
+        pytest.raises(LinkLostError, match="vps-1: the ssh session did not answer"),
+        ssh.link().remote_forward(LOCAL, REMOTE),
+    ):
         pass
     assert not ssh.link().is_open
     ssh.link().drop()
@@ -116,8 +118,9 @@ def test_a_session_of_our_own_is_up_once_a_line_comes_back(ssh: Ssh, tmp_path: p
 
 def test_a_login_that_is_refused_is_reported_in_the_words_of_ssh(ssh: Ssh, tmp_path: pathlib.Path) -> None:
     ssh.does("echo Permission denied >&2; exit 255")
-    with pytest.raises(CopyError, match="no ssh session") as failure, session(ssh, tmp_path):
+    with pytest.raises(CopyError) as failure, session(ssh, tmp_path):
         pass
+    assert failure.value.code == "copy.no_session"
     assert "Permission denied" in failure.value.log
     # As it can be given by hand, with nothing of ours in it.
     assert failure.value.command == (str(ssh.program), "-C", "-o", "ControlMaster=auto", "192.0.2.1", "true")

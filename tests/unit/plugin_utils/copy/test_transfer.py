@@ -8,18 +8,21 @@ Transfers themselves take two machines: tests/integration/copy.
 from __future__ import annotations
 
 import shutil
+import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy import transfer
-from ansible_collections.nix.fleet.plugins.plugin_utils.copy.local_link import LocalLink
+from ansible_collections.nix.fleet.plugins.plugin_utils.copy.ssh import LocalLink
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.transfer import (
-    Offer,
     PeerError,
+    PeerServer,
     Receiver,
     ReceiverError,
+    Session,
+    SessionError,
     receiving,
     served,
 )
@@ -28,7 +31,7 @@ from .paths import BASE, LEFT, TOP
 
 LINK = LocalLink("vps-1")
 KEY = f"ssh-ed25519 {'A' * 68}"
-OFFER = Offer("192.0.2.1", 26940, "root", KEY)
+SERVER = PeerServer("192.0.2.1", 26940, "root", KEY)
 
 
 @pytest.fixture
@@ -68,24 +71,70 @@ def answering(monkeypatch: pytest.MonkeyPatch, *answers: str) -> AbstractContext
         f"echo 'Welcome!'\necho 'key {KEY}'\n"
         f'while read -r word _; do\n  if [ "$word" = fetch ]; then\n{lines}    :\n  fi\ndone\n'
     )
-    monkeypatch.setattr(transfer, "_script", lambda _name: script)
+    monkeypatch.setattr(transfer, "calling", lambda *_names: script)
     return receiving(LINK, "/socket", check_signatures=False)
 
 
 def test_what_has_arrived_is_told_with_what_went_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(monkeypatch, "fetched", f"got {BASE.path}", "end it broke off") as receiver:
-        receiver.fetch(OFFER, [BASE, LEFT], 10)
+        receiver.fetch(SERVER, [BASE, LEFT], 10)
         received = receiver.add([BASE, LEFT])
     assert (received.paths, received.wrong) == ((BASE.path,), "it broke off")
 
 
 def test_paths_that_nobody_asked_for_have_not_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(monkeypatch, "fetched", f"got {TOP.path}", "got /etc/passwd", "end") as receiver:
-        receiver.fetch(OFFER, [BASE], 10)
+        receiver.fetch(SERVER, [BASE], 10)
         assert receiver.add([BASE]).paths == ()
 
 
 def test_a_key_that_is_none_is_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer, "_script", lambda _name: "echo 'key ssh-rsa AAAA; reboot'; cat >/dev/null")
+    monkeypatch.setattr(transfer, "calling", lambda *_names: "echo 'key ssh-rsa AAAA; reboot'; cat >/dev/null")
     with pytest.raises(ReceiverError, match="does not say its key"):
         receive()
+
+
+# A script may have quotes, and what a shell would make something of.
+ECHO = """\
+# It's a script: "$1" and 'nix.fleet' \\
+while read -r line; do printf '%s %s\\n' "$1" "$line"; done
+echo over >"$2"
+"""
+
+
+def soon() -> float:
+    return time.monotonic() + 10
+
+
+def test_each_line_is_answered_as_it_comes(tmp_path: Path) -> None:
+    with Session(LINK, ECHO, "you said", str(tmp_path / "over")) as echo:
+        echo.write_lines(["one", "it's $two"])
+        assert [echo.read_line(soon()), echo.read_line(soon())] == ["you said one", "you said it's $two"]
+        echo.write_lines(["three"])
+        assert echo.read_line(soon()) == "you said three"
+
+
+def test_the_script_comes_to_its_own_end_with_the_block(tmp_path: Path) -> None:
+    with Session(LINK, ECHO, "", str(tmp_path / "over")) as echo:
+        echo.write_lines(["one"])
+    assert (tmp_path / "over").read_text() == "over\n"
+
+
+def test_who_says_nothing_is_not_waited_for() -> None:
+    with (
+        Session(LINK, "read -r line\n") as silent,
+        pytest.raises(SessionError, match="there is no answer"),
+    ):
+        silent.read_line(time.monotonic() + 0.1)
+
+
+def test_an_end_is_told_from_silence() -> None:
+    with Session(LINK, "echo last\n") as short:
+        assert short.read_line(soon()) == "last"
+        with pytest.raises(SessionError, match="the session has ended"):
+            short.read_line(soon())
+
+
+def test_a_line_without_end_comes_in_pieces() -> None:
+    with Session(LINK, "head -c 100000 /dev/zero | tr '\\\\0' x; cat >/dev/null\n") as endless:
+        assert len(endless.read_line(soon())) < 5000

@@ -19,8 +19,8 @@ from ansible.plugins.loader import connection_loader
 from ansible.template import Templar
 
 from ansible_collections.nix.fleet.plugins.action.nix_copy_closure import ActionModule
-from ansible_collections.nix.fleet.plugins.plugin_utils.copy.link import LinkLostError
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.source import ControllerSource
+from ansible_collections.nix.fleet.plugins.plugin_utils.copy.ssh import LinkLostError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -207,15 +207,19 @@ def test_one_path_may_be_given_by_the_singular(target: Target) -> None:
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "./result", "$(touch x)", f"{ONE}/bin/sh", ""])
 def test_only_store_paths_are_taken(target: Target, path: str) -> None:
-    assert "not a store path" in target.failure(paths=[path])["msg"]
+    assert "not a store path" in target.failure(paths=[path])["cause"]
+
+
+def test_a_limit_that_is_negative_is_refused(target: Target) -> None:
+    assert target.failure(paths=[TWO], progress_timeout=-1)["code"] == "copy.progress_timeout"
 
 
 def test_a_source_that_is_not_in_the_inventory_is_named(target: Target) -> None:
-    assert "no host 'homelab' in the inventory" in target.failure(paths=[TWO], source_host="homelab")["msg"]
+    assert target.failure(paths=[TWO], source_host="homelab")["code"] == "copy.unknown_host"
 
 
 def test_a_machine_cannot_be_its_own_source(target: Target) -> None:
-    assert "not in this machine's own store" in target.failure(paths=[TWO], source_host="vps-1")["msg"]
+    assert target.failure(paths=[TWO], source_host="vps-1")["code"] == "copy.not_there"
 
 
 def test_a_failure_says_on_which_host_at_what_stage_and_what_to_do(target: Target) -> None:
@@ -224,7 +228,7 @@ def test_a_failure_says_on_which_host_at_what_stage_and_what_to_do(target: Targe
         "nix", f"case \"$*\" in *path-info*) echo {TWO} 28 ;; *) echo '@nix {message}' >&2; exit 1 ;; esac\n"
     )
     result = target.failure(paths=[TWO])
-    assert (result["host"], result["stage"], result["cause"]) == ("vps-1", "copy", "the disk is full")
+    assert (result["host"], result["code"]) == ("vps-1", "copy.disk_full")
     assert "No space left" in result["log"]
     assert result["advice"]
 
@@ -304,9 +308,9 @@ def test_a_source_that_stays_lost_is_a_failure_of_the_copy(
 ) -> None:
     come_from(LostAtFirst(9), monkeypatch)
     result = target.failure(paths=[TWO], delay=0, check=check)
-    assert (result["stage"], result["cause"]) == ("copy", "the connection broke: homelab: the ssh session has ended")
+    assert result["code"] == "copy.connection_lost"
 
 
 def test_a_copy_that_nix_believes_in_is_verified_all_the_same(target: Target) -> None:
     target.install("nix", f'case "$*" in *path-info*) echo {TWO} 28 ;; esac\n')
-    assert "although Nix says that it was copied" in target.failure(paths=[TWO])["msg"]
+    assert target.failure(paths=[TWO])["code"] == "copy.incomplete"
