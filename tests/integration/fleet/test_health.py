@@ -128,12 +128,12 @@ def test_tasks_of_the_users_decide_whether_the_system_stays(servers: Project, pl
     assert "1 confirmed" in deploy(servers, playbook=playbook, deploy_health_tasks="checks/web.yml").closing
 
 
-def test_a_file_of_tasks_that_is_not_there_is_missed_before_anything_is_evaluated(servers: Project) -> None:
+def test_a_file_of_tasks_that_is_not_there_is_missed_before_anything_is_activated(servers: Project) -> None:
     greet(servers)
     before = running(HOST)
     run = deploy(servers, deploy_health_tasks="nowhere.yml")
     assert run.rc == 2
-    assert "variables: deploy_health_tasks: there is no file nowhere.yml in" in report(run)
+    assert "deploy_health_tasks: there is no file nowhere.yml in" in report(run)
     assert running(HOST) == before
 
 
