@@ -38,6 +38,7 @@ let
     procps = [ "pgrep" "pkill" "ps" "sysctl" ];
     shadow = [ "chpasswd" "groupadd" "passwd" "su" "useradd" "usermod" ];
     sudo = [ "sudo" "visudo" ];
+    openresolv = [ "resolvconf" ];
     libxslt = [ "xsltproc" ];
     systemd = [
       "journalctl" "systemctl" "systemd-escape" "systemd-run" "systemd-sysusers" "systemd-tmpfiles" "udevadm"

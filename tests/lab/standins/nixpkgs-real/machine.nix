@@ -50,6 +50,11 @@ in
     networking.useDHCP = false;
     networking.useHostResolvConf = mkForce false;
 
+    # What its programs are run by is the host's, and so are its mounts.
+    environment.binsh = "/usr/bin/dash";
+    environment.usrbinenv = mkForce "/usr/bin/busybox";
+    system.activationScripts.specialfs = mkForce "";
+
     # Who logs in, by what, and what becomes root, is the rehearsal's.
     services.openssh.enable = mkForce false;
     services.nscd.enable = false;

@@ -176,18 +176,30 @@ builders
   lndir = package "lndir" "1.0.5" [ "lndir" ];
   man = package "man-db" "2.13.1" [ "man" "mandb" ];
   ncurses = package "ncurses" "6.5" [ "tput" ];
-  nix = package "nix" "2.31.2" [
-    "nix"
-    "nix-build"
-    "nix-channel"
-    "nix-collect-garbage"
-    "nix-copy-closure"
-    "nix-daemon"
-    "nix-env"
-    "nix-instantiate"
-    "nix-shell"
-    "nix-store"
-  ];
+  nix = builders.symlinkJoin {
+    name = "nix-2.31.2";
+    paths = [ (package "nix" "2.31.2" [
+      "nix"
+      "nix-build"
+      "nix-channel"
+      "nix-collect-garbage"
+      "nix-copy-closure"
+      "nix-daemon"
+      "nix-env"
+      "nix-instantiate"
+      "nix-shell"
+      "nix-store"
+  ]) ];
+    # What a phone's sessions begin with.
+    postBuild = ''
+      mkdir -p "$out/etc/profile.d"
+      echo 'export PATH="$HOME/.nix-profile/bin:$PATH"' > "$out/etc/profile.d/nix.sh"
+    '';
+  } // {
+    pname = "nix";
+    version = "2.31.2";
+    meta.mainProgram = "nix";
+  };
   openssh = package "openssh" "10.2p1" [ "ssh" "scp" "ssh-keygen" "sshd" ];
   sd-switch = package "sd-switch" "0.6.0" [ "sd-switch" ];
   shellcheck = package "shellcheck" "0.11.0" [ "shellcheck" ];
