@@ -54,6 +54,14 @@ in
     environment.binsh = "/usr/bin/dash";
     environment.usrbinenv = mkForce "/usr/bin/busybox";
     system.activationScripts.specialfs = mkForce "";
+    system.activationScripts.wrappers = mkForce "";
+    # Its own directories there are links; the host's sshd is started all the same.
+    system.activationScripts.aside = lib.noDepEntry ''
+      for directory in /etc/systemd/system /etc/systemd/user /etc/terminfo; do
+        if [ -d "$directory" ] && [ ! -L "$directory" ]; then mv "$directory" "$directory.before-nixos"; fi
+      done
+    '';
+    systemd.targets.multi-user.wants = [ "ssh.service" ];
 
     # Who logs in, by what, and what becomes root, is the rehearsal's.
     services.openssh.enable = mkForce false;

@@ -17,7 +17,11 @@ sub read_file {
         die "read_file '$file': $!\n";
     }
     binmode($handle, $options{binmode}) if $options{binmode};
-    return <$handle> if wantarray;
+    if (wantarray) {
+        my @lines = <$handle>;
+        chomp @lines if $options{chomp};
+        return @lines;
+    }
     local $/;
     return <$handle> // '';
 }
@@ -28,7 +32,7 @@ sub write_file {
     open(my $handle, $options->{append} ? '>>' : '>', $file) or die "write_file '$file': $!\n";
     binmode($handle, $options->{binmode}) if $options->{binmode};
     chmod($options->{perms}, $handle) if defined $options->{perms};
-    print $handle @_;
+    print $handle map { ref $_ eq 'ARRAY' ? @$_ : ref $_ eq 'SCALAR' ? $$_ : $_ } @_;
     close($handle) or die "write_file '$file': $!\n";
     return 1;
 }
