@@ -10,8 +10,8 @@ use parent 'JSON::PP';
 
 our @EXPORT = qw(decode_json encode_json to_json from_json);
 
-sub decode_json { return JSON::PP::decode_json(@_) }
-sub encode_json { return JSON::PP::encode_json(@_) }
+sub decode_json { return JSON::PP::decode_json(join '', @_) }
+sub encode_json { return JSON::PP::encode_json($_[0]) }
 sub to_json { return JSON::PP->new->allow_nonref->encode($_[0]) }
 sub from_json { return JSON::PP->new->allow_nonref->decode($_[0]) }
 
