@@ -50,7 +50,7 @@ done
 _OWN = re.compile(
     r"process (/bin/sh -c PATH=|sleep |awk |sed |find |tr |sh -c |\S*nix-daemon --daemon|\S*systemd|\(sd-|/sbin/init|\S*agetty|\S*dbus)"
     r"|file /run/(nologin|utmp|sshd|current-system|booted-system|lock|sudo|user|dbus|nscd|mount|initctl|motd|launchd)\S*"
-    r"|file (/var)?/tmp/systemd-private-|file /run/nix\.fleet(/acting)?$"
+    r"|file (/var)?/tmp/systemd-private-|file /run/nix\.fleet(/acting-[^/]*)?$"
     r"|file /home/alice/\.|file /tmp/faults-|file \S*/\.(local$|ansible|nix-profile|bash_history|sh_history)"
     r"|mount (?:tmpfs|overlay|none) /run/(?:credentials|user)|mount none /run/credentials"
     # A fault of its own, which lasts until everything has been looked at.
