@@ -15,7 +15,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from ansible_collections.nix.fleet.tests.unit.plugin_utils.update.test_credential import TOKEN, forge
+from ansible_collections.nix.fleet.tests.unit.plugin_utils.update.test_git import TOKEN, forge
 
 from .lab import NIXOS, ROOT, home
 

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent, of_all_items
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import Failure, TaskEvent, of_all_items
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import stages
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import Failure
 
 BROKEN: dict[str, t.Any] = {
     "failed": True,

@@ -8,7 +8,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import Failure, HostRecord
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import Failure
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
 
 CLOSURE = "/nix/store/00000000000000000000000000000000-nixos-system-web"

@@ -9,7 +9,8 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.quantities import duration, size
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import Failure, HostRecord
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import Failure
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
 
 WIDTH = 80

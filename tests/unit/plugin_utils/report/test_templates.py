@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.terminal import harmless_line
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import Failure
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import Run
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import Failure, HostRecord
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.templates import (
     MARK,
     MOST_BYTES,
