@@ -27,7 +27,7 @@ def test_the_platforms_are_the_same_wherever_they_are_listed() -> None:
                     listed[f"{file.parent.parent.name}: {option}"] = described["choices"]
     nix = (ROOT / "inventory" / "lib" / "check.nix").read_text()
     listed["check.nix"] = re.findall('"(.+?)"', nix.partition("platforms = [")[2].partition("]")[0])
-    assert len(listed) == 8
+    assert len(listed) == 6
     # Other names of a platform may be taken as well, wherever they are turned into its own.
     different = {where: sorted(names) for where, names in listed.items() if not NAMES <= set(names) <= set(platforms())}
     assert different == {}
