@@ -118,9 +118,9 @@ def _provide(clone: Clone, name: str, wanted: str) -> str:
     return f"path:{place}"
 
 
-def packages_of_hosts(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+def packages_of_hosts() -> tuple[str, ...]:
     """Return what hosts need besides, by Debian's names: before 2024, Perl switches a NixOS."""
-    old = _is_older_than_flakes(Path(environment.get(VARIABLES["nixpkgs"]) or "/nonexistent"))
+    old = _is_older_than_flakes(Path(os.environ.get(VARIABLES["nixpkgs"]) or "/nonexistent"))
     return _OF_OLD if old else ()
 
 

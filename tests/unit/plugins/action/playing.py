@@ -36,6 +36,8 @@ class Machine:
 
 class Connection(ConnectionBase):
     transport = "of a test"
+    # Ansible-core 2.16 looks up options by it.
+    _load_name = "of_a_test"
     has_pipelining = True
 
     def __init__(self, machine: Machine) -> None:
