@@ -191,7 +191,7 @@ notes:
     are reset where they can be.
   - O(platform=nixos) and O(platform=darwin) need root, so C(become) unless the login is root.
   - The journal and the log of the last activation are in C(/var/lib/nix.fleet) for root, and in
-    C(${XDG_STATE_HOME:-~/.local/state}/nix.fleet) for others. The host variable C(nix_fleet_state_directory) names another
+    C(~/.local/state/nix.fleet) for others. The host variable C(nix_fleet_state_directory) names another
     directory, for a machine whose C(/var/lib) does not survive a reboot.
   - An activation that ended with failed units is not "unchanged" when it is run again, but tries the units again.
 seealso:

@@ -137,7 +137,7 @@ requirements:
 notes:
   - Works with the connection plugins P(ansible.builtin.ssh#connection) and P(ansible.builtin.local#connection).
   - The paths that were copied last for an inventory host are kept from the garbage collector of the target, by a link
-    below C(/var/lib/nix.fleet/gcroots/copied), or C($XDG_STATE_HOME/nix.fleet/gcroots/copied) of an unprivileged
+    below C(/var/lib/nix.fleet/gcroots/copied), or C(~/.local/state/nix.fleet/gcroots/copied) of an unprivileged
     user.
 seealso:
   - module: nix.fleet.nix_build

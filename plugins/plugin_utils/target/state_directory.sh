@@ -11,12 +11,15 @@ state_is_root() {
     [ "$own_uid" = 0 ]
 }
 
+# Every script decides this anew, also after an activation: so by nothing that one can change, like a Mac's /run, or a variable
+# that a new home sets for its shells.
 state_find() { # set `state` and `live`
+    state=${NIX_FLEET_STATE_DIRECTORY:-${HOME:-}/.local/state/nix.fleet}
+    live=$state
     if state_is_root; then
         state=${NIX_FLEET_STATE_DIRECTORY:-/var/lib/nix.fleet}
-        if [ -d /run ] && [ -w /run ]; then live=/run/nix.fleet; else live=$state; fi
-    else
-        state=${NIX_FLEET_STATE_DIRECTORY:-${XDG_STATE_HOME:-${HOME:-}/.local/state}/nix.fleet}
         live=$state
+        # One that is there is kept to where it can no longer be written.
+        if [ -d /proc/self ] && { [ -d /run/nix.fleet ] || { [ -d /run ] && [ -w /run ]; }; }; then live=/run/nix.fleet; fi
     fi
 }

@@ -78,6 +78,8 @@ class Machine:
         self.live = root / "run/nix.fleet" if uid == 0 else self.state
         # A directory of programs that is looked through first.
         self.search = ""
+        # What a login sets besides.
+        self.environment: dict[str, str] = {}
         self.round_trips = 0
         self._bin = root / "bin"
         for directory in (self.home, self._bin, root / "nix/store", root / "nix/var/nix/profiles", root / "run"):
@@ -124,7 +126,12 @@ class Machine:
         return subprocess.run(
             [str(self._bin / "sh"), *arguments],
             input=text,
-            env={"PATH": f"{self.search}:{self._bin}".lstrip(":"), "HOME": str(self.home), "USER": "alice"},
+            env={
+                "PATH": f"{self.search}:{self._bin}".lstrip(":"),
+                "HOME": str(self.home),
+                "USER": "alice",
+                **self.environment,
+            },
             cwd=self.root,
             capture_output=True,
             text=True,

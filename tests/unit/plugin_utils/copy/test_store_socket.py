@@ -464,7 +464,7 @@ def has(store: Machine, *paths: str) -> None:
 
 
 def kept_as(store: Machine, name: str) -> dict[str, str]:
-    directory = store.home / "state" / "nix.fleet" / "gcroots" / "copied" / name
+    directory = store.home / ".local/state/nix.fleet/gcroots" / "copied" / name
     return {link.name: str(pathlib.Path(link).readlink()) for link in directory.iterdir()}
 
 
@@ -496,7 +496,7 @@ def test_what_was_kept_before_is_let_go(store: Machine) -> None:
 
 
 def test_what_was_built_for_the_host_on_this_machine_is_left_alone(store: Machine) -> None:
-    gcroots = store.home / "state" / "nix.fleet" / "gcroots"
+    gcroots = store.home / ".local/state/nix.fleet/gcroots"
     for name in ("vps-1", "built/vps-1", "copied/vps-1"):
         (gcroots / name).parent.mkdir(parents=True, exist_ok=True)
         (gcroots / name).symlink_to(TWO)
@@ -507,7 +507,7 @@ def test_what_was_built_for_the_host_on_this_machine_is_left_alone(store: Machin
 
 
 def test_a_link_where_a_directory_is_to_be_gives_way(store: Machine) -> None:
-    gcroots = store.home / "state" / "nix.fleet" / "gcroots"
+    gcroots = store.home / ".local/state/nix.fleet/gcroots"
     gcroots.mkdir(parents=True)
     (gcroots / "copied").symlink_to(TWO)
     has(store, ONE)
@@ -518,13 +518,13 @@ def test_a_link_where_a_directory_is_to_be_gives_way(store: Machine) -> None:
 def test_nothing_is_kept_while_something_is_missing(store: Machine) -> None:
     has(store, ONE)
     missing_paths(store, [ONE, TWO], gc_root="vps-1")
-    assert not (store.home / "state").exists()
+    assert not (store.home / ".local").exists()
 
 
 def test_without_a_name_nothing_is_written(store: Machine) -> None:
     has(store, ONE)
     assert missing_paths(store, [ONE]) == []
-    assert not (store.home / "state").exists()
+    assert not (store.home / ".local").exists()
 
 
 def test_a_machine_without_nix_is_told_from_a_store_that_fails(machine: Machine) -> None:
