@@ -20,11 +20,12 @@ from ..plugin_utils.ansible.peers import HostAmongPeers, source_at
 from ..plugin_utils.ansible.run import end_with_run
 from ..plugin_utils.copy.cascade import PEER_PORT, Spread
 from ..plugin_utils.copy.copying import Copy, CopyLog, retried, stalled, verify
-from ..plugin_utils.copy.source import MEMORY, Source, closure_infos, closure_sizes
+from ..plugin_utils.copy.source import Source, closure_infos, closure_sizes
 from ..plugin_utils.copy.ssh import LinkLostError
 from ..plugin_utils.copy.store_socket import missing_of_many, missing_paths
 from ..plugin_utils.core.errors import CopyError, NixError
 from ..plugin_utils.core.quantities import counted, size
+from ..plugin_utils.nix.machine import MEMORY
 from ..plugin_utils.nix.path_info import UnknownFormError
 from ..plugin_utils.nix.store import root_name, store_paths
 

@@ -40,6 +40,11 @@ DIAGNOSES = (
         "free space in the store, for example with nix-collect-garbage",
     ),
     (
+        re.compile(r"out of memory|std::bad_alloc|std::length_error"),
+        "no_memory",
+        "look at what answers there as its Nix daemon, and at whether this machine is short of memory",
+    ),
+    (
         re.compile(r"hash mismatch in fixed-output derivation"),
         "hash_mismatch",
         "what was downloaded is not what the configuration expects: update its hash, after a look at why it differs",

@@ -17,7 +17,7 @@ from ..core.process import CommandTimeoutError
 from ..core.shell import run_command
 from ..nix.command import with_settings
 from ..nix.log import NixLog, readable
-from ..nix.machine import BUSY_ADVICE, Controller, Remote, is_busy, when_free
+from ..nix.machine import BUSY_ADVICE, MEMORY, Controller, Remote, is_busy, when_free
 from ..nix.store import GONE, GONE_ADVICE, STORE_PATH, protect, root_name
 from ..target.programs import program
 from .build import Output, Progress, build, failure, known_outputs, parse_outputs
@@ -178,7 +178,7 @@ def in_store_of(
     if build.dry_run:
         return Built(tuple(outputs), built=(derivation,))
     settings = dataclasses.replace(build.settings, max_jobs=build.settings.max_jobs or found.jobs)
-    controller = Controller(with_settings(NO_SETTINGS, settings.options))
+    controller = Controller(with_settings(NO_SETTINGS, settings.options), memory=MEMORY)
     with open_store() as url:
         built = dataclasses.replace(build, settings=settings).on(controller, store=url, name=machine.host)
     if found.root:

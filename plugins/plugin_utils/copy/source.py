@@ -32,10 +32,6 @@ if t.TYPE_CHECKING:
 # The keepalives of a machine that sends come in line behind what it sends.
 SENDER_TIMEOUTS = 3
 
-# What a Nix may have in memory that another machine answers: more than ten times what a copy takes, whatever its size. What
-# a machine announces is had in memory before it comes. Where a shell or a system does not know that limit, there is none.
-MEMORY = 1 << 30
-
 
 class Source(t.Protocol):
     """A machine with a store, whose Nix copies from there."""

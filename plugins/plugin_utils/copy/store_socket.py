@@ -11,6 +11,7 @@ import shlex
 import typing as t
 
 from ..core.errors import CopyError
+from ..nix.machine import when_free
 from ..nix.store import parse_paths
 from ..target.programs import calling, program
 from .errors import NO_NIX, no_nix, translated
@@ -110,7 +111,7 @@ def missing_paths(shell: Shell, paths: Sequence[str], *, gc_root: str | None = N
     When it lacks none and ``gc_root`` is given, the paths are kept from the garbage collector, in place of those that
     were last kept under that name.
     """
-    answer = shell.run(calling("store_socket", "store_paths_keep"), gc_root or "", *paths)
+    answer = when_free(lambda: shell.run(calling("store_socket", "store_paths_keep"), gc_root or "", *paths))
     _refuse_failed(shell.host, answer, paths)
     return parse_paths(answer.stdout)
 
@@ -119,7 +120,7 @@ def missing_of_many(shell: Shell, paths: Sequence[str]) -> list[str]:
     """Return those of ``paths``, of which there may be thousands, that the store of ``shell``'s machine lacks."""
     # In the script, since a command line is limited.
     listed = shlex.quote("\n".join(paths))
-    answer = shell.run(f"{program('store_paths')}\nstore_paths_missing_of_many {listed}\n")
+    answer = when_free(lambda: shell.run(f"{program('store_paths')}\nstore_paths_missing_of_many {listed}\n"))
     if not answer.ok:
         raise _silent_store(shell.host, answer)
     return parse_paths(answer.stdout)
@@ -132,7 +133,8 @@ def _run(
     script = f'{program("store_socket")}\n{function} {shlex.quote(_private_daemon())} "$@"\n'
 
     def run(name: str, uid: str) -> Completed:
-        return shell.run(script, "private" if private else "system", name, uid, str(max(1, round(timeout))), *arguments)
+        words = ("private" if private else "system", name, uid, str(max(1, round(timeout))), *arguments)
+        return when_free(lambda: shell.run(script, *words))
 
     if escalation is None:
         return run("", "")

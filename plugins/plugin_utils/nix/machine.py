@@ -86,13 +86,22 @@ class Machine(t.Protocol):
         """Return those of ``paths`` that exist."""
 
 
+# What a Nix may have in memory that another machine answers: more than ten times what a copy takes, whatever its size. What
+# a machine announces is had in memory before it comes. Where a shell or a system does not know that limit, there is none.
+MEMORY = 1 << 30
+
+
 class Controller:
-    """The machine that Ansible runs on, as the user who runs it."""
+    """The machine that Ansible runs on, as the user who runs it.
+
+    ``memory``: how many bytes a command may have whose messages are followed; there is no limit by default.
+    """
 
     name = "the controller"
 
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None, *, memory: int | None = None) -> None:
         self.environment = dict(environment or {})
+        self._limit = f"ulimit -d {memory >> 10} 2>/dev/null\n" if memory else ""
 
     def run(
         self,
@@ -106,7 +115,7 @@ class Controller:
         added = {**self.environment, **(environment or {})}
         # What somebody follows takes long, and has to end also when this process is killed. The rest is over by then.
         followed = on_stderr_line is not None
-        words = ["sh", "-c", f'{RUN}command_run input "$@"\n', "sh", *argv] if followed else argv
+        words = ["sh", "-c", f'{self._limit}{RUN}command_run input "$@"\n', "sh", *argv] if followed else argv
         try:
             completed = when_free(
                 lambda: process.run(

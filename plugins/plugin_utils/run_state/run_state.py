@@ -217,10 +217,12 @@ class RunState:
             database.execute("BEGIN IMMEDIATE")
             try:
                 yield database
+                database.execute("COMMIT")
             except BaseException:
-                database.execute("ROLLBACK")
+                # On a full disk SQLite has rolled back already.
+                with contextlib.suppress(sqlite3.OperationalError):
+                    database.execute("ROLLBACK")
                 raise
-            database.execute("COMMIT")
 
     def close(self) -> None:
         """Give the file back; it is opened again when it is needed."""

@@ -314,3 +314,10 @@ def test_a_source_that_stays_lost_is_a_failure_of_the_copy(
 def test_a_copy_that_nix_believes_in_is_verified_all_the_same(target: Target) -> None:
     target.install("nix", f'case "$*" in *path-info*) echo {TWO} 28 ;; esac\n')
     assert target.failure(paths=[TWO])["code"] == "copy.incomplete"
+
+
+def test_a_copy_without_progress_is_given_up_and_not_tried_again(target: Target) -> None:
+    tries = target.directory / "tries"
+    target.install("nix", f'case "$*" in *path-info*) echo {TWO} 28 ;; *) echo x >>{tries}; exec sleep 60 ;; esac\n')
+    assert target.failure(paths=[TWO], progress_timeout=1, delay=0)["code"] == "copy.no_progress"
+    assert tries.read_text() == "x\n"
