@@ -83,7 +83,7 @@ QUESTION = Moment(
     "right before it is asked whether it runs already",
     _reached_here,
     _go_here,
-    hold="Evaluate, and look whether it runs already",
+    hold="Ask the host what it runs",
 )
 COPY = Moment("copy", _some_has_arrived, prepare=_throttle, module=PAYLOAD)
 BEFORE_COPY = Moment("right before the copy", _reached_here, _go_here, hold="Copy", module=PAYLOAD)

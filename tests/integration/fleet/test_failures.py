@@ -87,5 +87,5 @@ def test_a_mistyped_variable_is_told_before_anything_is_done(servers: Project) -
 def test_a_host_of_no_nix_inventory_is_told_what_is_missing(servers: Project) -> None:
     run = servers.run("nix.fleet.deploy", "-i", "somewhere.example,")
     assert run.rc == 2
-    assert "variables: deploy_flake has no value: not a host of a Nix inventory: set deploy_flake and" in run.output
+    assert "not a host of a Nix inventory: set deploy_flake and" in " ".join(run.output.split())
     assert "filter plugin" not in run.output
