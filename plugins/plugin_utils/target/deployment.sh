@@ -171,14 +171,13 @@ deployment_change_default() {
     }
     default_touched=yes
     path_flush . ./default-touched
-    if step_when_free deployment_set_default "$closure" "$wanted"; then
-        deployment_keep_warnings
-        return
-    fi
-    code=$?
-    cause="$profile could not be made to boot $closure (exit code $code)$(deployment_failure_named)"
-    ! platform_is_locked "$code" || cause="$cause: $platform_lock_name was held by somebody else"
-    return 1
+    step_when_free deployment_set_default "$closure" "$wanted" || {
+        code=$?
+        cause="$profile could not be made to boot $closure (exit code $code)$(deployment_failure_named)"
+        ! platform_is_locked "$code" || cause="$cause: $platform_lock_name was held by somebody else"
+        return 1
+    }
+    deployment_keep_warnings
 }
 
 deployment_set_default() { # to closure $1, or back to its generation $2

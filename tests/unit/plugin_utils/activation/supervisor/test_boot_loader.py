@@ -288,3 +288,9 @@ def test_where_no_boot_loader_is_known_the_profile_decides(nixos: NixOS, old: st
     nixos.path(f"{LOADER}/loader.conf").unlink()
     answer = nixos.deploy(old)
     assert (answer.outcome, answer.boots) == ("unchanged", None)
+
+
+def test_the_exit_code_of_a_boot_loader_that_cannot_be_written_is_told(nixos: NixOS, old: str) -> None:
+    answer = nixos.deploy(nixos.system("nixos-bad", loading="exit 7"))
+    assert (answer.outcome, answer.exit_code) == ("rolled_back", 7)
+    assert "exit code 7" in answer.cause

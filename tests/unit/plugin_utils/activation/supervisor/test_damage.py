@@ -8,7 +8,9 @@ import os
 import signal
 import time
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.conclusion import conclude
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import rejected
 
 from ..machine import NIX_STORE
 from .nixos import NixOS, wait_for, whole
@@ -63,3 +65,12 @@ def test_who_stops_a_deployment_waits_for_no_search(nixos: NixOS, old: str) -> N
     thread.join()
     answer = deploy(nixos, slow)
     assert (answer.outcome, "damaged" in answer.cause) == ("rolled_back", False)
+
+
+def test_what_was_rejected_in_the_boot_that_brought_it_is_not_searched_for_damage(nixos: NixOS, old: str) -> None:
+    damage(nixos)
+    request = nixos.request(nixos.system("nixos-new"), confirm_timeout=600)
+    assert deploy(nixos, request).outcome == "awaiting"
+    answer = conclude(nixos, request.id, rejected("no"), 60)
+    assert (answer.outcome, "damaged" in answer.cause) == ("rolled_back", False)
+    assert not nixos.path("/deleted").exists()

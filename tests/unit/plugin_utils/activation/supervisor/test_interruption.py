@@ -28,6 +28,8 @@ if t.TYPE_CHECKING:
 
 # What an activation script does in the middle of which a machine is cut off.
 STUCK = 'echo $$ > "$root/step"; [ -e "$root/repaired" ] || sleep 30'
+# In place of `grep`, where processes do not tell their environment.
+TELLS_NO_ENVIRONMENT = 'case "$*" in *NIX_FLEET_STEP*) exit 1 ;; esac; exec {grep} "$@"'
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -429,7 +431,7 @@ def leads_to(link: pathlib.Path, target: pathlib.Path) -> bool:
 
 
 def test_a_step_is_known_by_its_file_where_processes_do_not_tell_their_environment(nixos: NixOS, old: str) -> None:
-    nixos.replace_tool("grep", 'case "$*" in *NIX_FLEET_STEP*) exit 1 ;; esac; exec {grep} "$@"')
+    nixos.replace_tool("grep", TELLS_NO_ENVIRONMENT)
     assert outcome_without_supervisor(nixos) == "rolled_back"
     assert nixos.whole_as == whole(old)
 
@@ -451,3 +453,26 @@ def test_where_its_directory_is_gone_a_recovery_takes_no_others_end_for_its_own(
         nixos.state.unlink()
         aside.rename(nixos.state)
         nixos.path("/step").unlink()
+
+
+def test_what_an_ended_step_has_started_is_ended_with_its_group(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool("grep", TELLS_NO_ENVIRONMENT)
+    slow = nixos.request(nixos.system("nixos-slow", trouble='echo $$ > "$root/step"; sleep 30; : > "$root/finished"'))
+    thread = nixos.start(slow)
+    step, worker = step_of(nixos), nixos.supervisor_of(slow)
+    os.kill(worker, signal.SIGSTOP)
+    cut_down([os.getpgid(step), worker])
+    thread.join()
+    assert deploy(nixos, slow).outcome == "rolled_back"
+    wait_for(lambda: is_gone(step))
+    assert not nixos.path("/finished").exists()
+
+
+def test_who_was_the_last_before_a_reboot_keeps_nobody_from_going_back(nixos: NixOS, old: str) -> None:
+    slow = cut_off(nixos)
+    rewrite_record(nixos, slow, recorded_boot="earlier")
+    # Cut off in the moment before it said that it was the last, where what is in /run outlives a reboot.
+    (mark,) = nixos.live.glob("acting-*")
+    nixos.link(str(mark.relative_to(nixos.root)), "another earlier")
+    nixos.program(slow, "recover")
+    assert [entry["outcome"] for entry in nixos.journal] == ["rolled_back"]

@@ -82,3 +82,22 @@ def test_on_a_full_disk_a_verdict_is_heard_and_the_end_is_told(small: NixOS, out
     assert small.standing(SITE) == (second if outcome == "confirmed" else first)
     wait_for(lambda: not (small.live / "lock").is_symlink())
     assert small.journal[-1]["outcome"] == outcome
+
+
+def test_what_could_tell_its_end_in_memory_alone_is_not_undone_after_a_reboot(nixos: NixOS) -> None:
+    website: dict[str, t.Any] = {"platform": platforms()["custom"], "profile": SITE, "program": "activate"}
+    sites = [nixos.closure(f"site-{name}", activate=f"echo {name} >> @root@/calls") for name in ("old", "new")]
+    nixos.deploy(sites[0], **website)
+    asked = nixos.request(sites[1], **website)
+    outcome = nixos.state / "runs" / asked.id / "outcome"
+    nixos.replace_tool("mv", NO_OUTCOME)
+    nixos.replace_tool(
+        "rm", f'case "$*" in *{outcome}*) ln -sfn /nowhere/outcome {outcome} ;; *) exec {{rm}} "$@" ;; esac'
+    )
+    assert deploy(nixos, asked).outcome == "activated"
+    for tool in ("mv", "rm"):
+        nixos.replace_tool(tool, f'exec {{{tool}}} "$@"')
+    outcome.unlink()
+    shutil.rmtree(nixos.live)
+    assert nixos.deploy(sites[1], **website).outcome == "unchanged"
+    assert nixos.calls == ["old", "new"]

@@ -24,6 +24,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry impor
 
 from ..machine import SHELLS
 from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
+from .test_interruption import children_of, cut_down
 from .test_without_files import EMPTY
 
 if t.TYPE_CHECKING:
@@ -222,10 +223,49 @@ def test_where_no_process_can_be_made_for_a_while_the_machine_goes_back_afterwar
     user: tuple[NixOS, list[str]],
 ) -> None:
     nixos, as_user = user
+    old = awaiting_as(user, 10)[0]
+    others = [subprocess.Popen([*as_user, str(shutil.which("sleep")), "1000"]) for _number in range(80)]
+    signal.sigtimedwait([], 15)
+    assert nixos.whole_as != whole(old)
+    for other in others:
+        other.kill()
+        other.wait()
+    wait_for(lambda: nixos.whole_as == whole(old), 120)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("prlimit"), reason="needs root, and prlimit")
+def test_where_no_process_can_be_made_once_more_while_it_begins_again_the_machine_goes_back_afterwards(
+    user: tuple[NixOS, list[str]],
+) -> None:
+    nixos, as_user = user
+    old, request = awaiting_as(user, 1000)
+    guard = int((nixos.state / "runs" / request.id / "worker").readlink().as_posix().split()[0])
+    limit_processes(as_user, guard, 0)
+    cut_down(children_of(guard))
+    wait_for(lambda: "NIX_FLEET_AGAIN" in Path(f"/proc/{guard}/cmdline").read_text(), 60)
+    limited = nixos.path("/home/limited")
+    again = f'[ -e "{limited}" ] || {{ {shutil.which("prlimit")} --pid "$PPID" --nproc=0:; : >"{limited}"; }}'
+    nixos.replace_tool("date", f'{again}; exec {{date}} "$@"')
+    limit_processes(as_user, guard, 60)
+    wait_for(limited.exists, 60)
+    # So long that it has noticed.
+    signal.sigtimedwait([], 1)
+    limit_processes(as_user, guard, 60)
+    wait_for(lambda: nixos.whole_as == whole(old), 60)
+
+
+def limit_processes(as_user: list[str], process: int, number: int) -> None:
+    """Have ``process`` make no other as long as its user has ``number`` of them."""
+    subprocess.run([*as_user, str(shutil.which("prlimit")), "--pid", str(process), f"--nproc={number}:"], check=True)
+
+
+def awaiting_as(user: tuple[NixOS, list[str]], seconds: int) -> tuple[str, Request]:
+    """Return what ran before, and the request of a deployment of that user's which awaits a verdict."""
+    nixos, as_user = user
     old = nixos.system("nixos-old")
     nixos.install(old)
     # What was recorded is in memory alone.
-    request = nixos.request(nixos.system("nixos-unconfirmed", trouble=EMPTY), confirm_timeout=10)
+    request = nixos.request(nixos.system("nixos-unconfirmed", trouble=EMPTY), confirm_timeout=seconds)
     subprocess.run(["chown", "-R", as_user[2], str(nixos.root)], check=True)
     nixos.root.chmod(0o755)
     begun = subprocess.run(
@@ -238,13 +278,7 @@ def test_where_no_process_can_be_made_for_a_while_the_machine_goes_back_afterwar
         check=False,
     )
     assert parse_answer(nixos.there(begun.stdout)).outcome == "awaiting", begun.stdout + begun.stderr
-    others = [subprocess.Popen([*as_user, str(shutil.which("sleep")), "1000"]) for _number in range(80)]
-    signal.sigtimedwait([], 15)
-    assert nixos.whole_as != whole(old)
-    for other in others:
-        other.kill()
-        other.wait()
-    wait_for(lambda: nixos.whole_as == whole(old), 120)
+    return old, request
 
 
 def test_what_others_run_and_boot_by_now_is_left_though_nobody_confirmed_what_ran_before(

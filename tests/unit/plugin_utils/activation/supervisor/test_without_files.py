@@ -261,3 +261,22 @@ def test_on_the_way_back_too_each_write_is_on_the_disk_before_what_relies_on_it(
     assert nixos.deploy(nixos.system("nixos-bad", loading="exit 1")).outcome == "rolled_back"
     calls = nixos.calls[nixos.calls.index("boot bad") :]
     assert calls[:4] == ["boot bad", f"sync {nixos.here('/nix/var/nix/profiles')}", "boot old", "test old"]
+
+
+def test_what_could_be_recorded_in_part_only_is_not_begun(nixos: NixOS, old: str) -> None:
+    # As where memory is short, and what writes the record is killed.
+    asked = nixos.request(nixos.system("nixos-new"))
+    worker = nixos.state / "runs" / asked.id / "worker"
+    children = '/proc/"${first%% *}"/task/"${first%% *}"/children'
+    nixos.replace_tool("sort", f'first=$(readlink "{worker}") && kill -KILL $(cat {children}); exec {{sort}} "$@"')
+    assert deploy(nixos, asked).outcome == "refused"
+    assert nixos.calls == []
+    assert nixos.whole_as == whole(old)
+
+
+def test_who_is_told_to_stop_between_two_steps_begins_no_other(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool("sync", 'case "$*" in *default-touched*) kill -TERM "$PPID" ;; esac')
+    answer = nixos.deploy(nixos.system("nixos-new"))
+    assert answer.outcome == "rolled_back"
+    assert "deployment_set_default" not in answer.log
+    assert nixos.whole_as == whole(old)
