@@ -138,10 +138,13 @@ class Target(Machine):
         """What a deployment must not leave behind: processes, units, locks, roots."""
         return self.says(
             """
-            ps -eo args | grep '/[p]rogram run' || :
+            supervisors() { ps -eo args | grep -E '[n]ix[.]fleet-[^ ]* (run|recover|step)'; }
+            # Who was told of the end may be faster than the supervisor's own.
+            for _ in 1 2 3 4 5; do supervisors >/dev/null || break; sleep 1; done
+            supervisors || :
             systemctl list-units --all --plain --no-legend 'nix-fleet-*' 2>/dev/null || :
             ls -d /run/nix.fleet/lock /run/nix.fleet/takeover 2>/dev/null || :
-            find /var/lib/nix.fleet/runs -type l ! -name verdict ! -name boot
+            find /var/lib/nix.fleet/runs -type l ! -name boot
             """
         )
 

@@ -201,7 +201,6 @@ def test_a_host_that_lost_its_line_before_its_keys_is_not_activated(project: Pro
     finally:
         lab("heal", "vps-sg-1")
     assert "1 unreachable" in run.closing
-    assert "...ignoring" in run.output.partition("Bring the keys that the new system starts with]")[2]
-    assert "Activate]" in run.output
-    assert "skipping: [vps-sg-1]" in run.output.partition("Activate]")[2].partition("TASK")[0]
+    assert "Bring the keys that the new system starts with]" in run.output
+    assert "Activate]" not in run.output
     assert changed(before) == set()

@@ -131,7 +131,7 @@ def test_an_update_is_pushed_on_a_branch_for_review_which_a_second_run_finds_the
     again = fleet.update(*review)
     assert again.rc == 0, again.output
     assert "update proposes this update already: site" in again.output
-    keeping = again.output.partition("TASK [Keep what was looked at]")[2].partition("TASK [")[0]
+    keeping = again.output.partition("Keep what was looked at]")[2].partition("TASK [")[0]
     assert "ok: [vps-sg-1 -> localhost]" in keeping, again.output
     assert forge.git("rev-parse", "update") == proposed
 
