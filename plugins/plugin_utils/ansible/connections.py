@@ -89,18 +89,6 @@ TIMEOUT = 60.0
 SOCKET_PATH_LENGTH = 104 - 20
 
 
-@contextlib.contextmanager
-def store_of_connection(action: NixAction, *, trusted: bool, timeout: float = TIMEOUT) -> Iterator[str]:
-    """Yield the URL at which Nix on the controller reaches the store of the machine that the task runs on.
-
-    ``trusted``: the user may import paths without signatures wherever escalation or the login allows it at all.
-    Otherwise the machine's own daemon is preferred, which knows its proxies and limits: right for building.
-    Raises ``LinkLostError`` when the machine went away during the block, whatever the block raised for it.
-    """
-    with opened_store(action, trusted=trusted, timeout=timeout) as opened:
-        yield f"unix://{opened.socket}"
-
-
 @dataclasses.dataclass(frozen=True)
 class OpenedStore:
     """The store of a machine, served at ``socket`` here and at ``remote`` there, and the link between."""
@@ -115,7 +103,12 @@ class OpenedStore:
 def opened_store(
     action: NixAction, *, trusted: bool, timeout: float = TIMEOUT, compression: bool | None = None
 ) -> Iterator[OpenedStore]:
-    """Yield what ``store_of_connection`` is about."""
+    """Yield the store of the machine that the task runs on, at a socket where Nix on the controller reaches it.
+
+    ``trusted``: the user may import paths without signatures wherever escalation or the login allows it at all.
+    Otherwise the machine's own daemon is preferred, which knows its proxies and limits: right for building.
+    Raises ``LinkLostError`` when the machine went away during the block, whatever the block raised for it.
+    """
     remote = open_store_socket(
         action.questions, private=trusted, escalation=_escalation_of(action), timeout=2 * timeout
     )

@@ -97,11 +97,6 @@ class CopyLog(NixLog):
         return {other: size for other, size in self.sent.items() if other != path}
 
     @property
-    def bytes_expected(self) -> int:
-        """How much there is to send; 0 as long as Nix has not told."""
-        return self._bytes_expected
-
-    @property
     def progress(self) -> str:
         """How far the copy is: ``copying 41/400 paths, 12 MiB of 80 MiB``."""
         done, expected = self._done

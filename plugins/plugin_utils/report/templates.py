@@ -32,8 +32,6 @@ if t.TYPE_CHECKING:
     from .records import HostRecord
     from .table import State, View
 
-# By which whoever writes comments finds the one to write anew.
-MARK = "<!-- nix.fleet -->"
 # What GitHub takes for a comment is 65,536 characters; counted in bytes, so that nobody's count is larger.
 MOST_BYTES = 65_000
 # Room for what says that something is missing.

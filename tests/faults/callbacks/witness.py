@@ -57,14 +57,12 @@ class CallbackModule(CallbackBase):
         self._write("unreachable", result)
 
     def _write(self, status: str, result: t.Any) -> None:
-        # A task that evaluates as well says of the host what an activation would have said.
-        told = {**result._result, **(result._result.get("activation") or {})}
         line = {
             "host": result._host.get_name(),
             "task": result._task.get_name().rpartition(" : ")[2],
             "status": status,
             **{
-                key: told.get(key)
+                key: result._result.get(key)
                 for key in ("outcome", "changed", "cause", "msg", "id", "units_failed", "reboot_required")
             },
         }

@@ -18,7 +18,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import Fai
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import Run
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.templates import (
-    MARK,
     MOST_BYTES,
     cell,
     code,
@@ -54,7 +53,7 @@ def text(*hosts: HostRecord, **fields: t.Any) -> str:
 
 def test_it_begins_with_what_finds_it_again_and_how_it_went() -> None:
     lines = text(host("web"), host("db", "unchanged")).splitlines()
-    assert lines[0] == MARK
+    assert lines[0] == "<!-- nix.fleet -->"
     assert lines[1].endswith(": 2 hosts: 1 activated, 1 unchanged (45 s)")
 
 
