@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
+from ..plugin_utils.activation.changes import changes_of_rollback
 from ..plugin_utils.activation.conclusion import conclude, longest_look
 from ..plugin_utils.activation.deployment import PATIENCE_SECONDS, deploy, details, longest
-from ..plugin_utils.activation.ending import failure, units_failure, warnings_failure, warnings_of
-from ..plugin_utils.activation.preview import preview
+from ..plugin_utils.activation.ending import failure, units_failure, warnings_failure, warnings_of_activation
 from ..plugin_utils.activation.request import Request
 from ..plugin_utils.activation.sentence import foreseen
 from ..plugin_utils.activation.verdict import CONFIRMED
@@ -94,7 +94,9 @@ class ActionModule(NixAction):
             shown = foreseen(shown, answer)
         # While it awaits a verdict it has not come to stay: then nix_confirm says so.
         if answer.failed_units and request.failed_units == "fail" and answer.outcome != "awaiting":
-            raise units_failure(request.id, answer, **shown, **warnings_of(self.play_host, answer, units=False))
+            raise units_failure(
+                request.id, answer, **shown, **warnings_of_activation(self.play_host, answer, units=False)
+            )
         if answer.warnings and options["fail_on_warnings"] and answer.outcome != "awaiting":
             raise warnings_failure(request.id, answer, **shown)
         return {**told(self.play_host, request, answer), **shown, **self._barrier(options, answer)}
@@ -118,7 +120,7 @@ class ActionModule(NixAction):
             f"{self.play_host}: under the strategy {strategy} it waits for every other host's activation before its verdict, "
             f"and goes back if that takes more than {options['confirm_timeout']} s; strategy: host_pinned waits for none"
         )
-        return {"warnings": [*warnings_of(self.play_host, answer).get("warnings", ()), text]}
+        return {"warnings": [*warnings_of_activation(self.play_host, answer).get("warnings", ()), text]}
 
     def _confirmed(self, request: Request) -> Answer:
         patience = request.confirm_timeout + request.activation_timeout + PATIENCE_SECONDS
@@ -158,7 +160,7 @@ class ActionModule(NixAction):
         """Say what a rollback is about to change; a check says so by what it returns."""
         if request.rollback is None or request.check or request.goal == "dry-activate":
             return {}
-        found = preview(renewable(self, self.questions), request)
+        found = changes_of_rollback(renewable(self, self.questions), request)
         if found is None:
             return {}
         for line in found.text.splitlines():

@@ -13,7 +13,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from ..plugin_utils.ansible.action import NixAction, display, warnings_of
+from ..plugin_utils.ansible.action import NixAction, display, warnings_of_nix
 from ..plugin_utils.ansible.builders import usable
 from ..plugin_utils.ansible.connections import opened_store
 from ..plugin_utils.ansible.evaluation import SOURCE_OPTIONS, machine_of, source_of, task_name, usable_caches
@@ -97,7 +97,7 @@ class ActionModule(NixAction):
             "fetched": len(built.fetched),
             "seconds": round(time.monotonic() - begin, 2),
             # Of its settings, a machine's Nix warns also when there is nothing to do.
-            **_with(self._left_out, warnings_of(built.warnings if built.changed else ())),
+            **_with(self._left_out, warnings_of_nix(built.warnings if built.changed else ())),
             "changed": built.changed,
             "msg": _sentence(built, dry_run=build.dry_run),
         }

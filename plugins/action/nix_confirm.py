@@ -9,7 +9,7 @@ import typing as t
 
 from ..plugin_utils.activation.conclusion import conclude, longest_look
 from ..plugin_utils.activation.deployment import details
-from ..plugin_utils.activation.ending import failure, units_failure, warnings_failure, warnings_of
+from ..plugin_utils.activation.ending import failure, units_failure, warnings_failure, warnings_of_activation
 from ..plugin_utils.activation.request import DEPLOYMENT
 from ..plugin_utils.activation.verdict import CONFIRMED, rejected
 from ..plugin_utils.ansible.action import NixAction
@@ -51,13 +51,13 @@ class ActionModule(NixAction):
                 **details(deployment, answer),
             )
         if answer.failed_units and options["failed_units"] == "fail":
-            raise units_failure(deployment, answer, **warnings_of(self.play_host, answer, units=False))
+            raise units_failure(deployment, answer, **warnings_of_activation(self.play_host, answer, units=False))
         if answer.warnings and options["fail_on_warnings"]:
             raise warnings_failure(deployment, answer)
         name = store_path_name(answer.closure) if answer.closure else "the closure"
         return {
             **answer.to_result(),
-            **warnings_of(self.play_host, answer),
+            **warnings_of_activation(self.play_host, answer),
             "id": deployment,
             "changed": answer.verdict_taken,
             "msg": f"{name} is confirmed and stays",

@@ -79,7 +79,7 @@ def warnings_failure(deployment: str, answer: Answer, **shown: t.Any) -> Activat
     )
 
 
-def warnings_of(host: str, answer: Answer, *, units: bool = True) -> dict[str, list[str]]:
+def warnings_of_activation(host: str, answer: Answer, *, units: bool = True) -> dict[str, list[str]]:
     """Return what is to be warned of after a deployment that ended well, as a field of the result.
 
     ``units``: of units that failed too, where they fail no task.

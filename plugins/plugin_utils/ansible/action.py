@@ -238,7 +238,7 @@ class NixAction(ActionBase):
             self._connection = shared
 
 
-def warnings_of(of_nix: Iterable[str], ours: Iterable[str] = ()) -> dict[str, list[str]]:
+def warnings_of_nix(of_nix: Iterable[str], ours: Iterable[str] = ()) -> dict[str, list[str]]:
     """Return what Nix warned of, and what we do, as a field of the result.
 
     No host is named in it: what Nix says for many hosts, Ansible then shows once.

@@ -13,7 +13,7 @@ import typing as t
 from ansible import constants
 
 from ..activation.changes import changes
-from ..activation.ending import warnings_of
+from ..activation.ending import warnings_of_activation
 from ..activation.job import job_of, variables_of_jobs
 from ..activation.question import settled
 from ..activation.request import Origin
@@ -146,7 +146,7 @@ def told(host: str, request: Request, answer: Answer) -> dict[str, t.Any]:
     """Return what came of a request for ``host`` as the fields of a result."""
     return {
         **answer.to_result(),
-        **warnings_of(host, answer),
+        **warnings_of_activation(host, answer),
         **named(request),
         "changed": answer.outcome != "unchanged",
         "msg": sentence(request, answer),

@@ -26,7 +26,7 @@ from ..nix.command import with_settings
 from ..nix.machine import Controller, Machine, Remote
 from ..nix.source import Source
 from ..nix.store import store_path_name
-from .action import warnings_of
+from .action import warnings_of_nix
 from .run import run_directory, run_state
 from .variables import plain, rendered_for, templates_of
 
@@ -208,7 +208,7 @@ def evaluated(
         "flake_identity": snapshot.identity,
         "flake_locked_url": snapshot.locked_url,
         "cached": answer.cached,
-        **warnings_of(result.warnings, caches.warnings),
+        **warnings_of_nix(result.warnings, caches.warnings),
         "seconds": round(time.monotonic() - begin, 2),
         "changed": False,
         "msg": _sentence(attribute, found.get("drv_path"), cached=answer.cached),
@@ -245,7 +245,7 @@ def _others(action: NixAction, options: dict[str, t.Any]) -> Iterator[str]:
     mine = rendered_for(action, action.play_host, templates)
     mine.pop("attr", None)
     of_play = plain(action.variables["ansible_play_hosts_all"]) if options["whole_play"] else []
-    for host in dict.fromkeys([*options.get("hosts", ()), *of_play]):
+    for host in dict.fromkeys([*options["hosts"], *of_play]):
         if host == action.play_host:
             continue
         if host not in action.variables["hostvars"]:

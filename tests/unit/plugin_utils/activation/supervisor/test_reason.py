@@ -11,7 +11,11 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.conclusion import conclude
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.ending import failure, units_failure, warnings_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.ending import (
+    failure,
+    units_failure,
+    warnings_of_activation,
+)
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import CONFIRMED
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
 
@@ -166,7 +170,7 @@ def test_warnings_of_a_nixos_are_told_once(nixos: NixOS, old: str) -> None:
         nixos.system("nixos-new", trouble=f"{warning}; {warning}", loading="echo warning: old firmware")
     )
     assert answer.warnings == ("user alice has no password file", "old firmware")
-    assert warnings_of("a", answer)["warnings"] == ["a: user alice has no password file", "a: old firmware"]
+    assert warnings_of_activation("a", answer)["warnings"] == ["a: user alice has no password file", "a: old firmware"]
 
 
 def test_units_that_failed_are_no_warning_besides(nixos: NixOS, old: str) -> None:
