@@ -44,6 +44,8 @@ CALLS = {
     "peer_receive": ('peer_receive "$@"',),
     "stdin_program": (),
     "askpass": (),
+    "memory_limit": ('memory_limit_exec "$@"',),
+    "terminal": ("allow_disk=1", "terminal_make_directory", "terminal_prepare", "terminal_hand_over"),
     "info": ("profile=''", "info_machine", "info_deployments 1"),
     "gc_survey": (*GC, "check=1", "gc_survey nixos"),
     "gc_collect": (

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import pathlib
 import re
 import secrets
 import shlex
@@ -14,7 +13,7 @@ import typing as t
 from ansible.errors import AnsibleConnectionFailure
 
 from ..core.errors import NixError
-from ..target.programs import part
+from ..target.programs import program
 from .shell import AnswerBrokeOffError, ConnectionShell, NoAnswerError, completed, framed, refuse_unsendable
 
 if t.TYPE_CHECKING:
@@ -28,8 +27,7 @@ if t.TYPE_CHECKING:
 SSH_OPTIONS = ("ssh_args", "ssh_common_args", "ssh_extra_args")
 ASKS_FOR_TERMINAL = re.compile("-t+")
 
-OWN_PART = pathlib.Path(__file__).with_suffix(".sh").read_text(encoding="utf-8")
-# How `make_directory` ends then.
+# How `terminal_make_directory` ends then.
 NOWHERE_IN_MEMORY = 3
 
 
@@ -106,9 +104,9 @@ class TerminalShell:
     def _bring(self, script: str, marker: str) -> str:
         """Return the directory on the machine that has ``script`` now."""
         brought = self._login.run(
-            f"{part('memory')}{OWN_PART}allow_disk={int(self._allow_disk)}\nmake_directory\nprepare\n"
+            f"{program('terminal')}\nallow_disk={int(self._allow_disk)}\nterminal_make_directory\nterminal_prepare\n"
             f"cat >\"$directory/script\" <<'{marker} end of script' || exit\n{script}{marker} end of script\n"
-            "hand_over\n"
+            "terminal_hand_over\n"
         )
         if brought.rc == NOWHERE_IN_MEMORY:
             raise NixError(

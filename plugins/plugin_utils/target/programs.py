@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
 HEAD = re.compile(r"^(\w+\(\) [{(]) # .*$")
 
 # The table, which the pull modules of the Nix side read too. A platform's own functions follow the part `platform`, whose
-# functions they take the place of. Parts of other stages follow `collection`, `reboot` and `processes`.
+# functions they take the place of.
 PARTS: dict[str, list[str]] = json.loads(pathlib.Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 
 # What ends a program that comes on standard input, as stdin_program.sh knows it.

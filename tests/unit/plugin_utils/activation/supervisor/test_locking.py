@@ -17,7 +17,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.conclusion im
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import CONFIRMED
-from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import program
+from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import part
 
 from .nixos import PROFILE, NixOS, wait_for, whole
 from .test_abandoned import own_name
@@ -182,7 +182,7 @@ def test_of_those_that_find_a_dead_takeover_one_goes_on_at_a_time(nixos: NixOS, 
     nixos.replace_tool("rm", f'! mkdir "{nixos.root}/first" 2>/dev/null || {{ {slow}; }}; {{rm}} "$@"')
     critical = 'mkdir "@root@/inside" && echo alone; sleep 2; rmdir "@root@/inside"'
     calls = ["live=/run/nix.fleet", f"critical() {{ {critical}; }}", 'process_alone "$live/takeover" critical']
-    script = nixos.here("\n".join([program("processes"), *calls]))
+    script = nixos.here("\n".join([part("clock"), part("process"), *calls]))
     with futures.ThreadPoolExecutor() as pool:
         said = [done.stdout + done.stderr for done in pool.map(lambda _: nixos.script("-s", text=script), range(2))]
     assert said == ["alone\n", "alone\n"]

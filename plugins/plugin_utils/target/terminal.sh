@@ -3,19 +3,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Makes a directory for one script, in memory where there is such a place, which nobody else can look into.
 
-make_directory() { # allow_disk=1: on a disk, where there is no memory to write to
+terminal_make_directory() { # allow_disk=1: on a disk, where there is no memory to write to
     umask 077
     for directory in "${XDG_RUNTIME_DIR:-/dev/shm}" /dev/shm; do
-        # shellcheck disable=SC2015  # a place that cannot be entered is not in memory
-        (cd "$directory" 2>/dev/null && [ -w . ] && memory_holds_directory) || continue
-        directory=$(mktemp -d "$directory/nix.fleet-XXXXXXXX") && return
+        # A place that cannot be entered is not in memory.
+        if (cd "$directory" 2>/dev/null && [ -w . ] && memory_holds_directory); then
+            directory=$(mktemp -d "$directory/nix.fleet-XXXXXXXX") && return
+        fi
     done
-    # shellcheck disable=SC2154  # set before
     [ "$allow_disk" = 1 ] || exit 3
     directory=$(mktemp -d "${TMPDIR:-/tmp}/nix.fleet-XXXXXXXX") || exit
 }
 
-prepare() { # see that nothing of it stays, whatever comes
+terminal_prepare() { # see that nothing of it stays, whatever comes
     trap 'rm -rf "$directory"' 0
     trap 'exit 129' HUP
     trap 'exit 130' INT
@@ -24,7 +24,7 @@ prepare() { # see that nothing of it stays, whatever comes
     TMPDIR=$directory
 }
 
-hand_over() {
+terminal_hand_over() { # say where the script is
     # The script removes itself as it begins. Where the connection breaks before, nobody else is left to do so.
     (
         trap '' HUP
