@@ -44,10 +44,21 @@ outcome_finish() { # end with outcome $1
     fi
     outcome_remove_files
     run_find_mark
-    [ "$outcome:$marked" != "rolled_back:$id" ] || run_mark "$recorded_marked"
+    if [ "$marked" = "$id" ] && outcome_gives_way; then
+        run_mark "$recorded_marked"
+    fi
     outcome_remove_other_runs
     lock_release
     exit 0
+}
+
+# Where there was no other system to return to, what is left may be what nobody has confirmed of the one before.
+outcome_gives_way() { # whether this deployment leaves it to the one before it to bring the machine back
+    case $outcome:$going_back in
+        rolled_back:*) return 0 ;;
+        failed:yes) [ "$rollback_on_failure" != 0 ] || [ "$unconfirmed" = yes ] ;;
+        *) return 1 ;;
+    esac
 }
 
 outcome_remove_files() { # what is of no use any more; the program may hold, and the settings are, what is secret

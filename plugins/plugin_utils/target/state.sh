@@ -112,12 +112,15 @@ run_mark() { # deployment $1 as the last
 
 run_is_awaited() { # whether the deployment of directory $1 is still to bring the machine back
     [ "$(record_field outcome "$1/outcome")" = rollback_failed ] || return
-    for mark in "$live"/acting-*; do
-        case $(readlink "$mark" 2>/dev/null) in
-            "${1##*/} "*) return 0 ;;
-        esac
+    process_find_boot
+    for run_link in "$live"/acting-*; do
+        [ "$(readlink "$run_link" 2>/dev/null)" != "${1##*/} $this_boot" ] || return 0
     done
     return 1
+}
+
+run_is_left() { # whether it is, and nobody tries to
+    run_is_awaited "$1" && ! process_has_name "$(readlink "$1/worker" 2>/dev/null)"
 }
 
 runs_interrupted() { # print the directories of those

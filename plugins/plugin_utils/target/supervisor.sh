@@ -96,9 +96,11 @@ supervisor_take_lock() {
 supervisor_finish_interrupted() { # the latest first: it has recorded what the others before it had left
     set --
     for directory in "$state"/runs/*; do
-        ! run_is_interrupted "$directory" || set -- "$directory" "$@"
+        set -- "$directory" "$@"
     done
     for directory; do
+        # One that has gone back may have left it to the one before it.
+        run_is_interrupted "$directory" || run_is_left "$directory" || continue
         # shellcheck disable=SC2016  # expanded by that shell
         NIX_FLEET_PROGRAM=$(cat "$directory/program") NIX_FLEET_LOCK=$id sh -c 'eval "$NIX_FLEET_PROGRAM"' nix.fleet recover \
             </dev/null
@@ -152,8 +154,8 @@ supervisor_check() {
 supervisor_work() { # in a process of its own; exits with 0 at an end, and with 3 when the machine is to be brought back again
     trap 'told_to_stop=yes' TERM INT
     process_find_own
-    { lock_hand_over "$own_process" && run_mark "$id"; } || outcome_refuse "$live cannot be written to"
     supervisor_heed_stop
+    { lock_hand_over "$own_process" && run_mark "$id"; } || outcome_refuse "$live cannot be written to"
     deployment_go || {
         said=$(step_last_words)
         way_back
@@ -290,6 +292,11 @@ supervisor_recover() { # finish what supervisors left that are gone, with what t
     # Where booting activates, a system that only waited for it runs now.
     [ "$platform_boot_activates" = no ] || [ "$recorded_boot" = "$this_boot" ] || [ -z "$recorded_default" ] ||
         [ "$(platform_running)" != "$recorded_default" ] || recorded_running=$recorded_default
+    if [ "$supervisor_lock" = take ]; then
+        # For whoever comes: there is somebody who goes on.
+        process_find_name "$own_process"
+        ln -sf "$process_name" "$run/worker" 2>/dev/null
+    fi
     supervisor_resume &
     if [ "$supervisor_lock" = take ]; then
         supervisor_guard "$!"

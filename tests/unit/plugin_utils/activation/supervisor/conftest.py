@@ -31,3 +31,13 @@ def old(nixos: NixOS) -> str:
     first, second = nixos.system("nixos-first"), nixos.system("nixos-old")
     nixos.install(first, second)
     return second
+
+
+@pytest.fixture
+def stuck(nixos: NixOS) -> str:
+    """A system that runs, and cannot be activated again as long as there is no way back."""
+    nixos.hurry()
+    system = nixos.system("nixos-old", trouble='[ ! -e "$root/no-way-back" ] || exit 2')
+    nixos.install(system)
+    nixos.path("/no-way-back").touch()
+    return system

@@ -30,18 +30,7 @@ from .test_without_files import EMPTY
 if t.TYPE_CHECKING:
     from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Request
 
-NO_WAY_BACK = '[ ! -e "$root/no-way-back" ] || exit 2'
 OTHER = "/nix/var/nix/profiles/other"
-
-
-@pytest.fixture
-def stuck(nixos: NixOS) -> str:
-    """A system that runs, and cannot be activated again as long as there is no way back."""
-    nixos.hurry()
-    system = nixos.system("nixos-old", trouble=NO_WAY_BACK)
-    nixos.install(system)
-    nixos.path("/no-way-back").touch()
-    return system
 
 
 def not_back(nixos: NixOS) -> Request:
