@@ -40,6 +40,44 @@ def test_a_tag_that_needs_a_build_fails_without_one(tag: str, evaluation: dict[s
     assert "deploy_build" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("tag", "variables"),
+    [("reboot", {"deploy_reboot": "if_required"}), ("keys", {"deploy_keys": [{"name": "token", "content": "x"}]})],
+)
+def test_a_tag_that_needs_no_build_reaches_the_host(tag: str, variables: dict[str, t.Any]) -> None:
+    done = deployed(tag, "-e", json.dumps(variables), "-e", "deploy_platform=nixos")
+    assert done.returncode == 4, done.stdout + done.stderr
+
+
+def test_a_host_is_brought_the_keys_that_it_has_not_been_brought(tmp_path: Path) -> None:
+    rebooted = {"rebooted": True}
+    cases = [
+        ({}, "any"),
+        ({"deploy_activation": {"outcome": "unchanged"}}, "any"),
+        ({"deploy_activation": {"outcome": "confirmed"}, "deploy_rebooting": {"skipped": True}}, "none"),
+        ({"deploy_activation": {"outcome": "confirmed"}, "deploy_rebooting": rebooted}, "any"),
+        ({"deploy_activation": {"outcome": "activated"}, "deploy_rebooting": {"rebooted": False}}, "post-activation"),
+    ]
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars_files": [str(ROOT / "roles/deploy/vars/main.yml")],
+        "tasks": [
+            {"ansible.builtin.assert": {"that": f"deploy_keys_left == '{expected}'"}, "vars": known}
+            for known, expected in cases
+        ],
+    }
+    (tmp_path / "play.yml").write_text(json.dumps([play]))
+    done = subprocess.run(
+        [ANSIBLE_PLAYBOOK, "-i", "localhost,", tmp_path / "play.yml"],
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_tag_that_is_none_of_a_deployment_does_nothing() -> None:
     done = deployed("of_somebody_else")
     assert done.returncode == 0, done.stdout + done.stderr
