@@ -105,10 +105,16 @@ supervisor_finish_interrupted() { # the latest first: it has recorded what the o
         NIX_FLEET_PROGRAM=$(cat "$directory/program") NIX_FLEET_LOCK=$id sh -c 'eval "$NIX_FLEET_PROGRAM"' nix.fleet recover \
             </dev/null
         supervisor_code=$?
-        # It has had our lock meanwhile.
-        lock_hand_over $$
+        # It has had our lock meanwhile, and with its end another may have come first.
+        process_alone "$live/takeover" supervisor_take_over
+        supervisor_taken=$?
         # Not back yet: it goes on by itself when this deployment has ended, unless that stays.
         [ "$supervisor_code" = 0 ] || supervisor_launch_recovery "$directory"
+        if [ "$supervisor_taken" != 0 ]; then
+            supervisor_take_lock
+            supervisor_finish_interrupted
+            return
+        fi
     done
 }
 
@@ -212,15 +218,18 @@ supervisor_go_on() {
 supervisor_resume() { # in a process of its own
     trap 'told_to_stop=yes' TERM INT
     process_find_own
+    supervisor_turn=ours
     run_free_reserve
     if [ "$supervisor_lock" != take ]; then
         # On behalf of another deployment, which holds the lock and waits.
         supervisor_id=$id
         id=$supervisor_lock
+        lock_is_ours || exit 4
         lock_hand_over "$own_process"
         id=$supervisor_id
     elif ! process_alone "$live/takeover" supervisor_take_over; then
         # Where not even the lock can be written, nobody else can have taken it. It is another's turn, or it is not.
+        [ "$supervisor_turn" = ours ] || exit 4
         lock_read
         [ -z "$lock_id" ] || { [ "$lock_id" = "$id" ] && ! lock_is_held; } || exit 4
     fi
@@ -246,8 +255,11 @@ supervisor_take_over() { # the lock of this deployment, unless somebody does thi
     lock_read
     if [ -z "$lock_id" ]; then
         ln -s "$(lock_record "$own_process")" "$live/lock" 2>/dev/null
+    elif [ "$lock_id" = "$id" ] && ! lock_is_held; then
+        lock_hand_over "$own_process"
     else
-        [ "$lock_id" = "$id" ] && ! lock_is_held && lock_hand_over "$own_process"
+        supervisor_turn=others
+        return 1
     fi
 }
 

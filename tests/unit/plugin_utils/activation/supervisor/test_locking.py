@@ -21,7 +21,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import p
 
 from .nixos import PROFILE, NixOS, wait_for, whole
 from .test_abandoned import own_name
-from .test_interruption import children_of, family
+from .test_interruption import children_of, cut_off, family
 
 if t.TYPE_CHECKING:
     from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import Answer
@@ -260,3 +260,44 @@ def test_a_lock_is_not_that_of_a_process_that_has_been_given_the_same_number_sin
     lock.unlink()
     lock.symlink_to(record)
     assert nixos.deploy(nixos.system("nixos-new")).outcome == "activated"
+
+
+def have_others_take_the_lock_when_it_activates(nixos: NixOS, closure: str) -> None:
+    """Have the lock be a living process's of another deployment as soon as ``closure`` is activated."""
+    nixos.hold_lock(os.getpid())
+    others = (nixos.live / "lock").rename(nixos.live / "others")
+    script = nixos.path(f"{closure}/bin/switch-to-configuration")
+    script.write_text(
+        script.read_text().replace(
+            "test)",
+            f'test) cp -P "{others}" "{nixos.live}/lock.others"; mv -f "{nixos.live}/lock.others" "{nixos.live}/lock";',
+        )
+    )
+
+
+def test_a_lock_that_another_takes_while_what_was_interrupted_goes_back_is_theirs(nixos: NixOS, old: str) -> None:
+    cut_off(nixos)
+    lock = (nixos.live / "lock").readlink()
+    have_others_take_the_lock_when_it_activates(nixos, old)
+    (nixos.live / "lock").symlink_to(lock)
+    assert nixos.deploy(nixos.system("nixos-new")).outcome == "refused"
+    assert nixos.calls == ["test slow", "test old"]
+    assert "id=another\n" in (nixos.live / "lock").readlink().as_posix()
+
+
+def test_who_finds_a_lock_taken_that_is_free_a_moment_later_goes_back_with_one_of_its_own(
+    nixos: NixOS, old: str
+) -> None:
+    slow = cut_off(nixos)
+    lock = nixos.live / "lock"
+    nixos.hold_lock(os.getpid())
+    record = lock.readlink().as_posix().replace("id=another", f"id={slow.id}")
+    lock.unlink()
+    lock.symlink_to(record)
+    once = f'mkdir "{nixos.root}/once" 2>/dev/null && {{rm}} -f "{lock}"'
+    nixos.replace_tool("rm", f'case "$*" in */takeover) {once} ;; esac; exec {{rm}} "$@"')
+    script = nixos.path(f"{old}/bin/switch-to-configuration")
+    script.write_text(script.read_text().replace("test)", f'test) [ -L "{lock}" ] || echo "no lock" >> "$root/calls";'))
+    nixos.program(slow, "recover")
+    assert nixos.calls == ["test slow", "test old"]
+    assert nixos.whole_as == whole(old)
