@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The project's one door. `make` says what it opens. It needs python3 (3.10 or newer), git and, for the fleet, root.
+# Every command of the project; `make` lists them. It needs python3 (3.10 or newer), git and, for the fleet, root.
 # ARGS reaches the tool behind a target: `make unit ARGS='-k journal'`.
 
 .DEFAULT_GOAL := help
