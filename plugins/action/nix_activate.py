@@ -83,7 +83,10 @@ class ActionModule(NixAction):
             raise failure(request.id, answer)
         if request.goal == "dry-activate" and answer.exit_code:
             raise ActivationError(
-                f"the dry run ended with exit code {answer.exit_code}", log=answer.log, **details(request.id, answer)
+                f"the dry run ended with exit code {answer.exit_code}",
+                code="dry_run",
+                log=answer.log,
+                **details(request.id, answer),
             )
         if request.goal == "dry-activate":
             # What was asked for is this text, whatever the verbosity.

@@ -35,7 +35,7 @@ class ActionModule(NixAction):
         deployment = options["deployment"]
         if not DEPLOYMENT.fullmatch(deployment):
             raise ActivationError(
-                f"deployment is not the id of one: {deployment!r}", advice="take it from nix_activate"
+                f"deployment is not the id of one: {deployment!r}", code="bad_id", advice="take it from nix_activate"
             )
         verdict = CONFIRMED if options["verdict"] == "confirm" else rejected(options["reason"])
         if self.check_mode:
@@ -47,6 +47,7 @@ class ActionModule(NixAction):
         if verdict is not CONFIRMED:
             raise ActivationError(
                 f"the rejection came too late: {verdict.reason}; the deployment had ended as {answer.outcome} and stays",
+                code="too_late",
                 advice=f"return with nix_activate, rollback: before:{deployment}",
                 **details(deployment, answer),
             )

@@ -179,7 +179,7 @@ code:
   description: What failed, as a code that stays the same whatever the words are.
   type: str
   returned: failure
-  sample: activation.failed
+  sample: activation.rolled_back
 cause:
   description: Why it failed, in one sentence.
   type: str

@@ -29,6 +29,7 @@ OUTCOMES = frozenset(
 GOOD = frozenset(("unchanged", "activated", "awaiting", "confirmed"))
 
 
+CODE = re.compile("[a-z_]{1,40}")
 # A machine writes lines of about a kilobyte.
 LONGEST_ENTRY = 1 << 16
 
@@ -50,7 +51,7 @@ class Standing:
 class Answer:
     """How a deployment ended.
 
-    ``said`` is what the step printed that failed, or in which units failed; ``log`` is the end of all that was printed.
+    ``code`` is why the target refused it, where it has a word for that. ``said`` is what the step printed that failed, or in which units failed; ``log`` is the end of all that was printed.
     """
 
     outcome: str
@@ -60,6 +61,7 @@ class Answer:
     boots: str | None = None
     profile: str | None = None
     cause: str = ""
+    code: str | None = None
     advice: str | None = None
     exit_code: int | None = None
     ending: str | None = None
@@ -127,6 +129,7 @@ def parse_answer(text: str) -> Answer:
         boots=store_path(one.get("boots")),
         profile=one.get("profile") or None,
         cause=one.get("cause", ""),
+        code=one["code"] if CODE.fullmatch(one.get("code", "")) else None,
         advice=one.get("advice") or None,
         exit_code=number(one.get("exit_code")),
         ending=one.get("ending"),

@@ -68,6 +68,7 @@ def checked(completed: Completed, deployment: str) -> Answer:
     if answer.outcome == "unknown":
         raise ActivationError(
             answer.cause or "the activation's supervisor did not say how it ended",
+            code="no_answer",
             log=answer.log or "\n".join([completed.stdout[-4000:], completed.stderr]),
             advice=answer.advice or f"look at the machine with nix.fleet.nix_info; this was deployment {deployment}",
             **details(deployment, answer),
@@ -87,6 +88,7 @@ def unreachable(deployment: str, error: ConnectionLostError) -> ActivationError:
     """Return the error of a machine that did not come back."""
     return ActivationError(
         f"the connection was lost and the machine did not come back: {error}",
+        code="unreachable",
         advice=(
             f"deployment {deployment} ends on the target by itself; its journal will tell how (nix.fleet.nix_info)"
         ),

@@ -30,6 +30,7 @@ def failure(deployment: str, answer: Answer) -> ActivationError:
         advice = f"{advice}; the whole log is on the target: {answer.log_file}"
     return ActivationError(
         f"{answer.cause or 'the target gave no reason'}{ending}",
+        code=answer.code or answer.outcome,
         log=_log_of(answer),
         advice=advice,
         **details(deployment, answer) | {"changed": answer.outcome != "refused"},
@@ -63,6 +64,7 @@ def units_failure(deployment: str, answer: Answer, **shown: t.Any) -> Activation
     """Return the error of a deployment that ended well but for units that failed; ``shown`` is what else is known."""
     return ActivationError(
         f"the new system runs, but {answer.failed_units}",
+        code="units",
         log=answer.said or answer.log,
         advice="look at the units on the machine; deploying again tries them again",
         **details(deployment, answer) | shown | {"changed": True},
@@ -73,6 +75,7 @@ def warnings_failure(deployment: str, answer: Answer, **shown: t.Any) -> Activat
     """Return the error of a deployment that ended well and warned, where that is not to be; ``shown`` is what else is known."""
     return ActivationError(
         f"the new system runs, but its activation warns: {'; '.join(answer.warnings)}",
+        code="warnings",
         log=answer.said or answer.log,
         advice="mend what it warns of, and see that the system's activation warns no more",
         **details(deployment, answer) | shown | {"changed": True},

@@ -84,7 +84,9 @@ class Request:
     def __post_init__(self) -> None:
         """Refuse what no machine should be asked."""
         for problem in self._problems():
-            raise ActivationError(problem, advice="nothing was touched; correct it", outcome="refused", id=self.id)
+            raise ActivationError(
+                problem, code="bad_option", advice="nothing was touched; correct it", outcome="refused", id=self.id
+            )
 
     def arguments(self) -> list[str]:
         """Return the request as the shell program reads it, one ``key=value`` a field."""

@@ -67,6 +67,7 @@ def awaited(options: dict[str, t.Any]) -> int:
     if options["confirm_timeout"] < 1:
         raise ActivationError(
             f"confirm_timeout is not a number of seconds: {options['confirm_timeout']}",
+            code="bad_option",
             advice="to wait for nobody, say so: confirm: never (deploy_confirm: false)",
             outcome="refused",
         )

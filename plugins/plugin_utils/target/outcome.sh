@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # How a deployment ends: what is written for the controller, for the journal and for the next deployment.
 
-outcome='' seconds='' warnings='' back_told=no loader_failed=no supervisor_lock=take
+outcome='' refusal='' seconds='' warnings='' back_told=no loader_failed=no supervisor_lock=take
 
-outcome_refuse() { # end without having touched anything; $1 says why, $2 what to do
-    advice=${2:-}
+outcome_refuse() { # end without having touched anything; $1 says why, $2 what to do, $3 is the code of the error if it has one
+    advice=${2:-} refusal=${3:-}
     outcome_leave refused "$1"
 }
 
@@ -109,6 +109,7 @@ outcome_note_whole() {
 
 outcome_print() { # outcome $1, and what was observed
     say outcome "$1"
+    [ -z "$refusal" ] || say code "$refusal"
     say cause "$cause"
     say advice "$advice"
     say seconds "$seconds"

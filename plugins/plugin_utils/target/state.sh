@@ -14,8 +14,9 @@ state_make() { # where an activation has mounted something new in its place; wha
     [ -d "$state" ] || { (umask 022 && mkdir -p "${state%/*}") && mkdir -m 700 "$state"; } 2>/dev/null || :
 }
 
-say_refused() { # answer that nothing has been touched: $1 why, $2 what to do
+say_refused() { # answer that nothing has been touched: $1 why, $2 what to do, $3 the code of the error if it has one
     say outcome refused
+    [ -z "${3:-}" ] || say code "$3"
     say cause "$1"
     say advice "$2"
 }

@@ -87,7 +87,8 @@ supervisor_take_lock() {
             2) outcome_refuse "$live cannot be written to" ;;
         esac
         supervisor_heed_stop
-        lock_is_of_same_run || [ "$supervisor_waited" -lt "$lock_timeout" ] || outcome_refuse "$(lock_cause)" "$lock_wait_for_it"
+        lock_is_of_same_run || [ "$supervisor_waited" -lt "$lock_timeout" ] ||
+            outcome_refuse "$(lock_cause)" "$lock_wait_for_it" locked
         sleep 1
         supervisor_waited=$((supervisor_waited + 1))
     done
@@ -150,7 +151,7 @@ supervisor_check() {
         fi
         supervisor_heed_stop
         [ "$supervisor_waited" -lt "$lock_timeout" ] ||
-            outcome_refuse "$platform_lock_name is held by $supervisor_holder" "$lock_wait_for_it"
+            outcome_refuse "$platform_lock_name is held by $supervisor_holder" "$lock_wait_for_it" locked
         sleep 1
         supervisor_waited=$((supervisor_waited + 1))
     done

@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-import pytest
-
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.conclusion import conclude, longest_look
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import CONFIRMED
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.script_link import ConnectionLostError
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import ActivationError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
+
+from ...errors import fails_with
 
 REFUSED = (
     'Data could not be sent to remote host "vps". Make sure this host can be reached over ssh: banner\n'
@@ -57,7 +56,7 @@ def test_trouble_that_was_overcome_in_time_is_not_mentioned_again() -> None:
 
 def test_a_machine_that_never_answers_again_is_given_up() -> None:
     line = Line(1000, "")
-    with pytest.raises(ActivationError) as raised:
+    with fails_with("activation.unreachable") as raised:
         conclude(line, "d1", CONFIRMED, 60, sleep=line.sleep, clock=line.clock)
     assert (raised.value.details["outcome"], raised.value.details["id"]) == ("unknown", "d1")
 
@@ -79,6 +78,6 @@ def test_a_line_that_died_without_a_word_is_tried_again_and_the_end_is_bounded()
     line = Silent(1, "outcome=confirmed\n")
     assert conclude(line, "d1", CONFIRMED, 200, sleep=line.sleep, clock=line.clock).outcome == "confirmed"
     dead = Silent(1000, "")
-    with pytest.raises(ActivationError):
+    with fails_with("activation.unreachable"):
         conclude(dead, "d1", CONFIRMED, 200, sleep=dead.sleep, clock=dead.clock)
     assert dead.now < 2 * 200

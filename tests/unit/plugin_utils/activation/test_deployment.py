@@ -11,9 +11,10 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin, Request
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.script_link import ConnectionLostError
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import ActivationError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
+
+from ...errors import fails_with
 
 REQUEST = Request(
     id="20260131T120000Z-5f2b9c04",
@@ -67,7 +68,7 @@ def test_after_a_break_the_same_script_goes_over_a_new_connection() -> None:
 
 def test_a_machine_that_stays_away_is_given_up_after_its_deployment_must_have_ended() -> None:
     line = Line(breaks=1000)
-    with pytest.raises(ActivationError) as raised:
+    with fails_with("activation.unreachable") as raised:
         deploy(line, REQUEST, sleep=line.sleep, clock=line.clock)
     assert line.now > 2 * REQUEST.activation_timeout
     assert raised.value.details["outcome"] == "unknown"
@@ -76,7 +77,7 @@ def test_a_machine_that_stays_away_is_given_up_after_its_deployment_must_have_en
 
 @pytest.mark.parametrize("answer", ["", "outcome=unknown\nlog=strange", "Killed"])
 def test_an_answer_without_an_outcome_is_an_error_with_what_was_said(answer: str) -> None:
-    with pytest.raises(ActivationError) as raised:
+    with fails_with("activation.no_answer") as raised:
         deploy(Line(breaks=0, answer=answer), REQUEST)
     assert raised.value.details["outcome"] == "unknown"
     assert raised.value.log in ("", "strange", "Killed")

@@ -14,9 +14,10 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.job import Job
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.program import begin_script
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin, Request
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import ActivationError
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
 from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import program
+
+from ...errors import fails_with
 
 CLOSURE = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-system-vps-25.11"
 
@@ -65,7 +66,7 @@ def request(platform: str = "nixos", **fields: t.Any) -> Request:
     ],
 )
 def test_nonsense_is_refused_with_a_reason(platform: str, fields: dict[str, t.Any], words: str) -> None:
-    with pytest.raises(ActivationError) as raised:
+    with fails_with("activation.bad_option") as raised:
         request(platform, **fields)
     assert words in raised.value.cause
     assert raised.value.details["outcome"] == "refused"

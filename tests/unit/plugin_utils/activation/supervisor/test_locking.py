@@ -31,7 +31,8 @@ def test_a_second_deployment_is_refused_and_told_whose_the_first_is(nixos: NixOS
     slow = nixos.request(nixos.system("nixos-slow", trouble="sleep 2"))
     thread = nixos.start(slow)
     answer = nixos.deploy(nixos.system("nixos-new"))
-    assert (answer.outcome, "alice@laptop" in answer.cause, slow.id in answer.cause) == ("refused", True, True)
+    assert (answer.outcome, answer.code) == ("refused", "locked")
+    assert ("alice@laptop" in answer.cause, slow.id in answer.cause) == (True, True)
     thread.join()
     assert nixos.boots == "slow"
 
