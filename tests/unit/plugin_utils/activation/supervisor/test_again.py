@@ -287,3 +287,11 @@ def test_the_guard_outlives_a_stop_while_it_waits_to_try_again(nixos: NixOS, fra
     nixos.path("/repaired").touch()
     wait_for(lambda: outcomes(nixos)[-1] == "rolled_back")
     assert nixos.whole_as == whole(fragile)
+
+
+def test_once_it_is_told_that_the_machine_is_not_back_the_next_deployment_may_begin(nixos: NixOS, fragile: str) -> None:
+    lock = nixos.live / "lock"
+    # Who has told it takes its time to end.
+    nixos.replace_tool("mv", f'{{mv}} "$@"; case $(readlink "{lock}") in *phase=free*) sleep 0.9; sleep 0.9 ;; esac')
+    assert nixos.deploy(nixos.system("nixos-bad", trouble=HALFWAY)).outcome == "rollback_failed"
+    assert nixos.deploy(nixos.system("nixos-new"), goal="dry-activate").outcome == "unchanged"

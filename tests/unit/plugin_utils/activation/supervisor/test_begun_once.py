@@ -97,3 +97,19 @@ def test_a_machine_that_shuts_down_is_brought_back_when_it_is_up_again(nixos: Ni
     thread.join()
     wait_for(lambda: [entry["outcome"] for entry in nixos.journal] == ["rolled_back"])
     assert nixos.whole_as == whole(old)
+
+
+@pytest.mark.parametrize("sign", ["active", "begun"])
+def test_what_systemd_has_started_before_it_failed_is_not_started_again(nixos: NixOS, old: str, sign: str) -> None:
+    nixos.path("/run/systemd/system").mkdir(parents=True)
+    nixos.replace_tool("systemctl", f'[ "$1 {sign}" = "is-active active" ]')
+    # It may not have come so far that it has begun, or have ended by now.
+    begun = f'until [ -e "{nixos.state}"/runs/*/begun ]; do sleep 0.05; done'
+    starts = f'setsid "$@" & {begun}' if sign == "begun" else '{ sleep 0.5; exec setsid "$@"; } &'
+    program = (
+        'for word; do case $word in --setenv=*) export "${word#--setenv=}" ;; --*) ;; *) break ;; esac; shift; done'
+    )
+    nixos.replace_tool("systemd-run", f"{program}\n{starts}\nexit 1")
+    answer = nixos.deploy(nixos.system("nixos-new"))
+    assert (answer.outcome, "session of its own" in answer.log) == ("activated", False)
+    assert nixos.calls == ["test new", "boot new"]

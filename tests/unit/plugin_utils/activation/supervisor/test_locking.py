@@ -302,3 +302,13 @@ def test_who_finds_a_lock_taken_that_is_free_a_moment_later_goes_back_with_one_o
     nixos.program(slow, "recover")
     assert nixos.calls == ["test slow", "test old"]
     assert nixos.whole_as == whole(old)
+
+
+def test_who_goes_back_for_another_whose_lock_is_not_its_own_any_more_touches_nothing(nixos: NixOS, old: str) -> None:
+    slow = cut_off(nixos)
+    nixos.hold_lock(os.getpid())
+    program = f"NIX_FLEET_LOCK=gone NIX_FLEET_PROGRAM=$(cat {nixos.state}/runs/{slow.id}/program)"
+    call = 'export NIX_FLEET_LOCK NIX_FLEET_PROGRAM; eval "$NIX_FLEET_PROGRAM"'
+    nixos.script("-c", f"{program}; {call}", "x", "recover")
+    assert nixos.calls == ["test slow"]
+    assert "id=another\n" in (nixos.live / "lock").readlink().as_posix()

@@ -82,7 +82,8 @@ def test_who_is_told_to_stop_while_it_waits_for_the_lock_touches_nothing(nixos: 
         thread.start()
         wait_for((nixos.live / "lock").is_symlink)
         os.kill(nixos.supervisor_of(asked), 15)
-        thread.join()
+        thread.join(20)
+        assert not thread.is_alive()
     assert deploy(nixos, asked).outcome == "refused"
     assert nixos.calls == []
 

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import typing as t
 
@@ -99,5 +101,34 @@ def test_what_could_tell_its_end_in_memory_alone_is_not_undone_after_a_reboot(ni
         nixos.replace_tool(tool, f'exec {{{tool}}} "$@"')
     outcome.unlink()
     shutil.rmtree(nixos.live)
+    assert nixos.deploy(sites[1], **website).outcome == "unchanged"
+    assert nixos.calls == ["old", "new"]
+
+
+def test_on_a_full_disk_a_killed_worker_is_made_up_for_at_once(small: NixOS) -> None:
+    website: dict[str, t.Any] = {"platform": platforms()["custom"], "profile": SITE, "program": "activate"}
+    first = small.closure("site-1", activate="echo first >> @root@/calls")
+    small.deploy(first, **website)
+    second = small.closure("site-2", activate=f"echo second >> @root@/calls; {FILL} : > @root@/full; sleep 60")
+    request = small.request(second, **website)
+    thread = small.start(request)
+    wait_for(small.path("/full").exists)
+    os.kill(small.worker_of(request), signal.SIGKILL)
+    # Who has no room to say that it is its turn waits for 30 seconds.
+    wait_for(lambda: small.calls == ["first", "second", "first"], 20)
+    thread.join()
+    assert small.standing(SITE) == first
+
+
+def test_an_end_that_memory_alone_has_beside_a_record_is_an_end(nixos: NixOS) -> None:
+    website: dict[str, t.Any] = {"platform": platforms()["custom"], "profile": SITE, "program": "activate"}
+    sites = [nixos.closure(f"site-{name}", activate=f"echo {name} >> @root@/calls") for name in ("old", "new")]
+    nixos.deploy(sites[0], **website)
+    asked = nixos.request(sites[1], **website)
+    outcome = nixos.state / "runs" / asked.id / "outcome"
+    nixos.replace_tool("mv", NO_OUTCOME)
+    unwritable = f'*{outcome}*) ln -sfn /nowhere/outcome {outcome} ;; "-f ./recorded") exit 1'
+    nixos.replace_tool("rm", f'case "$*" in {unwritable} ;; *) exec {{rm}} "$@" ;; esac')
+    assert deploy(nixos, asked).outcome == "activated"
     assert nixos.deploy(sites[1], **website).outcome == "unchanged"
     assert nixos.calls == ["old", "new"]

@@ -279,3 +279,13 @@ def test_who_is_told_to_stop_between_two_steps_begins_no_other(nixos: NixOS, old
     assert answer.outcome == "rolled_back"
     assert "deployment_set_default" not in answer.log
     assert nixos.whole_as == whole(old)
+
+
+def test_the_activation_of_who_is_told_to_stop_is_ended(nixos: NixOS, old: str) -> None:
+    request = nixos.request(nixos.system("nixos-slow", trouble=': > "$root/step"; sleep 8; : > "$root/finished"'))
+    thread = nixos.start(request)
+    wait_for(nixos.path("/step").exists)
+    os.kill(nixos.supervisor_of(request), signal.SIGTERM)
+    thread.join()
+    assert deploy(nixos, request).outcome == "rolled_back"
+    assert not nixos.path("/finished").exists()
