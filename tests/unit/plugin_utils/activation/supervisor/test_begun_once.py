@@ -113,3 +113,18 @@ def test_what_systemd_has_started_before_it_failed_is_not_started_again(nixos: N
     answer = nixos.deploy(nixos.system("nixos-new"))
     assert (answer.outcome, "session of its own" in answer.log) == ("activated", False)
     assert nixos.calls == ["test new", "boot new"]
+
+
+def test_what_waits_for_its_turn_is_waited_for(nixos: NixOS, old: str) -> None:
+    new = nixos.system("nixos-new")
+    asked = nixos.request(new, lock_timeout=86400)
+    have_others_come_first(nixos)
+    # A minute passes in a moment.
+    nixos.replace_tool("sleep", "exec {sleep} 0.01")
+    answers: list[str] = []
+    thread = threading.Thread(target=lambda: answers.append(deploy(nixos, asked).outcome))
+    thread.start()
+    thread.join(5)
+    (nixos.live / "lock").unlink()
+    thread.join()
+    assert answers == ["activated"]

@@ -243,3 +243,20 @@ def test_a_system_that_cannot_be_switched_to_is_named_with_the_way_there(nixos: 
     assert (answer.outcome, "system.switch.enable" in answer.cause) == ("refused", True)
     assert "reboot" in (answer.advice or "")
     assert nixos.whole_as == whole(old)
+
+
+def test_the_words_of_a_lock_in_an_activation_script_that_failed_are_another_failure(nixos: NixOS, old: str) -> None:
+    bad = nixos.system("nixos-bad", trouble="echo Could not acquire lock; exit 2")
+    assert nixos.deploy(bad, activation_timeout=5).outcome == "rolled_back"
+    assert nixos.calls == ["test bad", "test old"]
+
+
+def test_what_the_holder_of_the_lock_writes_for_the_boot_loader_is_left_to_it(nixos: NixOS, old: str) -> None:
+    waits = ': > "$root/loading"; until [ -e "$root/go" ]; do sleep 0.05; done; : > "/boot/loader/loader.tmp"; exit 1'
+    thread = nixos.start(nixos.request(nixos.system("nixos-bad", loading=waits)))
+    wait_for(nixos.path("/loading").exists)
+    with held(nixos):
+        nixos.path("/go").touch()
+        thread.join()
+    assert nixos.whole_as == whole(old)
+    assert nixos.path("/boot/loader/loader.tmp").exists()

@@ -132,3 +132,11 @@ def test_an_end_that_memory_alone_has_beside_a_record_is_an_end(nixos: NixOS) ->
     assert deploy(nixos, asked).outcome == "activated"
     assert nixos.deploy(sites[1], **website).outcome == "unchanged"
     assert nixos.calls == ["old", "new"]
+
+
+def test_on_a_full_disk_the_journal_has_what_nobody_was_asked_to_confirm(small: NixOS) -> None:
+    website: dict[str, t.Any] = {"platform": platforms()["custom"], "profile": SITE, "program": "activate"}
+    site = small.closure("site-1", activate=FILL)
+    answer = small.deploy(site, **website)
+    assert (answer.outcome, answer.warnings) == ("activated", ())
+    assert [entry["outcome"] for entry in small.journal] == ["activated"]

@@ -24,7 +24,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry impor
 
 from ..machine import SHELLS
 from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
-from .test_interruption import children_of, cut_down
+from .test_interruption import STUCK, children_of, cut_down, cut_off, rewrite_record
 from .test_without_files import EMPTY
 
 if t.TYPE_CHECKING:
@@ -295,3 +295,15 @@ def test_the_room_that_was_kept_is_given_before_the_way_back_begins(nixos: NixOS
     nix_env.chmod(0o755)
     assert nixos.deploy(nixos.system("nixos-bad", loading="exit 1")).outcome == "rolled_back"
     assert nixos.calls == ["test bad", "boot bad", "boot old", "test old"]
+
+
+def test_what_an_earlier_boot_left_is_tried_again_after_a_deployment_that_has_gone_back(
+    nixos: NixOS, stuck: str
+) -> None:
+    slow = nixos.request(nixos.system("nixos-slow", trouble=f'ln -sfn "$self" "{RUNNING}"; {STUCK}'))
+    rewrite_record(nixos, cut_off(nixos, slow), recorded_boot="earlier")
+    shutil.rmtree(nixos.live)
+    bad = nixos.request(nixos.system("nixos-bad", trouble="exit 2"))
+    assert deploy(nixos, bad).outcome == "rolled_back"
+    nixos.path("/no-way-back").unlink()
+    wait_for(lambda: nixos.whole_as == whole(stuck), 30)

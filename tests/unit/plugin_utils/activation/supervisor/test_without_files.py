@@ -289,3 +289,14 @@ def test_the_activation_of_who_is_told_to_stop_is_ended(nixos: NixOS, old: str) 
     thread.join()
     assert deploy(nixos, request).outcome == "rolled_back"
     assert not nixos.path("/finished").exists()
+
+
+def test_what_has_ended_without_files_is_not_begun_again(nixos: NixOS, old: str) -> None:
+    request = nixos.request(nixos.system("nixos-new", trouble=BLOCK))
+    assert [deploy(nixos, request).outcome for _number in range(2)] == ["activated", "activated"]
+    assert nixos.calls == ["test new", "boot new"]
+
+
+def test_what_a_step_has_said_is_told_without_files(nixos: NixOS, old: str) -> None:
+    answer = nixos.deploy(nixos.system("nixos-bad", trouble=BLOCK, loading="echo no entry; exit 1"))
+    assert (answer.outcome, "no entry" in answer.cause) == ("rolled_back", True)
