@@ -88,6 +88,16 @@ lock_hand_over() { # to process $1 of this deployment, or to another phase of it
 }
 
 lock_release() {
-    # Another process of this deployment may be at work.
-    ! lock_is_ours || { lock_is_held && [ "$lock_pid" != "$own_process" ] && [ "$lock_pid" != $$ ]; } || rm -f "$live/lock"
+    if ! lock_is_ours; then
+        : # There is none, or it is another's.
+    elif [ "$lock_pid" = "$own_process" ] || [ "$lock_pid" = $$ ]; then
+        rm -f "$live/lock"
+    elif ! lock_is_held; then
+        # Of a process of this deployment that is dead, so that another may be about to take it.
+        process_alone "$live/takeover" lock_remove_own_dead
+    fi
+}
+
+lock_remove_own_dead() {
+    ! lock_is_ours || lock_remove_dead
 }

@@ -113,6 +113,7 @@ supervisor_finish_interrupted() { # the latest first: it has recorded what the o
         [ "$supervisor_code" = 0 ] || supervisor_launch_recovery "$directory"
         if [ "$supervisor_taken" != 0 ]; then
             supervisor_take_lock
+            # Who has had it may have left something as well.
             supervisor_finish_interrupted
             return
         fi
@@ -219,20 +220,15 @@ supervisor_go_on() {
 supervisor_resume() { # in a process of its own
     trap 'told_to_stop=yes' TERM INT
     process_find_own
-    supervisor_turn=ours
     run_free_reserve
     if [ "$supervisor_lock" != take ]; then
         # On behalf of another deployment, which holds the lock and waits.
         supervisor_id=$id
         id=$supervisor_lock
-        lock_is_ours || exit 4
-        lock_hand_over "$own_process"
+        supervisor_hold
         id=$supervisor_id
-    elif ! process_alone "$live/takeover" supervisor_take_over; then
-        # Where not even the lock can be written, nobody else can have taken it. It is another's turn, or it is not.
-        [ "$supervisor_turn" = ours ] || exit 4
-        lock_read
-        [ -z "$lock_id" ] || { [ "$lock_id" = "$id" ] && ! lock_is_held; } || exit 4
+    else
+        supervisor_hold
     fi
     supervisor_is_last || [ "$supervisor_lock" != take ] || supervisor_let_go
     case $(way_back_told outcome) in
@@ -252,16 +248,37 @@ supervisor_let_go() {
     exit 0
 }
 
-supervisor_take_over() { # the lock of this deployment, unless somebody does this already or another has taken it since
+# Where not even the lock can be written, nobody else can have taken it, and the machine is brought back without.
+supervisor_hold() { # the lock of deployment $id, or end when it is another's turn
+    supervisor_others=no
+    process_alone "$live/takeover" supervisor_take_over && return
+    # It may have been given up since: that was somebody who acted, and may have left something.
+    [ "$supervisor_others" = no ] || exit 4
+    # Whoever has the other link to itself for so long is about to take the lock.
+    ! process_has_name "$(readlink "$live/takeover" 2>/dev/null)" || exit 4
+    lock_read
+    [ -z "$lock_id" ] || supervisor_may_take_over || exit 4
+}
+
+supervisor_take_over() { # that lock, unless somebody does this already or another has taken it since
     lock_read
     if [ -z "$lock_id" ]; then
-        ln -s "$(lock_record "$own_process")" "$live/lock" 2>/dev/null
-    elif [ "$lock_id" = "$id" ] && ! lock_is_held; then
+        # It may be made in this moment.
+        ln -s "$(lock_record "$own_process")" "$live/lock" 2>/dev/null && return
+        ! lock_is_there || supervisor_others=yes
+        return 1
+    elif supervisor_may_take_over; then
         lock_hand_over "$own_process"
     else
-        supervisor_turn=others
+        supervisor_others=yes
         return 1
     fi
+}
+
+supervisor_may_take_over() { # whether the lock that has been read is this deployment's, and nobody else's of it that lives
+    [ "$lock_id" = "$id" ] || return
+    # On behalf of another deployment, the process that waits has it.
+    [ "$lock_pid" = "$own_process" ] || [ "$supervisor_lock:$lock_pid" = "$id:$PPID" ] || ! lock_is_held
 }
 
 supervisor_is_whole() { # whether `recorded` is all that was recorded
