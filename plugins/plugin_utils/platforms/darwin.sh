@@ -8,6 +8,7 @@ platform_needs_root=yes
 platform_default_first=yes
 current_system=/run/current-system
 darwin_etc=/etc darwin_library=/Library
+platform_again_sets_running=yes
 recorded_aside=''
 
 platform_present() {
@@ -103,7 +104,7 @@ platform_activate() {
 # what has failed.
 platform_activate_again() {
     darwin_await_job
-    ln -sfn "$activated" "$current_system"
+    [ "$3" = no ] || ln -sfn "$activated" "$current_system"
     platform_activate "$1" || return
     darwin_remove_services "$activated" "$1"
     darwin_put_back

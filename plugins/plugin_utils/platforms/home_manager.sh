@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # home-manager, as a user's own profile.
 
+platform_again_sets_running=yes
 recorded_aside=''
 
 platform_present() {
@@ -86,7 +87,7 @@ platform_dry_activate() {
 platform_activate_again() {
     request_find_activated
     # Where Nix will not, since the closure is damaged, what is left is told.
-    [ ! -e "$activated/home-files" ] ||
+    [ "$3" = no ] || [ ! -e "$activated/home-files" ] ||
         nix-store --realise "$activated" --add-root "$(home_current)" --option substitute false >/dev/null
     platform_activate "$@" && home_each_aside home_put_back
 }

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The way to the new system: record what there is, activate, have it confirmed, make it the default.
 
-cause='' advice='' said='' code='' ending='' units='' confirmation='' unconfirmed=no default_touched=no generation_of_closure=''
+cause='' advice='' said='' code='' ending='' units='' confirmation='' unconfirmed=no default_touched=no tried=no generation_of_closure=''
 recorded_link='' recorded_generation='' recorded_newest='' recorded_default='' recorded_running='' recorded_boots=''
 recorded_boot='' recorded_started='' recorded_start='' recorded_profile='' recorded_marked='' wanted='' start=''
 
@@ -76,6 +76,7 @@ deployment_settle() { # what runs in the end is what was tried and, where that i
 deployment_try() {
     request_find_activated
     deployment_find_generation
+    step_is_to_end || tried=yes
     step_when_free platform_activate "$activated" "$generation_of_closure"
     code=$?
     ending=$(step_words | platform_meaning "$code")

@@ -8,6 +8,7 @@ platform_needs_root=no       # whether nothing works without being root
 platform_dry_run_writes=yes  # whether the platform's dry run may write something
 platform_default_first=no    # whether the profile must stand at a closure before its program can run
 platform_boot_activates=no   # whether booting the machine makes all of the default active
+platform_again_sets_running=no # whether going back itself makes the failed closure the current one, for what it takes away
 platform_boot_entries=no     # whether the boot loader has an entry for each generation of the platform's own profiles
 platform_lock_name='a lock of the system'
 platform_check_advice=''
@@ -59,7 +60,9 @@ platform_activate() { # make closure $1 active; $2 is the number of its generati
     PATH=$own_path "$1/activate"
 }
 
-platform_activate_again() { # the same on the way back, where nothing that the system has against it may stand in the way
+# The same on the way back, where nothing that the system has against it may stand in the way; $3 is whether it was tried to make
+# the new closure active.
+platform_activate_again() {
     platform_activate "$@"
 }
 

@@ -40,6 +40,12 @@ way_back_tell_remains() { # what the way back could not take away
     [ -z "$back_remains" ] || cause="$cause; left of it on this machine: $back_remains"
 }
 
+way_back_tell_units() { # that what runs again has units that failed
+    [ "$back_meaning" = units ] || return 0
+    back_units=$(step_words | platform_units_named)
+    cause="$cause; on the way back these units failed: ${back_units:-the log may tell which}"
+}
+
 way_back_go() {
     step way_back_restore_profile
     # Before the boot loader is written: with the failed generation its kernel goes, which may be what there is no room for.
@@ -49,10 +55,11 @@ way_back_go() {
     if [ "$goal" != boot ] && way_back_reactivation_helps && ! platform_leaving; then
         set -- ''
         [ "$recorded_running" != "$recorded_default" ] || set -- "$recorded_generation"
-        step_when_free platform_activate_again "$recorded_running" "$1"
+        step_when_free platform_activate_again "$recorded_running" "$1" "$tried"
         back_code=$?
         # Only its words tell what the exit code of a failed unit may hide.
         back_meaning=$(step_words | platform_meaning "$back_code")
+        way_back_tell_units
         # Some activations set the profile themselves.
         step way_back_restore_profile
         step way_back_drop_generations
@@ -73,6 +80,7 @@ way_back_reactivation_helps() {
     [ -n "$recorded_running" ] && [ "$recorded_running" != "$activated" ] || return
     process_find_boot
     platform_find_running
+    [ "$tried" = yes ] || [ "$target" != "$recorded_running" ] || return
     # After a reboot that does so, what was recorded has been activated by booting it.
     [ "$platform_boot_activates" = no ] || [ "$recorded_boot" = "$this_boot" ] || [ "$target" != "$recorded_running" ]
 }
@@ -154,6 +162,8 @@ way_back_resume() {
     said=$(step_last_words)
     [ "$back_told" = no ] || cause=$(way_back_told cause) said=$(way_back_told said)
     step_end_orphans
+    # As far as anybody knows by now.
+    tried=yes
     # Before the boot loader, the profile was set.
     [ "$(readlink "$profile")" = "$recorded_link" ] && [ ! -e ./default-touched ] && [ ! -e "$live/touched-$id" ] ||
         default_touched=yes
@@ -171,12 +181,15 @@ way_back_end_unconfirmed() { # fails as long as that runs
     platform_find_running
     [ "$target" = "$activated" ] && [ "$target" != "$recorded_running" ] || return 0
     own_path=$PATH going_back=yes
-    step_when_free platform_activate_again "$recorded_running" ''
+    step_when_free platform_activate_again "$recorded_running" '' yes
     back_code=$?
     back_meaning=$(step_words | platform_meaning "$back_code")
     cause='the deployment was interrupted, and another system is the default since, so that was left'
     case $back_meaning in
-        active | units) cause="$cause; the machine runs again what ran before" ;;
+        active | units)
+            cause="$cause; the machine runs again what ran before"
+            way_back_tell_units
+            ;;
         *) cause="$cause; activating $recorded_running again ended with exit code $back_code" ;;
     esac
     platform_find_running
@@ -187,6 +200,8 @@ way_back_was_left() { # whether somebody has come again to what this deployment 
     [ -n "$(way_back_told outcome)" ] || return
     path_find_closure "$profile"
     [ "$target" != "$closure" ] || [ "$(way_back_told default)" = "$closure" ] || return 0
+    # What the way back does itself is nobody else's doing.
+    [ "$platform_again_sets_running" = no ] || return 1
     platform_find_running
     [ "$target" = "$activated" ] && [ "$(way_back_told running)" != "$activated" ]
 }

@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the way back does itself is told, is not taken for another's doing, and activates nothing that has never run."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
+
+from ..machine import SHELLS
+from .home import CURRENT, Home
+from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
+
+if t.TYPE_CHECKING:
+    import pathlib
+
+SHELL = next(iter(SHELLS))
+# The first time, it gets there and fails nevertheless; then it fails at once.
+HALF_BACK = (
+    '[ ! -e "@root@/broken" ] || '
+    '{ [ -e "@root@/once" ] || { : >"@root@/once"; ln -sfn "$self" "$current"; }; echo >>"@root@/tries"; exit 1; }'
+)
+
+
+class Darwin(NixOS):
+    """A Mac whose files are below its own directory."""
+
+    def here(self, text: str) -> str:
+        places = "darwin_etc=/etc darwin_library=/Library"
+        return super().here(text.replace(places, "darwin_etc=@root@/etc darwin_library=@root@/Library"))
+
+    def mac_system(self, name: str) -> str:
+        activate = f'echo "activate {name}" >> @root@/calls; ln -sfn "${{0%/activate}}" {RUNNING}'
+        system = self.closure(name, activate=activate, systemConfig="")
+        self.path(f"{system}/etc").mkdir()
+        return system
+
+
+def test_a_home_that_the_way_back_has_made_current_itself_is_tried_again(tmp_path: pathlib.Path) -> None:
+    user = Home(tmp_path, SHELL, uid=1000)
+    user.hurry()
+    old = user.home_of("old", trouble=HALF_BACK)
+    user.install_homes(old)
+    user.path("/broken").touch()
+    assert user.deploy_home(user.home_of("bad", trouble="exit 3")).outcome == "rollback_failed"
+    wait_for(lambda: len(user.path("/tries").read_text()) > 2 or len(user.journal) > 1, 30)
+    user.path("/broken").unlink()
+    wait_for(lambda: len(user.journal) > 1, 30)
+    assert [entry["outcome"] for entry in user.journal] == ["rollback_failed", "rolled_back"]
+    assert user.standing(CURRENT) == old
+
+
+def test_a_system_that_was_never_activated_is_not_made_current_on_the_way_back(tmp_path: pathlib.Path) -> None:
+    mac = Darwin(tmp_path, SHELL, uid=0)
+    old = mac.mac_system("darwin-old")
+    mac.link(f"{PROFILE}-1-link", old)
+    mac.link(PROFILE, "system-1-link")
+    mac.link(RUNNING, old)
+    mac.path(f"{PROFILE}.broken").touch()
+    answer = deploy(mac, mac.request(mac.mac_system("darwin-new"), platform=platforms()["darwin"]))
+    assert answer.outcome == "rolled_back"
+    assert mac.calls == []
+    assert mac.standing(RUNNING) == old
+
+
+def test_units_that_fail_on_the_way_back_are_told(nixos: NixOS) -> None:
+    says = 'ln -sfn "$self" "/run/current-system"; echo "warning: the following units failed: web.service"; exit 4'
+    old = nixos.system("nixos-old", trouble=says)
+    nixos.install(old)
+    answer = nixos.deploy(nixos.system("nixos-bad", trouble="exit 2"))
+    assert answer.outcome == "rolled_back"
+    assert "web.service" in answer.cause
+    assert nixos.whole_as == whole(old)
