@@ -12,7 +12,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment im
 
 from .nixos import NixOS, wait_for, whole
 from .test_abandoned import own_name
-from .test_interruption import blocked_recovery, cut_off
+from .test_interruption import blocked_recovery, cut_off, is_gone
 
 
 def is_anothers(nixos: NixOS) -> bool:
@@ -29,7 +29,7 @@ def test_who_was_slow_after_a_recovery_leaves_the_lock_to_who_has_taken_it(nixos
     recovering = nixos.worker_of(asked)
     os.kill(first, signal.SIGSTOP)
     nixos.path("/go").touch()
-    wait_for(lambda: not os.path.exists(f"/proc/{recovering}"))
+    wait_for(lambda: is_gone(recovering))
     nixos.hold_lock(os.getpid())
     os.kill(first, signal.SIGCONT)
     thread.join()
