@@ -74,13 +74,7 @@ class ActionModule(NixAction):
         )
         try:
             with self.traced() as watch:
-                built = self._built(dataclasses.replace(build, watch=watch), derivation, options)
-        except LinkLostError as lost:
-            raise BuildError(
-                f"the connection to {self.host} was lost while it built",
-                log=str(lost),
-                advice="run again: what is built already is kept",
-            ) from lost
+                built = self._built_over_link(dataclasses.replace(build, watch=watch), derivation, options)
         except BuildError as error:
             error.host = self.play_host
             # A builder that was left out may be what the build is missing.
@@ -111,6 +105,7 @@ class ActionModule(NixAction):
         if options["builders"] is not None:
             raise BuildError(
                 "builders and remote_builders are both given",
+                code="bad_option",
                 advice="name the builders in one of them; those in remote_builders are asked how they are",
             )
 
@@ -127,6 +122,18 @@ class ActionModule(NixAction):
         if self.followed:
             return {"say": self.doing, "pause": 0.0}
         return {"say": self.announce if ON_TERMINAL or display.verbosity else None}
+
+    def _built_over_link(self, build: Build, derivation: str | None, options: dict[str, t.Any]) -> Built:
+        try:
+            return self._built(build, derivation, options)
+        except LinkLostError as lost:
+            raise BuildError(
+                f"the connection to {self.host} was lost while it built",
+                code="connection_lost",
+                host=self.play_host,
+                log=str(lost),
+                advice="run again: what is built already is kept",
+            ) from lost
 
     def _built(self, build: Build, derivation: str | None, options: dict[str, t.Any]) -> Built:
         given = options["gc_root"]

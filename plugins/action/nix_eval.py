@@ -38,7 +38,9 @@ class ActionModule(NixAction):
         """Evaluate, together with the other hosts of the task where that can be."""
         apply = options["apply"] or (THE_VALUE_ITSELF if options["expr"] is not None else None)
         if options["attr"] is None and apply is None:
-            raise EvaluationError("neither attr nor apply says what to evaluate", host=self.play_host)
+            raise EvaluationError(
+                "neither attr nor apply says what to evaluate", code="bad_option", host=self.play_host
+            )
         return evaluated(
             self,
             options,

@@ -55,6 +55,7 @@ class ActionModule(NixAction):
         if facts["nix_version"] is None:
             raise NixError(
                 "there is no Nix on this machine, or not where it usually is",
+                code="no_nix",
                 advice="install it, or put it on the PATH with the task's environment",
                 **facts,
             )

@@ -348,7 +348,7 @@ code:
   description: What failed, as a code that stays the same whatever the words are.
   type: str
   returned: failure
-  sample: nix.failed
+  sample: nix.no_nix
 cause:
   description: Why it failed, in one sentence.
   type: str

@@ -92,6 +92,7 @@ class NixAction(ActionBase):
             known = self.host in self.variables.get("hostvars", {})
             raise NixError(
                 f"{self.host}, which this task is delegated to, cannot be reached: {error}",
+                code="builder_unreachable",
                 advice=f"see that {self.host} is up, or delegate to another machine (deploy_build_on)"
                 if known
                 else f"{self.host} is not in the inventory: check the name (deploy_build_on, delegate_to)",
@@ -210,6 +211,7 @@ class NixAction(ActionBase):
         if not pathlib.PurePosixPath(path).is_absolute():
             raise NixError(
                 f"{STATE_DIRECTORY} is not an absolute path: {path!r}",
+                code="bad_state_directory",
                 host=self.host,
                 advice="name it with its beginning /",
             )

@@ -45,6 +45,7 @@ def see_that_host_keys_are_checked(action: NixAction) -> None:
         return
     raise UnknownHostError(
         "the host's key is not checked, so that any machine could answer in its place: host_key_checking is off",
+        code="unchecked_key",
         advice=f"set ANSIBLE_HOST_KEY_CHECKING=True (which beats ansible.cfg) or ansible_host_key_checking: true, and have "
         f"the host's key in known_hosts; or set {CONSENT}: true for hosts that may be anybody",
     )
@@ -244,7 +245,7 @@ def connection_to(action: NixAction, host: str) -> ConnectionBase:
     name = str(variables.get("ansible_connection", usual)).replace("smart", "ssh")
     connection = connection_loader.get(name, context, new_stdin=None, task_uuid=action._task._uuid)
     if connection is None:
-        raise CopyError(f"the connection plugin {name} of {host} was not found", host=action.host)
+        raise CopyError(f"the connection plugin {name} of {host} was not found", code="no_plugin", host=action.host)
     keywords = action._task.dump_attrs()
     # A task's own timeout and retries are not the connection's, though they share their names.
     keywords["timeout"] = context.timeout
@@ -286,7 +287,7 @@ def shell_of(connection: ConnectionBase, host: str) -> ConnectionShell:
         except AnsibleError as error:
             # Not this task's machine: Ansible would take its own host for unreachable.
             raise CopyError(
-                f"{host} cannot be reached: {error.message}", advice=f"ansible {host} -m raw -a id"
+                f"{host} cannot be reached: {error.message}", code="unreachable", advice=f"ansible {host} -m raw -a id"
             ) from error
         return {"rc": rc, "stdout": os.fsdecode(stdout), "stderr": os.fsdecode(stderr)}
 

@@ -151,6 +151,7 @@ def usable_caches() -> Caches:
         except NixError as neither:
             raise NixError(
                 f"{error.cause}, and {neither.cause}",
+                code="no_cache",
                 advice="make room in one of them; or name another place for caches in XDG_CACHE_HOME, or for Ansible's own files"
                 " in ANSIBLE_LOCAL_TEMP",
             ) from neither

@@ -176,6 +176,7 @@ def no_room(error: OSError) -> NixError | None:
     place = str(error.filename) if error.filename else next(_full(), "")
     return NixError(
         f"{place or 'a directory'} on the controller cannot be written: {os.strerror(error.errno)}",
+        code="no_room",
         advice="make room there; or name other places, for Ansible's own files in ANSIBLE_LOCAL_TEMP, for temporary ones in"
         " TMPDIR, for caches in XDG_CACHE_HOME, for links to what is built in XDG_STATE_HOME",
     )

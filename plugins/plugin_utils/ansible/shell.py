@@ -66,12 +66,10 @@ def bounded(host: str, seconds: float | None = None) -> Iterator[None]:
 
 
 def _refusal(host: str, watch: _Watch) -> NixError:
-    kind = NoAnswerError if watch.late else EndlessAnswerError
-    return kind(
-        watch.reason,
-        host=host,
-        advice=f"look at the machine: ansible {host} -m raw -a id; it may be overloaded, or not what it is taken for",
-    )
+    advice = f"look at the machine: ansible {host} -m raw -a id; it may be overloaded, or not what it is taken for"
+    if watch.late:
+        return NoAnswerError(watch.reason, code="no_answer", host=host, advice=advice)
+    return EndlessAnswerError(watch.reason, code="endless_answer", host=host, advice=advice)
 
 
 class _Watch:
@@ -177,7 +175,9 @@ class ConnectionShell:
 def refuse_unsendable(host: str, argv: tuple[str, ...]) -> None:
     """Refuse what no command line can carry."""
     if any("\0" in argument for argument in argv):
-        raise NixError("what is to be sent to the machine has a null character", host=host, command=argv)
+        raise NixError(
+            "what is to be sent to the machine has a null character", code="null_character", host=host, command=argv
+        )
 
 
 def completed(host: str, argv: tuple[str, ...], answer: Mapping[str, t.Any], marker: str) -> Completed:
@@ -191,6 +191,7 @@ def completed(host: str, argv: tuple[str, ...], answer: Mapping[str, t.Any], mar
     if begins(stdout, marker):
         raise AnswerBrokeOffError(
             "the machine's answer broke off in the middle",
+            code="broke_off",
             host=host,
             log=log.replace(f"{marker} begin\n", ""),
             advice="see whether it is short of memory, or was being shut down; then run again",
@@ -198,6 +199,7 @@ def completed(host: str, argv: tuple[str, ...], answer: Mapping[str, t.Any], mar
         )
     raise NixError(
         "the machine did not run the script it was sent",
+        code="not_run",
         host=host,
         command=argv[:2],
         log=log,

@@ -86,7 +86,10 @@ class TerminalShell:
         except AnsibleConnectionFailure as error:
             # The machine had been reached a moment before: nobody knows how far the script came since.
             raise AnswerBrokeOffError(
-                "the connection broke while a script was being run", host=self.host, log=str(error)
+                "the connection broke while a script was being run",
+                code="connection_lost",
+                host=self.host,
+                log=str(error),
             ) from error
         except NoAnswerError:
             # One more word to a line that is silent would wait as long again.
@@ -111,12 +114,14 @@ class TerminalShell:
         if brought.rc == NOWHERE_IN_MEMORY:
             raise NixError(
                 "this way to become another user takes scripts as files, and the login can write to no file system in memory",
+                code="not_in_memory",
                 host=self.host,
                 advice="log in as root, use sudo, or accept the disk where the task can (allow_disk, deploy_keys_allow_disk)",
             )
         if not brought.ok:
             raise NixError(
                 "the login could not write the script that another user is to run",
+                code="not_written",
                 host=self.host,
                 log=brought.stderr,
                 advice="see that it may write to /dev/shm or /tmp, and that there is room",

@@ -87,6 +87,7 @@ class SemaphoreServer:
             pass
         raise SemaphoreError(
             f"{self._access.shown(path)} answers with something else than a list of objects",
+            code="no_list",
             advice="see that it is a server of Semaphore, without a login page in front of it",
         )
 
@@ -98,7 +99,7 @@ class SemaphoreServer:
             found = None
         if isinstance(found, dict) and {"name", "id"} <= set(found):
             return found
-        raise SemaphoreError(f"{self._access.shown(path)} answers with something else than an object")
+        raise SemaphoreError(f"{self._access.shown(path)} answers with something else than an object", code="no_object")
 
     def post(self, path: str, item: Object) -> None:
         """Make an object."""
@@ -129,11 +130,12 @@ class SemaphoreServer:
         except urllib.error.HTTPError as refusal:
             raise SemaphoreError(
                 f"{place}: {refusal.code} {refusal.reason}",
+                code="refused",
                 log=refusal.read(MOST_BYTES).decode(errors="replace"),
                 advice=ADVICE.get(refusal.code, "see what the server says"),
             ) from None
         except (OSError, ValueError, http.client.HTTPException, urls.ConnectionError) as error:
             reason = getattr(error, "reason", None) or error
             raise SemaphoreError(
-                f"{place}: no answer: {reason}", advice="check the address, and that it is up"
+                f"{place}: no answer: {reason}", code="no_answer", advice="check the address, and that it is up"
             ) from None

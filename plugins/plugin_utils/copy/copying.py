@@ -132,7 +132,13 @@ def verify(answer: Completed, log: CopyLog, *, host: str) -> None:
         raise known
     if was_interrupted(told):
         raise LinkLostError(f"{host}: {log.cause or 'the connection broke'}")
-    raise CopyError(log.cause or f"nix copy ended with exit code {answer.rc}", host=host, command=command, log=log.text)
+    raise CopyError(
+        log.cause or f"nix copy ended with exit code {answer.rc}",
+        code="nix_copy",
+        host=host,
+        command=command,
+        log=log.text,
+    )
 
 
 def stalled(argv: Sequence[str], log: CopyLog, *, host: str, seconds: float) -> CopyError:

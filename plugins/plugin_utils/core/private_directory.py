@@ -28,16 +28,20 @@ def private_directory(path: Path, *, advice: str) -> Path:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             status = directory.stat()
             if status.st_uid != os.geteuid():
-                raise NixError(f"{directory} belongs to another user (uid {status.st_uid})", advice=advice)
+                raise NixError(
+                    f"{directory} belongs to another user (uid {status.st_uid})",
+                    code="foreign_directory",
+                    advice=advice,
+                )
             if status.st_mode & stat.S_IWOTH:
-                raise NixError(f"{directory} can be written by others", advice=advice)
+                raise NixError(f"{directory} can be written by others", code="open_directory", advice=advice)
         if not os.access(path, os.W_OK | os.X_OK):
-            raise NixError(f"{path} cannot be written", advice=advice)
+            raise NixError(f"{path} cannot be written", code="unwritable", advice=advice)
         # Neither the free blocks nor the free inodes of a file system say what this user may have of them.
         with tempfile.TemporaryFile(dir=path, buffering=0) as file:
             file.write(bytes(LEAST_ROOM))
             if file.tell() < LEAST_ROOM:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
-        raise NixError(f"{path} cannot be used: {error.strerror}", advice=advice) from error
+        raise NixError(f"{path} cannot be used: {error.strerror}", code="unusable", advice=advice) from error
     return path

@@ -115,7 +115,11 @@ def run(
         if timeout is not None and watchdog.fired:
             raise CommandTimeoutError(argv, timeout)
     if output.endless:
-        raise NixError(f"{argv[0]} printed more than {MOST_OUTPUT >> 20} MiB and was ended", log=messages.text)
+        raise NixError(
+            f"{argv[0]} printed more than {MOST_OUTPUT >> 20} MiB and was ended",
+            code="endless_output",
+            log=messages.text,
+        )
     if messages.raised is not None:
         raise messages.raised
     return Completed(tuple(argv), process.returncode, output.text(errors), messages.text)

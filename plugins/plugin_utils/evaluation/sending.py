@@ -89,6 +89,7 @@ def _not_received(host: str, answer: Completed) -> EvaluationError:
     no_nix = answer.rc == COMMAND_NOT_FOUND or "not found" in answer.stderr
     return EvaluationError(
         f"the flake could not be brought into the store of {host}",
+        code="no_nix" if no_nix else "not_received",
         log=answer.stdout + answer.stderr,
         advice=f"see that {host} has Nix, gzip and base64 on PATH (environment: adds to it)"
         if no_nix
@@ -118,6 +119,7 @@ def flake_files(flake: str) -> FlakeFiles:
     if not directory.is_dir():
         raise EvaluationError(
             f"there is no directory {directory} on the controller, from where it is to be sent",
+            code="no_directory",
             advice="name the directory of the flake, or a flake reference that the machine can fetch itself",
         )
     for root in (directory, *directory.parents):
@@ -159,6 +161,7 @@ def _git(root: Path, *arguments: str) -> Completed:
     if not completed.ok:
         raise EvaluationError(
             f"{root} is a Git repository, and Git cannot say which files are in it",
+            code="git_failed",
             command=completed.argv,
             log=completed.stderr,
             advice="see what Git says; or give a flake reference that the machine can fetch itself",
@@ -173,6 +176,7 @@ def _run(root: Path, *arguments: str) -> Completed:
     except FileNotFoundError as missing:
         raise EvaluationError(
             f"{root} is a Git repository, and there is no Git on the controller to say which files are in it",
+            code="no_git",
             command=command,
             advice="install Git there; or give a flake reference that the machine can fetch itself",
         ) from missing

@@ -40,6 +40,7 @@ def archive(tree: Tree, *, most_bytes: int) -> bytes:
         if size > most_bytes:
             raise EvaluationError(
                 f"the flake's files are more than {most_bytes >> 20} MiB",
+                code="too_large",
                 advice="keep large files out of the repository, or give a flake reference that the machine can fetch itself",
             )
         parts.append(part)

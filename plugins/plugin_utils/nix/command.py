@@ -52,7 +52,7 @@ def configuration(options: Mapping[str, t.Any]) -> str:
     Raises ``NixError``, which names no value, where a line would say something else than what is meant.
     """
     if objection := objection_to(options):
-        raise NixError(f"nix_options: {objection}", advice=SETTINGS_FORM)
+        raise NixError(f"nix_options: {objection}", code="bad_setting", advice=SETTINGS_FORM)
     return "\n".join(f"{name} = {setting(value)}" for name, value in options.items())
 
 

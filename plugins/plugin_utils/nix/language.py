@@ -48,6 +48,7 @@ def attribute_steps(path: str) -> tuple[str, ...]:
         return ()
     raise EvaluationError(
         f"not an attribute path: {path!r}",
+        code="bad_attribute",
         advice="separate names by dots, and put a name that has a dot in it in double quotes",
     )
 
@@ -93,7 +94,9 @@ def laid_out(value: t.Any, depth: int = 0) -> str:
         return _real(value)
     if "\0" in value:
         raise NixError(
-            f"{value[:40]!r} cannot be written in Nix, whose texts have no zero bytes", advice="leave it out"
+            f"{value[:40]!r} cannot be written in Nix, whose texts have no zero bytes",
+            code="null_character",
+            advice="leave it out",
         )
     # No line of it may look like one of the file's own.
     return string_literal(value).replace("\n", "\\n").replace("\t", "\\t")
@@ -118,13 +121,21 @@ def _name(name: str) -> str:
 
 def _integer(value: int) -> str:
     if not _LEAST <= value <= _MOST:
-        raise NixError(f"{value} cannot be written in Nix, whose integers have 64 bits", advice="write it as a text")
+        raise NixError(
+            f"{value} cannot be written in Nix, whose integers have 64 bits",
+            code="large_number",
+            advice="write it as a text",
+        )
     # The sign is an operator, and the number behind it would not fit.
     return f"({_LEAST + 1} - 1)" if value == _LEAST else str(value)
 
 
 def _real(value: float) -> str:
     if 0 < abs(value) < sys.float_info.min:
-        raise NixError(f"{value} cannot be written in Nix, which knows no number so small", advice="write it as a text")
+        raise NixError(
+            f"{value} cannot be written in Nix, which knows no number so small",
+            code="small_number",
+            advice="write it as a text",
+        )
     mantissa, exponent_sign, exponent = repr(value).partition("e")
     return re.sub(r"^(-?\d+)$", r"\1.0", mantissa) + exponent_sign + exponent

@@ -128,6 +128,7 @@ class Controller:
         except FileNotFoundError as missing:
             raise NixError(
                 f"there is no {argv[0]} on the controller",
+                code="no_program",
                 command=argv[:1],
                 advice="install Nix there, or have a builder evaluate and build (deploy_evaluate_on: builder, deploy_build_on)",
             ) from missing
@@ -135,6 +136,7 @@ class Controller:
             # A value error is that of an argument with a null character.
             raise NixError(
                 f"{argv[0]} cannot be run on the controller: {getattr(error, 'strerror', None) or error}",
+                code="not_run",
                 command=argv[:1],
                 advice="check the program, and that the controller has memory and processes to spare",
             ) from error
@@ -168,6 +170,7 @@ class Remote:
         if completed.rc == COMMAND_NOT_FOUND:
             raise NixError(
                 f"there is no {argv[0]} on {self.name}",
+                code="no_program",
                 command=argv[:1],
                 log=completed.stderr,
                 advice="install Nix there, or add the directory of its programs to PATH with `environment:`",

@@ -88,6 +88,7 @@ def parse_path_infos(output: str) -> list[PathInfo]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnknownFormError(
             f"a store says what it knows of its paths in an unknown form ({type(error).__name__}: {error})",
+            code="unknown_form",
             log=output[:500],
             advice="see what `nix path-info --json` prints there",
         ) from error

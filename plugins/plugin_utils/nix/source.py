@@ -45,6 +45,7 @@ class Source:
         if self.flake is not None and "#" in self.flake:
             raise EvaluationError(
                 f"a flake reference without an attribute is expected, not {self.flake!r}",
+                code="bad_flake",
                 advice="give what follows the # in attr",
             )
 

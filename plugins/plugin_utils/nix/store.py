@@ -67,6 +67,7 @@ def store_paths(given: Iterable[str], failure: type[NixError] = NixError) -> lis
         if not is_store_path(path):
             raise failure(
                 f"not a store path: {path!r}",
+                code="no_store_path",
                 advice="give paths such as /nix/store/<hash>-<name>, for example what nix_build returns",
             )
     return paths
@@ -118,6 +119,7 @@ def _path_size(line: str) -> StorePathInfo:
     if not is_store_path(path) or len(rest) != 1 or not SIZE.fullmatch(rest[0]):
         raise NixError(
             f"a store was asked for the sizes of paths and told something else: {line[:200]!r}",
+            code="no_sizes",
             advice="see whether the Nix there is the real one: nix path-info --size",
         )
     return StorePathInfo(path, int(rest[0]))

@@ -12,8 +12,9 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.action import NixAction
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.shell import NoAnswerError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
+
+from ...errors import fails_with
 
 
 class Unreachable(NixAction):
@@ -33,8 +34,9 @@ def test_a_play_host_that_cannot_be_reached_is_unreachable() -> None:
 
 
 def test_a_builder_that_cannot_be_reached_fails_the_host_and_is_named() -> None:
-    with pytest.raises(NixError, match="homelab, which this task is delegated to, cannot be reached: no route"):
+    with fails_with("nix.builder_unreachable") as raised:
         Unreachable("homelab")._perform({})
+    assert "homelab" in raised.value.cause
 
 
 def test_a_builder_that_the_inventory_does_not_have_is_called_so() -> None:
@@ -61,5 +63,5 @@ class Silent(NixAction):
 
 @pytest.mark.parametrize("become", [None, types.SimpleNamespace(name="doas", pipelining=False)])
 def test_a_new_connection_that_stays_silent_is_given_up_whoever_is_become(become: t.Any) -> None:
-    with pytest.raises(NoAnswerError, match=r"did not answer within 0\.2 s"):
+    with fails_with("nix.no_answer"):
         Silent(become).fresh_shell_within(0.2).run("true")

@@ -23,7 +23,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.shell import (
     bounded,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.script_link import ConnectionLostError
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
+
+from ...errors import fails_with
 
 
 def execute(command: str, data: bytes) -> dict[str, t.Any]:
@@ -72,8 +73,9 @@ def test_nix_is_found_where_it_usually_lives(shell: ConnectionShell) -> None:
 
 def test_a_machine_that_does_not_run_the_script_is_an_error_that_names_it() -> None:
     shell = ConnectionShell("vps-1", lambda command, data: {"rc": 1, "stdout": "", "stderr": "account is disabled"})
-    with pytest.raises(NixError, match=r"vps-1: nix: .*\naccount is disabled"):
+    with fails_with("nix.not_run") as raised:
         shell.run(":")
+    assert (raised.value.host, raised.value.log) == ("vps-1", "account is disabled")
 
 
 def test_a_script_that_began_and_did_not_end_is_an_answer_that_broke_off() -> None:
@@ -89,7 +91,7 @@ def test_a_script_that_began_and_did_not_end_is_an_answer_that_broke_off() -> No
 
 @pytest.mark.parametrize("script", ["if", "echo 'open"])
 def test_a_script_that_no_shell_can_read_never_began(shell: ConnectionShell, script: str) -> None:
-    with pytest.raises(NixError, match="did not run") as raised:
+    with fails_with("nix.not_run") as raised:
         shell.run(script)
     assert not isinstance(raised.value, AnswerBrokeOffError)
 
@@ -101,26 +103,26 @@ def test_what_answers_in_time_is_let_alone() -> None:
 
 def test_what_does_not_answer_in_time_is_ended() -> None:
     began = time.monotonic()
-    with pytest.raises(NixError, match=r"vps-1: nix: the machine did not answer within 0\.2 s"), bounded("vps-1", 0.2):
+    with fails_with("nix.no_answer"), bounded("vps-1", 0.2):
         subprocess.run(["sleep", "60"], check=False)
     assert time.monotonic() - began < 10
 
 
 def test_what_does_not_listen_is_killed() -> None:
-    with pytest.raises(NixError, match="did not answer"), bounded("vps-1", 0.2):
+    with fails_with("nix.no_answer"), bounded("vps-1", 0.2):
         subprocess.run(["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"], check=False)
 
 
 def test_what_answers_without_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MOST_MEMORY", 16 << 20)
-    with pytest.raises(NixError, match="answer has no end"), bounded("vps-1"):
+    with fails_with("nix.endless_answer"), bounded("vps-1"):
         subprocess.run(["yes"], capture_output=True, check=False)
 
 
 def test_who_ran_before_is_let_alone() -> None:
     other = subprocess.Popen(["sleep", "60"])
     try:
-        with pytest.raises(NixError, match="did not answer"), bounded("vps-1", 0.2):
+        with fails_with("nix.no_answer"), bounded("vps-1", 0.2):
             subprocess.run(["sleep", "60"], check=False)
         assert other.poll() is None
     finally:
@@ -220,7 +222,7 @@ def test_once_a_script_has_begun_every_failure_is_worth_another_try() -> None:
 
 
 def test_an_escalation_that_fails_is_told_at_once_unless_a_script_may_be_at_work() -> None:
-    with pytest.raises(NixError, match="did not run the script"):
+    with fails_with("nix.not_run"):
         Connection("no sudo").link.run("true")
     link = Connection("killed", "no sudo", AnsibleError("Incorrect sudo password"), "").link
     for _attempt in range(3):

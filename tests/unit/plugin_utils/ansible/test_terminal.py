@@ -24,6 +24,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.terminal import 
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 
+from ...errors import fails_with
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -108,7 +110,7 @@ def test_a_refused_escalation_leaves_nothing(machine: Machine) -> None:
         ConnectionShell("vps", machine.login),
         lambda _command, _data: {"rc": 1, "stdout": "doas: Authentication failed\r\n"},
     )
-    with pytest.raises(NixError, match="Authentication failed"):
+    with fails_with("nix.not_run"):
         shell.run(":")
     assert list(machine.directory.iterdir()) == []
 
@@ -161,7 +163,7 @@ def hurried(directory: pathlib.Path) -> pathlib.Path:
 def test_what_must_come_to_no_disk_is_not_sent_where_there_is_nothing_else(machine_of_disks: Machine) -> None:
     machine = machine_of_disks
     shell = TerminalShell(ConnectionShell("vps", machine.login), machine.terminal, allow_disk=False)
-    with pytest.raises(NixError, match="no file system in memory"):
+    with fails_with("nix.not_in_memory"):
         shell.run(": secret")
     assert (machine.commands, list(machine.directory.iterdir())) == ([], [])
 
@@ -186,7 +188,7 @@ def test_a_runtime_directory_on_a_disk_is_not_taken(machine: Machine, machine_of
 
 def test_a_login_that_can_write_nowhere_says_so(machine_of_disks: Machine) -> None:
     machine_of_disks.environment["TMPDIR"] = "/nonexistent"
-    with pytest.raises(NixError, match="could not write the script"):
+    with fails_with("nix.not_written"):
         machine_of_disks.shell.run(":")
 
 
@@ -194,8 +196,9 @@ def test_a_connection_that_breaks_under_the_script_is_an_answer_that_broke_off(m
     def broken(_command: str, _data: None) -> t.NoReturn:
         raise AnsibleConnectionFailure("closed by remote host")
 
-    with pytest.raises(AnswerBrokeOffError, match="broke"):
+    with fails_with("nix.connection_lost") as raised:
         TerminalShell(ConnectionShell("vps", machine.login), broken).run(":")
+    assert isinstance(raised.value, AnswerBrokeOffError)
 
 
 @pytest.mark.parametrize(

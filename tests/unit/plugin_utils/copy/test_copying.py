@@ -15,6 +15,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.copy.ssh import LinkLost
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import CopyError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 
+from ...errors import fails_with
+
 ONE = "/nix/store/00000000000000000000000000000001-one"
 TWO = "/nix/store/00000000000000000000000000000002-two"
 STORE = "unix:///tmp/fleet/store"
@@ -140,7 +142,7 @@ def test_the_command_of_a_failure_can_be_given_by_hand(text: str) -> None:
 
 
 def test_anything_else_is_reported_in_the_words_of_nix() -> None:
-    with pytest.raises(CopyError, match="the moon is full"):
+    with fails_with("copy.nix_copy"):
         verify(*ended(error("the moon is full")), host="vps-1")
 
 

@@ -14,6 +14,8 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.private_directory import private_directory
 
+from ...errors import fails_with
+
 NOBODY = 65534
 
 
@@ -29,7 +31,7 @@ def test_a_directory_is_made_for_us_alone(tmp_path: pathlib.Path) -> None:
 def test_a_directory_that_another_user_made_first_is_refused(tmp_path: pathlib.Path, place: str) -> None:
     (tmp_path / "nix.fleet/evaluation").mkdir(parents=True)
     os.chown(tmp_path / place, NOBODY, NOBODY)
-    with pytest.raises(NixError, match="belongs to another user") as caught:
+    with fails_with("nix.foreign_directory") as caught:
         private_directory(tmp_path / "nix.fleet/evaluation", advice="remove it")
     assert caught.value.advice == "remove it"
 
@@ -40,21 +42,21 @@ def test_a_link_to_what_another_user_has_is_refused(tmp_path: pathlib.Path) -> N
     os.chown(tmp_path / "theirs", NOBODY, NOBODY)
     (tmp_path / "nix.fleet").mkdir()
     (tmp_path / "nix.fleet/evaluation").symlink_to(tmp_path / "theirs")
-    with pytest.raises(NixError, match="belongs to another user"):
+    with fails_with("nix.foreign_directory"):
         private_directory(tmp_path / "nix.fleet/evaluation", advice="-")
 
 
 def test_a_directory_that_others_can_write_to_is_refused(tmp_path: pathlib.Path) -> None:
     (tmp_path / "nix.fleet/evaluation").mkdir(parents=True)
     (tmp_path / "nix.fleet").chmod(0o777)
-    with pytest.raises(NixError, match="can be written by others"):
+    with fails_with("nix.open_directory"):
         private_directory(tmp_path / "nix.fleet/evaluation", advice="-")
 
 
 def test_a_file_in_its_place_is_refused(tmp_path: pathlib.Path) -> None:
     (tmp_path / "nix.fleet").mkdir()
     (tmp_path / "nix.fleet/evaluation").write_text("")
-    with pytest.raises(NixError, match="cannot be used: File exists"):
+    with fails_with("nix.unusable"):
         private_directory(tmp_path / "nix.fleet/evaluation", advice="-")
 
 

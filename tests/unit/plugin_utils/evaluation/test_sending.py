@@ -11,11 +11,12 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import EvaluationError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.sending import flake_files, sent
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.archive import archive, store_path
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
+
+from ...errors import fails_with
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,12 +159,12 @@ def test_inputs_that_are_replaced_by_paths_are_sent_too(flake: Path) -> None:
 
 
 def test_a_directory_that_is_not_there_is_said_to_be_missed_on_the_controller(tmp_path: Path) -> None:
-    with pytest.raises(EvaluationError, match="on the controller"):
+    with fails_with("evaluation.no_directory"):
         sent(Source(flake=str(tmp_path / "nowhere")), Builder())
 
 
 def test_a_flake_that_is_too_large_is_not_sent(flake: Path) -> None:
-    with pytest.raises(EvaluationError, match="more than 0 MiB"):
+    with fails_with("evaluation.too_large"):
         archive(flake_files(str(flake)).tree, most_bytes=100)
 
 
@@ -173,7 +174,7 @@ def test_a_machine_that_receives_something_else_is_an_error_with_its_words(flake
             del script, arguments
             return Completed((), 1, "", "No space left on device")
 
-    with pytest.raises(EvaluationError, match="into the store of builder") as raised:
+    with fails_with("evaluation.not_received") as raised:
         sent(Source(flake=str(flake)), Full())
     assert "No space left" in raised.value.log
 

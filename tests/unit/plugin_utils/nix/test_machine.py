@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import typing as t
 
-import pytest
-
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import NAMES_LENGTH, Controller, Remote
+
+from ...errors import fails_with
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -32,22 +31,22 @@ class AnsweringShell:
 
 
 def test_a_controller_without_the_program_says_so_and_not_what_it_was_to_do() -> None:
-    with pytest.raises(NixError, match="there is no /nonexistent on the controller") as caught:
+    with fails_with("nix.no_program") as caught:
         Controller().run(["/nonexistent", MUCH])
     assert caught.value.command == ("/nonexistent",)
 
 
 def test_a_machine_without_the_program_says_so_and_not_what_it_was_to_do() -> None:
-    with pytest.raises(NixError, match="there is no nix on homelab") as caught:
+    with fails_with("nix.no_program") as caught:
         Remote(AnsweringShell()).run(["nix", MUCH])
     assert caught.value.command == ("nix",)
 
 
 def test_a_program_that_cannot_be_run_is_an_error_with_the_cause(tmp_path: Path) -> None:
     (tmp_path / "nix").touch(mode=0o644)
-    with pytest.raises(NixError, match="cannot be run on the controller: Permission denied"):
+    with fails_with("nix.not_run"):
         Controller().run([str(tmp_path / "nix")])
-    with pytest.raises(NixError, match="cannot be run on the controller: Argument list too long"):
+    with fails_with("nix.not_run"):
         Controller().run(["true", MUCH])
 
 

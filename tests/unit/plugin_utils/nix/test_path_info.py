@@ -9,8 +9,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.path_info import parse_path_infos
+
+from ...errors import fails_with
 
 LIBRARY = "/nix/store/00000000000000000000000000000001-library"
 PROGRAM = "/nix/store/00000000000000000000000000000002-program"
@@ -71,5 +72,5 @@ def test_a_narinfo_has_all_that_the_store_knows() -> None:
     ],
 )
 def test_what_is_not_understood_is_not_guessed(output: str) -> None:
-    with pytest.raises(NixError, match="unknown form"):
+    with fails_with("nix.unknown_form"):
         parse_path_infos(output)

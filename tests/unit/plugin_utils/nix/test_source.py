@@ -8,8 +8,9 @@ import json
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import EvaluationError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Snapshot, Source
+
+from ...errors import fails_with
 
 NIX = ["nix", "--extra-experimental-features", "nix-command flakes"]
 NO_CACHE = ["--option", "eval-cache", "false"]
@@ -58,7 +59,7 @@ def test_the_revision_is_asked_with_the_same_inputs() -> None:
 
 
 def test_a_reference_with_an_attribute_is_refused() -> None:
-    with pytest.raises(EvaluationError, match="without an attribute"):
+    with fails_with("evaluation.bad_flake"):
         Source(flake="/srv/fleet#web")
 
 

@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-import pytest
-
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix import store
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import StorePathInfo
+
+from ...errors import fails_with
 
 BASH = "/nix/store/" + "0" * 32 + "-bash-5.2"
 
@@ -52,6 +51,6 @@ def test_only_a_store_object_is_a_store_path() -> None:
 def test_what_is_given_as_store_paths_is_had_once_each_or_refused_by_its_name() -> None:
     assert store.store_paths([BASH, BASH]) == [BASH]
     for strange in ("--help", "", f"{BASH}/bin/bash"):
-        with pytest.raises(NixError, match="not a store path") as refused:
+        with fails_with("nix.no_store_path") as refused:
             store.store_paths([BASH, strange])
         assert repr(strange) in refused.value.cause
