@@ -95,7 +95,7 @@ way_back_restore_profile() {
         return 1 # a generation that is not this deployment's doing is nobody's to take away
     else
         # No generation: there was no profile, or another tool's own link.
-        rm -f "$profile" && { [ -z "$recorded_link" ] || ln -s "$recorded_link" "$profile"; }
+        if [ -n "$recorded_link" ]; then way_back_put_link; else rm -f "$profile"; fi
     fi
     set -- $?
     path_flush "${profile%/*}"
@@ -104,7 +104,15 @@ way_back_restore_profile() {
 
 way_back_link_profile() { # where Nix cannot, for instance since it has no room for its own lock
     [ -L "${profile%/*}/$recorded_link" ] || return
-    # A rename over a link to a directory would move it in there: the link goes first.
+    way_back_put_link
+}
+
+way_back_put_link() { # in one moment where the system can do that: a machine that has no profile does not boot
+    rm -f "$profile.fleet"
+    # A rename over a link to a directory would move it in there, unless mv is told otherwise, by GNU and busybox or by BSD.
+    ln -s "$recorded_link" "$profile.fleet" &&
+        { mv -fT "$profile.fleet" "$profile" || mv -fh "$profile.fleet" "$profile"; } 2>/dev/null && return
+    rm -f "$profile.fleet"
     rm -f "$profile" && ln -s "$recorded_link" "$profile"
 }
 

@@ -89,6 +89,8 @@ def test_a_profile_that_cannot_be_set_back_is_set_back_when_it_can_be(nixos: Nix
     broken = nixos.here(f"{PROFILE}.broken")
     fails = f'case "$*" in *{nixos.here(PROFILE)}) [ ! -e {broken} ] || exit 1 ;; esac; exec {{{tool}}} "$@"'
     nixos.replace_tool(tool, fails)
+    # It is renamed into place where that can be done.
+    nixos.replace_tool("mv", fails.replace("{" + tool + "}", "{mv}"))
     bad = nixos.system("nixos-bad", loading=f': > "{PROFILE}.broken"; exit 1')
     answer = nixos.deploy(bad)
     assert (answer.outcome, answer.now.running) == ("rollback_failed", old)
@@ -120,6 +122,15 @@ def test_a_profile_is_linked_back_where_nix_cannot_set_it(nixos: NixOS, old: str
     assert nixos.deploy(bad).outcome == "rolled_back"
     assert nixos.whole_as == whole(old)
     assert sorted(nixos.generations(PROFILE)) == [1, 2]
+
+
+def test_a_profile_that_is_linked_back_is_missing_at_no_time(nixos: NixOS, old: str) -> None:
+    taken = f'case "$*" in *{nixos.here(PROFILE)}) : >"{nixos.root}/missing" ;; esac'
+    nixos.replace_tool("rm", f'{taken}; exec {{rm}} "$@"')
+    bad = nixos.system("nixos-bad", loading=f': > "{PROFILE}.broken"; exit 1')
+    assert nixos.deploy(bad).outcome == "rolled_back"
+    assert nixos.whole_as == whole(old)
+    assert not nixos.path("/missing").exists()
 
 
 def test_a_profile_that_can_lead_back_to_nothing_leads_on_to_what_failed(nixos: NixOS, old: str) -> None:
