@@ -9,6 +9,7 @@ platform_boot_activates=yes
 platform_boot_entries=yes
 current_system=/run/current-system
 booted_system=/run/booted-system
+nixos_variables=/sys/firmware/efi/efivars
 nixos_lock=/run/nixos/switch-to-configuration.lock nixos_no_check=0
 platform_lock_name="NixOS's own lock (/run/nixos/switch-to-configuration.lock)"
 platform_check_advice='deploy with deploy_goal=boot and reboot, or with deploy_no_check=true if you know better than the check'
@@ -169,6 +170,10 @@ platform_find_boots() {
 
 nixos_find_systemd_boot() { # of the loader's directory $1
     nixos_loaders=$((nixos_loaders + 1))
+    # What the firmware remembers, chosen in the menu or by bootctl, comes before what the file says.
+    for nixos_file in "$nixos_variables"/LoaderEntryDefault-* "$nixos_variables"/LoaderEntryOneShot-*; do
+        [ ! -e "$nixos_file" ] || return 0
+    done
     nixos_entry=$(sed -n 's/^preferred[[:space:]]*//p' "$1/loader.conf" | tail -n 1)
     [ -n "$nixos_entry" ] || nixos_entry=$(sed -n 's/^default[[:space:]]*//p' "$1/loader.conf" | tail -n 1)
     case $nixos_entry in

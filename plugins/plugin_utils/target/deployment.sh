@@ -183,7 +183,10 @@ deployment_change_default() {
 
 deployment_set_default() { # to closure $1, or back to its generation $2
     # What the boot loader names is rooted, on the disk, before it is named.
-    profile_set "$profile" "$1" "$2" && platform_make_default "$1"
+    profile_set "$profile" "$1" "$2" || return
+    # What has not run yet may not be on the disk either.
+    [ "$goal" != boot ] || path_flush
+    platform_make_default "$1"
 }
 
 deployment_verify_default() {

@@ -29,6 +29,7 @@ PLACES = (
     "/run/nix.fleet",
     "/run/nixos",
     "/boot/",
+    "/sys/firmware",
 )
 
 NIX_ENV = r"""#!/bin/sh

@@ -284,6 +284,21 @@ def test_of_two_boot_loaders_nobody_knows_which_one_boots(nixos: NixOS, old: str
     assert nixos.whole_as == whole(new)
 
 
+@pytest.mark.parametrize("name", ["LoaderEntryDefault", "LoaderEntryOneShot"])
+def test_where_the_firmware_remembers_an_entry_nobody_knows_what_boots(nixos: NixOS, old: str, name: str) -> None:
+    variables = nixos.path("/sys/firmware/efi/efivars")
+    variables.mkdir(parents=True)
+    (variables / f"{name}-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f").touch()
+    answer = nixos.deploy(nixos.system("nixos-new"))
+    assert (answer.outcome, answer.boots) == ("activated", None)
+
+
+def test_what_only_boots_is_on_the_disk_before_the_boot_loader_names_it(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool("sync", 'echo "sync $#" >> @root@/calls; exec {sync} "$@"'.replace("@root@", str(nixos.root)))
+    assert nixos.deploy(nixos.system("nixos-new"), goal="boot").outcome == "activated"
+    assert "sync 0" in nixos.calls[: nixos.calls.index("boot new")]
+
+
 def test_where_no_boot_loader_is_known_the_profile_decides(nixos: NixOS, old: str) -> None:
     nixos.path(f"{LOADER}/loader.conf").unlink()
     answer = nixos.deploy(old)
