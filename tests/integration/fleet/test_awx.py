@@ -49,6 +49,8 @@ class Controller:
         self._environment = {
             "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
             "ANSIBLE_CONFIG": str(self.project / "ansible.cfg"),
+            # What awx_setup does by a variable of the inventory: ansible-runner has no key checked.
+            "ANSIBLE_HOST_KEY_CHECKING": "True",
             "ANSIBLE_INVENTORY_UNPARSED_FAILED": "True",
             "PATH": f"{programs}:{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}",
             "XDG_CACHE_HOME": str(directory / "cache"),
