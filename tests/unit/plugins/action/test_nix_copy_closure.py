@@ -109,6 +109,10 @@ class Target:
         return path not in (self.directory / "valid").read_text().splitlines()
 
     @property
+    def state(self) -> pathlib.Path:
+        return self.directory / ".local" / "state" / "nix.fleet"
+
+    @property
     def calls(self) -> list[str]:
         calls = self.directory / "calls"
         return calls.read_text().splitlines() if calls.exists() else []
@@ -169,7 +173,7 @@ def target(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, system_daemo
     monkeypatch.setenv("FLEET", str(tmp_path))
     # A user who keeps links at home.
     monkeypatch.setenv("NIX_DAEMON_SOCKET_PATH", str(system_daemon))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("HOME", str(tmp_path))
     made = Target(tmp_path)
     made.install("id", "case $1 in -u) echo 1000 ;; -un) echo pat ;; esac")
     return made
@@ -184,16 +188,14 @@ def test_what_is_missing_is_copied_and_counted(target: Target) -> None:
 
 def test_what_is_there_is_kept_from_the_garbage_collector(target: Target) -> None:
     target.run(paths=[TWO])
-    assert (target.directory / "state" / "nix.fleet" / "gcroots" / "copied" / "vps-1" / "1").readlink() == pathlib.Path(
-        TWO
-    )
+    assert (target.state / "gcroots" / "copied" / "vps-1" / "1").readlink() == pathlib.Path(TWO)
 
 
 def test_check_mode_says_what_would_be_copied_and_writes_nothing(target: Target) -> None:
     result = target.run(check=True, paths=[TWO])
     assert (result["changed"], result["copied_paths"], result["copied_bytes"]) == (True, [ONE, TWO], 128)
     assert not any(" copy " in call for call in target.calls)
-    assert not (target.directory / "state").exists()
+    assert not target.state.exists()
 
 
 def test_diff_mode_lists_the_paths(target: Target) -> None:
