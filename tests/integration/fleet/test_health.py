@@ -122,7 +122,7 @@ def test_tasks_of_the_users_decide_whether_the_system_stays(servers: Project, pl
     run = deploy(servers, playbook=playbook, deploy_health_tasks="checks/web.yml")
     assert run.rc == 2
     assert "1 rolled back" in run.closing
-    assert "health: Ask the queue: non-zero return code it is stuck" in report(run)
+    assert "health: Ask the queue: non-zero return code at checks/web.yml:1 it is stuck" in report(run)
     assert running(HOST) == before
     tasks.write_text("- name: Ask the queue\n  ansible.builtin.raw: exit 0\n")
     assert "1 confirmed" in deploy(servers, playbook=playbook, deploy_health_tasks="checks/web.yml").closing
