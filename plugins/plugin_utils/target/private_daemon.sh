@@ -6,11 +6,13 @@
 # A keepalive is a file `alive` in $keepalive, the order to end a file `end` there or in $directory. $keepalive is the user's:
 # nothing is done there but to look and to remove by name.
 
-directory='' keepalive='' daemon=''
+directory='' keepalive='' log='' daemon=''
 
 private_daemon_run() { # in directory $1, for user $2, until $3 seconds without a keepalive; $4…: what `gc_root_keep` takes
     directory=$1
     keepalive=$directory/keepalive
+    # As /proc names it, also where /run is a link.
+    log=$(CDPATH='' cd -- "$directory" && pwd -P)/log
     trap '' HUP INT
     answering=''
     if [ -p "$directory/question" ]; then
@@ -58,7 +60,7 @@ private_daemon_answer() {
 private_daemon_processes() {
     if [ -r /proc/self/fd/0 ]; then
         # shellcheck disable=SC2012  # no name here is out of the ordinary
-        ls -l /proc/[0-9]*/fd/0 2>/dev/null | sed -n "s|.* /proc/\([0-9]*\)/fd/0 -> $directory/log.*|\1|p"
+        ls -l /proc/[0-9]*/fd/0 2>/dev/null | sed -n "s|.* /proc/\([0-9]*\)/fd/0 -> $log.*|\1|p"
     else
         ps -A -o pid,ppid | while read -r pid parent; do
             if [ "$pid" = "$daemon" ] || [ "$parent" = "$daemon" ]; then echo "$pid"; fi

@@ -299,6 +299,18 @@ def test_a_private_daemon_ends_even_when_its_directory_is_gone(target: Machine) 
     assert ended(target, "client")
 
 
+def test_a_private_daemon_ends_where_a_link_leads_to_its_directory(target: Machine) -> None:
+    # As /run is one on a Mac. The system names open files by where they really are.
+    target.install(
+        {"mktemp": 'mkdir -p "$HOME/real"; ln -s real "$HOME/run"; exec /bin/mktemp -d "$HOME/run/${2##*/}"'}
+    )
+    opened = open_store_socket(target, private=True, escalation=None, timeout=LONG)
+    process_of(target, "client")
+    close(opened)
+    assert ended(target, "daemon")
+    assert ended(target, "client")
+
+
 def test_a_daemon_that_is_too_slow_does_not_stay(target: Machine) -> None:
     target.install({"nix-daemon": 'echo "$$" >"$HOME/daemon"; echo not yet >&2; exec /bin/sleep 60'})
     with pytest.raises(CopyError) as failure:
