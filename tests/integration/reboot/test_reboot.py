@@ -158,10 +158,12 @@ def test_a_machine_at_which_a_deployment_is_at_work_is_refused(vps: Target) -> N
 
 
 def test_no_deployment_begins_in_a_machine_that_is_about_to_go_down(vps: Target, plain: str) -> None:
-    task = start(vps, when="always", delay=6)
+    late = vps.system(ETC % "too late")
+    # Longer than the other task takes to start.
+    task = start(vps, when="always", delay=20)
     vps.wait_until("ls /var/lib/nix.fleet/runs/reboot-*/decision")
-    answer = vps.activate(vps.system(ETC % "too late"))
-    assert (answer["outcome"], answer["changed"]) == ("refused", False), answer
+    answer = vps.activate(late, lock_timeout=0)
+    assert (answer["outcome"], answer["changed"], answer["code"]) == ("refused", False, "activation.locked"), answer
     assert task.result()["running"] == plain
 
 
