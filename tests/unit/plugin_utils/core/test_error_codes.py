@@ -71,7 +71,7 @@ def makers(tree: ast.Module, names: frozenset[str], others: set[tuple[str, str]]
         for node in ast.walk(tree)
         if isinstance(node, ast.arg) and node.annotation and ast.unparse(node.annotation) == "type[NixError]"
     }
-    return names & (imported | local) | parameters
+    return set(names & (imported | local)) | parameters
 
 
 def written(value: ast.expr) -> t.Iterator[str]:
