@@ -4,6 +4,7 @@
 # Waits for a deployment that has begun, whoever began it, and says what has become of it.
 
 follow_limit='' # in hundredths of a second
+follow_seen='' # `awaiting` once it was seen to await a confirmation: it may be killed in the next moment
 
 follow_has_begun() { # whether this deployment has begun already; then wait until it has ended or awaits a confirmation
     if [ -d "$run" ]; then
@@ -28,7 +29,7 @@ follow_is_alive() { # whether this deployment holds the lock, and lives
 }
 
 follow() { # until function $1 says that there is nothing to wait for any more
-    waited=0 relaunched=no hundredths=0 next_look=100
+    waited=0 relaunched=no hundredths=0 next_look=100 follow_seen=''
     # Longer than all that it may do, on the way there and back, with time for each to be ended.
     follow_limit=${follow_limit:-$(((4 * activation_timeout + confirm_timeout + lock_timeout + 60) * 100))}
     until "$1"; do
@@ -74,7 +75,7 @@ follow_has_ended() {
 }
 
 follow_awaits() { # whether a supervisor that is alive waits for the confirmation
-    follow_is_alive && [ "$lock_phase" = awaiting ]
+    follow_is_alive && [ "$lock_phase" = awaiting ] && follow_seen=awaiting
 }
 
 follow_never_begins() { # whether a deployment that nobody goes on with has touched nothing, and never will
@@ -83,7 +84,7 @@ follow_never_begins() { # whether a deployment that nobody goes on with has touc
 }
 
 follow_say() {
-    if follow_awaits; then
+    if [ "$follow_seen" = awaiting ]; then
         follow_say_awaiting
     else
         cat "$run/outcome" 2>/dev/null || cat "$live/outcome-$id" 2>/dev/null || follow_journal || say outcome unknown

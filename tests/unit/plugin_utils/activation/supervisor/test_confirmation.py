@@ -116,6 +116,21 @@ def test_a_supervisor_that_is_ended_while_it_waits_goes_back(
     assert end(nixos, request).outcome == "rolled_back"
 
 
+def test_a_supervisor_killed_in_the_moment_it_is_seen_to_wait_is_not_lost_sight_of(nixos: NixOS, old: str) -> None:
+    # Who looks a second time finds it dead.
+    nixos.replace_tool(
+        "readlink",
+        f"""out=$({{readlink}} "$@") || exit
+            printf '%s\\n' "$out"
+            case $out in *phase=awaiting*) ;; *) exit ;; esac
+            mkdir {nixos.path("/seen")} 2>/dev/null || kill -KILL "$(printf '%s\\n' "$out" | sed -n s/^pid=//p)" """,
+    )
+    request = nixos.request(nixos.system("nixos-new"), confirm_timeout=600)
+    assert deploy(nixos, request).outcome == "awaiting"
+    assert end(nixos, request).outcome == "rolled_back"
+    assert nixos.whole_as == whole(old)
+
+
 def test_the_same_script_again_finds_the_deployment_still_waiting(nixos: NixOS, old: str) -> None:
     request = awaiting(nixos, nixos.system("nixos-new"))
     assert deploy(nixos, request).outcome == "awaiting"
