@@ -51,7 +51,8 @@ class Standing:
 class Answer:
     """How a deployment ended.
 
-    ``code`` is why the target refused it, where it has a word for that. ``said`` is what the step printed that failed, or in which units failed; ``log`` is the end of all that was printed.
+    ``code`` is why the target refused it, where it has a word for that. ``said`` is what the step printed that failed, or in which
+    units failed; ``log`` is the end of all that was printed.
     """
 
     outcome: str
