@@ -8,11 +8,18 @@ where:
 let
   inherit (builtins)
     all
+    attrNames
+    concatMap
     elem
+    filter
+    head
     isAttrs
     isInt
     isList
     isString
+    removeAttrs
+    stringLength
+    substring
     toJSON
     typeOf
     ;
@@ -33,6 +40,22 @@ let
       string = "a string";
     }
     .${typeOf value};
+
+  last = text: substring (stringLength text - 1) 1 text;
+  first = substring 0 1;
+  tail = text: substring 1 (-1) text;
+  init = text: substring 0 (stringLength text - 1) text;
+
+  # A letter more, less or of another kind, or two neighbours exchanged. What both begin or end with says nothing.
+  oneLetterOff =
+    a: b:
+    if a != "" && b != "" && first a == first b then
+      oneLetterOff (tail a) (tail b)
+    else if a != "" && b != "" && last a == last b then
+      oneLetterOff (init a) (init b)
+    else
+      stringLength a <= 1 && stringLength b <= 1 && a != b
+      || stringLength a == 2 && a == last b + first b && stringLength b == 2;
 
   platforms = [
     "custom"
@@ -56,6 +79,52 @@ rec {
       value
     else
       fail "${field} must be a set, not ${kind value}";
+
+  # No field is one letter off a known one, which was meant; all others are the user's own.
+  spelt =
+    known: given:
+    let
+      misspelt = concatMap (
+        field: map (meant: { inherit field meant; }) (filter (oneLetterOff field) known)
+      ) (attrNames (removeAttrs given known));
+    in
+    if misspelt == [ ] then
+      given
+    else
+      fail "unknown field ${(head misspelt).field}, one letter off ${(head misspelt).meant}; correct it, or give a field of your own another name";
+
+  nodeFields = [
+    "activate"
+    "address"
+    "ansible_become_user"
+    "attr"
+    "configuration"
+    "hostName"
+    "ips"
+    "keys"
+    "name"
+    "nix_attr"
+    "nix_profile"
+    "platform"
+    "primaryIp"
+    "profile"
+    "profiles"
+    "role"
+    "ssh"
+    "system"
+    "tags"
+  ];
+
+  profileFields = [
+    "activate"
+    "attr"
+    "configuration"
+    "keys"
+    "name"
+    "platform"
+    "profile"
+    "user"
+  ];
 
   text =
     field: value:

@@ -4,7 +4,7 @@
 # One node of an inventory: checks the fields that nix.fleet knows, fills in what follows from them, and
 # leaves the user's own as they are. A node is checked whole before any of it can be used.
 
-name: given:
+name: unchecked:
 let
   inherit (builtins)
     deepSeq
@@ -20,6 +20,7 @@ let
     ;
 
   check = import ./check.nix "node ${name}";
+  given = check.spelt check.nodeFields unchecked;
   first = candidates: foldl' (found: next: if found != null then found else next) null candidates;
   unique = foldl' (found: next: if elem next found then found else found ++ [ next ]) [ ];
   text = field: check.text field (given.${field} or null);

@@ -9,7 +9,7 @@ let
   inherit (builtins) deepSeq;
 
   check = import ./check.nix "node ${node}, profile ${name}";
-  given = check.whole value;
+  given = check.spelt check.profileFields (check.whole value);
   text = field: check.text field (given.${field} or null);
 
   platform = check.platform (given.platform or null);

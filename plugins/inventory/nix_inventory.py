@@ -150,6 +150,7 @@ compose:
 import pathlib
 import typing as t
 
+from ansible import context
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
@@ -204,6 +205,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self.display.vvv(str(error.details.get("trace", "")))
             raise AnsibleParserError(str(error)) from None
         self._add(fleet)
+        self._tell_of_variables_of_none(pathlib.Path(path).absolute(), loader)
+
+    def _tell_of_variables_of_none(self, file: pathlib.Path, loader: DataLoader) -> None:
+        # Ansible overlooks them: a role that was renamed would have lost its variables in silence.
+        directories = {file.parent: None, pathlib.Path(loader.get_basedir()).absolute(): None}
+        groups = [name for name, group in self._inventory.groups.items() if group.get_hosts()]
+        for found, nearest in loading.group_vars_of_none(directories, groups, alone=_is_alone(file)):
+            meant = f" ({nearest} is one that has)" if nearest else ""
+            self.display.warning(
+                f"{found}: the inventory has no host in the group {found.stem}{meant}, so that these variables are"
+                " nobody's; rename the file, or delete it"
+            )
 
     def _check_options(self, config: Mapping[str, t.Any]) -> None:
         # Ansible takes no notice of a misspelt option, and another fleet than the one that was meant could be read.
@@ -283,6 +296,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _inventory(self) -> InventoryData:
         # Set by the base class when parsing begins.
         return t.cast("InventoryData", self.inventory)
+
+
+def _is_alone(file: pathlib.Path) -> bool:
+    """Whether no other source of hosts is read in this run."""
+    sources = [pathlib.Path(given).absolute() for given in context.CLIARGS.get("inventory") or ()]
+    files = [each for source in sources for each in (source.iterdir() if source.is_dir() else (source,))]
+    ours = {file, *(file.parent / name for name in loading.files_of(loading.AUTO))}
+    return all(each in ours or each.suffix == ".nix" or each.is_dir() for each in files)
 
 
 def _check_names(fleet: Fleet, hosts: set[str], groups: set[str]) -> None:

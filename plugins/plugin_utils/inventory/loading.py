@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import difflib
 import pathlib
 import typing as t
 
@@ -20,7 +21,7 @@ from .place import DataFile, FlakeOutput, NixFile, find_flake, found_place, name
 from .source import Origin
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from .cache import Cache
     from .place import Place
@@ -145,6 +146,30 @@ def fetch(plan: Plan, settings: Settings, cache: Cache | None) -> Evaluated:
     if isinstance(place, NixFile) and settings.override_inputs:
         settings = dataclasses.replace(settings, override_inputs={})
     return cached_evaluation(plan.sources, place, settings, cache)
+
+
+# What Ansible reads in a directory group_vars: these endings and none.
+_VARIABLES = ("", ".yml", ".yaml", ".json")
+# Groups of these names are made here alone.
+_OWN_GROUPS = ("role_", "platform_", "system_")
+
+
+def group_vars_of_none(
+    directories: Iterable[pathlib.Path], groups: Collection[str], *, alone: bool
+) -> list[tuple[pathlib.Path, str | None]]:
+    """Return each file of variables whose group is none of ``groups``, with the group that may be meant.
+
+    Unless the fleet is ``alone``, another source of hosts may make any group but those that are named as ours.
+    """
+    return [
+        (file, next(iter(difflib.get_close_matches(group, sorted(groups), n=1)), None))
+        for directory in directories
+        if (directory / "group_vars").is_dir()
+        for file in sorted((directory / "group_vars").iterdir())
+        if not file.name.startswith(".") and file.suffix in _VARIABLES and not file.name.endswith("~")
+        if (group := file.stem if file.is_file() else file.name) not in (*groups, "all", "ungrouped")
+        if alone or group.startswith(_OWN_GROUPS)
+    ]
 
 
 @contextlib.contextmanager

@@ -55,7 +55,7 @@ def _entries(place: str, nodes: dict[str, t.Any]) -> list[_Entry]:
 
 def _targets(role: str, value: t.Any) -> list[_Entry]:
     check = Check(f"role {shown(role)}")
-    given = check.whole(value)
+    given = check.spelt(NODE_FIELDS, check.whole(value))
     if given.get("targets") is None:
         raise check.failure("has no targets; a role is { targets.<name> = { ... }; } and its targets' defaults")
     targets = check.set("targets", given["targets"])
@@ -151,6 +151,7 @@ def normalise(inventory: t.Any) -> dict[str, dict[str, t.Any]]:
 def normal_node(name: str, given: dict[str, t.Any]) -> dict[str, t.Any]:
     """Return the node ``name`` in its normal form; raises ``InventoryError``."""
     check = Check(f"node {shown(name)}")
+    check.spelt(NODE_FIELDS, given)
 
     def text(field: str) -> str | None:
         return check.text(field, given.get(field))
@@ -195,7 +196,7 @@ def normal_node(name: str, given: dict[str, t.Any]) -> dict[str, t.Any]:
 def normal_profile(node: str, login: str | None, name: str, value: t.Any) -> dict[str, t.Any]:
     """Return a further profile that ``node`` carries beside its system, in its normal form."""
     check = Check(f"node {shown(node)}, profile {shown(name)}")
-    given = check.whole(value)
+    given = check.spelt(PROFILE_FIELDS, check.whole(value))
     known = {field: check.text(field, given.get(field)) for field in ("user", "profile", "attr", "activate")}
     platform = check.platform(given.get("platform"))
     if platform is None:
@@ -255,6 +256,8 @@ KNOWN = frozenset(
 SAID = frozenset(("nix_attr", "nix_profile", "ansible_become_user"))
 # A node or profile of the custom platform says these, too. On other platforms they are fields like any other.
 CUSTOM = frozenset(("attr", "activate", "profile"))
+NODE_FIELDS = KNOWN | SAID | CUSTOM
+PROFILE_FIELDS = CUSTOM | {"name", "platform", "configuration", "user", "keys"}
 
 
 def nodes_of(data: t.Any, origin: Origin) -> tuple[Node, ...]:

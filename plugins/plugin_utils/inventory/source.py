@@ -21,7 +21,7 @@ from ..nix import language
 from ..platforms.registry import platforms
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 
 def quoted(value: t.Any) -> str:
@@ -48,6 +48,15 @@ def kind(value: t.Any) -> str:
     return next((word for types, word in kinds if isinstance(value, types)), "a value")
 
 
+def one_letter_off(word: str, other: str) -> bool:
+    """Whether a letter more, less or of another kind, or two neighbours exchanged, make one of the other."""
+    left, right = list(word), list(other)
+    for end in (0, -1):
+        while left and right and left[end] == right[end]:
+            left.pop(end), right.pop(end)
+    return max(len(left), len(right)) == 1 or (len(left) == len(right) == 2 and left == right[::-1])
+
+
 @dataclasses.dataclass(frozen=True)
 class Check:
     """The checks for one place of an inventory, such as ``node vps-1``."""
@@ -71,6 +80,17 @@ class Check:
         if isinstance(value, dict):
             return value
         raise self.failure(f"{field} must be a set, not {kind(value)}")
+
+    def spelt(self, known: Iterable[str], given: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Check that no field is one letter off a ``known`` one, which was meant; all others are the user's own."""
+        there = sorted(known)
+        for field in sorted(given.keys() - there):
+            for meant in there:
+                if one_letter_off(field, meant):
+                    raise self.failure(
+                        f"unknown field {field}, one letter off {meant}; correct it, or give a field of your own another name"
+                    )
+        return given
 
     def text(self, field: str, value: t.Any) -> str | None:
         """Check a field that holds a string."""

@@ -127,6 +127,7 @@ CANNOT_BE: list[dict[str, t.Any]] = [
     {"hostName": "a", "tags": [""]},
     {"hostName": "a", "tags": ["all"]},
     {"hostName": "a", "tags": ["ungrouped"]},
+    {"hostName": "a", "hostname": "a"},
     {"hostName": "a", "configuration": 'a"b'},
     {"hostName": "a", "configuration": "${id}"},
     {"hostName": "a", "profiles": {"two words": {"platform": "nixos"}}},
@@ -161,6 +162,18 @@ def test_a_field_that_is_a_variable_of_anothers_is_refused_by_both(place: str) -
         (node if place == "node" else node["profiles"]["p"])[field] = "x"
         file = {"nodes": {"web": node}}
         assert VALIDATOR.is_valid(file) == is_read(file), field
+
+
+def test_of_every_field_the_schema_and_the_inventory_refuse_the_same_misspellings() -> None:
+    for field in sorted(nodes.NODE_FIELDS | nodes.PROFILE_FIELDS):
+        swapped = f"{field[1]}{field[0]}{field[2:]}"
+        for name in (f"{field}x", field[1:], f"{field[:-1]}x", swapped, f"{field}xx", f"{field[:-2]}xx"):
+            for place in (
+                {"hostName": "a", name: 1},
+                {"hostName": "a", "profiles": {"p": {"platform": "nixos", name: 1}}},
+            ):
+                file = {"nodes": {"web": place}}
+                assert VALIDATOR.is_valid(file) == is_read(file), (field, name)
 
 
 def test_the_schema_is_one() -> None:

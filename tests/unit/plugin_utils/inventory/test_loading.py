@@ -92,3 +92,13 @@ def test_what_is_wrong_with_a_node_is_told_with_the_place_of_the_data(here: path
     with pytest.raises(InventoryError) as raised:
         loading.Reading(plan, Settings(), Evaluated("nodes", {"a": {}})).fleet()
     assert raised.value.cause.startswith(f"{here}/nodes.nix: node a: has no address")
+
+
+def test_group_vars_of_a_group_without_hosts_are_found(tmp_path: pathlib.Path) -> None:
+    for name in ("all.yml", "vps.yml", "role_web.yml", "role_web.yml~", ".hidden", "README.md", "db/main.yml", "plain"):
+        (tmp_path / "group_vars" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "group_vars" / name).touch()
+    found = loading.group_vars_of_none([tmp_path, tmp_path / "missing"], {"vps", "role_www"}, alone=True)
+    assert {file.name: nearest for file, nearest in found} == {"role_web.yml": "role_www", "db": None, "plain": None}
+    # Another source of hosts may make any group, but none that is named as ours are.
+    assert [file.name for file, _ in loading.group_vars_of_none([tmp_path], {"vps"}, alone=False)] == ["role_web.yml"]
