@@ -19,11 +19,10 @@ from ..plugin_utils.bootstrap.installation import (
     arguments,
     options_of_ssh,
 )
-from ..plugin_utils.copy.fields import fields_and_log
 from ..plugin_utils.core.errors import InstallationError
 from ..plugin_utils.core.process import CommandTimeoutError, run
 from ..plugin_utils.nix.command import with_settings
-from ..plugin_utils.target.programs import program
+from ..plugin_utils.target.programs import fields_and_log, program
 
 if t.TYPE_CHECKING:
     import pathlib

@@ -93,13 +93,13 @@ from pathlib import Path
 from ansible import constants
 from ansible.plugins.callback import CallbackBase
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.job import job_of, variables_of_jobs
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.events import began, ended, print_lines, screen_width
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import run_name, run_state
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.variables import plain
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import Run
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
+from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.job import job_of, variables_of_jobs
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

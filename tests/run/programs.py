@@ -42,6 +42,7 @@ CALLS = {
     "source_command": ('source_command_run "$@"',),
     "peer_serve": ('peer_serve "$@"',),
     "peer_receive": ('peer_receive "$@"',),
+    "shell": ("shell_begin x", "shell_end x 0"),
     "stdin_program": (),
     "askpass": (),
     "memory_limit": ('memory_limit_exec "$@"',),
@@ -79,7 +80,12 @@ CALLS = {
     "flake": ('flake_is_present "$1"', "flake_receive source"),
 }
 # What else is called of the library, by parts of other stages.
-ELSEWHERE = ("info_profile nixos", 'echo "$activate" "$backup_extension"')
+ELSEWHERE = (
+    "info_describe nixos '' present",
+    "gc_survey_present nixos",
+    'echo "$gc_surveyed"',
+    'echo "$activate" "$backup_extension"',
+)
 
 
 def main(directory: pathlib.Path) -> None:

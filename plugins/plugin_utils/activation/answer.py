@@ -10,7 +10,8 @@ import json
 import re
 import typing as t
 
-from ..copy.fields import fields_and_log, number, store_path
+from ..nix.store import store_path
+from ..target.programs import fields_and_log, number
 
 OUTCOMES = frozenset(
     (

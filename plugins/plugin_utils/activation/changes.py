@@ -8,15 +8,15 @@ from __future__ import annotations
 import shlex
 import typing as t
 
-from ..copy.script_link import ConnectionLostError
 from ..core.errors import NixError
+from ..core.shell import ConnectionLostError
 from ..nix.closure_diff import ClosureDiff, closure_diff
 from ..nix.store import StorePathInfo, parse_path_sizes, path_sizes
 from .program import rollback_script
 
 if t.TYPE_CHECKING:
-    from ..copy.script_link import ScriptLink
     from ..core.process import Completed
+    from ..core.shell import ScriptLink
     from .request import Request
 
 BETWEEN = "then"

@@ -9,13 +9,13 @@ import dataclasses
 import time
 import typing as t
 
-from ..copy.script_link import ConnectionLostError
+from ..core.shell import ConnectionLostError
 from .answer import parse_answer
 from .deployment import RETRY_SECONDS, checked, unreachable
 from .program import confirm_script
 
 if t.TYPE_CHECKING:
-    from ..copy.script_link import ScriptLink
+    from ..core.shell import ScriptLink
     from .answer import Answer
     from .verdict import Verdict
 

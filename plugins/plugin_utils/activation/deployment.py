@@ -8,14 +8,14 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ..copy.script_link import ConnectionLostError
 from ..core.errors import ActivationError
+from ..core.shell import ConnectionLostError
 from .answer import Answer, parse_answer
 from .program import begin_script
 
 if t.TYPE_CHECKING:
-    from ..copy.script_link import ScriptLink
     from ..core.process import Completed
+    from ..core.shell import ScriptLink
     from .request import Request
 
 # How long a machine may stay away after its deployment must have ended: longer than a reboot takes.

@@ -9,9 +9,9 @@ import datetime
 import shlex
 import typing as t
 
-from ..copy.fields import fields_and_log, number, store_path
+from ..nix.store import store_path
 from ..platforms.registry import by_presence, platforms
-from ..target.programs import part, program
+from ..target.programs import fields_and_log, number, part, program
 from .answer import journal_entry
 
 KIB = 1024
@@ -25,23 +25,10 @@ def info_script(platform: str | None, profile: str | None, journal: int) -> str:
     Without ``platform``, the first whose ``present`` says so is described; a machine may be none of them.
     """
     candidates = [platforms()[platform]] if platform else by_presence()
-    script = [
-        program("info"),
-        "info_machine",
-        shlex.join(["info_deployments", str(journal)]),
-    ]
-    script += [
-        f"profile={shlex.quote(profile or '')}",
-        "described=no",
-    ]
+    script = [program("info"), "info_machine", shlex.join(["info_deployments", str(journal)])]
     for candidate in candidates:
-        condition = ":" if platform else '[ "$described" = no ] && platform_present'
-        script += [
-            part("platform"),
-            candidate.functions,
-            f'if {condition}; then described=yes; profile=$(platform_profile_named "$profile"); '
-            f"info_profile {shlex.quote(candidate.name)}; fi",
-        ]
+        describe = ["info_describe", candidate.name, profile or "", "named" if platform else "present"]
+        script += [part("platform"), candidate.functions, shlex.join(describe)]
     return "\n".join(script)
 
 

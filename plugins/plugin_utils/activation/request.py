@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..platforms.platform import Platform
-    from .job import Job
+    from ..run_state.job import Job
 
 PROFILE = re.compile(r"(~?/[^/\0-\x1f\x7f]+)(/[^/\0-\x1f\x7f]+)*")
 # As `nix_activate` makes them; it becomes the name of a directory on the target.

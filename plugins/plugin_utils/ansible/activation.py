@@ -14,7 +14,6 @@ from ansible import constants
 
 from ..activation.changes import changes
 from ..activation.ending import warnings_of_activation
-from ..activation.job import job_of, variables_of_jobs
 from ..activation.question import settled
 from ..activation.request import Origin
 from ..activation.sentence import sentence
@@ -24,6 +23,7 @@ from ..core.shell import run_command
 from ..nix.store import root_name
 from ..platforms.platform import GOALS
 from ..platforms.registry import platforms
+from ..run_state.job import job_of, variables_of_jobs
 from .connections import connection_to, shell_of
 from .run import run_name
 from .shell import EndlessAnswerError, NoAnswerError, RenewableLink

@@ -15,7 +15,6 @@ from pathlib import Path
 from ansible.module_utils.common.text.formatters import human_to_bytes
 from ansible.playbook.task_include import TaskInclude
 
-from ..activation.job import job_of, variables_of_jobs
 from ..core.errors import EvaluationError, NixError
 from ..evaluation.budget import LEAST_MEMORY
 from ..evaluation.cache import EvaluationCache
@@ -26,6 +25,7 @@ from ..nix.command import with_settings
 from ..nix.machine import Controller, Machine, Remote
 from ..nix.source import Source
 from ..nix.store import store_path_name
+from ..run_state.job import job_of, variables_of_jobs
 from .action import warnings_of_nix
 from .run import run_directory, run_state
 from .variables import plain, rendered_for, templates_of

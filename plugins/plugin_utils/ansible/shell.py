@@ -22,10 +22,10 @@ from pathlib import Path
 
 from ansible.errors import AnsibleError
 
-from ..copy.script_link import ConnectionLostError
 from ..core.errors import NixError
 from ..core.process import Completed
-from ..core.shell import NIX_PATH
+from ..core.shell import ConnectionLostError
+from ..target.programs import program
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -217,14 +217,10 @@ class Framed(t.NamedTuple):
 
 def framed(script: str, marker: str) -> str:
     """Return ``script`` such that its output can be told from what login shells and banners print around it."""
-    return (
-        f"{NIX_PATH}"
-        # A subshell, so that `exit` in the script still leads to the closing mark; its standard input is empty,
-        # since what follows in ours is the rest of the script. The opening mark is inside: a shell reads a subshell to
-        # its end before it runs any of it, so that the mark says that the script arrived whole.
-        f"(\nprintf '\\n%s begin\\n' {marker}\n{script}\n) </dev/null\n"
-        f"printf '\\n%s end %s\\n' {marker} $?\n"
-    )
+    # A subshell, so that `exit` in the script still leads to the closing mark; its standard input is empty, since what
+    # follows in ours is the rest of the script. The opening mark is inside: a shell reads a subshell to its end before it
+    # runs any of it, so that the mark says that the script arrived whole.
+    return f"{program('shell')}\n(\nshell_begin {marker}\n{script}\n) </dev/null\nshell_end {marker} $?\n"
 
 
 def begins(stdout: str, marker: str) -> bool:

@@ -13,12 +13,11 @@ import typing as t
 
 from ..core import process
 from ..core.errors import CopyError
-from ..core.shell import NIX_PATH
 from ..nix.command import configuration, with_settings
 from ..nix.machine import BUSY_ADVICE, is_busy, when_free
 from ..nix.path_info import FIRST_FORMAT, UnknownFormError, parse_path_infos, path_infos
 from ..nix.store import parse_path_sizes, path_sizes
-from ..target.programs import calling, from_stdin
+from ..target.programs import calling, from_stdin, program
 from .errors import NO_NIX, NOT_THERE_ADVICE, no_nix
 from .keepalive import KEEPALIVES_PER_TIMEOUT, Watchdog
 
@@ -115,7 +114,7 @@ class HostSource:
     ) -> process.Completed:
         """See ``Source.run``."""
         period = max(1, round(self._timeout / KEEPALIVES_PER_TIMEOUT))
-        script = f"{NIX_PATH}{calling('source_command', 'source_command_run')}"
+        script = f"{program('shell')}\n{calling('source_command', 'source_command_run')}"
         words, start = from_stdin(script, str(period), self._socket, _kibibytes(memory), *argv)
         command = self._link.command(words)
         with Watchdog(self._link, self._timeout) as watchdog:

@@ -21,8 +21,7 @@ import time
 import typing as t
 
 from ..core import process
-from ..core.shell import NIX_PATH
-from ..target.programs import calling, from_stdin
+from ..target.programs import calling, from_stdin, program
 from .protocol import serve_requests
 from .store_socket import USER
 
@@ -121,7 +120,7 @@ def served(
     link: Link, paths: Sequence[PathInfo], *, address: str, port: int, to: str, seconds: float
 ) -> Iterator[PeerServer]:
     """Have the machine behind ``link`` serve ``paths`` to whoever has the key ``to``, for at most ``seconds``."""
-    script = f"{NIX_PATH}{calling('peer_serve', 'peer_serve')}"
+    script = f"{program('shell')}\n{calling('peer_serve', 'peer_serve')}"
     with contextlib.ExitStack() as stack:
         try:
             server = stack.enter_context(Session(link, script, str(port), str(round(seconds))))
@@ -141,7 +140,7 @@ def served(
 @contextlib.contextmanager
 def receiving(link: Link, socket: str, *, check_signatures: bool) -> Iterator[Receiver]:
     """Have the machine behind ``link`` ready to fetch paths from others; its store is served at ``socket`` there."""
-    script = f"{NIX_PATH}{calling('peer_receive', 'peer_receive')}"
+    script = f"{program('shell')}\n{calling('peer_receive', 'peer_receive')}"
     with contextlib.ExitStack() as stack:
         try:
             receiver = stack.enter_context(Session(link, script, socket, "yes" if check_signatures else "no"))

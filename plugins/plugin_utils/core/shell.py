@@ -10,13 +10,6 @@ import typing as t
 if t.TYPE_CHECKING:
     from .process import Completed
 
-# A non-interactive shell of macOS, nix-on-droid or a user's own Nix does not have Nix on its PATH.
-NIX_PATH = """\
-PATH="${PATH:-/usr/bin:/bin}:/run/wrappers/bin:/run/current-system/sw/bin:/nix/var/nix/profiles/default/bin"
-PATH="$PATH:${HOME:-/}/.nix-profile/bin:${XDG_STATE_HOME:-${HOME:-/}/.local/state}/nix/profile/bin"
-export PATH
-"""
-
 
 class Shell(t.Protocol):
     """A POSIX sh on one machine, as one user."""
@@ -31,6 +24,20 @@ class Shell(t.Protocol):
         Nix's usual places are on its PATH. What the login shell prints by itself is not part of the output.
         Raises the connection's own exception when the machine cannot be reached.
         """
+
+
+class ConnectionLostError(Exception):
+    """The machine did not answer, or its answer broke off."""
+
+
+class ScriptLink(t.Protocol):
+    """A connection to a machine that can be out of reach in between, and can be made anew."""
+
+    def run(self, script: str) -> Completed:
+        """Run ``script``; raises ``ConnectionLostError`` when a connection that stood did not bring its whole answer."""
+
+    def renew(self) -> None:
+        """Give the connection up, so that the next script makes a new one."""
 
 
 def run_command(shell: Shell, *argv: str) -> Completed:

@@ -10,9 +10,8 @@ import re
 import shlex
 import typing as t
 
-from ..copy.fields import fields_and_log
 from ..health.check import shown
-from ..target.programs import program
+from ..target.programs import fields_and_log, program
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

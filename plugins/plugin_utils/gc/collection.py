@@ -9,10 +9,10 @@ import dataclasses
 import re
 import typing as t
 
-from ..copy.fields import fields_and_log
 from ..core.errors import GarbageCollectionError
 from ..core.quantities import counted, size
 from ..nix.store import store_path_name
+from ..target.programs import fields_and_log
 from .plan import bytes_of
 from .survey import free_bytes
 

@@ -25,15 +25,10 @@ def survey_script(policy: Policy, platform: str | None, *, check: bool) -> str:
     script = [program("gc_survey", known), _variables(policy, "survey", ""), f"check={int(check)}"]
     if known:
         return "\n".join([*script, shlex.join(["gc_survey", known.name, *policy.profiles]), ""])
-    script.append("described=no")
     for candidate in by_presence():
-        survey = shlex.join(["gc_survey", candidate.name, *policy.profiles])
-        script += [
-            part("platform"),
-            candidate.functions,
-            f'if [ "$described" = no ] && platform_present; then described=yes; {survey}; fi',
-        ]
-    script += [part("platform"), f'[ "$described" = yes ] || {shlex.join(["gc_survey", "", *policy.profiles])}']
+        present = shlex.join(["gc_survey_present", candidate.name, *policy.profiles])
+        script += [part("platform"), candidate.functions, present]
+    script += [part("platform"), f'[ "$gc_surveyed" = yes ] || {shlex.join(["gc_survey", "", *policy.profiles])}']
     return "\n".join(script)
 
 

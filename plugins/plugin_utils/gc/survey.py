@@ -10,7 +10,8 @@ import re
 import typing as t
 
 from ..activation.info import date_of
-from ..copy.fields import fields_and_log, number, store_path
+from ..nix.store import store_path
+from ..target.programs import fields_and_log, number
 
 KIB = 1024
 # Why a generation stays, in the machine's words.

@@ -60,6 +60,11 @@ def is_store_path(text: str) -> bool:
     return bool(STORE_PATH.fullmatch(text))
 
 
+def store_path(text: t.Any) -> str | None:
+    """Return ``text`` when it is a store path, else None."""
+    return text if isinstance(text, str) and is_store_path(text) else None
+
+
 def store_paths(given: Iterable[str], failure: type[NixError] = NixError) -> list[str]:
     """Return what somebody has given as store paths, each once; raises ``failure`` for what is none."""
     paths = list(dict.fromkeys(given))

@@ -11,10 +11,9 @@ import shlex
 import typing as t
 
 from ..activation.request import LONGEST_SECONDS, PROFILE, one_line
-from ..copy.fields import fields_and_log, store_path
 from ..core.errors import RebootError
-from ..nix.store import is_store_path
-from ..target.programs import program
+from ..nix.store import is_store_path, store_path
+from ..target.programs import fields_and_log, program
 
 if t.TYPE_CHECKING:
     from ..activation.request import Origin

@@ -9,15 +9,15 @@ import dataclasses
 import time
 import typing as t
 
-from ..copy.script_link import ConnectionLostError
 from ..core.errors import RebootError
+from ..core.shell import ConnectionLostError
 from ..nix.store import store_path_name
 from .program import Asked, State, ask_script, parse_asked, parse_state, state_script
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..copy.script_link import ScriptLink
+    from ..core.shell import ScriptLink
     from .program import Request
 
 PAUSE_SECONDS = 1.0

@@ -16,7 +16,7 @@ from .summary import view_of
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ..activation.job import Job
+    from ..run_state.job import Job
     from .events import Status, TaskEvent
     from .records import HostRecord
 

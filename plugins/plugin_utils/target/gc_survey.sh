@@ -20,6 +20,14 @@ gc_survey() { # $1: the platform's name; the others: the profiles, by default th
     [ "$check" = 0 ] || gc_say_garbage
 }
 
+gc_surveyed=no
+
+gc_survey_present() { # as `gc_survey`, unless that has been done or the machine is none of the platform whose functions are there now
+    [ "$gc_surveyed" = no ] && platform_present || return 0
+    gc_surveyed=yes
+    gc_survey "$@"
+}
+
 gc_validate() { # fails when there is none
     if ! command -v nix-env >/dev/null || ! command -v nix-store >/dev/null; then
         say_refused 'there is no Nix on this machine, or not where it usually is' \

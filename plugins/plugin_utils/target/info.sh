@@ -46,6 +46,18 @@ info_trusted() ( # whether the user who logs in may give the store unsigned path
     exit 1
 )
 
+info_described=no
+
+# Describe the profile $2 of platform $1, whose functions are there now, unless a platform has been described: `named`, or only where
+# the machine is one of it.
+info_describe() { # $3: `named` or `present`
+    [ "$info_described" = no ] || return 0
+    [ "$3" = named ] || platform_present || return 0
+    info_described=yes
+    profile=$(platform_profile_named "$2")
+    info_profile "$1"
+}
+
 info_profile() { # $1: the platform's name
     say platform "$1"
     say profile "$profile"

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The shell that runs on targets: which program is made of which parts."""
+"""The shell that runs on targets: which program is made of which parts, and how its answer is read."""
 
 from __future__ import annotations
 
@@ -65,3 +65,24 @@ def without_comments(text: str) -> str:
     """Return ``text`` without comments, empty lines and indentation; no part has any of them in a quoted text that matters."""
     lines = (HEAD.sub(r"\1", line.strip()) for line in text.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("#"))
+
+
+def fields_and_log(text: str) -> tuple[dict[str, list[str]], str]:
+    """Return the values of each key in an answer's lines ``key=value``, in their order, and the log that follows them.
+
+    Whoever wrote them is not trusted.
+    """
+    fields: dict[str, list[str]] = {}
+    log = []
+    for line in text.split("\n"):
+        key, equals, value = line.partition("=")
+        if key == "log" and equals:
+            log.append(value)
+        elif equals and re.fullmatch("[a-z_]+", key):
+            fields.setdefault(key, []).append(value.rstrip("\r"))
+    return fields, "\n".join(log)
+
+
+def number(text: t.Any) -> int | None:
+    """Return ``text`` as a number that a machine may sensibly have counted to, else None."""
+    return int(text) if re.fullmatch("[0-9]{1,18}", str(text)) else None

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.conclusion import conclude, longest_look
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import CONFIRMED
-from ansible_collections.nix.fleet.plugins.plugin_utils.copy.script_link import ConnectionLostError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.shell import ConnectionLostError
 
 from ...errors import fails_with
 

@@ -10,8 +10,8 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin, Request
-from ansible_collections.nix.fleet.plugins.plugin_utils.copy.script_link import ConnectionLostError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.shell import ConnectionLostError
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
 
 from ...errors import fails_with

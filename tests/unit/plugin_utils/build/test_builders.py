@@ -26,7 +26,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.build.builders import (
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import BuildError, NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.shell import NIX_PATH
+from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import program
 
 HOMELAB = {"ansible_host": "192.0.2.2", "ansible_user": "root", "nix_system": "x86_64-linux"}
 
@@ -125,7 +125,7 @@ class Here:
         environment = {**os.environ, "PATH": f"{self.directory}:{os.environ['PATH']}", "ASKED": str(self.directory)}
         done = subprocess.run(
             [*self.interpreter, "-s", "--", *arguments],
-            input=f"{NIX_PATH}({script}\n) </dev/null",
+            input=f"{program('shell')}\n({script}\n) </dev/null",
             env={**environment, "NIX_SSHOPTS": "-p 2222", "TMPDIR": str(self.directory)},
             capture_output=True,
             text=True,

@@ -40,7 +40,7 @@ def without_nix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for program in ("sh", "rm", "mktemp", "ssh", "ssh-keygen"):
         (tmp_path / program).symlink_to(shutil.which(program) or "/bin/false")
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(transfer, "NIX_PATH", "")
+    monkeypatch.setattr(transfer, "program", lambda name: "")
 
 
 def receive() -> None:

@@ -10,9 +10,9 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin
-from ansible_collections.nix.fleet.plugins.plugin_utils.copy.script_link import ConnectionLostError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import RebootError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.shell import ConnectionLostError
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
 from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.program import Request
 from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.reboot import Reboot, reboot

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.job import Job
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import STAGES, VERSION, Run, document, stages
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.terminal import DOING
+from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.job import Job
 
 ROOT = Path(__file__).resolve().parents[4]
 SCHEMA = json.loads((ROOT / f"docs/schemas/report-{VERSION}.json").read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.job import Job, job_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.job import Job, job_of
 
 COMMIT = "4f1c0de4f1c0de4f1c0de4f1c0de4f1c0de4f1c0"
 # `awx_meta_vars` of awx/main/models and `build_env` of awx/main/tasks/jobs.py.
