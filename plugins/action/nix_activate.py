@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..plugin_utils.activation.answer import CHANGED
 from ..plugin_utils.activation.changes import changes_of_rollback
 from ..plugin_utils.activation.conclusion import conclude, longest_look
 from ..plugin_utils.activation.deployment import PATIENCE_SECONDS, deploy, details, longest
@@ -27,7 +28,7 @@ from ..plugin_utils.ansible.activation import (
     told,
     unchanged,
 )
-from ..plugin_utils.ansible.run import new_name
+from ..plugin_utils.ansible.run import last_run, new_name, remember_run, run_name
 from ..plugin_utils.ansible.shell import FreshLink
 from ..plugin_utils.ansible.variables import plain
 from ..plugin_utils.core.errors import ActivationError
@@ -69,6 +70,8 @@ class ActionModule(NixAction):
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
+        if options["rollback"] == "last":
+            options["rollback"] = self._before_last_run()
         request = self._request(options)
         link = renewable(self, self.shell_within(longest(request)))
         if options["query"]:
@@ -81,6 +84,8 @@ class ActionModule(NixAction):
             answer = self._confirmed(request)
         if not answer.good:
             raise failure(request.id, answer)
+        if answer.outcome in CHANGED and not request.check:
+            remember_run(run_name())
         if request.goal == "dry-activate" and answer.exit_code:
             raise ActivationError(
                 f"the dry run ended with exit code {answer.exit_code}",
@@ -103,6 +108,17 @@ class ActionModule(NixAction):
         if answer.warnings and options["fail_on_warnings"] and answer.outcome != "awaiting":
             raise warnings_failure(request.id, answer, **shown)
         return {**told(self.play_host, request, answer), **shown, **self._barrier(options, answer)}
+
+    def _before_last_run(self) -> str:
+        name = last_run(run_name())
+        if name is None:
+            raise ActivationError(
+                "this controller remembers no run that has changed a host",
+                code="no_last_run",
+                advice="give its name, before:NAME, as the run's summary and the hosts' journals have it",
+                outcome="refused",
+            )
+        return f"before:{name}"
 
     def _queried(self, link: RenewableLink, request: Request, source_host: str) -> dict[str, t.Any]:
         """Return whether the machine has anything to do, and what it was found to run if it has not."""

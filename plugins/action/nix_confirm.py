@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import typing as t
 
+from ..plugin_utils.activation.answer import CHANGED
 from ..plugin_utils.activation.conclusion import conclude, longest_look
 from ..plugin_utils.activation.deployment import details
 from ..plugin_utils.activation.ending import failure, units_failure, warnings_failure, warnings_of_activation
 from ..plugin_utils.activation.request import DEPLOYMENT
 from ..plugin_utils.activation.verdict import CONFIRMED, rejected
 from ..plugin_utils.ansible.action import NixAction
+from ..plugin_utils.ansible.run import remember_run, run_name
 from ..plugin_utils.ansible.shell import FreshLink
 from ..plugin_utils.core.errors import ActivationError
 from ..plugin_utils.nix.store import store_path_name
@@ -44,6 +46,8 @@ class ActionModule(NixAction):
         answer = conclude(link, deployment, verdict, options["timeout"], say=self.announce)
         if not answer.good:
             raise failure(deployment, answer)
+        if answer.outcome in CHANGED and verdict is CONFIRMED:
+            remember_run(run_name())
         if verdict is not CONFIRMED:
             raise ActivationError(
                 f"the rejection came too late: {verdict.reason}; the deployment had ended as {answer.outcome} and stays",

@@ -65,6 +65,7 @@ options:
         of the run of Ansible with this RV(run), as the target's journal has it. It is found even if its generation
         has been deleted, as long as its closure is there. A target that had no such deployment, or that went back from it
         by itself, is V(unchanged). A system that merely ran then, by O(goal=test) for example, is not returned to.
+      - V(last) is the same for the last other run of Ansible from this controller, by this user, that has changed a host.
     type: str
   rollback_on_failure:
     description:
@@ -278,9 +279,14 @@ goal:
   returned: success
   sample: switch
 rollback:
-  description: The O(rollback) that was asked for, or null.
+  description: The O(rollback) that was asked for, or null. V(last) by the name that it stands for.
   type: str
   returned: success
+recorded:
+  description: Whether the target's journal has the deployment or run that O(rollback) names. Without one it is V(unchanged).
+  type: bool
+  returned: success, with O(rollback)
+  version_added: 0.2.0
 outcome:
   description:
     - How it ended. V(confirmed) is V(activated) and confirmed over a new connection.

@@ -28,7 +28,10 @@ OUTCOMES = frozenset(
     )
 )
 GOOD = frozenset(("unchanged", "activated", "awaiting", "confirmed"))
-
+# What stays of these can be gone back from.
+CHANGED = frozenset(("activated", "confirmed"))
+# The code of a host whose journal has nothing of what a rollback names.
+NOT_IN_JOURNAL = "not_in_journal"
 
 CODE = re.compile("[a-z_]{1,40}")
 # A machine writes lines of about a kilobyte.

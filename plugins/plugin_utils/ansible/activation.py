@@ -12,6 +12,7 @@ import typing as t
 
 from ansible import constants
 
+from ..activation.answer import NOT_IN_JOURNAL
 from ..activation.changes import changes
 from ..activation.ending import warnings_of_activation
 from ..activation.question import settled
@@ -149,6 +150,7 @@ def told(host: str, request: Request, answer: Answer) -> dict[str, t.Any]:
         **answer.to_result(),
         **warnings_of_activation(host, answer),
         **named(request),
+        **({"recorded": answer.code != NOT_IN_JOURNAL} if request.rollback else {}),
         "changed": answer.outcome != "unchanged",
         "msg": sentence(request, answer),
     }

@@ -119,6 +119,31 @@ def _written_name(directory: pathlib.Path) -> str:
     return written
 
 
+def _last_runs() -> Path:
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state", "nix.fleet", "last-runs")
+
+
+def last_run(own: str) -> str | None:
+    """Return the name of the last run from this controller that has changed a host, and is not ``own``."""
+    try:
+        names = _last_runs().read_text(encoding="utf-8").split()
+    except (OSError, ValueError):
+        return None
+    return next((name for name in names if name != own), None)
+
+
+def remember_run(own: str) -> None:
+    """Keep the name of this run, which has changed a host, for who wants to take it back."""
+    file = _last_runs()
+    # Taken back by its name, it can be as well.
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, draft = tempfile.mkstemp(dir=file.parent)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as written:
+            written.write("\n".join(filter(None, (own, last_run(own)))))
+        Path(draft).replace(file)
+
+
 # In which Ansible, where it notices by itself, ends the run in its own way.
 PATIENCE_SECONDS = 3.0
 

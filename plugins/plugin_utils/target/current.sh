@@ -4,7 +4,7 @@
 # What the machine runs and boots now, and whether that is what is asked for.
 
 generation_now='' default_now='' running_now='' boots='' reboot=no
-missing='' remedy=''
+missing='' missing_code='' remedy=''
 
 current_observe() { # set what the machine runs, what its profile stands at, and what it boots where that is known
     profile_read "$profile"

@@ -4,7 +4,7 @@
 # Where a rollback goes: to a generation, or to what a deployment of the journal has found.
 
 # Set the closure that a rollback goes to and `wanted`, its generation. Fails with 1 when there is none, and with 2 when
-# nothing has to be gone back from; `missing` says why, and `remedy` what to do.
+# nothing has to be gone back from; `missing` says why, `missing_code` by a word, and `remedy` what to do.
 rollback_find_closure() {
     wanted=
     case $rollback in
@@ -32,6 +32,7 @@ rollback_find_before() { # deployment or run $1
     entries=$(rollback_entries "$1")
     if [ -z "$entries" ]; then
         missing="the journal of this machine has no deployment of $profile by the name or in the run $1"
+        missing_code=not_in_journal
         return 2
     fi
     # What was found first is what there was before all of a run.

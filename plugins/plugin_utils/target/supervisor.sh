@@ -63,7 +63,10 @@ supervisor_run() {
     rollback_find_closure
     case $? in
         1) outcome_refuse "$missing" "${remedy:-}" ;;
-        2) outcome_leave unchanged "$missing" ;;
+        2)
+            refusal=$missing_code
+            outcome_leave unchanged "$missing"
+            ;;
     esac
     supervisor_check
     platform_settle_profile >>"$log" 2>&1 ||

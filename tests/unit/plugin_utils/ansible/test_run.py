@@ -20,7 +20,9 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import (
     PATIENCE_SECONDS,
     Workers,
     end_with_run,
+    last_run,
     new_name,
+    remember_run,
     run_name,
 )
 
@@ -49,6 +51,25 @@ def test_another_run_has_another_name(tmp_path: pathlib.Path, monkeypatch: pytes
 
 def test_a_name_says_when_it_was_given() -> None:
     assert re.fullmatch(r"20\d{6}T\d{6}Z-[0-9a-f]{8}", new_name())
+
+
+def test_the_last_run_is_the_last_other_one_that_has_changed_a_host(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert last_run("c") is None
+    for name in ("a", "b", "b"):
+        remember_run(name)
+    assert (last_run("c"), last_run("b")) == ("b", "a")
+    remember_run("c")
+    assert last_run("c") == "b"
+
+
+def test_a_run_that_cannot_be_remembered_fails_nothing(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "state").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    remember_run("a")
+    assert last_run("b") is None
 
 
 def test_a_process_ends_where_the_run_that_it_works_for_was_killed(tmp_path: pathlib.Path) -> None:

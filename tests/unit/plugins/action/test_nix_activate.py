@@ -12,6 +12,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.nix.fleet.plugins.action.nix_activate import ActionModule
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible import action as shared
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible import activation
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import remember_run
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.closure_diff import closure_diff
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import StorePathInfo
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.progress import ProgressPipe
@@ -26,11 +27,17 @@ NEW = "/nix/store/1123456789abcdfghijklmnpqrsvwxyz-nixos-new"
 STANDING = f"closure={NEW}\nprevious_running={OLD}\nrunning={NEW}\ngeneration=2\n"
 
 
+@pytest.fixture(autouse=True)
+def _state(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
 def perform(answer: str | Machine | None, **given: t.Any) -> dict[str, t.Any]:
     """Run the action against a target that answers ``answer``."""
     machine = answer if isinstance(answer, Machine) else Machine(answer)
     settings = {name: given.pop(name) for name in ("check", "diff", "strategy") if name in given}
-    return played(ActionModule, {"closure": NEW, **given}, machine, **settings)
+    wanted = {} if "rollback" in given else {"closure": NEW}
+    return played(ActionModule, {**wanted, **given}, machine, **settings)
 
 
 def test_an_activation_is_a_change() -> None:
@@ -41,6 +48,13 @@ def test_an_activation_is_a_change() -> None:
         NEW,
         2,
     )
+
+
+def test_the_last_run_is_gone_back_from_by_its_name() -> None:
+    assert perform("outcome=unchanged\n", rollback="last")["code"] == "activation.no_last_run"
+    remember_run("monday")
+    result = perform("outcome=unchanged\ncode=not_in_journal\n", rollback="last")
+    assert (result["rollback"], result["recorded"]) == ("before:monday", False)
 
 
 def test_nothing_to_do_is_no_change() -> None:

@@ -1,0 +1,68 @@
+# SPDX-FileCopyrightText: nix.fleet contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A rollback to what no host has a record of fails, as a wrong word must not pass for nothing to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+# Of the ansible-core that the tests run on.
+ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
+RUN = "20260131T115930Z-07c1f3a2"
+
+
+@pytest.fixture
+def rolled_back(tmp_path: Path) -> t.Callable[[str], subprocess.CompletedProcess[str]]:
+    """Return what goes back on two hosts, which are this machine with two places for a journal."""
+    (tmp_path / "host_vars").mkdir()
+    (tmp_path / "hosts").write_text("one\ntwo\n")
+    for host in ("one", "two"):
+        shell = tmp_path / f"sh-{host}"
+        shell.write_text(f'#!/bin/sh\nexport NIX_FLEET_STATE_DIRECTORY={tmp_path / host}\nexec sh "$@"\n')
+        shell.chmod(0o755)
+        (tmp_path / f"host_vars/{host}.yml").write_text(f"ansible_shell_executable: {shell}\n")
+    (tmp_path / "one").mkdir()
+    entry = {"id": "a", "run": RUN, "profile": "/profile", "outcome": "rolled_back"}
+    (tmp_path / "one/journal.jsonl").write_text(f"{json.dumps(entry, separators=(',', ':'))}\n")
+
+    def roll_back(name: str) -> subprocess.CompletedProcess[str]:
+        variables = {
+            "rollback_to": name,
+            "ansible_connection": "local",
+            "nix_platform": "home-manager",
+            "nix_profile": "/profile",
+        }
+        return subprocess.run(
+            [ANSIBLE_PLAYBOOK, "nix.fleet.rollback", "-i", str(tmp_path / "hosts"), "-e", json.dumps(variables)],
+            cwd=tmp_path,
+            env={
+                **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+                "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
+                "ANSIBLE_NOCOLOR": "1",
+                "XDG_STATE_HOME": str(tmp_path / "state"),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return roll_back
+
+
+def test_what_one_host_has_a_record_of_is_known(rolled_back: t.Callable[..., t.Any]) -> None:
+    done = rolled_back(f"before:{RUN}")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["before:nothing", "last"])
+def test_what_nobody_has_a_record_of_fails(rolled_back: t.Callable[..., t.Any], name: str) -> None:
+    done = rolled_back(name)
+    assert done.returncode == 2, done.stdout + done.stderr
