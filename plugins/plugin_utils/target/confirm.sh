@@ -20,7 +20,7 @@ confirm() { # deployment $id: $1 is `confirmed`, or `rejected` for the reason $2
         case $1 in
             confirmed) kill -USR1 "$lock_pid" && say verdict_taken yes ;;
             *)
-                { printf '%s\n' "$2" >"$run/reason" || printf '%s\n' "$2" >"$live/reason-$id"; } 2>/dev/null
+                { printf '%s\n' "$2" >"$live/reason-$id"; } 2>/dev/null
                 kill -USR2 "$lock_pid" && say verdict_taken yes
                 ;;
         esac || say warning 'the supervisor could not be told; the machine goes back when its time is over'

@@ -159,7 +159,7 @@ deployment_confirmed() { # fails when it is not to stay
     [ "$confirmation" != confirmed ] || return 0
     cause="nobody confirmed over a new connection within $confirm_timeout s that the machine can still be reached"
     [ "$told_to_stop" = no ] || cause='the supervisor was told to stop before the new system had been confirmed'
-    [ "$confirmation" != cancelled ] || cause="it was rejected: $(head -n 1 ./reason 2>/dev/null || head -n 1 "$live/reason-$id")"
+    [ "$confirmation" != cancelled ] || cause="it was rejected: $(head -n 1 "$live/reason-$id" 2>/dev/null)"
     unconfirmed=yes
     return 1
 }

@@ -6,6 +6,7 @@
 
 who='' of_run='' profile='' started='' phase=''
 lock_id='' lock_who='' lock_run='' lock_profile='' lock_pid='' lock_start='' lock_boot='' lock_started='' lock_phase=''
+lock_for='' # the deployment that has the lock, where this one acts on its behalf
 lock_wait_for_it='wait for it to end, then run again'
 
 # The phases: `working`; `awaiting` a confirmation; `free` for whoever takes it, while the holder still tries to bring the
@@ -13,7 +14,7 @@ lock_wait_for_it='wait for it to end, then run again'
 lock_record() { # print the record of process $1
     process_find_start "$1"
     process_find_boot
-    say id "$id"
+    say id "${lock_for:-$id}"
     # A link has room for 1,023 bytes on macOS, and busybox's mv looks for a file of that name.
     say who "$(printf '%.100s' "$who")"
     say run "$of_run"
@@ -78,7 +79,20 @@ lock_is_ours() {
     [ -n "$lock_id" ] && [ "$lock_id" = "$id" ]
 }
 
+# Who goes back where it could not be made, or was taken away, makes it as soon as that is possible; and goes on by no means beside
+# somebody else who has it by now.
+lock_keep() {
+    lock_is_there || ln -s "$(lock_record "$own_process")" "$live/lock" 2>/dev/null
+    lock_is_free_for_us || exit 4
+}
+
+lock_is_free_for_us() {
+    lock_read
+    [ -z "$lock_id" ] || [ "$lock_id" = "${lock_for:-$id}" ]
+}
+
 lock_hand_over() { # to process $1 of this deployment, or to another phase of it
+    lock_is_free_for_us || return
     if ! ln -s "$(lock_record "$1")" "$live/lock.$id" 2>/dev/null; then
         run_free_reserve
         rm -f "$live/lock.$id"

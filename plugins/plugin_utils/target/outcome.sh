@@ -62,7 +62,8 @@ outcome_gives_way() { # whether this deployment leaves it to the one before it t
 }
 
 outcome_remove_files() { # what is of no use any more; the program may hold, and the settings are, what is secret
-    rm -f ./closure ./before ./step ./worker ./settings ./default-touched "$live/$id" "$live/program-$id" "$live/touched-$id"
+    rm -f ./closure ./before ./worker ./settings ./default-touched
+    rm -f "$live/$id" "$live/program-$id" "$live/touched-$id" "$live/step-$id" "$live/reason-$id"
     platform_unwatch_boot
     run_free_reserve
     # Whoever comes late to finish this finds nothing to do.
@@ -70,6 +71,7 @@ outcome_remove_files() { # what is of no use any more; the program may hold, and
 }
 
 outcome_remove_other_runs() { # those that have ended, and those that never touched anything and never will
+    [ -d "$state" ] || return 0 # of others, nothing can be known
     for directory in "$state"/runs/*; do
         if [ "$directory" = "$run" ] || run_is_awaited "$directory"; then
             continue

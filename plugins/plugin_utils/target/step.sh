@@ -4,7 +4,7 @@
 # Runs one function of this program for a limited time, as a process that can be ended with all that it starts. What it needs
 # to know travels in its environment, which only its owner can read: no file is read.
 
-log='' step_before=0 recorded='' told_to_stop=no going_back=no
+log='' step_before=0 step_limit='' recorded='' told_to_stop=no going_back=no
 
 # Where what a step prints is kept. A disk that has become full or read-only must not fail what could still succeed.
 step_find_log() {
@@ -36,18 +36,21 @@ step_is_to_end() { # whether a step is no longer wanted; those on the way back a
     [ "$told_to_stop:$going_back" = yes:no ]
 }
 
-step() { # run function $1 with the other arguments; its exit code, or 124 when it took too long
+# Run function $1 with the other arguments; its exit code, or 124 when it took too long: longer than an activation may, or than
+# $step_limit seconds.
+step() {
     ! step_is_to_end || return 143
+    [ "$going_back" = no ] || lock_keep
     step_find_log "$*"
     step_start "$@" >>"$log" 2>&1 </dev/null &
     step_process=$!
     # For whoever has to finish the work should this program be killed.
     process_find_start "$step_process"
-    { say step "$step_process $since" >./step; } 2>/dev/null
+    { say step "$step_process $since" >"$live/step-$id"; } 2>/dev/null
     hundredths=0
     # Counted rather than read from a clock, which the step itself may set.
     while kill -0 "$step_process" 2>/dev/null; do
-        if [ "$hundredths" -ge $((activation_timeout * 100)) ]; then
+        if [ "$hundredths" -ge $((${step_limit:-$activation_timeout} * 100)) ]; then
             process_end "$step_process"
             wait "$step_process"
             return 124
@@ -78,7 +81,7 @@ step_when_free() { # as `step`
 }
 
 step_end_orphans() { # the step of a supervisor that was killed, lest it goes on beside what now follows
-    step_orphan=$(record_field step ./step)
+    step_orphan=$(record_field step "$live/step-$id")
     if [ -n "${step_orphan#* }" ]; then
         process_find_start "${step_orphan%% *}"
         # What it has started may have outlived it; its number is no other's as long as its group is there.

@@ -168,6 +168,7 @@ supervisor_work() { # in a process of its own; exits with 0 at an end, and with 
     supervisor_heed_stop
     { lock_hand_over "$own_process" && run_mark "$id"; } || outcome_refuse "$live cannot be written to"
     deployment_go || {
+        way_back_find_files
         said=$(step_last_words)
         way_back
     }
@@ -223,16 +224,10 @@ supervisor_go_on() {
 supervisor_resume() { # in a process of its own
     trap 'told_to_stop=yes' TERM INT
     process_find_own
-    run_free_reserve
-    if [ "$supervisor_lock" != take ]; then
-        # On behalf of another deployment, which holds the lock and waits.
-        supervisor_id=$id
-        id=$supervisor_lock
-        supervisor_hold
-        id=$supervisor_id
-    else
-        supervisor_hold
-    fi
+    way_back_find_files
+    # On behalf of another deployment, that one holds the lock and waits.
+    [ "$supervisor_lock" = take ] || lock_for=$supervisor_lock
+    supervisor_hold
     supervisor_is_last || [ "$supervisor_lock" != take ] || supervisor_let_go
     case $(way_back_told outcome) in
         '') ;;
@@ -251,7 +246,8 @@ supervisor_let_go() {
     exit 0
 }
 
-# Where not even the lock can be written, nobody else can have taken it, and the machine is brought back without.
+# Where not even the lock can be written, nobody else can have taken it, and the machine is brought back without, as long as that
+# stays so: see `lock_keep`.
 supervisor_hold() { # the lock of deployment $id, or end when it is another's turn
     supervisor_others=no
     process_alone "$live/takeover" supervisor_take_over && return
@@ -279,9 +275,9 @@ supervisor_take_over() { # that lock, unless somebody does this already or anoth
 }
 
 supervisor_may_take_over() { # whether the lock that has been read is this deployment's, and nobody else's of it that lives
-    [ "$lock_id" = "$id" ] || return
+    [ "$lock_id" = "${lock_for:-$id}" ] || return
     # On behalf of another deployment, the process that waits has it.
-    [ "$lock_pid" = "$own_process" ] || [ "$supervisor_lock:$lock_pid" = "$id:$PPID" ] || ! lock_is_held
+    [ "$lock_pid" = "$own_process" ] || [ "$lock_for:$lock_pid" = "$lock_id:$PPID" ] || ! lock_is_held
 }
 
 supervisor_is_whole() { # whether `recorded` is all that was recorded

@@ -5,6 +5,26 @@
 
 back_code=0 back_meaning='' back_loader_code=''
 
+# Give back the room that was kept. What the files lie on may hang by now, like a network file system that an activation has cut
+# off: then all that is still written goes to memory.
+way_back_find_files() {
+    if [ "$live" = "$state" ]; then
+        run_free_reserve
+        return
+    fi
+    { run_free_reserve && true >>"$log"; } 2>/dev/null &
+    way_back_asks=$! hundredths=0
+    while kill -0 "$way_back_asks" 2>/dev/null; do
+        if [ "$hundredths" -ge 3000 ]; then
+            kill -KILL "$way_back_asks"
+            state=/dev/null run=/dev/null/$id log=./log
+            supervisor_enter "$live/run-$id" || cd /
+            return
+        fi
+        clock_pause
+    done
+}
+
 way_back() { # ends this deployment
     # Who is told to stop is on the way there already.
     going_back=yes
@@ -12,7 +32,6 @@ way_back() { # ends this deployment
     if [ "$rollback_on_failure" = 0 ] && [ "$unconfirmed" = no ]; then
         outcome_finish failed
     fi
-    run_free_reserve
     request_find_activated
     # The new system may have taken away what programs of the old one are looked for by.
     own_path=$PATH
@@ -47,7 +66,7 @@ way_back_tell_units() { # that what runs again has units that failed
 }
 
 way_back_go() {
-    step way_back_restore_profile
+    way_back_restore_profile
     # Before the boot loader is written: with the failed generation its kernel goes, which may be what there is no room for.
     step way_back_drop_generations
     # First what a crash would come back on, then what runs.
@@ -61,7 +80,7 @@ way_back_go() {
         back_meaning=$(step_words | platform_meaning "$back_code")
         way_back_tell_units
         # Some activations set the profile themselves.
-        step way_back_restore_profile
+        way_back_restore_profile
         step way_back_drop_generations
     fi
     [ "${back_loader_code:-0}" = 0 ] || way_back_restore_default
@@ -85,26 +104,24 @@ way_back_reactivation_helps() {
     [ "$platform_boot_activates" = no ] || [ "$recorded_boot" = "$this_boot" ] || [ "$target" != "$recorded_running" ]
 }
 
+# The link is put back without Nix, which may hang or have no room for its own lock. Only a generation that is gone is Nix's to
+# make again: in a step of its own, lest it keeps what comes next.
 way_back_restore_profile() {
-    if [ "$(readlink "$profile")" = "$recorded_link" ]; then
-        return
-    elif [ -n "$recorded_generation" ]; then
-        nix-env --profile "$profile" --switch-generation "$recorded_generation" ||
-            nix-env --profile "$profile" --set "$recorded_default" || way_back_link_profile
-    elif [ -n "$(profile_generation "$profile")" ] && [ "$(path_closure "$profile")" != "$closure" ]; then
-        return 1 # a generation that is not this deployment's doing is nobody's to take away
-    else
-        # No generation: there was no profile, or another tool's own link.
-        if [ -n "$recorded_link" ]; then way_back_put_link; else rm -f "$profile"; fi
+    [ "$(readlink "$profile")" != "$recorded_link" ] || return 0
+    if [ -n "$recorded_generation" ]; then
+        if [ "$(path_closure "$profile-$recorded_generation-link")" = "$recorded_default" ]; then
+            step way_back_put_link
+        else
+            step_limit=60
+            step nix-env --profile "$profile" --set "$recorded_default"
+            step_limit=''
+        fi
+    # A generation that is not this deployment's doing is nobody's to take away.
+    elif [ -z "$(profile_generation "$profile")" ] || [ "$(path_closure "$profile")" = "$closure" ]; then
+        # There was no profile, or another tool's own link.
+        if [ -n "$recorded_link" ]; then step way_back_put_link; else step rm -f "$profile"; fi
     fi
-    set -- $?
-    path_flush "${profile%/*}"
-    return "$1"
-}
-
-way_back_link_profile() { # where Nix cannot, for instance since it has no room for its own lock
-    [ -L "${profile%/*}/$recorded_link" ] || return
-    way_back_put_link
+    step path_flush "${profile%/*}"
 }
 
 way_back_put_link() { # in one moment where the system can do that: a machine that has no profile does not boot
@@ -122,11 +139,7 @@ way_back_drop_generations() { # so that "the generation before" never means one 
         # Where the profile could not be set back, it must lead somewhere until it can be.
         [ "$number" != "$stands_at" ] || continue
         if [ "$number" -gt "${recorded_newest:-0}" ] && [ "$(path_closure "$profile-$number-link")" = "$closure" ]; then
-            if [ -n "$recorded_generation" ]; then
-                nix-env --profile "$profile" --delete-generations "$number" || rm -f "$profile-$number-link"
-            else
-                rm -f "$profile-$number-link"
-            fi
+            rm -f "$profile-$number-link"
         fi
     done
 }

@@ -7,6 +7,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import threading
+import time
 
 import pytest
 
@@ -105,6 +107,20 @@ def test_where_no_confirmation_can_arrive_the_machine_goes_back(nixos: NixOS, ol
     wait_for(lambda: nixos.whole_as == whole(old))
 
 
+def test_a_state_directory_that_hangs_by_now_keeps_no_machine_from_going_back(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool("sleep", 'case $1 in 0.*) set 0.001 ;; esac; exec {sleep} "$1"')
+    nixos.replace_tool("rm", 'case "$*" in */runs/*/reserve*) exec sleep 1000 ;; esac; exec {rm} "$@"')
+    hang = f'for run in "{STATE}"/runs/*; do rm -f "$run/log" "$run/step"; /usr/bin/mkfifo "$run/log" "$run/step"; done'
+    request = nixos.request(nixos.system("nixos-new", trouble=hang), confirm_timeout=1)
+    thread = threading.Thread(target=deploy, args=(nixos, request), daemon=True)
+    thread.start()
+    wait_for(lambda: (nixos.live / f"outcome-{request.id}").exists(), 60)
+    assert nixos.whole_as == whole(old)
+    wait_for(lambda: not (nixos.live / "lock").is_symlink())
+    (nixos.state / "runs" / request.id / "log").unlink()
+    assert deploy(nixos, request).outcome == "rolled_back"
+
+
 @pytest.mark.parametrize("tool", ["mv", "ln", "mkdir", "cp", "rm", "sync"])
 def test_going_back_needs_no_tool_to_write_its_files(nixos: NixOS, old: str, tool: str) -> None:
     # Nix, and what NixOS runs, have their own.
@@ -133,7 +149,8 @@ def test_a_worker_that_is_killed_where_nothing_can_be_written_is_made_up_for(nix
     assert conclude(nixos, request.id, CONFIRMED, 60).outcome == "rolled_back"
 
 
-def test_a_worker_that_is_killed_where_not_even_the_lock_can_be_written_is_made_up_for(nixos: NixOS, old: str) -> None:
+def killed_without_a_lock(nixos: NixOS) -> threading.Thread:
+    """Kill a worker where not even the lock can be written."""
     nixos.hurry()
     worker = 'ps -o ppid= -p "$PPID" > "$root/worker"; : > "$root/blocked"; sleep 0.9; sleep 0.9'
     blocked = f'{BLOCK}; rm -rf "{LIVE}"; : > "{LIVE}"; ln -sfn "$self" "/run/current-system"'
@@ -144,8 +161,44 @@ def test_a_worker_that_is_killed_where_not_even_the_lock_can_be_written_is_made_
     nixos.path("/go").touch()
     wait_for(nixos.path("/blocked").exists)
     os.kill(int(nixos.path("/worker").read_text()), signal.SIGKILL)
+    return thread
+
+
+def test_a_worker_that_is_killed_where_not_even_the_lock_can_be_written_is_made_up_for(nixos: NixOS, old: str) -> None:
+    thread = killed_without_a_lock(nixos)
     wait_for(lambda: nixos.whole_as == whole(old), 60)
     thread.join()
+
+
+# In the first step of the way back.
+UNBLOCKS = (
+    'if [ -e "{root}/blocked" ]; then rm -f "{root}/blocked" "{live}"; mkdir "{live}"; FILL; fi; exec {sort} "$@"'
+)
+
+
+@pytest.mark.slow
+def test_who_goes_back_without_the_lock_takes_it_as_soon_as_it_can_be_written(nixos: NixOS) -> None:
+    old = nixos.system("nixos-old", trouble=f'readlink "{LIVE}/lock" > "$root/seen"')
+    nixos.install(old)
+    unblocks = UNBLOCKS.replace("{root}", str(nixos.root)).replace("{live}", str(nixos.live))
+    nixos.replace_tool("sort", unblocks.replace("FILL", ":"))
+    killed_without_a_lock(nixos)
+    wait_for(lambda: nixos.whole_as == whole(old), 60)
+    assert nixos.path("/seen").read_text().startswith("id=deployment-")
+
+
+@pytest.mark.slow
+def test_who_goes_back_without_the_lock_waits_for_whoever_has_taken_it(nixos: NixOS, old: str) -> None:
+    nixos.hold_lock(os.getpid())
+    (nixos.live / "lock").rename(nixos.path("/theirs"))
+    unblocks = UNBLOCKS.replace("{root}", str(nixos.root)).replace("{live}", str(nixos.live))
+    nixos.replace_tool("sort", unblocks.replace("FILL", f'mv "{nixos.root}/theirs" "{nixos.live}/lock"'))
+    killed_without_a_lock(nixos)
+    wait_for((nixos.live / "lock").is_symlink, 60)
+    time.sleep(2)
+    assert nixos.calls == ["test slow"]
+    (nixos.live / "lock").unlink()
+    wait_for(lambda: nixos.whole_as == whole(old), 60)
 
 
 def test_the_step_of_a_killed_worker_is_ended_though_no_file_tells_of_it(nixos: NixOS, old: str) -> None:
