@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 import types
 from pathlib import Path
 
@@ -27,6 +29,10 @@ SLOW = (
     "examples/test_execution_environment.py",
     "playbooks",
 )
+# What a test's file has where it comes to Ansible, or to what of ours does: all else is the same under each ansible-core.
+ANSIBLE = re.compile(
+    r"(?:from|import) ansible[. ]|\.plugins\.(?:action|callback|inventory|test)\b|plugin_utils\.ansible\b|\"ansible-playbook\""
+)
 OTHER_SHELLS = {"bash", "busybox"}
 # What an example takes says more about the machine's other work than about the code.
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -36,7 +42,7 @@ NO_PARAMETERS = types.SimpleNamespace(params={})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test below a slow place as slow, and as thorough where others stand for it."""
+    """Mark each test below a slow place as slow, as thorough where others stand for it, and which others Ansible may break."""
     places = [Path(__file__).parent / place for place in SLOW]
     for item in items:
         if any(item.path.is_relative_to(place) for place in places):
@@ -44,3 +50,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             # dash stands for the other shells: it has the least that is not POSIX.
             if OTHER_SHELLS & {str(value) for value in getattr(item, "callspec", NO_PARAMETERS).params.values()}:
                 item.add_marker(pytest.mark.thorough)
+        elif comes_to_ansible(item.path):
+            item.add_marker(pytest.mark.versions)
+
+
+@functools.cache
+def comes_to_ansible(file: Path) -> bool:
+    """Whether what a file of tests holds may depend on the version of ansible-core."""
+    return bool(ANSIBLE.search(file.read_text()))
