@@ -20,8 +20,12 @@ from .fleet.lab import leave_home
 
 # What these tests read of a run is what Ansible itself prints, whatever the project's own settings choose.
 os.environ["ANSIBLE_STDOUT_CALLBACK"] = "ansible.builtin.default"
+# A lab that goes as a whole keeps its bytecode: a command of it then takes half the time.
+os.environ["PYTHONDONTWRITEBYTECODE"] = ""
 
 LAB = Path(__file__).resolve().parents[1] / "lab"
+# What all others stand on. Were it not as it should be, they would fail as well, and only not say why.
+GROUND = ("lab/test_faults.py", "lab/test_hosts.py", "lab/test_network.py", "lab/test_power.py", "standins")
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,11 @@ class Lab:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let files run side by side, and the tests of one file after another (`pytest -n 3 --dist loadgroup`)."""
+    ground = [Path(__file__).parent / place for place in GROUND]
     for item in items:
         item.add_marker(pytest.mark.xdist_group(str(item.path)))
+        if any(item.path.is_relative_to(place) for place in ground):
+            item.add_marker(pytest.mark.thorough)
     # So that no long file is begun when the others are about to end.
     tests = Counter(item.path for item in items)
     items.sort(key=lambda item: -tests[item.path])

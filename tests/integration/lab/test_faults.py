@@ -15,9 +15,6 @@ import pytest
 from ..conftest import Lab
 from .conftest import seconds
 
-# The fault suite lives on these.
-pytestmark = pytest.mark.thorough
-
 HOST = "vps-sg-1"
 
 

@@ -12,8 +12,6 @@ import pytest
 from ..conftest import Lab
 from .conftest import seconds
 
-pytestmark = pytest.mark.thorough
-
 ONE, OTHER = "vps-sg-1", "phone"
 GREETING = "exec 3<>/dev/tcp/192.0.2.50/8022; head -c 4 <&3"
 

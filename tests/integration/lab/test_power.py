@@ -11,9 +11,6 @@ import pytest
 
 from ..conftest import Lab
 
-# The fault suite power-cycles, kills and reboots.
-pytestmark = pytest.mark.thorough
-
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 
 # What a stand-in's closure has to have for the boot to take notice of it.
