@@ -34,5 +34,5 @@ now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
     printf ',"revision":null,"dirty":false,"description":"system.autoUpgrade","platform":"nixos","goal":"%s","rollback":null' "$goal"
     printf ',"profile":"%s","outcome":"activated","started":"%s","seconds":null' "$2" "$now"
     printf ',"from":{"generation":null,"closure":null,"running":null},"to":{"generation":%s,"closure":"%s"}' "$generation" "$default"
-    printf ',"exit_code":0,"ending":"","units_failed":[],"cause":""}\n'
+    printf ',"exit_code":0,"status":"","units_failed":[],"cause":""}\n'
 } >>"$journal"

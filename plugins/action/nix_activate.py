@@ -7,26 +7,29 @@ from __future__ import annotations
 
 import typing as t
 
-from ..plugin_utils.activation.answer import CHANGED
+from ..plugin_utils.activation.answer import CHANGED, details
 from ..plugin_utils.activation.changes import changes_of_rollback
-from ..plugin_utils.activation.conclusion import conclude, longest_look
-from ..plugin_utils.activation.deployment import PATIENCE_SECONDS, deploy, details, longest
-from ..plugin_utils.activation.ending import failure, units_failure, warnings_failure, warnings_of_activation
+from ..plugin_utils.activation.deployment import CONFIRMED, PATIENCE_SECONDS, confirm, deploy, longest, longest_attempt
+from ..plugin_utils.activation.outcome import (
+    failure,
+    predicted,
+    units_failure,
+    warnings_failure,
+    warnings_of_activation,
+)
 from ..plugin_utils.activation.request import Request
-from ..plugin_utils.activation.sentence import foreseen
-from ..plugin_utils.activation.verdict import CONFIRMED
 from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.ansible.activation import (
     TARGET_OPTIONS,
-    asked,
-    awaited,
+    ask_whether_up_to_date,
+    confirm_seconds,
     difference,
-    needed,
     origin,
     renewable,
+    result_needed,
+    result_of,
+    result_unchanged,
     target_of,
-    told,
-    unchanged,
 )
 from ..plugin_utils.ansible.run import last_run, new_name, remember_run, run_name
 from ..plugin_utils.ansible.shell import FreshLink
@@ -99,15 +102,15 @@ class ActionModule(NixAction):
                 self.announce(line)
         shown = previewed or difference(self, link, answer, options["source_host"])
         if request.check and self.diff_mode:
-            shown = foreseen(shown, answer)
-        # While it awaits a verdict it has not come to stay: then nix_confirm says so.
+            shown = predicted(shown, answer)
+        # While it awaits its confirmation it has not come to stay: then nix_confirm says so.
         if answer.failed_units and request.failed_units == "fail" and answer.outcome != "awaiting":
             raise units_failure(
                 request.id, answer, **shown, **warnings_of_activation(self.play_host, answer, units=False)
             )
         if answer.warnings and options["fail_on_warnings"] and answer.outcome != "awaiting":
             raise warnings_failure(request.id, answer, **shown)
-        return {**told(self.play_host, request, answer), **shown, **self._barrier(options, answer)}
+        return {**result_of(self.play_host, request, answer), **shown, **self._barrier(options, answer)}
 
     def _before_last_run(self) -> str:
         name = last_run(run_name())
@@ -125,26 +128,26 @@ class ActionModule(NixAction):
         self.doing("asking what it runs")
         # Something is copied to it next, unless it builds for itself.
         before_copy = source_host != self.host
-        answer = asked(self, request, before_copy=before_copy)
+        answer = ask_whether_up_to_date(self, request, before_copy=before_copy)
         if answer is None:
-            return needed(request)
-        return unchanged(self, link, request, answer, source_host, before_copy=before_copy)
+            return result_needed(request)
+        return result_unchanged(self, link, request, answer, source_host, before_copy=before_copy)
 
     def _barrier(self, options: dict[str, t.Any], answer: Answer) -> dict[str, t.Any]:
-        """Warn of a verdict that cannot come before all other hosts have got as far."""
+        """Warn of a confirmation that cannot come before all other hosts have got as far."""
         strategy = self._strategy if answer.outcome == "awaiting" else ""
         if not strategy or strategy.endswith(WITHOUT_BARRIER) or len(self.variables.get("ansible_play_batch", ())) < 2:
             return {}
         text = (
-            f"{self.play_host}: under the strategy {strategy} it waits for every other host's activation before its verdict, "
+            f"{self.play_host}: under the strategy {strategy} it waits for every other host's activation before its confirmation, "
             f"and goes back if that takes more than {options['confirm_timeout']} s; strategy: host_pinned waits for none"
         )
         return {"warnings": [*warnings_of_activation(self.play_host, answer).get("warnings", ()), text]}
 
     def _confirmed(self, request: Request) -> Answer:
         patience = request.confirm_timeout + request.activation_timeout + PATIENCE_SECONDS
-        link = FreshLink(self.fresh_shell_within(longest_look(patience)))
-        return conclude(link, request.id, CONFIRMED, patience, say=self.announce)
+        link = FreshLink(self.fresh_shell_within(longest_attempt(patience)))
+        return confirm(link, request.id, CONFIRMED, patience, say=self.announce)
 
     def _request(self, options: dict[str, t.Any]) -> Request:
         return Request(
@@ -160,14 +163,14 @@ class ActionModule(NixAction):
             rollback=options["rollback"],
             rollback_on_failure=options["rollback_on_failure"],
             failed_units=options["failed_units"],
-            confirm_timeout=0 if options["confirm"] == "never" else awaited(options),
+            confirm_timeout=0 if options["confirm"] == "never" else confirm_seconds(options),
             lock_timeout=options["lock_timeout"],
             # Who goes back does so because something is wrong.
             no_check=options["no_check"] or options["rollback"] is not None,
             backup_extension=options["backup_extension"],
             nix_options=options["nix_options"],
             check=self.check_mode,
-            # With a barrier between tasks, the other profile's verdict would wait for this task, and this one for it.
+            # With a barrier between tasks, the other profile's confirmation would wait for this task, and this one for it.
             in_turn=self._strategy.endswith(WITHOUT_BARRIER),
         )
 

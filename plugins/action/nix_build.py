@@ -93,7 +93,7 @@ class ActionModule(NixAction):
             # Of its settings, a machine's Nix warns also when there is nothing to do.
             **_with(self._left_out, warnings_of_nix(built.warnings if built.changed else ())),
             "changed": built.changed,
-            "msg": _sentence(built, dry_run=build.dry_run),
+            "msg": _message(built, dry_run=build.dry_run),
         }
 
     def _remote_builders(self, options: dict[str, t.Any]) -> Callable[[], str | None] | None:
@@ -182,7 +182,7 @@ def _can_be_sent(derivation: str) -> bool:
     return Path(derivation).exists() and shutil.which("nix") is not None
 
 
-def _sentence(built: Built, *, dry_run: bool) -> str:
+def _message(built: Built, *, dry_run: bool) -> str:
     """Return what came of the build, or would."""
     names = ", ".join(store_path_name(output.out_path) for output in built.outputs if output.out_path)
     if not built.changed:

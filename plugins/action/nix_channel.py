@@ -93,7 +93,7 @@ class ActionModule(NixAction):
             "tested_by": proof.word,
             "commits": list(moved.commits),
             "changed": moved.changed,
-            "msg": sentence(branch, moved, proof.revision, would=self.check_mode),
+            "msg": message(branch, moved, proof.revision, would=self.check_mode),
             **({"diff": difference(branch, moved)} if self.diff_mode and moved.changed else {}),
         }
 
@@ -111,8 +111,8 @@ def pause(attempt: int) -> None:
     time.sleep(random.uniform(0, PAUSE_SECONDS * attempt))
 
 
-def sentence(branch: str, moved: Advance, revision: str, *, would: bool) -> str:
-    """Return what became of the branch, in a sentence."""
+def message(branch: str, moved: Advance, revision: str, *, would: bool) -> str:
+    """Return what became of the branch, as a message."""
     if moved.behind:
         return f"{branch} stays at {moved.after[:SHORT]}, which is newer than {revision[:SHORT]}"
     if not moved.changed:

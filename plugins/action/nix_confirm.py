@@ -1,18 +1,16 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Say whether a system that awaits a verdict stays."""
+"""Say whether a system that awaits its confirmation stays."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ..plugin_utils.activation.answer import CHANGED
-from ..plugin_utils.activation.conclusion import conclude, longest_look
-from ..plugin_utils.activation.deployment import details
-from ..plugin_utils.activation.ending import failure, units_failure, warnings_failure, warnings_of_activation
+from ..plugin_utils.activation.answer import CHANGED, details
+from ..plugin_utils.activation.deployment import CONFIRMED, cancelled, confirm, longest_attempt
+from ..plugin_utils.activation.outcome import failure, units_failure, warnings_failure, warnings_of_activation
 from ..plugin_utils.activation.request import DEPLOYMENT
-from ..plugin_utils.activation.verdict import CONFIRMED, rejected
 from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.ansible.run import remember_run, run_name
 from ..plugin_utils.ansible.shell import FreshLink
@@ -25,7 +23,7 @@ class ActionModule(NixAction):
 
     argument_spec: t.ClassVar[dict[str, t.Any]] = {
         "deployment": {"type": "str", "required": True},
-        "verdict": {"type": "str", "default": "confirm", "choices": ["confirm", "reject"]},
+        "confirmation": {"type": "str", "default": "confirm", "choices": ["confirm", "cancel"]},
         "reason": {"type": "str", "default": ""},
         "failed_units": {"type": "str", "default": "fail", "choices": ["fail", "ignore"]},
         "fail_on_warnings": {"type": "bool", "default": False},
@@ -39,18 +37,18 @@ class ActionModule(NixAction):
             raise ActivationError(
                 f"deployment is not the id of one: {deployment!r}", code="bad_id", advice="take it from nix_activate"
             )
-        verdict = CONFIRMED if options["verdict"] == "confirm" else rejected(options["reason"])
+        confirmation = CONFIRMED if options["confirmation"] == "confirm" else cancelled(options["reason"])
         if self.check_mode:
-            return {"changed": False, "msg": f"would be {verdict.word}", "id": deployment}
-        link = FreshLink(self.fresh_shell_within(longest_look(options["timeout"])))
-        answer = conclude(link, deployment, verdict, options["timeout"], say=self.announce)
+            return {"changed": False, "msg": f"would be {confirmation.status}", "id": deployment}
+        link = FreshLink(self.fresh_shell_within(longest_attempt(options["timeout"])))
+        answer = confirm(link, deployment, confirmation, options["timeout"], say=self.announce)
         if not answer.good:
             raise failure(deployment, answer)
-        if answer.outcome in CHANGED and verdict is CONFIRMED:
+        if answer.outcome in CHANGED and confirmation is CONFIRMED:
             remember_run(run_name())
-        if verdict is not CONFIRMED:
+        if confirmation is not CONFIRMED:
             raise ActivationError(
-                f"the rejection came too late: {verdict.reason}; the deployment had ended as {answer.outcome} and stays",
+                f"the cancellation came too late: {confirmation.reason}; the deployment had ended as {answer.outcome} and stays",
                 code="too_late",
                 advice=f"return with nix_activate, rollback: before:{deployment}",
                 **details(deployment, answer),
@@ -64,6 +62,6 @@ class ActionModule(NixAction):
             **answer.to_result(),
             **warnings_of_activation(self.play_host, answer),
             "id": deployment,
-            "changed": answer.verdict_taken,
+            "changed": answer.confirmation_taken,
             "msg": f"{name} is confirmed and stays",
         }

@@ -121,7 +121,7 @@ class ActionModule(NixAction):
             "commit": committed.revision,
             "branch": committed.branch,
             "changed": committed.changed,
-            "msg": sentence(draft.moved, committed, would=self.check_mode, lock_alone=draft.differs),
+            "msg": result_message(draft.moved, committed, would=self.check_mode, lock_alone=draft.differs),
             **({"diff": difference(draft)} if self.diff_mode and draft.moved else {}),
         }
 
@@ -217,8 +217,8 @@ def move_result(move: Move, urls: dict[str, str]) -> dict[str, t.Any]:
     }
 
 
-def sentence(moved: Sequence[Move], committed: Committed, *, would: bool, lock_alone: bool) -> str:
-    """Return what became of the update, in a sentence."""
+def result_message(moved: Sequence[Move], committed: Committed, *, would: bool, lock_alone: bool) -> str:
+    """Return what became of the update, as a message."""
     if not moved:
         return "the lock file is written anew, no input moved" if lock_alone else "all inputs are as new as they can be"
     names = ", ".join(move.name for move in moved[:5]) + (f" and {len(moved) - 5} more" if len(moved) > 5 else "")

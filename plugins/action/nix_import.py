@@ -57,7 +57,7 @@ class ActionModule(NixAction):
             "path": str(file),
             "source": read.evaluated.source,
             "hosts": wanted.hosts,
-            "msg": _sentence(wanted.hosts, file, wanted.needed, self.check_mode),
+            "msg": _message(wanted.hosts, file, wanted.needed, self.check_mode),
         }
         if self.diff_mode and wanted.needed:
             result["diff"] = {
@@ -98,7 +98,7 @@ def _mode(file: pathlib.Path) -> int:
     return 0o666 & ~mask
 
 
-def _sentence(hosts: int, file: pathlib.Path, needed: bool, check: bool) -> str:
+def _message(hosts: int, file: pathlib.Path, needed: bool, check: bool) -> str:
     count = counted(hosts, "host")
     if not needed:
         return f"{file} describes the same {count} already"

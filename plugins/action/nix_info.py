@@ -10,8 +10,7 @@ from pathlib import Path
 
 from ansible.errors import AnsibleConnectionFailure
 
-from ..plugin_utils.activation.drift import deployed_revision, drift_of
-from ..plugin_utils.activation.info import info_script, parse_info
+from ..plugin_utils.activation.info import deployed_revision, drift_of, info_script, parse_info
 from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.ansible.evaluation import absolute_flake
 from ..plugin_utils.ansible.shell import QUESTION_SECONDS, NoAnswerError
@@ -59,7 +58,7 @@ class ActionModule(NixAction):
                 advice="install it, or put it on the PATH with the task's environment",
                 **facts,
             )
-        return {"changed": False, "msg": sentence(facts), **facts}
+        return {"changed": False, "msg": message(facts), **facts}
 
     def _revision(self, facts: dict[str, t.Any], flake: str | None) -> dict[str, t.Any]:
         deployed, dirty = deployed_revision(facts)
@@ -73,7 +72,7 @@ class ActionModule(NixAction):
         return distance(Repository(Controller(), place), deployed, dirty=dirty).to_result()
 
 
-def sentence(facts: dict[str, t.Any]) -> str:
+def message(facts: dict[str, t.Any]) -> str:
     """Return what the machine is and runs, for a person."""
     if facts["current_system"] is None:
         return f"{facts['platform'] or 'a builder'} with Nix {facts['nix_version']}, nothing deployed"

@@ -114,7 +114,7 @@ options:
     description:
       - Whether the new system stays only when it is confirmed over a new connection. Until then NixOS still boots the old one.
       - With V(now) the module confirms it as soon as it runs. With V(later) the task ends while the machine waits, so that
-        other tasks can look at it; M(nix.fleet.nix_confirm) then confirms or rejects it. With V(never) it stays unasked.
+        other tasks can look at it; M(nix.fleet.nix_confirm) then confirms or cancels it. With V(never) it stays unasked.
       - A machine that waits in vain returns to what it ran before, and the task fails. O(rollback_on_failure) does not change
         that.
       - O(goal=boot) and O(goal=dry-activate) activate nothing that could lock anybody out, and are not asked about.
@@ -249,7 +249,7 @@ EXAMPLES = r"""
     - name: Send it back
       nix.fleet.nix_confirm:
         deployment: "{{ activation.id }}"
-        verdict: reject
+        confirmation: cancel
         reason: the shop does not answer
       when: activation.outcome == 'awaiting'
 

@@ -11,9 +11,9 @@ version_added: 0.2.0
 author:
   - nix.fleet contributors (!UNKNOWN)
 description:
-  - Confirms or rejects a deployment that M(nix.fleet.nix_activate) left awaiting, with its O(nix.fleet.nix_activate#module:confirm=later).
+  - Confirms or cancels a deployment that M(nix.fleet.nix_activate) left awaiting, with its O(nix.fleet.nix_activate#module:confirm=later).
   - It does so over a new connection, since one that stands says nothing of whether another can be made.
-  - A confirmed system becomes the default and stays. A rejected one is left at once for the one that ran before.
+  - A confirmed system becomes the default and stays. A cancelled one is left at once for the one that ran before.
   - When the machine cannot be reached, the module waits until it has gone back by itself, and says so.
 options:
   deployment:
@@ -21,15 +21,15 @@ options:
       - The id of the deployment, as M(nix.fleet.nix_activate) returns it.
     type: str
     required: true
-  verdict:
+  confirmation:
     description:
       - Whether the system is to stay.
     type: str
-    choices: [confirm, reject]
+    choices: [confirm, cancel]
     default: confirm
   reason:
     description:
-      - Why it is rejected, in a line for the people who read the failure and the log on the machine.
+      - Why it is cancelled, in a line for the people who read the failure and the log on the machine.
     type: str
     default: ""
   failed_units:
@@ -56,7 +56,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Nothing awaits a verdict in check mode, so it only says which it would have brought.
+      - Nothing awaits a confirmation in check mode, so it only says what it would have done.
   diff_mode:
     support: none
   idempotent:
@@ -64,7 +64,7 @@ attributes:
     details:
       - A deployment that has ended stays as it ended; the module says how. To confirm one that went back is a failure.
 notes:
-  - A rejection always fails the task, since the host is not what it was meant to be.
+  - To cancel always fails the task, since the host is not what it was meant to be.
 seealso:
   - module: nix.fleet.nix_activate
 """
@@ -77,7 +77,7 @@ EXAMPLES = r"""
 - name: Send it back
   nix.fleet.nix_confirm:
     deployment: "{{ activation.id }}"
-    verdict: reject
+    confirmation: cancel
     reason: the queue no longer drains
 """
 

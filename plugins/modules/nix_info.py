@@ -252,7 +252,7 @@ journal:
     outcome:
       description: How it ended, see RV(nix.fleet.nix_activate#module:outcome).
       type: str
-    ending:
+    status:
       description: What the end of the activation's program meant, in one word.
       type: str
     exit_code:

@@ -57,7 +57,7 @@ def _hold_new_connections(scene: Scene) -> None:
     _reached_here(scene)
     scene.lab("refuse", scene.machine.name)
     _go_here(scene)
-    scene.wait_for_verdict_awaited()
+    scene.wait_for_confirmation_awaited()
 
 
 def _let_in(scene: Scene) -> None:

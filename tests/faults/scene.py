@@ -141,7 +141,7 @@ class Scene:
         rows: list[dict[str, t.Any]] = json.loads(self.lab("status", "--json"))
         return next(int(row["line"]["carried"]["to_host"]) for row in rows if row["name"] == self.machine.name)
 
-    def wait_for_verdict_awaited(self) -> None:
+    def wait_for_confirmation_awaited(self) -> None:
         """Wait until the machine runs the new system and waits for somebody to confirm it."""
         self.run.wait_until(
             lambda: self.machine.lock().get("phase") == "awaiting",

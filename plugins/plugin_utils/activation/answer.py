@@ -39,7 +39,7 @@ LONGEST_ENTRY = 1 << 16
 
 
 @dataclasses.dataclass(frozen=True)
-class Standing:
+class CurrentState:
     """What a profile stands at and what runs."""
 
     generation: int | None
@@ -55,13 +55,13 @@ class Standing:
 class Answer:
     """How a deployment ended.
 
-    ``code`` is why the target refused it, where it has a word for that. ``said`` is what the step printed that failed, or in which
-    units failed; ``log`` is the end of all that was printed.
+    ``code`` is why the target refused it, where it has a word for that. ``status`` is what the end of the platform's
+    program meant. ``step_log`` is what the step printed that failed, or in which units failed; ``log`` is the end of all that was printed.
     """
 
     outcome: str
-    previous: Standing
-    now: Standing
+    previous: CurrentState
+    now: CurrentState
     closure: str | None = None
     boots: str | None = None
     profile: str | None = None
@@ -69,16 +69,16 @@ class Answer:
     code: str | None = None
     advice: str | None = None
     exit_code: int | None = None
-    ending: str | None = None
+    status: str | None = None
     loader_failed: bool = False
     units_failed: tuple[str, ...] = ()
     reboot_required: bool = False
     seconds: int | None = None
-    verdict_taken: bool = False
+    confirmation_taken: bool = False
     silent: bool = False
     warnings: tuple[str, ...] = ()
     journal: dict[str, t.Any] | None = None
-    said: str = ""
+    step_log: str = ""
     log: str = ""
     log_file: str | None = None
 
@@ -92,7 +92,7 @@ class Answer:
         """What to say of units that failed, or None when none did; the target knows that without their names too."""
         if self.units_failed:
             return f"these units failed: {', '.join(self.units_failed)}"
-        return "units failed, and the log may tell which" if self.ending == "units" else None
+        return "units failed, and the log may tell which" if self.status == "units" else None
 
     def to_result(self) -> dict[str, t.Any]:
         """Return the fields of a module's result."""
@@ -124,12 +124,12 @@ def parse_answer(text: str) -> Answer:
     outcome = one.get("outcome", "unknown")
     return Answer(
         outcome=outcome if outcome in OUTCOMES else "unknown",
-        previous=Standing(
+        previous=CurrentState(
             number(one.get("previous_generation")),
             store_path(one.get("previous_closure")),
             store_path(one.get("previous_running")),
         ),
-        now=Standing(number(one.get("generation")), store_path(one.get("default")), store_path(one.get("running"))),
+        now=CurrentState(number(one.get("generation")), store_path(one.get("default")), store_path(one.get("running"))),
         closure=store_path(one.get("closure")),
         boots=store_path(one.get("boots")),
         profile=one.get("profile") or None,
@@ -137,16 +137,16 @@ def parse_answer(text: str) -> Answer:
         code=one["code"] if CODE.fullmatch(one.get("code", "")) else None,
         advice=one.get("advice") or None,
         exit_code=number(one.get("exit_code")),
-        ending=one.get("ending"),
+        status=one.get("status"),
         loader_failed=one.get("loader_failed") == "yes",
         units_failed=tuple(filter(None, re.split(r"[,\s]+", one.get("units_failed", "")))),
         reboot_required=one.get("reboot_required") == "yes",
         seconds=number(one.get("seconds")),
         silent=one.get("silent") == "yes",
-        verdict_taken=one.get("verdict_taken") == "yes",
+        confirmation_taken=one.get("confirmation_taken") == "yes",
         warnings=tuple(fields.get("warning", ())),
         journal=journal_entry(one.get("entry", "")),
-        said="\n".join(fields.get("said", ())),
+        step_log="\n".join(fields.get("step_log", ())),
         log=log.strip("\n"),
         log_file=one.get("log_file") or None,
     )
@@ -161,10 +161,13 @@ def journal_entry(line: str) -> dict[str, t.Any] | None:
     if not isinstance(entry, dict) or "outcome" not in entry:
         return None
     units = entry.get("units_failed")
+    # Older versions wrote it as `ending`.
+    status = entry.pop("ending", None) or entry.get("status")
     # What readers of a journal take for granted, whoever wrote it.
     return {
         **entry,
         "outcome": str(entry["outcome"]),
+        "status": str(status) if status else None,
         "units_failed": [str(unit) for unit in units] if isinstance(units, list) else [],
         "from": _set(entry.get("from")),
         "to": _set(entry.get("to")),
@@ -179,20 +182,28 @@ def _from_journal(line: str) -> Answer:
     entry = journal_entry(line) or {}
     before, after = _set(entry.get("from")), _set(entry.get("to"))
     if not (before and after):
-        nothing = Standing(None, None, None)
+        nothing = CurrentState(None, None, None)
         return Answer("unknown", nothing, nothing)
     outcome = entry.get("outcome")
     return Answer(
         outcome=outcome if outcome in OUTCOMES else "unknown",
-        previous=Standing(
+        previous=CurrentState(
             number(before.get("generation")), store_path(before.get("closure")), store_path(before.get("running"))
         ),
-        now=Standing(number(after.get("generation")), None, None),
+        now=CurrentState(number(after.get("generation")), None, None),
         closure=store_path(after.get("closure")),
         cause="the machine has forgotten the details of this deployment since",
         exit_code=number(entry.get("exit_code")),
-        ending=str(entry["ending"]) if entry.get("ending") else None,
+        status=entry.get("status"),
         units_failed=tuple(entry.get("units_failed", ())),
         seconds=number(entry.get("seconds")),
         journal=entry,
     )
+
+
+def details(deployment: str, answer: Answer) -> dict[str, t.Any]:
+    """Return what an error says of ``answer`` besides its own fields."""
+    return {key: value for key, value in answer.to_result().items() if key != "log"} | {
+        "id": deployment,
+        "run": (answer.journal or {}).get("run"),
+    }

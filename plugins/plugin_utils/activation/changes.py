@@ -12,7 +12,7 @@ from ..core.errors import NixError
 from ..core.shell import ConnectionLostError
 from ..nix.closure_diff import ClosureDiff, closure_diff
 from ..nix.store import StorePathInfo, parse_path_sizes, path_sizes
-from .program import rollback_script
+from .request import rollback_script
 
 if t.TYPE_CHECKING:
     from ..core.process import Completed

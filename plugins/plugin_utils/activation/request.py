@@ -1,18 +1,20 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one activation is asked to do, checked before anything reaches a machine."""
+"""What one activation is asked to do, checked before anything reaches a machine, and the scripts that ask a machine for it."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import re
+import shlex
 import typing as t
 
 from ..core.errors import ActivationError, NixError
 from ..nix.command import configuration
 from ..nix.store import is_store_path
+from ..target.programs import program
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +57,7 @@ class Origin:
 class Request:
     """One deployment of one profile, as the options of a task say it.
 
-    ``confirm_timeout`` is how many seconds the target waits for a verdict on what it has activated; 0 wants none.
+    ``confirm_timeout`` is how many seconds the target waits for the confirmation of what it has activated; 0 wants none.
     ``lock_timeout``: for how many seconds it waits for another deployment, or for the platform's own lock. ``no_check``:
     whether the system's own check before a switch is left out. ``in_turn``: whether it waits while another profile of the machine has its turn in the same run.
     """
@@ -137,7 +139,7 @@ class Request:
 
     def _problems(self) -> t.Iterator[str]:
         platform = self.platform
-        if wrong := platform.objection_to(self.goal):
+        if wrong := platform.goal_problem(self.goal):
             yield wrong
         if bool(self.closure) == bool(self.rollback):
             yield "one of closure and rollback is needed, and not both"
@@ -181,3 +183,43 @@ class Request:
 def one_line(text: str) -> str:
     """Return ``text`` without line breaks and other control characters, and not longer than a journal wants it."""
     return "".join(character if character.isprintable() else " " for character in text)[:LONGEST_TEXT]
+
+
+def begin_script(request: Request) -> str:
+    """Return the script that begins the deployment, or finds it begun, and waits for its end.
+
+    What goes on without the connection is made of the same functions, so that they travel once.
+    """
+    return "\n".join(
+        [
+            f"functions={shlex.quote(program('deployment', request.platform))}",
+            f"request={shlex.quote(read_script(request.arguments()))}",
+            'eval "$functions"',
+            'eval "$request"',
+            f'begin "$functions" "$request" {shlex.quote(request.settings)}',
+        ]
+    )
+
+
+def question_script(request: Request, gc_root: str | None) -> str:
+    """Return the script that asks whether there is nothing to do: a quarter of the one that would do it.
+
+    ``gc_root`` is the name of the GC root that the closure must have as what was copied, where that is asked for.
+    """
+    return "\n".join(
+        [
+            program("question", request.platform),
+            read_script(request.arguments()),
+            shlex.join(["question_ask", gc_root or ""]),
+        ]
+    )
+
+
+def rollback_script(request: Request) -> str:
+    """Return the script that knows where a rollback goes, and does nothing."""
+    return "\n".join([program("rollback", request.platform), read_script(request.arguments())])
+
+
+def read_script(arguments: list[str]) -> str:
+    """Return the line of a script that reads a request."""
+    return shlex.join(["request_read", *arguments])

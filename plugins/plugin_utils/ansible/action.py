@@ -20,7 +20,7 @@ from ..core.errors import NixError
 from ..core.terminal import harmless
 from ..report.nix_activities import Activities, notes_wanted, write_notes
 from ..report.progress import Progress, has_reader, send
-from .connections import new_connection, see_that_host_keys_are_checked
+from .connections import new_connection, validate_host_key_checking
 from .run import end_with_run, no_room, progress_pipe, run_state, watch_run
 from .shell import QUESTION_SECONDS, ConnectionShell, bounded
 from .terminal import TerminalShell, wants_terminal, without_terminal
@@ -196,7 +196,7 @@ class NixAction(ActionBase):
 
     def _login(self, low_level: LowLevel, seconds: float = QUESTION_SECONDS) -> ConnectionShell:
         if self.known_hosts_only:
-            see_that_host_keys_are_checked(self)
+            validate_host_key_checking(self)
         execute = self._execution(functools.partial(low_level, sudoable=False), seconds)
         environment = f"{self._compute_environment_string().strip()} {self._state_directory()}"
         return ConnectionShell(self.host, execute, environment.strip())
@@ -230,7 +230,7 @@ class NixAction(ActionBase):
         return execute
 
     def _execute_afresh(self, command: str, **rest: t.Any) -> Mapping[str, t.Any]:
-        # Such a connection brings a verdict, or looks whether the machine is back. Without a run nobody would be told.
+        # Such a connection brings a confirmation, or looks whether the machine is back. Without a run nobody would be told.
         end_with_run()
         shared = self._connection
         self._connection = new_connection(shared)
@@ -279,15 +279,15 @@ FOLLOWED_SECONDS = 0.2
 
 
 def now_and_then(action: NixAction) -> Callable[[Callable[[], str]], None]:
-    """Return what says the sentence that it is given for the host of ``action``, unless it has just said one."""
+    """Return what says the message that it is given for the host of ``action``, unless it has just said one."""
     last = time.monotonic()
     pause, tell = (FOLLOWED_SECONDS, action.doing) if action.followed else (PRINTED_SECONDS, action.announce)
 
-    def say(sentence: Callable[[], str]) -> None:
+    def say(message: Callable[[], str]) -> None:
         nonlocal last
         if time.monotonic() - last > pause:
             last = time.monotonic()
-            tell(sentence())
+            tell(message())
 
     return say
 

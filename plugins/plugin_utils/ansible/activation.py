@@ -14,10 +14,9 @@ from ansible import constants
 
 from ..activation.answer import NOT_IN_JOURNAL
 from ..activation.changes import changes
-from ..activation.ending import warnings_of_activation
-from ..activation.question import settled
+from ..activation.deployment import up_to_date
+from ..activation.outcome import message, warnings_of_activation
 from ..activation.request import Origin
-from ..activation.sentence import sentence
 from ..core.errors import ActivationError, NixError
 from ..core.process import run
 from ..core.shell import run_command
@@ -63,8 +62,8 @@ def target_of(options: dict[str, t.Any]) -> dict[str, t.Any]:
     }
 
 
-def awaited(options: dict[str, t.Any]) -> int:
-    """Return for how many seconds a machine waits for the verdict that it is to have."""
+def confirm_seconds(options: dict[str, t.Any]) -> int:
+    """Return for how many seconds a machine waits for its confirmation."""
     if options["confirm_timeout"] < 1:
         raise ActivationError(
             f"confirm_timeout is not a number of seconds: {options['confirm_timeout']}",
@@ -91,14 +90,14 @@ def origin(
     )
 
 
-def asked(action: NixAction, request: Request, *, before_copy: bool) -> Answer | None:
+def ask_whether_up_to_date(action: NixAction, request: Request, *, before_copy: bool) -> Answer | None:
     """Return the answer of a machine that has nothing to do, or None. Raises ``AnsibleConnectionFailure``.
 
     ``before_copy``: a machine that has something to do is copied the closure next, so that one which has not must keep it.
     """
-    kept_as = root_name(action.play_host) if before_copy and not action.check_mode else None
+    gc_root = root_name(action.play_host) if before_copy and not action.check_mode else None
     try:
-        return settled(action.questions, request, kept_as=kept_as)
+        return up_to_date(action.questions, request, gc_root=gc_root)
     except (EndlessAnswerError, NoAnswerError):
         # To be asked again could cost as much memory, or as much time, once more.
         raise
@@ -132,35 +131,35 @@ def renewable(action: NixAction, shell: Shell) -> RenewableLink:
     return RenewableLink(shell, reset)
 
 
-def unchanged(
+def result_unchanged(
     action: NixAction, link: RenewableLink, request: Request, answer: Answer, source_host: str, *, before_copy: bool
 ) -> dict[str, t.Any]:
     """Return the result for a machine that has nothing to do."""
     return {
-        **told(action.play_host, request, answer),
+        **result_of(action.play_host, request, answer),
         **difference(action, link, answer, source_host),
         # As the copy would have said that is left out now.
         **({"copied_bytes": 0} if before_copy else {}),
     }
 
 
-def told(host: str, request: Request, answer: Answer) -> dict[str, t.Any]:
+def result_of(host: str, request: Request, answer: Answer) -> dict[str, t.Any]:
     """Return what came of a request for ``host`` as the fields of a result."""
     return {
         **answer.to_result(),
         **warnings_of_activation(host, answer),
-        **named(request),
+        **request_fields(request),
         **({"recorded": answer.code != NOT_IN_JOURNAL} if request.rollback else {}),
         "changed": answer.outcome != "unchanged",
-        "msg": sentence(request, answer),
+        "msg": message(request, answer),
     }
 
 
-def named(request: Request) -> dict[str, t.Any]:
+def request_fields(request: Request) -> dict[str, t.Any]:
     """Return what a result says of the request itself."""
     return {"id": request.id, "run": request.origin.run, "goal": request.goal, "rollback": request.rollback}
 
 
-def needed(request: Request) -> dict[str, t.Any]:
+def result_needed(request: Request) -> dict[str, t.Any]:
     """Return the result for a machine that was only asked, and has something to do."""
-    return {**named(request), "changed": False, "outcome": "needed", "msg": "there is something to do"}
+    return {**request_fields(request), "changed": False, "outcome": "needed", "msg": "there is something to do"}

@@ -39,7 +39,7 @@ if t.TYPE_CHECKING:
 CONSENT = "fleet_allow_unknown_hosts"
 
 
-def see_that_host_keys_are_checked(action: NixAction) -> None:
+def validate_host_key_checking(action: NixAction) -> None:
     """Raise ``UnknownHostError`` where the task's connection believes any machine, and nobody has consented to that."""
     if _checked(action._connection) or _consented(action):
         return

@@ -212,7 +212,7 @@ def evaluated(
         **warnings_of_nix(result.warnings, caches.warnings),
         "seconds": round(time.monotonic() - begin, 2),
         "changed": False,
-        "msg": _sentence(attribute, found.get("drv_path"), cached=answer.cached),
+        "msg": _message(attribute, found.get("drv_path"), cached=answer.cached),
     }
 
 
@@ -281,7 +281,7 @@ def memory_of(text: str | None) -> int | None:
     return memory
 
 
-def _sentence(attribute: str, derivation: str | None, *, cached: bool) -> str:
+def _message(attribute: str, derivation: str | None, *, cached: bool) -> str:
     """Return what came of the evaluation."""
     what = f"evaluates to {store_path_name(derivation)}" if derivation else "has a value"
     return f"{attribute or 'the expression'} {what}{', as in an earlier run' if cached else ''}"

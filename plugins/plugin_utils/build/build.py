@@ -226,17 +226,17 @@ class Progress:
 
     def read(self, line: str) -> None:
         """Take one line of Nix's log."""
-        before = self._sentence()
+        before = self._message()
         self.log.read(line)
-        sentence = self._sentence()
-        if self._say is None or sentence is None or sentence == before:
+        message = self._message()
+        if self._say is None or message is None or message == before:
             return
         now = self._clock()
         if self._last is None or now - self._last >= self._pause:
             self._last = now
-            self._say(sentence)
+            self._say(message)
 
-    def _sentence(self) -> str | None:
+    def _message(self) -> str | None:
         log = self.log
         if log.building:
             return f"building {len(log.built)}/{log.builds_expected} {derivation_name(log.building)}"

@@ -33,7 +33,7 @@ def nix(*arguments: str, executable: str = "nix") -> list[str]:
     return [executable, *FEATURES, *arguments]
 
 
-def objection_to(options: Mapping[str, t.Any]) -> str | None:
+def setting_problem(options: Mapping[str, t.Any]) -> str | None:
     """Return what is wrong with settings of Nix, if anything is, without their values: some are secrets."""
     for name, value in options.items():
         if not NAME.fullmatch(str(name)):
@@ -51,8 +51,8 @@ def configuration(options: Mapping[str, t.Any]) -> str:
 
     Raises ``NixError``, which names no value, where a line would say something else than what is meant.
     """
-    if objection := objection_to(options):
-        raise NixError(f"nix_options: {objection}", code="bad_setting", advice=SETTINGS_FORM)
+    if problem := setting_problem(options):
+        raise NixError(f"nix_options: {problem}", code="bad_setting", advice=SETTINGS_FORM)
     return "\n".join(f"{name} = {setting(value)}" for name, value in options.items())
 
 

@@ -43,6 +43,6 @@ class Platform:
         """The platform's shell functions."""
         return pathlib.Path(self.source).with_suffix(".sh").read_text(encoding="utf-8")
 
-    def objection_to(self, goal: str) -> str | None:
+    def goal_problem(self, goal: str) -> str | None:
         """Return why nothing of the platform can be made active in this way, if it cannot."""
         return None if goal in self.goals else f"{self.name} has no goal {goal}; it has {', '.join(self.goals)}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ..activation.drift import Drift
+from ..activation.info import Drift
 from ..core.quantities import size
 from ..update.git import SHORT
 from .table import NOTHING, State, View

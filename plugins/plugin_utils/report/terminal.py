@@ -246,7 +246,7 @@ class TerminalLog:
         advice = "see with nix.fleet.status what it runs"
         if deployment := self.board.deployment(host):
             command = f"ansible {host} -m nix.fleet.nix_confirm -a deployment={deployment}"
-            advice = f"{command} lets it stay; with verdict=reject it goes back at once"
+            advice = f"{command} lets it stay; with confirmation=cancel it goes back at once"
         return [
             *(Line(line, "failed") for line in indented(text, self._width(), first="", rest="  ")),
             *(Line(line) for line in indented(f"next: {advice}", self._width(), first="  ", rest="    ")),

@@ -4,7 +4,7 @@
 # The script that confirms or cancels a deployment, over a connection of its own, and waits for its end. It needs to write
 # nothing: the supervisor is told by a signal.
 
-confirm() { # deployment $id: $1 is `confirmed`, or `rejected` for the reason $2; waits for $3 seconds
+confirm() { # deployment $id: $1 is `confirmed`, or `cancelled` for the reason $2; waits for $3 seconds
     follow_limit=$(($3 * 100))
     if [ -d "$run" ]; then
         if ! run_is_ours; then
@@ -18,10 +18,10 @@ confirm() { # deployment $id: $1 is `confirmed`, or `rejected` for the reason $2
     fi
     if follow_awaits; then
         case $1 in
-            confirmed) kill -USR1 "$lock_pid" && say verdict_taken yes ;;
+            confirmed) kill -USR1 "$lock_pid" && say confirmation_taken yes ;;
             *)
                 { printf '%s\n' "$2" >"$live/reason-$id"; } 2>/dev/null
-                kill -USR2 "$lock_pid" && say verdict_taken yes
+                kill -USR2 "$lock_pid" && say confirmation_taken yes
                 ;;
         esac || say warning 'the supervisor could not be told; the machine goes back when its time is over'
     fi

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The way to the new system: record what there is, activate, have it confirmed, make it the default.
 
-cause='' advice='' said='' code='' ending='' units='' confirmation='' unconfirmed=no default_touched=no tried=no generation_of_closure=''
+cause='' advice='' step_log='' code='' status='' units='' confirmation='' unconfirmed=no default_touched=no tried=no generation_of_closure=''
 recorded_link='' recorded_generation='' recorded_newest='' recorded_default='' recorded_running='' recorded_boots=''
 recorded_boot='' recorded_started='' recorded_start='' recorded_profile='' recorded_marked='' wanted='' start=''
 
@@ -79,15 +79,15 @@ deployment_try() {
     step_is_to_end || tried=yes
     step_when_free platform_activate "$activated" "$generation_of_closure"
     code=$?
-    ending=$(step_words | platform_meaning "$code")
+    status=$(step_words | platform_meaning "$code")
     deployment_keep_warnings
-    case $ending in
+    case $status in
         active) ;;
         units)
             # The exit code is what counts: the names are for people, and not every version prints them.
             units=$(step_words | platform_units_named)
             cause="these units failed: ${units:-the log may tell which}"
-            said=$(step_last_words)
+            step_log=$(step_last_words)
             [ "$failed_units" != rollback ]
             ;;
         reboot)
@@ -159,7 +159,7 @@ deployment_confirmed() { # fails when it is not to stay
     [ "$confirmation" != confirmed ] || return 0
     cause="nobody confirmed over a new connection within $confirm_timeout s that the machine can still be reached"
     [ "$told_to_stop" = no ] || cause='the supervisor was told to stop before the new system had been confirmed'
-    [ "$confirmation" != cancelled ] || cause="it was rejected: $(head -n 1 "$live/reason-$id" 2>/dev/null)"
+    [ "$confirmation" != cancelled ] || cause="it was cancelled: $(head -n 1 "$live/reason-$id" 2>/dev/null)"
     unconfirmed=yes
     return 1
 }

@@ -28,7 +28,7 @@ journal_write() { # one line of the variables that outcome_finish has set; bound
         printf '},"to":{"generation":' && record_json_number "$generation_now"
         printf ',"closure":' && record_json_path "$closure"
         printf '},"exit_code":' && record_json_number "$code"
-        printf ',"ending":"%s","units_failed":' "$ending" && journal_names "$units"
+        printf ',"status":"%s","units_failed":' "$status" && journal_names "$units"
         printf ',"cause":' && record_json_text "$flat" && printf '}\n'
     )
     { (umask 077 && journal_end_last_line && printf '%s\n' "$journal_entry" >>"$journal"); } 2>/dev/null || return

@@ -90,7 +90,7 @@ outcome_remove_other_runs() { # those that have ended, and those that never touc
 
 # Remember whether the profile's closure was left half active: then the next deployment of the same is not "unchanged".
 outcome_note_whole() {
-    case $outcome:$ending in
+    case $outcome:$status in
         superseded:*) return ;;
         confirmed:active | confirmed:reboot | activated:active | activated:reboot | activated: | rolled_back:*)
             [ -e "$state/unsettled" ] || return 0
@@ -116,7 +116,7 @@ outcome_print() { # outcome $1, and what was observed
     say advice "$advice"
     say seconds "$seconds"
     say exit_code "$code"
-    say ending "$ending"
+    say status "$status"
     [ "$loader_failed" = no ] || say loader_failed yes
     say units_failed "$units"
     say closure "$closure"
@@ -126,7 +126,7 @@ outcome_print() { # outcome $1, and what was observed
     current_say
     [ -z "$journal_entry" ] || say entry "$journal_entry"
     [ -z "$warnings" ] || printf '%s\n' "$warnings" | sed 's/^/warning=/'
-    [ -z "$said" ] || printf '%s\n' "$said" | sed 's/^/said=/'
+    [ -z "$step_log" ] || printf '%s\n' "$step_log" | sed 's/^/step_log=/'
 }
 
 # $1: into the run's directory; where the activation has mounted something over that, also into the one that is found there

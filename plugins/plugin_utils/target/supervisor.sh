@@ -145,9 +145,9 @@ supervisor_check() {
             [ "$code" != 0 ] || break
             supervisor_heed_stop
             if ! platform_is_locked "$code"; then
-                said=$(step_last_words)
-                supervisor_words=$(printf '%s\n' "$said" | tail -n 20)
-                supervisor_advice=$(printf '%s\n' "$said" | platform_failure_advice)
+                step_log=$(step_last_words)
+                supervisor_words=$(printf '%s\n' "$step_log" | tail -n 20)
+                supervisor_advice=$(printf '%s\n' "$step_log" | platform_failure_advice)
                 outcome_refuse "the system's own check refuses it: $(journal_one_line "$supervisor_words")" \
                     "${supervisor_advice:-$platform_check_advice}"
             fi
@@ -169,7 +169,7 @@ supervisor_work() { # in a process of its own; exits with 0 at an end, and with 
     { lock_hand_over "$own_process" && run_mark "$id"; } || outcome_refuse "$live cannot be written to"
     deployment_go || {
         way_back_find_files
-        said=$(step_last_words)
+        step_log=$(step_last_words)
         way_back
     }
     [ "$confirmation" != confirmed ] || outcome_finish confirmed

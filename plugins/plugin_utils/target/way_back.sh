@@ -180,8 +180,8 @@ way_back_explain() { # what is not as it was, and what boots next
 # Once more, on behalf of a supervisor that was killed, or of this one when the machine was not back the last time.
 way_back_resume() {
     cause='the supervisor was ended before the deployment was complete'
-    said=$(step_last_words)
-    [ "$back_told" = no ] || cause=$(way_back_told cause) said=$(way_back_told said)
+    step_log=$(step_last_words)
+    [ "$back_told" = no ] || cause=$(way_back_told cause) step_log=$(way_back_told step_log)
     step_end_orphans
     # As far as anybody knows by now.
     tried=yes

@@ -237,6 +237,6 @@ def test_a_check_that_is_not_to_be_logged_says_its_name_alone(servers: Project) 
     run = deploy(servers, deploy_health_tasks="queue.yml")
     assert "1 rolled back" in run.closing
     assert "health: Ask the queue" in report(run)
-    assert "rejected: Ask the queue: it failed" in " ".join(run.output.split())
+    assert "cancelled: Ask the queue: it failed" in " ".join(run.output.split())
     # What Ansible itself prints of it comes before that.
     assert f"pass-{word}" not in run.output.partition("Send it back]")[2]

@@ -205,7 +205,7 @@ def test_no_text_of_a_result_reaches_the_terminal_as_an_order(text: str, status:
 
 
 JOURNALS = st.dictionaries(
-    st.sampled_from("outcome from to units_failed exit_code ending seconds id run user".split()), data, max_size=10
+    st.sampled_from("outcome from to units_failed exit_code status seconds id run user".split()), data, max_size=10
 ).map(json.dumps)
 
 

@@ -15,8 +15,12 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import parse_answer
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.info import info_script
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.program import begin_script
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin, Request, one_line
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import (
+    Origin,
+    Request,
+    begin_script,
+    one_line,
+)
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.shell import ConnectionShell
 from ansible_collections.nix.fleet.plugins.plugin_utils.build.building import INQUIRE
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.store_socket import missing_paths

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import Standing, parse_answer
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import CurrentState, parse_answer
 
 OLD = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-old"
 NEW = "/nix/store/1123456789abcdfghijklmnpqrsvwxyz-nixos-new"
@@ -33,8 +33,8 @@ log=key=value
 def test_an_answer_says_what_was_and_what_is() -> None:
     answer = parse_answer(ANSWER)
     assert (answer.outcome, answer.good, answer.seconds, answer.exit_code) == ("activated", True, 12, 4)
-    assert answer.previous == Standing(41, OLD, OLD)
-    assert answer.now == Standing(42, NEW, NEW)
+    assert answer.previous == CurrentState(41, OLD, OLD)
+    assert answer.now == CurrentState(42, NEW, NEW)
     assert answer.units_failed == ("a.service", "b.service")
     assert answer.reboot_required
     assert answer.warnings == ("the journal could not be written",)
@@ -85,6 +85,6 @@ def test_every_outcome_is_json() -> None:
 
 
 def test_units_fail_by_the_exit_codes_meaning_and_not_by_their_names() -> None:
-    assert parse_answer("outcome=activated\nending=units").failed_units == "units failed, and the log may tell which"
+    assert parse_answer("outcome=activated\nstatus=units").failed_units == "units failed, and the log may tell which"
     assert parse_answer(ANSWER).failed_units == "these units failed: a.service, b.service"
-    assert parse_answer("outcome=activated\nending=active").failed_units is None
+    assert parse_answer("outcome=activated\nstatus=active").failed_units is None

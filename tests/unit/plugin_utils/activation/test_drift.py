@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.drift import deployed_revision, drift_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.info import deployed_revision, drift_of
 
 OLD, NEW, OTHER = (f"/nix/store/{letter * 32}-nixos-system" for letter in "012")
 PROFILE = "/nix/var/nix/profiles/system"
@@ -16,7 +16,7 @@ SWITCHED: dict[str, t.Any] = {
     "profile": PROFILE,
     "outcome": "confirmed",
     "goal": "switch",
-    "ending": "active",
+    "status": "active",
     "revision": "a" * 40,
     "dirty": False,
     "from": {"generation": 1, "closure": OLD, "running": OLD},
@@ -38,7 +38,7 @@ def facts(*journal: dict[str, t.Any], default: str = NEW, running: str = NEW, **
         facts({**SWITCHED, "goal": "boot"}),
         facts({**SWITCHED, "goal": "test"}, default=OLD),
         facts({**SWITCHED, "goal": "test"}, default=OLD, running=OLD),
-        facts({**SWITCHED, "ending": "reboot"}, running=OLD),
+        facts({**SWITCHED, "status": "reboot"}, running=OLD),
         facts({**SWITCHED, "outcome": "rolled_back"}, default=OLD, running=OLD),
         facts({**SWITCHED, "outcome": "rollback_failed"}, default=OLD, running=OTHER),
         facts(SWITCHED, {**SWITCHED, "profile": "/another", "to": {"closure": OTHER}}),
@@ -57,7 +57,7 @@ def test_a_machine_that_is_as_it_was_deployed_has_not_drifted(as_deployed: dict[
         (facts({**SWITCHED, "goal": "boot"}, default=OTHER, running=OLD), "boots", NEW, OTHER),
         (facts({**SWITCHED, "goal": "test"}, default=OLD, running=OTHER), "runs", NEW, OTHER),
         (facts({**SWITCHED, "outcome": "rolled_back"}, default=NEW, running=OLD), "boots", OLD, NEW),
-        (facts({**SWITCHED, "ending": "reboot"}, running=OTHER), "runs", NEW, OTHER),
+        (facts({**SWITCHED, "status": "reboot"}, running=OTHER), "runs", NEW, OTHER),
     ],
 )
 def test_what_somebody_else_has_changed_is_told(

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import parse_answer
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.ending import (
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome import (
     failure,
     units_failure,
     warnings_failure,

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import parse_answer
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.sentence import foreseen
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome import predicted
 
 ANSWER = parse_answer("outcome=activated\nlog=would restart the following units: web.service")
 UNITS = "would restart the following units: web.service\n"
@@ -13,12 +13,12 @@ UNITS = "would restart the following units: web.service\n"
 
 def test_units_follow_the_packages() -> None:
     shown = {"diff": {"prepared": "hello: 1 → 2\n"}, "closure_diff": {}}
-    assert foreseen(shown, ANSWER) == {"diff": {"prepared": f"hello: 1 → 2\n{UNITS}"}, "closure_diff": {}}
+    assert predicted(shown, ANSWER) == {"diff": {"prepared": f"hello: 1 → 2\n{UNITS}"}, "closure_diff": {}}
 
 
 def test_units_are_shown_where_no_packages_can_be_compared() -> None:
-    assert foreseen({}, ANSWER) == {"diff": {"prepared": UNITS}}
+    assert predicted({}, ANSWER) == {"diff": {"prepared": UNITS}}
 
 
 def test_a_dry_run_that_says_nothing_adds_nothing() -> None:
-    assert foreseen({}, parse_answer("outcome=activated")) == {}
+    assert predicted({}, parse_answer("outcome=activated")) == {}

@@ -475,7 +475,7 @@ def has(store: Machine, *paths: str) -> None:
     (store.home / "valid").write_text("".join(f"{path}\n" for path in paths))
 
 
-def kept_as(store: Machine, name: str) -> dict[str, str]:
+def gc_roots_of(store: Machine, name: str) -> dict[str, str]:
     directory = store.home / ".local/state/nix.fleet/gcroots" / "copied" / name
     return {link.name: str(pathlib.Path(link).readlink()) for link in directory.iterdir()}
 
@@ -489,7 +489,7 @@ def test_what_is_missing_is_named_in_one_round_trip(store: Machine) -> None:
 def test_a_target_that_has_everything_keeps_it_in_the_same_round_trip(store: Machine) -> None:
     has(store, ONE, TWO)
     assert missing_paths(store, [ONE, TWO], gc_root="vps-1") == []
-    assert kept_as(store, "vps-1") == {"1": ONE, "1-2": TWO}
+    assert gc_roots_of(store, "vps-1") == {"1": ONE, "1-2": TWO}
     assert store.trips == 1
 
 
@@ -497,14 +497,14 @@ def test_a_derivation_that_is_there_is_not_built_to_keep_it(store: Machine) -> N
     derivation = "/nix/store/00000000000000000000000000000003-three.drv"
     has(store, ONE, derivation)
     assert missing_paths(store, [derivation, ONE], gc_root="vps-1") == []
-    assert kept_as(store, "vps-1") == {"1": ONE}
+    assert gc_roots_of(store, "vps-1") == {"1": ONE}
 
 
 def test_what_was_kept_before_is_let_go(store: Machine) -> None:
     has(store, ONE, TWO)
     missing_paths(store, [ONE, TWO], gc_root="vps-1")
     missing_paths(store, [TWO], gc_root="vps-1")
-    assert kept_as(store, "vps-1") == {"1": TWO}
+    assert gc_roots_of(store, "vps-1") == {"1": TWO}
 
 
 def test_what_was_built_for_the_host_on_this_machine_is_left_alone(store: Machine) -> None:
@@ -514,7 +514,7 @@ def test_what_was_built_for_the_host_on_this_machine_is_left_alone(store: Machin
         (gcroots / name).symlink_to(TWO)
     has(store, ONE)
     assert missing_paths(store, [ONE], gc_root="vps-1") == []
-    assert kept_as(store, "vps-1") == {"1": ONE}
+    assert gc_roots_of(store, "vps-1") == {"1": ONE}
     assert str((gcroots / "built" / "vps-1").readlink()) == TWO
 
 
@@ -524,7 +524,7 @@ def test_a_link_where_a_directory_is_to_be_gives_way(store: Machine) -> None:
     (gcroots / "copied").symlink_to(TWO)
     has(store, ONE)
     assert missing_paths(store, [ONE], gc_root="vps-1") == []
-    assert kept_as(store, "vps-1") == {"1": ONE}
+    assert gc_roots_of(store, "vps-1") == {"1": ONE}
 
 
 def test_nothing_is_kept_while_something_is_missing(store: Machine) -> None:

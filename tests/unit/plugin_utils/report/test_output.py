@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import parse_answer
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.ending import failure
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome import failure
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import Run, document, stages
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.output import remove_earlier, write
@@ -29,8 +29,8 @@ ANSWER = parse_answer(
         [
             "outcome=rolled_back",
             f"cause=activation ended with exit code 1: {WHY}",
-            "said=Activating checkLinkTargets",
-            f"said={WHY}",
+            "step_log=Activating checkLinkTargets",
+            f"step_log={WHY}",
             "log=== platform_activate",
             f"log={WHY}",
             "log=== way_back_restore_profile",

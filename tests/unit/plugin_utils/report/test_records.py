@@ -262,7 +262,7 @@ def test_a_host_that_a_check_sent_back_is_rolled_back_because_of_the_check() -> 
     record = only(
         event("nix_activate", **AWAITING),
         UNHEALTHY,
-        event("nix_confirm", "failed", cause="it was rejected", **SENT_BACK),
+        event("nix_confirm", "failed", cause="it was cancelled", **SENT_BACK),
     )
     assert (record.outcome, record.generation_after) == ("rolled back", 3)
     assert record.failure is not None
@@ -273,7 +273,7 @@ def test_a_host_that_a_task_of_the_users_sent_back_is_rolled_back_because_of_the
     record = only(
         event("nix_activate", **AWAITING),
         TaskEvent("web", None, "failed", 0.0, {"msg": "non-zero return code", "stderr": "stuck"}, task="Ask the queue"),
-        event("nix_confirm", "failed", cause="it was rejected", **SENT_BACK),
+        event("nix_confirm", "failed", cause="it was cancelled", **SENT_BACK),
     )
     assert record.outcome == "rolled back"
     assert record.failure is not None

@@ -50,8 +50,8 @@ class Connection(ConnectionBase):
 
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
         framed = (in_data or b"").decode()
-        (marker,) = set(re.findall(r"begin\\n' (nix[.]fleet-[0-9a-f]+)\n", framed))
-        script = framed.partition(f"begin\\n' {marker}\n")[2].rpartition("\n)")[0]
+        (marker,) = set(re.findall(r"shell_begin (nix[.]fleet-[0-9a-f]+)\n", framed))
+        script = framed.partition(f"shell_begin {marker}\n")[2].rpartition("\n)")[0]
         answer = self.machine.answer(script)
         if answer is None:
             raise AnsibleConnectionFailure("no route to host")

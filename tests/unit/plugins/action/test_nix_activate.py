@@ -152,7 +152,7 @@ def test_a_difference_that_cannot_be_had_never_stops_a_deployment() -> None:
     ("strategy", "warned"),
     [("linear", True), ("free", False), ("host_pinned", False), ("ansible.builtin.free", False)],
 )
-def test_a_verdict_that_waits_for_other_hosts_is_warned_of(strategy: str, warned: bool) -> None:
+def test_a_confirmation_that_waits_for_other_hosts_is_warned_of(strategy: str, warned: bool) -> None:
     result = perform(f"outcome=awaiting\n{STANDING}", strategy=strategy, confirm="later")
     assert any("waits for every other host" in text for text in result.get("warnings", ())) is warned
 

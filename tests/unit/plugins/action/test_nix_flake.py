@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.nix.fleet.plugins.action.nix_flake import (
     ActionModule,
     host_changes,
-    sentence,
+    result_message,
     validate_options,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import UpdateError
@@ -47,10 +47,10 @@ def test_what_is_of_an_update_alone_is_refused_without_one(options: dict[str, t.
         ((MOVE,) * 6, NOT_KEPT, False, True, "moved nixpkgs, nixpkgs, nixpkgs, nixpkgs, nixpkgs and 1 more"),
     ],
 )
-def test_what_became_of_an_update_is_one_sentence(
+def test_what_became_of_an_update_is_one_message(
     moved: tuple[Move, ...], committed: Committed, would: bool, lock_alone: bool, told: str
 ) -> None:
-    assert sentence(moved, committed, would=would, lock_alone=lock_alone) == told
+    assert result_message(moved, committed, would=would, lock_alone=lock_alone) == told
 
 
 def test_hosts_on_which_the_same_changes_are_told_together() -> None:

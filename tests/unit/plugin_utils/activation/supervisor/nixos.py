@@ -12,8 +12,7 @@ import time
 import typing as t
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.program import begin_script
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin, Request
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin, Request, begin_script
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
 
 from ..machine import Machine

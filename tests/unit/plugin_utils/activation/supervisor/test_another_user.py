@@ -9,9 +9,7 @@ import pathlib
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.conclusion import conclude
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import CONFIRMED
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import CONFIRMED, confirm, deploy
 
 from .nixos import NixOS
 
@@ -71,7 +69,7 @@ def test_a_program_of_another_users_is_not_run_in_place_of_ones_own(
     (planted / "program").write_text(f": >{nixos.root}/harm\n")
     (planted / "boot").symlink_to("boot earlier")
     os.chown(nixos.state / place.replace("ID", request.id), NOBODY, NOBODY)
-    answer = deploy(nixos, request) if moment == "begin" else conclude(nixos, request.id, CONFIRMED, 60)
+    answer = deploy(nixos, request) if moment == "begin" else confirm(nixos, request.id, CONFIRMED, 60)
     assert (answer.outcome, "belongs to another user" in answer.cause) == ("refused", True)
     assert not nixos.path("/harm").exists()
     assert nixos.standing("/run/current-system") == old

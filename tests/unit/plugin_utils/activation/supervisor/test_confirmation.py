@@ -10,9 +10,13 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.conclusion import conclude
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import CONFIRMED, Verdict, rejected
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import (
+    CONFIRMED,
+    Confirmation,
+    cancelled,
+    confirm,
+    deploy,
+)
 
 from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
 
@@ -22,17 +26,17 @@ if t.TYPE_CHECKING:
 
 
 def awaiting(nixos: NixOS, closure: str, seconds: int = 20, **fields: t.Any) -> Request:
-    """Return the request of a deployment that has activated ``closure`` and awaits a verdict."""
+    """Return the request of a deployment that has activated ``closure`` and awaits a confirmation."""
     request = nixos.request(closure, confirm_timeout=seconds, **fields)
     assert deploy(nixos, request).outcome == "awaiting"
     return request
 
 
-def end(nixos: NixOS, request: Request, verdict: Verdict = CONFIRMED) -> Answer:
-    return conclude(nixos, request.id, verdict, 60)
+def end(nixos: NixOS, request: Request, confirmation: Confirmation = CONFIRMED) -> Answer:
+    return confirm(nixos, request.id, confirmation, 60)
 
 
-def test_while_a_verdict_is_awaited_the_new_system_runs_and_the_old_one_boots(nixos: NixOS, old: str) -> None:
+def test_while_a_confirmation_is_awaited_the_new_system_runs_and_the_old_one_boots(nixos: NixOS, old: str) -> None:
     new = nixos.system("nixos-new")
     request = awaiting(nixos, new)
     assert nixos.whole_as == (new, old, "old")
@@ -57,14 +61,14 @@ def test_a_confirmed_system_becomes_the_default_and_stays(nixos: NixOS, old: str
 
 
 def test_a_rejected_system_is_left_at_once_and_the_reason_is_kept(nixos: NixOS, old: str) -> None:
-    answer = end(nixos, awaiting(nixos, nixos.system("nixos-new"), 600), rejected("the shop is\n'closed' $(touch x)"))
-    assert (answer.outcome, answer.cause) == ("rolled_back", "it was rejected: the shop is 'closed' $(touch x)")
+    answer = end(nixos, awaiting(nixos, nixos.system("nixos-new"), 600), cancelled("the shop is\n'closed' $(touch x)"))
+    assert (answer.outcome, answer.cause) == ("rolled_back", "it was cancelled: the shop is 'closed' $(touch x)")
     assert nixos.journal[-1]["cause"] == answer.cause
     assert nixos.whole_as == whole(old)
     assert nixos.calls == ["test new", "test old"]
 
 
-def test_nobody_s_verdict_in_time_is_a_rejection(nixos: NixOS, old: str) -> None:
+def test_without_a_confirmation_in_time_it_goes_back(nixos: NixOS, old: str) -> None:
     nixos.deploy(nixos.system("nixos-new"), confirm_timeout=1)
     wait_for(lambda: bool(nixos.journal))
     assert nixos.journal[-1]["outcome"] == "rolled_back"
@@ -78,21 +82,21 @@ def test_a_confirmation_that_comes_too_late_is_told_what_happened(nixos: NixOS, 
     deploy(nixos, request)
     wait_for(lambda: bool(nixos.journal))
     answer = end(nixos, request)
-    assert (answer.outcome, answer.verdict_taken) == ("rolled_back", False)
+    assert (answer.outcome, answer.confirmation_taken) == ("rolled_back", False)
     assert "nobody confirmed" in answer.cause
     assert nixos.whole_as == whole(old)
 
 
-def test_of_two_verdicts_the_first_counts(nixos: NixOS, old: str) -> None:
+def test_of_two_confirmations_the_first_counts(nixos: NixOS, old: str) -> None:
     request = awaiting(nixos, nixos.system("nixos-new"))
-    assert end(nixos, request).verdict_taken
-    answer = end(nixos, request, rejected("too late"))
-    assert (answer.outcome, answer.verdict_taken) == ("confirmed", False)
+    assert end(nixos, request).confirmation_taken
+    answer = end(nixos, request, cancelled("too late"))
+    assert (answer.outcome, answer.confirmation_taken) == ("confirmed", False)
     assert nixos.whole_as == whole(str(request.closure))
 
 
-def test_a_verdict_on_a_deployment_that_is_not_known_is_refused(nixos: NixOS, old: str) -> None:
-    answer = conclude(nixos, "deployment-0", CONFIRMED, 60)
+def test_a_confirmation_on_a_deployment_that_is_not_known_is_refused(nixos: NixOS, old: str) -> None:
+    answer = confirm(nixos, "deployment-0", CONFIRMED, 60)
     assert (answer.outcome, answer.cause) == ("refused", "this machine knows of no deployment deployment-0")
 
 
@@ -138,7 +142,7 @@ def test_the_same_script_again_finds_the_deployment_still_waiting(nixos: NixOS, 
     end(nixos, request)
 
 
-def test_another_deployment_is_refused_while_a_verdict_is_awaited(nixos: NixOS, old: str) -> None:
+def test_another_deployment_is_refused_while_a_confirmation_is_awaited(nixos: NixOS, old: str) -> None:
     request = awaiting(nixos, nixos.system("nixos-new"))
     assert nixos.deploy(nixos.system("nixos-other")).outcome == "refused"
     end(nixos, request)
@@ -146,30 +150,30 @@ def test_another_deployment_is_refused_while_a_verdict_is_awaited(nixos: NixOS, 
 
 def test_without_a_rollback_on_failure_an_unconfirmed_system_goes_back_all_the_same(nixos: NixOS, old: str) -> None:
     request = awaiting(nixos, nixos.system("nixos-new"), rollback_on_failure=False)
-    assert end(nixos, request, rejected("no")).outcome == "rolled_back"
+    assert end(nixos, request, cancelled("no")).outcome == "rolled_back"
     assert nixos.whole_as == whole(old)
 
 
-@pytest.mark.parametrize("verdict", [None, rejected("no")])
+@pytest.mark.parametrize("confirmation", [None, cancelled("no")])
 def test_nor_does_it_stay_when_the_supervisor_is_killed_before_it_went_back(
-    nixos: NixOS, old: str, verdict: Verdict | None
+    nixos: NixOS, old: str, confirmation: Confirmation | None
 ) -> None:
     request = awaiting(nixos, nixos.system("nixos-new"), 600, rollback_on_failure=False)
     os.kill(nixos.supervisor_of(request), signal.SIGSTOP)
-    if verdict:
-        (nixos.state / "runs" / request.id / "verdict").symlink_to(verdict.word)
+    if confirmation:
+        (nixos.state / "runs" / request.id / "confirmation").symlink_to(confirmation.status)
     os.kill(nixos.supervisor_of(request), signal.SIGKILL)
     wait_for(lambda: bool(nixos.journal))
     assert nixos.journal[-1]["outcome"] == "rolled_back"
     assert nixos.whole_as == whole(old)
 
 
-def test_a_verdict_that_comes_when_the_supervisor_has_been_killed_is_too_late(nixos: NixOS, old: str) -> None:
+def test_a_confirmation_that_comes_when_the_supervisor_has_been_killed_is_too_late(nixos: NixOS, old: str) -> None:
     request = awaiting(nixos, nixos.system("nixos-new"), 600)
     os.kill(nixos.supervisor_of(request), signal.SIGKILL)
     wait_for(lambda: bool(nixos.journal))
     answer = end(nixos, request)
-    assert (answer.outcome, answer.verdict_taken) == ("rolled_back", False)
+    assert (answer.outcome, answer.confirmation_taken) == ("rolled_back", False)
 
 
 def test_a_goal_that_activates_nothing_is_not_asked_about(nixos: NixOS, old: str) -> None:
@@ -192,7 +196,7 @@ def test_failed_units_are_told_with_the_end(nixos: NixOS, old: str) -> None:
 
 def test_a_first_system_that_nobody_confirms_has_nothing_to_return_to(nixos: NixOS) -> None:
     request = awaiting(nixos, nixos.system("nixos-new"))
-    answer = end(nixos, request, rejected("no"))
+    answer = end(nixos, request, cancelled("no"))
     assert (answer.outcome, "no other system to return to" in answer.cause) == ("failed", True)
 
 
@@ -222,7 +226,7 @@ def test_a_rejection_is_taken_back_by_nobody(nixos: NixOS, old: str) -> None:
     request = awaiting(nixos, nixos.system("nixos-new"), 600)
     # In the moment after it was heard.
     nixos.replace_tool("mv", f'case "$*" in *" {nixos.live}/lock") kill -USR1 "$PPID" ;; esac; exec {{mv}} "$@"')
-    assert end(nixos, request, rejected("no")).outcome == "rolled_back"
+    assert end(nixos, request, cancelled("no")).outcome == "rolled_back"
     assert nixos.whole_as == whole(old)
 
 

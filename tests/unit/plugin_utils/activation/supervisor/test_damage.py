@@ -8,9 +8,7 @@ import os
 import signal
 import time
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.conclusion import conclude
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import rejected
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import cancelled, confirm, deploy
 
 from ..machine import NIX_STORE
 from .nixos import NixOS, wait_for, whole
@@ -71,6 +69,6 @@ def test_what_was_rejected_in_the_boot_that_brought_it_is_not_searched_for_damag
     damage(nixos)
     request = nixos.request(nixos.system("nixos-new"), confirm_timeout=600)
     assert deploy(nixos, request).outcome == "awaiting"
-    answer = conclude(nixos, request.id, rejected("no"), 60)
+    answer = confirm(nixos, request.id, cancelled("no"), 60)
     assert (answer.outcome, "damaged" in answer.cause) == ("rolled_back", False)
     assert not nixos.path("/deleted").exists()

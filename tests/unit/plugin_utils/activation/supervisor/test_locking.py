@@ -13,10 +13,8 @@ from concurrent import futures
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.conclusion import conclude
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import CONFIRMED, confirm, deploy
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import CONFIRMED
 from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import part
 
 from .nixos import PROFILE, NixOS, wait_for, whole
@@ -251,7 +249,7 @@ def test_a_guard_that_is_told_to_stop_leaves_that_to_its_worker(nixos: NixOS, ol
     # So long that it has noticed.
     time.sleep(1)
     assert children_of(guard) == [worker]
-    assert conclude(nixos, request.id, CONFIRMED, 60).outcome == "confirmed"
+    assert confirm(nixos, request.id, CONFIRMED, 60).outcome == "confirmed"
 
 
 def test_a_lock_is_not_that_of_a_process_that_has_been_given_the_same_number_since(nixos: NixOS, old: str) -> None:

@@ -13,9 +13,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.conclusion import conclude
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import CONFIRMED
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import CONFIRMED, confirm, deploy
 
 from .nixos import NixOS, wait_for, whole
 
@@ -99,7 +97,7 @@ def test_a_lock_that_the_boot_loader_meets_after_the_confirmation_is_waited_for(
     new = nixos.system("nixos-new", loading=LOCKED_ONCE)
     request = nixos.request(new, confirm_timeout=60)
     assert deploy(nixos, request).outcome == "awaiting"
-    assert conclude(nixos, request.id, CONFIRMED, 60).outcome == "confirmed"
+    assert confirm(nixos, request.id, CONFIRMED, 60).outcome == "confirmed"
     assert nixos.whole_as == whole(new)
 
 
@@ -186,7 +184,7 @@ def test_check_mode_shows_what_the_system_has_against_it(nixos: NixOS, old: str)
     assert (answer.outcome, "dbus -> broker" in answer.log) == ("refused", True)
 
 
-def test_check_mode_takes_a_lock_for_no_objection(nixos: NixOS, old: str) -> None:
+def test_check_mode_takes_a_lock_for_no_problem(nixos: NixOS, old: str) -> None:
     assert nixos.deploy(nixos.system("nixos-new", check=LOCKED), check=True).outcome == "activated"
 
 
@@ -228,7 +226,7 @@ def test_the_way_back_asks_for_no_check(nixos: NixOS) -> None:
 )
 def test_a_failed_activation_script_is_not_taken_for_failed_units(nixos: NixOS, old: str, words: str) -> None:
     answer = nixos.deploy(nixos.system("nixos-bad", afterwards=f'echo "{words}"; exit 4'))
-    assert (answer.outcome, answer.ending) == ("rolled_back", "failed")
+    assert (answer.outcome, answer.status) == ("rolled_back", "failed")
     assert nixos.whole_as == whole(old)
 
 

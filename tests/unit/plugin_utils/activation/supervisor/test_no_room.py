@@ -13,9 +13,12 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.conclusion import conclude
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import CONFIRMED, rejected
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import (
+    CONFIRMED,
+    cancelled,
+    confirm,
+    deploy,
+)
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
 
 from ..machine import SHELLS
@@ -72,14 +75,14 @@ def small(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> t.Iterator[
 
 
 @pytest.mark.parametrize("outcome", ["confirmed", "rolled_back"])
-def test_on_a_full_disk_a_verdict_is_heard_and_the_end_is_told(small: NixOS, outcome: str) -> None:
+def test_on_a_full_disk_a_confirmation_is_heard_and_the_end_is_told(small: NixOS, outcome: str) -> None:
     website: dict[str, t.Any] = {"platform": platforms()["custom"], "profile": SITE, "program": "activate"}
     first = small.closure("site-1", activate="echo first >> @root@/calls")
     assert small.deploy(first, **website).outcome == "activated"
     second = small.closure("site-2", activate=f"echo second >> @root@/calls; {FILL}")
     request = small.request(second, confirm_timeout=600, **website)
     assert deploy(small, request).outcome == "awaiting"
-    answer = conclude(small, request.id, CONFIRMED if outcome == "confirmed" else rejected("no"), 60)
+    answer = confirm(small, request.id, CONFIRMED if outcome == "confirmed" else cancelled("no"), 60)
     assert answer.outcome == outcome
     assert small.standing(SITE) == (second if outcome == "confirmed" else first)
     wait_for(lambda: not (small.live / "lock").is_symlink())

@@ -16,10 +16,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import parse_answer
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.ending import failure
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.program import begin_script, confirm_script
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import rejected
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import cancelled, confirm_script, deploy
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome import failure
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import begin_script
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
 
 from ..machine import SHELLS
@@ -37,7 +36,7 @@ def not_back(nixos: NixOS) -> Request:
     """Deploy what nobody confirms and what cannot be gone back from."""
     request = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=1000)
     assert deploy(nixos, request).outcome == "awaiting"
-    nixos.run(confirm_script(request.id, rejected("not wanted"), 0))
+    nixos.run(confirm_script(request.id, cancelled("not wanted"), 0))
     wait_for(lambda: [entry["outcome"] for entry in nixos.journal] == ["rollback_failed"])
     return request
 
@@ -154,7 +153,7 @@ def test_the_old_system_finds_programs_that_the_new_one_has_taken_away(nixos: Ni
     nixos.search = f"{nixos.path('/own')}/bin"
     request = custom(nixos, two, confirm_timeout=1000)
     assert deploy(nixos, request).outcome == "awaiting"
-    nixos.run(confirm_script(request.id, rejected("not wanted"), 30))
+    nixos.run(confirm_script(request.id, cancelled("not wanted"), 30))
     assert nixos.calls == ["two", "one"]
     assert nixos.journal[-1]["outcome"] == "rolled_back"
 
@@ -249,7 +248,7 @@ def limit_processes(as_user: list[str], process: int, number: int) -> None:
 
 
 def awaiting_as(user: tuple[NixOS, list[str]], seconds: int) -> tuple[str, Request]:
-    """Return what ran before, and the request of a deployment of that user's which awaits a verdict."""
+    """Return what ran before, and the request of a deployment of that user's which awaits a confirmation."""
     nixos, as_user = user
     old = nixos.system("nixos-old")
     nixos.install(old)

@@ -9,9 +9,7 @@ import signal
 import threading
 import typing as t
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.program import confirm_script
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import rejected
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import cancelled, confirm_script, deploy
 
 from .nixos import NixOS, wait_for, whole
 from .test_again import guard_of
@@ -36,15 +34,15 @@ def guard_killed(nixos: NixOS, request: Request) -> None:
     wait_for(lambda: all(is_gone(process) for process in family))
 
 
-def reject(nixos: NixOS, request: Request) -> None:
-    nixos.run(confirm_script(request.id, rejected("not wanted"), 30))
+def cancel(nixos: NixOS, request: Request) -> None:
+    nixos.run(confirm_script(request.id, cancelled("not wanted"), 30))
 
 
 def test_the_same_system_that_is_rejected_again_takes_no_way_back_away(nixos: NixOS, stuck: str) -> None:
     first = not_back(nixos)
     second = nixos.request(first.closure, confirm_timeout=1000, lock_timeout=600)
     assert deploy(nixos, second).outcome == "awaiting"
-    reject(nixos, second)
+    cancel(nixos, second)
     assert nixos.journal[-1]["outcome"] == "failed"
     can_go_back(nixos)
     wait_for(lambda: nixos.whole_as == whole(stuck), 30)

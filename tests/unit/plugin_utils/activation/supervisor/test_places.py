@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.conclusion import conclude
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import CONFIRMED
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import CONFIRMED, confirm, deploy
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
 
 from ..machine import SHELLS
@@ -35,7 +33,7 @@ def test_a_place_that_an_activation_makes_hides_no_lock(tmp_path: pathlib.Path) 
     new = mac.system("nixos-new", trouble="mkdir @root@/made-run")
     request = mac.request(new, confirm_timeout=30)
     assert deploy(mac, request).outcome == "awaiting"
-    assert conclude(mac, request.id, CONFIRMED, 60).outcome == "confirmed"
+    assert confirm(mac, request.id, CONFIRMED, 60).outcome == "confirmed"
     assert mac.calls == ["test new", "boot new"]
 
 
@@ -45,4 +43,4 @@ def test_a_state_home_that_a_new_home_sets_hides_no_lock(tmp_path: pathlib.Path)
     request = user.request(user.home_of("new"), platform=platforms()["home-manager"], confirm_timeout=30)
     assert deploy(user, request).outcome == "awaiting"
     user.environment["XDG_STATE_HOME"] = str(user.path("/elsewhere"))
-    assert conclude(user, request.id, CONFIRMED, 60).outcome == "confirmed"
+    assert confirm(user, request.id, CONFIRMED, 60).outcome == "confirmed"

@@ -8,8 +8,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.program import begin_script, question_script
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.question import settled
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import up_to_date
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import begin_script, question_script
 
 from .nixos import PROFILE, RUNNING, NixOS
 
@@ -44,14 +44,14 @@ def with_no_specialisation(nixos: NixOS, old: str) -> dict[str, t.Any]:
     return {"specialisation": "travel"}
 
 
-OBJECTIONS = {
-    objection.__name__.replace("_", " "): objection
-    for objection in (without_root, without_nix, with_a_file_as_the_profile, with_no_system, with_no_specialisation)
+PROBLEMS = {
+    problem.__name__.replace("_", " "): problem
+    for problem in (without_root, without_nix, with_a_file_as_the_profile, with_no_system, with_no_specialisation)
 }
 
 
-def ask(nixos: NixOS, closure: str | None, *, kept_as: str | None = None, **fields: t.Any) -> Answer | None:
-    return settled(t.cast("t.Any", nixos), nixos.request(closure, **fields), kept_as=kept_as)
+def ask(nixos: NixOS, closure: str | None, *, gc_root: str | None = None, **fields: t.Any) -> Answer | None:
+    return up_to_date(t.cast("t.Any", nixos), nixos.request(closure, **fields), gc_root=gc_root)
 
 
 def keep(nixos: NixOS, *closures: str) -> None:
@@ -90,7 +90,7 @@ def test_a_closure_that_is_not_there_is_something_to_do(nixos: NixOS, old: str) 
 def test_a_closure_that_nix_does_not_know_of_is_something_to_do(nixos: NixOS, old: str) -> None:
     keep(nixos, old)
     nixos.forget(old)
-    assert ask(nixos, old, kept_as="vps") is None
+    assert ask(nixos, old, gc_root="vps") is None
 
 
 def test_a_default_that_does_not_run_is_something_to_do(nixos: NixOS, old: str) -> None:
@@ -123,12 +123,12 @@ def test_units_that_failed_are_tried_again(nixos: NixOS, old: str) -> None:
     assert ask(nixos, old) is None
 
 
-@pytest.mark.parametrize("objection", OBJECTIONS.values(), ids=OBJECTIONS)
+@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
 def test_what_the_machine_would_refuse_is_for_the_program_to_refuse(
-    nixos: NixOS, old: str, objection: t.Callable[[NixOS, str], dict[str, t.Any]]
+    nixos: NixOS, old: str, problem: t.Callable[[NixOS, str], dict[str, t.Any]]
 ) -> None:
     # With this goal nothing but what is objected to tells the machine from one that runs the closure already.
-    fields = {"goal": "test", **objection(nixos, old)}
+    fields = {"goal": "test", **problem(nixos, old)}
     assert ask(nixos, old, **fields) is None
     assert nixos.deploy(old, **fields).outcome == "refused"
 
@@ -141,13 +141,13 @@ def test_what_is_more_than_a_question_is_not_asked(nixos: NixOS, old: str) -> No
 
 
 def test_what_was_copied_must_still_be_kept(nixos: NixOS, old: str) -> None:
-    assert ask(nixos, old, kept_as="vps") is None
+    assert ask(nixos, old, gc_root="vps") is None
     keep(nixos, old)
-    answer = ask(nixos, old, kept_as="vps")
+    answer = ask(nixos, old, gc_root="vps")
     assert answer is not None
     assert answer.outcome == "unchanged"
 
 
 def test_what_is_kept_besides_it_is_something_to_do(nixos: NixOS, old: str) -> None:
     keep(nixos, old, nixos.system("nixos-more"))
-    assert ask(nixos, old, kept_as="vps") is None
+    assert ask(nixos, old, gc_root="vps") is None

@@ -9,14 +9,12 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.conclusion import conclude
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.ending import (
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import CONFIRMED, confirm, deploy
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome import (
     failure,
     units_failure,
     warnings_of_activation,
 )
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import CONFIRMED
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
 
 from ..machine import SHELLS
@@ -182,7 +180,7 @@ def test_warnings_come_with_the_confirmation_and_not_before_it(nixos: NixOS, old
     request = nixos.request(nixos.system("nixos-new", trouble="echo warning: take care"), confirm_timeout=30)
     awaiting = deploy(nixos, request)
     assert (awaiting.outcome, awaiting.warnings) == ("awaiting", ())
-    assert conclude(nixos, request.id, CONFIRMED, 30).warnings == ("take care",)
+    assert confirm(nixos, request.id, CONFIRMED, 30).warnings == ("take care",)
 
 
 WARNED = {

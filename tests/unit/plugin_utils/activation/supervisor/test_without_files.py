@@ -12,9 +12,12 @@ import time
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.conclusion import conclude
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.verdict import CONFIRMED, rejected
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import (
+    CONFIRMED,
+    cancelled,
+    confirm,
+    deploy,
+)
 
 from ....errors import fails_with
 from .nixos import NixOS, wait_for, whole
@@ -45,22 +48,26 @@ def test_a_failed_deployment_goes_back_without_its_files(nixos: NixOS, old: str,
 
 @pytest.mark.parametrize("trouble", [HIDE, BLOCK, EMPTY], ids=["hidden", "unwritable", "emptied"])
 @pytest.mark.parametrize(
-    ("verdict", "outcome"), [(CONFIRMED, "confirmed"), (rejected("no"), "rolled_back")], ids=["confirmed", "rejected"]
+    ("confirmation", "outcome"),
+    [(CONFIRMED, "confirmed"), (cancelled("no"), "rolled_back")],
+    ids=["confirmed", "cancelled"],
 )
-def test_a_verdict_is_heard_without_files(nixos: NixOS, old: str, trouble: str, verdict: object, outcome: str) -> None:
+def test_a_confirmation_is_heard_without_files(
+    nixos: NixOS, old: str, trouble: str, confirmation: object, outcome: str
+) -> None:
     new = nixos.system("nixos-new", trouble=trouble)
     request = nixos.request(new, confirm_timeout=600)
     awaiting = deploy(nixos, request)
     assert (awaiting.outcome, awaiting.now.running) == ("awaiting", new)
-    answer = conclude(nixos, request.id, verdict, 60)  # type: ignore[arg-type]
-    assert (answer.outcome, answer.verdict_taken) == (outcome, True)
-    assert outcome == "confirmed" or answer.cause == "it was rejected: no"
+    answer = confirm(nixos, request.id, confirmation, 60)  # type: ignore[arg-type]
+    assert (answer.outcome, answer.confirmation_taken) == (outcome, True)
+    assert outcome == "confirmed" or answer.cause == "it was cancelled: no"
     assert nixos.whole_as == whole(new if outcome == "confirmed" else old)
     assert not (nixos.live / "lock").is_symlink()
 
 
 @pytest.mark.parametrize("trouble", [HIDE, BLOCK, EMPTY], ids=["hidden", "unwritable", "emptied"])
-def test_nobody_s_verdict_is_a_rejection_without_files_too(nixos: NixOS, old: str, trouble: str) -> None:
+def test_without_a_confirmation_it_goes_back_without_files_too(nixos: NixOS, old: str, trouble: str) -> None:
     nixos.deploy(nixos.system("nixos-new", trouble=trouble), confirm_timeout=1)
     wait_for(lambda: nixos.whole_as == whole(old) and not (nixos.live / "lock").is_symlink())
 
@@ -90,17 +97,17 @@ def test_what_was_hidden_and_comes_back_passes_for_no_interrupted_deployment(nix
     assert nixos.whole_as == whole(new)
 
 
-def test_a_place_that_comes_back_while_a_verdict_is_awaited_has_the_outcome(nixos: NixOS, old: str) -> None:
+def test_a_place_that_comes_back_while_a_confirmation_is_awaited_has_the_outcome(nixos: NixOS, old: str) -> None:
     request = nixos.request(nixos.system("nixos-new", trouble=HIDE), confirm_timeout=600)
     deploy(nixos, request)
     nixos.path("/hidden").rename(nixos.state)
-    assert conclude(nixos, request.id, CONFIRMED, 60).outcome == "confirmed"
+    assert confirm(nixos, request.id, CONFIRMED, 60).outcome == "confirmed"
     assert (nixos.state / "runs" / request.id / "outcome").exists()
     assert nixos.journal[-1]["outcome"] == "confirmed"
 
 
 def test_where_no_confirmation_can_arrive_the_machine_goes_back(nixos: NixOS, old: str) -> None:
-    # Not even the lock can be written, by which a controller knows that its verdict is awaited.
+    # Not even the lock can be written, by which a controller knows that its confirmation is awaited.
     blocked = f'{BLOCK}; rm -rf "{LIVE}"; : > "{LIVE}"'
     with fails_with("activation.no_answer"):
         nixos.deploy(nixos.system("nixos-new", trouble=blocked), confirm_timeout=1)
@@ -146,7 +153,7 @@ def test_a_worker_that_is_killed_where_nothing_can_be_written_is_made_up_for(nix
     assert deploy(nixos, request).outcome == "awaiting"
     os.kill(nixos.worker_of(request), signal.SIGKILL)
     wait_for(lambda: nixos.whole_as == whole(old))
-    assert conclude(nixos, request.id, CONFIRMED, 60).outcome == "rolled_back"
+    assert confirm(nixos, request.id, CONFIRMED, 60).outcome == "rolled_back"
 
 
 def killed_without_a_lock(nixos: NixOS) -> threading.Thread:
@@ -216,14 +223,16 @@ def test_the_step_of_a_killed_worker_is_ended_though_no_file_tells_of_it(nixos: 
 
 
 @pytest.mark.parametrize(
-    ("verdict", "outcome"), [(CONFIRMED, "confirmed"), (rejected("no"), "rolled_back")], ids=["confirmed", "rejected"]
+    ("confirmation", "outcome"),
+    [(CONFIRMED, "confirmed"), (cancelled("no"), "rolled_back")],
+    ids=["confirmed", "cancelled"],
 )
-def test_a_guard_that_is_killed_is_not_missed(nixos: NixOS, old: str, verdict: object, outcome: str) -> None:
+def test_a_guard_that_is_killed_is_not_missed(nixos: NixOS, old: str, confirmation: object, outcome: str) -> None:
     new = nixos.system("nixos-new")
     request = nixos.request(new, confirm_timeout=600)
     deploy(nixos, request)
     cut_down(family(nixos.supervisor_of(request), 0)[:1])
-    assert conclude(nixos, request.id, verdict, 60).outcome == outcome  # type: ignore[arg-type]
+    assert confirm(nixos, request.id, confirmation, 60).outcome == outcome  # type: ignore[arg-type]
     assert nixos.whole_as == whole(new if outcome == "confirmed" else old)
 
 
@@ -234,10 +243,10 @@ def test_a_supervisor_that_was_stopped_is_called_silent_and_goes_on_when_it_may(
     supervisor = nixos.supervisor_of(request)
     os.kill(supervisor, signal.SIGSTOP)
     with fails_with("activation.no_answer") as told:
-        conclude(nixos, request.id, CONFIRMED, 1)
+        confirm(nixos, request.id, CONFIRMED, 1)
     assert f"process {supervisor}" in told.value.cause
     os.kill(supervisor, signal.SIGCONT)
-    assert conclude(nixos, request.id, CONFIRMED, 60).outcome == "confirmed"
+    assert confirm(nixos, request.id, CONFIRMED, 60).outcome == "confirmed"
     assert nixos.whole_as == whole(new)
 
 

@@ -1,17 +1,21 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a deployment that did not end well means for the host, and what to do about it."""
+"""What is told of a deployment that has ended: a message, warnings or the error, and in check mode what is predicted."""
 
 from __future__ import annotations
 
 import typing as t
 
 from ..core.errors import LOG_LINES, ActivationError
-from .deployment import details
+from ..nix.store import store_path_name
+from .answer import details
 
 if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .answer import Answer
+    from .request import Request
 
 ADVICE = {
     "rolled_back": "correct the configuration and deploy again",
@@ -22,14 +26,56 @@ ADVICE = {
 
 BOOT_ADVICE = "make room for the boot loader, or mend it, before the machine boots again; writing it is tried again until somebody deploys"
 
+# By goal: what there was nothing to do for, what has been done, and what would be done outside of a check.
+ALREADY = {"switch": "runs already and is the default", "boot": "is the default already", "test": "runs already"}
+DONE = {"switch": "runs now and is the default", "boot": "is the default from now on", "test": "runs now"}
+WOULD = {"switch": "would run and be the default", "boot": "would be the default", "test": "would run"}
+
+
+def message(request: Request, answer: Answer) -> str:
+    """Return what became of the machine, or would become of it."""
+    if answer.outcome == "unchanged" and answer.cause:
+        return f"nothing was changed: {answer.cause}"
+    name = store_path_name(answer.closure) if answer.closure else "the closure"
+    if request.specialisation:
+        name = f"{name} with its specialisation {request.specialisation}"
+    if request.goal == "dry-activate":
+        if answer.exit_code is None:
+            return f"{name} is not on the machine yet, where it could be tried"
+        return f"nothing was activated; the log says what activating {name} would do"
+    if answer.outcome == "unchanged":
+        return f"{name} {ALREADY[request.goal]}{_generation(answer)}"
+    if request.check:
+        return f"{name} {WOULD[request.goal]}"
+    if answer.outcome == "awaiting":
+        return f"{name} runs now, and goes again unless it is confirmed within {request.confirm_timeout} s"
+    if answer.status == "reboot":
+        return f"{name} is the default{_generation(answer)}, and runs after a reboot"
+    reboot = "; only a reboot brings all of it into use" if answer.reboot_required else ""
+    return f"{name} {DONE[request.goal]}{_generation(answer)}{reboot}"
+
+
+def predicted(shown: Mapping[str, t.Any], answer: Answer) -> dict[str, t.Any]:
+    """Return what a check shows of a change: the packages that ``shown`` has, and what the platform's own dry run said."""
+    packages = shown.get("diff", {}).get("prepared", "").rstrip("\n")
+    text = "\n".join(filter(None, [packages, answer.log]))
+    return {**shown, **({"diff": {"prepared": f"{text}\n"}} if text else {})}
+
+
+def _generation(answer: Answer) -> str:
+    before, now = answer.previous.generation, answer.now.generation
+    if now is None:
+        return ""
+    return f", generation {now}" if before in (None, now) else f", generation {before} → {now}"
+
 
 def failure(deployment: str, answer: Answer) -> ActivationError:
     """Return the error of a deployment that did not end well."""
-    ending, advice = _ending(answer)
+    state, advice = _current_state(answer)
     if advice and answer.log_file:
         advice = f"{advice}; the whole log is on the target: {answer.log_file}"
     return ActivationError(
-        f"{answer.cause or 'the target gave no reason'}{ending}",
+        f"{answer.cause or 'the target gave no reason'}{state}",
         code=answer.code or answer.outcome,
         log=_log_of(answer),
         advice=advice,
@@ -39,13 +85,13 @@ def failure(deployment: str, answer: Answer) -> ActivationError:
 
 def _log_of(answer: Answer) -> str:
     """Return what says why: the words of the step that failed, and of the way back only where that failed as well."""
-    if not answer.said or answer.outcome != "rollback_failed":
-        return answer.said or answer.log
+    if not answer.step_log or answer.outcome != "rollback_failed":
+        return answer.step_log or answer.log
     half = LOG_LINES // 2
-    return "\n".join([*answer.said.splitlines()[-half:], *answer.log.splitlines()[-half:]])
+    return "\n".join([*answer.step_log.splitlines()[-half:], *answer.log.splitlines()[-half:]])
 
 
-def _ending(answer: Answer) -> tuple[str, str | None]:
+def _current_state(answer: Answer) -> tuple[str, str | None]:
     """Return how the machine stands after a deployment that did not end well, and what to do about it."""
     advice = answer.advice or ADVICE.get(answer.outcome)
     if answer.outcome == "rollback_failed":
@@ -65,7 +111,7 @@ def units_failure(deployment: str, answer: Answer, **shown: t.Any) -> Activation
     return ActivationError(
         f"the new system runs, but {answer.failed_units}",
         code="units",
-        log=answer.said or answer.log,
+        log=answer.step_log or answer.log,
         advice="look at the units on the machine; deploying again tries them again",
         **details(deployment, answer) | shown | {"changed": True},
     )
@@ -76,7 +122,7 @@ def warnings_failure(deployment: str, answer: Answer, **shown: t.Any) -> Activat
     return ActivationError(
         f"the new system runs, but its activation warns: {'; '.join(answer.warnings)}",
         code="warnings",
-        log=answer.said or answer.log,
+        log=answer.step_log or answer.log,
         advice="mend what it warns of, and see that the system's activation warns no more",
         **details(deployment, answer) | shown | {"changed": True},
     )
