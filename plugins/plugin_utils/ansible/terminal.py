@@ -118,15 +118,13 @@ class TerminalShell:
                 host=self.host,
                 advice="log in as root, use sudo, or accept the disk where the task can (allow_disk, deploy_keys_allow_disk)",
             )
-        if not brought.ok:
-            raise NixError(
-                "the login could not write the script that another user is to run",
-                code="not_written",
-                host=self.host,
-                log=brought.stderr,
-                advice="see that it may write to /dev/shm or /tmp, and that there is room",
-            )
-        return brought.stdout.strip()
+        unwritten = NixError(
+            "the login could not write the script that another user is to run",
+            code="not_written",
+            host=self.host,
+            advice="see that it may write to /dev/shm or /tmp, and that there is room",
+        )
+        return brought.or_raise(unwritten).stdout.strip()
 
     def _remove(self, directory: str) -> None:
         self._login.run('rm -rf "$1"\n', directory)

@@ -157,16 +157,13 @@ class Health:
 
 def own_builders(shell: Shell) -> list[str]:
     """Return the entries of the machine's own setting ``builders``."""
-    answer = shell.run(f"{PROGRAM}builders_setting\n")
-    if not answer.ok:
-        raise NixError(
-            "Nix does not say which builders it is to use",
-            code="no_setting",
-            host=shell.host,
-            log=answer.stderr,
-            advice="check its nix.conf: nix config show builders",
-        )
-    return entries(answer.stdout)
+    unsaid = NixError(
+        "Nix does not say which builders it is to use",
+        code="no_setting",
+        host=shell.host,
+        advice="check its nix.conf: nix config show builders",
+    )
+    return entries(shell.run(f"{PROGRAM}builders_setting\n").or_raise(unsaid).stdout)
 
 
 def expanded(shell: Shell, named: Iterable[str]) -> list[Builder]:
@@ -177,9 +174,8 @@ def expanded(shell: Shell, named: Iterable[str]) -> list[Builder]:
         if not files:
             return [*dict.fromkeys(builder_of(entry) for entry in left)]
         answer = shell.run(f'{PROGRAM}builders_files "$@"\n', *files)
-        if not answer.ok:
-            cause = f"a file of builders cannot be read: {', '.join(files)}"
-            raise NixError(cause, code="unreadable_builders", host=shell.host, log=answer.stderr)
+        cause = f"a file of builders cannot be read: {', '.join(files)}"
+        answer.or_raise(NixError(cause, code="unreadable_builders", host=shell.host))
         left = [entry for entry in left if not entry.startswith("@")] + entries(answer.stdout)
     cause = f"files of builders name each other without end: {', '.join(files)}"
     raise NixError(cause, code="endless_builders", host=shell.host)
@@ -190,15 +186,13 @@ def check(shell: Shell, builders: Sequence[Builder], seconds: int) -> list[Healt
     if not builders:
         return []
     answer = shell.run(f'{PROGRAM}builders_ask "$@"\n', str(seconds), *(builder.url for builder in builders))
-    if not answer.ok:
-        raise NixError(
-            "the builders could not be asked how they are",
-            code="builders_not_asked",
-            host=shell.host,
-            log=answer.stderr,
-            advice="see that there are ssh, Nix and a directory for temporary files on the machine that builds",
-        )
-    return parse(answer.stdout, builders, seconds)
+    unasked = NixError(
+        "the builders could not be asked how they are",
+        code="builders_not_asked",
+        host=shell.host,
+        advice="see that there are ssh, Nix and a directory for temporary files on the machine that builds",
+    )
+    return parse(answer.or_raise(unasked).stdout, builders, seconds)
 
 
 def parse(text: str, builders: Sequence[Builder], seconds: int) -> list[Health]:

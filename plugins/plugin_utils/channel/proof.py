@@ -61,27 +61,27 @@ def validate_clean(revision: str | None, *, dirty: bool) -> None:
 def validate_built(machine: Machine, closure: str) -> None:
     """Raise ``ChannelError`` when the machine does not have the system."""
     done = machine.run(path_sizes(closure))
-    if not done.ok:
-        raise ChannelError(
+    done.or_raise(
+        ChannelError(
             f"{closure} is not in the store of {machine.name}: it was not built there, or is gone again",
             code="not_built",
             command=done.argv,
-            log=done.stderr,
             advice="build it first; the role nix.fleet.channel does both",
         )
+    )
 
 
 def validate_cached(machine: Machine, closure: str, cache: str) -> None:
     """Raise ``ChannelError`` when a cache does not have the system, which hosts that pull would then have to build."""
     done = machine.run(path_sizes(closure, store=cache))
-    if not done.ok:
-        raise ChannelError(
+    done.or_raise(
+        ChannelError(
             f"{closure} is not in the cache {cache}",
             code="not_cached",
             command=done.argv,
-            log=done.stderr,
             advice="push it there first, and run again; or see whether the cache can be reached and read",
         )
+    )
 
 
 SUCCEEDED = 0

@@ -14,7 +14,7 @@ import typing as t
 from ..core import process
 from ..core.errors import CopyError
 from ..nix.command import configuration, with_settings
-from ..nix.machine import BUSY_ADVICE, is_busy, when_free
+from ..nix.machine import BUSY_ADVICE, is_busy, kibibytes, limited, when_free
 from ..nix.path_info import FIRST_FORMAT, UnknownFormError, parse_path_infos, path_infos
 from ..nix.store import parse_path_sizes, path_sizes
 from ..target.programs import calling, from_stdin, program
@@ -73,9 +73,6 @@ class ControllerSource:
         look: Callable[[], None] | None = None,
     ) -> process.Completed:
         """See ``Source.run``."""
-        limit = (
-            ["/bin/sh", "-c", calling("memory_limit", "memory_limit_exec"), "sh", _kibibytes(memory)] if memory else []
-        )
         if not shutil.which(argv[0]):
             raise CopyError(
                 "there is no Nix on the controller to copy with",
@@ -84,7 +81,9 @@ class ControllerSource:
                 advice="install Nix on the controller, or name a machine that has the closure as `source_host`",
             )
         answer = when_free(
-            lambda: process.run([*limit, *argv], on_stderr_line=on_line, environment=self._environment, look=look)
+            lambda: process.run(
+                [*limited(memory), *argv], on_stderr_line=on_line, environment=self._environment, look=look
+            )
         )
         return dataclasses.replace(answer, argv=tuple(argv))
 
@@ -115,7 +114,7 @@ class HostSource:
         """See ``Source.run``."""
         period = max(1, round(self._timeout / KEEPALIVES_PER_TIMEOUT))
         script = f"{program('shell')}\n{calling('source_command', 'source_command_run')}"
-        words, start = from_stdin(script, str(period), self._socket, _kibibytes(memory), *argv)
+        words, start = from_stdin(script, str(period), self._socket, kibibytes(memory), *argv)
         command = self._link.command(words)
         with Watchdog(self._link, self._timeout) as watchdog:
 
@@ -140,11 +139,6 @@ class HostSource:
         # sshd makes it for its user alone (StreamLocalBindMask).
         with self._link.remote_forward(socket, f"/tmp/nix.fleet.{secrets.token_hex(8)}") as self._socket:
             yield f"unix://{self._socket}"
-
-
-def _kibibytes(memory: int | None) -> str:
-    """Return ``memory`` as `ulimit` takes it; nothing for no limit."""
-    return str(memory >> 10) if memory else ""
 
 
 def closure_sizes(source: Source, paths: Sequence[str]) -> dict[str, int]:

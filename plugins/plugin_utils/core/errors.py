@@ -46,9 +46,15 @@ class NixError(Exception):
         super().__init__(self.cause)
         self.host = host
         self.command = tuple(command or ())
-        self.log = last_lines(harmless(log[-LOG_CHARACTERS:]))
+        self.log = ""
+        self.with_log(log)
         self.advice = advice and harmless(advice[:CAUSE_CHARACTERS])
         self.details = details
+
+    def with_log(self, log: str) -> NixError:
+        """Have the last lines of ``log`` as what was printed, and return the error."""
+        self.log = last_lines(harmless(log[-LOG_CHARACTERS:]))
+        return self
 
     @property
     def headline(self) -> str:

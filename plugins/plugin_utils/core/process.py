@@ -48,6 +48,12 @@ class Completed:
         """Whether the command ended with exit code 0."""
         return self.rc == 0
 
+    def or_raise(self, error: NixError) -> Completed:
+        """Return this if the command succeeded; else raise ``error`` with what the command printed as its errors."""
+        if not self.ok:
+            raise error.with_log(self.stderr)
+        return self
+
 
 class CommandTimeoutError(Exception):
     """A command took longer than it was given and was ended."""

@@ -158,15 +158,14 @@ def _all_files(directory: Path) -> dict[str, t.Any]:
 
 def _git(root: Path, *arguments: str) -> Completed:
     completed = _run(root, *arguments)
-    if not completed.ok:
-        raise EvaluationError(
+    return completed.or_raise(
+        EvaluationError(
             f"{root} is a Git repository, and Git cannot say which files are in it",
             code="git_failed",
             command=completed.argv,
-            log=completed.stderr,
             advice="see what Git says; or give a flake reference that the machine can fetch itself",
         )
-    return completed
+    )
 
 
 def _run(root: Path, *arguments: str) -> Completed:

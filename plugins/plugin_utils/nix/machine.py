@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ..core import process
 from ..core.errors import NixError
-from ..target.programs import program
+from ..target.programs import calling, program
 from .command import exported
 from .log import NixLog
 
@@ -91,6 +91,18 @@ class Machine(t.Protocol):
 MEMORY = 1 << 30
 
 
+def limited(memory: int | None) -> list[str]:
+    """Return what to put before a command of the controller's that may have so many bytes of memory."""
+    if memory is None:
+        return []
+    return ["/bin/sh", "-c", calling("memory_limit", "memory_limit_exec"), "sh", kibibytes(memory)]
+
+
+def kibibytes(memory: int | None) -> str:
+    """Return ``memory`` as `ulimit` takes it; nothing for no limit."""
+    return "" if memory is None else str(memory >> 10)
+
+
 class Controller:
     """The machine that Ansible runs on, as the user who runs it.
 
@@ -101,7 +113,7 @@ class Controller:
 
     def __init__(self, environment: Mapping[str, str] | None = None, *, memory: int | None = None) -> None:
         self.environment = dict(environment or {})
-        self._limit = f"ulimit -d {memory >> 10} 2>/dev/null\n" if memory else ""
+        self._limit = limited(memory)
 
     def run(
         self,
@@ -115,7 +127,8 @@ class Controller:
         added = {**self.environment, **(environment or {})}
         # What somebody follows takes long, and has to end also when this process is killed. The rest is over by then.
         followed = on_stderr_line is not None
-        words = ["sh", "-c", f'{self._limit}{RUN}command_run input "$@"\n', "sh", *argv] if followed else argv
+        run = ["sh", "-c", calling("command", "command_run"), "sh", "input", *self._limit, *argv]
+        words = run if followed else argv
         try:
             completed = when_free(
                 lambda: process.run(

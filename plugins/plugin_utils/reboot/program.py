@@ -132,8 +132,7 @@ class State:
 
 def parse_asked(text: str) -> Asked:
     """Read the answer to the request; what is missing or nonsense is as if it were not there."""
-    fields = _values(text)
-    one = {key: values[-1] for key, values in fields.items()}
+    fields, one = _fields(text)
     return Asked(
         boot_id=_boot_id(one.get("boot_id")),
         running=store_path(one.get("running")),
@@ -148,8 +147,7 @@ def parse_asked(text: str) -> Asked:
 
 def parse_state(text: str) -> State:
     """Read what there was to see; what is missing or nonsense is as if it were not there."""
-    fields = _values(text)
-    one = {key: values[-1] for key, values in fields.items()}
+    fields, one = _fields(text)
     return State(
         boot_id=_boot_id(one.get("boot_id")),
         running=store_path(one.get("running")),
@@ -160,8 +158,10 @@ def parse_state(text: str) -> State:
     )
 
 
-def _values(text: str) -> dict[str, list[str]]:
-    return fields_and_log(text)[0]
+def _fields(text: str) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """Return all values of each key, and its last one."""
+    fields, _log = fields_and_log(text)
+    return fields, {key: values[-1] for key, values in fields.items()}
 
 
 def _boot_id(text: str | None) -> str | None:

@@ -32,14 +32,13 @@ class Committed:
 def validate_clean(place: Place, *, allow: bool) -> None:
     """Raise ``UpdateError`` where a commit would not have what was updated and checked, or could not be made at all."""
     repository = place.repository
-    inside = repository.run("rev-parse", "--is-inside-work-tree")
-    if not inside.ok:
-        raise UpdateError(
+    repository.run("rev-parse", "--is-inside-work-tree").or_raise(
+        UpdateError(
             f"{place.directory} is in no Git repository that could have a commit",
             code="no_repository",
-            log=inside.stderr,
             advice="leave commit and branch out, or make it a repository (git init)",
         )
+    )
     lines = repository.output("status", "--porcelain", "--untracked-files=no").splitlines()
     unmerged = [line[3:] for line in lines if "U" in line[:2] or line[:2] in ("AA", "DD")]
     if unmerged:
@@ -130,15 +129,12 @@ def _commit_beside(draft: Draft, parent: str, message: str) -> str:
         parent,
         message,
     ]
-    done = place.machine.run(argv)
-    if not done.ok:
-        raise UpdateError(
-            f"the update of {place.directory} cannot be committed on top of {parent[:SHORT]}",
-            code="not_committed",
-            log=done.stderr,
-            advice="see what Git says; user.name and user.email have to be set",
-        )
-    return done.stdout.strip()
+    uncommitted = UpdateError(
+        f"the update of {place.directory} cannot be committed on top of {parent[:SHORT]}",
+        code="not_committed",
+        advice="see what Git says; user.name and user.email have to be set",
+    )
+    return place.machine.run(argv).or_raise(uncommitted).stdout.strip()
 
 
 def _names(files: list[str]) -> str:

@@ -109,13 +109,10 @@ class Place:
                 code="overtaken",
                 advice="run again, which begins with what is there now",
             )
-        if not done.ok:
-            raise UpdateError(
-                f"{self.lock} cannot be written",
-                code="not_written",
-                log=done.stderr,
-                advice="see that the directory can be written to",
-            )
+        unwritten = UpdateError(
+            f"{self.lock} cannot be written", code="not_written", advice="see that the directory can be written to"
+        )
+        done.or_raise(unwritten)
 
     def withdraw(self, ours: str) -> None:
         """Remove the lock file from directory and index, if it is still what the file ``ours`` has."""
@@ -133,18 +130,13 @@ class Place:
     def write(self, text: str, path: str) -> None:
         """Write a text to a file."""
         data = base64.b64encode(gzip.compress(text.encode())).decode()
-        done = self.machine.run([*lock_file_program("write"), data, path])
-        if not done.ok:
-            raise UpdateError(f"{path} cannot be written on {self.machine.name}", code="not_written", log=done.stderr)
+        unwritten = UpdateError(f"{path} cannot be written on {self.machine.name}", code="not_written")
+        self.machine.run([*lock_file_program("write"), data, path]).or_raise(unwritten)
 
     def printed(self, *argv: str) -> str:
         """Return what a command prints; one that fails is an error."""
-        done = self.machine.run(argv)
-        if not done.ok:
-            raise UpdateError(
-                f"{shlex.join(argv)} failed on {self.machine.name}", code="command", command=argv, log=done.stderr
-            )
-        return done.stdout
+        failed = UpdateError(f"{shlex.join(argv)} failed on {self.machine.name}", code="command", command=argv)
+        return self.machine.run(argv).or_raise(failed).stdout
 
 
 UNKNOWN_INPUT = "does not match any input of this flake"
