@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-import re
+import shutil
 import typing as t
 
 from ..plugin_utils.ansible.action import NixAction
+from ..plugin_utils.ansible.shell import QUESTION_SECONDS
 from ..plugin_utils.bootstrap.extra_files import packed, private_directory, unlocked
 from ..plugin_utils.bootstrap.installation import (
     BACKENDS,
@@ -16,8 +17,10 @@ from ..plugin_utils.bootstrap.installation import (
     DISKO_MODES,
     PHASES,
     Installation,
+    Output,
     arguments,
     options_of_ssh,
+    parts_of,
 )
 from ..plugin_utils.core.errors import InstallationError
 from ..plugin_utils.core.process import CommandTimeoutError, run
@@ -28,7 +31,8 @@ if t.TYPE_CHECKING:
     import pathlib
     from collections.abc import Mapping
 
-STEP = re.compile("### (.*) ###")
+# Its standard output comes with its standard error, which is read line by line.
+ONE_STREAM = ("sh", "-c", 'exec "$@" >&2', "sh")
 
 
 class ActionModule(NixAction):
@@ -54,6 +58,7 @@ class ActionModule(NixAction):
         "extra_files": {"type": "path"},
         "owners": {"type": "dict", "default": {}},
         "host_keys": {"type": "dict", "default": {}, "no_log": True},
+        "files_root": {"type": "str", "default": "/"},
         "copy_host_keys": {"type": "bool", "default": False},
         "disk_encryption_keys": {"type": "dict", "default": {}, "no_log": True},
         "allow_disk": {"type": "bool", "default": False},
@@ -63,6 +68,9 @@ class ActionModule(NixAction):
         "nix_options": {"type": "dict", "default": {}},
         "ssh_options": {"type": "list", "elements": "str"},
         "program": {"type": "list", "elements": "str", "default": ["nixos-anywhere"]},
+        "commands": {"type": "dict", "default": {}},
+        "login_timeout": {"type": "int", "default": 120},
+        "return_timeout": {"type": "int", "default": 600},
         "timeout": {"type": "int", "default": 7200},
     }
 
@@ -81,8 +89,11 @@ class ActionModule(NixAction):
             )
         secrets = options["host_keys"] or options["disk_encryption_keys"]
         with private_directory(allow_disk=options["allow_disk"] or not secrets) as directory:
-            installation = self._installation(options, directory)
-            words = [*options["program"], *arguments(installation)]
+            commands = {str(phase): str(command) for phase, command in options["commands"].items()}
+            parts = parts_of(self._installation(options, directory), commands)
+            # All of them are checked before the first one is run.
+            runs = [(command, [*options["program"], *arguments(part)]) for command, part in parts]
+            words = runs[0][1] if len(runs) == 1 else [word for _command, run in runs for word in (*run, ";")][:-1]
             if self.check_mode:
                 return {
                     "changed": True,
@@ -90,7 +101,11 @@ class ActionModule(NixAction):
                     "command": words,
                     "msg": "would install NixOS, and erase its disks",
                 }
-            steps = self._run(words, options["nix_options"], options["timeout"])
+            steps: list[str] = []
+            for command, run_words in runs:
+                if command:
+                    self._command(command)
+                steps += self._run(run_words, options)
         return {"changed": True, "steps": steps, "command": words, "msg": f"NixOS is installed: {', '.join(steps)}"}
 
     def _installation(self, options: dict[str, t.Any], directory: pathlib.Path) -> Installation:
@@ -109,7 +124,7 @@ class ActionModule(NixAction):
             build_on=options["build_on"],
             disko_mode=options["disko_mode"],
             hardware=(hardware["backend"], hardware["path"]) if hardware else None,
-            extra_files=packed(directory, options["extra_files"], options["host_keys"]),
+            extra_files=packed(directory, options["extra_files"], options["host_keys"], options["files_root"]),
             owners={str(path): str(owner) for path, owner in options["owners"].items()},
             encryption_keys=unlocked(directory, keys),
             copy_host_keys=options["copy_host_keys"],
@@ -131,36 +146,57 @@ class ActionModule(NixAction):
     def _ssh_options(self) -> tuple[str, ...]:
         return options_of_ssh(" ".join(self._ssh(name) or "" for name in ("ssh_common_args", "ssh_extra_args")))
 
-    def _run(self, words: list[str], nix_options: dict[str, t.Any], timeout: float) -> list[str]:
-        environment = with_secrets(self.environment, self._ssh("password"), nix_options)
-        self.doing("installing")
-        try:
-            completed = run(words, environment=environment, timeout=timeout)
-        except FileNotFoundError:
+    def _command(self, command: str) -> None:
+        """Run a command in the installer, where root logs in."""
+        self._connection.set_option("remote_user", "root")
+        done = self.fresh_shell_within(QUESTION_SECONDS).run(command)
+        if not done.ok:
+            raise InstallationError(
+                f"a command of the installation ended with exit code {done.rc}",
+                code="command",
+                command=["sh", "-c", command],
+                log=done.stderr or done.stdout,
+                advice="correct it (commands), and go on with the phases that are left (phases)",
+            )
+
+    def _run(self, words: list[str], options: dict[str, t.Any]) -> list[str]:
+        environment = with_secrets(self.environment, self._ssh("password"), options["nix_options"])
+        if not shutil.which(words[0], path=environment.get("PATH")):
             raise InstallationError(
                 f"there is no program {words[0]} on the controller",
                 code="no_program",
                 advice="install it, or say how it is run (program: [nix, run, github:nix-community/nixos-anywhere, --])",
-            ) from None
+            )
+        output = Output({name: options[name] for name in ("login_timeout", "return_timeout")}, self.doing)
+        self.doing("installing")
+        try:
+            completed = run(
+                [*ONE_STREAM, *words],
+                environment=environment,
+                timeout=options["timeout"],
+                on_stderr_line=output.read,
+                look=output.look,
+            )
         except CommandTimeoutError:
             raise InstallationError(
-                f"the installation took longer than {timeout} seconds and was ended",
+                f"the installation took longer than {options['timeout']} seconds and was ended",
                 code="timeout",
                 command=words,
+                log=output.log,
                 advice="raise timeout",
+                steps=output.steps,
             ) from None
-        output = f"{completed.stdout}\n{completed.stderr}"
-        steps = [found.strip() for found in STEP.findall(output)]
         if not completed.ok:
             raise InstallationError(
-                f"nixos-anywhere ended with exit code {completed.rc}" + (f" after: {steps[-1]}" if steps else ""),
+                f"nixos-anywhere ended with exit code {completed.rc}"
+                + (f" after: {output.steps[-1]}" if output.steps else ""),
                 code="nixos_anywhere",
                 command=words,
-                log=completed.stderr or completed.stdout,
+                log=output.log,
                 advice="see its output; what was begun on the machine's disks is not undone",
-                steps=steps,
+                steps=output.steps,
             )
-        return steps
+        return output.steps
 
 
 def with_secrets(environment: Mapping[str, str], password: t.Any, nix_options: Mapping[str, t.Any]) -> dict[str, str]:

@@ -68,7 +68,7 @@ options:
     description: A directory of the controller, whose contents are copied to the root of the new system. Its files are root's.
     type: path
   owners:
-    description: Owners of these on the machine, C(UID:GID) by path.
+    description: Owners of these on the machine, C(UID:GID) by path of up to 35 characters, for all that is below it.
     type: dict
     default: {}
   host_keys:
@@ -77,6 +77,10 @@ options:
         known beforehand can be told from an impostor at its first boot, and sops-nix and agenix can encrypt to it.
     type: dict
     default: {}
+  files_root:
+    description: The directory of the machine to which O(extra_files) and O(host_keys) go, as V(/persist) where its root is made anew with each boot.
+    type: str
+    default: /
   copy_host_keys:
     description: Whether to take over the keys of the sshd that is there now.
     type: bool
@@ -117,6 +121,21 @@ options:
     type: list
     elements: str
     default: [nixos-anywhere]
+  commands:
+    description:
+      - What root runs on the machine before a phase, by that phase. C(disko), C(install) and C(reboot) can have one. The installer runs then;
+        from C(install) on, the new system's root is at C(/mnt).
+      - It goes over Ansible's connection as root, so that a login by key is needed. A command that fails ends the installation.
+    type: dict
+    default: {}
+  login_timeout:
+    description: After how many seconds an installation is ended that does not get in to the machine. nixos-anywhere itself tries for ever.
+    type: int
+    default: 120
+  return_timeout:
+    description: The same for an installer that does not answer after kexec, and for a machine that does not reboot in the end.
+    type: int
+    default: 600
   timeout:
     description: After how many seconds the installation is ended.
     type: int
@@ -163,7 +182,7 @@ steps:
   type: list
   elements: str
 command:
-  description: The command, or what it would be. No secret is in it.
+  description: The command, or what it would be; several with a semicolon between them. No secret is in it.
   returned: when something was done, or would be
   type: list
   elements: str

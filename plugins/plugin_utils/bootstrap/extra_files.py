@@ -51,19 +51,34 @@ def _is_in_memory(place: str) -> bool:
     return next((kinds[str(each)] for each in (path, *path.parents) if str(each) in kinds), "") in IN_MEMORY
 
 
-def packed(directory: pathlib.Path, extra_files: str | None, host_keys: Mapping[str, Mapping[str, str]]) -> str | None:
+def packed(
+    directory: pathlib.Path,
+    extra_files: str | None,
+    host_keys: Mapping[str, Mapping[str, str]],
+    files_root: str = "/",
+) -> str | None:
     """Put ``extra_files`` and the host keys into ``directory`` as they are to be below the machine's root.
 
-    Returns the directory of all of them, or None when there are none. Host keys are by the kind in their file's name. Without
-    any, ``extra_files`` stays where it is.
+    Returns the directory of all of them, or None when there are none. Host keys are by the kind in their file's name.
+    ``files_root`` is the directory of the machine to which all of them go. Without any key, and at the machine's own root,
+    ``extra_files`` stays where it is.
     """
+    steps = pathlib.PurePosixPath(files_root).parts
+    if steps[:1] != ("/",) or ".." in steps:
+        raise InstallationError(
+            f"{files_root} is no directory of the machine", code="bad_path", advice="give an absolute path (files_root)"
+        )
     if extra_files and not pathlib.Path(extra_files).is_dir():
         raise InstallationError(f"{extra_files} is no directory", code="no_directory", advice="correct extra_files")
-    if not host_keys:
+    if not host_keys and (len(steps) == 1 or not extra_files):
         return extra_files
-    root = directory / "root"
+    top = root = directory / "root"
+    _open_directory(root)
+    for step in steps[1:]:
+        root /= step
+        _open_directory(root)
     if extra_files:
-        shutil.copytree(extra_files, root, symlinks=True)
+        shutil.copytree(extra_files, root, symlinks=True, dirs_exist_ok=True)
     for kind, key in host_keys.items():
         if not kind.isascii() or not kind.isalnum():
             raise InstallationError(
@@ -75,7 +90,7 @@ def packed(directory: pathlib.Path, extra_files: str | None, host_keys: Mapping[
         _write(place, key["private"], 0o600)
         if key.get("public"):
             _write(place.with_name(f"{place.name}.pub"), key["public"], 0o644)
-    return str(root)
+    return str(top)
 
 
 def unlocked(directory: pathlib.Path, keys: Mapping[str, str]) -> dict[str, str]:

@@ -8,17 +8,19 @@ Its command line is that of its version of July 2026; tests/cases/nixos-anywhere
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import re
 import shlex
+import time
 import typing as t
 
-from ..core.errors import InstallationError
+from ..core.errors import LOG_LINES, InstallationError
 from ..inventory.source import Check, built_attribute
 from ..nix.language import attribute_steps
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 PHASES = ("kexec", "disko", "install", "reboot")
 BUILD_ON = ("auto", "local", "remote")
@@ -26,6 +28,8 @@ DISKO_MODES = ("disko", "format", "mount")
 BACKENDS = ("nixos-facter", "nixos-generate-config")
 # It puts these into commands for a shell of the machine without quoting them.
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._/+@-]+")
+# It sends paths and owners in two columns, and the first of them ends here.
+_OWNED_PATH_LENGTH = 35
 _ADDRESS = re.compile(r"[A-Za-z0-9_\[:][A-Za-z0-9_.:%@\[\]-]*")
 
 
@@ -135,6 +139,13 @@ def _check(installation: Installation) -> None:
             code="bad_address",
             advice="correct address and user",
         )
+    for path in installation.owners:
+        if len(path) > _OWNED_PATH_LENGTH:
+            raise InstallationError(
+                f"{path} cannot be told to nixos-anywhere, which gives owners only to paths of up to {_OWNED_PATH_LENGTH} characters",
+                code="bad_path",
+                advice="name the directory above it, whose contents get the owner as well",
+            )
     for path in (*installation.owners, *installation.encryption_keys):
         if not _PLAIN_PATH.fullmatch(path):
             raise InstallationError(
@@ -160,3 +171,115 @@ def _check_phases(phases: Sequence[str]) -> None:
             code="bad_phases",
             advice=f"name some of {', '.join(PHASES)}, in this order",
         )
+
+
+def parts_of(installation: Installation, commands: Mapping[str, str]) -> list[tuple[str, Installation]]:
+    """Return the runs of nixos-anywhere that install a machine, each with the command that comes before it, or none.
+
+    ``commands`` are by the phase that each comes before. Raises ``InstallationError`` where nobody could run one.
+    """
+    _check_phases(installation.phases)
+    # Before kexec, the machine runs what it has run so far.
+    if unknown := set(commands) - set(installation.phases[1 if installation.phases[0] == PHASES[0] else 0 :]):
+        raise InstallationError(
+            f"a command before {min(unknown)} is never run",
+            code="bad_commands",
+            advice=f"name one of this run's phases after {PHASES[0]}: {', '.join(PHASES[1:])}",
+        )
+    begins = [number for number, phase in enumerate(installation.phases) if number == 0 or phase in commands]
+    parts = [
+        (
+            commands.get(installation.phases[begin], ""),
+            dataclasses.replace(
+                installation,
+                phases=installation.phases[begin:end],
+                hardware=None if begin else installation.hardware,
+            ),
+        )
+        for begin, end in zip(begins, [*begins[1:], None], strict=True)
+    ]
+    if commands and installation.by_password:
+        raise InstallationError(
+            "the installer knows no password, with which the machine would be logged in to for a command",
+            code="bad_commands",
+            advice="give the login an ssh key (ansible_ssh_private_key_file), or leave the commands out",
+        )
+    return parts
+
+
+@dataclasses.dataclass(frozen=True)
+class _Wait:
+    """What nixos-anywhere tries again and again, without an end of its own."""
+
+    begins: str
+    code: str
+    cause: str
+    advice: str
+
+
+_WAITS = (
+    _Wait(
+        "### Uploading install SSH keys ###",
+        "login_timeout",
+        "it could not log in to the machine by ssh within {0:g} s",
+        "correct user, key or password (bootstrap_user, ansible_ssh_private_key_file), or raise login_timeout",
+    ),
+    _Wait(
+        "machine will boot into nixos",
+        "return_timeout",
+        "the installer did not answer as root within {0:g} s after kexec",
+        "look at the machine's console; raise return_timeout where it only takes long",
+    ),
+    _Wait(
+        "### Waiting for the machine to become unreachable due to reboot ###",
+        "return_timeout",
+        "the installed machine did not reboot within {0:g} s",
+        "reboot it on its console, and deploy; all but the reboot is done",
+    ),
+)
+_STEP = re.compile("### (.*) ###")
+
+
+class Output:
+    """What nixos-anywhere prints while it runs: its steps, and whether it waits for something for too long."""
+
+    def __init__(
+        self,
+        limits: Mapping[str, float],
+        on_step: Callable[[str], None] = lambda _step: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.steps: list[str] = []
+        self._limits = limits
+        self._on_step = on_step
+        self._clock = clock
+        self._lines: collections.deque[str] = collections.deque(maxlen=LOG_LINES)
+        self._wait: _Wait | None = None
+        self._since = 0.0
+
+    @property
+    def log(self) -> str:
+        """Its last lines."""
+        return "\n".join(self._lines)
+
+    def read(self, line: str) -> None:
+        """Take a line."""
+        self._lines.append(line)
+        wait = next((wait for wait in _WAITS if wait.begins in line), None)
+        step = _STEP.search(line)
+        if wait or step:
+            self._wait, self._since = wait, self._clock()
+        if step:
+            self.steps.append(step[1].strip())
+            self._on_step(self.steps[-1])
+
+    def look(self) -> None:
+        """Raise ``InstallationError`` when it has waited for too long."""
+        if self._wait and self._clock() - self._since > self._limits[self._wait.code]:
+            raise InstallationError(
+                f"nixos-anywhere was ended: {self._wait.cause.format(self._limits[self._wait.code])}",
+                code=self._wait.code,
+                log=self.log,
+                advice=self._wait.advice,
+                steps=self.steps,
+            )

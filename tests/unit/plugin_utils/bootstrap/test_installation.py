@@ -16,8 +16,10 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.bootstrap import extra_files, installation
 from ansible_collections.nix.fleet.plugins.plugin_utils.bootstrap.installation import (
     Installation,
+    Output,
     arguments,
     options_of_ssh,
+    parts_of,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InstallationError
 
@@ -181,3 +183,67 @@ def test_files_without_a_secret_stay_where_they_are(tmp_path: pathlib.Path) -> N
     assert extra_files.packed(tmp_path / "unused", str(tmp_path), {}) == str(tmp_path)
     with fails_with("installation.no_directory"):
         extra_files.packed(tmp_path, str(tmp_path / "nowhere"), {})
+
+
+def test_files_may_go_to_another_root_than_the_machines_own(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files/motd").write_text("hello")
+    key = {"ed25519": {"private": "secret"}}
+    root = extra_files.packed(tmp_path, str(tmp_path / "files"), key, "/persist/system")
+    assert root
+    files = [str(path.relative_to(root)) for path in sorted(pathlib.Path(root).rglob("*")) if path.is_file()]
+    assert files == ["persist/system/etc/ssh/ssh_host_ed25519_key", "persist/system/motd"]
+    assert stat.S_IMODE(pathlib.Path(root, "persist").stat().st_mode) == 0o755
+    with fails_with("installation.bad_path"):
+        extra_files.packed(tmp_path, None, key, "../persist")
+
+
+def test_an_owner_whose_path_would_be_cut_off_is_refused() -> None:
+    with fails_with("installation.bad_path"):
+        arguments(dataclasses.replace(EVERYTHING, owners={"/home/alice/.config/some/where/deeper": "1000:100"}))
+
+
+BY_KEY = dataclasses.replace(EVERYTHING, by_password=False, phases=installation.PHASES)
+
+
+def test_a_command_comes_between_two_runs_and_the_hardware_is_looked_at_once() -> None:
+    parts = parts_of(BY_KEY, {"install": "cp x /mnt", "reboot": "efibootmgr"})
+    assert [(command, part.phases, bool(part.hardware)) for command, part in parts] == [
+        ("", ("kexec", "disko"), True),
+        ("cp x /mnt", ("install",), False),
+        ("efibootmgr", ("reboot",), False),
+    ]
+    assert parts_of(BY_KEY, {}) == [("", BY_KEY)]
+    assert [command for command, _part in parts_of(dataclasses.replace(BY_KEY, phases=("disko",)), {"disko": "x"})] == [
+        "x"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "phase"),
+    [({}, "kexec"), ({"phases": ("kexec", "disko")}, "install"), ({"by_password": True}, "install")],
+)
+def test_a_command_that_nobody_could_run_is_refused(change: dict[str, t.Any], phase: str) -> None:
+    with fails_with("installation.bad_commands"):
+        parts_of(dataclasses.replace(BY_KEY, **change), {phase: "true"})
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("### Uploading install SSH keys ###", "login_timeout"),
+        ("machine will boot into nixos in 6s...", "return_timeout"),
+        ("### Waiting for the machine to become unreachable due to reboot ###", "return_timeout"),
+    ],
+)
+def test_what_has_no_end_has_a_limit_until_the_next_step(line: str, code: str) -> None:
+    now = 0.0
+    output = Output({"login_timeout": 10, "return_timeout": 20}, clock=lambda: now)
+    output.read(line)
+    now = 10.0 if code == "login_timeout" else 20.0
+    output.look()
+    now += 1
+    with fails_with(f"installation.{code}"):
+        output.look()
+    output.read("### Gathering machine facts ###")
+    output.look()
