@@ -1,16 +1,13 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A home, a Mac and a phone are activated by their own means, and go back by the same supervisor."""
+"""A home, a Mac and a phone are activated by their own means: what neither the fleet's deployments nor the table of faults shows."""
 
 from __future__ import annotations
-
-import os
-import signal
 
 import pytest
 
 from ..standins.test_home_manager import to_legacy
-from .conftest import PLATFORMS, PROFILES, Target
+from .conftest import PLATFORMS, Target
 
 # For each host: a module that makes a closure different, one that fails, one that is slow, and the user who owns it all.
 DIFFERENT = {
@@ -68,34 +65,6 @@ def standing(host: Target) -> tuple[str, str]:
     return (facts["current_system"], facts["default"])
 
 
-# What tests/integration/fleet does begins with one of each platform.
-@pytest.mark.thorough
-def test_a_first_activation_makes_the_profile(host: Target) -> None:
-    host.root(f"rm -f {PROFILES[host.name]} {PROFILES[host.name]}-*-link")
-    closure = host.system()
-    answer = host.activate(closure)
-    assert (answer["outcome"], answer["generation"]) == ("confirmed", 1), answer
-    assert standing(host) == (closure, closure)
-    assert host.activate(closure)["outcome"] == "unchanged"
-
-
-@pytest.mark.thorough
-def test_a_new_closure_runs_and_is_the_default(host: Target, plain: str) -> None:
-    new = host.system(DIFFERENT[host.name] % "new")
-    answer = host.activate(new)
-    assert (answer["outcome"], answer["previous"]["running"]) == ("confirmed", plain), answer
-    assert standing(host) == (new, new)
-    assert answer["generation"] == answer["previous"]["generation"] + 1
-
-
-def test_an_activation_that_fails_goes_back(host: Target, plain: str) -> None:
-    generations = host.generations
-    answer = host.activate(host.system(STEP[host.name] % "exit 3"))
-    assert (answer["outcome"], answer["exit_code"]) == ("rolled_back", 3), answer
-    assert standing(host) == (plain, plain)
-    assert host.generations == generations
-
-
 # Without setsid, what an activation has started is harder to end.
 @represented_by("macbook")
 def test_an_activation_that_hangs_goes_back(host: Target, plain: str) -> None:
@@ -116,17 +85,6 @@ def test_rollback_goes_back_and_forth(host: Target, plain: str) -> None:
     assert host.activate(rollback=str(number))["generation"] == number
     assert standing(host) == (new, new)
     assert host.generations == generations
-
-
-@represented_by("macbook")
-def test_a_killed_controller_does_not_end_it(host: Target, plain: str) -> None:
-    new = host.system(STEP[host.name] % f"{SLOW} # killed")
-    task = host.start(closure=new, confirm="never")
-    host.wait_until(BEGUN)
-    os.killpg(task.process.pid, signal.SIGKILL)
-    task.process.communicate()
-    host.wait_until(f"test ! -e /tmp/begun && test ! -L {lock_of(host)}")
-    assert standing(host) == (new, new)
 
 
 @pytest.mark.parametrize("all_of_it", [pytest.param(False, marks=pytest.mark.thorough), True])
@@ -162,16 +120,6 @@ def test_files_in_the_way_of_a_home_are_kept_by_another_name(workstation: Target
     assert (answer["outcome"], "would be clobbered" in log) == ("rolled_back", True)
     assert workstation.activate(home, backup_extension="bak")["outcome"] == "confirmed"
     assert "managed" in workstation.user("cat ~/notes ~/notes.bak").said
-
-
-def test_a_home_that_fails_takes_all_of_it_away_and_puts_back_what_it_moved(workstation: Target) -> None:
-    workstation.activate(workstation.system('{ home.file."kept".text = "old"; }'))
-    before = workstation.user("rm -rf ~/notes* ~/added*; echo mine > ~/notes; cd && ls && cat kept notes").said
-    module = STEP["workstation"] % "exit 3"
-    files = '{ home.file = { "notes".text = "managed"; "kept".text = "new"; "added/deep".text = "new"; }; }'
-    answer = workstation.activate(workstation.system(f"{{ imports = [ {module} {files} ]; }}"), backup_extension="bak")
-    assert answer["outcome"] == "rolled_back", answer
-    assert workstation.user("cd && ls && cat kept notes").said == before
 
 
 def test_a_profile_in_the_legacy_directory_is_moved_and_gone_back_to(workstation: Target) -> None:

@@ -66,8 +66,8 @@ def kill_all_but_nix(run: subprocess.Popen[str], mark: str) -> None:
 
 
 ENDS = [
-    *(pytest.param(end, marks=pytest.mark.thorough) for end in (interrupt, terminate)),
-    kill_group,
+    *(pytest.param(end, marks=pytest.mark.thorough) for end in (interrupt, terminate, kill_group)),
+    # After which nobody is left to end anything.
     kill_all_but_nix,
 ]
 

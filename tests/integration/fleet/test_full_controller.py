@@ -24,6 +24,9 @@ FULL = 'mount -t tmpfs -o size=64k tmpfs "$1" && ! head -c 1M /dev/zero >"$1/all
 NO_INODES = 'mount -t tmpfs -o size=8m,nr_inodes=3 tmpfs "$1"'
 READ_ONLY = 'mount -t tmpfs tmpfs "$1" && mount -o remount,ro "$1"'
 STATES = {"full": FULL, "no inodes": NO_INODES, "read-only": READ_ONLY}
+BY_STATE = pytest.mark.parametrize(
+    "state", ["full", *(pytest.param(state, marks=pytest.mark.thorough) for state in ("no inodes", "read-only"))]
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -58,7 +61,7 @@ def build(project: Project, state: str, place: Path, **variables: str) -> subpro
     )
 
 
-@pytest.mark.parametrize("state", STATES)
+@BY_STATE
 def test_caches_are_done_without(project: Project, tmp_path: Path, state: str) -> None:
     place = tmp_path / "caches"
     run = build(project, state, place, XDG_CACHE_HOME=str(place))
@@ -68,7 +71,7 @@ def test_caches_are_done_without(project: Project, tmp_path: Path, state: str) -
     assert "1 host: 1 " in run.stdout
 
 
-@pytest.mark.parametrize("state", STATES)
+@BY_STATE
 def test_a_temporary_directory_that_nothing_needs_costs_nothing(project: Project, tmp_path: Path, state: str) -> None:
     place = tmp_path / "temporary"
     run = build(project, state, place, TMPDIR=str(place))
