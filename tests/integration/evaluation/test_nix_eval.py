@@ -30,8 +30,17 @@ def hosts(project: Project, names: t.Iterable[str], **variables: t.Any) -> dict[
     return {name: {"nix_flake": flake, "nix_attr": name, "nix_impure": False, **variables} for name in names}
 
 
-@pytest.mark.parametrize("strategy", ["linear", "free", "host_pinned"])
-@pytest.mark.parametrize("forks", ["1", "10"])
+@pytest.mark.parametrize(
+    ("strategy", "forks"),
+    [
+        ("linear", "10"),
+        ("host_pinned", "1"),
+        *(
+            pytest.param(*each, marks=pytest.mark.thorough)
+            for each in (("linear", "1"), ("free", "1"), ("free", "10"), ("host_pinned", "10"))
+        ),
+    ],
+)
 def test_hosts_are_evaluated_together_and_fail_apart(project: Project, strategy: str, forks: str) -> None:
     project.write_flake(FIVE)
     run = project.run("nix_eval", EACH, hosts(project, "abcde"), "--forks", forks, strategy=strategy)

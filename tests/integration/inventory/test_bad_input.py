@@ -13,6 +13,7 @@ if t.TYPE_CHECKING:
 
 ADDRESS = 'ips = [ "192.0.2.1" ];'
 
+# What is wrong with a node is known without Nix: tests/cases/nodes and the unit tests have that.
 IN_NIX = {
     "syntax error": ("{ a = ", "syntax error, unexpected end of file ({file}:1:7)"),
     "missing attribute": (f"{{ a = {{ {ADDRESS} x = {{ }}.y; }}; }}", "at a.x: attribute 'y' missing ({file}:1:"),
@@ -31,30 +32,11 @@ IN_NIX = {
         "at a.d: is a derivation or a flake; an inventory is data",
     ),
     "not a set": ("[ ]", "the inventory: must be a set, not a list"),
-    "unknown platform": (f'{{ a = {{ {ADDRESS} platform = "bsd"; }}; }}', 'node a: unknown platform "bsd"'),
-    "without address": ('{ a = { tags = [ "x" ]; }; }', "node a: has no address"),
-    "two places": (
-        f"{{ roles.web.targets.a = {{ {ADDRESS} }}; nodes.a = {{ {ADDRESS} }}; }}",
-        "node a: is defined more than once (nodes, roles.web.targets)",
-    ),
-    "group of the name": (f'{{ a = {{ {ADDRESS} tags = [ "a" ]; }}; }}', "node a: its name is also that of a group"),
-    "role of the name": (
-        f'{{ role_x = {{ {ADDRESS} role = "x"; }}; }}',
-        "node role_x: its name is also that of a group, for role x",
-    ),
-    "wrong type": (f'{{ a = {{ {ADDRESS} ssh.port = "22"; }}; }}', "node a: ssh.port must be an integer"),
-    "reserved name": (f"{{ a = {{ {ADDRESS} hostvars = 1; }}; }}", "node a: hostvars is a variable that Ansible sets"),
-    "our name": (f"{{ a = {{ {ADDRESS} nix_node = 1; }}; }}", "node a: nix_node is a variable that nix.fleet sets"),
     "shell in a name": (f'{{ "$(touch created)" = {{ {ADDRESS} }}; }}', "node $(touch created): its name cannot be"),
-    "quotes in a name": (f'{{ "it\'s" = {{ {ADDRESS} }}; }}', "node it's: its name cannot be a host's name"),
     "newline in a name": (
         f'{{ "a\\nnext: b" = {{ {ADDRESS} }}; }}',
         'node "a\\nnext: b": "a\\nnext: b" cannot be named',
     ),
-    "range in a name": (f'{{ "a[1:3]" = {{ {ADDRESS} }}; }}', "node a[1:3]: its name cannot be a host's name"),
-    "port in a name": (f'{{ "a:22" = {{ {ADDRESS} }}; }}', "node a:22: its name cannot be a host's name"),
-    "dash before a name": (f'{{ "-a" = {{ {ADDRESS} }}; }}', "node -a: its name cannot be a host's name"),
-    "controller": (f"{{ localhost = {{ {ADDRESS} }}; }}", "node localhost: its name means the controller"),
     "quote in an attribute": (
         f'{{ a = {{ {ADDRESS} configuration = "q\\"q"; }}; }}',
         'node a: "q\\"q" cannot be named in an attribute path',
@@ -73,11 +55,7 @@ def test_a_nix_file_is_refused(project: Project, text: str, message: str) -> Non
 
 
 IN_DATA = {
-    "syntax error": ("nodes.json", '{"a": }', "{file}:1:7: it is not JSON"),
-    "syntax error in YAML": ("nodes.yml", "a: [", "it is not YAML"),
-    "duplicate": ("nodes.yml", "a: {ips: ['1']}\na: {}\n", 'nodes.yml: "a" is defined more than once, again in line 2'),
     "without address": ("nodes.json", '{"a": {}}', "{file}: node a: has no address"),
-    "number for a name": ("nodes.yml", "1: {ips: ['1']}", "{file}: 1 is used as a name; write it in quotes"),
 }
 
 
@@ -96,11 +74,6 @@ IN_FLAKES = {
         '{ colmenaHive.deploymentConfig.a = throw "no hive"; }',
         {},
         "at node a: no hive ({directory}/flake.nix:",
-    ),
-    "wrong type in a hive": (
-        '{ colmenaHive.deploymentConfig.a = { targetHost = "h"; targetPort = "x"; }; }',
-        {},
-        "node a: deployment.targetPort must be an integer",
     ),
     "thrown in deploy": (
         '{ deploy.nodes.a = { hostname = "h"; profiles.p.user = throw "no user"; }; }',

@@ -41,7 +41,14 @@ def unmarked(value: t.Any) -> t.Any:
     return [unmarked(item) for item in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize("nodes", [None, "nodes.nix", "#fleet.nodes", "nodes.json", "nodes.yml"])
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        None,
+        "#fleet.nodes",
+        *(pytest.param(file, marks=pytest.mark.thorough) for file in ("nodes.nix", "nodes.json", "nodes.yml")),
+    ],
+)
 def test_the_same_nodes_are_the_same_fleet_in_each_form(project: Project, nodes: str | None) -> None:
     project.take("nodes")
     if nodes in ("nodes.json", "nodes.yml"):
