@@ -23,7 +23,7 @@ KIB = 1024
 KINDS = {"gc-": "collection", "reboot-": "reboot"}
 
 # How a deployment ends that leaves what was asked for.
-DONE = ("activated", "confirmed")
+DONE = ("activated", "confirmed", "unchanged")
 
 
 def info_script(platform: str | None, profile: str | None, journal: int) -> str:

@@ -105,7 +105,8 @@ def _last_failure(facts: Mapping[str, t.Any]) -> str | None:
 
 def _last_deployment(entry: Mapping[str, t.Any]) -> str:
     """Return who deployed last, when, in which run, and what."""
-    parts = [f"deployed {entry.get('started')} by {entry.get('user')}@{entry.get('controller')}"]
+    verb = "found up to date" if entry.get("outcome") == "unchanged" else "deployed"
+    parts = [f"{verb} {entry.get('started')} by {entry.get('user')}@{entry.get('controller')}"]
     if isinstance(job := entry.get("job"), dict):
         parts.append(str(job.get("name")))
     if entry.get("rollback"):

@@ -32,6 +32,7 @@ begin() { # $1: the functions of the program, $2: the request; $3: Nix's setting
         current_answer unchanged
         say cause "${missing:-}"
         [ -z "$missing_code" ] || say code "$missing_code"
+        journal_settle
     elif [ "$check" = 1 ]; then
         begin_predict
     elif platform_leaving; then

@@ -37,6 +37,27 @@ journal_write() { # one line of the variables that outcome_finish has set; bound
     fi
 }
 
+# A host that runs what is wanted already is as that revision has it, whoever brought it there: without a line that says so, it
+# would be behind, changed by others, or as it was after a failure, for ever.
+journal_settle() { # write that the profile was found at $closure, unless its last line says as much
+    [ "$check:$rollback" = 0: ] || return 0
+    journal_revision=$(printf '%s\n' "$entry" | sed -n 's/.*\("revision":.*,"dirty":[a-z]*\),.*/\1/p')
+    journal_last=$(grep -F "\"profile\":$(record_json_text "$profile")," "$state/journal.jsonl" 2>/dev/null | tail -n 1)
+    case $journal_last:$journal_revision in
+        : | :'"revision":null,'*) return 0 ;;
+        *'"outcome":"rolled_back"'* | *'"outcome":"failed"'* | *'"outcome":"rollback_failed"'* | *'"outcome":"superseded"'*) ;;
+        *"$journal_revision,"*"\"closure\":\"$closure\"},"*) return 0 ;;
+    esac
+    state_make
+    # shellcheck disable=SC3067  # POSIX has no -O, but every sh does
+    [ -O "$state" ] || return 0
+    outcome=unchanged started=$(clock_date) seconds=0 code='' ending=active units='' cause=''
+    # It may be what only a reboot brings into use.
+    [ "$running_now" = "$activated" ] || ending=reboot
+    recorded_generation=$generation_now recorded_default=$default_now recorded_running=$running_now
+    journal_write || :
+}
+
 journal_end_last_line() { # of the journal, which a full disk or a loss of power may have cut off
     [ ! -s "$journal" ] || [ -z "$(tail -c 1 "$journal")" ] || echo >>"$journal"
 }

@@ -36,9 +36,9 @@ rollback_find_before() { # deployment or run $1
         return 2
     fi
     # What was found first is what there was before all of a run.
-    entry_found=$(printf '%s\n' "$entries" | grep -vF '"outcome":"rolled_back"' | head -n 1)
+    entry_found=$(printf '%s\n' "$entries" | grep -vF -e '"outcome":"rolled_back"' -e '"outcome":"unchanged"' | head -n 1)
     if [ -z "$entry_found" ]; then
-        missing="deployment $1 was rolled back itself"
+        missing="deployment $1 was rolled back itself, or changed nothing"
         return 2
     fi
     before=$(printf '%s\n' "$entry_found" | sed -n 's/.*"from":{"generation":[0-9nul]*,"closure":"\([^"]*\)".*/\1/p')

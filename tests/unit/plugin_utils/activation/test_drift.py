@@ -43,6 +43,8 @@ def facts(*journal: dict[str, t.Any], default: str = NEW, running: str = NEW, **
         facts({**SWITCHED, "outcome": "rollback_failed"}, default=OLD, running=OTHER),
         facts(SWITCHED, {**SWITCHED, "profile": "/another", "to": {"closure": OTHER}}),
         facts({**SWITCHED, "to": None, "from": None}),
+        # Deployed by another tool, and then found to be what is wanted.
+        facts(SWITCHED, {**SWITCHED, "outcome": "unchanged", "to": {"closure": OTHER}}, default=OTHER, running=OTHER),
     ],
 )
 def test_a_machine_that_is_as_it_was_deployed_has_not_drifted(as_deployed: dict[str, t.Any]) -> None:
@@ -73,3 +75,8 @@ def test_the_revision_is_that_of_the_deployment_that_left_what_is_there() -> Non
     assert deployed_revision(facts(SWITCHED, newer)) == ("a" * 40, False)
     assert deployed_revision(facts({**SWITCHED, "revision": f"{'a' * 40}-dirty"})) == ("a" * 40, True)
     assert deployed_revision(facts(SWITCHED, default=OTHER)) == (None, False)
+
+
+def test_a_revision_that_changed_nothing_is_the_deployed_one() -> None:
+    found = {**SWITCHED, "outcome": "unchanged", "revision": "b" * 40, "from": {"closure": NEW}}
+    assert deployed_revision(facts(SWITCHED, found)) == ("b" * 40, False)

@@ -9,7 +9,7 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import up_to_date
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import begin_script, question_script
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin, begin_script, question_script
 
 from .nixos import PROFILE, RUNNING, NixOS
 
@@ -65,6 +65,42 @@ def keep(nixos: NixOS, *closures: str) -> None:
 def test_what_runs_and_is_the_default_gets_the_programs_own_answer(nixos: NixOS, old: str) -> None:
     assert ask(nixos, old) == nixos.deploy(old)
     assert not nixos.state.exists()
+
+
+def written(nixos: NixOS) -> list[tuple[str, str, bool]]:
+    journal = nixos.journal if (nixos.state / "journal.jsonl").exists() else []
+    return [(entry["outcome"], entry["revision"], entry["from"]["closure"] == entry["to"]["closure"]) for entry in journal]
+
+
+@pytest.mark.parametrize("program", [NixOS.deploy, ask])
+def test_a_machine_that_runs_what_a_revision_makes_has_that_in_its_journal_once(
+    nixos: NixOS, old: str, program: t.Callable[..., t.Any]
+) -> None:
+    for revision in ("a", "a", "b"):
+        assert program(nixos, old, origin=Origin("alice", "laptop", revision=revision, dirty=False)).outcome == "unchanged"
+    assert written(nixos) == [("unchanged", "a", True), ("unchanged", "b", True)]
+    assert nixos.generations(PROFILE).keys() == {1, 2}
+
+
+def test_a_machine_that_came_back_to_what_is_wanted_is_settled(nixos: NixOS, old: str) -> None:
+    origin = Origin("alice", "laptop", revision="a")
+    assert nixos.deploy(nixos.system("nixos-bad", trouble="exit 1"), origin=Origin("alice", "laptop", revision="b")).outcome == "rolled_back"
+    ask(nixos, old, origin=origin)
+    assert [outcome for outcome, _revision, _same in written(nixos)] == ["rolled_back", "unchanged"]
+
+
+def test_nothing_is_written_where_nothing_is_to_be_touched(nixos: NixOS, old: str) -> None:
+    ask(nixos, old, check=True, origin=Origin("alice", "laptop", revision="a"))
+    nixos.deploy(old, check=True, origin=Origin("alice", "laptop", revision="a"))
+    assert not nixos.state.exists()
+
+
+def test_a_run_that_left_a_machine_as_it_was_is_nothing_to_go_back_from(nixos: NixOS, old: str) -> None:
+    ask(nixos, old, origin=Origin("alice", "laptop", run="night", revision="a"))
+    new = nixos.system("nixos-new")
+    nixos.deploy(new, origin=Origin("alice", "laptop", run="morning", revision="b"))
+    answer = nixos.deploy(rollback="before:night")
+    assert (answer.outcome, answer.code, nixos.standing(RUNNING)) == ("unchanged", None, new)
 
 
 def test_a_kernel_that_waits_for_a_reboot_is_in_the_answer(nixos: NixOS) -> None:
