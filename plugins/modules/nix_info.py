@@ -335,6 +335,9 @@ lock:
     alive:
       description: Whether it still runs. A dead one is taken over by the next deployment.
       type: bool
+    awaits_seconds:
+      description: In how many seconds a deployment has to be confirmed, or goes back by itself; null when it awaits nothing.
+      type: int
 host:
   description: The host that it failed for.
   type: str

@@ -105,6 +105,7 @@ def _lock(one: dict[str, str]) -> dict[str, t.Any] | None:
         "started": one.get("lock_started") or None,
         "kind": next((kind for start, kind in KINDS.items() if one["lock_id"].startswith(start)), "deployment"),
         "alive": one.get("lock_alive") == "yes",
+        "awaits_seconds": number(one.get("lock_left")),
     }
 
 

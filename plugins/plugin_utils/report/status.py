@@ -106,7 +106,8 @@ def _last_failure(facts: Mapping[str, t.Any]) -> str | None:
 def _last_deployment(entry: Mapping[str, t.Any]) -> str:
     """Return who deployed last, when, in which run, and what."""
     verb = "found up to date" if entry.get("outcome") == "unchanged" else "deployed"
-    parts = [f"{verb} {entry.get('started')} by {entry.get('user')}@{entry.get('controller')}"]
+    who = "@".join(str(entry[field]) for field in ("user", "controller") if entry.get(field))
+    parts = [f"{verb} {entry.get('started') or 'once'}{who and f' by {who}'}"]
     if isinstance(job := entry.get("job"), dict):
         parts.append(str(job.get("name")))
     if entry.get("rollback"):
@@ -127,6 +128,8 @@ def _notes(host: HostRecord) -> list[str]:
         lock = facts["lock"]
         doing = _DOING.get(str(lock.get("kind")), "being deployed")
         notes.append(f"{doing} by {lock.get('holder')} since {lock.get('started')}, {lock.get('id')}")
+        if lock.get("awaits_seconds") is not None:
+            notes[-1] += f", confirmed within {lock['awaits_seconds']} s or gone back from"
     if facts.get("interrupted"):
         notes.append("the last deployment ended without finishing; deploy again, which makes up for it")
     if failure := _last_failure(facts):

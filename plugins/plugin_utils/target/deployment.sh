@@ -147,6 +147,8 @@ deployment_confirmed() { # fails when it is not to stay
     trap '[ -n "$confirmation" ] || confirmation=confirmed' USR1
     trap '[ -n "$confirmation" ] || confirmation=cancelled' USR2
     phase=awaiting
+    clock_read
+    until=$((clock + confirm_timeout))
     lock_hand_over "$own_process"
     hundredths=0
     until [ -n "$confirmation" ] || [ "$told_to_stop" = yes ] || [ "$hundredths" -ge $((confirm_timeout * 100)) ]; do

@@ -100,7 +100,11 @@ info_deployments() { # $1: how many entries of the journal
         say lock_who "$lock_who"
         say lock_pid "$lock_pid"
         say lock_started "$lock_started"
-        ! lock_is_held || say lock_alive yes
+        if lock_is_held; then
+            say lock_alive yes
+            lock_find_left
+            say lock_left "$lock_left"
+        fi
     fi
     lock_is_held || runs_none_interrupted || say interrupted yes
     [ "$1" = 0 ] || [ ! -r "$state/journal.jsonl" ] || tail -n "$1" "$state/journal.jsonl" | sed 's/^/journal=/'

@@ -4,8 +4,8 @@
 # One deployment at a time. The lock is a symbolic link whose text is the holder's record: making a link is atomic, needs no
 # room on a full disk where there is memory for it, and the record is there as long as the lock is.
 
-who='' of_run='' profile='' started='' phase=''
-lock_id='' lock_who='' lock_run='' lock_profile='' lock_pid='' lock_start='' lock_boot='' lock_started='' lock_phase=''
+who='' of_run='' profile='' started='' phase='' until=''
+lock_id='' lock_who='' lock_run='' lock_profile='' lock_pid='' lock_start='' lock_boot='' lock_started='' lock_phase='' lock_until=''
 lock_for='' # the deployment that has the lock, where this one acts on its behalf
 lock_wait_for_it='wait for it to end, then run again'
 
@@ -24,11 +24,12 @@ lock_record() { # print the record of process $1
     say boot "$this_boot"
     say started "$started"
     say phase "${phase:-working}"
+    [ "$phase" != awaiting ] || say until "$until"
 }
 
 lock_read() { # set lock_id, lock_who, … to what the lock says; they are empty when there is none
     record_read lock_ "$(readlink "$live/lock" 2>/dev/null)" lock_id lock_who lock_run lock_profile lock_pid lock_start \
-        lock_boot lock_started lock_phase
+        lock_boot lock_started lock_phase lock_until
 }
 
 lock_is_held() { # whether somebody alive holds the lock
@@ -46,7 +47,20 @@ lock_is_of_same_run() { # whether the holder is at another profile of this machi
 }
 
 lock_holder() { # print who holds it, for a person
-    printf '%s since %s (deployment %s, process %s)\n' "$lock_who" "$lock_started" "$lock_id" "$lock_pid"
+    lock_find_left
+    printf '%s since %s (deployment %s, process %s)%s\n' "$lock_who" "$lock_started" "$lock_id" "$lock_pid" \
+        "${lock_left:+; it awaits its confirmation for $lock_left s, and goes back by itself then}"
+}
+
+lock_find_left() { # set `lock_left` to the seconds in which the holder has to be confirmed, if it awaits that
+    lock_left=''
+    case $lock_phase:$lock_until in
+        awaiting:*[!0-9]* | awaiting:) return ;;
+        awaiting:*) clock_read ;;
+        *) return ;;
+    esac
+    lock_left=$((lock_until - clock))
+    [ "$lock_left" -gt 0 ] || lock_left=0
 }
 
 lock_cause() { # print why there is no beginning while the lock is another's

@@ -106,6 +106,7 @@ def test_the_journal_and_a_dead_holder_are_shown(machine: Machine) -> None:
         "started": "2026-01-31T12:00:00Z",
         "kind": "deployment",
         "alive": False,
+        "awaits_seconds": None,
     }
     assert facts["interrupted"]
 

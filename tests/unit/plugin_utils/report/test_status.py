@@ -122,6 +122,25 @@ def test_who_deploys_right_now_is_named() -> None:
     assert "    being deployed by ada@here since now, x" in report(seen(lock=lock))
 
 
+def test_until_when_it_has_to_be_confirmed_is_told() -> None:
+    lock = {"alive": True, "id": "x", "holder": "ada@here", "started": "now", "awaits_seconds": 25}
+    text = " ".join(" ".join(report(seen(lock=lock))).split())
+    assert "being deployed by ada@here since now, x, confirmed within 25 s or gone back from" in text
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [{}, {"user": "eve\nvps-2  ok"}, {"started": None, "run": 7, "revision": ["x"], "cause": {"a": "\n"}, "job": 1}],
+)
+@pytest.mark.parametrize("outcome", ["confirmed", "failed"])
+def test_a_journals_entry_that_lacks_fields_or_has_others_costs_no_host_and_makes_no_line(
+    entry: dict[str, t.Any], outcome: str
+) -> None:
+    lines = report(seen(journal=[{"outcome": outcome, **entry}]), seen("vps-2"))
+    assert "None" not in "".join(lines)
+    assert [line.split()[0] for line in lines if line[:1].strip()][:3] == ["host", "web", "vps-2"]
+
+
 def test_unreachable_hosts_are_shown_among_the_others() -> None:
     gone = HostRecord("gone", 0.0, 1.0, outcome="unreachable", failure=Failure("no route to host"))
     lines = report(seen(), gone)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import typing as t
 
@@ -17,6 +18,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment im
     confirm,
     deploy,
 )
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.info import info_script, parse_info
 
 from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
 
@@ -40,6 +42,16 @@ def test_while_a_confirmation_is_awaited_the_new_system_runs_and_the_old_one_boo
     new = nixos.system("nixos-new")
     request = awaiting(nixos, new)
     assert nixos.whole_as == (new, old, "old")
+    end(nixos, request)
+
+
+def test_whoever_comes_meanwhile_is_told_for_how_long_it_is_awaited(nixos: NixOS, old: str) -> None:
+    request = awaiting(nixos, nixos.system("nixos-new"), 600)
+    other = nixos.deploy(nixos.system("nixos-other"))
+    assert (other.outcome, other.code) == ("refused", "locked")
+    assert re.search(r"awaits its confirmation for (59\d|600) s", other.cause)
+    lock = parse_info(nixos.run(info_script("nixos", None, 0)).stdout)["lock"]
+    assert 590 <= lock["awaits_seconds"] <= 600
     end(nixos, request)
 
 

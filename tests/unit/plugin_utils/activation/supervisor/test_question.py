@@ -69,7 +69,9 @@ def test_what_runs_and_is_the_default_gets_the_programs_own_answer(nixos: NixOS,
 
 def written(nixos: NixOS) -> list[tuple[str, str, bool]]:
     journal = nixos.journal if (nixos.state / "journal.jsonl").exists() else []
-    return [(entry["outcome"], entry["revision"], entry["from"]["closure"] == entry["to"]["closure"]) for entry in journal]
+    return [
+        (entry["outcome"], entry["revision"], entry["from"]["closure"] == entry["to"]["closure"]) for entry in journal
+    ]
 
 
 @pytest.mark.parametrize("program", [NixOS.deploy, ask])
@@ -77,14 +79,21 @@ def test_a_machine_that_runs_what_a_revision_makes_has_that_in_its_journal_once(
     nixos: NixOS, old: str, program: t.Callable[..., t.Any]
 ) -> None:
     for revision in ("a", "a", "b"):
-        assert program(nixos, old, origin=Origin("alice", "laptop", revision=revision, dirty=False)).outcome == "unchanged"
+        assert (
+            program(nixos, old, origin=Origin("alice", "laptop", revision=revision, dirty=False)).outcome == "unchanged"
+        )
     assert written(nixos) == [("unchanged", "a", True), ("unchanged", "b", True)]
     assert nixos.generations(PROFILE).keys() == {1, 2}
 
 
 def test_a_machine_that_came_back_to_what_is_wanted_is_settled(nixos: NixOS, old: str) -> None:
     origin = Origin("alice", "laptop", revision="a")
-    assert nixos.deploy(nixos.system("nixos-bad", trouble="exit 1"), origin=Origin("alice", "laptop", revision="b")).outcome == "rolled_back"
+    assert (
+        nixos.deploy(
+            nixos.system("nixos-bad", trouble="exit 1"), origin=Origin("alice", "laptop", revision="b")
+        ).outcome
+        == "rolled_back"
+    )
     ask(nixos, old, origin=origin)
     assert [outcome for outcome, _revision, _same in written(nixos)] == ["rolled_back", "unchanged"]
 
