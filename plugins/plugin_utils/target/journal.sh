@@ -51,9 +51,9 @@ journal_settle() { # write that the profile was found at $closure, unless its la
     state_make
     # shellcheck disable=SC3067  # POSIX has no -O, but every sh does
     [ -O "$state" ] || return 0
-    outcome=unchanged started=$(clock_date) seconds=0 code='' ending=active units='' cause=''
+    outcome=unchanged started=$(clock_date) seconds=0 code='' status=active units='' cause=''
     # It may be what only a reboot brings into use.
-    [ "$running_now" = "$activated" ] || ending=reboot
+    [ "$running_now" = "$activated" ] || status=reboot
     recorded_generation=$generation_now recorded_default=$default_now recorded_running=$running_now
     journal_write || :
 }
