@@ -8,9 +8,9 @@ from __future__ import annotations
 import typing as t
 
 from ..plugin_utils.ansible.action import NixAction
-from ..plugin_utils.ansible.activation import origin
+from ..plugin_utils.ansible.activation import origin, renewable
 from ..plugin_utils.ansible.run import new_name
-from ..plugin_utils.ansible.shell import FreshLink, RenewableLink
+from ..plugin_utils.ansible.shell import FreshLink
 from ..plugin_utils.core.errors import RebootError
 from ..plugin_utils.core.quantities import duration
 from ..plugin_utils.nix.store import store_path_name
@@ -54,7 +54,7 @@ class ActionModule(NixAction):
                 advice="reboot it by hand, or from another machine",
             )
         done = reboot(
-            RenewableLink(self.shell_within(ASK_SECONDS), self._connection.reset),
+            renewable(self, self.shell_within(ASK_SECONDS)),
             FreshLink(self.fresh_shell_within(STATE_SECONDS)),
             request,
             say=self.announce,

@@ -147,6 +147,7 @@ class SharedEvaluation:
                     raise EvaluationError(
                         "the evaluation came to its end without a result",
                         code="no_result",
+                        log=self._printed(),
                         advice="see whether something ended it, such as the kernel for want of memory, and run again",
                     )
                 if found is None:
@@ -159,6 +160,12 @@ class SharedEvaluation:
                 if isinstance(answer.result, Failed):
                     REPORTED[self._task, attribute] = number
                 return answer
+
+    def _printed(self) -> str:
+        """Return what the process that evaluated has printed, if there was one."""
+        with contextlib.suppress(OSError):
+            return self._state.log(self._task).read_text(errors="replace")
+        return ""
 
     def _begin(self, attribute: str, others: Callable[[], Iterable[str]], reports: Reports) -> None:
         """Have what this process has claimed evaluated, and the claim ended with it."""
@@ -234,13 +241,15 @@ def _start(
         # This process is one host's, and its parent the whole run.
         "run": os.getppid(),
     }
-    process = subprocess.Popen(
-        [sys.executable, ISOLATED, "-c", PROGRAM, str(PLUGINS)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    # It tells by its reports; what it prints tells why it could not.
+    with state.log(task).open("wb") as printed:
+        process = subprocess.Popen(
+            [sys.executable, ISOLATED, "-c", PROGRAM, str(PLUGINS)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=printed,
+            start_new_session=True,
+        )
     # By a pipe, since settings of Nix may be secrets.
     # One that does not read it has ended, which its hosts notice.
     with contextlib.suppress(BrokenPipeError), t.cast("t.IO[bytes]", process.stdin) as stdin:

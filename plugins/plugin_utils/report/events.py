@@ -40,7 +40,9 @@ class TaskEvent:
 
     @property
     def only_asked(self) -> bool:
-        """Whether a host was only asked if there is anything to activate, and there is: doing it is another task."""
+        """Whether nothing was done yet: what was asked for was found to be needed, or to make sense. Doing it is another task."""
+        if self.module == "nix_health":
+            return self.status == "ok" and "checks" not in self.result
         return self.module == "nix_activate" and self.result.get("outcome") == "needed"
 
 

@@ -10,6 +10,7 @@ import datetime
 import typing as t
 
 from .events import Failure
+from .records import MODULES, stage_of
 from .status import STATUS
 from .summary import view_of
 
@@ -65,42 +66,6 @@ class Run:
         }
 
 
-_ACTIVATION = tuple(
-    "outcome id run goal rollback closure profile previous generation default running exit_code units_failed "
-    "reboot_required warnings log log_file".split()
-)
-# The stage of each module, and what of its result is kept: named one by one, so that nothing gets in unseen.
-STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "nix_install": ("installation", ("installed", "steps")),
-    "nix_eval": ("evaluation", ("attr", "drv_path", "out_path", "flake_revision", "flake_dirty", "cached")),
-    "nix_build": ("build", ("drv_path", "out_path", "built", "built_derivations", "fetched", "failed_derivations")),
-    "nix_cache_push": ("push", ("store", "pushed_count", "pushed_bytes")),
-    "nix_substitute": ("substitution", ("fetched_count",)),
-    "nix_copy_closure": ("copy", ("copied_count", "copied_bytes")),
-    "nix_keys": ("keys", ("files",)),
-    "nix_activate": ("activation", _ACTIVATION),
-    "nix_health": ("health", ("checks", "looks")),
-    "nix_confirm": ("confirmation", _ACTIVATION),
-    "nix_reboot": ("reboot", ("rebooted", "required", "reasons", "expected", "running", "units_failed")),
-    "nix_gc": (
-        "collection",
-        tuple(
-            "deleted_generations deleted_paths freed_bytes optimised_bytes removed_roots boot_entries_refreshed".split()
-        ),
-    ),
-    "nix_runtime_data": ("data", ("files", "recovered", "reloaded", "restored")),
-    "nix_channel": ("channel", ("branch", "before", "after", "revision", "closure", "tested_by")),
-    "nix_info": (
-        "status",
-        tuple(
-            "platform system nix_version profile generation default current_system booted_system specialisation "
-            "reboot_required interrupted store_free_bytes store_total_bytes kernel units_failed revision drift lock "
-            "journal".split()
-        ),
-    ),
-}
-
-
 @dataclasses.dataclass(frozen=True)
 class Stage:
     """One task of one host: which stage it was, how it ended and what is known from it."""
@@ -122,14 +87,14 @@ def stages(events: Iterable[TaskEvent]) -> dict[str, tuple[Stage, ...]]:
     for event in events:
         if event.status == "started":
             began[event.host] = event.at
-        elif event.module in STAGES and not event.only_asked:
-            stage = _stage_of(event, event.module, event.at - began.get(event.host, event.at))
+        elif (name := stage_of(event)) is not None:
+            stage = _stage_of(name, event, event.at - began.get(event.host, event.at))
             found[event.host] = (*found.get(event.host, ()), stage)
     return found
 
 
-def _stage_of(event: TaskEvent, module: str, seconds: float) -> Stage:
-    name, fields = STAGES[module]
+def _stage_of(name: str, event: TaskEvent, seconds: float) -> Stage:
+    kept = MODULES[event.module or ""].kept
     return Stage(
         name=name,
         task=event.task,
@@ -137,7 +102,7 @@ def _stage_of(event: TaskEvent, module: str, seconds: float) -> Stage:
         changed=bool(event.result.get("changed")),
         check_mode=event.check_mode,
         seconds=seconds,
-        result={field: event.result[field] for field in fields if field in event.result},
+        result={field: event.result[field] for field in kept if field in event.result},
         failure=None if event.status == "ok" else Failure.from_result(event.result),
     )
 

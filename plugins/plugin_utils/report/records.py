@@ -110,7 +110,7 @@ def _with_event(record: HostRecord, event: TaskEvent) -> HostRecord:
     # What only holds a role together does not look at a host.
     record = dataclasses.replace(record, looked_at=record.looked_at or bool(event.module))
     # What is known of a host grows by its failures too: a rolled back activation names its generations.
-    record = _READERS.get(event.module or "", _unread)(record, event)
+    record = _read(record, event)
     if event.status == "failed":
         return _failed(before, record, event)
     if before.outcome == "unreachable":
@@ -147,6 +147,11 @@ def _final(record: HostRecord, failed: Collection[str] | None) -> HostRecord:
         return record
     outcome = "recovered" if record.outcome == "failed" else record.outcome
     return dataclasses.replace(record, failure=None, outcome=outcome)
+
+
+def _read(record: HostRecord, event: TaskEvent) -> HostRecord:
+    module = MODULES.get(event.module or "")
+    return record if module is None else module.read(record, event)
 
 
 def _unread(record: HostRecord, _event: TaskEvent) -> HostRecord:
@@ -300,23 +305,72 @@ _BESIDE_KEYS = (None, *_ON_THE_WAY)
 # What is less than that it can be fetched by others.
 _BESIDE_PUSHING = (None, "unchanged", "evaluated", "built")
 
-_READERS: dict[str, Callable[[HostRecord, TaskEvent], HostRecord]] = {
-    "nix_eval": _evaluated,
-    "nix_build": _built,
-    "nix_copy_closure": _copied,
-    "nix_keys": functools.partial(_files_brought, brought=KEYS_BROUGHT),
-    "nix_runtime_data": functools.partial(_files_brought, brought=DATA_GIVEN),
-    "nix_activate": _activated,
-    "nix_confirm": _activated,
-    "nix_info": _inspected,
-    "nix_reboot": _rebooted,
-    "nix_gc": _collected,
-    "nix_cache_push": _pushed,
-    "nix_channel": _moved,
-    "nix_import": _written,
-    "nix_semaphore": _written,
-    "nix_flake": _update_noted,
+
+@dataclasses.dataclass(frozen=True)
+class Module:
+    """What the report makes of the tasks of one of our modules.
+
+    ``doing`` is what a host does meanwhile. ``stage`` is the stage of a host's way that they are, if they are one, and ``kept``
+    what of their result the report for programs has: named one by one, so that nothing gets in unseen. ``read`` adds to what is
+    known of the host.
+    """
+
+    doing: str
+    stage: str | None = None
+    kept: tuple[str, ...] = ()
+    read: Callable[[HostRecord, TaskEvent], HostRecord] = _unread
+
+
+_ACTIVATION = tuple(
+    "outcome id run goal rollback closure profile previous generation default running exit_code units_failed "
+    "reboot_required warnings log log_file".split()
+)
+_COLLECTION = tuple(
+    "deleted_generations deleted_paths freed_bytes optimised_bytes removed_roots boot_entries_refreshed".split()
+)
+_FACTS = tuple(
+    "platform system nix_version profile generation default current_system booted_system specialisation "
+    "reboot_required interrupted store_free_bytes store_total_bytes kernel units_failed revision drift lock "
+    "journal".split()
+)
+_BUILD = tuple("drv_path out_path built built_derivations fetched failed_derivations".split())
+_EVALUATION = tuple("attr drv_path out_path flake_revision flake_dirty cached".split())
+_REBOOT = tuple("rebooted required reasons expected running units_failed".split())
+_keys_brought = functools.partial(_files_brought, brought=KEYS_BROUGHT)
+_data_given = functools.partial(_files_brought, brought=DATA_GIVEN)
+
+# Those without a stage tell the controller something, or do what somebody asks for by hand.
+MODULES: dict[str, Module] = {
+    "nix_install": Module("installing", "installation", ("installed", "steps")),
+    "nix_eval": Module("evaluating", "evaluation", _EVALUATION, _evaluated),
+    "nix_build": Module("building", "build", _BUILD, _built),
+    "nix_builder_info": Module("asking builders"),
+    "nix_cache_push": Module("pushing", "push", ("store", "pushed_count", "pushed_bytes"), _pushed),
+    "nix_substitute": Module("fetching", "substitution", ("fetched_count",)),
+    "nix_copy_closure": Module("copying", "copy", ("copied_count", "copied_bytes"), _copied),
+    "nix_keys": Module("bringing keys", "keys", ("files",), _keys_brought),
+    "nix_activate": Module("activating", "activation", _ACTIVATION, _activated),
+    "nix_health": Module("checking", "health", ("checks", "looks")),
+    "nix_confirm": Module("confirming", "confirmation", _ACTIVATION, _activated),
+    "nix_reboot": Module("rebooting", "reboot", _REBOOT, _rebooted),
+    "nix_gc": Module("collecting garbage", "collection", _COLLECTION, _collected),
+    "nix_runtime_data": Module(
+        "giving a service its data", "data", ("files", "recovered", "reloaded", "restored"), _data_given
+    ),
+    "nix_channel": Module(
+        "moving its channel", "channel", ("branch", "before", "after", "revision", "closure", "tested_by"), _moved
+    ),
+    "nix_info": Module("telling what it runs", "status", _FACTS, _inspected),
+    "nix_import": Module("writing an inventory", read=_written),
+    "nix_semaphore": Module("setting up Semaphore", read=_written),
+    "nix_flake": Module("updating the flake", read=_update_noted),
 }
+
+
+def stage_of(event: TaskEvent) -> str | None:
+    """Return the stage of the host's way that a task is, if it is one."""
+    module = MODULES.get(event.module or "")
+    return None if module is None or event.only_asked else module.stage
 
 
 _WITH_OUTCOME = ("nix_activate", "nix_confirm")

@@ -11,9 +11,8 @@ import typing as t
 from ..core.quantities import duration
 from ..core.terminal import harmless_line
 from .events import Failure
-from .json_report import STAGES
 from .progress import Board
-from .records import AWAITING, HostRecord, records
+from .records import AWAITING, MODULES, HostRecord, records, stage_of
 from .status import STATUS
 from .summary import view_of, why
 from .table import NOTHING, Line, indented, short_paths
@@ -25,26 +24,6 @@ if t.TYPE_CHECKING:
     from .progress import Progress, Work
 
 
-# What a host does while a module of ours runs, until that says it better.
-DOING = {
-    "": "beginning",
-    "nix_eval": "evaluating",
-    "nix_build": "building",
-    "nix_builder_info": "asking builders",
-    "nix_cache_push": "pushing",
-    "nix_substitute": "fetching",
-    "nix_copy_closure": "copying",
-    "nix_keys": "bringing keys",
-    "nix_activate": "activating",
-    "nix_health": "checking",
-    "nix_confirm": "confirming",
-    "nix_reboot": "rebooting",
-    "nix_gc": "collecting garbage",
-    "nix_runtime_data": "giving a service its data",
-    "nix_channel": "moving its channel",
-    "nix_install": "installing",
-    "nix_info": "telling what it runs",
-}
 MARKS = {"failed": "✗", "unreachable": "✗"}
 # Enough for most cells, so that lines which come one by one stand in columns.
 COLUMN = 11
@@ -58,7 +37,9 @@ WITHOUT_DIFF = ("nix_copy_closure", "nix_cache_push")
 
 def doing(module: str | None, task: str) -> str:
     """Return what a host does in a task."""
-    return task if module is None else DOING.get(module, task)
+    if module == HOLDS_TOGETHER:
+        return "beginning"
+    return MODULES[module].doing if module in MODULES else task
 
 
 def host_line(host: HostRecord, wide: int) -> Line:
@@ -83,7 +64,7 @@ def stage_line(event: TaskEvent, seconds: float, wide: int) -> Line | None:
     if not event.result.get("changed"):
         return None
     message = short_paths(str(event.result.get("msg") or "done").partition("\n")[0])
-    what = f"{STAGES[event.module][0]}: {message}" if event.module in STAGES else f"{event.task}: changed"
+    what = f"{stage}: {message}" if (stage := stage_of(event)) else f"{event.task}: changed"
     return Line(harmless_line(f"{event.host.ljust(wide)}  {what} ({duration(seconds)})"), "changed")
 
 

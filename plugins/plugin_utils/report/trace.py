@@ -15,8 +15,8 @@ import typing as t
 from ..core.quantities import size
 from ..core.terminal import harmless_line
 from .events import Failure
-from .json_report import STAGES
 from .nix_activities import Slice
+from .records import MODULES, stage_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -43,9 +43,9 @@ def task_slices(events: Iterable[TaskEvent]) -> dict[str, list[Slice]]:
 
 
 def _slice(event: TaskEvent, began: float) -> Slice:
-    category = STAGES[event.module][0] if event.module in STAGES else OTHER
-    is_stage = category != OTHER and not event.only_asked
-    name = category if is_stage else event.task or event.module or OTHER
+    module = MODULES.get(event.module or "")
+    category = (module and module.stage) or OTHER
+    name = stage_of(event) or event.task or event.module or OTHER
     return Slice(harmless_line(name), category, began, event.at, _detail(event))
 
 
@@ -54,7 +54,7 @@ def _detail(event: TaskEvent) -> dict[str, t.Any]:
     shown: dict[str, t.Any] = {"task": event.task, "status": event.status, "changed": bool(result.get("changed"))}
     if event.status != "ok":
         shown["cause"] = Failure.from_result(result).cause
-    elif event.module in STAGES and result.get("msg"):
+    elif stage_of(event) and result.get("msg"):
         shown["result"] = result["msg"]
     if isinstance(result.get("copied_bytes"), int):
         shown["copied"] = size(result["copied_bytes"])

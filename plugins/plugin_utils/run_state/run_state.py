@@ -14,6 +14,11 @@ value, and is never changed. A **claim** says who is doing something: it counts 
 | `evaluation` | a task | the revision that it is about, or why there is none | who evaluates |
 | `evaluation TASK` | an attribute | what it evaluated to | |
 | `builders` | the question | what the builders answered | who asks them |
+| `cascade server`, `cascade gone` | a host | its address and port; that it serves no more | |
+| `cascade held`, `cascade wanted` | a host | paths that it has; that it will fetch from whoever has them | |
+| `cascade sending` | a path | | who is sent it by the source |
+| `cascade serving` | a host and a slot | | who fetches from it |
+| `trace` | a host, or nothing | what Nix did for it; that a trace is wanted | |
 
 A topic belongs to one module, which is the only one to know how its values look.
 """
@@ -108,6 +113,10 @@ class RunState:
         """The run's directory."""
         return self._file.parents[1]
 
+    def log(self, name: str) -> Path:
+        """Return the file for what a process of the run prints, which nobody else can read, and which goes with the run."""
+        return self._file.with_name(f"{name}.log")
+
     def note(self, topic: str, name: str, value: t.Any) -> None:
         """Tell the others ``value``, which is plain data."""
         self.note_all(topic, [(name, value)])
@@ -116,8 +125,7 @@ class RunState:
         """Tell the others several values at once, each with its name."""
         rows = [(topic, name, json.dumps(value), time.time()) for name, value in named]
         if rows:
-            with self.change() as database:
-                database.executemany("INSERT INTO note (topic, name, value, at) VALUES (?, ?, ?, ?)", rows)
+            self._write("INSERT INTO note (topic, name, value, at) VALUES (?, ?, ?, ?)", rows)
 
     def notes(self, topic: str, name: str | None = None, *, after: int = 0) -> list[Note]:
         """Return what was told in ``topic``, of ``name`` alone if that is given, in the order of its telling.
@@ -140,23 +148,21 @@ class RunState:
 
         ``until`` is a time (``time.time()``) after which the claim no longer counts.
         """
-        with self.change() as database:
+        with self.change():
             if self._holder(topic, name) not in (None, os.getpid()):
                 return False
             row = (topic, name, os.getpid(), _started(os.getpid()), until)
-            database.execute("INSERT OR REPLACE INTO claim VALUES (?, ?, ?, ?, ?)", row)
+            self._write("INSERT OR REPLACE INTO claim VALUES (?, ?, ?, ?, ?)", [row])
         return True
 
     def hand_over(self, topic: str, name: str, process: int) -> None:
         """Make the claim that of another process, such as one that this one has started for the work."""
-        with self.change() as database:
-            where = (process, _started(process), topic, name)
-            database.execute("UPDATE claim SET process = ?, started = ? WHERE topic = ? AND name = ?", where)
+        where = (process, _started(process), topic, name)
+        self._write("UPDATE claim SET process = ?, started = ? WHERE topic = ? AND name = ?", [where])
 
     def release(self, topic: str, name: str) -> None:
         """End a claim."""
-        with self.change() as database:
-            database.execute("DELETE FROM claim WHERE topic = ? AND name = ?", (topic, name))
+        self._write("DELETE FROM claim WHERE topic = ? AND name = ?", [(topic, name)])
 
     def claims(self, topic: str) -> set[str]:
         """Return the names in ``topic`` that somebody alive has claimed."""
@@ -208,21 +214,29 @@ class RunState:
 
     @contextlib.contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
-        """Have everything in the block done as one step, or nothing of it if it raises."""
-        with self._lock, _translated(self._file):
-            database = self._opened()
-            if database.in_transaction:
+        """Have everything in the block done as one step, or nothing of it if it raises; what it raises stays as it is."""
+        with self._lock:
+            with _translated(self._file):
+                database = self._opened()
+                nested = database.in_transaction
+                if not nested:
+                    database.execute("BEGIN IMMEDIATE")
+            if nested:
                 yield database
                 return
-            database.execute("BEGIN IMMEDIATE")
             try:
                 yield database
-                database.execute("COMMIT")
+                with _translated(self._file):
+                    database.execute("COMMIT")
             except BaseException:
                 # On a full disk SQLite has rolled back already.
                 with contextlib.suppress(sqlite3.OperationalError):
                     database.execute("ROLLBACK")
                 raise
+
+    def _write(self, statement: str, rows: Iterable[tuple[t.Any, ...]]) -> None:
+        with self.change() as database, _translated(self._file):
+            database.executemany(statement, rows)
 
     def close(self) -> None:
         """Give the file back; it is opened again when it is needed."""

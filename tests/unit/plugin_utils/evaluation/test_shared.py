@@ -20,9 +20,11 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.cache import 
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.request import Request
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.result import Evaluated, Failed
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.shared import Answer, SharedEvaluation
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Controller
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
 from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.run_state import RunState
 
+from ...errors import fails_with
 from .table_machine import BROKEN, TableMachine, derivation
 
 if t.TYPE_CHECKING:
@@ -379,3 +381,15 @@ def test_only_so_many_revisions_are_kept_and_the_oldest_go_first(cache: Evaluati
     cache.keep("revision-0", {"a": Evaluated("/nix/store/a.drv")})
     kept = [age for age in range(REVISIONS_KEPT + 3) if cache.known(f"revision-{age}")]
     assert kept == [*range(REVISIONS_KEPT)]
+
+
+def test_an_evaluation_that_ends_without_a_result_says_what_its_process_printed(
+    cache: EvaluationCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Here(TableMachine, Controller):
+        environment: t.ClassVar[dict[str, str]] = {}
+
+    monkeypatch.setattr(shared, "PROGRAM", "import sys; sys.exit('no memory left')")
+    with fails_with("evaluation.no_result") as raised:
+        ask(Here({"a": "good"}), cache, "a")
+    assert raised.value.log == "no memory left"

@@ -14,9 +14,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import STAGES, VERSION, Run, document, stages
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.terminal import DOING
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import VERSION, Run, document, stages
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import MODULES, records
 from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.job import Job
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -189,26 +188,19 @@ def test_a_foreign_log_of_any_length_is_kept_short() -> None:
 
 
 def test_the_schema_knows_every_field_of_every_stage() -> None:
-    for name, fields in STAGES.values():
-        assert set(fields) == set(SCHEMA["$defs"]["results"][name]["properties"])
+    for module in MODULES.values():
+        if module.stage:
+            assert set(module.kept) == set(SCHEMA["$defs"]["results"][module.stage]["properties"])
 
 
-# They are no stage of a host's way: they tell the controller something, or do what somebody asks for by hand.
-NO_STAGE = {
-    "nix_builder_info",
-    "nix_flake",
-    "nix_import",
-    "nix_semaphore",
-}
+def test_the_report_knows_every_module() -> None:
+    assert {path.stem for path in (ROOT / "plugins/action").glob("nix_*.py")} == set(MODULES)
 
 
-def test_every_module_is_a_stage_or_none_on_purpose() -> None:
-    actions = {path.stem for path in (ROOT / "plugins/action").glob("nix_*.py")}
-    assert actions == {*STAGES, *NO_STAGE}
-
-
-def test_what_a_host_does_in_a_stage_has_words_for_the_screen() -> None:
-    assert set(STAGES) <= set(DOING)
+def test_checks_that_were_only_read_are_no_stage() -> None:
+    told = events(("nix_health", "ok", {"msg": "checks that make sense: 1"}), ("nix_health", "ok", {"checks": []}))
+    (host,) = reported(told)["hosts"]
+    assert [stage["result"] for stage in host["stages"]] == [{"checks": []}]
 
 
 def test_a_host_that_was_looked_at_has_the_state_that_the_table_has() -> None:

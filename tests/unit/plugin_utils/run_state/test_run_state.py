@@ -146,6 +146,11 @@ def test_a_change_that_raises_has_changed_nothing(state: RunState) -> None:
     assert state.notes("topic") == []
 
 
+def test_an_error_of_the_block_of_a_change_is_not_called_the_run_state_s(state: RunState) -> None:
+    with pytest.raises(PermissionError), state.change():
+        raise PermissionError
+
+
 def test_only_one_process_has_a_claim(state: RunState) -> None:
     other = child_until_killed(lambda: state.claim("topic", "web"))
     assert (state.claim("topic", "web"), state.claim("topic", "db")) == (False, True)
