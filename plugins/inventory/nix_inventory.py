@@ -84,6 +84,14 @@ options:
       - A list becomes its elements separated by spaces, as C(nix.conf) writes it.
     type: dict
     default: {}
+  group:
+    description:
+      - A group of all hosts of the fleet, which the collection's playbooks take for it where other inventories have hosts
+        too. With another name than the default, name it to them as C(fleet_hosts) (C(-e)).
+      - Empty for none.
+    type: str
+    default: nix
+    version_added: 0.2.0
   timeout:
     description: After how many seconds the evaluation is ended.
     type: float
@@ -160,6 +168,7 @@ from ..plugin_utils.core.errors import InventoryError
 from ..plugin_utils.inventory import loading
 from ..plugin_utils.inventory.cache import Cache
 from ..plugin_utils.inventory.evaluation import Settings
+from ..plugin_utils.inventory.fleet import with_group
 from ..plugin_utils.inventory.place import absolute_override
 
 if t.TYPE_CHECKING:
@@ -200,7 +209,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         super().parse(inventory, loader, path, cache)
         self._check_options(self._read_config_data(path))
         try:
-            fleet = self._read(pathlib.Path(path), cache).fleet()
+            fleet = with_group(self._read(pathlib.Path(path), cache).fleet(), self._plain("group"))
         except InventoryError as error:
             self.display.vvv(str(error.details.get("trace", "")))
             raise AnsibleParserError(str(error)) from None

@@ -174,6 +174,24 @@ def fleet_of(nodes: Iterable[Node]) -> Fleet:
     return Fleet(hosts, groups_of(nodes))
 
 
+def with_group(fleet: Fleet, group: str) -> Fleet:
+    """Return ``fleet`` with a ``group`` of all its hosts, if it is to have one; raises ``InventoryError`` for a name that is taken."""
+    if not group:
+        return fleet
+    if group != group_name(group) or group in (*_ANSIBLE, *fleet.groups, *fleet.hosts):
+        raise InventoryError(
+            f"{shown(group)} cannot be the group of all hosts: "
+            + (
+                "a tag or a host has the name"
+                if group == group_name(group)
+                else "it has other than letters, digits and _"
+            ),
+            code="bad_option",
+            advice="give that group another name, by the option group",
+        )
+    return dataclasses.replace(fleet, groups={**fleet.groups, group: [*fleet.hosts]})
+
+
 def _check_name(name: str) -> None:
     check = Check(f"node {shown(name)}")
     if not _HOST_NAME.fullmatch(name):

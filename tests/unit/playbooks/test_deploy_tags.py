@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import typing as t
@@ -81,3 +82,10 @@ def test_a_host_is_brought_the_keys_that_it_has_not_been_brought(tmp_path: Path)
 def test_a_tag_that_is_none_of_a_deployment_does_nothing() -> None:
     done = deployed("of_somebody_else")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_all_tags_are_listed() -> None:
+    listed = deployed("all", "--list-tags").stdout
+    assert {tag for line in re.findall(r"TASK TAGS: \[(.*)\]", listed) for tag in line.split(", ")} >= {
+        *("evaluate", "build", "copy", "cache", "activate", "keys", "health", "reboot")
+    }

@@ -70,7 +70,7 @@ def test_results_of_the_role_and_what_is_not_its_own_pass(name: str) -> None:
 
 def test_every_variable_of_the_specification_has_a_default_but_what_is_the_playbook_s() -> None:
     specified = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
-    assert set(specified) - set(DEFAULTS) == {"deploy_batch_size", "deploy_ignore_unreachable"}
+    assert set(specified) - set(DEFAULTS) == {"deploy_batch_size", "deploy_ask", "deploy_ignore_unreachable"}
 
 
 def written(**keywords: t.Any) -> t.Any:
