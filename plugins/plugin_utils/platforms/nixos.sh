@@ -129,9 +129,10 @@ platform_meaning() {
     esac
 }
 
-# The line before tells why; the activation goes on after it.
+# The line before a snippet's name tells why; the activation goes on after it. A NixOS of 2018 names no snippet: there, what its
+# activation script has said last is all that is known of its failure.
 platform_failure_named() {
-    awk '
+    awk -v code="$1" '
         !found && /^Activation script snippet .* failed/ {
             found = 1
             named = $0
@@ -139,18 +140,28 @@ platform_failure_named() {
             sub(/. failed.*/, "", named)
             print "the activation script" "\047" "s snippet " named " failed" (why == "" ? "" : ": " why)
         }
-        { why = /\.\.\.$/ ? "" : $0 }'
+        { why = /\.\.\.$/ ? "" : $0 }
+        /^activating the configuration\.\.\.$/ { inside = seen = 1; next }
+        /^(restarting systemd\.\.\.|setting up tmpfiles)$/ { inside = 0 }
+        inside && !/\.\.\.$/ && !/^[Ww]arning: / && /[^[:space:]]/ { last = $0 }
+        END { if (!found && seen && code == 2) print "the activation script failed" (last == "" ? ", and does not say where" : ": " last) }'
 }
 
-# What units have failed is told by their names.
+# What units have failed is told by their names. Of all users and groups whose numbers stay as they are, one is named.
 platform_warnings() {
     sed -n 's/^[Ww]arning: //p' |
-        grep -v -e '^the following \(user \)*units failed: ' -e '^user activation for ' -e '^the new NixOS configuration has an '
+        grep -v -e '^the following \(user \)*units failed: ' -e '^user activation for ' -e '^the new NixOS configuration has an ' |
+        awk '
+            /^not applying [GU]ID change of / { if (!kept[$3]++) first[$3] = $0; next }
+            { print }
+            END { for (kind in first) print first[kind] (kept[kind] > 1 ? ", and of " kept[kind] - 1 " more" : "") }'
 }
 
 platform_units_named() {
+    # What could not be reloaded goes on, and only systemctl names it.
     sed -n -e 's/^warning: the following units failed: //p' -e 's/^.*the following user units failed: //p' \
-        -e 's/^.*user activation for \([^ ]*\) failed.*/user-activation@\1/p' | paste -s -d , - | sed 's/,\([^ ]\)/, \1/g'
+        -e 's/^.*user activation for \([^ ]*\) failed.*/user-activation@\1/p' -e 's/^Job for \([^ ]*\) failed.*/\1/p' |
+        tr -s ', ' '\n' | awk '$0 != "" && !named[$0]++' | paste -s -d , - | sed 's/,/, /g'
 }
 
 # systemd-boot's loader.conf, GRUB's grub.cfg, U-Boot's extlinux.conf. Nothing where two of them are there, or where what they say

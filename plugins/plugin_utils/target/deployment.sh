@@ -106,7 +106,7 @@ deployment_try() {
 }
 
 deployment_failure_named() { # print, after a colon, what has failed in the last step, as far as its words tell
-    deployment_name=$(step_words | platform_failure_named | head -n 1)
+    deployment_name=$(step_words | platform_failure_named "$code" | head -n 1)
     [ -n "$deployment_name" ] || deployment_name=$(step_words | deployment_last_line)
     [ -z "$deployment_name" ] || printf ': %s\n' "$deployment_name" | LC_ALL=C cut -b 1-400
 }

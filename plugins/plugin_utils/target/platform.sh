@@ -153,7 +153,7 @@ platform_units_named() { # the units that an activation has said to have failed,
     :
 }
 
-platform_failure_named() { # what in an activation has failed, where its words, read from standard input, tell more than the last of them
+platform_failure_named() { # what in an activation that ended with code $1 has failed, where its words, on standard input, tell more than the last of them
     :
 }
 

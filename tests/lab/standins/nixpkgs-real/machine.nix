@@ -80,6 +80,12 @@ in
     programs.man.enable = false;
     programs.info.enable = false;
 
-    systemd.services = lib.genAttrs hosts (_: { enable = mkForce false; });
+    systemd.services = lib.genAttrs hosts (_: { enable = mkForce false; }) // {
+      # The host's bus has files of its own to read again.
+      dbus = {
+        reloadIfChanged = mkForce false;
+        restartIfChanged = mkForce false;
+      };
+    };
   };
 }

@@ -116,6 +116,12 @@ def test_without_rollback_the_machine_stays_and_the_next_deployment_does_not_cal
     assert nixos.deploy(broken).outcome == "unchanged"
 
 
+def test_what_only_systemctl_says_to_have_failed_is_named_once(nixos: NixOS, old: str) -> None:
+    says = "echo 'Job for b.service failed.'; echo 'Job for a.service failed because of it.'"
+    answer = nixos.deploy(nixos.system("nixos-new", trouble=f"{says}; {UNITS}"))
+    assert answer.units_failed == ("b.service", "a.service", r"b\x2dc.service")
+
+
 def test_failed_units_leave_the_new_system_and_are_named(nixos: NixOS, old: str) -> None:
     new = nixos.system("nixos-new", trouble=UNITS)
     answer = nixos.deploy(new)
@@ -124,7 +130,7 @@ def test_failed_units_leave_the_new_system_and_are_named(nixos: NixOS, old: str)
     assert nixos.journal[-1]["units_failed"] == ["a.service", r"b\x2dc.service"]
 
 
-NAMELESS = 'ln -sfn "$self" "/run/current-system"; echo "Job for a.service failed (reload)"; exit 4'
+NAMELESS = 'ln -sfn "$self" "/run/current-system"; echo "one of them could not be reloaded"; exit 4'
 
 
 def test_units_that_fail_without_their_names_are_failed_units_all_the_same(nixos: NixOS, old: str) -> None:

@@ -93,6 +93,38 @@ def test_what_a_snippet_said_before_it_failed_is_part_of_the_cause(nixos: NixOS,
     assert "the activation script's snippet users failed: useradd: cannot lock /etc/passwd" in answer.cause
 
 
+@pytest.mark.parametrize(
+    ("said", "told"), [("cp: cannot stat '/x'", "failed: cp: cannot stat '/x'"), ("", "failed, and does not say where")]
+)
+def test_a_script_that_names_no_snippet_is_told_by_what_it_said_last(
+    nixos: NixOS, chatty: str, said: str, told: str
+) -> None:
+    trouble = f"""
+        echo "activating the configuration..."
+        echo "setting up /etc..."
+        echo "{said}"
+        echo "warning: not applying GID change of group audio (29 -> 17)"
+        echo "setting up tmpfiles"
+        echo "the following new units were started: a.service"
+        exit 2
+    """
+    answer = nixos.deploy(nixos.system("nixos-bad", trouble=trouble))
+    assert f"exit code 2: the activation script {told}" in answer.cause
+
+
+def test_of_all_groups_and_users_whose_numbers_stay_one_is_told(nixos: NixOS, old: str) -> None:
+    changes = "\n".join(
+        f"echo 'warning: not applying {kind} change of {name} (1 -> 2)'"
+        for kind, name in [("GID", "group a"), ("GID", "group b"), ("GID", "group c"), ("UID", "user d")]
+    )
+    answer = nixos.deploy(nixos.system("nixos-new", trouble=f"{changes}\necho 'warning: take care'"))
+    assert sorted(answer.warnings) == [
+        "not applying GID change of group a (1 -> 2), and of 2 more",
+        "not applying UID change of user d (1 -> 2)",
+        "take care",
+    ]
+
+
 def test_the_words_of_a_boot_loader_that_cannot_be_written_are_shown(nixos: NixOS, chatty: str) -> None:
     answer = nixos.deploy(nixos.system("nixos-bad", loading="echo OSError: No space left on device; exit 1"))
     assert failure("x", answer).log.splitlines()[-1] == "OSError: No space left on device"
