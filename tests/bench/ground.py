@@ -57,6 +57,11 @@ class Ground:
         }
 
     @property
+    def nixpkgs(self) -> str:
+        """Where configurations have nixpkgs from: the stand-in, or what LAB_NIXPKGS names."""
+        return json.loads((self.work / ".lab/flakes/inputs.json").read_text())["nixpkgs"]
+
+    @property
     def ssh_config(self) -> Path:
         """How ssh gets to the hosts."""
         return self.work / ".lab/ssh_config"

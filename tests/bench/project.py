@@ -51,8 +51,7 @@ class Project:
         """Make a project with so many nodes, each with so much to evaluate."""
         shutil.copytree(NIX, root)
         shutil.copytree(ROOT / "inventory/lib", root / "lib")
-        standins = ground.work / "tests/lab/standins/nixpkgs"
-        _replace(root / "flake.nix", "NIXPKGS", f"path:{standins}")
+        _replace(root / "flake.nix", "NIXPKGS", ground.nixpkgs)
         write_load(root / "load", load)
         (root / "fleet.json").write_text(json.dumps({"nodes": nodes}))
         (root / "fleet.nix.yml").write_text("plugin: nix.fleet.nix_inventory\nnodes: nodes.nix\n")

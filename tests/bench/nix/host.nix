@@ -6,6 +6,7 @@
   config,
   lib,
   node,
+  options,
   pkgs,
   ...
 }:
@@ -36,8 +37,8 @@ let
 in
 {
   networking.hostName = node.name;
-  # What the plain hosts of the rehearsal fleet say they are.
-  system.nixos.distroId = "debian";
+  # What the plain hosts of the rehearsal fleet say they are, as far as nixpkgs asks.
+  system.nixos = lib.optionalAttrs (options.system.nixos ? distroId) { distroId = "debian"; };
   fileSystems."/".device = "/dev/disk/by-label/root";
   boot.loader.grub.device = "/dev/vda";
   environment.etc.change.text = change;

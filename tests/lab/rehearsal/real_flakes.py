@@ -23,6 +23,14 @@ VARIABLES = {
     "home-manager": "LAB_HOME_MANAGER",
     "nix-on-droid": "LAB_NIX_ON_DROID",
 }
+# What each variable must name for tests on the real thing, which are skipped without it.
+_MEANT = {
+    "LAB_NIXPKGS": "a directory with a NixOS from before flakes, as nixpkgs 18.03",
+    "LAB_NIX_DARWIN": "nix-darwin, as a directory or as a flake's reference",
+    "LAB_HOME_MANAGER": "home-manager, as a directory or as a flake's reference",
+    "LAB_NIX_ON_DROID": "nix-on-droid, as a directory or as a flake's reference",
+    "LAB_SWITCH_TO_CONFIGURATION": "the program switch-to-configuration of switch-to-configuration-ng",
+}
 # In place of the flake's own: what it needs for its documentation and its tests alone is never fetched, and what the stand-in
 # for nixpkgs has no packages for is switched off.
 _FLAKE = """{
@@ -67,6 +75,15 @@ def provide_flakes(clone: Clone, environment: Mapping[str, str] | None = None) -
     place.mkdir(parents=True, exist_ok=True)
     (place / "inputs.json").write_text(json.dumps(inputs))
     return inputs
+
+
+def what_lacks(variable: str, environment: Mapping[str, str] | None = None) -> str:
+    """Return why there is nothing real to test that a variable would name; nothing where there is."""
+    named = (os.environ if environment is None else environment).get(variable, "")
+    meant = bool(named) and (variable != VARIABLES["nixpkgs"] or _is_older_than_flakes(Path(named)))
+    return (
+        "" if meant else f"{variable} has to name {_MEANT[variable]}; it {f'names {named}' if named else 'is not set'}"
+    )
 
 
 def provided_flakes(clone: Clone) -> dict[str, str]:

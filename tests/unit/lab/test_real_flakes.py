@@ -11,7 +11,12 @@ import pytest
 from ansible_collections.nix.fleet.tests.lab.rehearsal import real_flakes
 from ansible_collections.nix.fleet.tests.lab.rehearsal.clone import Clone
 from ansible_collections.nix.fleet.tests.lab.rehearsal.errors import LabError
-from ansible_collections.nix.fleet.tests.lab.rehearsal.real_flakes import VARIABLES, provide_flakes, provided_flakes
+from ansible_collections.nix.fleet.tests.lab.rehearsal.real_flakes import (
+    VARIABLES,
+    provide_flakes,
+    provided_flakes,
+    what_lacks,
+)
 
 
 @pytest.fixture
@@ -80,3 +85,18 @@ def test_a_nixpkgs_from_before_flakes_is_given_outputs_and_packages(
 def test_what_is_no_flake_is_named(clone: Clone, tmp_path: Path) -> None:
     with pytest.raises(LabError, match="LAB_NIX_DARWIN"):
         provide_flakes(clone, {"LAB_NIX_DARWIN": str(tmp_path)})
+
+
+@pytest.mark.parametrize("variable", [*VARIABLES.values(), "LAB_SWITCH_TO_CONFIGURATION"])
+def test_a_test_that_lacks_the_real_thing_is_told_which_variable_names_it_and_what(variable: str) -> None:
+    reason = what_lacks(variable, {})
+    assert reason.startswith(f"{variable} has to name ")
+    assert reason.endswith("; it is not set")
+
+
+def test_a_test_has_what_a_variable_names_if_that_is_what_it_is_for(tmp_path: Path) -> None:
+    assert not what_lacks("LAB_NIX_DARWIN", {"LAB_NIX_DARWIN": "github:nix-darwin/nix-darwin"})
+    assert what_lacks("LAB_NIXPKGS", {"LAB_NIXPKGS": str(tmp_path)}).endswith(f"; it names {tmp_path}")
+    (tmp_path / "nixos/lib").mkdir(parents=True)
+    (tmp_path / "nixos/lib/eval-config.nix").write_text("")
+    assert not what_lacks("LAB_NIXPKGS", {"LAB_NIXPKGS": str(tmp_path)})
