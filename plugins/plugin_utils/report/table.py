@@ -9,6 +9,7 @@ What the lines say may come from a machine, which has no say in how they look.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 import textwrap
 import typing as t
@@ -70,7 +71,7 @@ def wrapped_log(lines: Sequence[str], width: int, *, indent: str) -> list[str]:
     """
     room = max(width - len(indent), 20)
     wrapped: list[str] = []
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, following in itertools.zip_longest(lines, lines[1:], fillvalue=""):
         number, column = divmod(following.find("^"), room)
         if _CARET.fullmatch(line) and wrapped:
             continue

@@ -82,6 +82,10 @@ def test_only_the_end_of_a_long_log_is_repeated() -> None:
     assert "line 33" not in report
 
 
+def test_a_log_of_nothing_but_blanks_is_left_out() -> None:
+    assert text(host("web", "failed", failure=Failure("no", log=" \n"))).splitlines()[2:4] == ["    no", ""]
+
+
 def test_a_foreign_message_of_many_lines_is_cause_and_log() -> None:
     lines = text(host("web", "failed", failure=Failure("it broke\ndetail"))).splitlines()
     assert lines[2:4] == ["    it broke", "      detail"]
