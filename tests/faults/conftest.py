@@ -59,10 +59,11 @@ class Ground:
         self._project.write_playbook()
         return self._project
 
-    def first_deployment(self, scene: Scene) -> None:
+    def first_deployment(self, row: Row, machine: Machine, directory: Path) -> None:
         """Give a machine the system that its rows begin on."""
-        if scene.machine.name in self._whole:
+        if machine.name in self._whole:
             return
+        scene = Scene(row, machine, self.project(), directory)
         scene.configure()
         ended = scene.deploy().ended()
         assert ended.rc == 0, ended.output
@@ -101,10 +102,8 @@ def scene(row: Row, ground: Ground, directory: Path) -> t.Iterator[Scene]:
         ground.keep(row.builder)
     first = directory / "first"
     first.mkdir()
-    ground.first_deployment(Scene(row, machine, project, first))
+    ground.first_deployment(row, machine, first)
     ground.doubt(row.host)
     scene = Scene(row, machine, project, directory)
     yield scene
-    machine.lab("heal", row.host)
-    machine.lab("thaw", row.host)
-    machine.lab("free-disk", row.host)
+    machine.make_good()

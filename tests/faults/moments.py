@@ -48,8 +48,8 @@ def _throttle(scene: Scene) -> None:
 
 def _some_has_arrived(scene: Scene) -> None:
     """Wait until a good part of what is copied has passed the line, which is slow; nothing else is as much."""
-    begun = scene.carried()
-    scene.run.wait_until(lambda: scene.carried() > begun + 600_000, "a copy under way")
+    begun = scene.machine.carried()
+    scene.run.wait_until(lambda: scene.machine.carried() > begun + 600_000, "a copy under way")
 
 
 def _hold_new_connections(scene: Scene) -> None:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -91,8 +90,7 @@ def end_sessions(machine: Machine) -> None:
 
 def sessions(machine: Machine) -> list[int]:
     """Return the processes of ssh that keep Ansible's sessions with the fleet of a machine."""
-    inventory = json.loads(machine.lab("inventory", "--format", "json", machine.name))
-    kept = str(inventory["lab"]["vars"]["ansible_control_path_dir"])
+    kept = str(machine.fleet.clone.control_paths)
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -25,6 +25,8 @@ class Scene:
     """One row under way."""
 
     run: Deployment
+    # What the machine runs before the deployment.
+    old: Standing
 
     def __init__(self, row: Row, machine: Machine, project: Project, directory: Path) -> None:
         self.row = row
@@ -34,7 +36,6 @@ class Scene:
         self.token = secrets.token_hex(6)
         self.seen: list[str] = []
         self.wrong: list[str] = []
-        self.old: Standing = machine.standing()
         self.old_units = ""
         self._others: list[Deployment] = []
         self._known = {entry["id"] for entry in machine.journal()}
@@ -135,11 +136,6 @@ class Scene:
     def remembered(self) -> list[dict[str, t.Any]]:
         """Return the deployments of this row that have ended, as the machine's journal has them."""
         return [entry for entry in self.machine.journal() if entry["id"] not in self._known]
-
-    def carried(self) -> int:
-        """Return how many bytes the line has carried to the machine."""
-        rows: list[dict[str, t.Any]] = json.loads(self.lab("status", "--json"))
-        return next(int(row["line"]["carried"]["to_host"]) for row in rows if row["name"] == self.machine.name)
 
     def wait_for_confirmation_awaited(self) -> None:
         """Wait until the machine runs the new system and waits for somebody to confirm it."""

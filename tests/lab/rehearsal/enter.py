@@ -12,7 +12,7 @@ from .errors import LabError
 from .fleet import Fleet
 from .hosts import Host
 
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "HOME": "/root",
     "USER": "root",
     "PATH": "/run/current-system/sw/bin:/opt/nix/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -31,7 +31,7 @@ def enter(fleet: Fleet, host: Host, command: Sequence[str]) -> NoReturn:
     """Become that command."""
     arguments = entering(fleet, host, command)
     join_host(fleet, host)
-    environment = dict(_ENVIRONMENT)
+    environment = dict(ENVIRONMENT)
     if "TERM" in os.environ:
         environment["TERM"] = os.environ["TERM"]
     try:

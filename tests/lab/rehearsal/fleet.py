@@ -19,7 +19,6 @@ from .cache import locked
 from .cgroup import Cgroup, hierarchy
 from .clone import Clone
 from .errors import LabError
-from .forwarder import forward
 from .generated_inventory import copy_example, remove_inventory, write_inventory
 from .hosts import NAMED_HOSTS, Host, hosts_matching
 from .keys import prepare_access, write_ssh_config
@@ -121,6 +120,9 @@ class Fleet:
         say(f"up: {len(hosts)} hosts ({len(started)} started)")
 
     def _start_forwarder(self) -> None:
+        # Here, since what it imports takes longer than most commands do.
+        from .forwarder import forward
+
         version = program_version()
         if links.version(self.clone.control_socket) == version:
             return
