@@ -95,11 +95,11 @@ integration-some: ## the same, without what others stand for
 
 .PHONY: faults
 faults: lab ## every fault at every moment of a deployment; a table closes
-	@PYTHONPATH=$(CURDIR)/.venv/collections pytest --numprocesses 3 --tb=short $(ARGS) tests/faults
+	@PYTHONPATH=$(CURDIR)/.venv/collections pytest --numprocesses 4 --tb=short $(ARGS) tests/faults
 
 .PHONY: faults-some
 faults-some: lab ## the faults that stand for the others
-	@PYTHONPATH=$(CURDIR)/.venv/collections pytest --numprocesses 3 --tb=short --representative $(ARGS) tests/faults
+	@PYTHONPATH=$(CURDIR)/.venv/collections pytest --numprocesses 4 --tb=short --representative $(ARGS) tests/faults
 
 .PHONY: bench
 bench: $(TOOLS) ## how fast it is, beside the bare work and whichever other tools are on PATH
