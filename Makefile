@@ -38,7 +38,7 @@ test: $(TOOLS) ## every check; of the longest ones those that stand for the othe
 
 .PHONY: unit
 unit: $(TOOLS) ## the unit tests: the inner loop
-	@tests/run/unit .venv -m 'not slow' $(ARGS)
+	@tests/run/unit .venv -m 'not slow' --numprocesses 2 $(ARGS)
 
 .PHONY: unit-all
 unit-all: $(TOOLS) ## with the slow ones

@@ -17,13 +17,16 @@ SLOW = (
     "make",
     "nix_side",
     "plugin_utils/activation/supervisor",
+    "plugin_utils/ansible/test_connections.py",
     "plugin_utils/cache/test_push.py",
     "plugin_utils/channel",
+    "plugin_utils/copy/test_store_socket.py",
     "plugin_utils/core/test_process.py",
     "plugin_utils/files/test_engine.py",
     "plugin_utils/files/test_keys.py",
     "plugin_utils/gc/test_scripts.py",
     "plugin_utils/health/test_target.py",
+    "plugin_utils/inventory/test_importing.py",
     "plugin_utils/reboot/test_scripts.py",
     "plugin_utils/update/test_git.py",
     "examples/test_execution_environment.py",
@@ -48,7 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if any(item.path.is_relative_to(place) for place in places):
             item.add_marker(pytest.mark.slow)
             # dash stands for the other shells: it has the least that is not POSIX.
-            if OTHER_SHELLS & {str(value) for value in getattr(item, "callspec", NO_PARAMETERS).params.values()}:
+            given = getattr(item, "callspec", NO_PARAMETERS).params.values()
+            if OTHER_SHELLS & {str(value).partition(" ")[0] for value in given}:
                 item.add_marker(pytest.mark.thorough)
         elif comes_to_ansible(item.path):
             item.add_marker(pytest.mark.versions)

@@ -10,9 +10,12 @@ import sys
 import typing as t
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[4]
+pytestmark = pytest.mark.versions
+
 ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 # As Semaphore has it in the environment of each task.
 UNCHECKED = {"ANSIBLE_HOST_KEY_CHECKING": "False"}

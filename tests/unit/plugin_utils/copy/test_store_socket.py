@@ -312,7 +312,8 @@ def test_a_private_daemon_ends_where_a_link_leads_to_its_directory(target: Machi
 
 
 def test_a_daemon_that_is_too_slow_does_not_stay(target: Machine) -> None:
-    target.install({"nix-daemon": 'echo "$$" >"$HOME/daemon"; echo not yet >&2; exec /bin/sleep 60'})
+    daemon = 'echo "$$" >"$HOME/daemon"; echo not yet >&2; exec /bin/sleep 60'
+    target.install({"nix-daemon": daemon, "sleep": "exec /bin/sleep 0.01"})
     with pytest.raises(CopyError) as failure:
         open_store_socket(target, private=True, escalation=None, timeout=LONG)
     assert failure.value.code == "copy.no_daemon"
