@@ -387,7 +387,7 @@ def test_an_evaluation_that_ends_without_a_result_says_what_its_process_printed(
     cache: EvaluationCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Here(TableMachine, Controller):
-        environment: t.ClassVar[dict[str, str]] = {}
+        environment: dict[str, str] = {}
 
     monkeypatch.setattr(shared, "PROGRAM", "import sys; sys.exit('no memory left')")
     with fails_with("evaluation.no_result") as raised:
