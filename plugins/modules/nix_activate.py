@@ -38,6 +38,8 @@ options:
     description:
       - The profile whose generations the closure joins, an absolute path. A path that begins with V(~/) is in the home
         directory of the user who activates.
+      - V(per-user/NAME) is the user's profile of this name where deploy-rs has it, in C(/nix/var/nix/profiles/per-user/USER) if
+        that is there, else in C(~/.local/state/nix/profiles).
       - The default is the one that the platform's own tools use. O(platform=custom) has none.
     type: str
   activate:

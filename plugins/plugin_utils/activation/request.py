@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
     from ..platforms.platform import Platform
     from ..run_state.job import Job
 
-PROFILE = re.compile(r"(~?/[^/\0-\x1f\x7f]+)(/[^/\0-\x1f\x7f]+)*")
+PROFILE = re.compile(r"(~?/|per-user/(?=[^/]+\Z))[^/\0-\x1f\x7f]+(/[^/\0-\x1f\x7f]+)*")
 # As `nix_activate` makes them; it becomes the name of a directory on the target.
 DEPLOYMENT = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,99}")
 NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z+._-]*")

@@ -5,6 +5,7 @@
 # whenever an activation has changed that daemon. So the profile is set before anything is activated, as darwin-rebuild does.
 
 platform_needs_root=yes
+path_system_file=darwin-version
 platform_default_first=yes
 current_system=/run/current-system
 darwin_etc=/etc darwin_library=/Library

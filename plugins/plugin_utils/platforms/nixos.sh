@@ -4,6 +4,7 @@
 # NixOS. Exit codes of switch-to-configuration: 2 the activation script failed, 4 units failed, 100 needs a reboot.
 
 platform_needs_root=yes
+path_system_file=nixos-version
 platform_dry_run_writes=no
 platform_boot_activates=yes
 platform_boot_entries=yes
@@ -177,6 +178,9 @@ platform_find_boots() {
         boots=$(nixos_first_default "${nixos_file##*/}" <"$nixos_file")
     done
     [ "$nixos_loaders" = 1 ] || boots=''
+    case $boots in
+        *-activatable-*) boots=$(path_closure "$boots") ;;
+    esac
 }
 
 nixos_find_systemd_boot() { # of the loader's directory $1

@@ -6,6 +6,7 @@
 
 store=${NIX_STORE_DIR:-/nix/store}
 resolved='' first_link='' target=''
+path_system_file='' # of a platform's systems, by which the one that deploy-rs has wrapped in a package of links is found
 
 # Set `resolved` to path $1 with symbolic links at its end followed, and `first_link` to what the first of them says.
 # `readlink -f` is missing on older macOS.
@@ -35,6 +36,18 @@ path_find_closure() { # set `target` to the store path that $1 leads to, or to n
         *[!A-Za-z0-9+._?=/-]*) ;;
         "$store"/?*) target=$resolved ;;
     esac
+    case $target in
+        "$store"/*-activatable-*) [ -z "$path_system_file" ] || path_unwrap ;;
+    esac
+}
+
+# deploy-rs sets a package of links beside which its own program is, and what it activates makes the bare system current.
+path_unwrap() {
+    [ -L "$target/$path_system_file" ] || return 0
+    path_wrapped_link=$first_link
+    path_follow "$target/$path_system_file"
+    first_link=$path_wrapped_link resolved=${resolved%/*}
+    target=$resolved
 }
 
 path_closure() { # print the store path that $1 leads to

@@ -26,9 +26,16 @@ platform_profile_named() { # the profile that is asked for as $1, by default the
     case $1 in
         '') platform_default_profile ;;
         '~'/*) printf '%s\n' "$HOME/${1#??}" ;;
+        per-user/*) platform_user_profile "${1#*/}" ;;
         *) printf '%s\n' "$1" ;;
     esac
 }
+
+platform_user_profile() ( # where deploy-rs has the profile $1 of a user: in the old place, where there is one
+    directory=/nix/var/nix/profiles/per-user/$(id -un)
+    [ -d "$directory" ] || directory=${XDG_STATE_HOME:-$HOME/.local/state}/nix/profiles
+    printf '%s\n' "$directory/$1"
+)
 
 # Before anything is recorded: have the profile where the platform's own activation would move it, and set `profile` to that.
 platform_settle_profile() {

@@ -48,6 +48,8 @@ rollback_find_before() { # deployment or run $1
         return 1
     fi
     wanted=$(printf '%s\n' "$entry_found" | sed -n 's/.*"from":{"generation":\([0-9]*\),.*/\1/p')
+    # What deploy-rs wrapped was written down as it was before 0.3.
+    before=$(path_closure "$before")
     # A number may have been given again since, or the generation deleted while its closure is kept by others.
     [ "$(path_closure "$profile-${wanted:-none}-link")" = "$before" ] || wanted=
     if [ ! -e "$before" ]; then

@@ -135,3 +135,9 @@ def test_units_that_have_failed_are_named(machine: Machine, tmp_path: pathlib.Pa
     )
     systemctl.chmod(0o755)
     assert describe(machine)["units_failed"] == ["page.service", "x.mount"]
+
+
+@pytest.mark.parametrize("place", ["/nix/var/nix/profiles/per-user/0", "/home/.local/state/nix/profiles"])
+def test_a_profile_of_a_user_is_where_deploy_rs_has_it(machine: Machine, place: str) -> None:
+    machine.path(place).mkdir(parents=True)
+    assert describe(machine, platform="custom", profile="per-user/agent")["profile"] == f"{place}/agent"

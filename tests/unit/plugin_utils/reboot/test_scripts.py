@@ -160,3 +160,13 @@ def test_a_system_that_would_not_be_booted_is_refused(machine: Rebooting) -> Non
 def test_no_profile_is_refused(machine: Rebooting) -> None:
     machine.path("/nix/var/nix/profiles/system").unlink()
     assert "has no generation" in (machine.ask(when="always").refused or "")
+
+
+def test_a_system_that_deploy_rs_has_wrapped_is_no_reason_once_it_runs(machine: Rebooting) -> None:
+    system = machine.system("nixos-a")
+    package = machine.closure("activatable-nixos-a", deploy_rs_activate="exit 1")
+    machine.link(f"{package}/nixos-version", f"{system}/nixos-version")
+    machine.install(package)
+    machine.link("/run/current-system", system)
+    machine.link("/run/booted-system", machine.system("nixos-b"))
+    assert machine.ask(check=True).reasons == ()
