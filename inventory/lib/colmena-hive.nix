@@ -48,10 +48,30 @@ let
     targetUser = "root";
   };
 
+  keyDefaults = name: key: {
+    inherit name;
+    destDir = "/run/keys";
+    group = "root";
+    keyCommand = null;
+    keyFile = null;
+    path = "${key.destDir or "/run/keys"}/${key.name or name}";
+    permissions = "0600";
+    text = null;
+    uploadAt = "pre-activation";
+    user = "root";
+  };
+  complete =
+    deployment:
+    defaults
+    // deployment
+    // {
+      keys = mapAttrs (name: key: keyDefaults name key // key) (deployment.keys or { });
+    };
+
   inherit (mkFleet fleet) nixosConfigurations;
   nodes = mapAttrs (name: _: nixosConfigurations.${(readNodes fleet.nodes).${name}.configuration}) machines;
   toplevel = mapAttrs (_: node: node.config.system.build.toplevel) nodes;
-  deploymentConfig = mapAttrs (_: machine: defaults // machine.deployment) machines;
+  deploymentConfig = mapAttrs (_: machine: complete machine.deployment) machines;
   evalSelected = names: pick names toplevel;
 in
 if colmena != null then

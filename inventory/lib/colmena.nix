@@ -33,13 +33,25 @@ let
 
   given = select (value: value != null);
 
-  # colmena takes absolute files only.
+  # colmena takes absolute files only; a command runs where colmena was started, as a file of the project is looked for.
+  ofProject = file: file != null && builtins.substring 0 1 file != "/";
   hiveKey =
     key:
+    let
+      file = key.file or null;
+    in
     given {
       name = key.name or null;
-      keyFile = key.file or null;
-      keyCommand = key.command or null;
+      keyFile = if ofProject file then null else file;
+      keyCommand =
+        if ofProject file then
+          [
+            "cat"
+            "--"
+            file
+          ]
+        else
+          key.command or null;
       destDir = key.directory or null;
       user = key.owner or null;
       group = key.group or null;
@@ -53,10 +65,12 @@ let
       {
         targetHost = node.address;
         inherit (node) tags;
+        # null is ssh's own, as it is here.
+        targetUser = node.ssh.user;
+        buildOnTarget = node.deploy_build_on or null == "target";
       }
       // given {
         targetPort = node.ssh.port;
-        targetUser = node.ssh.user;
         keys = if node.keys or null == null then null else mapAttrs (_: hiveKey) node.keys;
       };
   };

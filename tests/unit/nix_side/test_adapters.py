@@ -44,10 +44,19 @@ def of(expression: str) -> str:
 def test_colmena_gets_the_nixos_machines_and_how_to_reach_them(nix: Nix) -> None:
     hive = nix.evaluate(of('removeAttrs (lib.toColmena fleet) [ "meta" ]'), data=NODES)
     assert hive == {
-        "a": {"imports": ["a"], "deployment": {"targetHost": "192.0.2.1", "tags": ["vps"]}},
+        "a": {
+            "imports": ["a"],
+            "deployment": {"targetHost": "192.0.2.1", "tags": ["vps"], "targetUser": None, "buildOnTarget": False},
+        },
         "b": {
             "imports": ["b"],
-            "deployment": {"targetHost": "192.0.2.2", "tags": [], "targetUser": "deploy", "targetPort": 2222},
+            "deployment": {
+                "targetHost": "192.0.2.2",
+                "tags": [],
+                "targetUser": "deploy",
+                "targetPort": 2222,
+                "buildOnTarget": False,
+            },
         },
     }
 
@@ -66,6 +75,37 @@ def test_colmena_brings_the_same_keys(nix: Nix) -> None:
             "uploadAt": "post-activation",
         },
         "tls": {"keyFile": "/secrets/tls", "group": "nginx", "permissions": "0440", "destDir": "/run/tls"},
+    }
+
+
+def test_colmena_finds_a_file_of_the_project_where_it_is_started(nix: Nix) -> None:
+    data = {"a": {**NODES["a"], "keys": {"token": {"file": "secrets/token"}}}}
+    key = nix.evaluate(of("(lib.toColmena fleet).a.deployment.keys.token"), data=data)
+    assert key == {"keyCommand": ["cat", "--", "secrets/token"], "permissions": "0400"}
+
+
+def test_colmena_builds_on_a_target_that_builds_for_itself(nix: Nix) -> None:
+    data = {"a": {**NODES["a"], "deploy_build_on": "target"}, "b": {**NODES["a"], "deploy_build_on": "homelab"}}
+    built = nix.evaluate(
+        of("builtins.mapAttrs (_: at: at.buildOnTarget) (lib.toColmenaHive fleet).deploymentConfig"), data=data
+    )
+    assert built == {"a": True, "b": False}
+
+
+def test_a_key_of_a_hive_without_colmenas_input_has_every_field_that_colmena_reads(nix: Nix) -> None:
+    data = {"a": {**NODES["a"], "keys": {"token": {"command": ["pass", "token"]}}}}
+    keys = nix.evaluate(of("(lib.toColmenaHive fleet).deploymentConfig.a.keys"), data=data)
+    assert keys["token"] == {
+        "name": "token",
+        "text": None,
+        "keyFile": None,
+        "keyCommand": ["pass", "token"],
+        "destDir": "/run/keys",
+        "path": "/run/keys/token",
+        "user": "root",
+        "group": "root",
+        "permissions": "0400",
+        "uploadAt": "pre-activation",
     }
 
 
