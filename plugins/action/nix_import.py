@@ -57,7 +57,7 @@ class ActionModule(NixAction):
             "path": str(file),
             "source": read.evaluated.source,
             "hosts": wanted.hosts,
-            "msg": _message(wanted.hosts, file, wanted.needed, self.check_mode),
+            "msg": ". ".join((_message(wanted.hosts, file, wanted.needed, self.check_mode), *wanted.notes)),
         }
         if self.diff_mode and wanted.needed:
             result["diff"] = {

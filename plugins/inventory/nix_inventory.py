@@ -42,8 +42,9 @@ options:
       - V(nodes) is the inventory of nix.fleet's own, V(colmena) a hive, V(deploy-rs) the output C(deploy), and
         V(configurations) takes each configuration of a flake for a node with nothing known of it but its name.
       - V(auto) reads what O(nodes) names; without it, the first that there is of a file C(nodes.nix), C(nodes.json),
-        C(nodes.yml), C(nodes.yaml) or C(hive.nix) beside the inventory file, and the flake's outputs C(fleet.nodes),
-        C(colmenaHive), C(colmena), C(deploy.nodes) and the standard ones.
+        C(nodes.yml) or C(nodes.yaml) beside the inventory file, and the flake's outputs C(fleet.nodes), C(colmenaHive),
+        C(deploy.nodes) and the standard ones.
+      - A raw hive, which is the output C(colmena) or a C(hive.nix), is refused, since only colmena can evaluate it.
     type: str
     choices: [auto, nodes, colmena, deploy-rs, configurations]
     default: auto
@@ -57,7 +58,7 @@ options:
     description:
       - Where the nodes are. A C(.nix), C(.json), C(.yml) or C(.yaml) file, its path beginning at the directory of the
         inventory file, or an output as C(FLAKE#ATTRIBUTE), or as C(#ATTRIBUTE) for one of O(flake).
-      - For O(source=colmena) a C(hive.nix) or the output that holds the hive; for O(source=deploy-rs) the output that
+      - For O(source=colmena) the output that holds the evaluated hive; for O(source=deploy-rs) the output that
         holds what is otherwise in C(deploy).
     type: str
   override_inputs:
@@ -119,12 +120,6 @@ nodes: "#fleet.nodes"
 plugin: nix.fleet.nix_inventory
 source: colmena
 flake: ..
-
----
-# A hive without flakes. What is built is the flake's nixosConfigurations.NODE.
-plugin: nix.fleet.nix_inventory
-source: colmena
-nodes: hive.nix
 
 ---
 # A deploy-rs flake as it stands, evaluated only when something in it changed.
@@ -213,6 +208,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         except InventoryError as error:
             self.display.vvv(str(error.details.get("trace", "")))
             raise AnsibleParserError(str(error)) from None
+        for note in fleet.notes:
+            self.display.warning(f"{path}: {note}")
         self._add(fleet)
         self._tell_of_variables_of_none(pathlib.Path(path).absolute(), loader)
 

@@ -69,7 +69,7 @@ options:
             description: The flake that has the hive. Either this or O(keys[].hive.file) must be given.
             type: str
           attribute:
-            description: The path of the hive in the flake's outputs, where it is not C(colmenaHive) or C(colmena).
+            description: The path of the hive in the flake's outputs, where it is not C(colmenaHive).
             type: list
             elements: str
           override_inputs:
@@ -79,7 +79,7 @@ options:
             description: Let the evaluation read environment variables and paths outside the flake.
             type: bool
           file:
-            description: The C(hive.nix) that is the hive.
+            description: The Nix file that is the evaluated hive.
             type: str
       directory:
         description:

@@ -1,22 +1,29 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A colmena hive: the output `colmenaHive`, the raw hive in `colmena`, or a `hive.nix`."""
+"""A colmena hive: the output `colmenaHive`. A raw one, which only colmena can evaluate, is refused."""
 
 from __future__ import annotations
 
 import dataclasses
 import typing as t
 
+from ..core.errors import InventoryError
 from ..nix.language import string_literal
 from ..platforms.registry import platforms
-from .source import Check, Node, Origin, Source, attribute_path, become_user_of, built_attribute, shown, ssh_variables
+from .source import Check, Node, Origin, Source, attribute_path, become_variables, shown, ssh_variables
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-# What is called otherwise here.
-KEY_NAMES = {"destDir": "directory", "user": "owner", "group": "group", "permissions": "mode", "uploadAt": "upload_at"}
+# What is called otherwise here, and what colmena has where nothing is said.
+KEY_NAMES = {
+    "destDir": ("directory", "/run/keys"),
+    "user": ("owner", "root"),
+    "group": ("group", "root"),
+    "permissions": ("mode", "0600"),
+    "uploadAt": ("upload_at", "pre-activation"),
+}
 
 
 def keys_of(check: Check, node: str, value: t.Any, origin: Origin) -> tuple[Mapping[str, t.Any], ...]:
@@ -29,7 +36,7 @@ def keys_of(check: Check, node: str, value: t.Any, origin: Origin) -> tuple[Mapp
 
 def _key(check: Check, node: str, attribute: str, value: t.Any, origin: Origin) -> dict[str, t.Any]:
     given = check.whole(value)
-    texts = {ours: check.text(theirs, given.get(theirs)) for theirs, ours in KEY_NAMES.items()}
+    texts = {ours: check.text(theirs, given.get(theirs)) or usual for theirs, (ours, usual) in KEY_NAMES.items()}
     sources = {
         "file": check.text("keyFile", given.get("keyFile")),
         "command": check.texts("keyCommand", given.get("keyCommand")),
@@ -40,24 +47,53 @@ def _key(check: Check, node: str, attribute: str, value: t.Any, origin: Origin) 
         raise check.failure("needs one of text, keyFile and keyCommand")
     return {
         "name": check.text("name", given.get("name")) or attribute,
-        **{field: text for field, text in texts.items() if text is not None},
+        **texts,
         **named,
     }
 
 
 OUTPUT = ("colmenaHive",)
+# What colmena reads where there is no flake.
+FILE = "hive.nix"
 
 
 def nodes_of(data: t.Any, origin: Origin) -> tuple[Node, ...]:
     """Return the nodes of a hive that can be reached; colmena keeps the others for `apply-local`."""
+    if data["raw"]:
+        raise InventoryError(
+            "the hive is a raw one, and what its nodes are built of only colmena can say",
+            code="raw_hive",
+            advice="have the flake offer it evaluated, with colmena among its inputs:"
+            " colmenaHive = colmena.lib.makeHive HIVE, where HIVE is the output colmena, or import ./hive.nix with"
+            ' meta.nixpkgs = import nixpkgs { system = "x86_64-linux"; }',
+        )
     return tuple(
-        _node(name, deployment, data["evaluated"], origin)
+        _broken(name, origin) if deployment is None else _node(name, deployment, data["meta"], origin)
         for name, deployment in data["nodes"].items()
-        if deployment.get("targetHost") is not None
+        if deployment is None or deployment.get("targetHost") is not None
     )
 
 
-def _node(name: str, deployment: dict[str, t.Any], evaluated: bool, origin: Origin) -> Node:
+def _broken(name: str, origin: Origin) -> Node:
+    """Return a node of which nothing is known but its name: its configuration does not evaluate."""
+    check = Check(f"node {shown(name)}")
+    return Node(
+        name=name,
+        platform="nixos",
+        address=name,
+        configuration=name,
+        flake=origin.flake,
+        attr=_attribute(name, origin, check),
+        broken=True,
+        data={"name": name, "platform": "nixos"},
+    )
+
+
+def _attribute(name: str, origin: Origin, check: Check) -> str:
+    return attribute_path((*(origin.attribute or OUTPUT), "nodes", name, *platforms()["nixos"].built), check)
+
+
+def _node(name: str, deployment: dict[str, t.Any], meta: dict[str, t.Any], origin: Origin) -> Node:
     check = Check(f"node {shown(name)}")
     user = check.text("deployment.targetUser", deployment.get("targetUser"))
     port = check.port("deployment.targetPort", deployment.get("targetPort"))
@@ -65,9 +101,21 @@ def _node(name: str, deployment: dict[str, t.Any], evaluated: bool, origin: Orig
     port_option = variables.pop("ansible_port", None)
     if check.flag("deployment.buildOnTarget", deployment.get("buildOnTarget")):
         variables["deploy_build_on"] = "target"
+    if meta["allowApplyAll"] is False:
+        variables["deploy_require_limit"] = True
     address = check.text("deployment.targetHost", deployment["targetHost"])
     if address is None:
         raise check.failure("deployment.targetHost is null: it is deployed to no other machine, and not a host")
+    command = check.texts("deployment.privilegeEscalationCommand", deployment.get("privilegeEscalationCommand"))
+    escalation = become_variables(command) if user != "root" else {}
+    local = check.flag("deployment.allowLocalDeployment", deployment.get("allowLocalDeployment"))
+    replace = check.flag("deployment.replaceUnknownProfiles", deployment.get("replaceUnknownProfiles"))
+    ignored = {
+        "meta.machinesFile": meta["machinesFile"] is not None,
+        "deployment.allowLocalDeployment": local,
+        "deployment.replaceUnknownProfiles = false": replace is False,
+        "deployment.privilegeEscalationCommand": escalation is None,
+    }
     return Node(
         name=name,
         platform="nixos",
@@ -75,16 +123,15 @@ def _node(name: str, deployment: dict[str, t.Any], evaluated: bool, origin: Orig
         # colmena tells ssh its options first, and ssh takes the first port that it is told.
         port=port_option or port,
         user=user,
-        become_user=become_user_of("nixos", user),
+        # colmena escalates for every login that is not said to be root's.
+        become_user=None if user == "root" else "root",
         tags=tuple(dict.fromkeys(check.texts("deployment.tags", deployment.get("tags")))),
         configuration=name,
         flake=origin.flake,
-        # What a raw hive makes of its nodes only colmena can say: the flake must have the configuration, too.
-        attr=attribute_path((*(origin.attribute or OUTPUT), "nodes", name, *platforms()["nixos"].built), check)
-        if evaluated
-        else built_attribute("nixos", name, check),
+        attr=_attribute(name, origin, check),
         keys=keys_of(check, name, deployment.get("keys"), origin),
-        variables=variables,
+        variables={**variables, **(escalation or {})},
+        ignored=tuple(option for option, asked in ignored.items() if asked),
         data={
             "name": name,
             "platform": "nixos",
@@ -93,82 +140,44 @@ def _node(name: str, deployment: dict[str, t.Any], evaluated: bool, origin: Orig
     )
 
 
-# The deployment options of every node. An evaluated hive has them; a raw one is evaluated as colmena does it, with all
-# of its modules, since any of them may set a deployment option. Of a key's text it is only told that there is one: what
-# an inventory holds is printed, and kept in caches and databases.
-_HIVE = r"""
+# The deployment options of every node of an evaluated hive, null for one that does not evaluate. Of a key's text it is
+# only told that there is one: what an inventory holds is printed, and kept in caches and databases.
+_EXPRESSION = r"""
   { outputs, value }:
   let
     hive = if value != null then value else outputs.colmenaHive or (outputs.colmena or null);
     evaluated = isAttrs hive && hive ? deploymentConfig;
+    meta = { allowApplyAll = true; machinesFile = null; } // hive.metaConfig or { };
     factsOfKey = key: removeAttrs key [ "path" ] // { text = key.text or null != null; };
     facts = name: deployment:
-      let where = "node ${name}"; in
-      at where (plain where (deployment // { keys = mapAttrs (_: factsOfKey) (deployment.keys or { }); }));
-
-    raw = if isFunction hive || hive ? __functor then hive { } else hive;
-    meta = raw.meta or (raw.network or { });
-    packagesOf = given:
-      if isFunction given then given { }
-      else if typeOf given == "path" || given ? outPath then packagesOf (import given)
-      else given;
-    packages = packagesOf (if meta.nixpkgs or null != null then meta.nixpkgs else <nixpkgs>);
-    packagesFor = name: if meta ? nodeNixpkgs.${name} then packagesOf meta.nodeNixpkgs.${name} else packages;
-
-    options = { lib, name, ... }:
       let
-        inherit (lib) mkOption types;
-        option = type: default: mkOption { inherit type default; };
-        key = types.submodule ({ name, config, ... }: {
-          freeformType = types.attrsOf types.unspecified;
-          options = {
-            name = option types.str name;
-            destDir = option types.str "/run/keys";
-            path = option types.str "${config.destDir}/${config.name}";
-          };
-        });
+        where = "node ${name}";
+        data = plain where (deployment // { keys = mapAttrs (_: factsOfKey) (deployment.keys or { }); });
+        tried = at where (tryEval (deepSeq data data));
       in
-      {
-        options.deployment = mkOption {
-          default = { };
-          type = types.submodule {
-            freeformType = types.attrsOf types.unspecified;
-            options = {
-              targetHost = option (types.nullOr types.str) name;
-              targetPort = option (types.nullOr types.int) null;
-              targetUser = option (types.nullOr types.str) "root";
-              buildOnTarget = option types.bool false;
-              tags = option (types.listOf types.str) [ ];
-              sshOptions = option (types.listOf types.str) [ ];
-              keys = option (types.attrsOf key) { };
-            };
-          };
-        };
-      };
-    members = removeAttrs raw [ "meta" "network" "defaults" ];
-    nodes = mapAttrs (name: module:
-      let own = packagesFor name; in
-      import (own.path + "/nixos/lib/eval-config.nix") {
-        inherit (own.stdenv.hostPlatform) system;
-        modules = [ options (raw.defaults or { }) ] ++ (if isList module then module else [ module ]);
-        specialArgs = { inherit name nodes; } // meta.specialArgs or { } // meta.nodeSpecialArgs.${name} or { };
-      }) members;
-    deployments = if evaluated then hive.deploymentConfig else mapAttrs (_: node: node.config.deployment) nodes;
+      if elem name broken || !tried.success then null else tried.value;
   in
+  if hive == null then null
+  else if !evaluated then { raw = true; }
+  else {
+    raw = false;
+    meta = plain "meta" { inherit (meta) allowApplyAll machinesFile; };
+    nodes = mapAttrs facts hive.deploymentConfig;
+  }
 """
-_EXPRESSION = f"{_HIVE} if hive == null then null else {{ inherit evaluated; nodes = mapAttrs facts deployments; }}"
 
 
 def text_source(node: str, key: str) -> Source:
     """Return the source that reads nothing of a hive but the text of one key."""
     steps = " ".join(map(string_literal, (node, "keys", key, "text")))
-    return dataclasses.replace(SOURCE, expression=f"{_HIVE} select deployments [ {steps} ]")
+    hive = "if value != null then value else outputs.colmenaHive"
+    return dataclasses.replace(SOURCE, expression=f"{{ outputs, value }}: select ({hive}).deploymentConfig [ {steps} ]")
 
 
 SOURCE = Source(
     name="colmena",
-    looks_for="output colmenaHive or colmena",
+    looks_for="output colmenaHive",
     expression=_EXPRESSION,
     nodes=nodes_of,
-    files=("hive.nix",),
+    tells_broken=True,
 )

@@ -7,7 +7,18 @@ from __future__ import annotations
 
 import typing as t
 
-from .source import Check, Node, Origin, Source, attribute_path, built_attribute, shown, ssh_variables
+from .source import (
+    Check,
+    Node,
+    Origin,
+    Source,
+    attribute_path,
+    become_variables,
+    built_attribute,
+    quoted,
+    shown,
+    ssh_variables,
+)
 
 OUTPUT = ("deploy",)
 SYSTEM = "system"
@@ -44,7 +55,14 @@ def _host(
     address = check.text("hostname", settings.get("hostname"))
     if address is None:
         raise check.failure("has no address; deploy-rs wants a hostname for each node")
-    variables = {**ssh_variables(settings["sshOpts"]), **_policy(check, settings)}
+    escalation = _escalation(check, settings) if user != login else {}
+    variables = {**ssh_variables(settings["sshOpts"]), **_policy(check, settings), **(escalation or {})}
+    ignored = {
+        "sudo": escalation is None,
+        "interactiveSudo": check.flag("interactiveSudo", settings.get("interactiveSudo")),
+        "profilesOrder": check.texts("profilesOrder", settings.get("profilesOrder")),
+        "tempPath": check.text("tempPath", settings.get("tempPath")),
+    }
     # A profile is known for a system by its name, its user, and a configuration of the node's name: only an evaluation
     # of all of its modules could tell more.
     system = platform if profile == SYSTEM and user in (None, "root") else None
@@ -65,8 +83,14 @@ def _host(
         profile=path if system else path or _profile_path(user, profile),
         activate=None if system else ACTIVATE,
         variables=variables,
+        ignored=tuple(setting for setting, asked in ignored.items() if asked),
         data={**settings, "name": node, "profile": profile},
     )
+
+
+# A setting, and the variable that says the same.
+_FLAGS = {"autoRollback": "deploy_rollback_on_failure", "magicRollback": "deploy_confirm"}
+_SECONDS = {"confirmTimeout": "deploy_confirm_timeout", "activationTimeout": "deploy_activation_timeout"}
 
 
 def _policy(check: Check, settings: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -76,15 +100,25 @@ def _policy(check: Check, settings: dict[str, t.Any]) -> dict[str, t.Any]:
     fast = check.flag("fastConnection", settings.get("fastConnection"))
     if fast is not None:
         variables["deploy_substitute_on_destination"] = not fast
-    rollback = check.flag("autoRollback", settings.get("autoRollback"))
-    if rollback is not None:
-        variables["deploy_rollback_on_failure"] = rollback
+    for setting, variable in _FLAGS.items():
+        if check.flag(setting, settings.get(setting)) is not None:
+            variables[variable] = settings[setting]
+    for setting, variable in _SECONDS.items():
+        if (seconds := settings.get(setting)) is not None:
+            if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 1:
+                raise check.failure(f"{setting} must be a number of seconds, not {quoted(seconds)}")
+            variables[variable] = seconds
     return variables
+
+
+def _escalation(check: Check, settings: dict[str, t.Any]) -> dict[str, t.Any] | None:
+    command = check.text("sudo", settings.get("sudo"))
+    return become_variables(command.split()) if command else {}
 
 
 def _profile_path(user: str | None, profile: str) -> str:
     if user != "root":
-        return f"~/.local/state/nix/profiles/{profile}"
+        return f"per-user/{profile}"
     return "/nix/var/nix/profiles/" + (SYSTEM if profile == SYSTEM else f"per-user/root/{profile}")
 
 

@@ -30,8 +30,8 @@ if t.TYPE_CHECKING:
 # `at` names a place in the messages of what goes wrong there; `plain` gives a value back as data and nothing else.
 _PRELUDE = r"""
 let
-  inherit (builtins) addErrorContext attrNames elemAt foldl' genList isAttrs isFunction isList length mapAttrs
-    removeAttrs toJSON typeOf;
+  inherit (builtins) addErrorContext attrNames deepSeq elem elemAt foldl' genList isAttrs isFunction isList length mapAttrs
+    removeAttrs toJSON tryEval typeOf;
   at = where: addErrorContext "while reading the inventory at ${where}";
   plain = where: value:
     if typeOf value == "lambda" then throw "is a function; an inventory is data"
@@ -52,6 +52,8 @@ let
     if earlier != null then earlier else if data != null then { inherit source data; } else null) (given: null);
 in
 """
+# As often is it tried again without the node that stopped it.
+MOST_BROKEN = 10
 _CONTEXT = re.compile(r"^\s*… while reading the inventory at (.*)$")
 _ERROR = re.compile(r"^\s*error: (.*)$")
 _POSITION = re.compile(r"^\s*at (?P<file>/.*):(?P<line>\d+):(?P<column>\d+):$")
@@ -79,8 +81,8 @@ class Evaluated:
     files: tuple[str, ...] = ()
 
 
-def expression(sources: Sequence[Source], place: NixFile | FlakeOutput) -> str:
-    """Return the function that Nix applies to the flake's outputs or to the file's value."""
+def expression(sources: Sequence[Source], place: NixFile | FlakeOutput, broken: Sequence[str] = ()) -> str:
+    """Return the function that Nix applies to the flake's outputs or to the file's value, without the nodes ``broken``."""
     readers = "\n".join(
         f"    {{ source = {string_literal(source.name)}; read = {source.expression.strip()}; }}" for source in sources
     )
@@ -94,7 +96,8 @@ def expression(sources: Sequence[Source], place: NixFile | FlakeOutput) -> str:
         steps = " ".join(string_literal(step) for step in place.attribute)
         given = f"{{ inherit outputs; value = select outputs [ {steps} ]; }}"
         argument = "outputs"
-    return f"{_PRELUDE}{argument}: first [\n{readers}\n] {given}\n"
+    names = f"let broken = [ {' '.join(map(string_literal, broken))} ]; in\n"
+    return f"{_PRELUDE}{names}{argument}: first [\n{readers}\n] {given}\n"
 
 
 def evaluation_command(place: NixFile | FlakeOutput, function: str, settings: Settings, *, report: bool) -> list[str]:
@@ -132,10 +135,15 @@ def evaluate(
     sources: Sequence[Source], place: NixFile | FlakeOutput, settings: Settings, *, report: bool = False
 ) -> Evaluated:
     """Return what the first of ``sources`` that finds its kind of data at ``place`` reads there."""
-    command = evaluation_command(place, expression(sources, place), settings, report=report)
-    completed = run_nix(command, place, settings)
-    if not completed.ok:
-        raise failure(place, completed)
+    completed = _completed(sources, place, settings, report)
+    broken: list[str] = []
+    while not completed.ok:
+        # Nix cannot go on after some errors. The node that one is in is left out of the next try.
+        node = broken_node(completed) if any(source.tells_broken for source in sources) else None
+        if node is None or node in broken or len(broken) == MOST_BROKEN:
+            raise failure(place, completed)
+        broken.append(node)
+        completed = _completed(sources, place, settings, report, broken)
     found = json.loads(completed.stdout)
     if found is None:
         raise InventoryError(
@@ -144,6 +152,24 @@ def evaluate(
             advice="see the option source for what can be read, and nodes for how to say where it is",
         )
     return Evaluated(found["source"], found["data"], evaluated_files(completed.stderr))
+
+
+def _completed(
+    sources: Sequence[Source],
+    place: NixFile | FlakeOutput,
+    settings: Settings,
+    report: bool,
+    broken: Sequence[str] = (),
+) -> Completed:
+    function = expression(sources, place, broken)
+    return run_nix(evaluation_command(place, function, settings, report=report), place, settings)
+
+
+def broken_node(completed: Completed) -> str | None:
+    """Return the node that an evaluation failed in, as far as that can be told."""
+    contexts = (match[1] for match in map(_CONTEXT.match, completed.stderr.splitlines()) if match)
+    outermost = next(contexts, "")
+    return outermost.removeprefix("node ") if outermost.startswith("node ") else None
 
 
 def run_nix(command: list[str], place: NixFile | FlakeOutput, settings: Settings) -> Completed:

@@ -18,7 +18,7 @@ from ..platforms.registry import platforms
 from .source import Check, quoted, shown
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from .source import Node
 
@@ -111,12 +111,18 @@ _ANSIBLE = ("all", "ungrouped")
 
 
 def groups_of(nodes: Iterable[Node]) -> dict[str, list[str]]:
-    """Return the names of the hosts in each group; raises ``InventoryError`` where two things share a group's name."""
+    """Return the names of the hosts in each group; raises ``InventoryError`` where two things share a group's name.
+
+    A tag that is a node's name makes no group, since Ansible has hosts and groups by one name.
+    """
     groups: dict[str, list[str]] = {}
     reasons: dict[str, str] = {}
     nodes = tuple(nodes)
+    names = {node.name for node in nodes}
     for node in nodes:
         for group, reason in _memberships(node):
+            if group in names and reason.startswith("tag "):
+                continue
             if group in _ANSIBLE:
                 raise Check(f"node {shown(node.name)}").failure(f"{reason} has the name of a group of Ansible's own")
             if reasons.setdefault(group, reason) != reason:
@@ -160,6 +166,8 @@ class Fleet:
 
     hosts: Mapping[str, Mapping[str, t.Any]]
     groups: Mapping[str, list[str]]
+    # What its user should know, a sentence each.
+    notes: tuple[str, ...] = ()
 
 
 def fleet_of(nodes: Iterable[Node]) -> Fleet:
@@ -171,7 +179,33 @@ def fleet_of(nodes: Iterable[Node]) -> Fleet:
         if node.name in hosts:
             raise Check(f"node {shown(node.name)}").failure("is defined more than once")
         hosts[node.name] = host_variables(node)
-    return Fleet(hosts, groups_of(nodes))
+    return Fleet(hosts, groups_of(nodes), tuple(_notes(nodes)))
+
+
+# As many names are told in a note.
+_TOLD = 5
+
+
+def _notes(nodes: Sequence[Node]) -> Iterator[str]:
+    broken = [node.name for node in nodes if node.broken]
+    if broken:
+        yield f"does not evaluate, so that nothing but its name is known, and its deployment will fail: {_names(broken)}"
+    names = {node.name for node in nodes}
+    tags = sorted({tag for node in nodes for tag in node.tags if group_name(tag) in names})
+    if tags:
+        yield f"no group is made of a tag that is a node's name: {_names(tags)}"
+    ignored: dict[str, list[str]] = {}
+    for node in nodes:
+        for option in node.ignored:
+            ignored.setdefault(option, []).append(node.name)
+    if ignored:
+        told = "; ".join(f"{option} ({_names(asking)})" for option, asking in ignored.items())
+        yield f"nix.fleet does nothing of this, for which the fleet asks: {told}"
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
+    return ", ".join(map(shown, names[:_TOLD])) + more
 
 
 def with_group(fleet: Fleet, group: str) -> Fleet:

@@ -6,16 +6,20 @@
 from __future__ import annotations
 
 import dataclasses
+import filecmp
 import pathlib
+import re
 import tempfile
 import typing as t
 
 from ..core.errors import InventoryError, NixError
 from ..nix.language import laid_out
+from .evaluation import is_local
+from .fleet import fleet_of
 from .loading import Plan, Reading, fetch
 from .nodes import SOURCE as NODES
 from .nodes import nodes_of
-from .place import NixFile
+from .place import FlakeOutput, NixFile
 from .source import Origin, quoted, shown
 
 if t.TYPE_CHECKING:
@@ -138,6 +142,8 @@ class Import:
     hosts: int
     text: str
     present: str | None
+    # What its user should know, a sentence each.
+    notes: tuple[str, ...] = ()
 
     @property
     def needed(self) -> bool:
@@ -151,7 +157,15 @@ def prepared_import(read: Reading, file: pathlib.Path, *, overwrite: bool) -> Im
     A file that describes the fleet already, in whatever words, stays as it is. One that describes another raises
     ``InventoryError`` unless it is to be overwritten, and so does a fleet that would not come out of the file as it is.
     """
-    fleet = read.fleet()
+    nodes = tuple(_with_keys_of_project(node, read) for node in read.nodes())
+    if broken := [node.name for node in nodes if node.broken]:
+        raise InventoryError(
+            f"{read.plan.place}: of {', '.join(broken)} nothing but the name is known, since it does not evaluate",
+            code="not_expressible",
+            advice="mend its configuration first: nix eval tells why",
+        )
+    fleet = fleet_of(nodes)
+    notes = (*fleet.notes, *_frozen_keys(nodes))
     if read.plan.place == NixFile(file):
         itself = file.read_text(encoding="utf-8")
         return Import(file, len(fleet.hosts), itself, itself)
@@ -161,7 +175,7 @@ def prepared_import(read: Reading, file: pathlib.Path, *, overwrite: bool) -> Im
     if present is not None:
         different = _differences(fleet, file, read, ignored)
         if not different:
-            return Import(file, len(fleet.hosts), present, present)
+            return Import(file, len(fleet.hosts), present, present, notes)
         if not overwrite:
             raise InventoryError(
                 f"{file} is there, and describes another fleet than {read.plan.place}: {_told(different)}",
@@ -171,7 +185,7 @@ def prepared_import(read: Reading, file: pathlib.Path, *, overwrite: bool) -> Im
                 differences=list(different),
             )
     try:
-        data = read.evaluated.data if own else nodes_data(read.nodes())
+        data = read.evaluated.data if own else nodes_data(nodes)
         text = f"{HEADER}{laid_out(data)}\n"
     except NixError as error:
         raise InventoryError(f"{read.plan.place}: {error.cause}", code="not_expressible", advice=error.advice) from None
@@ -187,7 +201,46 @@ def prepared_import(read: Reading, file: pathlib.Path, *, overwrite: bool) -> Im
             advice="go on with the source as it stands, and report this",
             differences=list(different),
         )
-    return Import(file, len(fleet.hosts), text, present)
+    return Import(file, len(fleet.hosts), text, present, notes)
+
+
+# A file of a flake, or of one of its inputs, as it is on the day.
+_SOURCE_IN_STORE = re.compile(r"/nix/store/[a-z0-9]{32}-source/(?P<path>.+)")
+
+
+def _with_keys_of_project(node: Node, read: Reading) -> Node:
+    """Return ``node`` with keys that are files of the flake by their place in the project, where they may be replaced."""
+    place = read.plan.place
+    if not (isinstance(place, FlakeOutput) and is_local(place)):
+        return node
+    project = pathlib.Path(place.flake)
+    return dataclasses.replace(node, keys=tuple(_key_of_project(key, project) for key in node.keys))
+
+
+def _key_of_project(key: Mapping[str, t.Any], project: pathlib.Path) -> Mapping[str, t.Any]:
+    found = _SOURCE_IN_STORE.fullmatch(key.get("file") or "")
+    if found is None:
+        return key
+    try:
+        # An input may have a file of the same name.
+        same = filecmp.cmp(found[0], project / found["path"], shallow=False)
+    except OSError:
+        return key
+    return {**key, "file": found["path"]} if same else key
+
+
+def _frozen_keys(nodes: Iterable[Node]) -> Iterator[str]:
+    frozen = [
+        f"{shown(key['name'])} of {shown(node.name)}"
+        for node in nodes
+        for key in node.keys
+        if str(key.get("file", "")).startswith("/nix/store/")
+    ]
+    if frozen:
+        yield (
+            f"these keys are files of the Nix store as they are today, and no later rotation is noticed: {', '.join(frozen)};"
+            " name the files themselves"
+        )
 
 
 def _text_of(file: pathlib.Path) -> str | None:

@@ -45,7 +45,7 @@ def sources_for(source: str, place: Place) -> tuple[Source, ...]:
         return _meant(source)
     if isinstance(place, FlakeOutput) and place.attribute is None:
         return tuple(SOURCES.values())
-    if isinstance(place, NixFile) and place.path.name in colmena.SOURCE.files:
+    if isinstance(place, NixFile) and place.path.name == colmena.FILE:
         return (colmena.SOURCE,)
     return (nodes.SOURCE,)
 
@@ -116,7 +116,10 @@ class Reading:
 def plan(source: str, nodes: str | None, flake: str | None, directory: pathlib.Path) -> Plan:
     """Return the plan that the options make; paths in them begin at ``directory``. Reads no data."""
     reference = find_flake(flake, directory)
-    if nodes is None:
+    beside = directory / colmena.FILE
+    if nodes is None and reference is None and colmena.SOURCE in _meant(source) and beside.is_file():
+        place: Place = NixFile(beside)
+    elif nodes is None:
         place = found_place(files_of(source), reference, directory)
     elif source == configurations.SOURCE.name:
         raise InventoryError(

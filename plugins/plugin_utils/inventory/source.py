@@ -209,6 +209,10 @@ class Node:
     fields: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     # Everything that the source said, normalised.
     data: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    # What the source asked for, and nix.fleet has not.
+    ignored: tuple[str, ...] = ()
+    # Whether nothing but its name is known, since it does not evaluate.
+    broken: bool = False
 
 
 def become_user_of(platform: str, user: str | None) -> str | None:
@@ -247,6 +251,8 @@ class Source:
     nodes: Callable[[t.Any, Origin], tuple[Node, ...]]
     # Files beside the inventory file that are read when no option names a place.
     files: tuple[str, ...] = ()
+    # Whether the expression leaves out the nodes named in `broken`, since they stop an evaluation as a whole.
+    tells_broken: bool = False
 
 
 def ssh_variables(arguments: list[str]) -> dict[str, t.Any]:
@@ -266,4 +272,32 @@ def ssh_variables(arguments: list[str]) -> dict[str, t.Any]:
             rest += [word] if port is None or word != "-p" else [word, port]
     if rest:
         variables["ansible_ssh_common_args"] = shlex.join(rest)
+    return variables
+
+
+# Programs that run a command as another user, and the become plugins for them.
+_ESCALATIONS = {
+    "sudo": "sudo",
+    "doas": "community.general.doas",
+    "run0": "community.general.run0",
+    "su": "su",
+}
+# What Ansible's sudo has by itself.
+_USUAL_FLAGS = frozenset(("-H", "-S", "-n", "-u", "--"))
+
+
+def become_variables(command: Sequence[str]) -> dict[str, t.Any] | None:
+    """Return the variables that make Ansible escalate as ``command`` does; None where it has nothing like it."""
+    if not command:
+        return {}
+    method = _ESCALATIONS.get(command[0].rpartition("/")[2])
+    if method is None:
+        return None
+    variables = {} if method == "sudo" else {"ansible_become_method": method}
+    if "/" in command[0]:
+        variables["ansible_become_exe"] = command[0]
+    flags = [word for word in command[1:] if word not in _USUAL_FLAGS]
+    if flags:
+        usual = ("-H", "-S", "-n") if method == "sudo" else ()
+        variables["ansible_become_flags"] = shlex.join((*usual, *flags))
     return variables

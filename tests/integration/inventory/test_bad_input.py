@@ -69,11 +69,11 @@ def test_a_data_file_is_refused(project: Project, name: str, text: str, message:
 IN_FLAKES = {
     "missing output": ("{ }", {"nodes": "#fleet.nodes"}, 'there is no attribute "fleet"'),
     "nothing to read": ("{ }", {}, "there is nothing to make an inventory of"),
-    "no hive": ("{ }", {"source": "colmena"}, "no output colmenaHive or colmena"),
+    "no hive": ("{ }", {"source": "colmena"}, "no output colmenaHive"),
     "thrown in a hive": (
-        '{ colmenaHive.deploymentConfig.a = throw "no hive"; }',
+        '{ colmenaHive.deploymentConfig = throw "no hive"; }',
         {},
-        "at node a: no hive ({directory}/flake.nix:",
+        "no hive ({directory}/flake.nix:",
     ),
     "thrown in deploy": (
         '{ deploy.nodes.a = { hostname = "h"; profiles.p.user = throw "no user"; }; }',

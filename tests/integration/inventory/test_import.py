@@ -38,12 +38,6 @@ def colmena(project: Project, directory: pathlib.Path) -> dict[str, t.Any]:
     return {"override_inputs": {"nixpkgs": nixpkgs(directory), "colmena": f"path:{FLEETS / 'makehive'}"}}
 
 
-def hive(project: Project, _directory: pathlib.Path) -> dict[str, t.Any]:
-    project.take("hive")
-    nixpkgs(project.directory)
-    return {"source": "colmena", "nodes": "hive.nix"}
-
-
 def deploy_rs(project: Project, _directory: pathlib.Path) -> dict[str, t.Any]:
     project.take("deploy-rs")
     return {"override_inputs": dict.fromkeys(("nixpkgs", "deploy-rs"), f"path:{FLEETS / 'empty'}")}
@@ -74,7 +68,6 @@ def in_json(project: Project, _directory: pathlib.Path) -> dict[str, t.Any]:
         pytest.param(colmena, id="colmena", marks=pytest.mark.thorough),
         pytest.param(deploy_rs, id="deploy-rs", marks=pytest.mark.thorough),
         pytest.param(in_json, id="json", marks=pytest.mark.thorough),
-        pytest.param(hive, id="hive", marks=pytest.mark.thorough),
         pytest.param(configurations, id="configurations", marks=pytest.mark.thorough),
         pytest.param(nodes, id="nodes", marks=pytest.mark.thorough),
     ],
@@ -90,6 +83,20 @@ def test_the_written_file_gives_the_same_hosts_groups_and_variables(
     assert "changed=1 " in outcome.stdout
     project.options(nodes="nodes.nix", override_inputs=options.get("override_inputs", {}))
     assert told(project) == before
+
+
+def test_a_key_that_is_a_file_of_the_flake_is_one_of_the_project_and_not_of_the_store(
+    project: Project, tmp_path: pathlib.Path
+) -> None:
+    options = colmena(project, tmp_path)
+    flake = project.directory / "flake.nix"
+    flake.write_text(flake.read_text().replace('token.text = "the secret itself"', "token.keyFile = toString ./token"))
+    project.write("token", "today's")
+    project.options(**options)
+    assert all(known["nix_keys"][0]["file"].startswith("/nix/store/") for known in project.hosts().values())
+    assert imported(project).rc == 0
+    project.options(nodes="nodes.nix", override_inputs=options["override_inputs"])
+    assert {known["nix_keys"][0]["file"] for known in project.hosts().values()} == {"token"}
 
 
 def test_it_is_written_once_and_no_other_fleet_is_overwritten_without_being_told(project: Project) -> None:

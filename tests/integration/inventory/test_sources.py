@@ -109,28 +109,29 @@ def test_a_colmena_flake_is_read_as_it_stands(project: Project, tmp_path: pathli
     assert text_in_hive(NOTHING | token["hive"]) == "the secret itself"
 
 
-def test_a_raw_hive_in_a_flake_is_read(project: Project, tmp_path: pathlib.Path) -> None:
-    project.take("raw-colmena")
-    project.options(override_inputs={"nixpkgs": nixpkgs(tmp_path)})
-    mirror = project.hosts()["mirror"]
-    assert (mirror["ansible_host"], mirror["ansible_user"]) == ("mirror.example.net", "operator")
-    assert mirror["nix_attr"] == "nixosConfigurations.mirror.config.system.build.toplevel"
+@pytest.mark.parametrize(("fleet", "options"), [("raw-colmena", {}), ("hive", {}), ("hive", {"source": "colmena"})])
+def test_a_hive_that_only_colmena_can_evaluate_is_refused_with_the_way_out(
+    project: Project, tmp_path: pathlib.Path, fleet: str, options: dict[str, t.Any]
+) -> None:
+    project.take(fleet)
+    project.options(**({"override_inputs": {"nixpkgs": nixpkgs(tmp_path)}} if fleet == "raw-colmena" else options))
+    assert "colmenaHive = colmena.lib.makeHive" in project.refusal()
 
 
-def test_a_hive_without_flakes_is_read_with_all_of_its_modules(project: Project) -> None:
-    project.take("hive")
-    nixpkgs(project.directory)
-    project.options()
-    listed = project.load()
-    hosts = listed["_meta"]["hostvars"]
-    assert hosts["mirror"]["ansible_host"] == "mirror.example.net"
-    assert hosts["gateway"]["ansible_host"] == "gateway"
-    assert listed["all_of_us"]["hosts"] == ["gateway", "mirror"]
-    assert listed["Asia_Singapore"]["hosts"] == ["mirror"]
-    assert "the secret itself" not in json.dumps(listed)
-    (token,) = hosts["mirror"]["nix_keys"]
-    assert token["directory"] == "/run/keys"
-    assert text_in_hive(NOTHING | token["hive"]) == "the secret itself"
+@pytest.mark.parametrize(
+    "trouble", ['throw "no"', "{ }.missing", "true"], ids=["caught", "not caught", "of a wrong type"]
+)
+def test_a_node_that_does_not_evaluate_costs_no_other(project: Project, tmp_path: pathlib.Path, trouble: str) -> None:
+    project.take("colmena")
+    flake = project.directory / "flake.nix"
+    flake.write_text(flake.read_text().replace("targetPort = 2022;", f"targetPort = {trouble};"))
+    project.options(override_inputs={"nixpkgs": nixpkgs(tmp_path), "colmena": f"path:{FLEETS / 'makehive'}"})
+    outcome = project.run("--list")
+    hosts = json.loads(outcome.stdout)["_meta"]["hostvars"]
+    assert set(hosts) == {"gateway", "mirror", "backup.example.net"}
+    assert hosts["mirror"]["nix_attr"] == "colmenaHive.nodes.mirror.config.system.build.toplevel"
+    assert outcome.stderr.count("[WARNING]") == 1, outcome.stderr
+    assert "mirror" in outcome.stderr
 
 
 def test_a_deploy_rs_flake_is_read_without_evaluating_its_profiles(project: Project) -> None:

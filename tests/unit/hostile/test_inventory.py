@@ -110,7 +110,8 @@ def test_addresses_and_users_as_people_have_them_are_taken(address: str, user: s
 
 @given(name=texts, deployment=st.dictionaries(texts | st.sampled_from(["targetHost", "targetUser", "tags"]), data))
 def test_a_hive_is_read_as_carefully(name: str, deployment: dict[str, t.Any]) -> None:
-    given_data = {"evaluated": True, "nodes": {name: {"targetHost": "a", **deployment}}}
+    meta = {"allowApplyAll": True, "machinesFile": None}
+    given_data = {"raw": False, "meta": meta, "nodes": {name: {"targetHost": "a", **deployment}}}
     try:
         check(fleet_of(colmena.nodes_of(given_data, ORIGIN)))
     except InventoryError as error:

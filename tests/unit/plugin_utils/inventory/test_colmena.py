@@ -25,9 +25,15 @@ DEFAULTS = {
 }
 
 
-def hosts(nodes: dict[str, t.Any], evaluated: bool = True, attribute: tuple[str, ...] | None = None) -> dict[str, Node]:
+META = {"allowApplyAll": True, "machinesFile": None}
+
+
+def hosts(
+    nodes: dict[str, t.Any], attribute: tuple[str, ...] | None = None, meta: dict[str, t.Any] = META
+) -> dict[str, Node]:
     data = {
-        "evaluated": evaluated,
+        "raw": False,
+        "meta": meta,
         "nodes": {name: {"targetHost": name, **DEFAULTS, **given} for name, given in nodes.items()},
     }
     return {node.name: node for node in nodes_of(data, Origin("flake", "/flake", attribute))}
@@ -47,8 +53,52 @@ def test_a_hive_in_another_output_is_built_from_there() -> None:
     assert attr == 'hives.prod.nodes."a.tld".config.system.build.toplevel'
 
 
-def test_a_raw_hive_is_built_from_the_standard_outputs() -> None:
-    assert hosts({"a": {}}, evaluated=False)["a"].attr == "nixosConfigurations.a.config.system.build.toplevel"
+def test_a_raw_hive_is_refused_with_what_to_write_instead() -> None:
+    with pytest.raises(InventoryError) as raised:
+        nodes_of({"raw": True}, Origin("flake", "/flake"))
+    assert raised.value.code == "inventory.raw_hive"
+    assert "colmenaHive = colmena.lib.makeHive" in str(raised.value.advice)
+
+
+def test_a_node_that_does_not_evaluate_is_a_host_of_which_only_the_name_is_known() -> None:
+    (node,) = nodes_of({"raw": False, "meta": META, "nodes": {"web": None}}, Origin("flake", "/flake"))
+    assert (node.broken, node.address) == (True, "web")
+    assert node.attr == "colmenaHive.nodes.web.config.system.build.toplevel"
+
+
+@pytest.mark.parametrize(
+    ("command", "variables", "ignored"),
+    [
+        (["sudo", "-H", "--"], {}, ()),
+        (["doas"], {"ansible_become_method": "community.general.doas"}, ()),
+        (["/run/wrappers/bin/sudo", "--"], {"ansible_become_exe": "/run/wrappers/bin/sudo"}, ()),
+        (["sudo", "-E", "--"], {"ansible_become_flags": "-H -S -n -E"}, ()),
+        (["please"], {}, ("deployment.privilegeEscalationCommand",)),
+    ],
+)
+def test_what_a_node_escalates_with_is_ansibles_method(
+    command: list[str], variables: dict[str, t.Any], ignored: tuple[str, ...]
+) -> None:
+    host = hosts({"a": {"targetUser": "deploy", "privilegeEscalationCommand": command}})["a"]
+    assert (host.variables, host.ignored, host.become_user) == (variables, ignored, "root")
+
+
+def test_root_escalates_with_nothing() -> None:
+    host = hosts({"a": {"privilegeEscalationCommand": ["please"]}})["a"]
+    assert (host.become_user, host.ignored) == (None, ())
+
+
+def test_a_hive_that_wants_its_nodes_named_has_a_run_without_a_limit_refused() -> None:
+    assert hosts({"a": {}}, meta={**META, "allowApplyAll": False})["a"].variables == {"deploy_require_limit": True}
+
+
+def test_what_is_asked_for_in_vain_is_told_of_its_node() -> None:
+    given = {"replaceUnknownProfiles": False, "allowLocalDeployment": True}
+    assert hosts({"a": given}, meta={**META, "machinesFile": "/etc/nix/machines"})["a"].ignored == (
+        "meta.machinesFile",
+        "deployment.allowLocalDeployment",
+        "deployment.replaceUnknownProfiles = false",
+    )
 
 
 def test_options_with_an_equivalent_become_variables() -> None:
@@ -69,13 +119,16 @@ def test_keys_are_told_as_the_module_takes_them_and_a_text_by_where_it_is() -> N
         "b": {**given, "keyCommand": None, "keyFile": "/secrets/b", "text": False, "uploadAt": "pre-activation"},
         "c": {"text": True},
     }
-    data = {"evaluated": True, "nodes": {"web": {"targetHost": "web", **DEFAULTS, "keys": keys}}}
+    data = {"raw": False, "meta": META, "nodes": {"web": {"targetHost": "web", **DEFAULTS, "keys": keys}}}
     (node,) = nodes_of(data, Origin("flake", "/flake", None, {"flake": "/flake"}))
     common = {"name": "acme", "directory": "/run/keys", "owner": "acme", "group": "nginx", "mode": "0640"}
     assert node.keys == (
         {**common, "upload_at": "post-activation", "command": ["pass", "acme"]},
         {**common, "upload_at": "pre-activation", "file": "/secrets/b"},
-        {"name": "c", "hive": {"flake": "/flake", "node": "web", "key": "c"}},
+        {
+            **{"name": "c", "directory": "/run/keys", "owner": "root", "group": "root", "mode": "0600"},
+            **{"upload_at": "pre-activation", "hive": {"flake": "/flake", "node": "web", "key": "c"}},
+        },
     )
     assert "keys" not in node.data["deployment"]
 
@@ -84,9 +137,9 @@ def test_a_node_without_target_is_for_local_deployment_and_no_host() -> None:
     assert list(hosts({"here": {"targetHost": None}, "there": {}})) == ["there"]
 
 
-def test_a_user_of_null_is_left_to_ssh() -> None:
+def test_a_user_of_null_is_left_to_ssh_and_escalates() -> None:
     host = hosts({"a": {"targetUser": None}})["a"]
-    assert (host.user, host.become_user) == (None, None)
+    assert (host.user, host.become_user) == (None, "root")
 
 
 @pytest.mark.parametrize(

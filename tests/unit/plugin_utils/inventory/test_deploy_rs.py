@@ -58,7 +58,7 @@ def test_a_system_that_is_not_recognised_is_activated_as_deploy_rs_does_it(syste
     [
         ("system", {"user": "root"}, "/nix/var/nix/profiles/system"),
         ("agent", {"user": "root"}, "/nix/var/nix/profiles/per-user/root/agent"),
-        ("home", {"user": "alice"}, "~/.local/state/nix/profiles/home"),
+        ("home", {"user": "alice"}, "per-user/home"),
         ("home", {"user": "alice", "profilePath": "/nix/var/nix/profiles/x"}, "/nix/var/nix/profiles/x"),
     ],
 )
@@ -86,15 +86,31 @@ def test_arguments_of_ssh_are_joined_the_profiles_first() -> None:
 def test_the_login_is_the_profiles_user_when_none_is_given() -> None:
     host = hosts({"p": {"sshUser": "alice"}})["p@example"]
     assert host.become_user is None
-    assert host.profile == "~/.local/state/nix/profiles/p"
+    assert host.profile == "per-user/p"
 
 
 def test_settings_with_an_equivalent_become_variables_and_all_are_kept() -> None:
-    settings = {"fastConnection": True, "autoRollback": False, "magicRollback": True, "confirmTimeout": 60}
-    host = hosts({"p": settings})["p@example"]
-    assert host.variables == {"deploy_substitute_on_destination": False, "deploy_rollback_on_failure": False}
-    assert host.data["magicRollback"] is True
-    assert host.data["confirmTimeout"] == 60
+    settings = {
+        **{"fastConnection": True, "autoRollback": False, "magicRollback": True},
+        **{"confirmTimeout": 60, "activationTimeout": 300, "sudo": "doas -u"},
+    }
+    host = hosts({"p": {**settings, "sshUser": "deploy", "user": "root"}})["p@example"]
+    assert host.variables == {
+        "deploy_substitute_on_destination": False,
+        "deploy_rollback_on_failure": False,
+        "deploy_confirm": True,
+        "deploy_confirm_timeout": 60,
+        "deploy_activation_timeout": 300,
+        "ansible_become_method": "community.general.doas",
+    }
+    assert host.ignored == ()
+    assert host.data["sudo"] == "doas -u"
+
+
+def test_what_is_asked_for_in_vain_is_told_of_its_host() -> None:
+    settings = {"tempPath": "/scratch", "interactiveSudo": True, "sudo": "please -u", "user": "root"}
+    host = hosts({"p": settings}, {"sshUser": "deploy", "profilesOrder": ["p", "system"]})["p@example"]
+    assert host.ignored == ("sudo", "interactiveSudo", "profilesOrder", "tempPath")
 
 
 def test_what_was_not_said_is_left_to_the_operators_policy() -> None:
@@ -108,6 +124,7 @@ def test_what_was_not_said_is_left_to_the_operators_policy() -> None:
         ({}, {"hostname": 7}, "node example, profile p: hostname must be a string"),
         ({"sshUser": ["x"]}, {}, "node example, profile p: sshUser must be a string"),
         ({"sshOpts": "-p 22"}, {}, "node example, profile p: sshOpts must be a list of strings"),
+        ({"confirmTimeout": "30"}, {}, "node example, profile p: confirmTimeout must be a number of seconds"),
         ({"remoteBuild": 1}, {}, "node example, profile p: remoteBuild must be a boolean"),
     ],
 )

@@ -163,7 +163,7 @@ class TestRunning:
 
     def test_nothing_found_is_told_with_what_was_looked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.answer(monkeypatch, None)
-        with pytest.raises(InventoryError, match=r"no output fleet.nodes, no output colmenaHive or colmena"):
+        with pytest.raises(InventoryError, match=r"no output fleet.nodes, no output colmenaHive"):
             evaluate(list(SOURCES.values()), FILE, Settings())
 
     def test_without_nix_the_message_says_how_to_do_without(self, monkeypatch: pytest.MonkeyPatch) -> None:

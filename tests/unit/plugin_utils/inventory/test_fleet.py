@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
@@ -90,10 +91,24 @@ def test_a_group_is_called_as_ansible_wants_it(text: str, name: str) -> None:
     assert group_name(text) == name
 
 
+def test_a_tag_that_is_a_nodes_name_makes_no_group_and_all_of_them_one_note() -> None:
+    fleet = fleet_of([tagged("a", "a", "b", "web"), tagged("b", "b")])
+    assert "web" in fleet.groups
+    assert not {"a", "b"} & fleet.groups.keys()
+    (note,) = fleet.notes
+    assert note.endswith(": a, b")
+
+
+def test_what_a_fleet_asks_for_in_vain_is_one_note_and_what_does_not_evaluate_another() -> None:
+    nodes = [dataclasses.replace(tagged(name), ignored=("tempPath", "sudo")) for name in "abcdefg"]
+    broken, ignored = fleet_of([*nodes, dataclasses.replace(tagged("h"), broken=True)]).notes
+    assert broken.endswith(": h")
+    assert ignored.endswith(": tempPath (a, b, c, d, e and 2 more); sudo (a, b, c, d, e and 2 more)")
+
+
 @pytest.mark.parametrize(
     ("nodes", "message"),
     [
-        ([tagged("a", "b"), tagged("b")], "node b: its name is also that of a group, for tag b"),
         ([tagged("role_web", role="web")], "node role_web: its name is also that of a group, for role web"),
         ([tagged("platform_nixos")], "node platform_nixos: its name is also that of a group"),
         ([tagged("a", "x-y"), tagged("b", "x_y")], "tag x-y and tag x_y would both be the group x_y"),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import hypothesis
@@ -47,7 +48,11 @@ DEPLOYMENT = st.fixed_dictionaries(
         "keys": st.dictionaries(st.sampled_from(["one", "two", "three"]), KEY, max_size=3),
     }
 )
-HIVE = st.fixed_dictionaries({"evaluated": st.booleans(), "nodes": st.dictionaries(NAMES, DEPLOYMENT, max_size=4)})
+NO_META: dict[str, t.Any] = {"allowApplyAll": True, "machinesFile": None}
+META = st.fixed_dictionaries({"allowApplyAll": st.booleans(), "machinesFile": st.none()})
+HIVE = st.fixed_dictionaries(
+    {"raw": st.just(False), "meta": META, "nodes": st.dictionaries(NAMES, DEPLOYMENT, max_size=4)}
+)
 
 SETTINGS = {
     "sshUser": USERS,
@@ -119,7 +124,8 @@ def test_bare_configurations(outputs: dict[str, list[str]]) -> None:
 
 def test_what_follows_by_itself_is_left_out() -> None:
     deployment = {"targetHost": "192.0.2.1", "targetUser": "deploy", "tags": ["vps"]}
-    (node,) = colmena.nodes_of({"evaluated": False, "nodes": {"web": deployment}}, ORIGIN)
+    (node,) = colmena.nodes_of({"raw": False, "meta": NO_META, "nodes": {"web": deployment}}, ORIGIN)
+    node = dataclasses.replace(node, attr="nixosConfigurations.web.config.system.build.toplevel")
     assert nodes_data([node]) == {
         "nodes": {"web": {"ssh": {"host": "192.0.2.1", "user": "deploy"}, "tags": ["vps"]}},
     }

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InventoryError
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import loading
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.evaluation import Evaluated, Settings
-from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.place import FlakeOutput
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.place import FlakeOutput, NixFile
 
 if t.TYPE_CHECKING:
     import pathlib
@@ -41,10 +41,20 @@ def test_auto_reads_what_is_named_by_what_it_is(here: pathlib.Path) -> None:
 
 def test_auto_looks_beside_the_inventory_first_and_then_for_each_kind_in_the_flake(here: pathlib.Path) -> None:
     assert sources("auto", None, here) == ["nodes", "colmena", "deploy-rs", "configurations"]
-    (here / "hive.nix").touch()
-    assert sources("auto", None, here) == ["colmena"]
     (here / "nodes.yml").touch()
     assert sources("auto", None, here) == ["nodes"]
+
+
+def test_a_flakes_hive_is_never_overruled_by_a_file_beside(here: pathlib.Path) -> None:
+    (here / "hive.nix").touch()
+    for source in ("auto", "colmena"):
+        assert loading.plan(source, None, None, here).place == FlakeOutput(str(here.parent))
+
+
+def test_a_hive_without_a_flake_is_found(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "hive.nix").touch()
+    for source in ("auto", "colmena"):
+        assert loading.plan(source, None, None, tmp_path).place == NixFile(tmp_path / "hive.nix")
 
 
 def test_a_source_that_is_named_reads_nothing_else(here: pathlib.Path) -> None:

@@ -29,10 +29,6 @@
             "2221"
           ];
           fastConnection = true;
-          profilesOrder = [
-            "system"
-            "greeter"
-          ];
           profiles.system = {
             sshUser = "admin";
             user = "root";
