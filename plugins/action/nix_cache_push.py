@@ -15,7 +15,7 @@ from ..plugin_utils.cache.store import ASK_ANEW, parse_store
 from ..plugin_utils.copy.copying import CopyLog
 from ..plugin_utils.core.errors import CacheError
 from ..plugin_utils.core.process import CommandTimeoutError
-from ..plugin_utils.core.quantities import counted, size
+from ..plugin_utils.core.text import counted, size
 from ..plugin_utils.nix.command import with_settings
 from ..plugin_utils.nix.machine import Controller, Machine, Remote
 from ..plugin_utils.nix.store import store_paths

@@ -12,10 +12,11 @@ import typing as t
 from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.ansible.evaluation import absolute_flake, machine_of
 from ..plugin_utils.ansible.web import fetch
-from ..plugin_utils.channel.advance import Advance, advance
-from ..plugin_utils.channel.proof import (
+from ..plugin_utils.channel.channel import (
+    Advance,
     Job,
     Proof,
+    advance,
     last_success,
     validate_built,
     validate_cached,

@@ -24,16 +24,15 @@ from ..plugin_utils.copy.source import Source, closure_infos, closure_sizes
 from ..plugin_utils.copy.ssh import LinkLostError
 from ..plugin_utils.copy.store_socket import missing_of_many, missing_paths
 from ..plugin_utils.core.errors import CopyError, NixError
-from ..plugin_utils.core.quantities import counted, size
+from ..plugin_utils.core.text import counted, size
 from ..plugin_utils.nix.machine import MEMORY
-from ..plugin_utils.nix.path_info import UnknownFormError
-from ..plugin_utils.nix.store import root_name, store_paths
+from ..plugin_utils.nix.store import UnknownFormError, root_name, store_paths
 
 if t.TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from ..plugin_utils.ansible.connections import OpenedStore
-    from ..plugin_utils.nix.path_info import PathInfo
+    from ..plugin_utils.nix.store import PathInfo
 
     Send = t.Callable[[t.Sequence[PathInfo]], None]
     Transport = t.Callable[[Copy, "Attempt"], None]

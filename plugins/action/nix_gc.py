@@ -11,11 +11,17 @@ from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.ansible.activation import origin
 from ..plugin_utils.ansible.run import new_name
 from ..plugin_utils.core.errors import GarbageCollectionError
-from ..plugin_utils.gc.collection import Collection, difference, message, parse_collection, predicted
-from ..plugin_utils.gc.plan import Plan, Policy, nothing_to_do, plan_of
-from ..plugin_utils.gc.program import collect_script, survey_script
-from ..plugin_utils.gc.survey import Survey, parse_survey
-from ..plugin_utils.platforms.registry import platforms
+from ..plugin_utils.gc.collection import (
+    Collection,
+    collect_script,
+    difference,
+    message,
+    parse_collection,
+    predicted,
+    survey_script,
+)
+from ..plugin_utils.gc.plan import Plan, Policy, Survey, nothing_to_do, parse_survey, plan_of
+from ..plugin_utils.platforms.platform import platforms
 
 
 class ActionModule(NixAction):

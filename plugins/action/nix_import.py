@@ -15,7 +15,7 @@ from ansible.plugins.loader import inventory_loader
 
 from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.core.errors import InventoryError
-from ..plugin_utils.core.quantities import counted
+from ..plugin_utils.core.text import counted
 from ..plugin_utils.inventory.importing import prepared_import
 
 PLUGIN = "nix.fleet.nix_inventory"

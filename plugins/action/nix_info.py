@@ -18,7 +18,7 @@ from ..plugin_utils.core.errors import NixError
 from ..plugin_utils.evaluation.sending import is_of_controller
 from ..plugin_utils.nix.machine import Controller
 from ..plugin_utils.nix.store import store_path_name
-from ..plugin_utils.platforms.registry import platforms
+from ..plugin_utils.platforms.platform import platforms
 from ..plugin_utils.update.git import Distance, Repository, distance
 
 # How many entries of the journal tell where the machine stands, however many are asked for.

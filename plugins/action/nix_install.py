@@ -10,7 +10,6 @@ import typing as t
 
 from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.ansible.shell import QUESTION_SECONDS
-from ..plugin_utils.bootstrap.extra_files import packed, private_directory, unlocked
 from ..plugin_utils.bootstrap.installation import (
     BACKENDS,
     BUILD_ON,
@@ -20,7 +19,10 @@ from ..plugin_utils.bootstrap.installation import (
     Output,
     arguments,
     options_of_ssh,
+    packed,
     parts_of,
+    private_directory,
+    unlocked,
 )
 from ..plugin_utils.core.errors import InstallationError
 from ..plugin_utils.core.process import CommandTimeoutError, run

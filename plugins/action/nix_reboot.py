@@ -12,11 +12,10 @@ from ..plugin_utils.ansible.activation import origin, renewable
 from ..plugin_utils.ansible.run import new_name
 from ..plugin_utils.ansible.shell import FreshLink
 from ..plugin_utils.core.errors import RebootError
-from ..plugin_utils.core.quantities import duration
+from ..plugin_utils.core.text import duration
 from ..plugin_utils.nix.store import store_path_name
-from ..plugin_utils.platforms.registry import platforms
-from ..plugin_utils.reboot.program import WHEN, Request
-from ..plugin_utils.reboot.reboot import Reboot, reboot
+from ..plugin_utils.platforms.platform import platforms
+from ..plugin_utils.reboot.reboot import WHEN, Reboot, Request, reboot
 
 # Longer than a machine that is starting may take to answer, and than a line that is silent is given.
 STATE_SECONDS = 30.0

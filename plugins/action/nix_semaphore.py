@@ -9,7 +9,7 @@ import typing as t
 
 from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.ansible.web import SemaphoreServer
-from ..plugin_utils.job_servers.semaphore_setup import Access, Setup
+from ..plugin_utils.job_servers.semaphore import Access, Setup
 
 
 class ActionModule(NixAction):

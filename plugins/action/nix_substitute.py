@@ -12,7 +12,7 @@ from ..plugin_utils.cache.fetch import Fetch
 from ..plugin_utils.cache.store import ASK_ANEW, parse_store
 from ..plugin_utils.copy.store_socket import missing_paths
 from ..plugin_utils.core.errors import CacheError
-from ..plugin_utils.core.quantities import counted
+from ..plugin_utils.core.text import counted
 from ..plugin_utils.nix.log import NixLog
 from ..plugin_utils.nix.machine import Remote
 from ..plugin_utils.nix.store import root_name, store_paths

@@ -43,8 +43,7 @@ from ansible.utils.display import Display
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.events import began, ended, print_lines, screen_width
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import Workers, progress_pipe
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.variables import plain
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.redacted import redacted
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.terminal import harmless
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.text import harmless, redacted
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.progress import ProgressPipe
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary

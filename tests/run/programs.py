@@ -11,10 +11,10 @@ import typing as t
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / ".venv/collections"))
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms  # noqa: E402
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms  # noqa: E402
 from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import texts  # noqa: E402
 
-# How gc/program.py, reboot/program.py and files/engine.py begin.
+# How gc/collection.py, reboot/reboot.py and files/engine.py begin.
 GC = ("id=x who=x free_space='' quota='' optimise=0 wait=0 profile=''", "state_find", "run=$state/runs/$id")
 REBOOT = (
     "id=x who=x when=always timeout=1 closure='' profile='' message='' delay=0 check=0",

@@ -11,7 +11,7 @@ import shlex
 import typing as t
 
 from ..nix.store import store_path
-from ..platforms.registry import by_presence, platforms
+from ..platforms.platform import by_presence, platforms
 from ..target.programs import fields_and_log, number, part, program
 from .answer import journal_entry
 

@@ -17,7 +17,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..core.errors import NixError
-from ..core.terminal import harmless
+from ..core.text import harmless
 from ..report.nix_activities import Activities, notes_wanted, write_notes
 from ..report.progress import Progress, has_reader, send
 from .connections import new_connection, validate_host_key_checking

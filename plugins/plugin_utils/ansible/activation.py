@@ -21,8 +21,7 @@ from ..core.errors import ActivationError, NixError
 from ..core.process import run
 from ..core.shell import run_command
 from ..nix.store import root_name
-from ..platforms.platform import GOALS
-from ..platforms.registry import platforms
+from ..platforms.platform import GOALS, platforms
 from ..run_state.job import job_of, variables_of_jobs
 from .connections import connection_to, shell_of
 from .run import run_name

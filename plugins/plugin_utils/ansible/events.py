@@ -13,7 +13,7 @@ import typing as t
 
 from ansible import constants
 
-from ..core.redacted import redacted
+from ..core.text import redacted
 from ..report.events import TaskEvent, of_all_items
 from .variables import plain
 

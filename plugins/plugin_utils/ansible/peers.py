@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
 
     from ..copy.source import Source
     from ..copy.transfer import PeerServer, Received, Receiver
-    from ..nix.path_info import PathInfo
+    from ..nix.store import PathInfo
     from .action import NixAction
     from .connections import OpenedStore
 

@@ -17,8 +17,7 @@ from ..health.check import SEARCHED_BYTES
 from ..health.web import NoAnswerError, Request, Response
 
 if t.TYPE_CHECKING:
-    from ..job_servers.semaphore_project import Object
-    from ..job_servers.semaphore_setup import Access
+    from ..job_servers.semaphore import Access, Object
 
 
 def fetch(request: Request) -> Response:

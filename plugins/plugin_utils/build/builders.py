@@ -15,8 +15,7 @@ import typing as t
 from urllib.parse import quote
 
 from ..core.errors import BuildError, NixError
-from ..core.redacted import redacted
-from ..core.terminal import harmless_line
+from ..core.text import harmless_line, redacted
 from ..target.programs import program
 
 if t.TYPE_CHECKING:

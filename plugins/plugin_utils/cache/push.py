@@ -14,7 +14,7 @@ import typing as t
 
 from ..copy.copying import Copy, CopyLog
 from ..core.errors import CacheError
-from ..core.quantities import counted
+from ..core.text import counted
 from ..nix.command import nix
 from ..nix.log import LOG_FORMAT, NixLog, readable
 from ..nix.machine import portions

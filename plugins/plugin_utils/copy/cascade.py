@@ -25,14 +25,14 @@ import time
 import typing as t
 
 from ..core.errors import CopyError
-from ..nix.path_info import total
+from ..nix.store import total
 from .transfer import PeerError, ReceiverError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from ..nix.path_info import PathInfo
+    from ..nix.store import PathInfo
     from ..run_state.run_state import RunState
     from .transfer import Received
 

@@ -10,7 +10,7 @@ import time
 import typing as t
 
 from ..core.errors import CopyError
-from ..core.quantities import size
+from ..core.text import size
 from ..nix.command import nix
 from ..nix.log import LOG_FORMAT, MOST_EVENTS, PROGRESS, Event, NixLog, readable
 from .errors import translated, was_interrupted

@@ -15,8 +15,7 @@ from ..core import process
 from ..core.errors import CopyError
 from ..nix.command import configuration, with_settings
 from ..nix.machine import BUSY_ADVICE, is_busy, kibibytes, limited, when_free
-from ..nix.path_info import FIRST_FORMAT, UnknownFormError, parse_path_infos, path_infos
-from ..nix.store import parse_path_sizes, path_sizes
+from ..nix.store import FIRST_FORMAT, UnknownFormError, parse_path_infos, parse_path_sizes, path_infos, path_sizes
 from ..target.programs import calling, from_stdin, program
 from .errors import NO_NIX, NOT_THERE_ADVICE, no_nix
 from .keepalive import KEEPALIVES_PER_TIMEOUT, Watchdog
@@ -25,7 +24,7 @@ if t.TYPE_CHECKING:
     import pathlib
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from ..nix.path_info import PathInfo
+    from ..nix.store import PathInfo
     from .ssh import Link
 
 # The keepalives of a machine that sends come in line behind what it sends.

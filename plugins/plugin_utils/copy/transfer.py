@@ -28,7 +28,7 @@ from .store_socket import USER
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ..nix.path_info import PathInfo
+    from ..nix.store import PathInfo
     from .ssh import Link
 
 LONGEST_LINE = 4096

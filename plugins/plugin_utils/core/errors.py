@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 import typing as t
 
-from .terminal import harmless
+from .text import harmless
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,28 +8,32 @@ attribute as soon as it is done with it. An error ends a process: the attribute 
 process goes on with the rest of the share. So healthy attributes cost these processes whatever their number, and each broken
 one costs another. An attribute without end holds up the rest of its share, and no other, until the process is out of time
 (``timeout``), and then once more as long, alone.
-"""
+
+nix-eval-jobs, where it is there, does the same work. Only what it finds is taken from it. What it has an error for, or does
+not come to, is evaluated by `nix eval` after all, which costs another process for a broken host and tells its error as always."""
 
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import json
 import math
 import re
 import secrets
+import shutil
 import threading
 import typing as t
 from pathlib import Path
 
 from ..core.errors import EvaluationError
 from ..core.process import CommandTimeoutError
+from ..nix.command import FEATURES
 from ..nix.language import attribute_path, attribute_steps, string_literal, value_literal
 from ..nix.log import NixLog
-from ..nix.machine import portions
+from ..nix.machine import Controller, portions
 from ..nix.store import STORE_DIRECTORY
 from .budget import UNLIMITED, heap_limit
-from .eval_jobs import evaluate_by_jobs
 from .result import Evaluated, Failed, diagnosis
 
 if t.TYPE_CHECKING:
@@ -41,7 +45,6 @@ if t.TYPE_CHECKING:
     from .budget import Budget
     from .result import Result
 
-    # An attribute as it was asked for, and the names that it consists of.
     Named: t.TypeAlias = tuple[str, tuple[str, ...]]
     Report: t.TypeAlias = Callable[[str, Result], None]
 
@@ -306,3 +309,89 @@ def _failed(command: Sequence[str], log: NixLog, end: End, memory: int | None) -
     code, advice = diagnosis(log.text)
     code = end.code if end.by_force else code
     return Failed(cause, tuple(command), "" if text == f"error: {cause}" else text, advice, code)
+
+
+PROGRAM = "nix-eval-jobs"
+# It came with release 2.31, and names the attributes to evaluate.
+NEEDED = "--select"
+# Results come on standard output, and only standard error is handed on by line: they change places.
+SWAPPED = ("sh", "-c", 'exec "$@" 3>&1 1>&2 2>&3', "sh")
+# A set of what the paths name, under names of our own in the order of the paths. What is missing is an error.
+SELECT = """given: let
+  root = {root};
+  paths = {paths};
+  named = index: let name = toString index; in "a${{builtins.substring 0 (6 - builtins.stringLength name) "000000"}}${{name}}";
+in builtins.listToAttrs (builtins.genList (index: {{
+  name = named index;
+  value = builtins.foldl' (found: name: found.${{name}}) root (builtins.elemAt paths index);
+}}) (builtins.length paths))"""
+
+
+def evaluate_by_jobs(
+    source: Source,
+    pending: Sequence[Named],
+    machine: Machine,
+    budget: Budget,
+    timeout: float | None,
+    report: Report,
+) -> list[Named]:
+    """Evaluate what nix-eval-jobs can of ``pending``, with a ``report`` of each, and return the rest."""
+    reported: set[str] = set()
+
+    def read(line: str) -> None:
+        found = _result(line, pending)
+        if found is not None and found[0] not in reported:
+            reported.add(found[0])
+            report(*found)
+
+    if pending and _is_usable(machine, source):
+        processes = budget.processes(len(pending))
+        share = budget.share(processes)
+        # One that is without end is among those that are left, and will be found.
+        with contextlib.suppress(CommandTimeoutError):
+            machine.run(
+                [*SWAPPED, *_command(source, pending, processes, share)],
+                timeout=timeout,
+                on_stderr_line=read,
+                environment={} if share is None else heap_limit(share),
+            )
+    return [named for named in pending if named[0] not in reported]
+
+
+def _is_usable(machine: Machine, source: Source) -> bool:
+    """Return whether it is there for ``source``, in a release that can be told what to evaluate."""
+    if not isinstance(machine, Controller) or source.expression is not None:
+        return False
+    if shutil.which(PROGRAM, path=machine.environment.get("PATH")) is None:
+        return False
+    return NEEDED in machine.run([PROGRAM, "--help"]).stdout
+
+
+def _command(source: Source, pending: Sequence[Named], processes: int, share: int | None) -> list[str]:
+    size = [] if share is None else ["--max-memory-size", str(share // MEBIBYTE)]
+    paths = value_literal([list(steps) for _attribute, steps in pending])
+    root = "given.outputs" if source.flake is not None else "given"
+    return [
+        PROGRAM,
+        *("--option", FEATURES[0].removeprefix("--"), FEATURES[1]),
+        *("--workers", str(processes)),
+        *size,
+        *(NEEDED, SELECT.format(root=root, paths=paths)),
+        *source.evaluation_jobs(),
+    ]
+
+
+def _result(line: str, pending: Sequence[Named]) -> tuple[str, Evaluated] | None:
+    """Return what a line of its output says that an attribute evaluated to, if it does."""
+    try:
+        job = json.loads(line)
+        attribute, _steps = pending[int(job["attr"].removeprefix("a"))]
+        derivation, outputs = job["drvPath"], job["outputs"]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+    # Which of several outputs is meant, the derivation alone knows.
+    if not isinstance(derivation, str) or len(outputs) != 1:
+        return None
+    (out,) = outputs.values()
+    known = isinstance(out, str) and out.startswith(f"{STORE_DIRECTORY}/")
+    return attribute, Evaluated(derivation, out if known else None)

@@ -3,29 +3,102 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A flake of the controller's, brought into the store of the machine that is to evaluate it. The controller needs no Nix.
 
-In a Git repository its files are those that Git knows of, as they are in the working tree; without one, all files.
-"""
+In a Git repository its files are those that Git knows of, as they are in the working tree; without one, all files. The format
+of the archive is that of the Nix manual, "Nix Archive (NAR) format"; that of the path is the manual's "Complete Store Path
+Calculation", for a source without references."""
 
 from __future__ import annotations
 
 import base64
 import dataclasses
 import gzip
+import hashlib
 import os
+import stat
+import struct
 import typing as t
 import urllib.parse
 from pathlib import Path
 
 from ..core import process
 from ..core.errors import EvaluationError
-from ..nix.archive import archive, store_path
+from ..nix.store import STORE_DIRECTORY
 from ..target.programs import program
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    Tree: t.TypeAlias = "Mapping[str, Path | Tree]"
     from ..core.process import Completed
     from ..core.shell import Shell
-    from ..nix.archive import Tree
     from ..nix.source import Source
+
+ALIGNMENT = 8
+# Nix leaves out the letters that make words.
+LETTERS = "0123456789abcdfghijklmnpqrsvwxyz"
+DIGEST_BYTES = 20
+BITS_IN_LETTER = 5
+
+
+def archive(tree: Tree, *, most_bytes: int) -> bytes:
+    """Return the archive of ``tree``; raises ``EvaluationError`` when it is larger than ``most_bytes``."""
+    parts = []
+    size = 0
+    for part in (_text(b"nix-archive-1"), *_node(tree)):
+        size += len(part)
+        if size > most_bytes:
+            raise EvaluationError(
+                f"the flake's files are more than {most_bytes >> 20} MiB",
+                code="too_large",
+                advice="keep large files out of the repository, or give a flake reference that the machine can fetch itself",
+            )
+        parts.append(part)
+    return b"".join(parts)
+
+
+def store_path(archived: bytes, name: str) -> str:
+    """Return the path that what is ``archived`` has in a store, by ``nix-store --add`` of a file called ``name``."""
+    content = hashlib.sha256(archived).hexdigest()
+    digest = hashlib.sha256(f"source:sha256:{content}:{STORE_DIRECTORY}:{name}".encode()).digest()
+    folded = bytearray(DIGEST_BYTES)
+    for index, byte in enumerate(digest):
+        folded[index % DIGEST_BYTES] ^= byte
+    return f"{STORE_DIRECTORY}/{_base32(bytes(folded))}-{name}"
+
+
+def _base32(data: bytes) -> str:
+    """Return ``data`` as Nix writes it: its last bits first."""
+    number = int.from_bytes(data, "little")
+    letters = len(data) * 8 // BITS_IN_LETTER
+    return "".join(LETTERS[number >> BITS_IN_LETTER * place & 0x1F] for place in reversed(range(letters)))
+
+
+def _node(item: Path | Tree) -> Iterator[bytes]:
+    yield _text(b"(")
+    yield _text(b"type")
+    if not isinstance(item, Path):
+        yield _text(b"directory")
+        for name, inner in sorted(item.items(), key=lambda entry: _encoded(entry[0])):
+            yield b"".join(map(_text, (b"entry", b"(", b"name", _encoded(name), b"node")))
+            yield from _node(inner)
+            yield _text(b")")
+    elif item.is_symlink():
+        yield b"".join(map(_text, (b"symlink", b"target", _encoded(str(item.readlink())))))
+    else:
+        yield _text(b"regular")
+        if item.stat().st_mode & stat.S_IXUSR:
+            yield _text(b"executable") + _text(b"")
+        yield _text(b"contents") + _text(item.read_bytes())
+    yield _text(b")")
+
+
+def _text(data: bytes) -> bytes:
+    return struct.pack("<Q", len(data)) + data + bytes(-len(data) % ALIGNMENT)
+
+
+def _encoded(name: str) -> bytes:
+    return name.encode(errors="surrogateescape")
+
 
 # What Nix itself calls the files of a flake: they are the same path wherever they come from.
 NAME = "source"

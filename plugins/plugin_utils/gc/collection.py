@@ -1,26 +1,80 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a collection has done, by the machine's own answer; and how that is told."""
+"""A collection of a machine's garbage: the programs that survey and collect, and what they answer."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 import typing as t
 
+from ..activation.request import one_line
 from ..core.errors import GarbageCollectionError
-from ..core.quantities import counted, size
+from ..core.text import counted, size
 from ..nix.store import store_path_name
-from ..target.programs import fields_and_log
-from .plan import bytes_of
-from .survey import free_bytes
+from ..platforms.platform import by_presence, platforms
+from ..target.programs import fields_and_log, part, program
+from .plan import bytes_of, free_bytes
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .plan import Plan
-    from .survey import Generation, Survey
+    from .plan import Generation, Plan, Policy, Survey
+
+
+def survey_script(policy: Policy, platform: str | None, *, check: bool) -> str:
+    """Return the script that says what there is to collect.
+
+    Without ``platform``, it is the first whose ``present`` says so; a machine may be none of them.
+    """
+    known = platforms()[platform] if platform else None
+    script = [program("gc_survey", known), _variables(policy, "survey", ""), f"check={int(check)}"]
+    if known:
+        return "\n".join([*script, shlex.join(["gc_survey", known.name, *policy.profiles]), ""])
+    for candidate in by_presence():
+        present = shlex.join(["gc_survey_present", candidate.name, *policy.profiles])
+        script += [part("platform"), candidate.functions, present]
+    script += [part("platform"), f'[ "$gc_surveyed" = yes ] || {shlex.join(["gc_survey", "", *policy.profiles])}']
+    return "\n".join(script)
+
+
+def collect_script(policy: Policy, platform: str | None, plan: Plan, *, name: str, who: str) -> str:
+    """Return the script that has done what ``plan`` says when it ends; ``name`` and ``who`` are for those it keeps out."""
+    return "\n".join(
+        [
+            program("gc_collect", platforms()[platform] if platform else None),
+            _variables(policy, name, who),
+            "profile='' program=''",
+            *_function("gc_remove_roots", [shlex.join(["gc_remove_root", root]) for root in plan.roots]),
+            *_function("gc_remove_generations", _deletions(plan)),
+            "gc_collect",
+        ]
+    )
+
+
+def _variables(policy: Policy, name: str, who: str) -> str:
+    variables = {"id": name, "who": one_line(who), **policy.variables()}
+    return "\n".join(
+        [
+            *(f"{key}={shlex.quote(value)}" for key, value in variables.items()),
+            "state_find",
+            "run=$state/runs/$id",
+        ]
+    )
+
+
+def _deletions(plan: Plan) -> list[str]:
+    asked: dict[str, list[str]] = {}
+    for generation in plan.going:
+        asked.setdefault(generation.profile, []).append(f"{generation.number}:{generation.closure or ''}")
+    return [shlex.join(["gc_delete_generations", profile, *words]) for profile, words in asked.items()]
+
+
+def _function(name: str, lines: list[str]) -> list[str]:
+    return [f"{name}() {{", ":", *lines, "}"]
+
 
 # As `nix-store --gc` and `nix-store --optimise` close; the unit was always MiB up to Nix 2.28.
 COLLECTED = re.compile(r"([0-9]{1,12}) store paths deleted, ([0-9.]+ (?:[KMGT]i)?B) freed")

@@ -14,7 +14,7 @@ import time
 import typing as t
 
 from ..core.errors import last_lines
-from ..core.terminal import harmless, harmless_line
+from ..core.text import harmless, harmless_line
 from ..target.programs import program
 from .check import Answer, Finding, HealthError
 

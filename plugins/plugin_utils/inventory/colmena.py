@@ -10,7 +10,7 @@ import typing as t
 
 from ..core.errors import InventoryError
 from ..nix.language import string_literal
-from ..platforms.registry import platforms
+from ..platforms.platform import platforms
 from .source import Check, Node, Origin, Source, attribute_path, become_variables, shown, ssh_variables
 
 if t.TYPE_CHECKING:

@@ -14,7 +14,7 @@ import re
 import typing as t
 
 from ..core.errors import InventoryError
-from ..platforms.registry import platforms
+from ..platforms.platform import platforms
 from .source import Check, quoted, shown
 
 if t.TYPE_CHECKING:

@@ -18,7 +18,7 @@ import typing as t
 
 from ..core.errors import EvaluationError, InventoryError
 from ..nix import language
-from ..platforms.registry import platforms
+from ..platforms.platform import platforms
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

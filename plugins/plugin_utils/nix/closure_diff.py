@@ -11,7 +11,7 @@ import itertools
 import re
 import typing as t
 
-from ..core.quantities import size
+from ..core.text import size
 from .store import StorePathInfo, total_size
 
 if t.TYPE_CHECKING:

@@ -10,8 +10,7 @@ import sys
 import termios
 import typing as t
 
-from ..core.quantities import duration
-from ..core.terminal import harmless_line
+from ..core.text import duration, harmless_line
 
 try:
     from rich.console import Console, Group

@@ -14,8 +14,7 @@ import heapq
 import itertools
 import typing as t
 
-from ..core.redacted import redacted
-from ..core.terminal import harmless_line
+from ..core.text import harmless_line, redacted
 from ..nix.log import BUILD, SUBSTITUTE, Event, derivation_name
 from ..nix.store import store_path_name
 from ..run_state.run_state import RunStateError

@@ -1,7 +1,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run that is over, written to the files that were asked for, each in its form."""
+"""A run that is over, written to the files that were asked for: Markdown, a page of HTML, JSON and the trace.
+
+A forge acts on what it finds in a comment: it notifies whoever is named with an @, links numbers and addresses, shows
+images, and GitLab even obeys lines that begin with a slash. What a machine says stands as code, where forges look for
+nothing, with each punctuation mark as a character reference, which Markdown never takes for its own. The page needs
+nothing else: no script, no font, no other server."""
 
 from __future__ import annotations
 
@@ -10,23 +15,159 @@ import dataclasses
 import errno
 import json
 import os
+import re
 import tempfile
 import typing as t
 from pathlib import Path
 
+import jinja2
+
+from ..core.text import harmless, harmless_line
+from ..nix.closure_diff import ClosureDiff
 from .json_report import document, stages
 from .nix_activities import read_notes
-from .templates import markdown, page
+from .records import by_failure
+from .summary import closing, undo_commands, view_of
+from .table import cut
 from .trace import chrome_trace, rows, task_slices
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from ..run_state.run_state import RunState
-    from .events import TaskEvent
+    from .events import Failure, TaskEvent
     from .json_report import Run
     from .records import HostRecord
+    from .table import State, View
     from .trace import Row
+
+# What GitHub takes for a comment is 65,536 characters; counted in bytes, so that nobody's count is larger.
+MOST_BYTES = 65_000
+# Room for what says that something is missing.
+_RESERVED = 200
+_NAME_CHARACTERS = 80
+# What matters most first.
+_ORDER = {"failed": 0, "unreachable": 1, "changed": 2}
+_SIGNS = {"added": "+", "removed": "-"}
+# Words and numbers, which mean nothing to Markdown or a forge.
+_PROSE = re.compile(r"(?:[A-Za-z]+|[0-9]{1,6}(?:\.[0-9]+)?|→|-)(?: (?:[A-Za-z]+|[0-9]{1,6}(?:\.[0-9]+)?|→|-))*")
+# All of ASCII's but the comma and the hyphen, which mean something at the beginning of a line alone.
+_PUNCTUATION = re.compile(r"[!-+./:-@\[-`{-~]")
+
+
+def page(run: Run, hosts: Sequence[HostRecord]) -> str:
+    """Return the report as a page."""
+    view, states, hosts = _ordered(hosts)
+    alike = by_failure(hosts)
+    return _template("report.html.j2", escape=True).render(
+        title=", ".join(run.playbooks) + (" (check mode)" if run.check_mode else ""),
+        started=f"{run.started:%Y-%m-%d %H:%M:%S} UTC",
+        closing=closing(list(states.values()), run.seconds) if hosts else "no host took part",
+        header=view.header if hosts else (),
+        rows=[_row(host, view, states[host.host], alike) for host in hosts],
+    )
+
+
+def markdown(run: Run, hosts: Sequence[HostRecord]) -> str:
+    """Return the report: what matters most first, and no more of it than a comment may have."""
+    parts: t.Any = _template("report.md.j2", escape=False).module
+    if not hosts:
+        return f"{parts.head(run, 'no host took part')}\n"
+    view, states, hosts = _ordered(hosts)
+    rows = [parts.host(list(view.row(host)), states[host.host].is_bad) for host in hosts]
+    shown = _fitting(rows, MOST_BYTES // 2)
+    table = parts.table(list(view.header), shown, len(rows) - len(shown))
+    head = f"{parts.head(run, closing(list(states.values()), run.seconds))}\n\n{table}"
+    rest = list(_parts(parts, hosts, view))
+    kept = _fitting(rest, MOST_BYTES - len(head.encode()) - _RESERVED)
+    missing = [parts.missing(len(rest) - len(kept))] if len(kept) < len(rest) else []
+    return "\n\n".join([head, *kept, *missing]) + "\n"
+
+
+def code(text: str) -> str:
+    """Return ``text`` as code within a line of Markdown."""
+    return f"<code>{references(harmless_line(text))}</code>" if text else ""
+
+
+def cell(text: str) -> str:
+    """Return ``text`` for a table in Markdown: words and numbers as they are, anything else as code."""
+    return text if _PROSE.fullmatch(text) else code(text)
+
+
+def references(text: str) -> str:
+    """Return ``text`` with its punctuation as character references."""
+    return _PUNCTUATION.sub(lambda found: f"&#{ord(found.group())};", harmless(text))
+
+
+def _template(name: str, *, escape: bool) -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=escape,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        line=harmless_line, lines=harmless, code=code, cell=cell, references=references, name=_name
+    )
+    return environment.from_string(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+
+
+def _name(text: str) -> str:
+    return code(cut(text, _NAME_CHARACTERS))
+
+
+def _ordered(hosts: Sequence[HostRecord]) -> tuple[View, Mapping[str, State], Sequence[HostRecord]]:
+    view = view_of(hosts)
+    states = {host.host: view.state(host) for host in hosts}
+    return view, states, sorted(hosts, key=lambda host: _ORDER.get(states[host.host].meaning, 3))
+
+
+def _row(host: HostRecord, view: View, state: State, alike: Mapping[Failure, Sequence[str]]) -> dict[str, t.Any]:
+    first = alike[host.failure][0] if host.failure else None
+    return {
+        "meaning": state.meaning,
+        "cells": view.row(host),
+        "notes": view.notes(host),
+        "failure": host.failure,
+        "as_host": None if first == host.host else first,
+        "packages": ClosureDiff.from_result(host.difference).text if host.difference else "",
+    }
+
+
+def _parts(parts: t.Any, hosts: Sequence[HostRecord], view: View) -> Iterator[str]:
+    """Yield what stands below the table."""
+    outcomes = {host.host: host.outcome for host in hosts}
+    for failure, names in by_failure(hosts).items():
+        yield parts.failure(names, failure, outcomes[names[0]])
+    if lines := [(host.host, note) for host in hosts for note in view.notes(host)]:
+        yield parts.notes(lines).rstrip("\n")
+    for names, difference in _differences(hosts):
+        changes = [f"{_SIGNS.get(package.kind, '!')} {package.text}" for package in difference.packages]
+        rebuilt = [f"! {difference.rebuilt_text}"] if difference.rebuilt else []
+        yield parts.packages(names, difference, [*changes, *rebuilt])
+    for command in undo_commands(hosts):
+        yield parts.undo(command)
+
+
+def _differences(hosts: Iterable[HostRecord]) -> Iterator[tuple[list[str], ClosureDiff]]:
+    """Yield what changes, each with the hosts for which it does."""
+    alike: dict[str, list[str]] = {}
+    for host in hosts:
+        if host.difference:
+            alike.setdefault(json.dumps(host.difference, sort_keys=True), []).append(host.host)
+    for difference, names in alike.items():
+        yield names, ClosureDiff.from_result(json.loads(difference))
+
+
+def _fitting(parts: Iterable[str], room: int) -> list[str]:
+    """Return those of ``parts`` that there is room for, in bytes, each with what parts it from the next."""
+    kept = []
+    for part in parts:
+        if (needed := len(part.encode()) + 2) <= room:
+            kept.append(part)
+            room -= needed
+    return kept
 
 
 def write(path: Path, text: str) -> None:

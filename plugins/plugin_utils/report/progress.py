@@ -13,8 +13,7 @@ import os
 import select
 import typing as t
 
-from ..core.quantities import duration
-from ..core.terminal import harmless_line
+from ..core.text import duration, harmless_line
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,7 +9,7 @@ import re
 import typing as t
 
 from ..activation.info import Drift
-from ..core.quantities import size
+from ..core.text import size
 from ..update.git import SHORT
 from .table import NOTHING, State, View
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import collections
 import typing as t
 
-from ..core.quantities import duration, size
+from ..core.text import duration, size
 from .records import (
     COLLECTED,
     MOVED,

@@ -14,7 +14,7 @@ import re
 import textwrap
 import typing as t
 
-from ..core.terminal import harmless_line
+from ..core.text import harmless_line
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence

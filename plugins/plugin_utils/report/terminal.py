@@ -8,8 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ..core.quantities import duration
-from ..core.terminal import harmless_line
+from ..core.text import duration, harmless_line
 from .events import Failure
 from .progress import Board
 from .records import AWAITING, MODULES, HostRecord, records, stage_of

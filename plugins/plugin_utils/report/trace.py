@@ -12,8 +12,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ..core.quantities import size
-from ..core.terminal import harmless_line
+from ..core.text import harmless_line, size
 from .events import Failure
 from .nix_activities import Slice
 from .records import MODULES, stage_of

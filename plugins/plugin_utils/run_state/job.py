@@ -9,7 +9,7 @@ import dataclasses
 import re
 import typing as t
 
-from ..core.redacted import redacted
+from ..core.text import redacted
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

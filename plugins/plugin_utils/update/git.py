@@ -18,7 +18,7 @@ import time
 import typing as t
 
 from ..core.errors import GitError, NixError
-from ..core.redacted import redacted
+from ..core.text import redacted
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

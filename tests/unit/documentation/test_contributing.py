@@ -10,6 +10,8 @@ import types
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import Platform
+
 from .collection import PACKAGE, ROOT
 
 
@@ -36,7 +38,7 @@ def test_the_example_of_an_inventory_source_does_what_the_example_of_its_test_sa
 
 def test_the_example_of_a_platform_states_the_facts_of_one() -> None:
     _source, _test, platform = examples("python")
-    facts = module_of("platforms", "system_manager", platform).PLATFORM
+    (facts,) = eval(platform, {"Platform": Platform})
     assert (facts.name, facts.output, facts.escalates) == ("system-manager", "systemConfigs", True)
 
 

@@ -8,7 +8,7 @@ import re
 
 import yaml
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
 from .collection import ROOT, documented_options
 

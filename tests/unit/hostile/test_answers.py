@@ -25,8 +25,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import (
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import parse_collection, predicted
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Policy, plan_of
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.survey import parse_survey
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Policy, parse_survey, plan_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.log import PREFIX, NixLog
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Snapshot
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import is_store_path, parse_path_sizes, parse_paths

@@ -28,7 +28,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixEr
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.shell import run_command
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.command import exported
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import root_name
-from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import calling, from_stdin
 from ansible_collections.nix.fleet.tests.unit.plugin_utils.activation.machine import SHELLS, Machine
 

@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import journal_entry
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.info import drift_of
-from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import texts
 
 from .conftest import ROOT, STAND_INS, Nix

@@ -12,7 +12,7 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin, Request, begin_script
-from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.job import Job
 from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import program
 

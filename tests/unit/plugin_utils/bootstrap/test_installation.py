@@ -13,7 +13,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.bootstrap import extra_files, installation
+from ansible_collections.nix.fleet.plugins.plugin_utils.bootstrap import installation
 from ansible_collections.nix.fleet.plugins.plugin_utils.bootstrap.installation import (
     Installation,
     Output,
@@ -128,20 +128,20 @@ def test_options_of_ssh_are_told_one_by_one() -> None:
 def test_what_the_machine_is_given_is_for_nobody_else_and_gone_afterwards(tmp_path: pathlib.Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/motd").write_text("hello")
-    with extra_files.private_directory(allow_disk=False) as directory:
+    with installation.private_directory(allow_disk=False) as directory:
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
-        root = extra_files.packed(
+        root = installation.packed(
             directory, str(tmp_path), {"ed25519": {"private": "secret", "public": "ssh-ed25519 AAAA"}}
         )
         assert root
         key = pathlib.Path(root, "etc/ssh/ssh_host_ed25519_key")
         assert (key.read_text(), stat.S_IMODE(key.stat().st_mode)) == ("secret\n", 0o600)
         assert pathlib.Path(root, "etc/motd").read_text() == "hello"
-        unlocked = extra_files.unlocked(directory, {"/tmp/disk.key": "passphrase"})
+        unlocked = installation.unlocked(directory, {"/tmp/disk.key": "passphrase"})
         assert pathlib.Path(unlocked["/tmp/disk.key"]).read_bytes() == b"passphrase"
     assert not directory.exists()
-    with pytest.raises(InstallationError), extra_files.private_directory(allow_disk=True) as directory:
-        extra_files.packed(directory, None, {"../x": {"private": "secret"}})
+    with pytest.raises(InstallationError), installation.private_directory(allow_disk=True) as directory:
+        installation.packed(directory, None, {"../x": {"private": "secret"}})
 
 
 def test_secrets_come_to_a_disk_only_where_that_is_accepted(
@@ -149,21 +149,21 @@ def test_secrets_come_to_a_disk_only_where_that_is_accepted(
 ) -> None:
     mounts = tmp_path / "mounts"
     mounts.write_text("/dev/sda1 / ext4 rw 0 0\n/dev/sda1 /dev/shm ext4 rw 0 0\n")
-    monkeypatch.setattr(extra_files, "MOUNTS", mounts)
+    monkeypatch.setattr(installation, "MOUNTS", mounts)
     # Its name alone does not put it in memory.
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     with (
         fails_with("installation.not_in_memory"),
-        extra_files.private_directory(allow_disk=False),
+        installation.private_directory(allow_disk=False),
     ):
         pass
-    with extra_files.private_directory(allow_disk=True) as directory:
+    with installation.private_directory(allow_disk=True) as directory:
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     mounts.write_text(f"/dev/sda1 / ext4 rw 0 0\ntmpfs {tmp_path} tmpfs rw 0 0\n")
-    with extra_files.private_directory(allow_disk=False) as directory:
+    with installation.private_directory(allow_disk=False) as directory:
         assert directory.parent == tmp_path
     mounts.unlink()  # as where there is no Linux
-    with pytest.raises(InstallationError), extra_files.private_directory(allow_disk=False):
+    with pytest.raises(InstallationError), installation.private_directory(allow_disk=False):
         pass
 
 
@@ -171,7 +171,7 @@ def test_secrets_come_to_a_disk_only_where_that_is_accepted(
 def test_the_new_machines_directories_are_open_whatever_the_umask(tmp_path: pathlib.Path, mask: int) -> None:
     before = os.umask(mask)
     try:
-        root = extra_files.packed(tmp_path, None, {"ed25519": {"private": "secret"}})
+        root = installation.packed(tmp_path, None, {"ed25519": {"private": "secret"}})
     finally:
         os.umask(before)
     assert root
@@ -180,22 +180,22 @@ def test_the_new_machines_directories_are_open_whatever_the_umask(tmp_path: path
 
 
 def test_files_without_a_secret_stay_where_they_are(tmp_path: pathlib.Path) -> None:
-    assert extra_files.packed(tmp_path / "unused", str(tmp_path), {}) == str(tmp_path)
+    assert installation.packed(tmp_path / "unused", str(tmp_path), {}) == str(tmp_path)
     with fails_with("installation.no_directory"):
-        extra_files.packed(tmp_path, str(tmp_path / "nowhere"), {})
+        installation.packed(tmp_path, str(tmp_path / "nowhere"), {})
 
 
 def test_files_may_go_to_another_root_than_the_machines_own(tmp_path: pathlib.Path) -> None:
     (tmp_path / "files").mkdir()
     (tmp_path / "files/motd").write_text("hello")
     key = {"ed25519": {"private": "secret"}}
-    root = extra_files.packed(tmp_path, str(tmp_path / "files"), key, "/persist/system")
+    root = installation.packed(tmp_path, str(tmp_path / "files"), key, "/persist/system")
     assert root
     files = [str(path.relative_to(root)) for path in sorted(pathlib.Path(root).rglob("*")) if path.is_file()]
     assert files == ["persist/system/etc/ssh/ssh_host_ed25519_key", "persist/system/motd"]
     assert stat.S_IMODE(pathlib.Path(root, "persist").stat().st_mode) == 0o755
     with fails_with("installation.bad_path"):
-        extra_files.packed(tmp_path, None, key, "../persist")
+        installation.packed(tmp_path, None, key, "../persist")
 
 
 def test_an_owner_whose_path_would_be_cut_off_is_refused() -> None:

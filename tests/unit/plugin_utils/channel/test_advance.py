@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.channel.advance import Advance, advance
+from ansible_collections.nix.fleet.plugins.plugin_utils.channel.channel import Advance, advance
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import ChannelError, GitError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.update.git import OvertakenError, Remote

@@ -10,7 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.web import fetch
-from ansible_collections.nix.fleet.plugins.plugin_utils.channel.proof import Job, Proof, last_success, revision_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.channel.channel import Job, Proof, last_success, revision_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import ChannelError
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.web import Response
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.path_info import PathInfo
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import PathInfo
 
 
 def path(number: int, *references: PathInfo, size: int = 100) -> PathInfo:

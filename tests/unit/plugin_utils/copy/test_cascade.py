@@ -30,7 +30,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.copy.cascade import (
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.transfer import PeerError, Received, ReceiverError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import CopyError
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.path_info import PathInfo
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import PathInfo
 from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.run_state import RunState
 
 from .paths import ALL, BASE, LEFT, RIGHT, TOP
@@ -197,7 +197,7 @@ def test_what_a_killed_process_was_to_fetch_is_fetched_by_others(tmp_path: Path,
     killed = (
         "from ansible_collections.nix.fleet.plugins.plugin_utils.copy.cascade import Peers\n"
         "from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.run_state import RunState\n"
-        "from ansible_collections.nix.fleet.plugins.plugin_utils.nix.path_info import PathInfo\n"
+        "from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import PathInfo\n"
         "import os, pathlib, signal\n"
         f"killed = Peers(RunState(pathlib.Path({str(tmp_path)!r})), 'killed')\n"
         f"killed.begin([PathInfo({BASE.path!r}, '', 100)], frozenset(), 1000)\n"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.redacted import redacted
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.text import redacted
 
 
 @pytest.mark.parametrize(

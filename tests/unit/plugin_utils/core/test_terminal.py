@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.terminal import harmless, harmless_line
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.text import harmless, harmless_line
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.sending import flake_files, sent
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.archive import archive, store_path
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.sending import archive, flake_files, sent, store_path
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
 
 from ...errors import fails_with

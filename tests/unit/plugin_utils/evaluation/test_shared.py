@@ -387,9 +387,11 @@ def test_an_evaluation_that_ends_without_a_result_says_what_its_process_printed(
     cache: EvaluationCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Here(TableMachine, Controller):
-        environment: dict[str, str] = {}
+        def __init__(self) -> None:
+            super().__init__({"a": "good"})
+            self.environment = {}
 
     monkeypatch.setattr(shared, "PROGRAM", "import sys; sys.exit('no memory left')")
     with fails_with("evaluation.no_result") as raised:
-        ask(Here({"a": "good"}), cache, "a")
+        ask(Here(), cache, "a")
     assert raised.value.log == "no memory left"

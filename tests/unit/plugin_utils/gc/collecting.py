@@ -8,10 +8,13 @@ import json
 import os
 import typing as t
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import Collection, parse_collection
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Plan, Policy, plan_of
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.program import collect_script, survey_script
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.survey import Survey, parse_survey
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import (
+    Collection,
+    collect_script,
+    parse_collection,
+    survey_script,
+)
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Plan, Policy, Survey, parse_survey, plan_of
 
 from ..activation.supervisor.nixos import PROFILE, RUNNING, NixOS
 

@@ -9,8 +9,7 @@ import dataclasses
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import Collection, difference, message, predicted
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Plan
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.survey import Generation, Survey
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Generation, Plan, Survey
 
 STORE = "/nix/store/4j30m861p40qzdn8ba8bhh58kxlyi6lm-nixos-system-web"
 OLD = Generation("/p/system", 9, 1_769_860_800, STORE)

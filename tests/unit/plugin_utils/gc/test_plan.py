@@ -9,8 +9,15 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import GarbageCollectionError
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Plan, Policy, going_of, nothing_to_do, plan_of
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.survey import Generation, Survey
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import (
+    Generation,
+    Plan,
+    Policy,
+    Survey,
+    going_of,
+    nothing_to_do,
+    plan_of,
+)
 
 PROFILE = "/nix/var/nix/profiles/system"
 DAY = 86400

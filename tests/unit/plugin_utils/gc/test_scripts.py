@@ -11,8 +11,7 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import GarbageCollectionError
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import parse_collection
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Plan, Policy, plan_of
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.survey import Generation, parse_survey
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Generation, Plan, Policy, parse_survey, plan_of
 
 from ..activation.machine import SHELLS
 from ..activation.supervisor.nixos import PROFILE

@@ -9,8 +9,7 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import SemaphoreError
-from ansible_collections.nix.fleet.plugins.plugin_utils.job_servers.semaphore_project import differs
-from ansible_collections.nix.fleet.plugins.plugin_utils.job_servers.semaphore_setup import Access, Setup
+from ansible_collections.nix.fleet.plugins.plugin_utils.job_servers.semaphore import Access, Setup, differs
 
 from ...errors import fails_with
 

@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.path_info import parse_path_infos
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import parse_path_infos
 
 from ...errors import fails_with
 

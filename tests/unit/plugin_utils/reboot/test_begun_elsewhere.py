@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.program import Asked, parse_state, state_script
+from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.reboot import Asked, parse_state, state_script
 
 from ..activation.supervisor.nixos import wait_for
 from .test_scripts import Rebooting, machine, request

@@ -13,9 +13,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request impor
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import RebootError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.shell import ConnectionLostError
-from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
-from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.program import Request
-from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.reboot import Reboot, reboot
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
+from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.reboot import Reboot, Request, reboot
 
 OLD = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-old"
 NEW = "/nix/store/1123456789abcdfghijklmnpqrsvwxyz-nixos-new"

@@ -10,8 +10,8 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin
-from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
-from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.program import (
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
+from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.reboot import (
     Asked,
     Request,
     ask_script,

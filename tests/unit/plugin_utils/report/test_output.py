@@ -17,10 +17,9 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome import failure
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import Run, document, stages
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.output import remove_earlier, write
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.output import markdown, page, remove_earlier, write
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.templates import markdown, page
 
 WHY = "Existing file '/home/alice/.profile' would be clobbered"
 BACK = [f"log=on the way back {number}" for number in range(100)]

@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.quantities import duration, size
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.text import duration, size
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import Failure
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary

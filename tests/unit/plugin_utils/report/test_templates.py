@@ -13,11 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.terminal import harmless_line
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.text import harmless_line
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import Failure
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import Run
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.templates import (
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.output import (
     MOST_BYTES,
     cell,
     code,
@@ -25,6 +24,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.report.templates import 
     page,
     references,
 )
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord
 
 MISCHIEF = (
     "@everyone #1 :tada: [here](https://evil.example) ![](https://evil.example/x.png) | `a` *b* <script>x</script> "

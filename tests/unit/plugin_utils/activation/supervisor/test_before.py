@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.changes import changes_of_rollback
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin
-from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
 from ..machine import SHELLS
 from .nixos import PROFILE, RUNNING, NixOS, whole

@@ -19,7 +19,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment im
     confirm,
     deploy,
 )
-from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
 from ..machine import SHELLS
 from .nixos import NixOS, wait_for, whole

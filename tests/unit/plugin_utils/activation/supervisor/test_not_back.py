@@ -19,7 +19,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import cancelled, confirm_script, deploy
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome import failure
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import begin_script
-from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
 from ..machine import SHELLS
 from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole

@@ -15,7 +15,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome impor
     units_failure,
     warnings_of_activation,
 )
-from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.registry import platforms
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
 from ..machine import SHELLS
 from .nixos import PROFILE, NixOS, wait_for

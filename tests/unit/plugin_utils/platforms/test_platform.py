@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A platform is a pair of files in one directory."""
+"""A platform is an entry of one table and a file of shell beside it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import re
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.platforms import platform, registry
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms import platform
 
 DIRECTORY = pathlib.Path(platform.__file__).parent
-NAMES = sorted(registry.platforms())
+NAMES = sorted(platform.platforms())
 
 
 def test_every_platform_of_the_inventory_can_be_activated() -> None:
@@ -20,24 +20,23 @@ def test_every_platform_of_the_inventory_can_be_activated() -> None:
 
 
 def test_a_platform_is_known_by_its_other_names_too() -> None:
-    assert registry.platforms()["nix-darwin"] is registry.platforms()["darwin"]
+    assert platform.platforms()["nix-darwin"] is platform.platforms()["darwin"]
 
 
 def test_every_shell_file_belongs_to_a_platform() -> None:
-    files = {pathlib.Path(found.source).with_suffix(".sh").name for found in registry.platforms().values()}
-    assert files == {path.name for path in DIRECTORY.glob("*.sh")}
+    assert {each.functions for each in platform.PLATFORMS} == {path.read_text() for path in DIRECTORY.glob("*.sh")}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_platform_defines_only_functions_that_every_platform_has_or_its_own_helpers(name: str) -> None:
     general = (DIRECTORY.parent / "target" / "platform.sh").read_text()
     known = set(re.findall(r"^(\w+)\(\)", general, re.MULTILINE))
-    functions = re.findall(r"^(\w+)\(\)", registry.platforms()[name].functions, re.MULTILINE)
+    functions = re.findall(r"^(\w+)\(\)", platform.platforms()[name].functions, re.MULTILINE)
     helpers = {function for function in functions if function not in known}
-    text = registry.platforms()[name].functions
+    text = platform.platforms()[name].functions
     assert all(len(re.findall(rf"\b{helper}\b", text)) > 1 for helper in helpers), "a function that nothing calls"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_platform_can_switch(name: str) -> None:
-    assert "switch" in registry.platforms()[name].goals
+    assert "switch" in platform.platforms()[name].goals
