@@ -121,6 +121,16 @@ def test_what_was_copied_is_added_up(bytes_copied: int | None, events: list[Task
     assert only(*events).copied_bytes == bytes_copied
 
 
+def test_what_a_check_has_foreseen_before_a_deployment_is_not_counted_again() -> None:
+    steps = [
+        event("nix_eval"),
+        event("nix_copy_closure", changed=True, copied_bytes=5),
+        event("nix_activate", **ACTIVATED),
+    ]
+    record = only(*map(checked, steps), *steps[:2], event("nix_activate", **UNCHANGED))
+    assert (record.copied_bytes, record.outcome) == (5, "unchanged")
+
+
 def test_what_was_kept_of_an_update_is_told_beside_what_it_would_change_and_not_of_a_check() -> None:
     seen = (event("nix_flake", changed=True, moved=[{}], msg="would move site"), event("nix_activate", changed=True))
     checks = [dataclasses.replace(each, check_mode=True) for each in seen]
