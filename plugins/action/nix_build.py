@@ -118,10 +118,12 @@ class ActionModule(NixAction):
         return find
 
     def _told(self) -> dict[str, t.Any]:
-        """Return whom to tell of the build's progress, and how often."""
+        """Return whom to tell of the build's progress, how often, and how much."""
+        if display.verbosity:
+            return {"say": self.announce, "stream": self.announce}
         if self.followed:
-            return {"say": self.doing, "pause": 0.0}
-        return {"say": self.announce if ON_TERMINAL or display.verbosity else None}
+            return {"say": self.doing, "pause": 0.0, "whole": True}
+        return {"say": self.announce if ON_TERMINAL else None}
 
     def _built_over_link(self, build: Build, derivation: str | None, options: dict[str, t.Any]) -> Built:
         try:

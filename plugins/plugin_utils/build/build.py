@@ -214,27 +214,48 @@ def _diagnosis(text: str, machine: str, failed: FailedBuild | None = None) -> tu
     return "nix", f"run the command on {machine} to see all of its messages"
 
 
-class Progress:
-    """Tells of a build while it runs, a line at a time and not more than one in ``pause`` seconds."""
+# A compiler may print thousands of lines a second.
+SECONDS_BETWEEN_LINES = 0.2
 
-    def __init__(self, say: Callable[[str], None] | None, clock: Callable[[], float], *, pause: float = 2.0) -> None:
-        self.log = NixLog()
+
+class Progress:
+    """Tells of a build while it runs, a line at a time and not more than one in ``pause`` seconds.
+
+    ``whole``: with the phase and the last line of what builds. ``stream`` is handed every line of every builder.
+    """
+
+    def __init__(
+        self,
+        say: Callable[[str], None] | None,
+        clock: Callable[[], float],
+        *,
+        pause: float = 2.0,
+        whole: bool = False,
+        stream: Callable[[str], None] | None = None,
+    ) -> None:
+        self.log = NixLog(stream)
         self._say = say
         self._clock = clock
         self._pause = pause
+        self._whole = whole
         self._last: float | None = None
+        self._told = ""
 
     def read(self, line: str) -> None:
         """Take one line of Nix's log."""
         before = self._message()
         self.log.read(line)
         message = self._message()
-        if self._say is None or message is None or message == before:
+        if self._say is None or message is None:
+            return
+        told = f"{message}{self.log.latest}" if self._whole else message
+        if told == self._told or (message == before and not self._whole):
             return
         now = self._clock()
-        if self._last is None or now - self._last >= self._pause:
-            self._last = now
-            self._say(message)
+        pause = self._pause if message != before else max(self._pause, SECONDS_BETWEEN_LINES)
+        if self._last is None or now - self._last >= pause:
+            self._last, self._told = now, told
+            self._say(told)
 
     def _message(self) -> str | None:
         log = self.log

@@ -64,7 +64,7 @@ class Built:
 class Build:
     """One build to be done: what, how, and whom to tell of its progress, at most once in ``pause`` seconds.
 
-    ``watch`` is handed each line of the log, where that comes while the build goes on. ``builders`` is asked right before
+    ``whole`` and ``stream`` are those of ``Progress``. ``watch`` is handed each line of the log, where that comes while the build goes on. ``builders`` is asked right before
     anything is built which remote builders are to be used, if that is not left to Nix: nobody waits for them in vain.
     """
 
@@ -75,6 +75,8 @@ class Build:
     timeout: float | None = None
     say: Callable[[str], None] | None = None
     pause: float = 2.0
+    whole: bool = False
+    stream: Callable[[str], None] | None = None
     watch: Callable[[str], None] | None = None
     builders: Callable[[], str | None] | None = None
 
@@ -86,7 +88,7 @@ class Build:
         command = build(self.installables, settings, link=self.link, store=store, dry_run=self.dry_run)
         # What serves the store is gone when somebody reads this; what was to be built is there, and its Nix too.
         repeatable = build(self.installables, settings, link=self.link, dry_run=self.dry_run)
-        progress = Progress(self.say, time.monotonic, pause=self.pause)
+        progress = Progress(self.say, time.monotonic, pause=self.pause, whole=self.whole, stream=self.stream)
         watch = self.watch if isinstance(machine, Controller) else None
 
         def read(line: str) -> None:

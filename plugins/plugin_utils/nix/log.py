@@ -28,6 +28,7 @@ BUILDS = 104
 BUILD = 105
 SUBSTITUTE = 108
 BUILD_LOG_LINE = 101
+SET_PHASE = 104
 PROGRESS = 105
 POST_BUILD_LOG_LINE = 107
 
@@ -149,9 +150,10 @@ class FailedBuild:
 
 
 class NixLog:
-    """Follows the log of one Nix command, line by line as it comes."""
+    """Follows the log of one Nix command, line by line as it comes; ``stream`` is handed what builders print."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: Callable[[str], None] | None = None) -> None:
+        self._stream = stream
         self.messages = Recent[Message](MESSAGES_ROOM, lambda message: len(message.text) + len(message.cause))
         self.other = Recent[str](LOG_ROOM, len)
         self.built: list[str] = []
@@ -166,6 +168,9 @@ class NixLog:
         self._building: dict[int, str] = {}
         self._fetching: dict[int, str] = {}
         self._logs: dict[str, Recent[str]] = {}
+        # The phase and the last line of each.
+        self._phases: dict[int, str] = {}
+        self._lines: dict[int, str] = {}
 
     def read(self, line: str) -> str | None:
         """Take one line; return the derivation that starts to be built with it, if any."""
@@ -184,7 +189,8 @@ class NixLog:
         elif event.action == "start":
             return self._start(event)
         elif event.action == "stop":
-            self._building.pop(event.id, None)
+            for known in (self._building, self._phases, self._lines):
+                known.pop(event.id, None)
             self._fetching.pop(event.id, None)
         return None
 
@@ -204,6 +210,13 @@ class NixLog:
     def building(self) -> str | None:
         """The derivation that has been building for longest."""
         return next(iter(self._building.values()), None)
+
+    @property
+    def latest(self) -> str:
+        """The phase of that, and the last line that its builder printed, to follow its name."""
+        activity = next(iter(self._building), 0)
+        phase, line = self._phases.get(activity), self._lines.get(activity)
+        return (f", {phase}" if phase else "") + (f": {line}" if line else "")
 
     @property
     def fetching(self) -> str | None:
@@ -291,7 +304,13 @@ class NixLog:
             derivation = self._derivations.get(event.id)
             if derivation and event.fields:
                 log = self._logs.setdefault(derivation, Recent[str](LOG_ROOM, len))
-                log.append(without_colour(str(event.fields[0])))
+                line = without_colour(str(event.fields[0]))
+                log.append(line)
+                self._lines[event.id] = line.strip() or self._lines.get(event.id, "")
+                if self._stream:
+                    self._stream(f"{derivation_name(derivation)}> {line.rstrip()}")
+        elif event.type == SET_PHASE and event.fields and event.id in self._derivations:
+            self._phases[event.id] = str(event.fields[0])
         elif event.type == PROGRESS and event.id in self._overall and len(event.fields) > 1:
             self.expected = max(self.expected, _number(event.fields[1]))
 

@@ -69,6 +69,7 @@ class HostRecord:
     activated: bool = False
     undone: bool = False
     note: str | None = None
+    out_path: str | None = None
     difference: Mapping[str, t.Any] | None = None
     down_seconds: float | None = None
     facts: Mapping[str, t.Any] | None = None
@@ -170,9 +171,8 @@ def _evaluated(record: HostRecord, _event: TaskEvent) -> HostRecord:
 
 
 def _built(record: HostRecord, event: TaskEvent) -> HostRecord:
-    if event.result.get("changed"):
-        return dataclasses.replace(record, outcome="built")
-    return dataclasses.replace(record, outcome=_unless_more(record))
+    record = dataclasses.replace(record, out_path=_text(event.result.get("out_path")))
+    return dataclasses.replace(record, outcome="built" if event.result.get("changed") else _unless_more(record))
 
 
 def _copied(record: HostRecord, event: TaskEvent) -> HostRecord:

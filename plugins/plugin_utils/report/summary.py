@@ -62,6 +62,8 @@ def _state(host: HostRecord) -> State:
 
 def _notes(host: HostRecord) -> list[str]:
     notes = [short_paths(host.note)] if host.note and host.outcome in _NOTED else []
+    if host.out_path and host.outcome in ("built", "unchanged"):
+        notes.append(host.out_path)
     if host.undone and host.outcome != "undone":
         notes.append("what this run did was undone")
     if host.down_seconds is not None:

@@ -152,6 +152,29 @@ def test_progress_can_be_told_each_time_and_of_what_is_fetched() -> None:
     assert said == ["fetching 1 paths, a", "fetching 2 paths, a", "building 1/1 bad-1.0"]
 
 
+def test_progress_has_the_phase_and_the_last_line_of_what_builds_where_somebody_watches() -> None:
+    now, said = [0.0], list[str]()
+    progress = Progress(said.append, lambda: now[0], pause=0.0, whole=True)
+    progress.read(building(BAD))
+    now[0] = 1.0
+    progress.read(event(action="result", id=1, type=104, fields=["buildPhase"]))
+    for now[0], line in ((2.0, "checking for gcc"), (2.01, "a moment later")):
+        progress.read(log_line(f"\x1b[32m{line}\n"))
+    assert said == [
+        "building 1/1 bad-1.0",
+        "building 1/1 bad-1.0, buildPhase",
+        "building 1/1 bad-1.0, buildPhase: checking for gcc",
+    ]
+
+
+def test_every_line_of_a_builder_can_be_had_as_it_comes() -> None:
+    streamed = list[str]()
+    progress = Progress(None, lambda: 0.0, stream=streamed.append)
+    progress.read(building(BAD))
+    progress.read(log_line("checking for gcc"))
+    assert streamed == ["bad-1.0> checking for gcc"]
+
+
 def test_progress_can_be_silent() -> None:
     progress = Progress(None, lambda: 0.0)
     progress.read(building(BAD))

@@ -46,6 +46,12 @@ def test_a_first_deployment_shows_that_there_was_nothing_before() -> None:
     assert "- → 1" in text(host("new", generation_after=1))
 
 
+@pytest.mark.parametrize(("outcome", "shown"), [("built", True), ("unchanged", True), ("confirmed", False)])
+def test_a_build_ends_with_the_store_path_of_what_was_built(outcome: str, shown: bool) -> None:
+    path = "/nix/store/00000000000000000000000000000000-nixos-system-web"
+    assert (f"    {path}\n" in text(host("web", outcome, out_path=path))) is shown
+
+
 def test_under_a_failed_host_is_why_and_what_next() -> None:
     failure = Failure("build of page failed with exit code 1", "build", log="one\ntwo", advice="fix the builder")
     assert text(host("web", "failed", failure=failure)).splitlines()[2:6] == [
