@@ -30,6 +30,7 @@ from ..plugin_utils.ansible.activation import (
     result_of,
     result_unchanged,
     target_of,
+    units_by_source,
 )
 from ..plugin_utils.ansible.run import last_run, new_name, remember_run, run_name
 from ..plugin_utils.ansible.shell import FreshLink
@@ -102,7 +103,7 @@ class ActionModule(NixAction):
                 self.announce(line)
         shown = previewed or difference(self, link, answer, options["source_host"])
         if request.check and self.diff_mode:
-            shown = predicted(shown, answer)
+            shown = predicted(shown, answer, units_by_source(self, link, answer, options["source_host"]))
         # While it awaits its confirmation it has not come to stay: then nix_confirm says so.
         if answer.failed_units and request.failed_units == "fail" and answer.outcome != "awaiting":
             raise units_failure(

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import shlex
 import typing as t
 
@@ -19,6 +21,9 @@ if t.TYPE_CHECKING:
     from ..core.shell import ScriptLink
     from .request import Request
 
+# A unit is its file and what is added to it. What else is in there are directories of links.
+UNITS = 'cd "$1/etc/systemd/system" 2>/dev/null && cksum * */*.conf 2>/dev/null; :'
+RUNNING = "systemctl list-units --state=active --plain --no-legend --no-pager --full 2>/dev/null | cut -d ' ' -f 1; :"
 BETWEEN = "then"
 MISSING = "missing"
 
@@ -70,3 +75,56 @@ def _listed(
 
 def _read(listing: str) -> list[StorePathInfo] | None:
     return None if MISSING in listing.splitlines() else parse_path_sizes(listing)
+
+
+@dataclasses.dataclass(frozen=True)
+class UnitChanges:
+    """What a closure that a machine does not have yet changes of its units, by their files."""
+
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+    added: tuple[str, ...]
+
+    def text(self, host: str) -> str:
+        """Say so, by the closure that is on ``host``."""
+        kinds = (("run and change", self.changed), ("run and go", self.removed), ("are new", self.added))
+        lines = [f"units that {what}, by the closure on {host}: {', '.join(units)}" for what, units in kinds if units]
+        return "\n".join(lines or [f"no unit changes, by the closure on {host}"])
+
+
+def unit_changes(
+    link: ScriptLink, before: str, after: str, *, source: t.Callable[[list[str]], Completed]
+) -> UnitChanges | None:
+    """Compare the units of what a machine runs with those of a closure that is where ``source`` runs a command.
+
+    None where that closure is on the machine, which then knows more, or where one of the two has no units.
+    """
+    there = f'set -- {shlex.join((before, after))}\n[ ! -e "$2" ] || exit 0\n( {UNITS} )\necho {BETWEEN}\n{RUNNING}\n'
+    try:
+        old_list, between, running = link.run(there).stdout.partition(f"{BETWEEN}\n")
+        new = _units(source(["sh", "-c", UNITS, "sh", after]).stdout) if between else {}
+    except (ConnectionLostError, NixError, OSError):
+        return None
+    old = _units(old_list)
+    if not old or not new:
+        return None
+    # An instance has the file of its template.
+    runs = {unit: re.sub("@.*[.]", "@.", unit) for unit in running.split()}
+    return UnitChanges(
+        changed=tuple(unit for unit, file in runs.items() if file in old and file in new and old[file] != new[file]),
+        removed=tuple(unit for unit, file in runs.items() if file in old and file not in new),
+        added=tuple(sorted(unit for unit in new if unit not in old)),
+    )
+
+
+def _units(listing: str) -> dict[str, tuple[str, ...]]:
+    """Read what ``UNITS`` prints: by unit, what its files are."""
+    units: dict[str, tuple[str, ...]] = {}
+    for line in listing.splitlines():
+        checksum, size, name = line.split(" ", 2)
+        # Some versions print a line for a directory.
+        if name.endswith((".wants", ".requires", ".d")):
+            continue
+        unit = name.partition("/")[0].removesuffix(".d")
+        units[unit] = (*units.get(unit, ()), f"{name} {checksum} {size}")
+    return units

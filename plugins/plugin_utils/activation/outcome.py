@@ -55,10 +55,13 @@ def message(request: Request, answer: Answer) -> str:
     return f"{name} {DONE[request.goal]}{_generation(answer)}{reboot}"
 
 
-def predicted(shown: Mapping[str, t.Any], answer: Answer) -> dict[str, t.Any]:
-    """Return what a check shows of a change: the packages that ``shown`` has, and what the platform's own dry run said."""
+def predicted(shown: Mapping[str, t.Any], answer: Answer, units: str = "") -> dict[str, t.Any]:
+    """Return what a check shows of a change: the packages that ``shown`` has, and what the platform's own dry run said.
+
+    ``units`` is what is known of these where it could not be run.
+    """
     packages = shown.get("diff", {}).get("prepared", "").rstrip("\n")
-    text = "\n".join(filter(None, [packages, answer.log]))
+    text = "\n".join(filter(None, [packages, units, answer.log]))
     return {**shown, **({"diff": {"prepared": f"{text}\n"}} if text else {})}
 
 
