@@ -194,6 +194,25 @@ def test_what_a_mac_aborts_for_is_named_without_its_colours(tmp_path: pathlib.Pa
     assert "exit code 2: Unexpected files in /etc, aborting activation" in answer.cause
 
 
+@pytest.mark.parametrize(
+    ("says", "setting"),
+    [
+        ("users cannot be created over SSH without Full Disk Access", "Allow full disk access for remote users"),
+        ("Build users have unexpected UIDs", "ids.uids.nixbld"),
+        ("Build user group has mismatching GID", "ids.gids.nixbld"),
+        ("Determinate detected", "nix.enable = false"),
+        ("primary user `bob` does not exist", "system.primaryUser"),
+        ("custom settings in `/etc/nix/nix.custom.conf`", "nix.settings"),
+        ("Unexpected files in /etc", "bootstrap_move_aside"),
+    ],
+)
+def test_what_a_mac_aborts_for_has_the_setting_that_ends_it(tmp_path: pathlib.Path, says: str, setting: str) -> None:
+    mac = NixOS(tmp_path, "dash", uid=0)
+    aborts = f"cat <<'END'\nerror: {says}, aborting activation\nEND\nexit 2"
+    answer = activate(mac, "darwin", mac.closure("darwin-new", activate=aborts, systemConfig=""))
+    assert setting in (answer.advice or "")
+
+
 def test_warnings_of_a_nixos_are_told_once(nixos: NixOS, old: str) -> None:
     warning = "echo 'warning: user alice has no password file' >&2"
     answer = nixos.deploy(

@@ -31,8 +31,8 @@ class Darwin(NixOS):
         places = "darwin_etc=/etc darwin_library=/Library"
         return super().here(text.replace(places, "darwin_etc=@root@/etc darwin_library=@root@/Library"))
 
-    def mac_system(self, name: str) -> str:
-        activate = f'echo "activate {name}" >> @root@/calls; ln -sfn "${{0%/activate}}" {RUNNING}'
+    def mac_system(self, name: str, checks: str = ":") -> str:
+        activate = f'{checks}; echo "activate {name}" >> @root@/calls; ln -sfn "${{0%/activate}}" {RUNNING}'
         system = self.closure(name, activate=activate, systemConfig="")
         self.path(f"{system}/etc").mkdir()
         return system
@@ -63,6 +63,17 @@ def test_a_system_that_was_never_activated_is_not_made_current_on_the_way_back(t
     assert answer.outcome == "rolled_back"
     assert mac.calls == []
     assert mac.standing(RUNNING) == old
+
+
+def test_settings_that_nix_darwin_does_not_know_are_told_before_anything_is_touched(tmp_path: pathlib.Path) -> None:
+    mac = Darwin(tmp_path, SHELL, uid=0)
+    mac.path("/etc/nix").mkdir(parents=True, exist_ok=True)
+    mac.path("/etc/nix/nix.custom.conf").write_text("substituters = https://cache.example.org")
+    system = mac.mac_system("darwin-new", checks="test ! -e /etc/nix/nix.custom.conf")
+    answer = deploy(mac, mac.request(system, platform=platforms()["darwin"]))
+    assert (answer.outcome, "/etc/nix/nix.custom.conf" in (answer.cause or "") + answer.log) == ("refused", True)
+    assert "nix.settings" in (answer.advice or "")
+    assert mac.calls == []
 
 
 def test_units_that_fail_on_the_way_back_are_told(nixos: NixOS) -> None:
