@@ -36,7 +36,7 @@ def validate_clean(place: Place, *, allow: bool) -> None:
         UpdateError(
             f"{place.directory} is in no Git repository that could have a commit",
             code="no_repository",
-            advice="leave commit and branch out, or make it a repository (git init)",
+            advice="leave commit and branch out, or name a clone on a host that may push (update_flake, update_on)",
         )
     )
     lines = repository.output("status", "--porcelain", "--untracked-files=no").splitlines()

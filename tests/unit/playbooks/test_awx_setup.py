@@ -84,11 +84,14 @@ def test_each_object_is_as_its_module_takes_it(objects: Objects, name: str) -> N
     assert objects[name]
     for item in objects[name]:
         nodes = item.pop("simplified_workflow_nodes", [])
+        # Of the module that has a source updated, which is given the same list.
+        waits = item.pop("wait", None) if name == "controller_inventory_sources" else None
         assert not faults(LISTS[name], item)
         assert not [
             fault for node in nodes for fault in faults("workflow_job_template_node", {**node, "workflow": "w"})
         ]
         item |= {"simplified_workflow_nodes": nodes} if nodes else {}
+        item |= {"wait": waits} if waits else {}
 
 
 def test_each_name_is_one_of_an_object_that_is_asked_for(objects: Objects) -> None:
@@ -143,7 +146,8 @@ def test_a_release_is_built_then_approved_then_tried_on_the_canaries_then_on_all
     while name:
         order.append(name)
         (name,) = nodes[name].get("success_nodes", [""])
-    assert order == ["build", "approve", "canary", "all"] == list(nodes)
+    assert order == ["build", "diff", "approve", "canary", "all"] == list(nodes)
+    assert "limit" not in nodes["diff"]
     assert nodes["canary"]["limit"] == "canary"
     prompting = {item["name"]: item for item in objects["controller_templates"]}
     assert prompting[nodes["canary"]["unified_job_template"]]["ask_limit_on_launch"]
@@ -182,6 +186,30 @@ def test_without_a_key_a_credential_that_exists_is_used(tmp_path: Path) -> None:
     assert int(deploy["job_slice_count"]) == 3
 
 
+def test_whoever_may_make_the_organizations_objects_may_make_all_of_them(objects: Objects) -> None:
+    kinds = (name for name in objects if name not in {"controller_credentials"})
+    assert all(item["organization"] == "Default" for name in kinds for item in objects[name])
+
+
+def test_a_fleet_without_hosts_is_told_by_the_setup(objects: Objects) -> None:
+    assert objects["controller_inventory_sources"][0]["wait"] is True
+
+
+def test_what_an_installation_has_of_its_own_has_variables(tmp_path: Path) -> None:
+    own = {"awx_timeout": 3600, "awx_labels": ["nix"], "awx_instance_groups": ["edge"], "awx_notify_error": ["ops"]}
+    asked = objects_of(tmp_path, awx_image_pull="always", awx_image_credential="registry", **own)
+    (image,) = asked["controller_execution_environments"]
+    assert (image["pull"], image["credential"]) == ("always", "registry")
+    for template in asked["controller_templates"]:
+        assert (int(template["timeout"]), template["labels"], template["instance_groups"]) == (3600, ["nix"], ["edge"])
+        assert (template["notification_templates_error"], template["notification_templates_success"]) == (["ops"], [])
+
+
+def test_what_is_removed_from_the_file_goes_from_the_templates() -> None:
+    data = yaml.safe_load((ROOT / "playbooks/vars/awx.yml").read_text())
+    assert data["controller_configuration_job_templates_enforce_defaults"] is True
+
+
 def test_what_is_missing_is_said_before_anything_is_done(tmp_path: Path) -> None:
     done = play(tmp_path)
     assert done.returncode == 2
@@ -192,7 +220,7 @@ def test_what_is_missing_is_said_before_anything_is_done(tmp_path: Path) -> None
 def test_a_variable_that_would_beat_what_group_vars_says_of_some_hosts_is_refused(tmp_path: Path) -> None:
     done = play(tmp_path, **GIVEN, awx_extra_vars={"deploy_build_on": "homelab", "update_on": "homelab"})
     assert done.returncode == 2
-    assert "awx_extra_vars has deploy_build_on:" in done.stdout + done.stderr
+    assert "awx_extra_vars has deploy_build_on:" in " ".join((done.stdout + done.stderr).split())
     assert not (tmp_path / "written.json").exists()
 
 
@@ -208,10 +236,18 @@ def test_a_release_looks_for_its_canaries_before_it_builds(objects: Objects) -> 
 
 
 @pytest.mark.parametrize("group", ["canary", "empty"])
-def test_a_build_for_canaries_that_are_not_there_builds_nothing(tmp_path: Path, group: str) -> None:
+@pytest.mark.parametrize("playbook", ["build", "rollout"])
+def test_what_is_for_canaries_that_are_not_there_builds_nothing(tmp_path: Path, playbook: str, group: str) -> None:
     (tmp_path / "hosts").write_text("[web]\none\n[empty]\n")
     done = subprocess.run(
-        [ANSIBLE_PLAYBOOK, "-i", str(tmp_path / "hosts"), "playbooks/build.yml", "-e", f"build_canary={group}"],
+        [
+            ANSIBLE_PLAYBOOK,
+            "-i",
+            str(tmp_path / "hosts"),
+            f"playbooks/{playbook}.yml",
+            "-e",
+            f"{playbook}_canary={group}",
+        ],
         cwd=ROOT,
         env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_INVENTORY_ENABLED": "ini"},
         capture_output=True,

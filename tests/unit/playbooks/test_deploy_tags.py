@@ -79,6 +79,14 @@ def test_a_host_is_brought_the_keys_that_it_has_not_been_brought(tmp_path: Path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("cleared", [None, ""])
+def test_a_cleared_answer_of_a_survey_is_none(cleared: str | None) -> None:
+    answers = {"deploy_goal": cleared, "deploy_reboot": cleared, "deploy_revision": cleared}
+    keys = {"deploy_keys": [{"name": "token", "content": "x"}]}
+    done = deployed("keys", "-e", json.dumps({**keys, **answers}), "-e", "deploy_platform=nixos")
+    assert done.returncode == 4, done.stdout + done.stderr
+
+
 def test_a_tag_that_is_none_of_a_deployment_does_nothing() -> None:
     done = deployed("of_somebody_else")
     assert done.returncode == 0, done.stdout + done.stderr

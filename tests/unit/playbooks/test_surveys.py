@@ -91,7 +91,7 @@ def test_the_choices_are_those_of_the_role(playbooks: dict[str, dict[str, Questi
     known = {name: SPECS["options"][name] for name in asked if name in SPECS["options"]}
     assert set(known) == {name for name in asked if name.startswith("deploy_")} != set()
     assert {name: list(asked[name].choices) for name in known} == {
-        name: option.get("choices", []) for name, option in known.items()
+        name: [choice for choice in option.get("choices", []) if choice] for name, option in known.items()
     }
 
 
