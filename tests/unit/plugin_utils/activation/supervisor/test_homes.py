@@ -105,6 +105,16 @@ def test_what_is_left_of_a_failed_home_is_told(user: Home) -> None:
     assert (answer.outcome, f"{user.there(str(user.home))}/added" in answer.cause) == ("rolled_back", True), answer
 
 
+def test_a_user_unit_of_a_failed_home_that_still_runs_is_told(user: Home) -> None:
+    user.install_homes(user.home_of("old", "kept"))
+    user.replace_tool("systemctl", 'test "$*" = "--user --quiet is-active ticking.service"')
+    units = ("config__systemd__user__ticking.service", "config__systemd__user__ended.service")
+    answer = user.deploy_home(user.home_of("bad", *units, trouble="exit 3"))
+    assert answer.outcome == "rolled_back"
+    assert "the unit ticking.service" in answer.cause
+    assert "ended.service" not in answer.cause
+
+
 def test_what_is_left_of_a_first_home_is_told(user: Home) -> None:
     answer = user.deploy_home(user.home_of("bad", "added", trouble="exit 3"))
     assert (answer.outcome, "/home/added" in answer.cause) == ("failed", True), answer
