@@ -53,8 +53,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.report.terminal import T
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ansible_collections.nix.fleet.plugins.plugin_utils.report.drawing import Drawing
     from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord
+    from ansible_collections.nix.fleet.plugins.plugin_utils.report.terminal import Drawing
 
 NAME = "nix.fleet.progress"
 SECONDS_BETWEEN_PICTURES = 0.125
@@ -269,7 +269,7 @@ def _is_terminal() -> bool:
 def _drawing() -> Drawing | None:
     """Return what draws, or None where the library for it is missing."""
     # Nobody but a terminal needs it, and it takes as long to import as a host's task does.
-    from ansible_collections.nix.fleet.plugins.plugin_utils.report.drawing import CAN_DRAW, Drawing
+    from ansible_collections.nix.fleet.plugins.plugin_utils.report.terminal import CAN_DRAW, Drawing
 
     return Drawing(color=not constants.ANSIBLE_NOCOLOR) if CAN_DRAW else None
 

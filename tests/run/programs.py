@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / ".venv/collections"))
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms  # noqa: E402
-from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import texts  # noqa: E402
+from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import part, texts  # noqa: E402
 
 # How gc/collection.py, reboot/reboot.py and files/engine.py begin.
 GC = ("id=x who=x free_space='' quota='' optimise=0 wait=0 profile=''", "state_find", "run=$state/runs/$id")
@@ -24,9 +24,7 @@ REBOOT = (
 FILES = ("check=0 diff=0 shown_bytes=1 timeout=1 within=1", "file_check_printf")
 # How the scripts call these programs.
 CALLS = {
-    # First, since the others start programs with what this one reads.
-    "reboot_restart": (*REBOOT, "reboot_main"),
-    "reboot_state": (*REBOOT, "reboot_state x"),
+    "reboot": (*REBOOT, "program=x", "reboot_main", "reboot_state x", "reboot_ask"),
     "question": ("request_read a=b", "question_ask root"),
     "rollback": (
         "request_read a=b",
@@ -36,7 +34,6 @@ CALLS = {
     "confirmation": ("request_read id=x", "confirm confirmed ''"),
     "login": ("login_print",),
     "store_socket": ('store_socket_open "$@"', 'store_socket_open_if_missing "$@"'),
-    "store_paths": ("store_paths_missing_of_many a",),
     "private_daemon": ('private_daemon_run "$@"',),
     "keepalive": ('keepalive_run "$@"',),
     "source_command": ('source_command_run "$@"',),
@@ -45,18 +42,18 @@ CALLS = {
     "shell": ("shell_begin x", "shell_end x 0"),
     "stdin_program": (),
     "askpass": (),
-    "memory_limit": ('memory_limit_exec "$@"',),
+    "memory": ('memory_limit_exec "$@"',),
     "terminal": ("allow_disk=1", "terminal_make_directory", "terminal_prepare", "terminal_hand_over"),
     "info": ("profile=''", "info_machine", "info_deployments 1"),
-    "gc_survey": (*GC, "check=1", "gc_survey nixos"),
-    "gc_collect": (
+    "gc": (
         *GC,
+        "check=1",
+        "gc_survey nixos",
         "program=''",
         "gc_remove_roots() { gc_remove_root x; }",
         "gc_remove_generations() { gc_delete_generations /x 1:x; }",
         "gc_collect",
     ),
-    "reboot_ask": (*REBOOT, "program=x", "reboot_ask"),
     "lock_file": (
         *('lock_file_replace "$@"', 'lock_file_withdraw "$@"', 'lock_file_write "$@"', 'lock_file_commit_beside "$@"'),
     ),
@@ -75,7 +72,7 @@ CALLS = {
         'keys_remove_others "$usual_directory" x',
     ),
     "command": ('command_run input "$@"',),
-    "store": ('store_existing "$@"', 'store_prepare_build "$@"'),
+    "store": ("store_paths_missing_of_many a", 'store_existing "$@"', 'store_prepare_build "$@"'),
     "builders": ("builders_setting", 'builders_files "$@"', 'builders_ask "$@"'),
     "flake": ('flake_is_present "$1"', "flake_receive source"),
 }
@@ -94,8 +91,9 @@ def main(directory: pathlib.Path) -> None:
         # What is the same for all platforms is read once.
         for name in CALLS if platform.name == "nixos" else ("deployment",):
             _write(directory / f"{name}-{platform.name}.sh", texts(name, platform), CALLS[name])
-        parts = dict.fromkeys(part for name in ("info", *CALLS) for part in texts(name, platform))
-        ordered = sorted(parts, key=lambda text: text == platform.functions)
+        parts = dict.fromkeys(text for name in ("info", *CALLS) for text in texts(name, platform))
+        # What starts programs comes after what these read.
+        ordered = sorted(parts, key=lambda text: text in (platform.functions, part("launch")))
         _write(
             directory / f"all-{platform.name}.sh",
             ordered,

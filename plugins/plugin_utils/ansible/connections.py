@@ -21,9 +21,15 @@ from ansible.plugins.connection import ConnectionBase
 from ansible.plugins.loader import connection_loader
 
 from ..copy.keepalive import Keepalive
-from ..copy.protocol import daemon_hangs_up
 from ..copy.ssh import LinkLostError, LocalLink, SshLink, SshSession
-from ..copy.store_socket import Escalation, Login, StoreSocket, open_store_socket, open_store_socket_if_missing
+from ..copy.store_socket import (
+    Escalation,
+    Login,
+    StoreSocket,
+    daemon_hangs_up,
+    open_store_socket,
+    open_store_socket_if_missing,
+)
 from ..core.errors import CopyError, UnknownHostError
 from ..core.process import CommandTimeoutError, run
 from .shell import QUESTION_SECONDS, ConnectionShell, bounded

@@ -17,9 +17,8 @@ from ansible.playbook.task_include import TaskInclude
 
 from ..core.errors import EvaluationError, NixError
 from ..evaluation.budget import LEAST_MEMORY
-from ..evaluation.cache import EvaluationCache
 from ..evaluation.request import Request, named_revisions
-from ..evaluation.result import Failed
+from ..evaluation.result import EvaluationCache, Failed
 from ..evaluation.shared import SharedEvaluation
 from ..nix.command import with_settings
 from ..nix.machine import Controller, Machine, Remote

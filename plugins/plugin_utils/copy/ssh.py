@@ -15,7 +15,7 @@ import typing as t
 
 from ..core import process
 from ..core.errors import CopyError
-from ..core.recent import Recent
+from ..core.process import Recent
 from ..target.programs import program
 
 if t.TYPE_CHECKING:

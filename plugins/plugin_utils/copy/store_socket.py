@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import shlex
+import socket
+import struct
 import typing as t
 
 from ..core.errors import CopyError
@@ -17,10 +20,55 @@ from ..target.programs import calling, program
 from .errors import NO_NIX, no_nix, translated
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    import pathlib
+    from collections.abc import Callable, Iterable, Sequence
 
     from ..core.process import Completed
     from ..core.shell import Shell
+
+# The first words of the daemon's protocol (`worker-protocol.hh`): a client's, and the daemon's answer.
+CLIENT_HELLO = 0x6E697863.to_bytes(8, "little")
+DAEMON_HELLO = 0x6478696F.to_bytes(8, "little")
+
+# Of `nix-store --serve` (`serve-protocol.hh`), unchanged in this since version 2.1 of it.
+SERVE_MAGIC = 0x390C9DEB
+SERVE_VERSION = 0x205
+DUMP_STORE_PATH = 3
+ALIGNMENT = 8
+
+
+def daemon_hangs_up(path: pathlib.Path, timeout: float) -> bool:
+    """Whether who listens at ``path`` hangs up on a client; not when nothing comes back within ``timeout`` seconds."""
+    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as client:
+        client.settimeout(timeout)
+        try:
+            client.connect(str(path))
+            client.sendall(CLIENT_HELLO)
+            return not client.recv(len(DAEMON_HELLO))
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+
+
+def serve_requests(paths: Iterable[str]) -> bytes:
+    """Return what has ``nix-store --serve`` send the archives of ``paths``, after a greeting of 16 bytes.
+
+    A text has its length before it, and zeros behind it up to a multiple of eight bytes. Nothing needs an answer before the
+    next request, so that a file can be prepared with all of them.
+    """
+    requests = [_number(DUMP_STORE_PATH) + _text(path) for path in paths]
+    return b"".join([_number(SERVE_MAGIC), _number(SERVE_VERSION), *requests])
+
+
+def _number(value: int) -> bytes:
+    return struct.pack("<Q", value)
+
+
+def _text(text: str) -> bytes:
+    data = text.encode()
+    return _number(len(data)) + data + bytes(-len(data) % ALIGNMENT)
+
 
 # What a machine may call a socket or a directory of its own: nothing that ssh would read as two names.
 PATH = re.compile(r"(/[0-9A-Za-z@%+._-]+){1,20}")
@@ -120,7 +168,7 @@ def missing_of_many(shell: Shell, paths: Sequence[str]) -> list[str]:
     """Return those of ``paths``, of which there may be thousands, that the store of ``shell``'s machine lacks."""
     # In the script, since a command line is limited.
     listed = shlex.quote("\n".join(paths))
-    answer = when_free(lambda: shell.run(f"{program('store_paths')}\nstore_paths_missing_of_many {listed}\n"))
+    answer = when_free(lambda: shell.run(f"{program('store')}\nstore_paths_missing_of_many {listed}\n"))
     if not answer.ok:
         raise _silent_store(shell.host, answer)
     return parse_paths(answer.stdout)

@@ -22,8 +22,7 @@ import typing as t
 
 from ..core import process
 from ..target.programs import calling, from_stdin, program
-from .protocol import serve_requests
-from .store_socket import USER
+from .store_socket import USER, serve_requests
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

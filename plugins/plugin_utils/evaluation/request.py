@@ -14,16 +14,14 @@ from ..core.errors import EvaluationError
 from ..core.process import CommandTimeoutError
 from ..nix.log import NixLog, readable
 from ..nix.source import Snapshot, Source
-from .cache import key
-from .result import Evaluated, Failed, diagnosis
+from .result import Evaluated, Failed, diagnosis, key
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ..nix.machine import Machine
     from .budget import Budget
-    from .cache import EvaluationCache
-    from .result import Result
+    from .result import EvaluationCache, Result
 
     # Told of a result, and whether it is one of an earlier run.
     Report: t.TypeAlias = Callable[[str, Result, bool], None]

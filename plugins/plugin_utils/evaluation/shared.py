@@ -30,9 +30,8 @@ from ..nix.machine import Controller
 from ..nix.source import Snapshot, Source
 from ..run_state.run_state import RunState
 from .budget import Budget, budget_here
-from .cache import EvaluationCache, key
 from .request import Request, RequestEvaluation
-from .result import Failed, from_json, to_json
+from .result import EvaluationCache, Failed, from_json, key, to_json
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

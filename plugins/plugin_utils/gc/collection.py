@@ -30,7 +30,7 @@ def survey_script(policy: Policy, platform: str | None, *, check: bool) -> str:
     Without ``platform``, it is the first whose ``present`` says so; a machine may be none of them.
     """
     known = platforms()[platform] if platform else None
-    script = [program("gc_survey", known), _variables(policy, "survey", ""), f"check={int(check)}"]
+    script = [program("gc", known), _variables(policy, "survey", ""), f"check={int(check)}"]
     if known:
         return "\n".join([*script, shlex.join(["gc_survey", known.name, *policy.profiles]), ""])
     for candidate in by_presence():
@@ -44,7 +44,7 @@ def collect_script(policy: Policy, platform: str | None, plan: Plan, *, name: st
     """Return the script that has done what ``plan`` says when it ends; ``name`` and ``who`` are for those it keeps out."""
     return "\n".join(
         [
-            program("gc_collect", platforms()[platform] if platform else None),
+            program("gc", platforms()[platform] if platform else None),
             _variables(policy, name, who),
             "profile='' program=''",
             *_function("gc_remove_roots", [shlex.join(["gc_remove_root", root]) for root in plan.roots]),

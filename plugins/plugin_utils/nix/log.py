@@ -14,7 +14,7 @@ import json
 import re
 import typing as t
 
-from ..core.recent import Recent
+from ..core.process import Recent
 from .store import store_path_name
 
 if t.TYPE_CHECKING:

@@ -79,10 +79,10 @@ def ask_script(request: Request) -> str:
 
     The program that goes on without the connection travels inside it.
     """
-    restart = "\n".join([_common("reboot_restart", request), "reboot_main"])
+    restart = "\n".join([_common(request), "reboot_main"])
     return "\n".join(
         [
-            _common("reboot_ask", request),
+            _common(request),
             f"program={shlex.quote(restart)}",
             "reboot_ask",
         ]
@@ -91,14 +91,14 @@ def ask_script(request: Request) -> str:
 
 def state_script(request: Request, boot_id: str) -> str:
     """Return the script that says what there is to see of a machine that was in boot ``boot_id``."""
-    return "\n".join([_common("reboot_state", request), shlex.join(["reboot_state", boot_id])])
+    return "\n".join([_common(request), shlex.join(["reboot_state", boot_id])])
 
 
-def _common(name: str, request: Request) -> str:
+def _common(request: Request) -> str:
     variables = [f"{name}={shlex.quote(value)}" for name, value in request.variables().items()]
     return "\n".join(
         [
-            program(name, request.platform),
+            program("reboot", request.platform),
             *variables,
             "state_find_run",
             'profile=$(platform_profile_named "$profile")',

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.copy.protocol import serve_requests
+from ansible_collections.nix.fleet.plugins.plugin_utils.copy.store_socket import serve_requests
 
 from .paths import BASE
 

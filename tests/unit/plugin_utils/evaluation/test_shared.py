@@ -16,9 +16,14 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import EvaluationError
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation import shared
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.cache import REVISIONS_KEPT, EvaluationCache, key
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.request import Request
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.result import Evaluated, Failed
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.result import (
+    REVISIONS_KEPT,
+    Evaluated,
+    EvaluationCache,
+    Failed,
+    key,
+)
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.shared import Answer, SharedEvaluation
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Controller
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source

@@ -9,8 +9,8 @@ import io
 import pytest
 from rich.console import Console
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.drawing import picture
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.progress import Board
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.terminal import picture
 
 
 def drawn(board: Board, *, width: int = 80, height: int = 24) -> list[str]:
