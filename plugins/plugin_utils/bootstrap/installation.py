@@ -380,8 +380,10 @@ class Output:
     def look(self) -> None:
         """Raise ``InstallationError`` when it has waited for too long."""
         if self._wait and self._clock() - self._since > self._limits[self._wait.code]:
+            last = next((line for line in reversed(self._lines) if line.strip() and self._wait.begins not in line), "")
+            cause = self._wait.cause.format(self._limits[self._wait.code])
             raise InstallationError(
-                f"nixos-anywhere was ended: {self._wait.cause.format(self._limits[self._wait.code])}",
+                f"nixos-anywhere was ended: {cause}{last and f': {last.strip()}'}",
                 code=self._wait.code,
                 log=self.log,
                 advice=self._wait.advice,
