@@ -20,9 +20,9 @@ LAB := tests/lab/lab
 # The rows of the fault table that stand for the others. Continuous integration has all: `make test FAULTS=faults`.
 FAULTS := faults-some
 # What only reads the sources goes on side by side: each is the work of one processor. So do the unit tests with the slow
-# ones, which wait more than they work, and those on other versions of ansible-core, which never wait. The others measure
-# time, and have the machine to themselves. The fleet is up before the unit tests: it brings the Nix that some of them ask.
-PARTS := 'sanity | lint build docs importer' lab 'unit-some | unit-versions' integration-some $(FAULTS) molecule
+# ones, which wait more than they work, and what takes one processor at a time: other versions of ansible-core, and the roles'
+# scenarios. The others measure time, and have the machine to themselves. The fleet is up before all that asks its Nix.
+PARTS := 'sanity | lint build docs importer' lab 'unit-some | unit-versions molecule' integration-some $(FAULTS)
 
 .PHONY: help
 help: ## this list
