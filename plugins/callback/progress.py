@@ -79,7 +79,7 @@ class CallbackModule(CallbackBase):
         self._pipe: ProgressPipe | None = None
         self._over = threading.Event()
         self._ticker: threading.Thread | None = None
-        atexit.register(self._leave)
+        atexit.register(self.leave)
 
     def v2_playbook_on_start(self, playbook: t.Any) -> None:
         """Begin to draw and to read, once more for each playbook."""
@@ -220,7 +220,7 @@ class CallbackModule(CallbackBase):
         if self._drawing:
             self._drawing.clear()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
         """End a run that was interrupted: how far each host was, the table, and what becomes of what is not confirmed."""
         self._over.set()
         with self._lock:

@@ -210,7 +210,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             raise AnsibleParserError(str(error)) from None
         for note in fleet.notes:
             self.display.warning(f"{path}: {note}")
-        self._add(fleet)
+        self.add(fleet)
         self._tell_of_variables_of_none(pathlib.Path(path).absolute(), loader)
 
     def _tell_of_variables_of_none(self, file: pathlib.Path, loader: DataLoader) -> None:
@@ -257,7 +257,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _plain(self, option: str) -> t.Any:
         return plain(self.get_option(option))
 
-    def _add(self, fleet: Fleet) -> None:
+    def add(self, fleet: Fleet) -> None:
+        """Have the hosts, groups and variables of ``fleet`` in the inventory, and what the options make of them."""
         inventory = self._inventory
         earlier_hosts, earlier_groups = set(inventory.hosts), set(inventory.groups)
         _check_names(fleet, earlier_hosts, earlier_groups)

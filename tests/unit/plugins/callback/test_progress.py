@@ -165,7 +165,7 @@ def test_an_interrupted_run_says_how_far_each_host_was(
     plugin.v2_playbook_on_start("deploy.yml")
     plugin.v2_runner_on_start(types.SimpleNamespace(get_name=lambda: "web"), task("nix.fleet.nix_confirm"))
     send(tmp_path / "pipe", Progress("web", "waits for its confirmation", 27))
-    plugin._leave()
+    plugin.leave()
     assert printed(plugin)[0] == "web  waits for its confirmation, 27 s left (0.0 s)"
 
 
@@ -175,7 +175,7 @@ def test_an_interrupted_run_ends_with_the_table_and_how_to_undo_it(
     monkeypatch.setattr(progress, "progress_pipe", lambda: tmp_path / "pipe")
     plugin.v2_playbook_on_start("deploy.yml")
     plugin.v2_runner_on_ok(result(task("nix.fleet.nix_activate"), **ACTIVATED, run="night"))
-    plugin._leave()
+    plugin.leave()
     assert any(line.startswith("web   activated  1 → 2") for line in printed(plugin))
     assert "undo: ansible-playbook nix.fleet.rollback -e rollback_to=before:night" in printed(plugin)
 
@@ -184,7 +184,7 @@ def test_a_run_that_has_ended_says_nothing_more(plugin: CallbackModule) -> None:
     plugin.v2_playbook_on_start("deploy.yml")
     plugin.v2_playbook_on_stats(Stats(ok=1))
     said = list(printed(plugin))
-    plugin._leave()
+    plugin.leave()
     assert printed(plugin) == said
 
 

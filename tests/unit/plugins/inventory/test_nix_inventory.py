@@ -45,7 +45,7 @@ class Plugin(InventoryModule):
 def told(fleet: Fleet, inventory: InventoryData | None = None, **options: t.Any) -> InventoryData:
     """Return the inventory that ``fleet`` was added to."""
     inventory = inventory or InventoryData()
-    Plugin(inventory, **options)._add(fleet)
+    Plugin(inventory, **options).add(fleet)
     return inventory
 
 
