@@ -17,12 +17,13 @@ TOOLS := .venv/.installed
 DOCUMENTATION_TOOLS := .venv/.installed-docs
 COLLECTION := .venv/collections/ansible_collections/nix/fleet
 LAB := tests/lab/lab
-# The rows of the fault table that stand for the others. Continuous integration has all: `make test FAULTS=faults`.
+# What stands for the others, and ends in a quarter of an hour. Continuous integration has more, and 45 minutes: .ci/run.
 FAULTS := faults-some
+INTEGRATION := integration-few
 # What only reads the sources goes on side by side: each is the work of one processor. So do the unit tests with the slow
 # ones, which wait more than they work, and what takes one processor at a time: other versions of ansible-core, and the roles'
 # scenarios. The others measure time, and have the machine to themselves. The fleet is up before all that asks its Nix.
-PARTS := 'sanity | lint build docs importer' lab 'unit-some | unit-versions molecule' integration-some $(FAULTS)
+PARTS := 'sanity | lint build docs importer' lab 'unit-some | unit-versions molecule' $(INTEGRATION) $(FAULTS)
 
 .PHONY: help
 help: ## this list
@@ -92,6 +93,10 @@ integration: lab ## what the collection does to the rehearsal fleet
 .PHONY: integration-some
 integration-some: ## the same, without what others stand for
 	@$(MAKE) --no-print-directory integration ARGS="-m 'not thorough' $(ARGS)"
+
+.PHONY: integration-few
+integration-few: ## the same, without what continuous integration has besides
+	@$(MAKE) --no-print-directory integration ARGS="-m 'not thorough and not wide' $(ARGS)"
 
 .PHONY: faults
 faults: lab ## every fault at every moment of a deployment; a table closes

@@ -26,6 +26,31 @@ os.environ["PYTHONDONTWRITEBYTECODE"] = ""
 LAB = Path(__file__).resolve().parents[1] / "lab"
 # What all others stand on. Were it not as it should be, they would fail as well, and only not say why.
 GROUND = ("lab/test_faults.py", "lab/test_hosts.py", "lab/test_network.py", "lab/test_power.py", "standins")
+# What continuous integration has time for, and `make test` has not: most has a scenario of Molecule or tests of its parts.
+WIDE = (
+    "activation/test_darwin.py",
+    "activation/test_other_platforms.py",
+    "bootstrap",
+    "channels",
+    "evaluation/test_memory.py",
+    "evaluation/test_nix_eval_jobs.py",
+    "evaluation/test_streaming.py",
+    "fleet/test_awx.py",
+    "fleet/test_cancelled.py",
+    "fleet/test_ci.py",
+    "fleet/test_controller_without_nix.py",
+    "fleet/test_full_controller.py",
+    "fleet/test_runner.py",
+    "fleet/test_terminal.py",
+    "gc",
+    "hostile",
+    "keys/test_hosts.py",
+    "molecule",
+    "reboot",
+    "rollout",
+    "runtime_data",
+    "updates",
+)
 
 
 @dataclass(frozen=True)
@@ -63,11 +88,12 @@ class Lab:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let files run side by side, and the tests of one file after another (`pytest -n 3 --dist loadgroup`)."""
-    ground = [Path(__file__).parent / place for place in GROUND]
+    here = Path(__file__).parent
     for item in items:
         item.add_marker(pytest.mark.xdist_group(str(item.path)))
-        if any(item.path.is_relative_to(place) for place in ground):
-            item.add_marker(pytest.mark.thorough)
+        for mark, places in ((pytest.mark.thorough, GROUND), (pytest.mark.wide, WIDE)):
+            if any(item.path.is_relative_to(here / place) for place in places):
+                item.add_marker(mark)
     # So that no long file is begun when the others are about to end.
     tests = Counter(item.path for item in items)
     items.sort(key=lambda item: -tests[item.path])

@@ -27,6 +27,12 @@ def project(tmp_path: Path) -> Project:
     return Project.copied_to(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def deployed_once(fleet: None, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Have the web servers run a system that they can go back to, for tests that do not ask which it is."""
+    _deployed(Project.copied_to(tmp_path_factory.mktemp("first")), "vps")
+
+
 @pytest.fixture
 def deployed(project: Project) -> Project:
     """Return a project that the whole fleet runs."""

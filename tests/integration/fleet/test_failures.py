@@ -7,10 +7,14 @@ from __future__ import annotations
 import secrets
 import typing as t
 
+import pytest
+
 from .lab import running
 
 if t.TYPE_CHECKING:
     from .project import Project
+
+pytestmark = pytest.mark.usefixtures("deployed_once")
 
 GREETING = 'greeting = "Hello";'
 
@@ -20,11 +24,11 @@ def changed_greeting(project: Project) -> None:
     project.edit("inventory/nodes.nix", GREETING, f'greeting = "{secrets.token_hex(4)}";')
 
 
-def test_a_configuration_that_does_not_evaluate_stops_its_host_only(servers: Project) -> None:
-    changed_greeting(servers)
-    servers.edit("inventory/nodes.nix", 'domains = [ "shop.example.org" ];', "domains = { };")
+def test_a_configuration_that_does_not_evaluate_stops_its_host_only(project: Project) -> None:
+    changed_greeting(project)
+    project.edit("inventory/nodes.nix", 'domains = [ "shop.example.org" ];', "domains = { };")
     before = running("vps-sg-2")
-    run = servers.run("deploy.yml", "-l", "vps")
+    run = project.run("deploy.yml", "-l", "vps")
     assert run.rc == 2
     assert run.hosts(failed=1) == {"vps-sg-2"}
     assert "1 failed" in run.closing
@@ -32,23 +36,23 @@ def test_a_configuration_that_does_not_evaluate_stops_its_host_only(servers: Pro
     assert running("vps-sg-2") == before
 
 
-def test_the_summary_says_why_and_what_next(servers: Project) -> None:
-    servers.edit("inventory/nodes.nix", 'domains = [ "shop.example.org" ];', "domains = { };")
-    run = servers.run("deploy.yml", "-l", "vps-sg-2")
+def test_the_summary_says_why_and_what_next(project: Project) -> None:
+    project.edit("inventory/nodes.nix", 'domains = [ "shop.example.org" ];', "domains = { };")
+    run = project.run("deploy.yml", "-l", "vps-sg-2")
     report = run.output.partition("FLEET ***")[2]
     assert "evaluation:" in report
     assert "next:" in report
     assert max(map(len, report.splitlines()[1:])) <= 100
 
 
-def test_a_mistyped_variable_is_told_before_anything_is_done(servers: Project) -> None:
-    run = servers.run("deploy.yml", "-l", "vps-sg-1", "-e", "deploy_goal=swich")
+def test_a_mistyped_variable_is_told_before_anything_is_done(project: Project) -> None:
+    run = project.run("deploy.yml", "-l", "vps-sg-1", "-e", "deploy_goal=swich")
     assert run.rc == 2
     assert "value of deploy_goal must be one of: switch, boot, test" in run.output
 
 
-def test_a_host_of_no_nix_inventory_is_told_what_is_missing(servers: Project) -> None:
-    run = servers.run("nix.fleet.deploy", "-i", "somewhere.example,")
+def test_a_host_of_no_nix_inventory_is_told_what_is_missing(project: Project) -> None:
+    run = project.run("nix.fleet.deploy", "-i", "somewhere.example,")
     assert run.rc == 2
     assert "not a host of a Nix inventory: set deploy_flake and" in " ".join(run.output.split())
     assert "filter plugin" not in run.output

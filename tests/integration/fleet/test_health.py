@@ -17,6 +17,8 @@ from .lab import home, lab, on, running
 if t.TYPE_CHECKING:
     from .project import Project, Run
 
+pytestmark = pytest.mark.usefixtures("deployed_once")
+
 HOST = "vps-sg-1"
 LONG = 120
 
@@ -50,8 +52,8 @@ def report(run: Run) -> str:
     return " ".join(run.output.partition("FLEET ***")[2].split())
 
 
-def test_a_system_whose_checks_hold_is_confirmed(servers: Project) -> None:
-    word = greet(servers)
+def test_a_system_whose_checks_hold_is_confirmed(project: Project) -> None:
+    word = greet(project)
     checks = [
         {"units": "page, sshd" if on(HOST, "systemctl is-active sshd || true") == "active" else "page"},
         {"units": "all"},
@@ -61,11 +63,11 @@ def test_a_system_whose_checks_hold_is_confirmed(servers: Project) -> None:
         {"command": f"curl --silent http://localhost/ | grep {word}"},
     ]
     before = running(HOST)
-    run = deploy(servers, deploy_health_checks=checks)
+    run = deploy(project, deploy_health_checks=checks)
     assert run.rc == 0, run.output
     assert "1 confirmed" in run.closing
     assert running(HOST).generation == before.generation + 1
-    again = deploy(servers, deploy_health_checks=checks)
+    again = deploy(project, deploy_health_checks=checks)
     assert again.counts(HOST)["changed"] == 0, "what runs already is not activated, and so not checked"
 
 
@@ -84,12 +86,12 @@ def test_a_system_whose_checks_hold_is_confirmed(servers: Project) -> None:
     ],
 )
 def test_a_check_that_does_not_hold_sends_the_host_back_at_once(
-    servers: Project, check: dict[str, t.Any], reason: str
+    project: Project, check: dict[str, t.Any], reason: str
 ) -> None:
-    greet(servers)
+    greet(project)
     before = running(HOST)
     begin = time.monotonic()
-    run = deploy(servers, deploy_health_checks=[{"units": "page"}, check], deploy_health_within=1)
+    run = deploy(project, deploy_health_checks=[{"units": "page"}, check], deploy_health_within=1)
     assert time.monotonic() - begin < LONG / 2
     assert run.rc == 2
     assert "1 rolled back" in run.closing
@@ -98,10 +100,10 @@ def test_a_check_that_does_not_hold_sends_the_host_back_at_once(
     assert running(HOST) == before
 
 
-def test_one_hosts_check_sends_no_other_host_back(servers: Project) -> None:
-    word = greet(servers)
+def test_one_hosts_check_sends_no_other_host_back(project: Project) -> None:
+    word = greet(project)
     run = deploy(
-        servers,
+        project,
         "vps",
         deploy_health_checks=[{"command": "test $(uname -n) != vps-sg-2", "name": "not this one"}],
         deploy_health_within=0,
@@ -113,46 +115,46 @@ def test_one_hosts_check_sends_no_other_host_back(servers: Project) -> None:
 
 
 @pytest.mark.parametrize("playbook", ["deploy.yml", pytest.param("nix.fleet.deploy", marks=pytest.mark.thorough)])
-def test_tasks_of_the_users_decide_whether_the_system_stays(servers: Project, playbook: str) -> None:
-    tasks = servers.root / "checks" / "web.yml"
+def test_tasks_of_the_users_decide_whether_the_system_stays(project: Project, playbook: str) -> None:
+    tasks = project.root / "checks" / "web.yml"
     tasks.parent.mkdir()
     tasks.write_text("- name: Ask the queue\n  ansible.builtin.raw: echo it is stuck; exit 1\n")
-    greet(servers)
+    greet(project)
     before = running(HOST)
-    run = deploy(servers, playbook=playbook, deploy_health_tasks="checks/web.yml")
+    run = deploy(project, playbook=playbook, deploy_health_tasks="checks/web.yml")
     assert run.rc == 2
     assert "1 rolled back" in run.closing
     assert "health: Ask the queue: non-zero return code at checks/web.yml:1 it is stuck" in report(run)
     assert running(HOST) == before
     tasks.write_text("- name: Ask the queue\n  ansible.builtin.raw: exit 0\n")
-    assert "1 confirmed" in deploy(servers, playbook=playbook, deploy_health_tasks="checks/web.yml").closing
+    assert "1 confirmed" in deploy(project, playbook=playbook, deploy_health_tasks="checks/web.yml").closing
 
 
-def test_a_file_of_tasks_that_is_not_there_is_missed_before_anything_is_activated(servers: Project) -> None:
-    greet(servers)
+def test_a_file_of_tasks_that_is_not_there_is_missed_before_anything_is_activated(project: Project) -> None:
+    greet(project)
     before = running(HOST)
-    run = deploy(servers, deploy_health_tasks="nowhere.yml")
+    run = deploy(project, deploy_health_tasks="nowhere.yml")
     assert run.rc == 2
     assert "deploy_health_tasks: there is no file nowhere.yml in" in report(run)
     assert running(HOST) == before
 
 
-def test_a_check_that_makes_no_sense_is_told_before_the_host_is_touched(servers: Project) -> None:
-    greet(servers)
+def test_a_check_that_makes_no_sense_is_told_before_the_host_is_touched(project: Project) -> None:
+    greet(project)
     before = running(HOST)
-    run = deploy(servers, deploy_health_checks=[{"port": 0}])
+    run = deploy(project, deploy_health_checks=[{"port": 0}])
     assert "check 1: 0 is not a TCP port" in report(run)
     assert "1 failed" in run.closing, "nothing was activated that would have to be rolled back"
     assert running(HOST) == before
 
 
-def test_a_system_that_does_not_stay_healthy_is_left_after_its_confirmation(servers: Project) -> None:
-    greet(servers)
+def test_a_system_that_does_not_stay_healthy_is_left_after_its_confirmation(project: Project) -> None:
+    greet(project)
     before = running(HOST)
     # Holds for the first two looks, one before the confirmation and one after it.
     check = {"name": "the fuse", "command": "echo >>/tmp/fuse; test $(wc -l </tmp/fuse) -le 2"}
     on(HOST, "rm -f /tmp/fuse")
-    run = deploy(servers, deploy_health_checks=[check], deploy_soak=30)
+    run = deploy(project, deploy_health_checks=[check], deploy_soak=30)
     assert run.rc == 2
     assert "1 rolled back" in run.closing
     assert "health: the check held and does no more" in report(run)
@@ -161,17 +163,17 @@ def test_a_system_that_does_not_stay_healthy_is_left_after_its_confirmation(serv
 
 
 @pytest.mark.thorough
-def test_a_system_that_stays_healthy_stays(servers: Project) -> None:
-    greet(servers)
-    run = deploy(servers, deploy_health_checks=[{"units": "page"}], deploy_soak=3)
+def test_a_system_that_stays_healthy_stays(project: Project) -> None:
+    greet(project)
+    run = deploy(project, deploy_health_checks=[{"units": "page"}], deploy_soak=3)
     assert run.rc == 0, run.output
     assert "1 confirmed" in run.closing
 
 
-def test_a_check_mode_run_checks_nothing_and_changes_nothing(servers: Project) -> None:
-    greet(servers)
+def test_a_check_mode_run_checks_nothing_and_changes_nothing(project: Project) -> None:
+    greet(project)
     before = running(HOST)
-    run = servers.run("deploy.yml", "-l", HOST, "--check", "-e", json.dumps({"deploy_health_checks": [{"port": 9}]}))
+    run = project.run("deploy.yml", "-l", HOST, "--check", "-e", json.dumps({"deploy_health_checks": [{"port": 9}]}))
     assert run.rc == 0, run.output
     assert running(HOST) == before
 
@@ -230,11 +232,11 @@ def test_every_platform_can_check_itself_without_python(project: Project, host: 
     assert on(host, "ps -e 2>/dev/null | grep -c '[s]leep 60' || true") == "0"
 
 
-def test_a_check_that_is_not_to_be_logged_says_its_name_alone(servers: Project) -> None:
-    word = greet(servers)
+def test_a_check_that_is_not_to_be_logged_says_its_name_alone(project: Project) -> None:
+    word = greet(project)
     tasks = "- name: Ask the queue\n  ansible.builtin.fail:\n    msg: the password is {word}\n  no_log: true\n"
-    (servers.root / "queue.yml").write_text(tasks.format(word=f"pass-{word}"))
-    run = deploy(servers, deploy_health_tasks="queue.yml")
+    (project.root / "queue.yml").write_text(tasks.format(word=f"pass-{word}"))
+    run = deploy(project, deploy_health_tasks="queue.yml")
     assert "1 rolled back" in run.closing
     assert "health: Ask the queue" in report(run)
     assert "cancelled: Ask the queue: it failed" in " ".join(run.output.split())

@@ -16,16 +16,20 @@ if t.TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def fleet() -> None:
-    """Have the NixOS hosts up, as new."""
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Have the NixOS hosts up, each with a system that it can go back to."""
     new_fleet(*NIXOS)
+    run = with_canary(tmp_path_factory.mktemp("first")).run("nix.fleet.deploy", "-l", ",".join(NIXOS))
+    assert run.rc == 0, run.output
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """Return a project that the NixOS hosts run, and whose canary is homelab."""
-    copied = Project.copied_to(tmp_path)
+    """Return a project whose canary is homelab; what it makes of the hosts, the test is to roll out."""
+    return with_canary(tmp_path)
+
+
+def with_canary(directory: Path) -> Project:
+    copied = Project.copied_to(directory)
     copied.edit("inventory/nodes.nix", "targets.homelab = {", 'tags = [ "canary" ]; targets.homelab = {')
-    run = copied.run("nix.fleet.deploy", "-l", ",".join(NIXOS))
-    assert run.rc == 0, run.output
     return copied
