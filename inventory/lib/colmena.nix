@@ -67,9 +67,9 @@ let
         inherit (node) tags;
         # null is ssh's own, as it is here.
         targetUser = node.ssh.user;
-        buildOnTarget = node.deploy_build_on or null == "target";
       }
       // given {
+        buildOnTarget = if node.deploy_build_on or null == "target" then true else null;
         targetPort = node.ssh.port;
         keys = if node.keys or null == null then null else mapAttrs (_: hiveKey) node.keys;
       };

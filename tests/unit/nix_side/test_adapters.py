@@ -46,7 +46,7 @@ def test_colmena_gets_the_nixos_machines_and_how_to_reach_them(nix: Nix) -> None
     assert hive == {
         "a": {
             "imports": ["a"],
-            "deployment": {"targetHost": "192.0.2.1", "tags": ["vps"], "targetUser": None, "buildOnTarget": False},
+            "deployment": {"targetHost": "192.0.2.1", "tags": ["vps"], "targetUser": None},
         },
         "b": {
             "imports": ["b"],
@@ -55,7 +55,6 @@ def test_colmena_gets_the_nixos_machines_and_how_to_reach_them(nix: Nix) -> None
                 "tags": [],
                 "targetUser": "deploy",
                 "targetPort": 2222,
-                "buildOnTarget": False,
             },
         },
     }

@@ -17,6 +17,7 @@
               targetHost = option (types.nullOr types.str) name;
               targetPort = option (types.nullOr types.int) null;
               targetUser = option (types.nullOr types.str) "root";
+              buildOnTarget = option types.bool false;
               tags = option (types.listOf types.str) [ ];
               keys = option (types.attrsOf types.anything) { };
             };
