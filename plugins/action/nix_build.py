@@ -8,12 +8,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shutil
-import sys
 import time
 import typing as t
 from pathlib import Path
 
-from ..plugin_utils.ansible.action import NixAction, display, warnings_of_nix
+from ..plugin_utils.ansible.action import ON_TERMINAL, NixAction, display, warnings_of_nix
 from ..plugin_utils.ansible.builders import usable
 from ..plugin_utils.ansible.connections import opened_store
 from ..plugin_utils.ansible.evaluation import SOURCE_OPTIONS, machine_of, source_of, task_name, usable_caches
@@ -30,8 +29,6 @@ from ..plugin_utils.nix.store import store_path_name
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# Asked when Ansible loads the action, before it forks: a worker's own standard output is no terminal.
-ON_TERMINAL = sys.stdout.isatty()
 NO_ROOT = "none"
 
 

@@ -9,6 +9,7 @@ import contextlib
 import functools
 import pathlib
 import shlex
+import sys
 import time
 import typing as t
 
@@ -20,6 +21,7 @@ from ..core.errors import NixError
 from ..core.text import harmless
 from ..report.nix_activities import Activities, notes_wanted, write_notes
 from ..report.progress import Progress, has_reader, send
+from ..report.table import indented
 from .connections import new_connection, validate_host_key_checking
 from .run import end_with_run, no_room, progress_pipe, run_state, watch_run
 from .shell import QUESTION_SECONDS, ConnectionShell, bounded
@@ -37,6 +39,8 @@ if t.TYPE_CHECKING:
 
 
 display = Display()
+# Asked when Ansible loads the action, before it forks: a worker's own standard output is no terminal.
+ON_TERMINAL = sys.stdout.isatty()
 
 
 # The host variable that names where a machine keeps the journal, where the usual place does not survive a reboot.
@@ -164,8 +168,11 @@ class NixAction(ActionBase):
         return self._login(self._low_level_execute_command)
 
     def announce(self, text: str) -> None:
-        """Print one line about this host on the terminal."""
-        display.display(f"{self.play_host}: {harmless(text)}")
+        """Print one line about this host, folded where that is the terminal and is too narrow for it."""
+        line = f"{self.play_host}: {harmless(text)}"
+        if ON_TERMINAL and len(line) > display.columns:
+            line = "\n".join(indented(line, display.columns, first="", rest="  "))
+        display.display(line)
 
     @property
     def followed(self) -> bool:

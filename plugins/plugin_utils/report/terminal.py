@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 import sys
 import termios
 import typing as t
@@ -66,7 +67,20 @@ def failure_lines(failure: Failure, command: str | None, width: int) -> list[Lin
     """Return why a host failed, to stand below its line."""
     lines = why(failure, width, "failed", log_lines=LOG_LINES)
     if command:
-        lines.append(Line(harmless_line(f"      command: {command}")))
+        lines += [Line(line) for line in _command(harmless_line(command), width)]
+    return lines
+
+
+def _command(command: str, width: int) -> list[str]:
+    """Return a command folded between its words as a shell reads it, so that it can be copied as it stands."""
+    lines = ["      command:"]
+    for word in re.findall(r"(?:'[^']*'|[^\s'])+", command):
+        # Room for the blank before it, and for what goes on with the next line.
+        if len(lines[-1]) + len(word) + 3 <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines[-1] += " \\"
+            lines.append(f"        {word}")
     return lines
 
 

@@ -138,6 +138,13 @@ def test_below_a_host_that_failed_is_why_and_what_was_run() -> None:
     assert (log.strip(), command.strip()) == ("line one", "command: nix build")
 
 
+def test_a_long_command_is_wrapped_between_its_words() -> None:
+    words = ["nix", "build", *(f"--option-{number} value" for number in range(20))]
+    told = Run().task("web", "nix_build", "failed", command=" ".join(words), **BROKEN)
+    assert max(map(len, told)) <= 80
+    assert " ".join(words) in " ".join(" ".join(told).replace("\\", "").split())
+
+
 def test_a_host_that_is_failed_after_it_was_rescued_is_not_explained_again() -> None:
     run = Run()
     run.task("web", "nix_build", "failed", **BROKEN)
