@@ -99,6 +99,8 @@ def test_a_clean_tree_is_told_by_its_revision(project: Project) -> None:
     assert not run.results["a"]["flake_dirty"]
 
 
+# The unit tests of what hosts share, or those of runs that are cancelled, stand for it.
+@pytest.mark.thorough
 def test_another_revision_than_the_one_that_was_built_is_refused(project: Project) -> None:
     project.write_flake('{ a = mk "a" (builtins.readFile ./text); b = mk "b" ""; }', text="one")
     git(project, "init", "--quiet")
@@ -255,6 +257,8 @@ def test_a_value_that_json_cannot_say_is_an_error(project: Project) -> None:
     assert run.results["a"]["failed"]
 
 
+# The unit tests of what hosts share, or those of runs that are cancelled, stand for it.
+@pytest.mark.thorough
 def test_a_task_that_tries_again_evaluates_again(project: Project) -> None:
     project.write_flake('{ a = throw "not yet"; }')
     repaired = project.flake / "flake.nix"
@@ -273,6 +277,8 @@ def test_a_configuration_without_end_is_given_up_alone(project: Project) -> None
     assert "no end of the evaluation after 4 s" in run.results["b"]["cause"]
 
 
+# The unit tests of what hosts share, or those of runs that are cancelled, stand for it.
+@pytest.mark.thorough
 def test_an_interrupted_run_leaves_no_evaluation(project: Project) -> None:
     project.write_flake(f"{{ a = {ENDLESS}; }}")
     run = project.start("nix_eval", EACH, hosts(project, "a"))
