@@ -14,6 +14,28 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Comp
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
+# `nix-store` of a store that has the paths which are listed in a file; links as `--realise PATH --add-root LINK` does.
+STORE = """
+case $1 in
+  --check-validity)
+    shift 2
+    for path in "$@"; do grep -qxF "$path" "${FLEET:-$HOME}/valid" || echo "$path"; done ;;
+  --realise)
+    shift
+    number=
+    while [ "$1" != --add-root ]; do
+      grep -qxF "$1" "${FLEET:-$HOME}/valid" || exit 1
+      number=$((number + 1)) paths="$paths $1"
+      shift
+    done
+    number=
+    for path in $paths; do
+      number=$((number + 1))
+      if [ "$number" = 1 ]; then ln -sfn "$path" "$2"; else ln -sfn "$path" "$2-$number"; fi
+    done ;;
+esac
+"""
+
 
 class Machine:
     """Runs scripts as ``Shell`` does, and counts the round trips."""

@@ -30,7 +30,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.copy.store_socket import
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import CopyError
 
 from .conftest import SHELLS
-from .machine import Machine
+from .machine import STORE, Machine
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -440,29 +440,6 @@ def test_the_login_is_who_the_connection_logs_in_as(machine: Machine) -> None:
 def test_a_login_without_a_name_goes_by_its_number(machine: Machine) -> None:
     machine.install({"id": "case $1 in -u) echo 10123 ;; -un) exit 1 ;; esac"})
     assert Login.of(machine) == Login("10123", "10123")
-
-
-# Has the paths that are listed in $HOME/valid; links as `--realise PATH --add-root LINK` does.
-STORE = """
-case $1 in
-  --check-validity)
-    shift 2
-    for path in "$@"; do grep -qxF "$path" "$HOME/valid" || echo "$path"; done ;;
-  --realise)
-    shift
-    number=
-    while [ "$1" != --add-root ]; do
-      grep -qxF "$1" "$HOME/valid" || exit 1
-      number=$((number + 1)) paths="$paths $1"
-      shift
-    done
-    number=
-    for path in $paths; do
-      number=$((number + 1))
-      if [ "$number" = 1 ]; then ln -sfn "$path" "$2"; else ln -sfn "$path" "$2-$number"; fi
-    done ;;
-esac
-"""
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ from ansible_collections.nix.fleet.plugins.action.nix_copy_closure import Action
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.source import ControllerSource
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.ssh import LinkLostError
 
+from ...plugin_utils.copy.machine import STORE
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -29,28 +31,6 @@ if t.TYPE_CHECKING:
 
 ONE = "/nix/store/00000000000000000000000000000001-one"
 TWO = "/nix/store/00000000000000000000000000000002-two"
-
-# A store whose valid paths are the lines of $FLEET/valid.
-NIX_STORE = """
-case $1 in
-  --check-validity)
-    shift 2
-    for path in "$@"; do grep -qxF "$path" "$FLEET/valid" || echo "$path"; done ;;
-  --realise)
-    shift
-    number=
-    while [ "$1" != --add-root ]; do
-      grep -qxF "$1" "$FLEET/valid" || exit 1
-      number=$((number + 1)) paths="$paths $1"
-      shift
-    done
-    number=
-    for path in $paths; do
-      number=$((number + 1))
-      if [ "$number" = 1 ]; then ln -sfn "$path" "$2"; else ln -sfn "$path" "$2-$number"; fi
-    done ;;
-esac
-"""
 
 # Tells sizes, and copies by naming what it sends, with its size, and making it valid.
 NIX = f"""
@@ -93,7 +73,7 @@ class Target:
 
     def __init__(self, directory: pathlib.Path) -> None:
         self.directory = directory
-        self.install("nix-store", NIX_STORE)
+        self.install("nix-store", STORE)
         self.install("nix", NIX)
         self.install("nix-daemon", NIX_DAEMON)
         self.has()
