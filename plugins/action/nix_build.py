@@ -67,7 +67,7 @@ class ActionModule(NixAction):
             dry_run=self.check_mode and self.host == self.play_host,
             timeout=options["timeout"],
             builders=self._remote_builders(options),
-            **self._told(),
+            **self._fields(),
         )
         try:
             with self.traced() as watch:
@@ -114,7 +114,7 @@ class ActionModule(NixAction):
 
         return find
 
-    def _told(self) -> dict[str, t.Any]:
+    def _fields(self) -> dict[str, t.Any]:
         """Return whom to tell of the build's progress, how often, and how much."""
         if display.verbosity:
             return {"say": self.announce, "stream": self.announce}

@@ -26,7 +26,7 @@ from .connections import new_connection, validate_host_key_checking
 from .run import end_with_run, no_room, progress_pipe, run_state, watch_run
 from .shell import QUESTION_SECONDS, ConnectionShell, bounded
 from .terminal import TerminalShell, wants_terminal, without_terminal
-from .variables import plain, refuse_unknown_variables
+from .variables import plain, validate_variables
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -70,7 +70,7 @@ class NixAction(ActionBase):
         watch_run()
         without_terminal(self._connection)
         try:
-            refuse_unknown_variables(self)
+            validate_variables(self)
             # Plain before they are checked, which copies each of them: a tagged string takes as long as all the rest.
             self._task.args = plain(self._task.args)
             _validation, options = self.validate_argument_spec(argument_spec=self.argument_spec, **self.constraints)

@@ -60,12 +60,12 @@ def bounded(host: str, seconds: float | None = None) -> Iterator[None]:
         if not watch.reason:
             raise
         # Whatever the connection makes of its end.
-        raise _refusal(host, watch) from error
+        raise _limit_error(host, watch) from error
     if watch.reason:
-        raise _refusal(host, watch)
+        raise _limit_error(host, watch)
 
 
-def _refusal(host: str, watch: _Watch) -> NixError:
+def _limit_error(host: str, watch: _Watch) -> NixError:
     advice = f"look at the machine: ansible {host} -m raw -a id; it may be overloaded, or not what it is taken for"
     if watch.late:
         return NoAnswerError(watch.reason, code="no_answer", host=host, advice=advice)
@@ -165,14 +165,14 @@ class ConnectionShell:
     def run(self, script: str, *arguments: str) -> Completed:
         """See ``Shell.run``."""
         argv = ("sh", "-s", "--", *arguments)
-        refuse_unsendable(self.host, argv)
+        validate_sendable(self.host, argv)
         marker = f"nix.fleet-{secrets.token_hex(8)}"
         command = " ".join(filter(None, [self.environment, shlex.join(argv)]))
         answer = self._execute(command, framed(script, marker).encode())
         return completed(self.host, argv, answer, marker)
 
 
-def refuse_unsendable(host: str, argv: tuple[str, ...]) -> None:
+def validate_sendable(host: str, argv: tuple[str, ...]) -> None:
     """Refuse what no command line can carry."""
     if any("\0" in argument for argument in argv):
         raise NixError(

@@ -14,7 +14,7 @@ from ansible.errors import AnsibleConnectionFailure
 
 from ..core.errors import NixError
 from ..target.programs import program
-from .shell import AnswerBrokeOffError, ConnectionShell, NoAnswerError, completed, framed, refuse_unsendable
+from .shell import AnswerBrokeOffError, ConnectionShell, NoAnswerError, completed, framed, validate_sendable
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -77,7 +77,7 @@ class TerminalShell:
 
     def run(self, script: str, *arguments: str) -> Completed:
         """See ``Shell.run``."""
-        refuse_unsendable(self.host, arguments)
+        validate_sendable(self.host, arguments)
         marker = f"nix.fleet-{secrets.token_hex(8)}"
         directory = self._bring(_from_file(framed(script, marker), marker), marker)
         argv = ("sh", f"{directory}/script", *arguments)

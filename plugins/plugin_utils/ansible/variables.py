@@ -75,7 +75,7 @@ def rendered_for(action: NixAction, host: str, templates: Mapping[str, t.Any]) -
     return values
 
 
-def refuse_unknown_variables(action: NixAction) -> None:
+def validate_variables(action: NixAction) -> None:
     """Raise ``VariablesError`` for variables that begin as those of the task's role do, and are none of them.
 
     Ansible overlooks a misspelt name, and takes the default.

@@ -11,11 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.variables import (
-    plain,
-    refuse_unknown_variables,
-    templates_of,
-)
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.variables import plain, templates_of, validate_variables
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import VariablesError
 
 ROLE = Path(__file__).resolve().parents[4] / "roles/deploy"
@@ -42,7 +38,7 @@ def with_variables(**variables: t.Any) -> None:
     action: t.Any = types.SimpleNamespace(
         _task=types.SimpleNamespace(_role=role), variables={**DEFAULTS, **variables}, play_host="web"
     )
-    refuse_unknown_variables(action)
+    validate_variables(action)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a deployment ended is the code of its error."""
+"""What is told of a deployment: its error has the outcome as its code, and a check with ``--diff`` shows what it predicts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import parse_answer
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome import (
     failure,
+    predicted,
     units_failure,
     warnings_failure,
 )
@@ -28,3 +29,20 @@ def test_units_and_warnings_have_codes_of_their_own() -> None:
     answer = parse_answer("outcome=activated\nunits_failed=a.service\nwarning=no disk is left")
     assert units_failure("d1", answer).code == "activation.units"
     assert warnings_failure("d1", answer).code == "activation.warnings"
+
+
+ANSWER = parse_answer("outcome=activated\nlog=would restart the following units: web.service")
+UNITS = "would restart the following units: web.service\n"
+
+
+def test_units_follow_the_packages() -> None:
+    shown = {"diff": {"prepared": "hello: 1 → 2\n"}, "closure_diff": {}}
+    assert predicted(shown, ANSWER) == {"diff": {"prepared": f"hello: 1 → 2\n{UNITS}"}, "closure_diff": {}}
+
+
+def test_units_are_shown_where_no_packages_can_be_compared() -> None:
+    assert predicted({}, ANSWER) == {"diff": {"prepared": UNITS}}
+
+
+def test_a_dry_run_that_says_nothing_adds_nothing() -> None:
+    assert predicted({}, parse_answer("outcome=activated")) == {}
