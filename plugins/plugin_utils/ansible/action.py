@@ -170,8 +170,9 @@ class NixAction(ActionBase):
     def announce(self, text: str) -> None:
         """Print one line about this host, folded where that is the terminal and is too narrow for it."""
         line = f"{self.play_host}: {harmless(text)}"
-        if ON_TERMINAL and len(line) > display.columns:
-            line = "\n".join(indented(line, display.columns, first="", rest="  "))
+        width = t.cast("int", display.columns)
+        if ON_TERMINAL and len(line) > width:
+            line = "\n".join(indented(line, width, first="", rest="  "))
         display.display(line)
 
     @property

@@ -91,18 +91,18 @@ def records(events: Iterable[TaskEvent], *, failed: Collection[str] | None = Non
     """
     found: dict[str, HostRecord] = {}
     ours: set[str] = set()
-    foreseen: set[str] = set()
+    predicted: set[str] = set()
     for event in events:
         record = found.get(event.host) or HostRecord(event.host, started=event.at, ended=event.at)
-        if event.host in foreseen and event.module == "nix_eval" and not event.check_mode and record.failure is None:
-            # What a check has foreseen is done now.
+        if event.host in predicted and event.module == "nix_eval" and not event.check_mode and record.failure is None:
+            # What a check predicted is done now.
             record = HostRecord(record.host, record.started, record.ended, difference=record.difference)
-            foreseen.remove(event.host)
+            predicted.remove(event.host)
         found[event.host] = _with_event(record, event)
         if event.module is not None:
             ours.add(event.host)
             if event.check_mode:
-                foreseen.add(event.host)
+                predicted.add(event.host)
     return tuple(_final(record, failed) for host, record in found.items() if host in ours)
 
 
