@@ -38,23 +38,8 @@ def listed(playbook: str, size: t.Any) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize(
-    ("playbook", "size"),
-    [
-        ("deploy", "x"),
-        ("deploy", [1, "half"]),
-        ("deploy", [1, None]),
-        ("deploy", [[1]]),
-        ("gc", ""),
-        ("gc", None),
-        ("gc", []),
-        ("reboot", "-1"),
-        ("reboot", 0),
-        ("reboot", "0%"),
-        ("rollback", "2 %"),
-        ("rollback", "0"),
-    ],
-)
+# What is a size and what is none: tests/unit/plugins/test.
+@pytest.mark.parametrize(("playbook", "size"), [("deploy", [1, None]), ("gc", ""), ("reboot", 0), ("rollback", "2 %")])
 def test_what_is_no_size_is_refused_by_the_name_of_its_variable(playbook: str, size: t.Any) -> None:
     done = listed(playbook, size)
     assert done.returncode != 0
@@ -64,7 +49,7 @@ def test_what_is_no_size_is_refused_by_the_name_of_its_variable(playbook: str, s
     assert "filter plugin" not in said
 
 
-@pytest.mark.parametrize("size", [5, "5", "20%", [1, "50%"]])
+@pytest.mark.parametrize("size", [5, [1, "50%"]])
 def test_numbers_and_percentages_are_sizes(size: t.Any) -> None:
     done = listed("deploy", size)
     assert done.returncode == 0, done.stdout + done.stderr
