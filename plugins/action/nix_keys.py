@@ -77,7 +77,7 @@ class ActionModule(NixAction):
         # Also those of the other moment stay, which are not brought now.
         exclusive = listed_names(every, directory) if options["exclusive"] else {}
         if not keys and not exclusive:
-            return {"changed": False, "files": [], "msg": "no keys to bring"}
+            return {"changed": False, "files": [], "late": [], "msg": "no keys to bring"}
         request = Request(tuple(keys))
         text = keys_script(
             request,
@@ -85,12 +85,14 @@ class ActionModule(NixAction):
             check=self.check_mode,
             allow_disk=options["allow_disk"],
             exclusive=exclusive,
+            late_owner=options["upload_at"] == WHEN[0],
         )
         completed = self.shell_for_secrets(QUESTION_SECONDS, allow_disk=options["allow_disk"]).run(text)
         answer = parse_answer(completed.stdout, request)
         result: dict[str, t.Any] = {
             "changed": bool(answer.changed or answer.recovered),
             "files": [to_result(state) for state in answer.files],
+            "late": list(answer.late),
         }
         if not completed.ok:
             raise failure(answer, completed.stderr, **{**result, "changed": bool(answer.recovered or answer.stuck)})

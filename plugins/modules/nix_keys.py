@@ -232,6 +232,14 @@ files:
       path: /run/keys/database-password
       changed: true
       changes: [content]
+late:
+  description:
+    - The files whose owner or group is not there yet, with O(upload_at=pre-activation). They belong to who brought them
+      until they are brought again.
+  type: list
+  elements: str
+  returned: always, unless it failed before it looked
+  sample: [/run/keys/database-password]
 stage:
   description: V(keys).
   type: str

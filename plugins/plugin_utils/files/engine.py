@@ -85,6 +85,8 @@ class Answer:
     # Files that an interrupted run had left half way, and that were returned first.
     recovered: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    # Files whose owner is not there yet.
+    late: tuple[str, ...] = ()
     reloaded: bool = False
     # Why the old files are in place again, or were never left; empty when all went well.
     cause: str = ""
@@ -209,6 +211,7 @@ def parse_answer(text: str, request: Request) -> Answer:
             if number.isascii() and number.isdecimal() and int(number) < len(request.files)
         ),
         warnings=tuple(fields.get("warning", ())),
+        late=tuple(dict.fromkeys(fields.get("late", ()))),
         reloaded=fields.get("reloaded") == ["yes"],
         cause=_cause(fields.get("cause", [""])[-1], fields.get("tried", [""])[0], log, request),
         code=code if re.fullmatch("[a-z_]{1,40}", code) else "failed",

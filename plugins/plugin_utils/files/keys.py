@@ -88,8 +88,12 @@ def keys_script(
     check: bool,
     allow_disk: bool,
     exclusive: Mapping[str | None, Sequence[str]],
+    late_owner: bool = False,
 ) -> str:
-    """Return the program that brings the keys of ``request``; ``exclusive`` is what ``listed_names`` returns."""
+    """Return the program that brings the keys of ``request``; ``exclusive`` is what ``listed_names`` returns.
+
+    ``late_owner``: a key whose owner is not there yet is root's for now, as colmena has it before an activation.
+    """
     needed = dict.fromkeys(key.directory for key in request.files if not key.absent)
     return script(
         request,
@@ -98,6 +102,7 @@ def keys_script(
         name="keys",
         begin=[
             f"usual_directory=$(keys_directory) files_mask=$(keys_mask) memory_only={int(not allow_disk)}",
+            f"late_owner={'yes' if late_owner else 'no'}",
             f"no_owner_advice={shlex.quote(_OWNER_ADVICE)}",
             *(f"keys_warn {_directory(directory)}" for directory in needed),
         ],

@@ -5,7 +5,7 @@
 # output of function file_content_NUMBER, so that it is in no argument of a process and, unlike a here-document of some shells,
 # in no temporary file of theirs.
 
-uid='' gid='' no_owner_advice='correct the name, or deploy the user first'
+uid='' gid='' late_owner=no no_owner_advice='correct the name, or deploy the user first'
 
 file_check_printf() { # some shells have no printf of their own, and to a program of that name a secret would be an argument
     case $(command -v printf) in
@@ -33,8 +33,18 @@ file_changes() ( # print how file $2 differs: words, or nothing; $1 its number, 
 )
 
 file_find_owner() { # set `uid` and `gid` for file $1, owner $2 and group $3
-    uid=$(file_user_id "$2") || answer_fail no_user "$directory/$1: there is no user $2 on this machine" "$no_owner_advice"
-    gid=$(file_group_id "$3") || answer_fail no_group "$directory/$1: there is no group $3 on this machine" "$no_owner_advice"
+    if ! uid=$(file_user_id "$2"); then
+        file_leave_to_later "$1" || answer_fail no_user "$directory/$1: there is no user $2 on this machine" "$no_owner_advice"
+        uid=$(id -u)
+    fi
+    if ! gid=$(file_group_id "$3"); then
+        file_leave_to_later "$1" || answer_fail no_group "$directory/$1: there is no group $3 on this machine" "$no_owner_advice"
+        gid=$(id -g)
+    fi
+}
+
+file_leave_to_later() { # whether file $1 may wait for an owner whom an activation is about to make
+    [ "$late_owner" = yes ] && answer_say late "$directory/$1"
 }
 
 file_check_owner() { # fail unless this user can give file $1 to user $uid and group $gid

@@ -42,6 +42,7 @@ class Target:
         allow_disk: bool = True,
         only: list[str] | None = None,
         setup: str = "",
+        late_owner: bool = False,
     ) -> Answer:
         """Run the script, and return what it says."""
         request = Request(tuple(key for key, _content in keys))
@@ -51,6 +52,7 @@ class Target:
             check=check,
             allow_disk=allow_disk,
             exclusive={} if only is None else {str(self.directory): only},
+            late_owner=late_owner,
         )
         done = subprocess.run(
             [*self.shell, "-s"], input=f"{setup}\n{script}".encode(), capture_output=True, check=False
@@ -126,6 +128,12 @@ def test_an_owner_who_does_not_exist_is_named_and_nothing_is_written(target: Tar
     answer = target.bring((target.key(owner="no-such-user"), b"x"))
     assert answer.code == "no_user"
     assert target.files() == {}
+
+
+def test_before_an_activation_a_key_whose_owner_it_makes_belongs_to_who_brings_it(target: Target) -> None:
+    answer = target.bring((target.key(owner="no-such-user"), b"x"), late_owner=True)
+    assert answer.late == (f"{target.directory}/token",)
+    assert (target.directory / "token").stat().st_uid == os.getuid()
 
 
 def test_the_new_file_is_another_one_so_that_who_has_the_old_one_open_sees_nothing(target: Target) -> None:
