@@ -22,7 +22,7 @@ import typing as t
 
 from ..core.errors import LOG_LINES, InstallationError
 from ..inventory.source import Check, built_attribute
-from ..nix.language import attribute_steps
+from ..nix.command import attribute_steps
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -28,8 +28,7 @@ from pathlib import Path
 
 from ..core.errors import EvaluationError
 from ..core.process import CommandTimeoutError
-from ..nix.command import FEATURES
-from ..nix.language import attribute_path, attribute_steps, string_literal, value_literal
+from ..nix.command import FEATURES, attribute_path, attribute_steps, string_literal, value_literal
 from ..nix.log import NixLog
 from ..nix.machine import Controller, portions
 from ..nix.store import STORE_DIRECTORY

@@ -9,7 +9,7 @@ import dataclasses
 import typing as t
 
 from ..core.errors import InventoryError
-from ..nix.language import string_literal
+from ..nix.command import string_literal
 from ..platforms.platform import platforms
 from .source import Check, Node, Origin, Source, attribute_path, become_variables, shown, ssh_variables
 

@@ -14,8 +14,7 @@ import typing as t
 
 from ..core.errors import InventoryError, NixError
 from ..core.process import CommandTimeoutError, run
-from ..nix.command import nix, with_settings
-from ..nix.language import string_literal
+from ..nix.command import nix, string_literal, with_settings
 from ..nix.machine import BUSY_ADVICE, was_busy, when_free
 from ..nix.source import override_arguments
 from .place import FlakeOutput, NixFile

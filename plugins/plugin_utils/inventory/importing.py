@@ -13,7 +13,7 @@ import tempfile
 import typing as t
 
 from ..core.errors import InventoryError, NixError
-from ..nix.language import laid_out
+from ..nix.command import laid_out
 from .evaluation import is_local
 from .fleet import fleet_of
 from .loading import Plan, Reading, fetch

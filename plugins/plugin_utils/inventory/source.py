@@ -17,7 +17,7 @@ import shlex
 import typing as t
 
 from ..core.errors import EvaluationError, InventoryError
-from ..nix import language
+from ..nix import command as nix_command
 from ..platforms.platform import platforms
 
 if t.TYPE_CHECKING:
@@ -155,13 +155,13 @@ def attribute_path(steps: Sequence[str], check: Check = _ANYWHERE) -> str:
                 f"{quoted(step)} cannot be named in an attribute path; choose a name without double quotes, backslashes, "
                 "${ and control characters"
             )
-    return language.attribute_path(steps)
+    return nix_command.attribute_path(steps)
 
 
 def steps_of(path: str) -> tuple[str, ...]:
     """Return the steps of an attribute path as a user writes it behind ``#``."""
     try:
-        steps = language.attribute_steps(path)
+        steps = nix_command.attribute_steps(path)
     except EvaluationError as error:
         raise _ANYWHERE.failure(f"{error.cause}; {error.advice}") from None
     if not steps:

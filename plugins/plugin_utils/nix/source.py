@@ -10,8 +10,7 @@ import json
 import typing as t
 
 from ..core.errors import EvaluationError
-from .command import nix
-from .language import attribute_path, value_literal
+from .command import attribute_path, nix, value_literal
 from .log import LOG_FORMAT
 
 if t.TYPE_CHECKING:

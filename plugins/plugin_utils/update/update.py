@@ -15,8 +15,7 @@ import shlex
 import typing as t
 
 from ..core.errors import NixError, UpdateError
-from ..nix.command import nix
-from ..nix.language import string_literal
+from ..nix.command import nix, string_literal
 from ..nix.source import NO_LOCK_FILE
 from ..target.programs import program
 from .git import Repository

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import strategies as st
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.language import laid_out
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.command import laid_out
 
 if t.TYPE_CHECKING:
     from .conftest import Nix

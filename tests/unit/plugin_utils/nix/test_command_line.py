@@ -10,16 +10,14 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.command import (
+    attribute_path,
+    attribute_steps,
     configuration,
     exported,
     nix,
-    with_settings,
-)
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.language import (
-    attribute_path,
-    attribute_steps,
     string_literal,
     value_literal,
+    with_settings,
 )
 
 from ...errors import fails_with
