@@ -56,6 +56,7 @@ MOST_BROKEN = 10
 _CONTEXT = re.compile(r"^\s*… while reading the inventory at (.*)$")
 _ERROR = re.compile(r"^\s*error: (.*)$")
 _POSITION = re.compile(r"^\s*at (?P<file>/.*):(?P<line>\d+):(?P<column>\d+):$")
+_UNREACHED = re.compile(r"^unable to download '|: Could not (resolve|connect to) ")
 _EVALUATED = re.compile(r"^evaluating file '(/.*)'$")
 _STORE_SOURCE = re.compile(r"/nix/store/[a-z0-9]{32}-source(?=/)")
 
@@ -210,11 +211,18 @@ def failure(place: NixFile | FlakeOutput, completed: Completed) -> InventoryErro
     parts = [str(place), *([f"at {shown(where)}"] if where else []), message]
     if position:
         parts[-1] += f" ({_known_path(place, position)})"
+    unreached = _UNREACHED.search(message)
+    if was_busy(completed):
+        advice = BUSY_ADVICE
+    elif unreached:
+        advice = "see that this machine reaches it; what is locked and was fetched once needs no network"
+    else:
+        advice = "correct the inventory's data; -vvv shows Nix's whole trace"
     return InventoryError(
         ": ".join(parts),
-        code="evaluation",
+        code="network" if unreached else "evaluation",
         command=brief(completed.argv),
-        advice=BUSY_ADVICE if was_busy(completed) else "correct the inventory's data; -vvv shows Nix's whole trace",
+        advice=advice,
         trace=completed.stderr,
     )
 

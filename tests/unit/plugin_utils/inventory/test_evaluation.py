@@ -136,6 +136,13 @@ def test_a_failure_without_an_error_is_told_too(stderr: str, message: str) -> No
     assert failure(FILE, failed(stderr)).cause == f"/fleet/nodes.nix: {message}"
 
 
+def test_a_server_that_is_not_reached_is_told_as_that_and_not_as_wrong_data() -> None:
+    stderr = "error:\n       … while fetching the input\n\n       error: unable to download 'https://x.example': Could not connect"
+    error = failure(FILE, failed(stderr))
+    assert error.code == "inventory.network"
+    assert "data" not in str(error.advice)
+
+
 def test_nix_says_which_files_it_evaluated() -> None:
     stderr = """\
 evaluating file '«nix-internal»/derivation-internal.nix'
