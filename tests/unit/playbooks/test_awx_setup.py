@@ -277,3 +277,27 @@ def test_the_modules_may_be_those_of_either_collection(tmp_path: Path) -> None:
     done = play(tmp_path, ("infra.aap_configuration", "ansible.controller"), **GIVEN)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "written.json").exists()
+
+
+@pytest.mark.skipif("AWX_URL" not in os.environ, reason="no AWX_URL: no real server")
+def test_a_real_server_brings_it_about_once(tmp_path: Path) -> None:
+    # AWX itself has to reach the repository and the image.
+    given = {"awx_project_url": os.environ["AWX_PROJECT_URL"], "awx_image": os.environ["AWX_IMAGE"]}
+    settings = {
+        "CONTROLLER_HOST": os.environ["AWX_URL"],
+        "CONTROLLER_OAUTH_TOKEN": os.environ["AWX_TOKEN"],
+        "ANSIBLE_STDOUT_CALLBACK": "default",
+        "ANSIBLE_NOCOLOR": "1",
+    }
+    extra = json.dumps({**given, "awx_name": f"nix.fleet test {tmp_path.name}", "awx_machine_key": "a key"})
+    for unchanged in (False, True):
+        done = subprocess.run(
+            [ANSIBLE_PLAYBOOK, PLAYBOOK, "-i", "localhost,", "-e", extra],
+            cwd=ROOT,
+            env={**os.environ, **settings},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert (" changed=0 " in done.stdout) is unchanged
