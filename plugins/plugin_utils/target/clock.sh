@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Time. What waits counts its own sleeps, since the activation itself may set the clock.
 
-hundredths=0 clock=''
+hundredths=0 clock='' clock_exact=''
 
 clock_pause() { # wait a moment, a shorter one at first; adds it to `hundredths`
     # Each is a process, and of those who wait there are many on machines that share their processors.
@@ -22,13 +22,15 @@ clock_pause() { # wait a moment, a shorter one at first; adds it to `hundredths`
     fi
 }
 
-clock_read() { # set `clock` to seconds that no change of the date touches, where the system has them
+# Set `clock` to seconds that no change of the date touches, where the system has them, and `clock_exact` to the same with what it
+# has of their parts.
+clock_read() {
     if [ -r /proc/uptime ]; then
-        read -r clock _ </proc/uptime
-        clock=${clock%%.*}
+        read -r clock_exact _ </proc/uptime
     else
-        clock=$(date +%s)
+        clock_exact=$(date +%s)
     fi
+    clock=${clock_exact%%.*}
 }
 
 clock_date() { # print the date and time

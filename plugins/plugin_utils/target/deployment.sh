@@ -5,7 +5,7 @@
 
 cause='' advice='' step_log='' code='' status='' units='' confirmation='' unconfirmed=no default_touched=no tried=no generation_of_closure=''
 recorded_link='' recorded_generation='' recorded_newest='' recorded_default='' recorded_running='' recorded_boots=''
-recorded_boot='' recorded_started='' recorded_start='' recorded_profile='' recorded_marked='' wanted='' start=''
+recorded_boot='' recorded_started='' recorded_start='' recorded_clock='' recorded_profile='' recorded_marked='' wanted='' start=''
 
 # The profile's generation, the running system and what is booted: exactly what a rollback returns to. It stays in memory; the
 # file is for who finishes this after a loss of power.
@@ -16,6 +16,7 @@ deployment_record() {
     profile_read "$profile"
     process_find_boot
     run_find_mark
+    clock_read
     recorded=$(
         # Decided once: an activation may make the directory that another answer would come from.
         say recorded_profile "$profile"
@@ -29,6 +30,7 @@ deployment_record() {
         say recorded_boot "$this_boot"
         say recorded_started "$started"
         say recorded_start "$start"
+        say recorded_clock "$clock_exact"
         say recorded_marked "$marked"
         say closure "$closure"
         say wanted "$wanted"

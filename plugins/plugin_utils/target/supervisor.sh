@@ -98,11 +98,10 @@ supervisor_take_lock() {
 }
 
 supervisor_finish_interrupted() { # the latest first: it has recorded what the others before it had left
-    set --
-    for directory in "$state"/runs/*; do
-        set -- "$directory" "$@"
-    done
-    for directory; do
+    supervisor_runs=$(supervisor_latest_runs)$newline
+    while [ -n "$supervisor_runs" ]; do
+        directory=${supervisor_runs%%"$newline"*}
+        supervisor_runs=${supervisor_runs#*"$newline"}
         # One that has gone back may have left it to the one before it.
         run_is_interrupted "$directory" || run_is_left "$directory" || continue
         # shellcheck disable=SC2016  # expanded by that shell
@@ -121,6 +120,17 @@ supervisor_finish_interrupted() { # the latest first: it has recorded what the o
             return
         fi
     done
+}
+
+# Print the directories of deployments, that of the last record first. Their names have the times of controllers, and those may
+# differ; a date of the machine's own counts only where it has been booted since.
+supervisor_latest_runs() {
+    process_find_boot
+    for supervisor_run in "$state"/runs/*; do
+        record_read '' "$(cat "$supervisor_run/recorded" 2>/dev/null)" recorded_boot recorded_clock recorded_started
+        [ "$recorded_boot" = "$this_boot" ] && supervisor_order=${recorded_clock:-0} || supervisor_order=-1
+        printf '%s %s %s\n' "$supervisor_order" "${recorded_started:--}" "$supervisor_run"
+    done | LC_ALL=C sort -k 1,1nr -k 2,2r | cut -d ' ' -f 3-
 }
 
 supervisor_launch_recovery() { # of the deployment of directory $1

@@ -202,13 +202,17 @@ def test_what_a_reboot_does_not_activate_is_activated_again_after_one(nixos: Nix
     assert [entry["outcome"] for entry in nixos.journal] == ["activated", "rolled_back", "activated"]
 
 
-def test_of_two_that_were_interrupted_the_later_is_taken_back_first(nixos: NixOS, old: str) -> None:
+@pytest.mark.parametrize("rebooted", [False, True], ids=["in one boot", "with a reboot between them"])
+def test_of_two_that_were_interrupted_the_later_is_taken_back_first(nixos: NixOS, old: str, *, rebooted: bool) -> None:
+    # The names are the controllers', whose clocks differ.
     trouble = f'ln -sfn "$self" "/run/current-system"; {STUCK}'
     first, second = (
         nixos.request(nixos.system(f"nixos-{name}", trouble=trouble), id=f"cut-off-{os.getpid()}-{name}")
-        for name in ("a", "b")
+        for name in ("b", "a")
     )
     cut_off(nixos, first)
+    if rebooted:
+        rewrite_record(nixos, first, recorded_boot="earlier", recorded_clock="999999999")
     aside = (nixos.state / "runs" / first.id).rename(nixos.state / "aside")
     nixos.path("/step").unlink()
     cut_off(nixos, second)
