@@ -198,6 +198,7 @@ supervisor_guard() { # wait for the end of worker $1, and bring the machine back
     trap supervisor_go_on EXIT
     supervisor_nap=0 supervisor_longest=$((activation_timeout * 4))
     while :; do
+        supervisor_watch "$1" &
         wait "$1"
         supervisor_code=$?
         if [ "$supervisor_code" = 0 ] || platform_leaving; then
@@ -212,6 +213,23 @@ supervisor_guard() { # wait for the end of worker $1, and bring the machine back
         activation_timeout=$((activation_timeout < supervisor_longest ? activation_timeout * 2 : activation_timeout))
         supervisor_resume &
         set -- "$!"
+    done
+}
+
+# End worker $1 when it is stopped, or waits for what never comes, though all that it may do would long be over: the guard makes up
+# for it. What moves on, as in waiting for a lock of NixOS's, is left alone.
+supervisor_watch() {
+    trap - TERM INT
+    process_find_name "$1"
+    supervisor_worker=$process_name supervisor_seen='' supervisor_waited=0
+    while process_has_name "$supervisor_worker"; do
+        supervisor_sees=$(cat "/proc/$1/stat" 2>/dev/null || ps -o stat= -o time= -p "$1")
+        if [ "$supervisor_waited" -gt $((4 * activation_timeout + confirm_timeout)) ] && [ "$supervisor_sees" = "$supervisor_seen" ]; then
+            kill -KILL "$1"
+        fi
+        supervisor_seen=$supervisor_sees
+        sleep 60
+        supervisor_waited=$((supervisor_waited + 60))
     done
 }
 
