@@ -9,7 +9,9 @@ import pathlib
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 
+from ....errors import fails_with
 from .nixos import NixOS
+from .test_interruption import cut_off
 
 
 def cut_off_early(nixos: NixOS, *, boot: str) -> pathlib.Path:
@@ -94,6 +96,14 @@ def test_and_so_is_who_comes_back_to_what_had_no_time_to_take_the_lock(nixos: Ni
     run.rename(run.with_name(asked.id))
     assert deploy(nixos, asked).outcome == "refused"
     assert nixos.calls == []
+
+
+def test_what_nobody_can_finish_does_not_pass_for_what_has_touched_nothing(nixos: NixOS, old: str) -> None:
+    slow = cut_off(nixos)
+    nixos.hurry()
+    (nixos.state / "runs" / slow.id / "program").write_text("exit 1")
+    with fails_with("activation.no_answer"):
+        deploy(nixos, slow)
 
 
 def test_nothing_is_begun_on_a_machine_that_is_shutting_down(nixos: NixOS, old: str) -> None:

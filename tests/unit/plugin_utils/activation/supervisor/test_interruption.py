@@ -334,14 +334,18 @@ def test_an_interrupted_system_that_is_not_whole_after_a_reboot_is_left_again(
     assert nixos.whole_as == whole(old)
 
 
-def test_a_default_that_waited_for_a_reboot_is_what_is_returned_to_after_one(nixos: NixOS, old: str) -> None:
+@pytest.mark.parametrize("rebooted", [False, True], ids=["tried by hand", "rebooted"])
+def test_a_default_that_waited_for_a_reboot_is_what_is_returned_to_after_one(
+    nixos: NixOS, old: str, *, rebooted: bool
+) -> None:
     waiting = nixos.system("nixos-waiting")
     assert nixos.deploy(waiting, goal="boot").outcome == "activated"
     slow = cut_off(nixos)
-    rewrite_record(nixos, slow, recorded_boot="earlier")
+    if rebooted:
+        rewrite_record(nixos, slow, recorded_boot="earlier")
     nixos.link(RUNNING, waiting)
     nixos.program(slow, "recover")
-    assert nixos.whole_as == whole(waiting)
+    assert nixos.whole_as == (waiting if rebooted else old, waiting, "waiting")
     # Booting it has activated it.
     assert "test waiting" not in nixos.calls
 

@@ -62,3 +62,28 @@ def test_a_dead_lock_is_given_up_by_one_at_a_time(nixos: NixOS, old: str) -> Non
     (nixos.live / "takeover").unlink()
     thread.join()
     assert is_anothers(nixos)
+
+
+def test_who_goes_back_for_another_does_not_give_its_lock_up(nixos: NixOS, old: str) -> None:
+    slow = cut_off(nixos)
+    nixos.path("/repaired").touch()
+    lock = nixos.live / "lock"
+    noted = f'readlink "{lock}" | grep "^id=" >> "{nixos.root}/given-up"'
+    nixos.replace_tool("rm", f'case "$*" in *"{lock}") {noted} ;; esac; exec {{rm}} "$@"')
+    asked = nixos.request(nixos.system("nixos-new"))
+    assert deploy(nixos, asked).outcome == "activated"
+    assert nixos.path("/given-up").read_text().split() == [f"id={slow.id}", f"id={asked.id}"]
+
+
+def test_who_comes_late_to_finish_what_is_about_to_end_leaves_the_lock_to_it(nixos: NixOS, old: str) -> None:
+    ends = f': > "{nixos.root}/ends"; until [ -e "{nixos.root}/go" ]; do sleep 0.05; done'
+    nixos.replace_tool("rm", f'case "$*" in *./settings*) {ends} ;; esac; exec {{rm}} "$@"')
+    asked = nixos.request(nixos.system("nixos-new"))
+    thread = threading.Thread(target=deploy, args=(nixos, asked))
+    thread.start()
+    wait_for(nixos.path("/ends").exists)
+    nixos.program(asked, "recover")
+    assert (nixos.live / "lock").is_symlink()
+    nixos.path("/go").touch()
+    thread.join()
+    assert not (nixos.live / "lock").is_symlink()

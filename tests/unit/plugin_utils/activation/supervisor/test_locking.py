@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
 import typing as t
@@ -19,7 +20,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import p
 
 from .nixos import PROFILE, NixOS, wait_for, whole
 from .test_abandoned import own_name
-from .test_interruption import children_of, cut_off, family
+from .test_interruption import children_of, cut_off, family, is_gone
 
 if t.TYPE_CHECKING:
     from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import Answer
@@ -139,6 +140,46 @@ def test_asking_again_waits_for_what_was_begun_and_begins_nothing(nixos: NixOS, 
     assert deploy(nixos, slow).outcome == "activated"
 
 
+def test_asking_again_to_go_back_by_one_goes_back_by_one(nixos: NixOS, old: str) -> None:
+    asked = nixos.request(rollback="previous")
+    assert [deploy(nixos, asked).outcome for _time in range(2)] == ["activated", "activated"]
+
+
+def test_who_waits_for_its_turn_is_told_what_became_of_it_on_another_connection(nixos: NixOS, old: str) -> None:
+    nixos.hold_lock(os.getpid())
+    asked = nixos.request(old, lock_timeout=600)
+    answers: list[str] = []
+    nixos.replace_tool("sleep", f': > "{nixos.root}/waits"; exec {{sleep}} "$@"')
+    thread = threading.Thread(target=lambda: answers.append(deploy(nixos, asked).outcome))
+    thread.start()
+    wait_for(nixos.path("/waits").exists)
+    run = nixos.state / "runs" / asked.id
+    run.mkdir(parents=True)
+    (run / "outcome").write_text("outcome=activated\n")
+    (nixos.live / "lock").unlink()
+    thread.join()
+    assert answers == ["activated"]
+
+
+def test_nothing_is_foreseen_while_another_deployment_runs(nixos: NixOS, old: str) -> None:
+    nixos.hold_lock(os.getpid())
+    assert nixos.deploy(nixos.system("nixos-new"), goal="dry-activate").outcome == "refused"
+
+
+def test_the_lock_of_a_process_that_is_dead_but_for_its_parent_is_taken_over(nixos: NixOS, old: str) -> None:
+    process = subprocess.Popen(["true"])
+    wait_for(lambda: is_gone(process.pid))
+    nixos.hold_lock(process.pid)
+    assert nixos.deploy(nixos.system("nixos-new")).outcome == "activated"
+    process.wait()
+
+
+def test_a_deployment_has_ended_when_the_next_may_begin(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool("rm", f'case "$*" in *"{nixos.live}/lock") sleep 1 ;; esac; exec {{rm}} "$@"')
+    assert nixos.deploy(nixos.system("nixos-new")).outcome == "activated"
+    assert not (nixos.live / "lock").is_symlink()
+
+
 def test_a_script_that_comes_second_leaves_the_first_ones_directory_alone(nixos: NixOS, old: str) -> None:
     asked = nixos.request(nixos.system("nixos-new"))
     run = nixos.state / "runs" / asked.id
@@ -202,12 +243,13 @@ def test_both_systems_are_kept_from_the_garbage_collector_for_as_long_as_it_last
     assert not [root for root in ("closure", "before") if (run / root).is_symlink()]
 
 
-def test_the_settings_of_nix_are_not_left_behind(nixos: NixOS, old: str) -> None:
+def test_neither_the_settings_of_nix_nor_the_program_is_left_behind(nixos: NixOS, old: str) -> None:
     asked = nixos.request(nixos.system("nixos-new"), nix_options={"access-tokens": "example.org=secret"})
     deploy(nixos, asked)
     files = [path for path in (nixos.state / "runs" / asked.id).iterdir() if path.is_file()]
     assert files
     assert not [path for path in files if b"secret" in path.read_bytes()]
+    assert not (nixos.state / "runs" / asked.id / "program").read_text()
 
 
 def test_a_generation_that_goes_while_a_rollback_waits_for_its_turn_is_told(nixos: NixOS, old: str) -> None:

@@ -228,11 +228,11 @@ def test_where_no_process_can_be_made_once_more_while_it_begins_again_the_machin
     nixos, as_user = user
     old, request = awaiting_as(user, 1000)
     guard = int((nixos.state / "runs" / request.id / "worker").readlink().as_posix().split()[0])
-    limit_processes(as_user, guard, 0)
+    limit_processes(as_user, guard, 1)
     cut_down(children_of(guard))
     wait_for(lambda: "NIX_FLEET_AGAIN" in Path(f"/proc/{guard}/cmdline").read_text(), 60)
     limited = nixos.path("/home/limited")
-    again = f'[ -e "{limited}" ] || {{ {shutil.which("prlimit")} --pid "$PPID" --nproc=0:; : >"{limited}"; }}'
+    again = f'[ -e "{limited}" ] || {{ {shutil.which("prlimit")} --pid "$PPID" --nproc=1:; : >"{limited}"; }}'
     nixos.replace_tool("date", f'{again}; exec {{date}} "$@"')
     limit_processes(as_user, guard, 60)
     wait_for(limited.exists, 60)
@@ -243,7 +243,7 @@ def test_where_no_process_can_be_made_once_more_while_it_begins_again_the_machin
 
 
 def limit_processes(as_user: list[str], process: int, number: int) -> None:
-    """Have ``process`` make no other as long as its user has ``number`` of them."""
+    """Have ``process`` make no other as long as its user has ``number`` of them; where that is 0, bash crashes as it waits."""
     subprocess.run([*as_user, str(shutil.which("prlimit")), "--pid", str(process), f"--nproc={number}:"], check=True)
 
 

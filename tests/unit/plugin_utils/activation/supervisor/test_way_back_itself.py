@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
+
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
@@ -38,6 +40,16 @@ class Darwin(NixOS):
         return system
 
 
+@pytest.fixture
+def mac(tmp_path: pathlib.Path) -> Darwin:
+    """A Mac that runs the first generation of its system."""
+    mac = Darwin(tmp_path, SHELL, uid=0)
+    old = mac.mac_system("darwin-old")
+    for link, target in {f"{PROFILE}-1-link": old, PROFILE: "system-1-link", RUNNING: old}.items():
+        mac.link(link, target)
+    return mac
+
+
 def test_a_home_that_the_way_back_has_made_current_itself_is_tried_again(tmp_path: pathlib.Path) -> None:
     user = Home(tmp_path, SHELL, uid=1000)
     user.hurry()
@@ -52,12 +64,8 @@ def test_a_home_that_the_way_back_has_made_current_itself_is_tried_again(tmp_pat
     assert user.standing(CURRENT) == old
 
 
-def test_a_system_that_was_never_activated_is_not_made_current_on_the_way_back(tmp_path: pathlib.Path) -> None:
-    mac = Darwin(tmp_path, SHELL, uid=0)
-    old = mac.mac_system("darwin-old")
-    mac.link(f"{PROFILE}-1-link", old)
-    mac.link(PROFILE, "system-1-link")
-    mac.link(RUNNING, old)
+def test_a_system_that_was_never_activated_is_not_made_current_on_the_way_back(mac: Darwin) -> None:
+    old = mac.standing(RUNNING)
     mac.path(f"{PROFILE}.broken").touch()
     answer = deploy(mac, mac.request(mac.mac_system("darwin-new"), platform=platforms()["darwin"]))
     assert answer.outcome == "rolled_back"
@@ -74,6 +82,14 @@ def test_settings_that_nix_darwin_does_not_know_are_told_before_anything_is_touc
     assert (answer.outcome, "/etc/nix/nix.custom.conf" in (answer.cause or "") + answer.log) == ("refused", True)
     assert "nix.settings" in (answer.advice or "")
     assert mac.calls == []
+
+
+def test_a_mac_that_boots_in_the_middle_is_to_go_back_by_itself(mac: Darwin) -> None:
+    new = mac.mac_system("darwin-new", "ls @root@/Library/LaunchDaemons >> @root@/calls || :")
+    asked = mac.request(new, platform=platforms()["darwin"])
+    assert deploy(mac, asked).outcome == "activated"
+    assert set(mac.calls) == {"activate darwin-new", f"nix.fleet.{asked.id}.plist"}
+    assert list(mac.path("/Library/LaunchDaemons").iterdir()) == []
 
 
 def test_units_that_fail_on_the_way_back_are_told(nixos: NixOS) -> None:

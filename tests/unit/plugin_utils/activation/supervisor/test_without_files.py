@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import threading
@@ -374,3 +375,5 @@ def test_what_has_ended_without_files_is_not_begun_again(nixos: NixOS, old: str)
 def test_what_a_step_has_said_is_told_without_files(nixos: NixOS, old: str) -> None:
     answer = nixos.deploy(nixos.system("nixos-bad", trouble=BLOCK, loading="echo no entry; exit 1"))
     assert (answer.outcome, "no entry" in answer.cause) == ("rolled_back", True)
+    # Of the directory that is gone, a shell would say that it is.
+    assert not re.search("getcwd|shell-init", answer.log)
