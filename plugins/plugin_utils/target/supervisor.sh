@@ -217,17 +217,18 @@ supervisor_guard() { # wait for the end of worker $1, and bring the machine back
 }
 
 # End worker $1 when it is stopped, or waits for what never comes, though all that it may do would long be over: the guard makes up
-# for it. What moves on, as in waiting for a lock of NixOS's, is left alone.
+# for it. What has moved in the last minutes, as in waiting for a lock of NixOS's, is left alone.
 supervisor_watch() {
     trap - TERM INT
     process_find_name "$1"
-    supervisor_worker=$process_name supervisor_seen='' supervisor_waited=0
+    supervisor_worker=$process_name supervisor_seen='' supervisor_waited=0 supervisor_still=0
     while process_has_name "$supervisor_worker"; do
         supervisor_sees=$(cat "/proc/$1/stat" 2>/dev/null || ps -o stat= -o time= -p "$1")
-        if [ "$supervisor_waited" -gt $((4 * activation_timeout + confirm_timeout)) ] && [ "$supervisor_sees" = "$supervisor_seen" ]; then
+        [ "$supervisor_sees" = "$supervisor_seen" ] || supervisor_still=0
+        if [ "$supervisor_waited" -gt $((4 * activation_timeout + confirm_timeout)) ] && [ "$supervisor_still" -ge 5 ]; then
             kill -KILL "$1"
         fi
-        supervisor_seen=$supervisor_sees
+        supervisor_seen=$supervisor_sees supervisor_still=$((supervisor_still + 1))
         sleep 60
         supervisor_waited=$((supervisor_waited + 60))
     done

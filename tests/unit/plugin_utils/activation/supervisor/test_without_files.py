@@ -251,15 +251,16 @@ def test_a_supervisor_that_was_stopped_is_called_silent_and_goes_on_when_it_may(
     assert nixos.whole_as == whole(new)
 
 
+@pytest.mark.slow
 def test_a_supervisor_that_stays_stopped_for_too_long_is_made_up_for(nixos: NixOS, old: str) -> None:
-    nixos.replace_tool("sleep", 'case $1 in 0.*) set 0.01 ;; *) set 0.5 ;; esac; exec {sleep} "$1"')
+    nixos.replace_tool("sleep", 'case $1 in 0.*) set 0.05 ;; *) set 0.5 ;; esac; exec {sleep} "$1"')
     request = nixos.request(nixos.system("nixos-new"), confirm_timeout=300, activation_timeout=1)
     deploy(nixos, request)
     supervisor = nixos.supervisor_of(request)
     time.sleep(4)
     assert nixos.worker_of(request) == supervisor
     os.kill(supervisor, signal.SIGSTOP)
-    assert conclude(nixos, request.id, CONFIRMED, 60).outcome == "rolled_back"
+    assert confirm(nixos, request.id, CONFIRMED, 600).outcome == "rolled_back"
     assert nixos.whole_as == whole(old)
 
 
