@@ -117,7 +117,7 @@ def test_what_was_interrupted_goes_back_with_its_run(nixos: NixOS, old: str) -> 
     thread = nixos.start(slow)
     cut_down(family(nixos.supervisor_of(slow), step_of(nixos)))
     answer = nixos.deploy(rollback="before:night")
-    assert (answer.outcome, answer.cause) == ("unchanged", "deployment night was rolled back itself")
+    assert (answer.outcome, "night was rolled back itself" in answer.cause) == ("unchanged", True)
     assert nixos.whole_as == whole(old)
     assert not (nixos.live / "lock").is_symlink()
     thread.join()
