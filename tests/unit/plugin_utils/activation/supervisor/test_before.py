@@ -74,7 +74,10 @@ def test_a_deployment_that_was_rolled_back_needs_no_more(nixos: NixOS, old: str)
     good = nixos.system("nixos-good")
     nixos.deploy(good, origin=MORNING)
     answer = nixos.deploy(rollback="before:night")
-    assert (answer.outcome, answer.cause) == ("unchanged", "deployment night was rolled back itself")
+    assert (answer.outcome, answer.cause) == (
+        "unchanged",
+        "deployment night was rolled back itself, or changed nothing",
+    )
     assert nixos.whole_as == whole(good)
 
 
