@@ -37,11 +37,18 @@ def fleet() -> None:
 
 def build(project: Project, state: str, place: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Evaluate and build on the controller, where ``place`` is in that state."""
+    return play(project, state, place, "nix.fleet.build", **variables)
+
+
+def play(
+    project: Project, state: str, place: Path, *playbook: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Play where ``place`` is in that state."""
     place.mkdir(exist_ok=True)
     return subprocess.run(
         [
             *("unshare", "--mount", "sh", "-c", f'{STATES[state]}; shift; exec "$@"', "sh", str(place)),
-            *("ansible-playbook", "nix.fleet.build", "-l", "vps-sg-1", "-e", "deploy_build_on=controller"),
+            *("ansible-playbook", *playbook, "-l", "vps-sg-1", "-e", "deploy_build_on=controller"),
         ],
         cwd=project.root,
         env={
@@ -78,9 +85,41 @@ def test_a_temporary_directory_that_nothing_needs_costs_nothing(project: Project
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-def test_ansibles_own_directory_without_room_is_named_and_the_summary_printed(project: Project, tmp_path: Path) -> None:
+@BY_STATE
+def test_nor_does_it_cost_a_copy_anything(project: Project, tmp_path: Path, state: str) -> None:
+    place = tmp_path / "temporary"
+    run = play(project, state, place, "nix.fleet.deploy", "--tags", "evaluate,build,copy", TMPDIR=str(place))
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "1 host: 1 " in run.stdout
+
+
+@BY_STATE
+def test_a_home_where_neither_ansible_nor_what_is_built_lies_costs_a_copy_its_caches_alone(
+    project: Project, tmp_path: Path, state: str
+) -> None:
     home = tmp_path / "home"
-    run = build(project, "full", home, HOME=str(home))
+    elsewhere = {"ANSIBLE_HOME": str(tmp_path / "ansible"), "XDG_STATE_HOME": str(tmp_path / "state")}
+    run = play(project, state, home, "nix.fleet.deploy", "--tags", "evaluate,build,copy", HOME=str(home), **elsewhere)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert f"{home}/.cache/nix.fleet/evaluation cannot be used" in run.stderr
+    assert "1 host: 1 " in run.stdout
+
+
+def test_what_is_built_has_no_place_in_a_home_that_is_read_only(project: Project, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    run = build(project, "read-only", home, HOME=str(home), ANSIBLE_HOME=str(tmp_path / "ansible"))
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert "nix.no_room" in run.stdout
+    assert f"{home}/.local on the controller cannot be written" in run.stdout
+    assert "XDG_STATE_HOME" in run.stdout
+
+
+@pytest.mark.parametrize("playbook", [["nix.fleet.build"], ["nix.fleet.deploy", "--tags", "evaluate,build,copy"]])
+def test_ansibles_own_directory_without_room_is_named_and_the_summary_printed(
+    project: Project, tmp_path: Path, playbook: list[str]
+) -> None:
+    home = tmp_path / "home"
+    run = play(project, "full", home, *playbook, HOME=str(home))
     assert run.returncode == 2, run.stdout + run.stderr
     assert f"{home}/.cache/nix.fleet/evaluation cannot be used" in run.stdout
     assert f"{home}/.ansible/tmp/" in run.stdout
