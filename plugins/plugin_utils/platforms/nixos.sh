@@ -10,6 +10,7 @@ platform_boot_activates=yes
 platform_boot_entries=yes
 current_system=/run/current-system
 booted_system=/run/booted-system
+nixos_units=/run/systemd/system
 nixos_variables=/sys/firmware/efi/efivars
 nixos_lock=/run/nixos/switch-to-configuration.lock nixos_no_check=0
 platform_lock_name="NixOS's own lock (/run/nixos/switch-to-configuration.lock)"
@@ -251,6 +252,32 @@ platform_changed_since_boot() {
 
 platform_leaving() {
     [ "$(systemctl is-system-running 2>/dev/null)" = stopping ]
+}
+
+# `systemctl soft-reboot` starts everything anew but the kernel: /run stays, and with it a system that nobody confirmed.
+platform_watch_soft_reboot() {
+    nixos_find_watch
+    # What is exported may be secret, as Nix's settings are.
+    (umask 077 && nixos_watch_script >"$live/again-$id" && printf '%s\n' "$program" >"$live/program-$id") &&
+        mkdir -p "$nixos_units/multi-user.target.wants" &&
+        printf '%s\n' '[Unit]' "Description=nix.fleet $id" '[Service]' Type=exec Restart=on-failure RestartSec=1 \
+            "ExecStart=/bin/sh $live/again-$id" >"$nixos_units/$nixos_watch" &&
+        ln -sf "../$nixos_watch" "$nixos_units/multi-user.target.wants/$nixos_watch"
+}
+
+nixos_watch_script() {
+    export -p
+    printf '%s\n' "NIX_FLEET_PROGRAM=\$(cat $live/program-$id)" 'export NIX_FLEET_PROGRAM' \
+        "exec sh -c 'eval \"\$NIX_FLEET_PROGRAM\"' nix.fleet-$id recover"
+}
+
+platform_unwatch_boot() {
+    nixos_find_watch
+    rm -f "$nixos_units/multi-user.target.wants/$nixos_watch" "$nixos_units/$nixos_watch" "$live/again-$id"
+}
+
+nixos_find_watch() {
+    nixos_watch=nix-fleet-$id-again.service
 }
 
 platform_reboot_machine() {

@@ -101,6 +101,10 @@ platform_watch_boot() { # where booting comes back on what has not been confirme
     :
 }
 
+platform_watch_soft_reboot() { # while the machine leaves, the same for what may come up without the kernel starting anew
+    :
+}
+
 platform_unwatch_boot() { # this deployment has ended
     :
 }

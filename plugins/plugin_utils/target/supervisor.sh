@@ -199,9 +199,12 @@ supervisor_guard() { # wait for the end of worker $1, and bring the machine back
     supervisor_nap=0 supervisor_longest=$((activation_timeout * 4))
     while :; do
         supervisor_watch "$1" &
+        supervisor_watcher=$!
         wait "$1"
         supervisor_code=$?
+        kill "$supervisor_watcher" 2>/dev/null
         if [ "$supervisor_code" = 0 ] || platform_leaving; then
+            [ "$supervisor_code" = 0 ] || platform_watch_soft_reboot
             trap - EXIT
             exit 0
         fi
@@ -219,9 +222,9 @@ supervisor_guard() { # wait for the end of worker $1, and bring the machine back
 # End worker $1 when it is stopped, or waits for what never comes, though all that it may do would long be over: the guard makes up
 # for it. What has moved in the last minutes, as in waiting for a lock of NixOS's, is left alone.
 supervisor_watch() {
-    trap - TERM INT
+    trap 'kill "$supervisor_sleep" 2>/dev/null; exit' TERM
     process_find_name "$1"
-    supervisor_worker=$process_name supervisor_seen='' supervisor_waited=0 supervisor_still=0
+    supervisor_worker=$process_name supervisor_seen='' supervisor_waited=0 supervisor_still=0 supervisor_sleep=''
     while process_has_name "$supervisor_worker"; do
         supervisor_sees=$(cat "/proc/$1/stat" 2>/dev/null || ps -o stat= -o time= -p "$1")
         [ "$supervisor_sees" = "$supervisor_seen" ] || supervisor_still=0
@@ -229,7 +232,9 @@ supervisor_watch() {
             kill -KILL "$1"
         fi
         supervisor_seen=$supervisor_sees supervisor_still=$((supervisor_still + 1))
-        sleep 60
+        sleep 60 &
+        supervisor_sleep=$!
+        wait "$supervisor_sleep"
         supervisor_waited=$((supervisor_waited + 60))
     done
 }

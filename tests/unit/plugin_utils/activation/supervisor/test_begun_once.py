@@ -99,6 +99,25 @@ def test_a_machine_that_shuts_down_is_brought_back_when_it_is_up_again(nixos: Ni
     assert nixos.whole_as == whole(old)
 
 
+def test_after_a_soft_reboot_a_unit_in_memory_brings_the_machine_back(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool("systemctl", f'[ ! -e "{nixos.root}/leaving" ] || echo stopping')
+    request = nixos.request(nixos.system("nixos-new"), confirm_timeout=600)
+    assert deploy(nixos, request).outcome == "awaiting"
+    guard = int((nixos.state / "runs" / request.id / "worker").readlink().as_posix().split()[0])
+    nixos.path("/leaving").touch()
+    os.kill(nixos.supervisor_of(request), signal.SIGTERM)
+    wait_for(lambda: is_gone(guard))
+    nixos.path("/leaving").unlink()
+
+    unit = nixos.path(f"/run/systemd/system/multi-user.target.wants/nix-fleet-{request.id}-again.service")
+    command = unit.read_text().rpartition("ExecStart=")[2].split()
+    assert command[0] == "/bin/sh"
+    nixos.script(*command[1:])
+    assert [entry["outcome"] for entry in nixos.journal] == ["rolled_back"]
+    assert nixos.whole_as == whole(old)
+    assert not unit.is_symlink()
+
+
 @pytest.mark.parametrize("sign", ["active", "begun"])
 def test_what_systemd_has_started_before_it_failed_is_not_started_again(nixos: NixOS, old: str, sign: str) -> None:
     nixos.path("/run/systemd/system").mkdir(parents=True)
