@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ..faults import FULL_DISK, POWER_CYCLED, POWER_CYCLED_BEFORE_LOGIN
+from ..faults import FULL_DISK, POWER_CYCLED, POWER_CYCLED_BEFORE_LOGIN, SOFT_REBOOTED
 from ..moments import ACTIVATION, AWAITING, BEFORE_ACTIVATION, BEFORE_COPY, BUILD, CONFIRMATION, COPY, QUESTION
 from ..row import CHANGED, REFUSED, ROLLED_BACK, Expectation, Row
 
@@ -17,6 +17,7 @@ ROWS = (
     Row(POWER_CYCLED_BEFORE_LOGIN, BEFORE_ACTIVATION, CHANGED),
     Row(POWER_CYCLED, ACTIVATION, ROLLED_BACK, representative=True),
     Row(POWER_CYCLED, AWAITING, ROLLED_BACK),
+    Row(SOFT_REBOOTED, AWAITING, ROLLED_BACK),
     Row(POWER_CYCLED, CONFIRMATION, ROLLED_BACK),
     Row(FULL_DISK, BEFORE_COPY, Expectation("old", "failed", (2,), says=("the disk is full",)), representative=True),
     Row(FULL_DISK, BEFORE_ACTIVATION, REFUSED),
