@@ -64,8 +64,9 @@ class Built:
 class Build:
     """One build to be done: what, how, and whom to tell of its progress, at most once in ``pause`` seconds.
 
-    ``whole`` and ``stream`` are those of ``Progress``. ``watch`` is handed each line of the log, where that comes while the build goes on. ``builders`` is asked right before
-    anything is built which remote builders are to be used, if that is not left to Nix: nobody waits for them in vain.
+    ``whole`` and ``stream`` are those of ``Progress``. ``watch`` is handed each line of the log, where that comes while the build
+    goes on. ``builders`` is asked right before anything is built which remote builders are to be used, if that is not left to
+    Nix: nobody waits for them in vain.
     """
 
     installables: Sequence[str]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import types
 import typing as t
 
 import pytest
@@ -29,11 +30,13 @@ META = {"allowApplyAll": True, "machinesFile": None}
 
 
 def hosts(
-    nodes: dict[str, t.Any], attribute: tuple[str, ...] | None = None, meta: dict[str, t.Any] = META
+    nodes: dict[str, t.Any],
+    attribute: tuple[str, ...] | None = None,
+    meta: t.Mapping[str, t.Any] = types.MappingProxyType(META),
 ) -> dict[str, Node]:
     data = {
         "raw": False,
-        "meta": meta,
+        "meta": dict(meta),
         "nodes": {name: {"targetHost": name, **DEFAULTS, **given} for name, given in nodes.items()},
     }
     return {node.name: node for node in nodes_of(data, Origin("flake", "/flake", attribute))}

@@ -122,7 +122,7 @@ def test_a_state_directory_that_hangs_by_now_keeps_no_machine_from_going_back(ni
     request = nixos.request(nixos.system("nixos-new", trouble=hang), confirm_timeout=1)
     thread = threading.Thread(target=deploy, args=(nixos, request), daemon=True)
     thread.start()
-    wait_for(lambda: (nixos.live / f"outcome-{request.id}").exists(), 60)
+    wait_for((nixos.live / f"outcome-{request.id}").exists, 60)
     assert nixos.whole_as == whole(old)
     wait_for(lambda: not (nixos.live / "lock").is_symlink())
     (nixos.state / "runs" / request.id / "log").unlink()
