@@ -90,6 +90,6 @@ begin_predict() { # check mode: what would come of it
     if [ -e "$closure" ]; then
         begin_dry_run
     else
-        echo 'log=which units would be started, stopped, restarted and reloaded is known once the closure is on the machine (--tags copy brings it)'
+        echo 'log=which units would be started, stopped, restarted and reloaded is known once the closure is on the machine (--skip-tags activate brings it)'
     fi
 }

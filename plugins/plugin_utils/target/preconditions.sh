@@ -23,7 +23,7 @@ preconditions_hold() {
         # Before it is copied, there is only a change to predict.
         [ "$check" = 1 ] || {
             cause="$closure is not on this machine"
-            advice='copy it first: nix.fleet.nix_copy_closure, or the tag copy of a deployment'
+            advice='copy it first: nix.fleet.nix_copy_closure, or a deployment with --skip-tags activate'
         }
     elif [ -n "$specialisation" ] && [ ! -e "$closure/specialisation/$specialisation" ]; then
         cause="$closure has no specialisation $specialisation" advice="it has: $(preconditions_specialisations)"
