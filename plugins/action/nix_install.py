@@ -94,8 +94,8 @@ class ActionModule(NixAction):
             commands = {str(phase): str(command) for phase, command in options["commands"].items()}
             parts = parts_of(self._installation(options, directory), commands)
             # All of them are checked before the first one is run.
-            runs = [(command, [*options["program"], *arguments(part)]) for command, part in parts]
-            words = runs[0][1] if len(runs) == 1 else [word for _command, run in runs for word in (*run, ";")][:-1]
+            runs = [(command, part, [*options["program"], *arguments(part)]) for command, part in parts]
+            words = runs[0][2] if len(runs) == 1 else [word for *_part, run in runs for word in (*run, ";")][:-1]
             if self.check_mode:
                 return {
                     "changed": True,
@@ -104,9 +104,9 @@ class ActionModule(NixAction):
                     "msg": "would install NixOS, and erase its disks",
                 }
             steps: list[str] = []
-            for command, run_words in runs:
+            for command, part, run_words in runs:
                 if command:
-                    self._command(command)
+                    self._command(command, part.port)
                 steps += self._run(run_words, options)
         return {"changed": True, "steps": steps, "command": words, "msg": f"NixOS is installed: {', '.join(steps)}"}
 
@@ -148,9 +148,11 @@ class ActionModule(NixAction):
     def _ssh_options(self) -> tuple[str, ...]:
         return options_of_ssh(" ".join(self._ssh(name) or "" for name in ("ssh_common_args", "ssh_extra_args")))
 
-    def _command(self, command: str) -> None:
+    def _command(self, command: str, port: int | None) -> None:
         """Run a command in the installer, where root logs in."""
         self._connection.set_option("remote_user", "root")
+        if port:
+            self._connection.set_option("port", port)
         done = self.fresh_shell_within(QUESTION_SECONDS).run(command)
         if not done.ok:
             raise InstallationError(

@@ -277,6 +277,15 @@ def _check_phases(phases: Sequence[str]) -> None:
         )
 
 
+def port_of_installer(installation: Installation) -> int | None:
+    """Return the port on which the installer answers, once the first phase is over.
+
+    nixos-anywhere changes the port that it was told, in the phase kexec and in no other, so that it has to be told the new one later.
+    """
+    changes = installation.port and installation.phases[0] == PHASES[0]
+    return (installation.post_kexec_port or 22) if changes else installation.port
+
+
 def parts_of(installation: Installation, commands: Mapping[str, str]) -> list[tuple[str, Installation]]:
     """Return the runs of nixos-anywhere that install a machine, each with the command that comes before it, or none.
 
@@ -297,6 +306,7 @@ def parts_of(installation: Installation, commands: Mapping[str, str]) -> list[tu
             dataclasses.replace(
                 installation,
                 phases=installation.phases[begin:end],
+                port=port_of_installer(installation) if begin else installation.port,
                 hardware=None if begin else installation.hardware,
             ),
         )

@@ -208,15 +208,29 @@ BY_KEY = dataclasses.replace(EVERYTHING, by_password=False, phases=installation.
 
 def test_a_command_comes_between_two_runs_and_the_hardware_is_looked_at_once() -> None:
     parts = parts_of(BY_KEY, {"install": "cp x /mnt", "reboot": "efibootmgr"})
-    assert [(command, part.phases, bool(part.hardware)) for command, part in parts] == [
-        ("", ("kexec", "disko"), True),
-        ("cp x /mnt", ("install",), False),
-        ("efibootmgr", ("reboot",), False),
+    assert [(command, part.phases, part.port, bool(part.hardware)) for command, part in parts] == [
+        ("", ("kexec", "disko"), 2222, True),
+        ("cp x /mnt", ("install",), 2223, False),
+        ("efibootmgr", ("reboot",), 2223, False),
     ]
     assert parts_of(BY_KEY, {}) == [("", BY_KEY)]
     assert [command for command, _part in parts_of(dataclasses.replace(BY_KEY, phases=("disko",)), {"disko": "x"})] == [
         "x"
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "port"),
+    [
+        ({"post_kexec_port": None}, 22),
+        ({"phases": ("disko", "install")}, 2222),
+        # Where it was told none, it changes none.
+        ({"port": None}, None),
+    ],
+)
+def test_a_later_part_logs_in_where_the_installer_answers(change: dict[str, t.Any], port: int | None) -> None:
+    parts = parts_of(dataclasses.replace(BY_KEY, **change), {"install": "true"})
+    assert parts[1][1].port == port
 
 
 @pytest.mark.parametrize(
