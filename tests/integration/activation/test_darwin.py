@@ -68,7 +68,7 @@ def test_services_of_a_system_that_failed_half_way_are_gone_when_the_machine_is_
     assert not running(macbook, "ticking")
     assert macbook.root(f"ls {DAEMONS}/org.nixos.ticking.plist /etc/fleet/half").rc != 0
     assert macbook.root("ps -eo args | grep '[s]leep 54321'").rc == 1
-    assert "there is left" not in answer["cause"]
+    assert "left of it" not in answer["cause"]
 
 
 @pytest.mark.thorough
