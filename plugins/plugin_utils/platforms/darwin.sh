@@ -38,6 +38,13 @@ platform_check() {
     [ "$check" = 1 ] || darwin_check_activation "$1"
 }
 
+platform_unchecked() {
+    if [ "$no_check" = 0 ] && { [ ! -e "$closure" ] || ! state_is_root; }; then
+        echo '/etc was not looked at: that takes root, and the closure on the machine (--skip-tags activate brings it)'
+    fi
+    echo "nix-darwin's own checks were not run: the activation does that"
+}
+
 darwin_check_etc() { # whether there is nothing in /etc that stops the activation of closure $1
     darwin_found=$(darwin_unknown_files "$1")
     [ -n "$darwin_found" ] || return 0
@@ -47,7 +54,7 @@ darwin_check_etc() { # whether there is nothing in /etc that stops the activatio
 
 darwin_unknown_files() { # print the files in /etc that are in the way of closure $1
     darwin_in_the_way "$1" | while IFS= read -r darwin_name; do
-        darwin_knows "$darwin_etc/$darwin_name" "$1" || printf '%s\n' "$darwin_etc/$darwin_name"
+        darwin_knows "$darwin_name" "$1" || printf '%s\n' "$darwin_etc/$darwin_name"
     done
 }
 
@@ -60,8 +67,9 @@ darwin_in_the_way() { # print which files closure $1 has in etc are there alread
     [ ! -e "$darwin_etc/nix/nix.custom.conf" ] || ! grep -qF nix.custom.conf "$1/activate" || echo nix/nix.custom.conf
 }
 
-darwin_knows() { # whether file $1 is one that the activation of closure $2 replaces
-    [ -f "$1" ] && darwin_hash=$(shasum -a 256 "$1") && grep -qF "${darwin_hash%% *}" "$2/activate"
+darwin_knows() { # whether file $1 in /etc is one that the activation of closure $2 replaces; it has a line for each file's hashes
+    [ -f "$darwin_etc/$1" ] && darwin_hash=$(shasum -a 256 "$darwin_etc/$1") &&
+        grep -F "${darwin_hash%% *}" "$2/activate" | grep -qF -e "$1]=" -e "$1']="
 }
 
 darwin_check_activation() ( # closure $1; systems from before mid-2025 have no such check

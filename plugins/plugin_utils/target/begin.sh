@@ -86,8 +86,9 @@ begin_predict() { # check mode: what would come of it
         return
     fi
     current_answer activated
-    [ "$platform_dry_run_writes" = no ] || return 0
-    if [ -e "$closure" ]; then
+    if [ "$platform_dry_run_writes" = yes ]; then
+        platform_unchecked | sed 's/^/log=/'
+    elif [ -e "$closure" ]; then
         begin_dry_run
     else
         echo 'log=which units would be started, stopped, restarted and reloaded is known once the closure is on the machine (--skip-tags activate brings it)'

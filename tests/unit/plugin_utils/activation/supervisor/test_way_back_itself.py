@@ -84,6 +84,28 @@ def test_settings_that_nix_darwin_does_not_know_are_told_before_anything_is_touc
     assert mac.calls == []
 
 
+@pytest.mark.parametrize(("there", "looked_at"), [(True, True), (False, False)])
+def test_what_check_mode_does_not_look_at_on_a_mac_is_told(mac: Darwin, there: bool, looked_at: bool) -> None:
+    absent = "/nix/store/00000000000000000000000000000000-darwin-absent"
+    system = mac.mac_system("darwin-new") if there else absent
+    answer = deploy(mac, mac.request(system, platform=platforms()["darwin"], check=True))
+    assert answer.outcome == "activated"
+    assert ("/etc was not looked at" not in answer.log) is looked_at
+    assert "own checks were not run" in answer.log
+    assert mac.calls == []
+
+
+@pytest.mark.parametrize(("name", "outcome"), [("bashrc", "activated"), ("zshrc", "refused")])
+def test_content_that_nix_darwin_knows_of_another_file_is_in_the_way(mac: Darwin, name: str, outcome: str) -> None:
+    mac.replace_tool("shasum", "echo 0123456789abcdef")
+    mac.path("/etc").mkdir(exist_ok=True)
+    mac.path(f"/etc/{name}").touch()
+    system = mac.mac_system("darwin-new", ": [bashrc]='0123456789abcdef'")
+    mac.path(f"{system}/etc/{name}").symlink_to("/nowhere")
+    answer = deploy(mac, mac.request(system, platform=platforms()["darwin"], check=True))
+    assert answer.outcome == outcome, answer
+
+
 def test_a_mac_that_boots_in_the_middle_is_to_go_back_by_itself(mac: Darwin) -> None:
     new = mac.mac_system("darwin-new", "ls @root@/Library/LaunchDaemons >> @root@/calls || :")
     asked = mac.request(new, platform=platforms()["darwin"])
