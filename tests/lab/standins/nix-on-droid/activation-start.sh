@@ -4,7 +4,7 @@
 #
 # The beginning of a phone's activation: DRY_RUN, VERBOSE, and what the steps use.
 
-# Programs come from the session that runs this; Nix, too, is only known there.
+# As in the real script, its programs come from the closure. What the thin packages lack is the phone's own.
 PATH=$PATH:/usr/bin:/bin
 export PATH
 if ! command -v nix-env > /dev/null; then

@@ -75,8 +75,9 @@ in
     )}
   '';
 
-  build.activationBefore.setUpEtc = ". ${./set-up-etc.sh}; setUpEtc ${config.build.etc}/etc";
   build.activation.installPackages = "$DRY_RUN_CMD nix-env --install ${path}";
+  # After it: steps go by the alphabet.
+  build.activation.setUpEtc = ". ${./set-up-etc.sh}; setUpEtc ${config.build.etc}/etc";
   build.activationAfter.linkProfile = ''
     generation=$(dirname "$0")
     case $generation in
