@@ -38,7 +38,7 @@ def test_the_example_of_an_inventory_source_does_what_the_example_of_its_test_sa
 
 def test_the_example_of_a_platform_states_the_facts_of_one() -> None:
     _source, _test, platform = examples("python")
-    (facts,) = eval(platform, {"Platform": Platform})
+    facts = eval(platform, {"Platform": Platform})
     assert (facts.name, facts.output, facts.escalates) == ("system-manager", "systemConfigs", True)
 
 
