@@ -78,8 +78,8 @@ class Fleet:
         with locked(self.clone.root):
             self.clone.state.mkdir(exist_ok=True)
             provide_switch_program(self.clone)
-            provide_flakes(self.clone)
             nix = controller_nix.provide(self.clone)
+            provide_flakes(self.clone, nix)
             provide_store_paths(self.clone, nix)
             say(f"controller: {nix}")
             if hosts:

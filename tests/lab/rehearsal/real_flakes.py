@@ -64,11 +64,11 @@ _STORE_PATH = re.compile(r'"(/nix/store/[a-z0-9]{32}-[^"]+)"')
 _HOME_MANAGER = '\n  inputs.home-manager.url = "github:nix-community/home-manager/master";'
 
 
-def provide_flakes(clone: Clone, environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the reference of each flake, with directories that are to be real ones made ready for an evaluation offline."""
+def provide_flakes(clone: Clone, nix: str, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the reference of each flake, with those that are to be real ones fetched and made ready for an evaluation offline."""
     shutil.rmtree(_place(clone), ignore_errors=True)
     inputs = {
-        name: _provide(clone, name, (os.environ if environment is None else environment).get(variable, ""))
+        name: _provide(clone, nix, name, (os.environ if environment is None else environment).get(variable, ""))
         for name, variable in VARIABLES.items()
     }
     place = _place(clone)
@@ -109,12 +109,12 @@ def provide_store_paths(clone: Clone, nix: str) -> None:
             run([f"{nix}-store", "--register-validity"], text=f"{path}\n\n0\n")
 
 
-def _provide(clone: Clone, name: str, wanted: str) -> str:
+def _provide(clone: Clone, nix: str, name: str, wanted: str) -> str:
     if not wanted:
         return f"path:{clone.standins / name}"
     source = Path(wanted)
     if not source.is_absolute() and ":" in wanted:
-        return wanted
+        source = _fetched(nix, name, wanted)
     place = _place(clone) / name
     if name == "nixpkgs" and _is_older_than_flakes(source):
         _provide_old_nixpkgs(clone, source, place)
@@ -130,9 +130,19 @@ def _provide(clone: Clone, name: str, wanted: str) -> str:
         shutil.copytree(source / "lib", place / "lib", symlinks=True)
     else:
         shutil.copytree(source, place, symlinks=True, ignore=shutil.ignore_patterns(".git", "flake.lock"))
+        # As it is in no store.
+        place.chmod(0o755)
         (place / "flake.nix").rename(place / "flake.real.nix")
         (place / "flake.nix").write_text(_FLAKE % (_HOME_MANAGER if name == "nix-on-droid" else ""))
     return f"path:{place}"
+
+
+def _fetched(nix: str, name: str, reference: str) -> Path:
+    words = ["--extra-experimental-features", "nix-command flakes", "flake", "metadata", "--json", reference]
+    done = subprocess.run([nix, *words], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise LabError(f"{VARIABLES[name]}: {reference} could not be fetched:\n{done.stderr}")
+    return Path(json.loads(done.stdout)["path"])
 
 
 def packages_of_hosts() -> tuple[str, ...]:

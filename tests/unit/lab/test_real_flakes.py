@@ -42,28 +42,37 @@ def real(tmp_path: Path) -> Path:
 
 def test_without_a_variable_they_are_the_stand_ins(clone: Clone) -> None:
     standins = {name: f"path:{clone.standins / name}" for name in VARIABLES}
-    assert provide_flakes(clone, {}) == provided_flakes(clone) == standins
+    assert provide_flakes(clone, "no-nix", {}) == provided_flakes(clone) == standins
 
 
 def test_a_directory_is_taken_in_place_of_a_stand_in_until_none_is_named(clone: Clone, real: Path) -> None:
     place = clone.state / "flakes/home-manager"
-    inputs = provide_flakes(clone, {"LAB_HOME_MANAGER": str(real)})
+    inputs = provide_flakes(clone, "no-nix", {"LAB_HOME_MANAGER": str(real)})
     assert inputs["home-manager"] == provided_flakes(clone)["home-manager"] == f"path:{place}"
     assert (place / "flake.real.nix").read_text() == (real / "flake.nix").read_text()
-    provide_flakes(clone, {})
+    provide_flakes(clone, "no-nix", {})
     assert not place.exists()
 
 
 def test_of_nixpkgs_the_library_alone_will_do(clone: Clone, real: Path) -> None:
-    place = Path(provide_flakes(clone, {"LAB_NIXPKGS": str(real)})["nixpkgs"].removeprefix("path:"))
+    place = Path(provide_flakes(clone, "no-nix", {"LAB_NIXPKGS": str(real)})["nixpkgs"].removeprefix("path:"))
     assert [(place / file).read_text() for file in ("lib/default.nix", "pkgs/default.nix")] == ["real", "stand-in"]
 
 
-def test_a_whole_nixpkgs_and_a_reference_are_taken_as_they_are(clone: Clone, real: Path) -> None:
+def test_a_whole_nixpkgs_is_taken_as_it_is(clone: Clone, real: Path) -> None:
     (real / "pkgs").mkdir()
-    reference = "github:nix-community/home-manager"
-    inputs = provide_flakes(clone, {"LAB_NIXPKGS": str(real), "LAB_HOME_MANAGER": reference})
-    assert (inputs["nixpkgs"], inputs["home-manager"]) == (f"path:{real}", reference)
+    assert provide_flakes(clone, "no-nix", {"LAB_NIXPKGS": str(real)})["nixpkgs"] == f"path:{real}"
+
+
+def test_a_reference_is_fetched_and_taken_as_a_directory(clone: Clone, real: Path, tmp_path: Path) -> None:
+    nix = tmp_path / "nix"
+    nix.write_text(f"""#!/bin/sh\n[ "$*" != "${{*%github:a/b}}" ] && echo '{{"path": "{real}"}}'\n""")
+    nix.chmod(0o755)
+    place = clone.state / "flakes/home-manager"
+    assert provide_flakes(clone, str(nix), {"LAB_HOME_MANAGER": "github:a/b"})["home-manager"] == f"path:{place}"
+    assert (place / "flake.real.nix").read_text() == (real / "flake.nix").read_text()
+    with pytest.raises(LabError, match="LAB_HOME_MANAGER: github:c/d could not be fetched"):
+        provide_flakes(clone, str(nix), {"LAB_HOME_MANAGER": "github:c/d"})
 
 
 def test_a_nixpkgs_from_before_flakes_is_given_outputs_and_packages(
@@ -76,7 +85,7 @@ def test_a_nixpkgs_from_before_flakes_is_given_outputs_and_packages(
     for kind in ("system", "user"):
         (hosts / "usr/lib/systemd" / kind).mkdir(parents=True)
     monkeypatch.setattr(real_flakes, "root_file_system", lambda _more: hosts)
-    place = Path(provide_flakes(clone, {"LAB_NIXPKGS": str(old)})["nixpkgs"].removeprefix("path:"))
+    place = Path(provide_flakes(clone, "no-nix", {"LAB_NIXPKGS": str(old)})["nixpkgs"].removeprefix("path:"))
     there = ("flake.nix", "default.nix", "nixos/lib/eval-config.nix", "rehearsal/units/system")
     assert [(place / name).exists() for name in there] == [True] * len(there)
     assert not (place / "doc").exists()
@@ -84,7 +93,7 @@ def test_a_nixpkgs_from_before_flakes_is_given_outputs_and_packages(
 
 def test_what_is_no_flake_is_named(clone: Clone, tmp_path: Path) -> None:
     with pytest.raises(LabError, match="LAB_NIX_DARWIN"):
-        provide_flakes(clone, {"LAB_NIX_DARWIN": str(tmp_path)})
+        provide_flakes(clone, "no-nix", {"LAB_NIX_DARWIN": str(tmp_path)})
 
 
 @pytest.mark.parametrize("variable", [*VARIABLES.values(), "LAB_SWITCH_TO_CONFIGURATION"])
