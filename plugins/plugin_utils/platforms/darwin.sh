@@ -159,6 +159,7 @@ darwin_more() ( # print what system $1 has in its directories $3… that system 
     from=$1 to=$2
     shift 2
     for directory; do
+        [ -e "$from/$directory" ] || continue
         find -H "$from/$directory" -type l | while IFS= read -r darwin_link; do
             darwin_name=${darwin_link#"$from/"}
             { [ -n "$to" ] && [ -L "$to/$darwin_name" ]; } || printf '%s\n' "$darwin_name"
@@ -236,7 +237,7 @@ darwin_xml() {
 platform_failure_advice() {
     darwin_words=$(cat)
     case $darwin_words in
-        *'Full Disk Access'*)
+        *'Full Disk Access'* | *'update apps over SSH'*)
             echo 'on the Mac, turn on "Allow full disk access for remote users": System Settings, General, Sharing, the i of Remote Login'
             ;;
         *'Determinate detected'*) echo 'set nix.enable = false, since Determinate manages Nix on this Mac' ;;

@@ -198,6 +198,7 @@ def test_what_a_mac_aborts_for_is_named_without_its_colours(tmp_path: pathlib.Pa
     ("says", "setting"),
     [
         ("users cannot be created over SSH without Full Disk Access", "Allow full disk access for remote users"),
+        ("permission denied when trying to update apps over SSH", "Allow full disk access for remote users"),
         ("Build users have unexpected UIDs", "ids.uids.nixbld"),
         ("Build user group has mismatching GID", "ids.gids.nixbld"),
         ("Determinate detected", "nix.enable = false"),

@@ -106,6 +106,25 @@ def test_content_that_nix_darwin_knows_of_another_file_is_in_the_way(mac: Darwin
     assert answer.outcome == outcome, answer
 
 
+def test_a_launch_agent_of_a_failed_system_is_removed_and_told(mac: Darwin) -> None:
+    agent = "Library/LaunchAgents/org.nixos.ticking.plist"
+    there = mac.path(f"/{agent}")
+    there.parent.mkdir(parents=True)
+    bad = mac.mac_system("darwin-bad", f"touch {there}; exit 3")
+    mac.path(f"{bad}/{agent}").parent.mkdir(parents=True)
+    mac.path(f"{bad}/{agent}").symlink_to("/nowhere")
+    answer = deploy(mac, mac.request(bad, platform=platforms()["darwin"]))
+    assert (answer.outcome, there.exists()) == ("rolled_back", False), answer
+    assert f"{agent}, which the activation has left" in answer.log
+    assert "left of it" not in answer.cause
+
+
+def test_warnings_of_a_mac_and_parts_that_it_has_skipped_are_told(mac: Darwin) -> None:
+    system = mac.mac_system("darwin-new", "echo 'warning: take care'; echo 'error: no apps'")
+    answer = deploy(mac, mac.request(system, platform=platforms()["darwin"]))
+    assert (answer.outcome, answer.warnings) == ("activated", ("take care", "no apps"))
+
+
 def test_a_mac_that_boots_in_the_middle_is_to_go_back_by_itself(mac: Darwin) -> None:
     new = mac.mac_system("darwin-new", "ls @root@/Library/LaunchDaemons >> @root@/calls || :")
     asked = mac.request(new, platform=platforms()["darwin"])
