@@ -92,6 +92,12 @@ def test_a_mac_gets_its_first_generation_when_what_is_in_its_way_is_moved_aside(
     refused = bootstrap(project, "macbook", bootstrap_move_aside=["/etc/zshrc"])
     assert refused.hosts(failed=1) == {"macbook"}
     assert on("macbook", "cat /etc/zshrc") == "theirs"
+    half = 'system.activationScripts.postActivation.text = "exit 3"; system.stateVersion = 6;'
+    project.edit("nix/platforms/darwin.nix", "system.stateVersion = 6;", half)
+    failed = bootstrap(project, "macbook", bootstrap_move_aside=["/etc/bashrc"])
+    assert failed.hosts(failed=1) == {"macbook"}
+    assert on("macbook", "cat /etc/bashrc") == "theirs"
+    project.edit("nix/platforms/darwin.nix", half, "system.stateVersion = 6;")
     done = bootstrap(project, "macbook", bootstrap_move_aside=["/etc/bashrc", "/etc/none"])
     assert done.rc == 0, done.output
     assert on("macbook", "cat /etc/bashrc /etc/bashrc.before-nix-darwin") == "ourstheirs"
