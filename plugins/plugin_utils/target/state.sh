@@ -120,8 +120,9 @@ run_is_awaited() { # whether the deployment of directory $1 is still to bring th
     return 1
 }
 
-run_is_left() { # whether it is, and nobody tries to
-    run_is_awaited "$1" && ! process_has_name "$(readlink "$1/worker" 2>/dev/null)"
+run_is_left() { # whether it is, or was when the machine was booted, and nobody tries to
+    run_is_awaited "$1" || { [ "$(record_field outcome "$1/outcome")" = rollback_failed ] && run_is_of_earlier_boot "$1"; } || return
+    ! process_has_name "$(readlink "$1/worker" 2>/dev/null)"
 }
 
 runs_interrupted() { # print the directories of those

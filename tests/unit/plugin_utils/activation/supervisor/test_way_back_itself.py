@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import typing as t
 
 import pytest
@@ -14,6 +16,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform impor
 from ..machine import SHELLS
 from .home import CURRENT, Home
 from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
+from .test_again import guard_of
+from .test_interruption import children_of, cut_down, is_gone, rewrite_record
 
 if t.TYPE_CHECKING:
     import pathlib
@@ -61,6 +65,33 @@ def test_a_home_that_the_way_back_has_made_current_itself_is_tried_again(tmp_pat
     user.path("/broken").unlink()
     wait_for(lambda: len(user.journal) > 1, 30)
     assert [entry["outcome"] for entry in user.journal] == ["rollback_failed", "rolled_back"]
+    assert user.standing(CURRENT) == old
+
+
+def test_a_home_that_is_not_back_before_a_reboot_is_brought_back_by_the_next_deployment(tmp_path: pathlib.Path) -> None:
+    user = Home(tmp_path, SHELL, uid=1000)
+    user.hurry()
+    old = user.home_of("old", trouble=HALF_BACK)
+    user.install_homes(old)
+    user.path("/broken").touch()
+    bad = user.request(user.home_of("bad", trouble="exit 3"), platform=platforms()["home-manager"])
+    assert deploy(user, bad).outcome == "rollback_failed"
+    guard = guard_of(user, bad)
+    os.kill(guard, signal.SIGSTOP)
+    wait_for(lambda: all(is_gone(child) for child in children_of(guard)))
+    cut_down([guard])
+    run, mark = user.state / "runs" / bad.id, next(user.live.glob("acting-*"))
+    rewrite_record(user, bad, recorded_boot="earlier")
+    for link, text in {run / "boot": "boot earlier", mark: f"{bad.id} earlier"}.items():
+        link.unlink()
+        link.symlink_to(text)
+    user.path("/broken").unlink()
+    assert user.deploy_home(user.home_of("worse", trouble="exit 3")).outcome == "rolled_back"
+    assert [(entry["id"] == bad.id, entry["outcome"]) for entry in user.journal] == [
+        (True, "rollback_failed"),
+        (True, "rolled_back"),
+        (False, "rolled_back"),
+    ]
     assert user.standing(CURRENT) == old
 
 
