@@ -260,7 +260,8 @@ platform_watch_soft_reboot() {
     # What is exported may be secret, as Nix's settings are.
     (umask 077 && nixos_watch_script >"$live/again-$id" && printf '%s\n' "$program" >"$live/program-$id") &&
         mkdir -p "$nixos_units/multi-user.target.wants" &&
-        printf '%s\n' '[Unit]' "Description=nix.fleet $id" '[Service]' Type=exec Restart=on-failure RestartSec=1 \
+        printf '%s\n' '[Unit]' "Description=nix.fleet $id" StartLimitIntervalSec=0 \
+            '[Service]' Type=exec Restart=on-failure RestartSec=1 TimeoutStopSec=1h \
             "ExecStart=/bin/sh $live/again-$id" >"$nixos_units/$nixos_watch" &&
         ln -sf "../$nixos_watch" "$nixos_units/multi-user.target.wants/$nixos_watch"
 }

@@ -199,11 +199,13 @@ supervisor_guard() { # wait for the end of worker $1, and bring the machine back
     supervisor_nap=0 supervisor_longest=$((activation_timeout * 4))
     while :; do
         supervisor_watch "$1" &
-        supervisor_watcher=$!
+        process_find_name "$!"
+        supervisor_watcher=$process_name
         wait "$1"
         supervisor_code=$?
-        kill "$supervisor_watcher" 2>/dev/null
-        if [ "$supervisor_code" = 0 ] || platform_leaving; then
+        # Told to stop with all that is here, it is gone, and its number may be another's.
+        ! process_has_name "$supervisor_watcher" || kill "${supervisor_watcher%% *}" 2>/dev/null
+        if [ "$supervisor_code" = 0 ] || platform_leaving || supervisor_keeps_from_leaving; then
             [ "$supervisor_code" = 0 ] || platform_watch_soft_reboot
             trap - EXIT
             exit 0
@@ -219,11 +221,18 @@ supervisor_guard() { # wait for the end of worker $1, and bring the machine back
     done
 }
 
+# What is not the whole machine is tried to be brought back while that shuts down too, but not again and again: systemd would wait.
+supervisor_keeps_from_leaving() {
+    [ "$supervisor_code" = 3 ] && [ "$(systemctl is-system-running 2>/dev/null)" = stopping ]
+}
+
 # End worker $1 when it is stopped, or waits for what never comes, though all that it may do would long be over: the guard makes up
 # for it. What has moved in the last minutes, as in waiting for a lock of NixOS's, is left alone.
 supervisor_watch() {
     trap 'kill "$supervisor_sleep" 2>/dev/null; exit' TERM
     process_find_name "$1"
+    # One that has ended already has no name.
+    [ -n "$since" ] || exit
     supervisor_worker=$process_name supervisor_seen='' supervisor_waited=0 supervisor_still=0 supervisor_sleep=''
     while process_has_name "$supervisor_worker"; do
         supervisor_sees=$(cat "/proc/$1/stat" 2>/dev/null || ps -o stat= -o time= -p "$1")

@@ -13,8 +13,9 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 
 from .nixos import RUNNING, NixOS, wait_for, whole
-from .test_again import HALFWAY
+from .test_again import HALFWAY, guard_of
 from .test_interruption import STUCK, cut_off, is_gone
+from .test_not_back import OTHER, custom
 
 
 def have_others_come_first(nixos: NixOS) -> None:
@@ -99,6 +100,23 @@ def test_a_machine_that_shuts_down_is_brought_back_when_it_is_up_again(nixos: Ni
     assert nixos.whole_as == whole(old)
 
 
+def test_a_machine_that_shuts_down_does_not_wait_for_a_custom_profile_that_is_not_back(nixos: NixOS) -> None:
+    nixos.hurry()
+    nixos.replace_tool("systemctl", f'[ ! -e "{nixos.root}/leaving" ] || echo stopping')
+    old = nixos.closure("tool-old", bin__activate="[ ! -e @root@/leaving ] || exit 1")
+    nixos.link(f"{OTHER}-1-link", old)
+    nixos.link(OTHER, "other-1-link")
+    bad = custom(nixos, nixos.closure("tool-bad", bin__activate=": > @root@/leaving; exit 1"))
+    thread = nixos.start(bad)
+    guard = guard_of(nixos, bad)
+    wait_for(lambda: is_gone(guard))
+    thread.join()
+    nixos.path("/leaving").unlink()
+    good = custom(nixos, nixos.closure("tool-good", bin__activate=":"))
+    assert deploy(nixos, good).outcome == "activated"
+    assert [entry["outcome"] for entry in nixos.journal] == ["rollback_failed", "rolled_back", "activated"]
+
+
 def test_after_a_soft_reboot_a_unit_in_memory_brings_the_machine_back(nixos: NixOS, old: str) -> None:
     nixos.replace_tool("systemctl", f'[ ! -e "{nixos.root}/leaving" ] || echo stopping')
     request = nixos.request(nixos.system("nixos-new"), confirm_timeout=600)
@@ -110,6 +128,7 @@ def test_after_a_soft_reboot_a_unit_in_memory_brings_the_machine_back(nixos: Nix
     nixos.path("/leaving").unlink()
 
     unit = nixos.path(f"/run/systemd/system/multi-user.target.wants/nix-fleet-{request.id}-again.service")
+    assert {"StartLimitIntervalSec=0", "TimeoutStopSec=1h"} <= set(unit.read_text().splitlines())
     command = unit.read_text().rpartition("ExecStart=")[2].split()
     assert command[0] == "/bin/sh"
     nixos.script(*command[1:])
