@@ -26,6 +26,8 @@ way_back_find_files() {
 }
 
 way_back() { # ends this deployment
+    # What nobody will be there to confirm stays no longer.
+    [ "$told_to_stop" = no ] || [ "$confirm_timeout" = 0 ] || unconfirmed=yes
     # Who is told to stop is on the way there already.
     going_back=yes
     # Of a machine that cannot be reached, nobody can ask for anything else.

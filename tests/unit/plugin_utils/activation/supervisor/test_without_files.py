@@ -282,6 +282,19 @@ def test_who_is_told_to_stop_in_the_middle_goes_back(nixos: NixOS, old: str, pha
     assert nixos.whole_as == whole(old)
 
 
+def test_who_is_told_to_stop_goes_back_from_what_nobody_has_confirmed_where_a_failure_would_stay(
+    nixos: NixOS, old: str
+) -> None:
+    new = nixos.system("nixos-slow", trouble=f'ln -sfn "$self" "/run/current-system"; {WAITS}')
+    request = nixos.request(new, confirm_timeout=600, rollback_on_failure=False)
+    thread = nixos.start(request)
+    wait_for(nixos.path("/step").exists)
+    os.kill(nixos.supervisor_of(request), signal.SIGTERM)
+    thread.join()
+    assert deploy(nixos, request).outcome == "rolled_back"
+    assert nixos.whole_as == whole(old)
+
+
 def test_who_is_told_to_stop_when_the_activation_is_about_to_start_goes_back(nixos: NixOS, old: str) -> None:
     # Until it has a group of its own, that cannot be ended.
     late = f'case "$*" in *" platform_activate "*) trap "" TERM; : > "{nixos.root}/about"; sleep 1 ;; esac'
