@@ -271,7 +271,11 @@ supervisor_resume() { # in a process of its own
     # On behalf of another deployment, that one holds the lock and waits.
     [ "$supervisor_lock" = take ] || lock_for=$supervisor_lock
     supervisor_hold
-    supervisor_is_last || [ "$supervisor_lock" != take ] || supervisor_let_go
+    if [ "$supervisor_lock" = take ] && ! supervisor_is_last; then
+        [ "$marked" != "$recorded_marked" ] || [ -n "$(way_back_told outcome)" ] ||
+            outcome_refuse 'the supervisor was ended before it had touched anything'
+        supervisor_let_go
+    fi
     case $(way_back_told outcome) in
         '') ;;
         rollback_failed) back_told=yes ;;

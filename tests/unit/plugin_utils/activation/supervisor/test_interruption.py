@@ -102,6 +102,17 @@ def rewrite_record(nixos: NixOS, request: Request, **fields: str) -> None:
     file.write_text(text)
 
 
+def test_who_was_killed_before_it_had_touched_anything_says_so(nixos: NixOS, old: str) -> None:
+    new = nixos.system("nixos-new")
+    assert nixos.deploy(new).outcome == "activated"
+    calls = nixos.calls
+    kills = f'[ -e "{nixos.root}/killed" ] || {{ : >"{nixos.root}/killed"; kill -9 "$PPID"; exit 1; }}'
+    nixos.replace_tool("mv", f'case "$*" in */acting-*) {kills} ;; esac; exec {{mv}} "$@"')
+    assert nixos.deploy(nixos.system("nixos-next")).outcome == "refused"
+    assert (nixos.calls, nixos.whole_as) == (calls, whole(new))
+    assert nixos.deploy(new).outcome == "unchanged"
+
+
 def test_what_was_interrupted_is_never_called_unchanged(nixos: NixOS, old: str) -> None:
     slow = nixos.request(nixos.system("nixos-slow", trouble='echo $$ > "$root/step"; sleep 30'))
     thread = nixos.start(slow)
