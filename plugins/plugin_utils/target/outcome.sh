@@ -12,6 +12,8 @@ outcome_refuse() { # end without having touched anything; $1 says why, $2 what t
 
 outcome_leave() { # end with outcome $1 without having touched anything; $2 says why
     cause=$2
+    # With a record and without an outcome, it would pass for interrupted.
+    rm -f ./recorded
     current_observe
     outcome_remove_files
     outcome_write "$1"

@@ -7,6 +7,8 @@ from __future__ import annotations
 import os
 import pathlib
 
+import pytest
+
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 
 from ....errors import fails_with
@@ -104,6 +106,16 @@ def test_what_nobody_can_finish_does_not_pass_for_what_has_touched_nothing(nixos
     (nixos.state / "runs" / slow.id / "program").write_text("exit 1")
     with fails_with("activation.no_answer"):
         deploy(nixos, slow)
+
+
+@pytest.mark.slow
+def test_what_was_cut_off_as_it_told_that_nothing_was_touched_is_not_interrupted(nixos: NixOS, old: str) -> None:
+    both = 'kill -9 "$(ps -o ppid= -p "$PPID" | tr -d " ")" "$PPID"; exit 1'
+    nixos.replace_tool("mv", f'case "$*" in */acting-*) exit 1 ;; */outcome) {both} ;; esac; exec {{mv}} "$@"')
+    with fails_with("activation.no_answer"):
+        nixos.deploy(nixos.system("nixos-new"))
+    nixos.replace_tool("mv", 'exec {mv} "$@"')
+    assert nixos.deploy(old).outcome == "unchanged"
 
 
 def test_nothing_is_begun_on_a_machine_that_is_shutting_down(nixos: NixOS, old: str) -> None:
