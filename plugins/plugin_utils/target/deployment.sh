@@ -36,6 +36,11 @@ deployment_record() {
         say wanted "$wanted"
         say complete yes
     )
+    # As one word of an environment, which every step has it in, Linux takes 128 KiB at most.
+    if [ "$(printf '%s' "$recorded" | wc -c)" -ge 120000 ]; then
+        echo 'too many files are in the way' >>"$log"
+        return 1
+    fi
     { [ -d "${profile%/*}" ] || mkdir -p "${profile%/*}"; } &&
         deployment_protect closure "$closure" &&
         { deployment_protect before "$running_now" || :; } &&

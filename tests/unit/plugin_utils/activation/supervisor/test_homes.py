@@ -95,6 +95,15 @@ def test_what_was_moved_aside_is_put_back(user: Home, old: str, trouble: str) ->
     assert files_of(user) == before
 
 
+def test_where_more_is_in_the_way_than_could_be_put_back_nothing_is_touched(user: Home, old: str) -> None:
+    names = [f"{number:0200}" for number in range(700)]
+    for name in names:
+        (user.home / name).write_text("mine")
+    answer = user.deploy_home(user.home_of("bad", *names, trouble="exit 3"), backup_extension="bak")
+    assert (answer.outcome, "too many files" in answer.cause) == ("refused", True)
+    assert user.standing(CURRENT) == old
+
+
 def test_what_is_left_of_a_failed_home_is_told(user: Home) -> None:
     # An old home whose activation takes nothing away.
     old = user.home_of("old", "kept")
