@@ -87,7 +87,7 @@ follow_say() {
     if [ "$follow_seen" = awaiting ]; then
         follow_say_awaiting
     else
-        cat "$run/outcome" 2>/dev/null || cat "$live/outcome-$id" 2>/dev/null || follow_journal || say outcome unknown
+        cat "$live/outcome-$id" 2>/dev/null || cat "$run/outcome" 2>/dev/null || follow_journal || say outcome unknown
     fi
     for log in "$run/log" "$live/log-$id"; do
         tail -n 200 "$log" 2>/dev/null | tail -c 60000 | sed 's/^/log=/'

@@ -132,16 +132,25 @@ outcome_print() { # outcome $1, and what was observed
 }
 
 # $1: into the run's directory; where the activation has mounted something over that, also into the one that is found there
-# afterwards; where neither can be written, into memory.
+# afterwards; where neither can be written, into memory. What was told before is there until something takes its place.
 outcome_write() {
     outcome_text=$(outcome_print "$1")
-    rm -f "$run/outcome" "$live/outcome-$id"
     {
         printf '%s\n' "$outcome_text" >./outcome.new && path_flush ./outcome.new && mv -f ./outcome.new ./outcome && path_flush .
     } 2>/dev/null
-    [ ! -e "$run/outcome" ] || return 0
-    [ -L "$run/boot" ] || (umask 077 && mkdir -p "$run" && ln -s "boot $this_boot" "$run/boot" && cp "$log" "$run/log") 2>/dev/null
-    { printf '%s\n' "$outcome_text" >"$run/outcome"; } 2>/dev/null && return
+    if ! outcome_is_told; then
+        [ -L "$run/boot" ] ||
+            (umask 077 && mkdir -p "$run" && ln -s "boot $this_boot" "$run/boot" && cp "$log" "$run/log") 2>/dev/null
+        { printf '%s\n' "$outcome_text" >"$run/outcome.new" && mv -f "$run/outcome.new" "$run/outcome"; } 2>/dev/null
+    fi
+    if outcome_is_told; then
+        rm -f "$live/outcome-$id"
+        return
+    fi
+    [ "$live" = "$state" ] || { printf '%s\n' "$outcome_text" >"$live/outcome-$id"; } 2>/dev/null
     rm -f "$run/outcome"
-    [ "$live" != "$state" ] && { printf '%s\n' "$outcome_text" >"$live/outcome-$id"; } 2>/dev/null
+}
+
+outcome_is_told() { # whether $outcome_text is what the next one finds
+    [ "$(cat "$run/outcome" 2>/dev/null)" = "$outcome_text" ]
 }

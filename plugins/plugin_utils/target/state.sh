@@ -111,8 +111,14 @@ run_mark() { # deployment $1 as the last
     fi
 }
 
+run_is_not_back() { # whether the deployment of directory $1 has told so; what memory has of it is the newer
+    run_outcome=$live/outcome-${1##*/}
+    [ -e "$run_outcome" ] || run_outcome=$1/outcome
+    [ "$(record_field outcome "$run_outcome")" = rollback_failed ]
+}
+
 run_is_awaited() { # whether the deployment of directory $1 is still to bring the machine back
-    [ "$(record_field outcome "$1/outcome")" = rollback_failed ] || return
+    run_is_not_back "$1" || return
     process_find_boot
     for run_link in "$live"/acting-*; do
         [ "$(readlink "$run_link" 2>/dev/null)" != "${1##*/} $this_boot" ] || return 0
@@ -121,7 +127,7 @@ run_is_awaited() { # whether the deployment of directory $1 is still to bring th
 }
 
 run_is_left() { # whether it is, or was when the machine was booted, and nobody tries to
-    run_is_awaited "$1" || { [ "$(record_field outcome "$1/outcome")" = rollback_failed ] && run_is_of_earlier_boot "$1"; } || return
+    run_is_awaited "$1" || { run_is_not_back "$1" && run_is_of_earlier_boot "$1"; } || return
     ! process_has_name "$(readlink "$1/worker" 2>/dev/null)"
 }
 

@@ -229,8 +229,8 @@ way_back_was_left() { # whether somebody has come again to what this deployment 
     [ "$target" = "$activated" ] && [ "$(way_back_told running)" != "$activated" ]
 }
 
-way_back_told() { # print field $1 of what has been told of this deployment's end
-    for told in ./outcome "$run/outcome" "$live/outcome-$id"; do
+way_back_told() { # print field $1 of what has been told of this deployment's end: what memory has is the newer
+    for told in "$live/outcome-$id" ./outcome "$run/outcome"; do
         if [ -e "$told" ]; then
             sed -n "s/^$1=//p" "$told"
             break

@@ -69,6 +69,22 @@ def test_a_way_back_that_fails_is_told_and_tried_again_until_the_machine_is_back
     wait_for(lambda: not (nixos.live / "lock").is_symlink())
 
 
+def test_what_is_back_is_told_also_where_the_outcome_before_it_can_be_neither_removed_nor_replaced(
+    nixos: NixOS, fragile: str
+) -> None:
+    request = nixos.request(nixos.system("nixos-bad", trouble=HALFWAY))
+    assert deploy(nixos, request).outcome == "rollback_failed"
+    for tool in ("mv", "rm"):
+        nixos.replace_tool(tool, f'case "$*" in *runs/*/outcome*|*./outcome*) exit 1 ;; esac; exec {{{tool}}} "$@"')
+    nixos.path("/repaired").touch()
+    wait_for(lambda: not (nixos.live / "lock").is_symlink())
+    assert deploy(nixos, request).outcome == "rolled_back"
+    # Nobody takes it for what is still to be brought back.
+    calls = nixos.calls
+    assert nixos.deploy(nixos.system("nixos-new")).outcome == "activated"
+    assert nixos.calls == [*calls, "test new", "boot new"]
+
+
 def test_an_old_system_that_lies_about_running_again_is_found_out_and_tried_again(nixos: NixOS) -> None:
     nixos.hurry()
     old = nixos.system("nixos-old", trouble='[ -e "$root/repaired" ] || exit 0')

@@ -25,7 +25,7 @@ from ..machine import SHELLS
 from .nixos import NixOS, wait_for, whole
 
 # What takes the last place of a file on a full disk.
-NO_OUTCOME = 'case $* in *./outcome.new*) exit 1 ;; esac; exec {mv} "$@"'
+NO_OUTCOME = 'case $* in */outcome.new*) exit 1 ;; esac; exec {mv} "$@"'
 
 
 def test_a_deployment_that_cannot_write_its_end_is_known_to_the_journal(nixos: NixOS, old: str) -> None:
