@@ -77,7 +77,7 @@ def test_what_is_back_is_told_also_where_the_outcome_before_it_can_be_neither_re
     for tool in ("mv", "rm"):
         nixos.replace_tool(tool, f'case "$*" in *runs/*/outcome*|*./outcome*) exit 1 ;; esac; exec {{{tool}}} "$@"')
     nixos.path("/repaired").touch()
-    wait_for(lambda: not (nixos.live / "lock").is_symlink())
+    wait_for(lambda: not (nixos.live / "lock").is_symlink(), 60)
     assert deploy(nixos, request).outcome == "rolled_back"
     # Nobody takes it for what is still to be brought back.
     calls = nixos.calls

@@ -109,7 +109,7 @@ def test_a_machine_that_shuts_down_does_not_wait_for_a_custom_profile_that_is_no
     bad = custom(nixos, nixos.closure("tool-bad", bin__activate=": > @root@/leaving; exit 1"))
     thread = nixos.start(bad)
     guard = guard_of(nixos, bad)
-    wait_for(lambda: is_gone(guard))
+    wait_for(lambda: is_gone(guard), 60)
     thread.join()
     nixos.path("/leaving").unlink()
     good = custom(nixos, nixos.closure("tool-good", bin__activate=":"))
