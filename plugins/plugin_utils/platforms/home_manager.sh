@@ -155,7 +155,8 @@ platform_failure_named() { # the first file that is in the way, and how many mor
 }
 
 platform_failure_advice() {
-    ! grep -Eq '^Existing file .* (would be clobbered|is in the way of )' ||
+    # What it has moved away itself stands in nobody's way.
+    [ -z "$(platform_failure_named)" ] ||
         echo 'move these files away, or have them renamed: backup_extension (deploy_backup_extension)'
 }
 

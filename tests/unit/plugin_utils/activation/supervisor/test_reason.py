@@ -180,6 +180,12 @@ def test_files_in_the_way_of_a_home_are_named_and_what_to_do(user: NixOS) -> Non
     assert "deploy_backup_extension" in (error.advice or "")
 
 
+def test_a_file_that_a_home_has_moved_away_is_nothing_to_do(user: NixOS) -> None:
+    moved = "Existing file '/home/alice/.profile' is in the way of '/nix/store/x', will be moved to '.profile.bak'"
+    answer = activate(user, "home-manager", home(user, "new", f'echo "{moved}"; echo boom; exit 7'))
+    assert "deploy_backup_extension" not in (failure("x", answer).advice or "")
+
+
 @pytest.mark.parametrize("platform", ["home-manager", "nix-on-droid"])
 def test_the_part_of_an_activation_that_failed_is_named(user: NixOS, platform: str) -> None:
     says = "echo Activating linkGeneration; echo fine; echo Activating dconfSettings; echo 'no session bus'; exit 1"
