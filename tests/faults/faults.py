@@ -92,8 +92,10 @@ INTERRUPTED = Fault("ctrl-C", lambda scene: scene.run.interrupt())
 POWER_CYCLED = Fault("machine power-cycled", on_line("power-cycle", "--no-wait"))
 # Nothing waits for a machine that lets nobody in when it is first logged in to, or right before its activation.
 POWER_CYCLED_BEFORE_LOGIN = Fault("machine power-cycled, and back", on_line("power-cycle"))
-# Which keeps the kernel, and /run. The answer is lost with the connection.
-SOFT_REBOOTED = Fault("machine soft-rebooted", on_target("systemctl soft-reboot --no-block"))
+# Which keeps the kernel, and /run. The rehearsal fleet mounts /tmp when a host starts, and only then.
+SOFT_REBOOTED = Fault(
+    "machine soft-rebooted", on_target("systemctl soft-reboot --no-block"), clean=on_line("power-cycle")
+)
 FULL_DISK = Fault("disk full", on_line("fill-disk"), on_line("free-disk"), variables=PATIENT)
 # The rehearsal fleet's line stands in for the firewall, and not the configuration, whose end would take it away: what stands
 # is let stand, and nobody new is let in until the machine has gone back.
