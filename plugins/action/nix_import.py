@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import pathlib
-import tempfile
 import typing as t
 
 from ansible.errors import AnsibleError
@@ -15,6 +14,7 @@ from ansible.plugins.loader import inventory_loader
 
 from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.core.errors import InventoryError
+from ..plugin_utils.core.private_directory import replace_file
 from ..plugin_utils.core.text import counted
 from ..plugin_utils.inventory.importing import prepared_import
 
@@ -72,16 +72,7 @@ class ActionModule(NixAction):
 def _replace(file: pathlib.Path, text: str) -> None:
     """Put a whole new file in place of ``file``, with the permissions of the old one or those of any new file."""
     try:
-        descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-        temporary = pathlib.Path(name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                stream.write(text)
-                os.fchmod(stream.fileno(), _mode(file))
-            temporary.replace(file)
-        except BaseException:
-            temporary.unlink()
-            raise
+        replace_file(file, text, _mode(file))
     except OSError as error:
         raise InventoryError(
             f"{file} cannot be written: {error.strerror}",

@@ -24,6 +24,7 @@ from pathlib import Path
 from ansible import constants
 
 from ..core.errors import NixError
+from ..core.private_directory import replace_file
 from ..core.process import await_end, end_all
 from ..run_state.run_state import RunState
 from .shell import LOOK_SECONDS, end_children
@@ -138,10 +139,7 @@ def remember_run(own: str) -> None:
     # Taken back by its name, it can be as well.
     with contextlib.suppress(OSError):
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, draft = tempfile.mkstemp(dir=file.parent)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as written:
-            written.write("\n".join(filter(None, (own, last_run(own)))))
-        Path(draft).replace(file)
+        replace_file(file, "\n".join(filter(None, (own, last_run(own)))))
 
 
 # In which Ansible, where it notices by itself, ends the run in its own way.

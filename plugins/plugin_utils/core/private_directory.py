@@ -1,7 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Directories of ours on the controller, whose contents are believed: nobody else may have made them or write to them."""
+"""Directories of ours on the controller, whose contents are believed: nobody else may have made them or write to them.
+
+And files that are replaced as a whole.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,9 @@ import errno
 import os
 import stat
 import tempfile
-import typing as t
+from pathlib import Path
 
 from .errors import NixError
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
-
 
 # Less than this is as good as no room at all.
 LEAST_ROOM = 64 << 10
@@ -45,3 +44,17 @@ def private_directory(path: Path, *, advice: str) -> Path:
     except OSError as error:
         raise NixError(f"{path} cannot be used: {error.strerror}", code="unusable", advice=advice) from error
     return path
+
+
+def replace_file(file: Path, text: str, mode: int = 0o600) -> None:
+    """Put a whole new file in place of ``file``: whoever reads it finds the old or the new one. Raises ``OSError``."""
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    draft = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            os.fchmod(stream.fileno(), mode)
+        draft.replace(file)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise

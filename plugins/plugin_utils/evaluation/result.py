@@ -12,13 +12,12 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 import time
 import typing as t
 from pathlib import Path
 
 from ..core.errors import EvaluationError, NixError
-from ..core.private_directory import private_directory
+from ..core.private_directory import private_directory, replace_file
 from ..nix.machine import BUSY, BUSY_ADVICE
 
 if t.TYPE_CHECKING:
@@ -163,14 +162,8 @@ class EvaluationCache:
     def keep(self, revision: str, results: Mapping[str, Evaluated]) -> None:
         """Write down all that is known of ``revision``, and forget those that were not of use for longest."""
         self._revisions.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, draft = tempfile.mkstemp(dir=self._revisions, prefix=".")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump({attribute: to_json(result) for attribute, result in results.items()}, file)
-            Path(draft).replace(self._file(revision))
-        except BaseException:
-            Path(draft).unlink(missing_ok=True)
-            raise
+        text = json.dumps({attribute: to_json(result) for attribute, result in results.items()})
+        replace_file(self._file(revision), text)
         newest_first = sorted(_ages(self._revisions).items(), key=lambda item: item[1])
         for path, _age in newest_first[REVISIONS_KEPT:]:
             path.unlink(missing_ok=True)
