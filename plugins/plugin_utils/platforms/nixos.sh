@@ -251,7 +251,7 @@ platform_changed_since_boot() {
 }
 
 platform_leaving() {
-    [ "$(systemctl is-system-running 2>/dev/null)" = stopping ]
+    platform_systemd_stops
 }
 
 # `systemctl soft-reboot` starts everything anew but the kernel: /run stays, and with it a system that nobody confirmed.

@@ -151,6 +151,10 @@ platform_reboot_required() { # whether closure $1 has parts that only a reboot b
     [ -n "$(platform_changed_since_boot "$1")" ]
 }
 
+platform_systemd_stops() { # whether systemd is about to end everything; no platform defines it again
+    [ "$(systemctl is-system-running 2>/dev/null)" = stopping ]
+}
+
 platform_leaving() { # whether the machine is shutting down, so that nothing can be activated any more
     return 1
 }

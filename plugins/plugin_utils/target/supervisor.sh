@@ -223,7 +223,7 @@ supervisor_guard() { # wait for the end of worker $1, and bring the machine back
 
 # What is not the whole machine is tried to be brought back while that shuts down too, but not again and again: systemd would wait.
 supervisor_keeps_from_leaving() {
-    [ "$supervisor_code" = 3 ] && [ "$(systemctl is-system-running 2>/dev/null)" = stopping ]
+    [ "$supervisor_code" = 3 ] && platform_systemd_stops
 }
 
 # End worker $1 when it is stopped, or waits for what never comes, though all that it may do would long be over: the guard makes up
