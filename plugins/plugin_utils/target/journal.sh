@@ -41,7 +41,12 @@ journal_write() { # one line of the variables that outcome_finish has set; bound
 # would be behind, changed by others, or as it was after a failure, for ever.
 journal_settle() { # write that the profile was found at $closure, unless its last line says as much
     [ "$check:$rollback" = 0: ] || return 0
-    journal_revision=$(printf '%s\n' "$entry" | sed -n 's/.*\("revision":.*,"dirty":[a-z]*\),.*/\1/p')
+    journal_revision=''
+    case $entry in *'"revision":'*)
+        journal_revision=${entry#*'"revision":'}
+        journal_revision="\"revision\":${journal_revision%%',"description":'*}"
+        ;;
+    esac
     journal_last=$(grep -F "\"profile\":$(record_json_text "$profile")," "$state/journal.jsonl" 2>/dev/null | tail -n 1)
     case $journal_last:$journal_revision in
         : | :'"revision":null,'*) return 0 ;;
