@@ -46,7 +46,7 @@ class ActionModule(NixAction):
                 "neither attr nor apply says what to evaluate", code="bad_option", host=self.play_host
             )
         if options["whole_play"]:
-            self._see_that_hosts_are_named()
+            self._validate_limit()
         return evaluated(
             self,
             options,
@@ -56,7 +56,7 @@ class ActionModule(NixAction):
             prepare=self._sent if options["send_flake"] and not self.on_controller else None,
         )
 
-    def _see_that_hosts_are_named(self) -> None:
+    def _validate_limit(self) -> None:
         of_host = self.variables["hostvars"].get(self.play_host, {})
         if boolean(of_host.get(NAMED_ONLY, False), strict=False) and not self.variables.get("ansible_limit"):
             raise EvaluationError(
