@@ -25,7 +25,8 @@ requirements:
 notes:
   - The file that holds these options must be named C(*.nix.yml) or C(*.nix.yaml).
   - Ansible goes on without an inventory that does not load, unless C(any_unparsed_is_failed) is set in the section
-    C([inventory]) of C(ansible.cfg). Set it.
+    C([inventory]) of C(ansible.cfg). Set it. Then the run ends with this plugin's message alone, whatever other plugins are
+    enabled.
   - The variables of a host are a stable contract; the guide on inventories states it.
 extends_documentation_fragment:
   - ansible.builtin.constructed
@@ -153,7 +154,7 @@ compose:
 import pathlib
 import typing as t
 
-from ansible import context
+from ansible import constants, context
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
@@ -186,6 +187,8 @@ else:
     _never_a_template, _plain_text = str, trust_as_template
 
 FILE_ENDINGS = (".nix.yml", ".nix.yaml")
+# Ansible's exit code for an inventory that does not load.
+UNPARSED = 1
 # The last one begins a text that says by which other marks its templates are to be known.
 TEMPLATE_MARKS = ("{{", "{%", "{#", "#jinja2:")
 
@@ -202,6 +205,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
         """Add the fleet that the options in the file at ``path`` name to ``inventory``."""
         super().parse(inventory, loader, path, cache)
+        try:
+            self._load(loader, path, cache)
+        except AnsibleError as error:
+            if constants.INVENTORY_ANY_UNPARSED_IS_FAILED:
+                # Ansible would end too, but not before it has had every other plugin try the file, and told what each says of it.
+                self.display.error(f"{path}: {error}", wrap_text=False)
+                raise SystemExit(UNPARSED) from None
+            raise
+
+    def _load(self, loader: DataLoader, path: str, cache: bool) -> None:
         self._check_options(self._read_config_data(path))
         try:
             fleet = with_group(self._read(pathlib.Path(path), cache).fleet(), self._plain("group"))

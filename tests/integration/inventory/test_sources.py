@@ -222,3 +222,19 @@ class TestExampleFleet:
             for variable in ("ansible_host", "ansible_user", "ansible_port"):
                 assert known.get(variable) == node.get(variable), (name, variable)
         assert {name.partition("@")[2] or name for name in deploy} == set(own)
+
+
+def test_sources_of_other_kinds_stand_beside_the_fleet(project: Project) -> None:
+    project.write("nodes.json", json.dumps({"web": {"ips": ["192.0.2.1"], "tags": ["vps"]}}))
+    project.options()
+    project.write("others.ini", "[routers]\ngate ansible_host=192.0.2.9\n")
+    project.write("others.yml", json.dumps({"printers": {"hosts": {"laser": None}}}))
+    project.write(
+        "then.yml", json.dumps({"plugin": "ansible.builtin.constructed", "groups": {"outside": "'vps' in group_names"}})
+    )
+    files = project.load("-i", "others.ini", "-i", "others.yml", "-i", "then.yml")
+    directory = project.load("-i", ".")
+    for listed in (files, directory):
+        assert listed["nix"]["hosts"] == listed["outside"]["hosts"] == ["web"]
+        assert listed["routers"]["hosts"] == ["gate"]
+        assert listed["printers"]["hosts"] == ["laser"]
