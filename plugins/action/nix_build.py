@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import shutil
 import time
 import typing as t
 from pathlib import Path
 
 from ..plugin_utils.ansible.action import ON_TERMINAL, NixAction, display, warnings_of_nix
-from ..plugin_utils.ansible.builders import usable
 from ..plugin_utils.ansible.connections import opened_store
 from ..plugin_utils.ansible.evaluation import SOURCE_OPTIONS, machine_of, source_of, task_name, usable_caches
 from ..plugin_utils.ansible.run import run_state
+from ..plugin_utils.ansible.variables import plain
 from ..plugin_utils.build.build import BuildSettings, every_output
+from ..plugin_utils.build.builders import builder_at, check, expanded, own_builders, validate_builder_name
 from ..plugin_utils.build.building import Build, Built, Root, in_store_of, on_controller, on_machine
 from ..plugin_utils.copy.ssh import LinkLostError
 from ..plugin_utils.core.errors import BuildError
@@ -29,7 +31,13 @@ from ..plugin_utils.nix.store import store_path_name
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ..plugin_utils.core.shell import Shell
+
 NO_ROOT = "none"
+# The entry of remote_builders that stands for the setting of the machine that builds.
+OWN = "nix"
+# For how long what one host was told of them is told to the others.
+SECONDS_SHARED = 60.0
 
 
 class ActionModule(NixAction):
@@ -108,11 +116,42 @@ class ActionModule(NixAction):
 
         def find() -> str | None:
             self.doing("asking builders")
-            found = usable(self, named, max(options["builder_timeout"], 1))
-            self._left_out = found.warnings
-            return found.builders
+            seconds = max(options["builder_timeout"], 1)
+            question = json.dumps([self.host, self.escalates, named, seconds])
+            # The hosts of a run that build on one machine ask once a minute.
+            builders, warnings = run_state().once(
+                "builders", question, lambda: self._usable_builders(named, seconds), seconds=SECONDS_SHARED
+            )
+            self._left_out = tuple(warnings)
+            return builders
 
         return find
+
+    def _usable_builders(self, named: list[str], seconds: int) -> tuple[str | None, list[str]]:
+        """Return the value of Nix's setting ``builders``, or None to leave that as it is, and what to warn of."""
+        # A shell without the limit for questions: this one ends by itself, somewhat later than ``seconds``.
+        shell = self.shell_within(None)
+        entries = [entry for name in named for entry in self._entries(shell, name)]
+        found = check(shell, expanded(shell, entries), seconds)
+        warnings = [each.warning for each in found if each.warning is not None]
+        if named == [OWN] and not warnings:
+            # To name them would take a user whom the Nix daemon trusts.
+            return None, []
+        return "\n".join(each.builder.line for each in found if each.usable), warnings
+
+    def _entries(self, shell: Shell, named: str) -> list[str]:
+        """Return a builder as entries of the setting: a host of the inventory, a line, or the setting itself."""
+        first, *fields = named.split()
+        if first == OWN and not fields:
+            return own_builders(shell)
+        if first == self.host:
+            # It builds in any case.
+            return []
+        hosts = self.variables.get("hostvars", {})
+        if first not in hosts:
+            validate_builder_name(first, hosts)
+            return [named]
+        return [builder_at(plain(dict(hosts[first])), first, tuple(fields)).line]
 
     def _fields(self) -> dict[str, t.Any]:
         """Return whom to tell of the build's progress, how often, and how much."""

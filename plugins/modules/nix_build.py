@@ -43,8 +43,10 @@ options:
   remote_builders:
     description:
       - Remote builders to use, of which those that are down are left out with a warning. Each is the name of an inventory
-        host, a line as in C(/etc/nix/machines), or V(nix) for those of the machine's own setting, as in
-        O(nix.fleet.nix_builder_info#module:builders).
+        host, which may be followed by the fields that a line of C(/etc/nix/machines) has behind the address, such as
+        V(homelab - - 8 1 kvm,big-parallel); such a line itself; or V(nix) for those of the machine's own setting.
+      - Address, user, port and key of an inventory host are those of its variables, its system that of C(nix_system). Any
+        other word without a C(@) or an address is an error.
       - They are asked when there is something to build, once a minute for all hosts that build on the same machine.
       - Where all of them are down, everything is built on the machine itself.
       - By default nobody is asked, and Nix uses its own setting as it is.
@@ -104,10 +106,11 @@ notes:
     common once; C(throttle) on the task limits how many build at a time.
   - O(builders), O(remote_builders) and most of O(nix_options) need a user whom the Nix daemon trusts. Where the task runs with C(become), the
     module sees to that.
+  - Where a Nix daemon builds, it is the daemon's user, mostly root, who logs in at builders, with keys and known hosts of its
+    own. Without C(become), a builder that answers and refuses the login counts as usable.
 seealso:
   - module: nix.fleet.nix_eval
   - module: nix.fleet.nix_copy_closure
-  - module: nix.fleet.nix_builder_info
 """
 
 EXAMPLES = r"""

@@ -60,10 +60,10 @@ class Many:
         inventory = json.loads(ground.lab("inventory", "--format", "json", *HOSTS))
         inventory["lab"]["vars"] |= {
             "deploy_flake": f"path:{self._project}",
-            "deploy_attr": 'hosts."{{ inventory_hostname }}"',
-            "deploy_platform": "custom",
-            "deploy_profile": PROFILE,
-            "deploy_program": "activate",
+            "nix_attr": 'hosts."{{ inventory_hostname }}"',
+            "nix_platform": "custom",
+            "nix_profile": PROFILE,
+            "nix_activate": "activate",
             "deploy_confirm_timeout": 2 * CONFIRM_TIMEOUT,
         }
         hosts = {name: inventory["_meta"]["hostvars"][name] for name in HOSTS}

@@ -26,7 +26,6 @@ if t.TYPE_CHECKING:
 # What stands for Nix's own default in a field.
 UNSET = "-"
 SSH = ("ssh://", "ssh-ng://")
-State = t.Literal["up", "refused", "down"]
 
 # How deep files of builders may name each other.
 MOST_FILES = 8
@@ -127,26 +126,15 @@ def _writable(key: t.Any) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Health:
-    """How a builder is, and whether a build may count on it. ``cause`` says why it is not up."""
+    """How a builder is. ``cause`` says why no build may count on it; None for one that a build may count on."""
 
     builder: Builder
-    state: State
-    usable: bool
     cause: str | None = None
-    nix_version: str | None = None
-    trusted: bool | None = None
 
-    def to_result(self) -> dict[str, t.Any]:
-        """Return it as an element of the module's result."""
-        return {
-            "store": self.builder.name,
-            "line": str(redacted(self.builder.line)),
-            "state": self.state,
-            "usable": self.usable,
-            "cause": self.cause,
-            "nix_version": self.nix_version,
-            "trusted": self.trusted,
-        }
+    @property
+    def usable(self) -> bool:
+        """Whether a build may count on it."""
+        return self.cause is None
 
     @property
     def warning(self) -> str | None:
@@ -212,31 +200,21 @@ def parse(text: str, builders: Sequence[Builder], seconds: int) -> list[Health]:
 
 def _health(builder: Builder, said: dict[str, list[str]], seconds: int, *, own: bool) -> Health:
     if said.get("ended") == ["0"]:
-        return _up(builder, "\n".join(said.get("out", ())))
+        return Health(builder, None if _of_store(said.get("out", ())) else "it answers, and not as a Nix store does")
     if "late" in said or "ended" not in said:
-        return Health(builder, "down", usable=False, cause=f"it has not answered within {seconds} s")
+        return Health(builder, f"it has not answered within {seconds} s")
     told = said.get("err", [])
-    cause = _cause(told)
-    if not any(map(REFUSED.search, told)):
-        return Health(builder, "down", usable=False, cause=cause)
     # Where a daemon builds, it is that one's user who logs in there, which has keys of its own.
-    return Health(builder, "refused", usable=not own, cause=cause)
+    if not own and any(map(REFUSED.search, told)):
+        return Health(builder)
+    return Health(builder, _cause(told))
 
 
-def _up(builder: Builder, text: str) -> Health:
+def _of_store(lines: Sequence[str]) -> bool:
     try:
-        told = json.loads(text)
-        trusted = told.get("trusted")
-        version = told.get("version")
-    except (ValueError, AttributeError, RecursionError):
-        return Health(builder, "down", usable=False, cause="it answers, and not as a Nix store does")
-    return Health(
-        builder,
-        "up",
-        usable=True,
-        nix_version=None if version is None else harmless_line(str(version))[:LONGEST_CAUSE],
-        trusted=None if trusted is None else bool(trusted),
-    )
+        return isinstance(json.loads("\n".join(lines)), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _cause(told: Sequence[str]) -> str:

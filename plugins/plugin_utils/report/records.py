@@ -351,7 +351,6 @@ MODULES: dict[str, Module] = {
     "nix_install": Module("installing", "installation", ("installed", "steps")),
     "nix_eval": Module("evaluating", "evaluation", _EVALUATION, _evaluated),
     "nix_build": Module("building", "build", _BUILD, _built),
-    "nix_builder_info": Module("asking builders"),
     "nix_cache_push": Module("pushing", "push", ("store", "pushed_count", "pushed_bytes"), _pushed),
     "nix_substitute": Module("fetching", "substitution", ("fetched_count",)),
     "nix_copy_closure": Module("copying", "copy", ("copied_count", "copied_bytes"), _copied),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ..evaluation.project import Project
-from ..fleet.lab import home, lab, new_fleet, on
+from ..fleet.lab import home, lab, new_fleet
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,7 +130,7 @@ def test_an_inventory_host_builds_by_its_name_for_the_role(building: WithBuilder
     builder = {"ansible_host": "homelab", "ansible_user": "root", "nix_system": "x86_64-linux"}
     variables = {
         "deploy_flake": f"path:{building.flake}",
-        "deploy_attr": "who",
+        "nix_attr": "who",
         "deploy_remote_builders": ["builder - - 4"],
         # What the controller's own Nix may build is nothing.
         "deploy_nix_options": {"max-jobs": 0},
@@ -138,15 +138,3 @@ def test_an_inventory_host_builds_by_its_name_for_the_role(building: WithBuilder
     run = building.run_role(variables, {"builder": builder})
     assert run.rc == 0, run.output
     assert built_by({"out_path": run.built["builder"]}) == "homelab"
-
-
-@pytest.mark.thorough
-def test_the_state_of_each_builder_is_told(building: WithBuilders) -> None:
-    on("homelab", "id nobody >/dev/null")
-    named = [*BUILDERS, "ssh-ng://nobody@homelab x86_64-linux"]
-    with ill(frozen=["vps-sg-1"], cut=["vps-sg-2"]):
-        run = building.run("nix_builder_info", {"builders": named, "timeout": 3}, {"web": {}})
-    result = run.results["web"]
-    assert [each["state"] for each in result["builders"]] == ["up", "down", "down", "refused"], result
-    assert result["usable"] == BUILDERS[0]
-    assert (result["builders"][0]["trusted"], result["changed"]) == (True, False)

@@ -25,16 +25,16 @@ def names_of(derivations: dict[str, str]) -> dict[str, str]:
 
 def test_attributes_that_the_play_derives_of_each_hosts_name_are_one_process(project: Project) -> None:
     project.write_flake(ALL)
-    variables = {"deploy_flake": f"path:{project.flake}", "deploy_attr": "hosts.{{ inventory_hostname }}"}
+    variables = {"deploy_flake": f"path:{project.flake}", "nix_attr": "hosts.{{ inventory_hostname }}"}
     run = project.run_role(variables, each())
     assert names_of(run.evaluated) == {name: name for name in NAMES}, run.output
     assert run.calls.count("eval") == 1
 
 
-def test_an_attribute_of_a_hosts_own_is_evaluated_with_the_others_and_not_the_inventorys(project: Project) -> None:
+def test_an_attribute_of_a_hosts_own_is_evaluated_with_the_others(project: Project) -> None:
     project.write_flake(ALL)
     fleet = {name: {"nix_flake": f"path:{project.flake}", "nix_attr": f"hosts.{name}"} for name in NAMES}
-    fleet["b"] |= {"nix_attr": "hosts.missing", "deploy_attr": "hosts.other"}
+    fleet["b"]["nix_attr"] = "hosts.other"
     run = project.run_role({}, fleet)
     assert names_of(run.evaluated) == {name: name for name in NAMES} | {"b": "other"}, run.output
     assert run.calls.count("eval") == 1
@@ -68,7 +68,7 @@ def test_nothing_is_escalated_on_the_controller_whatever_is_said_of_all_hosts(pr
     sudo.write_text("#!/bin/sh\nexit 1\n")
     sudo.chmod(0o755)
     escalated = {"ansible_become": True, "ansible_become_exe": str(sudo), "ansible_become_user": "nobody"}
-    variables = {"deploy_flake": f"path:{project.flake}", "deploy_attr": "hosts.{{ inventory_hostname }}"}
+    variables = {"deploy_flake": f"path:{project.flake}", "nix_attr": "hosts.{{ inventory_hostname }}"}
     run = project.run_role(variables, each(), of_all=escalated)
     assert run.rc == 0, run.output
     assert len(run.built) == len(NAMES)
@@ -82,7 +82,7 @@ def test_a_wrong_variable_is_told_by_its_name_before_its_host_is_evaluated(proje
         "d": {"deploy_health_checks": [{"http": "http://a", "prot": 80}]},
     }
     told = ("value of deploy_reboot must be one of: never", "(deploy_eval_memory)", "deploy_health_checks.prot")
-    variables = {"deploy_flake": f"path:{project.flake}", "deploy_attr": "hosts.{{ inventory_hostname }}"}
+    variables = {"deploy_flake": f"path:{project.flake}", "nix_attr": "hosts.{{ inventory_hostname }}"}
     run = project.run_role(variables, wrong)
     assert (run.rc, run.evaluated, run.calls) == (2, {}, []), run.output
     assert not [text for text in told if text not in run.output]
@@ -92,7 +92,7 @@ def test_a_wrong_variable_is_told_by_its_name_before_its_host_is_evaluated(proje
 def test_without_a_place_for_caches_hosts_share_one_evaluation_and_the_next_run_begins_anew(project: Project) -> None:
     project.write_flake(ALL)
     (project.directory / "cache").write_text("in the way")
-    variables = {"deploy_flake": f"path:{project.flake}", "deploy_attr": "hosts.{{ inventory_hostname }}"}
+    variables = {"deploy_flake": f"path:{project.flake}", "nix_attr": "hosts.{{ inventory_hostname }}"}
     for _run in range(2):
         run = project.run_role(variables, each())
         assert names_of(run.evaluated) == {name: name for name in NAMES}, run.output

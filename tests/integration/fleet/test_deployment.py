@@ -118,7 +118,7 @@ def test_the_goal_boot_waits_for_a_reboot(servers: Project) -> None:
 
 
 def test_hosts_of_a_batch_of_one_come_one_after_the_other(servers: Project) -> None:
-    run = servers.run("deploy.yml", "-l", "vps", "-e", "deploy_batch_size=1")
+    run = servers.run("deploy.yml", "-l", "vps", "-e", "fleet_batch_size=1")
     assert run.rc == 0, run.output
     assert run.output.count("PLAY [Deploy]") == 3
 

@@ -78,7 +78,7 @@ def test_status_gives_up_a_machine_whose_login_hangs_and_leaves_no_ssh(deployed:
 def test_a_flake_that_is_not_there_cannot_tell_how_far_behind_a_host_is(deployed: Project, tmp_path: Path) -> None:
     report = tmp_path / "status.json"
     with mock.patch.dict(os.environ, {"NIX_FLEET_REPORT": str(report)}):
-        run = deployed.run("nix.fleet.status", "-l", "vps-sg-1", "-e", "status_flake=/nonexistent")
+        run = deployed.run("nix.fleet.status", "-l", "vps-sg-1", "-e", "nix_flake=/nonexistent")
     assert "cannot tell how far behind: /nonexistent is no directory on the controller" in run.output
     (host,) = json.loads(report.read_text())["hosts"]
     assert host["state"] == "ok"

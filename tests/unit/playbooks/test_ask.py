@@ -18,7 +18,7 @@ ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 
 def deployed(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Deploy to hosts that there are not, of a flake that there is not."""
-    variables = ("-e", "deploy_flake=/nowhere", "-e", "deploy_attr=nowhere")
+    variables = ("-e", "deploy_flake=/nowhere", "-e", "nix_attr=nowhere")
     return subprocess.run(
         [ANSIBLE_PLAYBOOK, "nix.fleet.deploy", "-i", "one.invalid,two.invalid,", *variables, *arguments],
         cwd=ROOT,

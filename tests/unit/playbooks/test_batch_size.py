@@ -24,7 +24,7 @@ TARGETS = "one,two,"
 
 def listed(playbook: str, size: t.Any) -> subprocess.CompletedProcess[str]:
     """Have Ansible read a playbook with a size of its batches, and run nothing of it."""
-    variables = json.dumps({f"{playbook}_batch_size": size})
+    variables = json.dumps({"fleet_batch_size": size})
     return subprocess.run(
         [ANSIBLE_PLAYBOOK, f"nix.fleet.{playbook}", "-i", TARGETS, "-e", variables, "--list-hosts"],
         env={
@@ -44,7 +44,7 @@ def test_what_is_no_size_is_refused_by_the_name_of_its_variable(playbook: str, s
     done = listed(playbook, size)
     assert done.returncode != 0
     said = done.stdout + done.stderr
-    assert f"{playbook}_batch_size: a number of hosts or a percentage from 1 on, such as 5 or 20%" in said
+    assert "fleet_batch_size: a number of hosts or a percentage from 1 on, such as 5 or 20%" in said
     assert "Traceback" not in said
     assert "filter plugin" not in said
 

@@ -27,7 +27,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 def built(*arguments: str, **variables: t.Any) -> subprocess.CompletedProcess[str]:
     """Return how a build of two hosts ended."""
-    variables = {"deploy_flake": "/nowhere", "deploy_attr": "nowhere", **variables}
+    variables = {"deploy_flake": "/nowhere", "nix_attr": "nowhere", **variables}
     return subprocess.run(
         [ANSIBLE_PLAYBOOK, "nix.fleet.build", "-i", "one,two,", "-e", json.dumps(variables), *arguments],
         # Where no ansible.cfg says how results are shown.

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 # Of the ansible-core that the tests run on.
 ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 
-HOST = ("-e", "deploy_flake=/nowhere", "-e", "deploy_attr=nowhere")
+HOST = ("-e", "deploy_flake=/nowhere", "-e", "nix_attr=nowhere")
 
 
 def deployed(tag: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -46,7 +46,7 @@ def test_a_tag_that_needs_a_build_fails_without_one(tag: str, evaluation: dict[s
     [("reboot", {"deploy_reboot": "if_required"}), ("keys", {"deploy_keys": [{"name": "token", "content": "x"}]})],
 )
 def test_a_tag_that_needs_no_build_reaches_the_host(tag: str, variables: dict[str, t.Any]) -> None:
-    done = deployed(tag, "-e", json.dumps(variables), "-e", "deploy_platform=nixos")
+    done = deployed(tag, "-e", json.dumps(variables))
     assert done.returncode == 4, done.stdout + done.stderr
 
 
@@ -83,7 +83,7 @@ def test_a_host_is_brought_the_keys_that_it_has_not_been_brought(tmp_path: Path)
 def test_a_cleared_answer_of_a_survey_is_none(cleared: str | None) -> None:
     answers = {"deploy_goal": cleared, "deploy_reboot": cleared, "deploy_revision": cleared}
     keys = {"deploy_keys": [{"name": "token", "content": "x"}]}
-    done = deployed("keys", "-e", json.dumps({**keys, **answers}), "-e", "deploy_platform=nixos")
+    done = deployed("keys", "-e", json.dumps({**keys, **answers}))
     assert done.returncode == 4, done.stdout + done.stderr
 
 

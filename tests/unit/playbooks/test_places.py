@@ -28,10 +28,5 @@ def default(role: str, variable: str, **variables: str) -> str:
     ],
 )
 def test_only_what_a_phone_alone_can_evaluate_is_evaluated_there(platform: str, build: str, evaluate: str) -> None:
-    assert default("deploy", "deploy_build_on", deploy_platform=platform) == build
-    assert default("deploy", "deploy_evaluate_on", deploy_platform=platform) == evaluate
-    assert default("cache", "cache_push_from", nix_platform=platform) == build
-
-
-def test_what_was_built_elsewhere_is_pushed_from_there() -> None:
-    assert default("cache", "cache_push_from", nix_platform="nix-on-droid", deploy_build_on="homelab") == "homelab"
+    assert default("deploy", "deploy_build_on", nix_platform=platform) == build
+    assert default("deploy", "deploy_evaluate_on", nix_platform=platform) == evaluate

@@ -57,16 +57,14 @@ def test_a_name_that_is_like_none_is_refused_by_itself() -> None:
     assert (raised.value.code, raised.value.details["nearest"]) == ("variables.unknown", {})
 
 
-@pytest.mark.parametrize(
-    "name", ["deploy_evaluation", "deploy_batch_size", "rollback_to", "deployment", "nix_platform"]
-)
+@pytest.mark.parametrize("name", ["deploy_evaluation", "deploy_ask", "rollback_to", "deployment", "nix_platform"])
 def test_results_of_the_role_and_what_is_not_its_own_pass(name: str) -> None:
     with_variables(**{name: "anything"})
 
 
 def test_every_variable_of_the_specification_has_a_default_but_what_is_the_playbook_s() -> None:
     specified = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
-    assert set(specified) - set(DEFAULTS) == {"deploy_batch_size", "deploy_ask", "deploy_ignore_unreachable"}
+    assert set(specified) - set(DEFAULTS) == {"deploy_ask", "deploy_ignore_unreachable"}
 
 
 def written(**keywords: t.Any) -> t.Any:

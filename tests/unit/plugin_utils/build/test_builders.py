@@ -139,9 +139,9 @@ def here(tmp_path: Path) -> Here:
     return Here(tmp_path)
 
 
-def states(here: Here, *stores: str) -> dict[str, tuple[str, bool, str | None]]:
+def causes(here: Here, *stores: str) -> dict[str, str | None]:
     found = check(here, [builder_of(store) for store in stores], SECONDS)
-    return {each.builder.store: (each.state, each.usable, each.cause) for each in found}
+    return {each.builder.store: each.cause for each in found}
 
 
 def is_running(process: str) -> bool:
@@ -155,25 +155,19 @@ def test_each_builder_is_told_from_the_others(tmp_path: Path, shell: str) -> Non
     if shutil.which(shell) is None:
         pytest.skip(f"no {shell} here")
     here = Here(tmp_path, "busybox sh" if shell == "busybox" else shell)
-    assert states(here, "ssh://up", "ssh://closed", "ssh://hangs", "ssh://old", "ssh://chatty") == {
-        "ssh://up": ("up", True, None),
-        "ssh://closed": ("down", False, "ssh: connect to host x port 22: Connection refused"),
-        "ssh://hangs": ("down", False, "it has not answered within 1 s"),
-        "ssh://old": ("up", True, None),
-        "ssh://chatty": ("down", False, "it answers, and not as a Nix store does"),
+    assert causes(here, "ssh://up", "ssh://closed", "ssh://hangs", "ssh://old", "ssh://chatty") == {
+        "ssh://up": None,
+        "ssh://closed": "ssh: connect to host x port 22: Connection refused",
+        "ssh://hangs": "it has not answered within 1 s",
+        "ssh://old": None,
+        "ssh://chatty": "it answers, and not as a Nix store does",
     }
     assert not is_running((here.directory / "hanging").read_text().strip())
     assert sorted(path.name for path in here.directory.iterdir()) == ["hanging", "nix", "options", "urls"]
 
 
-def test_what_a_builder_says_of_itself_is_known(here: Here) -> None:
-    up, old = check(here, [builder_of("ssh://up"), builder_of("ssh://old")], SECONDS)
-    assert (up.nix_version, up.trusted) == ("2.31.2", True)
-    assert (old.nix_version, old.trusted) == (None, None)
-
-
 def test_ssh_is_to_ask_nobody_and_to_end_in_time_after_what_the_user_says(here: Here) -> None:
-    states(here, "ssh://up")
+    causes(here, "ssh://up")
     options = (here.directory / "options").read_text()
     assert options == "-p 2222 -o BatchMode=yes -o ConnectTimeout=1\n"
 
@@ -183,13 +177,13 @@ def test_nobody_is_asked_where_there_are_no_builders(here: Here) -> None:
     assert not (here.directory / "urls").exists()
 
 
-@pytest.mark.parametrize(("own", "usable"), [("own\n", False), ("", True)])
-def test_a_refused_login_counts_only_where_it_is_that_of_who_builds(own: str, usable: bool) -> None:
+@pytest.mark.parametrize(("own", "cause"), [("own\n", "x: Permission denied (publickey)."), ("", None)])
+def test_a_refused_login_counts_only_where_it_is_that_of_who_builds(own: str, cause: str | None) -> None:
     text = (
         f"{own}1 ended 1\n1 err x: Permission denied (publickey).\n1 err error: failed to start SSH connection to 'x'\n"
     )
     (health,) = parse(text, [A], 5)
-    assert (health.state, health.usable, health.cause) == ("refused", usable, "x: Permission denied (publickey).")
+    assert health.cause == cause
 
 
 def test_of_a_builder_that_is_left_out_there_is_a_warning(here: Here) -> None:
