@@ -89,43 +89,6 @@ def test_a_build_goes_on_with_the_builders_that_are_there(building: WithBuilders
 
 
 @pytest.mark.thorough
-def test_where_no_builder_is_there_the_machine_builds_itself(building: WithBuilders) -> None:
-    with ill(frozen=["vps-sg-1"]):
-        given = options(building, remote_builders=[BUILDERS[1]], max_jobs="1")
-        run = building.run("nix_build", given, {"web": {}})
-    assert run.rc == 0, run.output
-    assert built_by(run.results["web"]) != "vps-sg-1"
-    assert "vps-sg-1 is left out" in run.results["web"]["warnings"][0]
-
-
-@pytest.mark.thorough
-def test_a_build_that_lacks_a_builder_says_which_one_was_left_out(building: WithBuilders) -> None:
-    with ill(frozen=["vps-sg-1"]):
-        run = building.run("nix_build", options(building, remote_builders=[BUILDERS[1]]), {"web": {}})
-    result = run.results["web"]
-    assert result["failed"]
-    assert "vps-sg-1 is left out" in result["warnings"][0]
-
-
-@pytest.mark.thorough
-def test_the_machines_own_setting_is_asked_and_left_as_it_is_where_all_are_there(
-    building: WithBuilders, tmp_path: Path
-) -> None:
-    machines = tmp_path / "machines"
-    machines.write_text(f"{BUILDERS[0]}\n{BUILDERS[1]}\n")
-    given = {**options(building, remote_builders=["nix"]), "nix_options": {}}
-    environment = {"NIX_CONFIG": f"builders = @{machines}"}
-    with ill(frozen=["vps-sg-1"]):
-        left_out = building.run("nix_build", given, {"web": {}}, environment=environment)
-    assert built_by(left_out.results["web"]) == "homelab", left_out.output
-    assert len(left_out.results["web"]["warnings"]) == 1
-    other = {**given, "attr": "other"}
-    every = building.run("nix_build", other, {"web": {}}, environment=environment)
-    assert built_by(every.results["web"]) in ("homelab", "vps-sg-1"), every.output
-    assert "warnings" not in every.results["web"]
-
-
-@pytest.mark.thorough
 def test_an_inventory_host_builds_by_its_name_for_the_role(building: WithBuilders) -> None:
     builder = {"ansible_host": "homelab", "ansible_user": "root", "nix_system": "x86_64-linux"}
     variables = {

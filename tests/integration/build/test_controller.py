@@ -9,8 +9,6 @@ import subprocess
 import typing as t
 from pathlib import Path
 
-import pytest
-
 from ..evaluation.project import Project, interrupt, running, wait_until
 
 HOST = {"web": {"nix_attr": "good"}}
@@ -73,13 +71,6 @@ def test_the_result_is_kept_from_the_garbage_collector(project: Project) -> None
     assert str(root(project)) in roots.stdout
 
 
-def test_a_root_can_be_given_or_left_out(project: Project) -> None:
-    result = build(project, "good", gc_root=str(project.directory / "my" / "root"))
-    assert str((project.directory / "my" / "root").readlink()) == result["out_path"]
-    build(project, "library", gc_root="none")
-    assert not root(project).exists()
-
-
 def test_a_failed_derivation_is_named_with_its_own_log(project: Project) -> None:
     result = build(project, "both")
     assert result["cause"] == "bad did not build: builder failed with exit code 3"
@@ -94,58 +85,6 @@ def test_what_can_be_built_is_built_when_told_to_go_on(project: Project) -> None
     assert build(project, "good")["built"] == 0
 
 
-def test_a_foreign_system_is_told_where_to_build(project: Project) -> None:
-    result = build(project, "foreign")
-    assert "aarch64-darwin" in result["cause"]
-    assert "deploy_build_on: target" in result["advice"]
-
-
-def test_all_outputs_are_returned_by_name(project: Project) -> None:
-    result = build(project, "two")
-    assert set(result["outputs"]) == {"out", "dev"}
-    assert result["out_path"] == result["outputs"]["out"]
-
-
-def test_several_installables_are_built_at_once(project: Project) -> None:
-    project.write_flake(OUTPUTS)
-    flake = f"path:{project.flake}"
-    run = project.run("nix_build", {"installables": [f"{flake}#good", f"{flake}#library"]}, HOST)
-    assert [path.rpartition("-")[2] for path in run.results["web"]["out_paths"]] == ["good", "library"]
-    assert run.calls == ["build"]
-
-
-def test_a_configuration_that_does_not_evaluate_fails_as_an_evaluation(project: Project) -> None:
-    result = build(project, "nothing")
-    assert result["stage"] == "evaluation"
-    assert "no attribute nothing" in result["cause"]
-
-
-def test_a_derivation_that_is_gone_is_to_be_evaluated_again(project: Project) -> None:
-    run = project.run("nix_build", {"drv_path": "/nix/store/" + "0" * 32 + "-gone.drv"}, HOST)
-    assert run.results["web"]["code"] == "build.no_derivation"
-
-
-def test_what_is_built_is_named_with_v_and_not_without(project: Project) -> None:
-    assert "building" not in build(project, "library")["output"]
-    output = build(project, "good", "-v")["output"]
-    assert "web: building 1/1 good" in output, output
-
-
-def test_a_build_without_end_is_given_up(project: Project) -> None:
-    result = build(project, "long", timeout=3)
-    assert result["cause"] == "no end of the build after 3 s"
-    wait_until(lambda: not running(LONG.split()[1]))
-
-
-def test_the_environment_of_a_task_reaches_nix_on_the_controller(project: Project) -> None:
-    project.write_flake(OUTPUTS)
-    options = {"flake": f"path:{project.flake}", "attr": "library"}
-    run = project.run("nix_build", options, {"web": {}}, environment={"PATH": "/nonexistent"})
-    assert "there is no nix on the controller" in run.results["web"]["cause"]
-    run = project.run("nix_build", options, {"web": {}}, environment={"NIX_CONFIG": "builders =\nmax-jobs = 0\n"})
-    assert "max-jobs = 0" in run.results["web"]["cause"]
-
-
 def test_a_setting_of_nix_takes_effect_and_is_shown_nowhere(project: Project) -> None:
     project.write_flake(OUTPUTS)
     secret = {"access-tokens": "example.org=ghp_secret", "builders": "", "max-jobs": 0, "substitute": False}
@@ -154,16 +93,6 @@ def test_a_setting_of_nix_takes_effect_and_is_shown_nowhere(project: Project) ->
     assert run.results["web"]["failed"]
     assert "ghp_secret" not in json.dumps(run.results)
     assert "ghp_secret" not in run.output
-
-
-@pytest.mark.parametrize("host", ["../../escape", "$(touch pwned)", "a b"])
-def test_any_host_name_has_a_root_of_its_own(project: Project, host: str) -> None:
-    project.write_flake(OUTPUTS)
-    run = project.run("nix_build", {"flake": f"path:{project.flake}", "attr": "library"}, {host: {}})
-    assert run.rc == 0, run.output
-    roots = list((project.directory / "state" / "nix.fleet" / "gcroots" / "built").iterdir())
-    assert len(roots) == 1
-    assert not list(project.directory.rglob("pwned"))
 
 
 def test_an_interrupted_run_leaves_no_build(project: Project) -> None:

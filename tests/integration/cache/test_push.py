@@ -43,17 +43,6 @@ def test_what_is_lacking_is_pushed_and_signed_and_a_second_time_there_is_nothing
 
 
 @pytest.mark.thorough
-def test_what_the_cache_has_deleted_is_pushed_again(fleet: Fleet, cache: Cache, closure: str) -> None:
-    assert fleet.ask("localhost", MODULE, **pushing(cache, closure))["pushed_count"] == 3
-    part = next(path for path in closure_of(closure) if path != closure)
-    cache.forget(part)
-    options = pushing(cache, closure)
-    # As after the seconds for which Nix may remember what it has seen.
-    options["nix_options"]["narinfo-cache-positive-ttl"] = 0
-    assert fleet.ask("localhost", MODULE, **options)["pushed_paths"] == [part]
-
-
-@pytest.mark.thorough
 def test_what_is_there_without_a_signature_is_given_one(fleet: Fleet, cache: Cache, key: Key, closure: str) -> None:
     fleet.ask("localhost", MODULE, **pushing(cache, closure))
     would = fleet.ask("localhost", MODULE, "--check", **pushing(cache, closure, key))
@@ -105,46 +94,6 @@ def test_a_machine_that_asks_for_signatures_takes_what_a_key_that_it_trusts_has_
     assert on("workstation", f"{ON_HOST}; nix-store --check-validity $1 && echo there", closure) == "there"
 
 
-@pytest.mark.thorough
-def test_the_old_ssh_protocol_says_that_it_signs_nothing_that_is_there(fleet: Fleet, key: Key, closure: str) -> None:
-    store = "ssh://homelab"
-    ssh = {"NIX_SSHOPTS": f"-F {home()}/.lab/ssh_config"}
-    assert fleet.within(ssh).ask("localhost", MODULE, paths=[closure], store=store)["pushed_count"] == 3
-    refused = fleet.within(ssh).ask("localhost", MODULE, paths=[closure], store=store, secret_key_file=str(key.file))
-    assert "3 paths without a signature of this key" in refused["msg"]
-    other = fleet.within(ssh).ask(
-        "localhost", MODULE, paths=[closure], store="ssh-ng://homelab", secret_key_file=str(key.file)
-    )
-    assert len(other["signed_paths"]) == 3, other
-
-
-@pytest.mark.thorough
-def test_a_directory_is_made_by_a_push_and_by_no_check(fleet: Fleet, key: Key, closure: str, tmp_path: Path) -> None:
-    directory = tmp_path / "a cache"
-    options = {"paths": [closure], "store": f"{directory.as_uri()}?compression=none"}
-    assert fleet.ask("localhost", MODULE, "--check", **options)["pushed_count"] == 3
-    assert not directory.exists()
-    assert fleet.ask("localhost", MODULE, **options)["pushed_count"] == 3
-    assert len([*directory.glob("*.narinfo")]) == 3
-
-
-@pytest.mark.thorough
-def test_what_a_check_has_not_built_it_would_push(fleet: Fleet, cache: Cache) -> None:
-    nowhere = f"/nix/store/{'0' * 32}-system"
-    assert fleet.ask("localhost", MODULE, "--check", **pushing(cache, nowhere))["pushed_paths"] == [nowhere]
-    assert "does not have what is to be pushed" in fleet.ask("localhost", MODULE, **pushing(cache, nowhere))["msg"]
-
-
-@pytest.mark.thorough
-def test_a_bucket_is_nixs_own_affair(fleet: Fleet, cache: Cache, closure: str) -> None:
-    # No S3 took part: nginx takes what Nix sends to one, and looks at no signature of the request.
-    store = f"s3://bucket?endpoint=127.0.0.1:{cache.port}&scheme=http&region=eu-west-1"
-    credentials = {"AWS_ACCESS_KEY_ID": "push", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_EC2_METADATA_DISABLED": "true"}
-    refused = fleet.within(credentials).ask("localhost", MODULE, paths=[closure], store=store)
-    assert "it does not permit that" in refused["msg"]
-    assert "~/.aws/credentials" in refused["advice"]
-
-
 @pytest.mark.parametrize(
     ("change", "cause", "advice"),
     [
@@ -181,23 +130,3 @@ def test_what_is_in_the_way_is_said_with_the_next_step(
     assert cause in result["msg"]
     assert advice in result["advice"]
     assert "garbage" not in str(result)
-
-
-@pytest.mark.thorough
-def test_what_is_there_is_looked_up_and_not_sent(fleet: Fleet, cache: Cache, tmp_path: Path) -> None:
-    closure = new_closure(str(tmp_path), paths=20)
-    fleet.ask("localhost", MODULE, **pushing(cache, closure))
-    requests = cache.root.parent / "requests"
-    before = len(requests.read_text().splitlines())
-    # Another user, whose Nix remembers nothing.
-    fleet.within({"NIX_CACHE_HOME": str(tmp_path / "cache")}).ask("localhost", MODULE, **pushing(cache, closure))
-    later = requests.read_text().splitlines()[before:]
-    assert [line for line in later if '"PUT' in line] == []
-    # Whether it is there, and what it is; and what the cache is.
-    assert len(later) <= 2 * len(closure_of(closure)) + 1, later
-
-
-@pytest.mark.thorough
-def test_no_output_of_nix_is_taken_for_a_path(fleet: Fleet, cache: Cache) -> None:
-    result = fleet.ask("localhost", MODULE, **pushing(cache, "--help"))
-    assert "not a store path: '--help'" in result["msg"]

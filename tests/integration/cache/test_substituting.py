@@ -112,33 +112,6 @@ def test_a_host_fetches_during_a_copy_what_its_own_caches_have(
 
 
 @pytest.mark.thorough
-def test_a_check_says_what_would_be_pushed_and_proves_nothing_of_it(
-    fleet: Fleet, cache: Cache, variables: dict[str, t.Any]
-) -> None:
-    change_everything(fleet.project)
-    before = cache.signatures()
-    run = fleet.project.run("nix.fleet.cache", "--check", "-l", HOST, "-e", json.dumps(variables))
-    assert run.rc == 0, run.output
-    assert "would push" in run.output
-    assert cache.signatures() == before
-
-
-@pytest.mark.thorough
-def test_a_directory_is_pushed_to_and_the_run_says_that_nobody_has_proved_or_signed_it(
-    fleet: Fleet, tmp_path: Path
-) -> None:
-    store = {"cache_store": f"file://{tmp_path}/cache", "deploy_build_on": "controller"}
-    run = fleet.project.run("nix.fleet.cache", "-l", HOST, "-e", json.dumps(store))
-    assert run.rc == 0, run.output
-    assert list((tmp_path / "cache").glob("*.narinfo"))
-    assert "not signed by this run" in run.output
-    assert f"not proved that {HOST} has it from there" in run.output
-    none = fleet.project.run("nix.fleet.cache", "-l", HOST, "-e", "cache_store=")
-    assert none.hosts(failed=1) == {HOST}, none.output
-    assert "there is no cache to push to; name it in cache_store" in none.output
-
-
-@pytest.mark.thorough
 def test_a_phone_fetches_from_the_substituters_of_its_own_file(
     fleet: Fleet, cache: Cache, key: Key, closure: str, fetching: str
 ) -> None:
@@ -163,13 +136,3 @@ def test_a_user_whom_the_daemon_does_not_trust_is_told_so(
     refused = fleet.ask("workstation", "nix_substitute", paths=[closure], store=fetching)
     assert refused["failed"]
     assert "trusted-users" in refused["advice"]
-
-
-@pytest.mark.thorough
-def test_a_path_that_the_cache_does_not_have_is_named(fleet: Fleet, closure: str, fetching: str) -> None:
-    result = fleet.ask(HOST, "nix_substitute", paths=[closure], store=fetching)
-    assert f"{fetching}, as seen from {HOST}, does not have {closure}" in result["msg"]
-    unreachable = fleet.ask(
-        HOST, "nix_substitute", paths=[closure], store="http://127.0.0.1:9", nix_options={"download-attempts": 1}
-    )
-    assert "it cannot be reached" in unreachable["msg"]

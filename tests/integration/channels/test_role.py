@@ -170,19 +170,6 @@ def test_a_system_is_in_the_cache_before_its_branch_moves(clone: Clone, tmp_path
 
 
 @pytest.mark.thorough
-def test_two_runs_at_the_same_time_end_with_the_newer_commit_for_every_host(clone: Clone, tmp_path: Path) -> None:
-    (tmp_path / "two").mkdir()
-    older = clone.commit()
-    clone.work.git("push", "--quiet", "origin", "HEAD:main")
-    other = Clone.made(tmp_path / "two", clone.server)
-    newer = other.commit()
-    runs = [ended(process) for process in [clone.start(), other.start()]]
-    assert [run.rc for run in runs] == [0, 0], runs
-    assert older != newer
-    assert clone.branches == {"nixos-tested-web": newer, "nixos-tested-mail": newer}
-
-
-@pytest.mark.thorough
 def test_what_the_commit_does_not_say_moves_no_branch(clone: Clone) -> None:
     clone.commit()
     for name, value in {
@@ -194,21 +181,3 @@ def test_what_the_commit_does_not_say_moves_no_branch(clone: Clone) -> None:
         assert run.hosts(failed=1) == {"web"}, run.output
         assert f"builds what that commit says, without {name}" in run.output
     assert clone.branches == {}
-
-
-@pytest.mark.thorough
-def test_a_remote_without_a_name_is_told_by_the_variable_that_has_it(clone: Clone) -> None:
-    clone.commit()
-    run = clone.channel("-l", "web", channel_remote="")
-    assert run.hosts(failed=1) == {"web"}, run.output
-    assert "there is no remote to have the branch at" in run.output
-    assert "channel_remote" in run.output
-
-
-@pytest.mark.thorough
-def test_a_name_that_is_none_of_a_branch_fails_that_host_alone(clone: Clone) -> None:
-    revision = clone.commit()
-    run = clone.channel(channel_branch="{{ 'tested/..' if inventory_hostname == 'mail' else 'nixos-tested-web' }}")
-    assert run.hosts(failed=1) == {"mail"}
-    assert "'tested/..' cannot be the name of a branch" in run.output
-    assert clone.branches == {"nixos-tested-web": revision}

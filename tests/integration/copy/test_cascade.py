@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -92,20 +91,6 @@ def test_content_that_is_not_what_the_source_has_is_refused(fleet: Fleet) -> Non
 
 
 @pytest.mark.thorough
-def test_hosts_with_different_closures_serve_what_these_share(fleet: Fleet) -> None:
-    shared = fleet.closure(10, size=100_000)
-    closures = {host: fleet.closure(1, size=1000, more=shared) for host in ("vps-sg-1", "vps-sg-2", "phone")}
-    variables = json.dumps({"closure": closures})
-    copying = fleet.start(
-        ":".join(closures), "", "-f", "3", "-e", variables,
-        topology="cascade", paths=["{{ closure[inventory_hostname] }}"],
-    )  # fmt: skip
-    results = copying.results()
-    assert all(fleet.has(host, path) for host, path in closures.items())
-    assert sent_by_source(results) < 1_500_000
-
-
-@pytest.mark.thorough
 def test_a_builder_serves_like_any_host_that_has_everything(fleet: Fleet) -> None:
     path = fleet.closure(5, size=100_000)
     fleet.copy("homelab", path)
@@ -179,14 +164,6 @@ def test_what_a_loss_of_power_has_left_is_removed_a_day_later(fleet: Fleet) -> N
         assert fleet.says("vps-sg-1", "ls -d /var/tmp/nix.fleet.*").split() == [recent, written]
     finally:
         fleet.says("vps-sg-1", f"rm -rf {recent} {written}")
-
-
-def test_a_port_that_is_taken_is_no_obstacle(fleet: Fleet) -> None:
-    path = fleet.closure(3)
-    fleet.copy("vps-sg-1", path)
-    copying = fleet.start("vps-sg-1:phone", path, "-f", "1", topology="cascade", peer_port=22)
-    assert copying.results()["phone"]["changed"], copying.output
-    assert "vps-sg-1 cannot serve: sshd does not listen at port 22" in copying.output
 
 
 @pytest.mark.thorough

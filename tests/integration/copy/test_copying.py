@@ -93,17 +93,7 @@ def test_without_a_session_to_share_one_is_opened(fleet: Fleet) -> None:
     assert {result["changed"] for result in results.values()} == {True}
 
 
-@pytest.mark.parametrize("compression", [True, False])
-def test_compression_can_be_chosen(fleet: Fleet, compression: bool) -> None:
-    assert fleet.copy("vps-sg-1", fleet.closure(1), compression=compression)["vps-sg-1"]["changed"]
-
-
 def test_an_untrusted_login_without_escalation_is_told_what_to_do(fleet: Fleet) -> None:
     result = fleet.copy("workstation", fleet.closure(1))["workstation"]
     assert "signed" in result["cause"]
     assert "trusted-users" in result["advice"]
-
-
-def test_signatures_are_insisted_on_when_asked_for(fleet: Fleet) -> None:
-    result = fleet.copy("vps-sg-1", fleet.closure(1), check_signatures=True)["vps-sg-1"]
-    assert "signed" in result["cause"]

@@ -119,12 +119,6 @@ def test_a_copy_does_not_outlive_a_run_whose_workers_nobody_has_ended(fleet: Fle
     assert within(20, lambda: fleet.left("vps-de-1") == "")
 
 
-def test_a_path_that_the_source_does_not_have_is_named(fleet: Fleet) -> None:
-    result = fleet.copy("vps-sg-1", "/nix/store/00000000000000000000000000000000-nothing")["vps-sg-1"]
-    assert "not in the store it is to come from" in result["cause"]
-    assert "00000000000000000000000000000000-nothing" in result["log"]
-
-
 def test_an_sshd_that_forwards_no_sockets_is_told_from_a_broken_line(fleet: Fleet) -> None:
     config = "/etc/ssh/sshd_config"
     fleet.says(

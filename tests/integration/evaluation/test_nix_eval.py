@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import os
 import subprocess
 import typing as t
 
@@ -56,76 +54,12 @@ def test_hosts_are_evaluated_together_and_fail_apart(project: Project, strategy:
     assert run.calls.count("metadata") == 2
 
 
-@pytest.mark.thorough
-def test_healthy_hosts_are_at_most_one_process_a_cpu(project: Project) -> None:
-    names = [f"host-{number}" for number in range(30)]
-    project.write_flake("""builtins.listToAttrs (map (name: { inherit name; value = mk name ""; })
-      (builtins.genList (number: "host-${toString number}") 30))""")
-    run = project.run("nix_eval", EACH, hosts(project, names))
-    assert run.rc == 0, run.output
-    assert 1 <= run.calls.count("eval") <= len(os.sched_getaffinity(0))
-    assert len({result["drv_path"] for result in run.results.values()}) == 30
-
-
 def test_an_unchanged_flake_is_not_evaluated_again(project: Project) -> None:
     project.write_flake(FIVE)
     project.run("nix_eval", EACH, hosts(project, "ae"))
     again = project.run("nix_eval", EACH, hosts(project, "ae"))
     assert again.calls == ["metadata"]
     assert all(result["cached"] and not result["changed"] for result in again.results.values())
-
-
-def test_a_change_in_a_dirty_tree_counts(project: Project) -> None:
-    project.write_flake('{ a = mk "a" (builtins.readFile ./text); }', text="one")
-    git(project, "init", "--quiet")
-    git(project, "add", ".")
-    flake = str(project.flake)
-    first = project.run("nix_eval", EACH, hosts(project, "a", nix_flake=flake))
-    (project.flake / "text").write_text("two")
-    second = project.run("nix_eval", EACH, hosts(project, "a", nix_flake=flake))
-    assert second.results["a"]["flake_dirty"]
-    assert not second.results["a"]["cached"]
-    assert first.results["a"]["drv_path"] != second.results["a"]["drv_path"]
-
-
-def test_a_clean_tree_is_told_by_its_revision(project: Project) -> None:
-    project.write_flake('{ a = mk "a" ""; }')
-    git(project, "init", "--quiet")
-    git(project, "add", ".")
-    git(project, "commit", "--quiet", "--message", "one")
-    run = project.run("nix_eval", EACH, hosts(project, "a", nix_flake=str(project.flake)))
-    assert run.results["a"]["flake_revision"] == git(project, "rev-parse", "HEAD")
-    assert run.results["a"]["flake_revision"] in run.results["a"]["flake_locked_url"]
-    assert not run.results["a"]["flake_dirty"]
-
-
-# The unit tests of what hosts share, or those of runs that are cancelled, stand for it.
-@pytest.mark.thorough
-def test_another_revision_than_the_one_that_was_built_is_refused(project: Project) -> None:
-    project.write_flake('{ a = mk "a" (builtins.readFile ./text); b = mk "b" ""; }', text="one")
-    git(project, "init", "--quiet")
-    git(project, "add", ".")
-    git(project, "commit", "--quiet", "--message", "one")
-    fleet = hosts(project, "ab", nix_flake=str(project.flake))
-    built = project.run("nix_eval", EACH, fleet)
-    revision = built.results["a"]["flake_identity"]
-    (project.flake / "text").write_text("two")
-    dirty = project.run("nix_eval", {**EACH, "revision": revision}, fleet, "--check")
-    git(project, "commit", "--quiet", "--all", "--message", "two")
-    refused = project.run("nix_eval", {**EACH, "revision": revision}, fleet)
-    assert dirty.calls == refused.calls == ["metadata"]
-    for host in "ab":
-        assert f"is at revision {revision}-dirty, and is to be at {revision}" in dirty.results[host]["msg"]
-        assert (
-            f"is at revision {git(project, 'rev-parse', 'HEAD')}, and is to be at {revision}"
-            in refused.results[host]["msg"]
-        )
-    git(project, "reset", "--quiet", "--hard", revision)
-    approved = project.run("nix_eval", {**EACH, "revision": revision}, fleet)
-    assert approved.calls == ["metadata"]
-    assert {host: result["drv_path"] for host, result in approved.results.items()} == {
-        host: result["drv_path"] for host, result in built.results.items()
-    }
 
 
 def test_the_lock_file_is_not_written(project: Project) -> None:
@@ -157,14 +91,6 @@ def test_inputs_are_overridden(project: Project) -> None:
     assert project.run("nix_eval", options, hosts(project, "a")).results["a"]["value"] == "two"
 
 
-def test_impure_hosts_are_evaluated_apart_from_pure_ones(project: Project) -> None:
-    project.write_flake('{ a = mk "a" ""; b = mk "b" builtins.currentSystem; c = mk "c" builtins.currentSystem; }')
-    fleet = {**hosts(project, "ab"), **hosts(project, "c", nix_impure=True)}
-    run = project.run("nix_eval", {**EACH, "impure": "{{ nix_impure }}"}, fleet)
-    assert {name: result["failed"] for name, result in run.results.items()} == {"a": False, "b": True, "c": False}
-    assert "nix_impure" in run.results["b"]["advice"]
-
-
 HOSTILE = [
     'a"b',
     "dots.and-dashes",
@@ -192,33 +118,6 @@ def test_names_are_never_code(project: Project) -> None:
     assert run.calls.count("eval") == 1
 
 
-def test_hostile_names_that_do_not_exist_are_plain_errors(project: Project) -> None:
-    project.write_flake('{ a = mk "a" ""; }')
-    fleet = {"a": hosts(project, "a")["a"]}
-    fleet |= {f"h{index}": hosts(project, [name])[name] for index, name in enumerate(HOSTILE)}
-    run = project.run("nix_eval", EACH, fleet)
-    assert not run.results.pop("a")["failed"]
-    causes = [result["cause"] for result in run.results.values()]
-    assert len(causes) == len(HOSTILE)
-    assert all("no attribute" in cause or "not an attribute path" in cause for cause in causes)
-    assert not list(project.directory.rglob("pwned"))
-
-
-def test_a_missing_attribute_names_those_that_exist(project: Project) -> None:
-    project.write_flake('{ hosts.web = mk "web" ""; hosts."x.y" = mk "x" ""; }')
-    run = project.run("nix_eval", EACH, hosts(project, ["hosts.wbe.toplevel"]))
-    (result,) = run.results.values()
-    assert result["cause"] == f'flake path:{project.flake} has no attribute hosts.wbe (it has: web, "x.y")'
-
-
-def test_a_flake_that_cannot_be_read_is_one_error_a_host_and_one_process(project: Project) -> None:
-    project.flake.mkdir()
-    (project.flake / "flake.nix").write_text("{ outputs = ")
-    run = project.run("nix_eval", EACH, hosts(project, "abc"))
-    assert all("syntax error" in result["cause"] for result in run.results.values())
-    assert run.calls == ["metadata"]
-
-
 def test_the_command_of_a_failure_repeats_it(project: Project) -> None:
     project.write_flake(FIVE)
     run = project.run("nix_eval", EACH, hosts(project, "b"))
@@ -239,44 +138,6 @@ def test_files_are_called_with_arguments_that_are_data(project: Project) -> None
     assert derivation.results["a"]["drv_path"].endswith("-web.drv")
 
 
-@pytest.mark.parametrize(
-    ("options", "value"),
-    [
-        ({"expr": "1 + 1"}, 2),
-        ({"expr": "{ a = [ 1 null ]; }", "apply": "set: set.a # the list"}, [1, None]),
-        ({"expr": '{ "x.y" = "z"; }', "attr": '"x.y"'}, "z"),
-    ],
-)
-def test_expressions_are_values(project: Project, options: dict[str, t.Any], value: t.Any) -> None:
-    run = project.run("nix_eval", options, hosts(project, "a"))
-    assert run.results["a"]["value"] == value
-
-
-def test_a_value_that_json_cannot_say_is_an_error(project: Project) -> None:
-    run = project.run("nix_eval", {"expr": "x: x", "apply": "f: f"}, hosts(project, "a"))
-    assert run.results["a"]["failed"]
-
-
-# The unit tests of what hosts share, or those of runs that are cancelled, stand for it.
-@pytest.mark.thorough
-def test_a_task_that_tries_again_evaluates_again(project: Project) -> None:
-    project.write_flake('{ a = throw "not yet"; }')
-    repaired = project.flake / "flake.nix"
-    task = {"until": "result is succeeded", "retries": 20, "delay": 1}
-    run = project.start("nix_eval", EACH, hosts(project, "a"), **task)
-    wait_until((project.directory / "calls").exists)
-    repaired.write_text(repaired.read_text().replace('throw "not yet"', 'mk "a" ""'))
-    assert run.wait(60) == 0, (project.directory / "output").read_text()
-    assert not project.results(["a"])["a"]["failed"]
-
-
-def test_a_configuration_without_end_is_given_up_alone(project: Project) -> None:
-    project.write_flake(f'{{ a = mk "a" ""; b = {ENDLESS}; c = mk "c" ""; }}')
-    run = project.run("nix_eval", {**EACH, "timeout": 4}, hosts(project, "abc"))
-    assert {name: result["failed"] for name, result in run.results.items()} == {"a": False, "b": True, "c": False}
-    assert "no end of the evaluation after 4 s" in run.results["b"]["cause"]
-
-
 # The unit tests of what hosts share, or those of runs that are cancelled, stand for it.
 @pytest.mark.thorough
 def test_an_interrupted_run_leaves_no_evaluation(project: Project) -> None:
@@ -286,25 +147,6 @@ def test_an_interrupted_run_leaves_no_evaluation(project: Project) -> None:
     wait_until(lambda: bool(running(mark)))
     assert interrupt(run) != 0
     wait_until(lambda: not running(mark))
-
-
-def test_a_controller_without_nix_is_told_what_to_do(project: Project) -> None:
-    project.write_flake(FIVE)
-    run = dataclasses.replace(project, has_nix=False).run("nix_eval", EACH, hosts(project, "a"))
-    assert "there is no nix on the controller" in run.results["a"]["cause"]
-    assert run.results["a"]["advice"]
-
-
-def test_a_host_that_is_not_in_the_inventory_is_named(project: Project) -> None:
-    project.write_flake(FIVE)
-    run = project.run("nix_eval", {**EACH, "hosts": ["nowhere"]}, hosts(project, "a"))
-    assert "nowhere, which is not in the inventory" in run.results["a"]["cause"]
-
-
-def git(project: Project, *arguments: str) -> str:
-    identity = ["-c", "user.name=Fleet", "-c", "user.email=fleet@example.org"]
-    command = ["git", *identity, "-C", str(project.flake), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 # Minutes of arithmetic in little memory.

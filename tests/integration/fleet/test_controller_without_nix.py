@@ -81,22 +81,6 @@ def test_the_builder_comes_to_the_derivation_that_a_controller_with_nix_would(wi
     assert found[1] == nix("eval", "--raw", "--no-write-lock-file", *overrides, attribute)
 
 
-def test_a_check_says_what_would_change_and_changes_nothing(without_nix: Project) -> None:
-    change(without_nix)
-    before = running("vps-sg-1")
-    run = without_nix.run("nix.fleet.diff", "-l", "vps-sg-1")
-    assert run.rc == 0, run.output
-    assert run.counts("vps-sg-1")["changed"] > 0
-    assert running("vps-sg-1") == before
-
-
-def test_what_cannot_be_evaluated_there_is_told_as_ever(without_nix: Project) -> None:
-    without_nix.edit("nix/roles/web.nix", "</title>", "</title> ${missing}")
-    run = without_nix.run("deploy.yml", "-l", "vps-sg-1,vps-sg-2")
-    assert run.hosts(failed=1) == {"vps-sg-1", "vps-sg-2"}, run.output
-    assert "undefined variable 'missing'" in run.output
-
-
 def change(project: Project) -> None:
     """Commit a change of every web server and Mac."""
     project.edit("nix/roles/web.nix", "</title>", f" {secrets.token_hex(4)}</title>")

@@ -67,15 +67,6 @@ def test_an_edit_of_the_inventory_deploys_just_what_it_changes(deployed: Project
     assert name in page("vps-sg-2")
 
 
-def test_a_limit_leaves_the_others_alone(servers: Project) -> None:
-    servers.edit("inventory/nodes.nix", GREETING, f'greeting = "{secrets.token_hex(4)}";')
-    before = running("vps-sg-1")
-    run = servers.run("deploy.yml", "-l", "vps-sg-2")
-    assert run.rc == 0, run.output
-    assert run.hosts() == {"vps-sg-2"}
-    assert running("vps-sg-1") == before
-
-
 def test_check_mode_writes_nothing_on_a_target(deployed: Project) -> None:
     change_everything(deployed)
     before = {host: contents(host) for host in HOSTS}
@@ -117,12 +108,6 @@ def test_the_goal_boot_waits_for_a_reboot(servers: Project) -> None:
     assert after.default != before.default
 
 
-def test_hosts_of_a_batch_of_one_come_one_after_the_other(servers: Project) -> None:
-    run = servers.run("deploy.yml", "-l", "vps", "-e", "fleet_batch_size=1")
-    assert run.rc == 0, run.output
-    assert run.output.count("PLAY [Deploy]") == 3
-
-
 def page(host: str) -> str:
     """Return the page that a web server serves."""
     return on(host, "curl -fsS --retry 5 --retry-connrefused http://127.0.0.1/")
@@ -135,21 +120,6 @@ def contents(host: str) -> str:
         "ls /nix/store; ls -l /nix/var/nix/profiles /nix/var/nix/gcroots; readlink /run/current-system; ls -lR /etc/static;"
         "find /home /root /Users /data -name nix.fleet -exec ls -lR {} + || true",
     )
-
-
-def test_module_defaults_reach_every_module_by_the_group(servers: Project) -> None:
-    (servers.root / "play.yml").write_text(
-        "- hosts: vps-sg-1\n"
-        "  gather_facts: false\n"
-        "  module_defaults:\n"
-        "    group/nix.fleet.nix:\n"
-        "      nix_options: {no/name: 1}\n"
-        "  tasks:\n"
-        "    - nix.fleet.nix_eval: {expr: 1 + 1}\n"
-        "      delegate_to: localhost\n"
-    )
-    run = servers.run("play.yml")
-    assert "not the name of a setting: 'no/name'" in run.output
 
 
 def test_a_run_says_where_its_time_went_whatever_its_output_is(

@@ -79,13 +79,6 @@ def test_caches_are_done_without(project: Project, tmp_path: Path, state: str) -
 
 
 @BY_STATE
-def test_a_temporary_directory_that_nothing_needs_costs_nothing(project: Project, tmp_path: Path, state: str) -> None:
-    place = tmp_path / "temporary"
-    run = build(project, state, place, TMPDIR=str(place))
-    assert run.returncode == 0, run.stdout + run.stderr
-
-
-@BY_STATE
 def test_nor_does_it_cost_a_copy_anything(project: Project, tmp_path: Path, state: str) -> None:
     place = tmp_path / "temporary"
     run = play(project, state, place, "nix.fleet.deploy", "--tags", "evaluate,build,copy", TMPDIR=str(place))

@@ -139,15 +139,6 @@ def test_a_file_of_tasks_that_is_not_there_is_missed_before_anything_is_activate
     assert running(HOST) == before
 
 
-def test_a_check_that_makes_no_sense_is_told_before_the_host_is_touched(project: Project) -> None:
-    greet(project)
-    before = running(HOST)
-    run = deploy(project, deploy_health_checks=[{"port": 0}])
-    assert "check 1: 0 is not a TCP port" in report(run)
-    assert "1 failed" in run.closing, "nothing was activated that would have to be rolled back"
-    assert running(HOST) == before
-
-
 def test_a_system_that_does_not_stay_healthy_is_left_after_its_confirmation(project: Project) -> None:
     greet(project)
     before = running(HOST)
@@ -160,22 +151,6 @@ def test_a_system_that_does_not_stay_healthy_is_left_after_its_confirmation(proj
     assert "health: the check held and does no more" in report(run)
     assert running(HOST).system == before.system
     assert running(HOST).default == before.default
-
-
-@pytest.mark.thorough
-def test_a_system_that_stays_healthy_stays(project: Project) -> None:
-    greet(project)
-    run = deploy(project, deploy_health_checks=[{"units": "page"}], deploy_soak=3)
-    assert run.rc == 0, run.output
-    assert "1 confirmed" in run.closing
-
-
-def test_a_check_mode_run_checks_nothing_and_changes_nothing(project: Project) -> None:
-    greet(project)
-    before = running(HOST)
-    run = project.run("deploy.yml", "-l", HOST, "--check", "-e", json.dumps({"deploy_health_checks": [{"port": 9}]}))
-    assert run.rc == 0, run.output
-    assert running(HOST) == before
 
 
 HEALTH = """
@@ -207,19 +182,6 @@ def test_a_machine_that_cannot_be_reached_is_a_failed_check_that_can_be_rescued(
     assert run.counts(HOST)["unreachable"] == 0
     assert run.counts(HOST)["rescued"] == 1
     assert "the machine cannot be reached" in " ".join(run.output.split())
-
-
-@pytest.mark.thorough
-def test_a_machine_that_hangs_is_given_up(project: Project) -> None:
-    assert health(project, HOST, {"command": "true"}).rc == 0
-    lab("freeze", HOST)
-    begin = time.monotonic()
-    try:
-        run = health(project, HOST, {"command": "true", "timeout": 2})
-    finally:
-        lab("thaw", HOST)
-    assert time.monotonic() - begin < 90
-    assert run.counts(HOST)["rescued"] == 1
 
 
 @pytest.mark.parametrize(("host", "program"), [("workstation", "curl"), ("macbook", "curl"), ("phone", "wget")])

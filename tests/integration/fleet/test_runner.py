@@ -16,8 +16,6 @@ from ansible_runner.interface import run as run_job
 from .lab import ROOT, cut, on, running
 from .project import Project
 
-WEB = ("vps-sg-1", "vps-sg-2", "vps-de-1")
-
 
 class Jobs:
     """A project that the web servers run, and jobs that AWX would start in it."""
@@ -80,14 +78,6 @@ def test_a_job_deploys_and_its_events_tell_what_happened(jobs: Jobs) -> None:
     assert activation["generation"] == running("vps-sg-2").generation
 
 
-def test_the_limit_of_a_job_is_its_limit(jobs: Jobs) -> None:
-    jobs.change()
-    before = {host: running(host) for host in WEB}
-    job = jobs.run(limit="vps-sg-1")
-    assert set(job.stats["processed"]) == {"vps-sg-1"}
-    assert {host for host in WEB if running(host) != before[host]} == {"vps-sg-1"}
-
-
 def test_a_job_of_type_check_changes_nothing(jobs: Jobs) -> None:
     jobs.change()
     before = running("vps-sg-2")
@@ -145,12 +135,6 @@ def test_a_stage_that_a_job_leaves_out_by_its_tag_is_left_out_with_what_belongs_
     assert on("vps-sg-2", f"test -e {build['out_path']} && echo there").strip() == "there"
 
 
-def test_a_job_that_leaves_out_what_its_stage_needs_says_so(jobs: Jobs) -> None:
-    job = jobs.run(limit="vps-sg-2", tags="activate")
-    assert (job.status, ours(job)) == ("failed", [])
-    assert "'deploy_build' is undefined" in job.stdout.read()
-
-
 @pytest.mark.thorough
 def test_a_job_that_copies_nothing_activates_only_what_is_there_and_not_what_runs_already(jobs: Jobs) -> None:
     jobs.change()
@@ -161,43 +145,6 @@ def test_a_job_that_copies_nothing_activates_only_what_is_there_and_not_what_run
     for expected in (["nix_eval", "nix_activate", "nix_build", "nix_activate"], ["nix_eval", "nix_activate"]):
         job = jobs.run(limit="vps-sg-2", skip_tags="copy")
         assert (job.status, ours(job)) == ("successful", expected), job.stdout.read()
-
-
-@pytest.mark.thorough
-def test_a_job_does_the_stages_whose_tags_it_is_given(jobs: Jobs) -> None:
-    jobs.change()
-    before = running("vps-sg-2")
-    assert ours(jobs.run(limit="vps-sg-2", tags="evaluate")) == ["nix_eval"]
-    assert ours(jobs.run(limit="vps-sg-2", tags="build")) == ["nix_eval", "nix_build"]
-    assert ours(jobs.run(limit="vps-sg-2", tags="of_somebody_else")) == []
-    assert running("vps-sg-2") == before
-    job = jobs.run(limit="vps-sg-2", tags="build,copy,activate")
-    assert job.status == "successful"
-    (activation,) = results(job, "nix_activate").values()
-    assert activation["outcome"] == "confirmed"
-
-
-@pytest.mark.thorough
-def test_a_job_deploys_without_keys_checks_and_reboot_when_their_tags_are_left_out(jobs: Jobs) -> None:
-    jobs.change()
-    variables = {
-        "deploy_keys": [{"name": "db", "content": "of no concern"}],
-        "deploy_health_checks": [{"name": "never", "command": "false"}],
-        "deploy_reboot": "always",
-    }
-    job = jobs.run(limit="vps-sg-2", skip_tags="keys,health,reboot", extravars=variables)
-    assert job.status == "successful", job.stdout.read()
-    assert not {"nix_keys", "nix_health", "nix_reboot"} & set(ours(job))
-    (confirmed,) = results(job, "nix_confirm").values()
-    assert confirmed["outcome"] == "confirmed"
-
-
-@pytest.mark.thorough
-def test_tags_do_not_take_the_limit_of_failures_out_of_a_rollout(jobs: Jobs) -> None:
-    jobs.change()
-    job = jobs.run("nix.fleet.rollout", limit="vps-sg-2", tags="build,copy,activate")
-    assert job.status == "successful", job.stdout.read()
-    assert "Stop when too many hosts have failed" in {event["event_data"].get("task") for event in job.events}
 
 
 def test_no_secret_of_a_job_is_among_its_artifacts(jobs: Jobs, tmp_path: Path) -> None:

@@ -29,7 +29,6 @@ if t.TYPE_CHECKING:
 LINES, COLUMNS = 24, 100
 PATIENCE = 300.0
 ORDERS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
-COLOR = re.compile(r"\x1b\[(?:[0-9;]*;)?3[0-9][0-9;]*m")
 SHOW_CURSOR, HIDE_CURSOR = "\x1b[?25h", "\x1b[?25l"
 
 
@@ -146,22 +145,6 @@ def test_each_host_is_seen_at_work_and_then_in_a_line_that_stays(
     assert "1 confirmed" in terminal.text.rstrip().splitlines()[-1]
     for machine_talk in ("fatal:", "TASK [", '{"', "PLAY RECAP"):
         assert machine_talk not in terminal.text
-
-
-def test_without_colours_everything_else_is_the_same(servers: Project, opened: t.Callable[..., Terminal]) -> None:
-    terminal = opened(servers, "deploy.yml", "-l", "vps-sg-1", NO_COLOR="1")
-    assert terminal.end() == 0
-    assert "1 host: 1 at work" in terminal.text
-    assert terminal.lines("vps-sg-1  ") != []
-    assert not COLOR.search(terminal.seen)
-
-
-def test_who_asks_for_details_gets_those_of_ansible(servers: Project, opened: t.Callable[..., Terminal]) -> None:
-    terminal = opened(servers, "deploy.yml", "-l", "vps-sg-1", "-v")
-    assert terminal.end() == 0
-    assert "TASK [nix.fleet.deploy : Evaluate" in terminal.text
-    assert "PLAY RECAP" in terminal.text
-    assert "at work" not in terminal.text
 
 
 QUESTION = """

@@ -95,12 +95,6 @@ def test_on_every_platform_generations_go_and_what_is_needed_stays(fleet: Fleet,
     assert lab("boots", HOST).strip() == standing[HOST].default
 
 
-def test_a_second_time_there_is_nothing_to_do(fleet: Fleet) -> None:
-    again = fleet.collect()
-    assert again.run.rc == 0, again.run.output
-    assert again.run.hosts(changed=0) == set(PROFILES)
-
-
 def test_the_way_back_is_still_there(fleet: Fleet) -> None:
     run = fleet.project.run("nix.fleet.rollback", "-l", HOST)
     assert run.rc == 0, run.output

@@ -54,18 +54,6 @@ def test_a_nix_file_is_refused(project: Project, text: str, message: str) -> Non
     assert not (project.directory / "created").exists()
 
 
-IN_DATA = {
-    "without address": ("nodes.json", '{"a": {}}', "{file}: node a: has no address"),
-}
-
-
-@pytest.mark.parametrize(("name", "text", "message"), IN_DATA.values(), ids=IN_DATA)
-def test_a_data_file_is_refused(project: Project, name: str, text: str, message: str) -> None:
-    file = project.write(name, text)
-    project.options()
-    assert message.format(file=file) in project.refusal()
-
-
 IN_FLAKES = {
     "missing output": ("{ }", {"nodes": "#fleet.nodes"}, 'there is no attribute "fleet"'),
     "nothing to read": ("{ }", {}, "there is nothing to make an inventory of"),
@@ -117,19 +105,3 @@ def test_options_are_refused(project: Project, options: dict[str, t.Any], messag
     project.write("slow.nix", "builtins.foldl' (a: b: a + b) 0 (builtins.genList (n: n) 100000000)")
     project.options(**options)
     assert message.format(directory=project.directory) in project.refusal()
-
-
-def test_without_nix_the_message_says_how_to_go_on(project: Project) -> None:
-    project.write("nodes.nix", "{ }")
-    project.options(nix_executable="/nowhere/nix")
-    refusal = project.refusal()
-    assert 'there is no program "/nowhere/nix" on this machine' in refusal
-    assert "keep the nodes in JSON or YAML" in refusal
-
-
-def test_a_wrong_expression_of_the_users_leaves_no_half_of_the_fleet(project: Project) -> None:
-    project.write("nodes.json", '{"a": {"ips": ["192.0.2.1"], "only": 1}, "b": {"ips": ["192.0.2.2"]}}')
-    project.options(strict=True, compose={"x": "only + 1"})
-    assert "Could not set x for host b" in project.refusal()
-    outcome = project.run("--list", ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED="false")
-    assert "192.0.2.1" not in outcome.stdout

@@ -80,19 +80,3 @@ def test_flushing_the_cache_evaluates_again(cached: Project) -> None:
     assert cached.calls() == ["eval"]
     cached.load()
     assert cached.calls() == []
-
-
-def test_without_the_cache_nothing_is_kept(cached: Project) -> None:
-    cached.options(nix_executable=cached.counting())
-    cached.load()
-    cached.load()
-    assert cached.calls() == ["eval", "eval"]
-
-
-def test_a_refused_fleet_is_refused_again(cached: Project) -> None:
-    options(cached)
-    cached.write("nodes.nix", "{ a = { }; }")
-    assert "node a: has no address" in cached.refusal()
-    assert "node a: has no address" in cached.refusal()
-    cached.write("nodes.nix", '{ a.ips = [ "192.0.2.1" ]; }')
-    assert "a" in cached.hosts()

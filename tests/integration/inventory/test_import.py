@@ -128,20 +128,3 @@ def test_it_is_written_once_and_no_other_fleet_is_overwritten_without_being_told
 
     assert "changed=1 " in imported(project, "-e", "import_overwrite=true").stdout
     assert file.read_text() == written
-
-
-def test_a_fleet_that_is_a_nodes_file_already_is_left_alone(project: Project) -> None:
-    project.take("nodes")
-    project.options()
-    before = (project.directory / "nodes.nix").read_text()
-    outcome = imported(project)
-    assert "changed=0 " in outcome.stdout, outcome.stdout + outcome.stderr
-    assert (project.directory / "nodes.nix").read_text() == before
-
-
-def test_what_cannot_be_read_is_told_and_nothing_is_written(project: Project) -> None:
-    project.options(flake="path:/nowhere")
-    outcome = imported(project)
-    assert outcome.rc != 0
-    assert "Traceback" not in outcome.stdout + outcome.stderr
-    assert not (project.directory / "nodes.nix").exists()

@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.loading import text_in_hive
 
-from .project import FLEETS, ROOT, STANDINS, Project, nixpkgs
+from .project import FLEETS, Project, nixpkgs
 
 if t.TYPE_CHECKING:
     import pathlib
@@ -162,66 +162,6 @@ def test_a_flake_with_nothing_but_configurations_is_read_by_their_names(project:
         "alice@desk": "home-manager",
     }
     assert (hosts["alice@desk"]["ansible_host"], hosts["alice@desk"]["ansible_user"]) == ("desk", "alice")
-
-
-def test_a_flake_in_a_directory_of_any_name_is_read(project: Project) -> None:
-    Project(project.directory / "fl ake#1?x=%20").take("configurations")
-    project.options(flake="fl ake#1?x=%20", source="configurations")
-    outcome = project.run("--list")
-    assert outcome.rc != 0, "a path with # is not told from a flake's output in options"
-    project.options(source="configurations")
-    odd = Project(project.directory / "fl ake#1?x=%20")
-    odd.options(source="configurations")
-    assert "vps" in odd.hosts()
-
-
-def test_a_lock_file_is_not_written(project: Project) -> None:
-    project.take("deploy-rs")
-    project.options(override_inputs=overrides(project, "nixpkgs", "deploy-rs"))
-    project.hosts()
-    assert not (project.directory / "flake.lock").exists()
-
-
-def test_the_users_own_groups_and_variables_work(project: Project) -> None:
-    project.take("nodes")
-    project.options(
-        strict=True,
-        keyed_groups=[{"key": "nix_platform", "separator": "", "prefix": "os_"}],
-        groups={"dual_homed": "nix_ips | length > 1"},
-        compose={"first_ip": "nix_ips[0]"},
-    )
-    listed = project.load()
-    assert listed["dual_homed"]["hosts"] == ["vps-sg-2"]
-    assert listed["os_nix_on_droid"]["hosts"] == ["phone"]
-    assert listed["_meta"]["hostvars"]["vps-sg-2"]["first_ip"] == "192.0.2.12"
-
-
-class TestExampleFleet:
-    """The example fleet of this project, by its own inventory and by what its flake offers to other tools."""
-
-    INPUTS = {name: f"path:{STANDINS / name}" for name in ("nixpkgs", "nix-darwin", "nix-on-droid", "home-manager")}
-    FLAKE = f"path:{ROOT}"
-
-    def hosts(self, project: Project, **options: t.Any) -> dict[str, dict[str, t.Any]]:
-        project.options(flake=str(ROOT), **options)
-        return project.hosts()
-
-    def test_colmena_would_reach_the_same_machines(self, project: Project) -> None:
-        own = self.hosts(project, nodes=str(ROOT / "inventory" / "nodes.nix"))
-        hive = self.hosts(project, source="colmena", override_inputs=self.INPUTS)
-        assert set(hive) == {name for name, known in own.items() if known["nix_platform"] == "nixos"}
-        for name, known in hive.items():
-            for variable in ("ansible_host", "ansible_user", "nix_tags"):
-                assert known[variable] == own[name][variable], (name, variable)
-
-    def test_deploy_rs_would_reach_the_same_machines(self, project: Project) -> None:
-        own = self.hosts(project, nodes=str(ROOT / "inventory" / "nodes.nix"))
-        deploy = self.hosts(project, source="deploy-rs", override_inputs=self.INPUTS)
-        for name, known in deploy.items():
-            node = own[name.partition("@")[2] or name]
-            for variable in ("ansible_host", "ansible_user", "ansible_port"):
-                assert known.get(variable) == node.get(variable), (name, variable)
-        assert {name.partition("@")[2] or name for name in deploy} == set(own)
 
 
 def test_sources_of_other_kinds_stand_beside_the_fleet(project: Project) -> None:

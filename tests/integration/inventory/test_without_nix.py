@@ -8,8 +8,6 @@ import typing as t
 
 import pytest
 
-from .project import Refusal
-
 if t.TYPE_CHECKING:
     from .project import Project
 
@@ -25,15 +23,3 @@ def test_data_files_are_read_without_nix(project: Project, name: str, text: str)
     assert host["ansible_host"] == "192.0.2.1"
     assert host["nix_flake"] == "github:example/fleet"
     assert host["nix_attr"] == "nixosConfigurations.a.config.system.build.toplevel"
-
-
-def test_group_vars_of_a_renamed_role_are_told_of(project: Project) -> None:
-    project.write("nodes.json", '{"a": {"ips": ["192.0.2.1"], "role": "www", "tags": ["vps"]}}')
-    for group in ("all", "vps", "platform_nixos", "role_web"):
-        project.write(f"group_vars/{group}.yml", "x: 1")
-    project.options()
-    outcome = project.run("--list")
-    assert outcome.rc == 0
-    assert outcome.stderr.count("[WARNING]") == 1
-    assert "role_web.yml" in Refusal(outcome.stderr)
-    assert "role_www" in Refusal(outcome.stderr)

@@ -61,14 +61,6 @@ def test_a_key_that_cannot_be_had_stops_the_host_before_it_is_switched(project: 
     assert on(HOST, 'ls "$1" 2>/dev/null || :', str(note)) == ""
 
 
-def test_a_check_of_a_deployment_brings_nothing(project: Project, name: str, secret: str) -> None:
-    group_vars(project, deploy_keys=[{"name": name, "content": secret}])
-    run = project.run("deploy.yml", "-l", HOST, "--check", "--diff")
-    assert run.rc == 0, run.output
-    assert f"/run/keys/{name}" in run.output
-    assert on(HOST, 'ls "/run/keys/$1" 2>/dev/null || :', name) == ""
-
-
 def test_a_node_names_its_keys_and_the_playbook_brings_them_without_deploying(
     project: Project, name: str, secret: str
 ) -> None:

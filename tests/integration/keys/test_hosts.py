@@ -38,25 +38,6 @@ def test_a_key_arrives_and_is_left_alone_from_then_on(keys: Keys, host: str, nam
     assert on(host, 'cd "$1" && cat "$2"; stat -c " %U:%G %a" "$2"', directory, name) == f"{secret} {owner} 400"
 
 
-@each_kind
-def test_every_byte_of_a_program_of_the_controller_arrives(keys: Keys, host: str, name: str) -> None:
-    directory, _owner, allow_disk = PLACES[host]
-    octal = "".join(f"\\{byte:03o}" for byte in range(256))
-    keys.bring(host, {"name": name, "command": ["printf", octal]}, allow_disk=allow_disk)
-    shown = on(host, 'od -An -v -tx1 "$1/$2"', directory, name)
-    assert bytes.fromhex(shown) == bytes(range(256))
-
-
-@each_kind
-def test_a_check_foretells_and_writes_nothing(keys: Keys, host: str, name: str, secret: str) -> None:
-    directory, _owner, allow_disk = PLACES[host]
-    run = keys.bring(host, {"name": name, "content": secret}, flags=("--check", "--diff"), allow_disk=allow_disk)
-    assert keys.changes(host) == {name: ["created"]}
-    assert f"{directory}/{name}" in run.output
-    assert secret not in run.output
-    assert on(host, 'ls -a "$1" 2>/dev/null || :', directory).split().count(name) == 0
-
-
 @pytest.mark.parametrize("host", ["phone", "macbook", "workstation"])
 def test_a_disk_takes_no_secret_unasked(keys: Keys, host: str, name: str, secret: str) -> None:
     keys.bring(host, {"name": name, "content": secret})
@@ -77,24 +58,3 @@ def test_owner_group_and_mode_are_set_and_their_drift_is_corrected(keys: Keys, n
 def test_an_unprivileged_login_gives_no_file_away(keys: Keys, name: str, secret: str) -> None:
     keys.bring("phone", {"name": name, "content": secret, "owner": "root"}, allow_disk=True)
     assert "cannot give" in keys.answer("phone")["msg"]
-
-
-def test_a_directory_that_another_user_made_first_takes_no_secret(keys: Keys, name: str, secret: str) -> None:
-    on("vps-de-1", 'mkdir -m 777 "/dev/shm/$1" && chown deploy "/dev/shm/$1"', name)
-    keys.bring("vps-de-1", {"name": "token", "content": secret}, directory=f"/dev/shm/{name}")
-    assert "belongs to another user" in keys.answer("vps-de-1")["msg"]
-    assert on("vps-de-1", 'ls -A "/dev/shm/$1"', name) == ""
-
-
-def test_keys_that_are_not_listed_can_be_removed(keys: Keys, name: str, secret: str) -> None:
-    directory = f"/run/{name}"
-    keys.bring("vps-sg-1", *({"name": each, "content": secret} for each in ("a", "b", "c")), directory=directory)
-    listed = ({"name": "a", "content": secret}, {"name": "b", "state": "absent"})
-    keys.bring("vps-sg-1", *listed, directory=directory, exclusive=True)
-    assert keys.changes("vps-sg-1") == {"a": [], "b": ["removed"], "c": ["removed"]}
-    assert on("vps-sg-1", 'ls -A "$1"', directory) == "a"
-
-
-def test_nobody_is_asked_when_there_is_nothing_to_bring(keys: Keys) -> None:
-    keys.bring("vps-sg-1", flags=("-e", "ansible_port=1"))
-    assert keys.answer("vps-sg-1")["msg"] == "no keys to bring"

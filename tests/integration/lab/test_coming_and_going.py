@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -45,22 +44,6 @@ def test_down_leaves_nothing(new_lab: NewLab) -> None:
     assert {path for path in left if not path.startswith("tests")} <= {".venv", ".venv/bin", "inventory"}
 
 
-def test_down_of_nothing_is_fine(new_lab: NewLab) -> None:
-    lab = new_lab("nothing")
-    lab("down")
-    assert "no host is up" in lab("status")
-
-
-def test_one_host_can_go_while_the_others_stay(new_lab: NewLab) -> None:
-    lab = new_lab("one-goes")
-    lab("up", "--hosts", "3")
-    lab("down", "plain-2")
-    assert [row["name"] for row in json.loads(lab("status", "--json"))] == ["plain-1", "plain-3"]
-    assert lab.ssh("plain-3", "hostname").stdout.strip() == "plain-3"
-    lab("up", "plain-2")
-    assert lab.ssh("plain-2", "hostname").stdout.strip() == "plain-2"
-
-
 def test_up_recovers_from_killed_supervisors_and_lines(new_lab: NewLab) -> None:
     lab = new_lab("recovers")
     lab("up", "--hosts", "2")
@@ -71,15 +54,6 @@ def test_up_recovers_from_killed_supervisors_and_lines(new_lab: NewLab) -> None:
     lab("up", "--hosts", "2")
     assert lab.ssh("plain-1", "hostname").stdout.strip() == "plain-1"
     assert lab.ssh("plain-2", "hostname").stdout.strip() == "plain-2"
-
-
-def test_up_goes_on_after_an_interrupted_up(new_lab: NewLab) -> None:
-    lab = new_lab("interrupted")
-    with subprocess.Popen([str(lab.root / "tests/lab/lab"), "up", "--hosts", "8"], stdout=subprocess.DEVNULL) as first:
-        time.sleep(0.4)
-        first.kill()
-    lab("up", "--hosts", "8")
-    assert lab.ssh("plain-8", "hostname").stdout.strip() == "plain-8"
 
 
 def test_a_fleet_ends_by_itself_when_its_clone_is_deleted(new_lab: NewLab) -> None:
@@ -108,19 +82,3 @@ def test_a_machine_without_root_is_told_so_in_one_line(new_lab: NewLab) -> None:
     assert done.returncode == 3, done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert "needs root" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["up", "vps-xx-9"], "no such host"),
-        (["up", "--hosts", "51"], "at most 50"),
-        (["exec", "plain-50", "--", "true"], "is not up"),
-        (["cut", "plain-4*"], "none of these hosts is up"),
-    ],
-)
-def test_a_wrong_request_is_answered_in_words(lab: Lab, arguments: list[str], words: str) -> None:
-    done = lab.try_to(*arguments)
-    assert done.returncode == 1
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr

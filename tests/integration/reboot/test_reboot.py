@@ -43,26 +43,6 @@ def test_a_machine_that_runs_what_it_was_booted_with_is_left_alone(vps: Target) 
     assert boot_id(vps) == before
 
 
-def test_always_is_always(vps: Target, plain: str) -> None:
-    before = boot_id(vps)
-    answer = reboot(vps, when="always", message="it's $(touch /run/message)")
-    assert (answer["changed"], answer["rebooted"], answer["required"]) == (True, True, False), answer
-    assert answer["boot_id"] == {"before": before, "after": boot_id(vps)}
-    assert before != boot_id(vps)
-    assert answer["running"] == answer["expected"] == vps.whole == plain
-    assert 0 < answer["seconds"] < 30
-    assert vps.says(LEFTOVERS) == ""
-    assert vps.root("test -e /run/message").rc
-
-
-def test_check_mode_says_whether_it_would(vps: Target) -> None:
-    before = boot_id(vps)
-    assert reboot(vps, "--check", when="always")["changed"] is True
-    assert reboot(vps, "--check")["changed"] is False
-    time.sleep(2)
-    assert boot_id(vps) == before
-
-
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     ("module", "parts"),
@@ -82,28 +62,6 @@ def test_new_parts_that_only_a_boot_takes_are_a_reason(vps: Target, module: str,
     assert (answer["rebooted"], answer["reasons"], answer["running"]) == (True, parts, new)
     assert vps.whole == new
     assert vps.info()["reboot_required"] is False
-
-
-def test_a_system_that_was_only_made_the_default_is_a_reason(vps: Target) -> None:
-    new = vps.system(ETC % "boot")
-    assert vps.activate(new, goal="boot")["outcome"] == "activated"
-    answer = reboot(vps, closure=new)
-    assert (answer["reasons"], answer["rebooted"], answer["running"]) == (["system"], True, new)
-    assert vps.whole == new
-
-
-@pytest.mark.thorough
-def test_a_system_that_runs_and_has_nothing_for_the_boot_is_none(vps: Target) -> None:
-    vps.activate(vps.system(ETC % "switch"))
-    assert reboot(vps)["rebooted"] is False
-
-
-def test_a_closure_that_would_not_be_booted_is_refused(vps: Target) -> None:
-    before = boot_id(vps)
-    answer = reboot(vps, when="always", closure=vps.system(ETC % "other"))
-    assert (answer["failed"], answer["changed"]) == (True, False)
-    assert "would boot" in answer["cause"]
-    assert boot_id(vps) == before
 
 
 @pytest.mark.thorough
@@ -145,16 +103,6 @@ def test_a_machine_that_comes_back_on_another_system_fails_and_both_are_named(vp
     assert (answer["expected"], answer["running"]) == (new, plain)
     assert new in answer["cause"]
     assert plain in answer["cause"]
-
-
-def test_a_machine_at_which_a_deployment_is_at_work_is_refused(vps: Target) -> None:
-    slow = vps.system("{ system.activationScripts.test = ''echo begun > /run/begun; sleep 6; rm -f /run/begun''; }")
-    deployment = vps.start(closure=slow)
-    vps.wait_until("test -e /run/begun")
-    answer = reboot(vps, when="always")
-    assert (answer["failed"], answer["changed"]) == (True, False)
-    assert "a deployment is running" in answer["cause"]
-    assert deployment.result()["outcome"] in ("activated", "confirmed")
 
 
 def test_no_deployment_begins_in_a_machine_that_is_about_to_go_down(vps: Target, plain: str) -> None:

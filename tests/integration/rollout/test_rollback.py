@@ -49,20 +49,6 @@ def test_a_run_is_taken_back_where_it_was_and_nowhere_else(project: Project) -> 
     assert "1 unchanged" in back.closing
 
 
-def test_what_will_change_is_said_before_it_does(project: Project) -> None:
-    run = deployed_to(project, "vps-sg-1")
-    back = project.run("nix.fleet.rollback", "-l", "vps-sg-1", "-e", f"rollback_to={run}")
-    assert back.output.index("vps-sg-1: closure: ") < back.output.index("changed: [vps-sg-1]")
-    assert back.output.count("closure: ") == 1
-
-
-def test_the_status_says_who_deployed_last_and_in_which_run(project: Project) -> None:
-    run = deployed_to(project, "vps-sg-1")
-    status = project.run("nix.fleet.status", "-l", "vps-sg-1")
-    assert f"run {run.removeprefix('before:')}" in " ".join(status.output.partition("FLEET ***")[2].split())
-    assert "1 ok" in status.closing
-
-
 def test_a_rollback_of_a_rollback_brings_the_change_back(project: Project) -> None:
     run = deployed_to(project, "vps-sg-1")
     changed = running("vps-sg-1")

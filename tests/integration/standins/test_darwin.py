@@ -26,11 +26,6 @@ def test_anyone_else_is_refused(macbook: Machine) -> None:
     assert (outcome.rc, "`activate` must be run as root" in outcome.said) == (2, True)
 
 
-def test_its_environment_is_its_own(macbook: Machine) -> None:
-    system = macbook.system('{ system.activationScripts.preActivation.text = "echo \\"<$HOME $USER $OTHER>\\""; }')
-    assert "</var/root root >" in macbook.root(f"OTHER=x HOME=/tmp {system}/activate").said
-
-
 def test_a_check_activates_nothing(macbook: Machine) -> None:
     macbook.root(f"{macbook.system()}/activate")
     before = macbook.says("readlink /run/current-system")
@@ -66,10 +61,6 @@ def test_a_step_that_fails_leaves_the_old_system_current(macbook: Machine) -> No
     system = macbook.system('{ system.activationScripts.postActivation.text = "exit 3"; }')
     assert macbook.root(f"{system}/activate").rc == 3
     assert macbook.says("readlink /run/current-system") == before
-
-
-def test_what_is_left_of_user_activation_says_so_in_its_second_line(macbook: Machine) -> None:
-    assert macbook.says(f"sed -n 2p {macbook.system()}/activate-user") == "# nix-darwin: deprecated"
 
 
 def test_a_missing_primary_user_and_determinate_stop_it(macbook: Machine) -> None:

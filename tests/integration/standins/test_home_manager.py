@@ -39,25 +39,12 @@ def test_what_is_not_its_own_is_never_overwritten(workstation: Machine) -> None:
     assert "managedmine\n" in saved.said
 
 
-def test_what_the_next_generation_lacks_is_unlinked(workstation: Machine) -> None:
-    linked = workstation.system('{ home.file.gone.text = "1"; }')
-    workstation.user(f"{linked}/activate")
-    assert workstation.user("test -e ~/gone").rc == 0
-    workstation.user(f"{workstation.system()}/activate")
-    assert workstation.user("test -e ~/gone || test -L ~/gone").rc == 1
-
-
 def test_a_dry_run_changes_nothing(workstation: Machine) -> None:
     workstation.user(f"{workstation.system()}/activate")
     home = workstation.system('{ home.file."dry".text = "1"; }')
     outcome = workstation.user(f"DRY_RUN=1 {home}/activate && test ! -e ~/dry && {CURRENT}")
     assert outcome.rc == 0
     assert not outcome.said.endswith(f"{home}\n")
-
-
-def test_another_user_is_refused(workstation: Machine) -> None:
-    outcome = workstation.root(f"{workstation.system()}/activate")
-    assert (outcome.rc, 'USER is "root", expected "alice"' in outcome.said) == (1, True)
 
 
 def test_a_step_that_fails_ends_it(workstation: Machine) -> None:

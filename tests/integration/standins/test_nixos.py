@@ -43,16 +43,6 @@ def kernels(listing: str) -> list[str]:
     return [line for line in listing.splitlines() if ".efi" in line]
 
 
-def test_the_page_is_served(vps: Machine) -> None:
-    assert "<h1>Hello from vps-sg-1</h1>" in vps.says("busybox wget -qO- http://127.0.0.1/")
-
-
-def test_switch_changes_the_running_system_and_the_boot_default(vps: Machine) -> None:
-    system = vps.system('{ environment.etc."fleet/here".text = "yes"; }')
-    assert vps.switch(system).rc == 0
-    assert (running(vps), vps.boots, vps.says("cat /etc/fleet/here")) == (system, system, "yes")
-
-
 def test_what_a_system_no_longer_has_in_etc_goes_away_and_what_was_there_before_returns(
     vps: Machine, plain: str
 ) -> None:
@@ -64,26 +54,6 @@ def test_what_a_system_no_longer_has_in_etc_goes_away_and_what_was_there_before_
     assert vps.root("test -e /etc/secret").rc == 1
 
 
-def test_test_leaves_the_boot_default_alone(vps: Machine, plain: str) -> None:
-    system = vps.system(f"{{ {SERVICE % 1000} }}")
-    assert "the following new units were started: extra.service" in vps.switch(system, "test").said
-    assert (running(vps), vps.boots) == (system, plain)
-
-
-def test_boot_leaves_the_running_system_alone_until_the_machine_restarts(vps: Machine, plain: str) -> None:
-    system = vps.system(f"{{ {SERVICE % 1001} }}")
-    assert vps.switch(system, "boot").rc == 0
-    assert (running(vps), vps.boots) == (plain, system)
-    vps.lab("power-cycle", vps.name)
-    vps.says("systemctl is-system-running --wait")
-    assert vps.says("readlink /run/current-system /run/booted-system; systemctl is-active extra page").split() == [
-        system,
-        system,
-        "active",
-        "active",
-    ]
-
-
 def test_dry_activate_tells_and_does_nothing(vps: Machine, plain: str) -> None:
     system = vps.system(f'{{ {SERVICE % 1002} systemd.services.page.environment.A = "1"; }}')
     outcome = vps.switch(system, "dry-activate")
@@ -93,27 +63,12 @@ def test_dry_activate_tells_and_does_nothing(vps: Machine, plain: str) -> None:
     assert (running(vps), vps.boots) == (plain, plain)
 
 
-def test_changed_units_restart_and_removed_ones_stop(vps: Machine, plain: str) -> None:
-    vps.switch(vps.system(f"{{ {SERVICE % 1003} }}"))
-    changed = vps.switch(vps.system(f"{{ {SERVICE % 1004} }}"))
-    assert "stopping the following units: extra.service" in changed.said
-    assert "starting the following units: extra.service" in changed.said
-    assert "stopping the following units: extra.service" in vps.switch(plain).said
-    assert vps.root("systemctl is-active extra").rc != 0
-
-
 def test_a_unit_that_fails_is_exit_code_4(vps: Machine) -> None:
     system = vps.system(f"{{ {FAILING} }}")
     outcome = vps.switch(system)
     assert outcome.rc == 4
     assert "warning: the following units failed: bad.service" in outcome.said
     assert running(vps) == system
-
-
-def test_a_script_and_a_unit_that_fail_are_exit_code_4(vps: Machine) -> None:
-    outcome = vps.switch(vps.system(f'{{ {FAILING} system.activationScripts.bad = "false"; }}'))
-    assert outcome.rc == 4
-    assert "Activation script snippet 'bad' failed (1)\nFailed to run activate script" in outcome.said
 
 
 def test_a_user_whose_units_fail_is_exit_code_4(vps: Machine, plain: str) -> None:
@@ -273,13 +228,6 @@ def test_while_one_is_at_work_every_other_is_turned_away(vps: Machine, plain: st
     outcome = vps.root(f"NIXOS_INSTALL_BOOTLOADER=1 {held} {system}/bin/switch-to-configuration {action}")
     assert (outcome.rc, outcome.said.strip()) == (11, "Could not acquire lock")
     assert (running(vps), vps.boots) == (plain, plain)
-
-
-def test_a_system_may_have_no_way_to_switch_to_it(vps: Machine) -> None:
-    system = vps.system("{ system.switch.enable = false; }")
-    assert (
-        vps.says(f"cd {system}; ls bin; ls -d init activate nixos-version") == "stage-2\nactivate\ninit\nnixos-version"
-    )
 
 
 def test_it_refuses_a_machine_that_is_no_nixos(vps: Machine, plain: str) -> None:

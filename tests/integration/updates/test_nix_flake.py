@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 
 import pytest
 
@@ -74,15 +73,6 @@ def test_a_commit_has_the_lock_file_alone_and_says_what_moved(flake: Flake) -> N
     assert flake.repository.files == {"note.txt": "??"}
     again = flake.result(update=True, commit=True)
     assert (again["changed"], again["commit"]) == (False, None)
-
-
-@pytest.mark.thorough
-def test_what_was_updated_before_without_a_commit_is_committed_later(flake: Flake) -> None:
-    flake.one.commit("two", flake=input_flake("2"))
-    flake.result(update=True)
-    result = flake.result(update=True, commit=True)
-    assert [move["name"] for move in result["moved"]] == ["one"]
-    assert flake.repository.files == {}
 
 
 def test_checks_that_do_not_hold_leave_the_flake_as_it_was(flake: Flake) -> None:
@@ -259,15 +249,6 @@ def test_the_sources_of_a_flake_suffice_where_its_inputs_cannot_be_fetched(
 
 
 @pytest.mark.thorough
-def test_a_flake_is_described_without_an_update(flake: Flake) -> None:
-    result = flake.result()
-    assert not result["changed"]
-    assert result["metadata"]["revision"] == flake.repository.git("rev-parse", "HEAD")
-    assert not result["metadata"]["dirty"]
-    assert set(result["metadata"]["inputs"]) == {"one", "two"}
-
-
-@pytest.mark.thorough
 def test_a_first_lock_file_is_made_known_to_git_without_which_nix_would_not_see_it(flake: Flake) -> None:
     flake.repository.git("rm", "--quiet", "flake.lock")
     flake.repository.git("commit", "--quiet", "--message", "unlocked")
@@ -284,12 +265,3 @@ def test_a_directory_without_a_repository_is_updated_and_not_committed_from(flak
     assert "no Git repository" in refused["cause"]
     result = flake.result(update=True)
     assert [move["after"]["revision"] for move in result["moved"]] == [after]
-
-
-@pytest.mark.thorough
-def test_an_input_that_is_gone_is_told_with_what_nix_says(flake: Flake) -> None:
-    subprocess.run(["rm", "-rf", str(flake.two.path)], check=True)
-    result = flake.result(update=True)
-    assert result["failed"]
-    assert "cannot be updated" in result["cause"]
-    assert str(flake.two.path) in result["log"]

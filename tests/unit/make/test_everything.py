@@ -63,22 +63,6 @@ def test_a_part_that_leaves_no_word_fails_all_of_it(directory: Path, parts: list
     assert done.stdout.endswith("\n1 passed, 0 failed\n1 of 2 did not get to their end\n")
 
 
-def test_nothing_at_all_is_no_success(directory: Path) -> None:
-    assert subprocess.run(["tests/run/everything"], cwd=directory, capture_output=True, check=False).returncode == 1
-
-
-def test_what_stands_side_by_side_goes_on_at_the_same_time(directory: Path) -> None:
-    done = subprocess.run(
-        ["tests/run/everything", "waits | comes"],
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
-    assert done.returncode == 0, done.stdout
-
-
 def test_an_interrupted_run_ends_what_it_has_begun_and_says_where_it_was(directory: Path) -> None:
     run = subprocess.Popen(
         ["tests/run/everything", "hangs | good", "good"], cwd=directory, stdout=subprocess.PIPE, text=True

@@ -21,7 +21,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 ROOT = Path(__file__).resolve().parents[3]
 # Of the ansible-core that the tests run on.
 ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
-PUBLISHED = json.loads((Path(__file__).parent / "awx_modules.json").read_text())
+PUBLISHED = json.loads((ROOT / "tests/cases/awx-modules.json").read_text())
 LISTS: dict[str, str] = PUBLISHED["lists"]
 PLAYBOOK = "playbooks/awx_setup.yml"
 GIVEN = {"awx_project_url": "https://git.example/fleet.git", "awx_image": "registry.example/fleet:1"}

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from jsonschema import Draft202012Validator
 
-API = json.loads(Path(__file__).with_name("hydra_api.json").read_text())
+API = json.loads((Path(__file__).parents[3] / "cases/hydra-api.json").read_text())
 
 
 @dataclasses.dataclass
