@@ -93,4 +93,11 @@ options:
     elements: str
     default: []
     version_added: 0.2.0
+  require_lock:
+    description:
+      - Whether a flake is refused that has inputs without a revision in its C(flake.lock), but for O(override_inputs). Such a
+        flake is warned of in any case.
+    type: bool
+    default: false
+    version_added: 0.3.0
 """

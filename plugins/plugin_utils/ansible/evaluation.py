@@ -17,7 +17,7 @@ from ansible.playbook.task_include import TaskInclude
 
 from ..core.errors import EvaluationError, NixError
 from ..evaluation.budget import LEAST_MEMORY
-from ..evaluation.request import Request, named_revisions
+from ..evaluation.request import LOCK_ADVICE, Request, named_revisions, not_locked
 from ..evaluation.result import EvaluationCache, Failed
 from ..evaluation.shared import SharedEvaluation
 from ..nix.command import with_settings
@@ -162,6 +162,7 @@ EVALUATION_OPTIONS: dict[str, t.Any] = {
     "eval_memory": {"type": "str"},
     "timeout": {"type": "int"},
     "revision": {"type": "list", "elements": "str", "default": []},
+    "require_lock": {"type": "bool", "default": False},
 }
 
 
@@ -188,7 +189,7 @@ def evaluated(
     attribute = options["attr"] or ""
     caches = usable_caches()
     shared = SharedEvaluation(
-        Request(source, apply, options["timeout"], memory, revisions),
+        Request(source, apply, options["timeout"], memory, revisions, options["require_lock"]),
         caches.used_by(machine),
         caches.evaluations,
         run_state(),
@@ -199,6 +200,7 @@ def evaluated(
     result, snapshot = answer.result, answer.snapshot
     if isinstance(result, Failed):
         raise result.error(host=action.play_host)
+    unlocked = (f"{not_locked(source, snapshot)}; {LOCK_ADVICE}",) if snapshot.unlocked else ()
     found = {"value": result.value} if apply else {"drv_path": result.drv_path, "out_path": result.out_path}
     return {
         **found,
@@ -208,7 +210,7 @@ def evaluated(
         "flake_identity": snapshot.identity,
         "flake_locked_url": snapshot.locked_url,
         "cached": answer.cached,
-        **warnings_of_nix(result.warnings, caches.warnings),
+        **warnings_of_nix(result.warnings, (*caches.warnings, *unlocked)),
         "seconds": round(time.monotonic() - begin, 2),
         "changed": False,
         "msg": _message(attribute, found.get("drv_path"), cached=answer.cached),

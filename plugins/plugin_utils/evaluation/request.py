@@ -17,7 +17,7 @@ from ..nix.source import Snapshot, Source
 from .result import Evaluated, Failed, diagnosis, key
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from ..nix.machine import Machine
     from .budget import Budget
@@ -26,6 +26,9 @@ if t.TYPE_CHECKING:
     # Told of a result, and whether it is one of an earlier run.
     Report: t.TypeAlias = Callable[[str, Result, bool], None]
 
+# Nix says both where it is kept from writing the lock file.
+_NOT_WRITTEN = "not writing modified lock file"
+_UNLOCKED = re.compile("^• (?:Added|Updated) input '([^']+)'", re.MULTILINE)
 # A commit by SHA-1 or SHA-256 (https://git-scm.com/docs/hash-function-transition), or what Nix calls narHash.
 REVISION = re.compile("[0-9a-f]{40}|[0-9a-f]{64}|sha256-[A-Za-z0-9+/]{43}=")
 
@@ -34,7 +37,7 @@ REVISION = re.compile("[0-9a-f]{40}|[0-9a-f]{64}|sha256-[A-Za-z0-9+/]{43}=")
 class Request:
     """What a task asks for: a source or a function of it, and within which bounds.
 
-    A flake is to be at one of ``revisions``, if there are any.
+    A flake is to be at one of ``revisions``, if there are any, and with ``require_lock`` all its inputs locked.
     """
 
     source: Source
@@ -42,6 +45,7 @@ class Request:
     timeout: float | None = None
     memory: int | None = None
     revisions: Sequence[str] = ()
+    require_lock: bool = False
 
     def key(self, machine: Machine) -> str:
         """Return what stands for everything that decides on the result, but for the revision."""
@@ -50,9 +54,11 @@ class Request:
     def snapshot(self, machine: Machine) -> Snapshot | Failed:
         """Return the revision that the source is at, or why it has none or another than it is to be at."""
         found = take_snapshot(self.source, machine, self.timeout)
-        if isinstance(found, Failed) or not self.revisions:
+        if isinstance(found, Failed):
             return found
-        return other_than(self.revisions, self.source, found) or found
+        if self.require_lock and found.unlocked:
+            return Failed(not_locked(self.source, found), advice=LOCK_ADVICE, code="not_locked")
+        return (other_than(self.revisions, self.source, found) if self.revisions else None) or found
 
     def at(self, snapshot: Snapshot) -> Source:
         """Return the source, which must be at the revision that was named even if it moves on meanwhile."""
@@ -158,12 +164,29 @@ def take_snapshot(source: Source, machine: Machine, timeout: float | None = None
                 "see whether the Nix there is the real one: nix flake metadata --json",
                 "bad_answer",
             )
+        snapshot = dataclasses.replace(snapshot, unlocked=unlocked_inputs(log, source.override_inputs))
         if source.dirty_revision is None:
             return snapshot
         return dataclasses.replace(snapshot, revision=source.dirty_revision, dirty=True)
     cause = (log.cause or f"Nix ended with exit code {completed.rc}").splitlines()[0]
     code, advice = diagnosis(log.text)
     return Failed(f"{source.name}: {cause}", readable_command, log.text, advice, code)
+
+
+LOCK_ADVICE = "run `nix flake lock` in it, and commit flake.lock"
+
+
+def unlocked_inputs(log: NixLog, overridden: Collection[str]) -> list[str]:
+    """Return the inputs that Nix has found a revision for by itself, but for those that it was given one."""
+    changes = "\n".join(message.text for message in log.messages if _NOT_WRITTEN in message.text)
+    given = tuple(f"{name}/" for name in overridden)
+    found = (f"{name}/" for name in _UNLOCKED.findall(changes))
+    return list(dict.fromkeys(name.partition("/")[0] for name in found if not name.startswith(given)))
+
+
+def not_locked(source: Source, snapshot: Snapshot) -> str:
+    """Return what is to be said of inputs without a lock."""
+    return f"{source.name} is not locked ({', '.join(snapshot.unlocked)}): another run may be of other inputs"
 
 
 def named_revisions(texts: Sequence[str]) -> tuple[str, ...]:

@@ -130,7 +130,7 @@ class SharedEvaluation:
         self._cache = cache
         self._state = state
         self._prepare = prepare
-        self._task = key(request.key(machine), task, request.revisions)
+        self._task = key(request.key(machine), task, request.revisions, request.require_lock)
 
     def ask(self, attribute: str, others: Callable[[], Iterable[str]] = tuple) -> Answer:
         """Return the answer for ``attribute``; if it has to be evaluated, evaluate ``others()`` along with it."""

@@ -133,6 +133,8 @@ class Snapshot:
     revision: str | None = None
     dirty: bool = False
     content: t.Any = None
+    # The inputs that no lock file holds to a revision.
+    unlocked: Sequence[str] = ()
 
     @property
     def identity(self) -> str | None:

@@ -42,6 +42,7 @@ class TableMachine:
     name: str = "the controller"
     gone: set[str] = dataclasses.field(default_factory=set)
     dirty: bool = False
+    unlocked: str = ""
     evaluated: list[list[str]] = dataclasses.field(default_factory=list)
     sources: list[str] = dataclasses.field(default_factory=list)
     looked: int = 0
@@ -80,7 +81,11 @@ class TableMachine:
         if self.root:
             return Completed(tuple(argv), 1, "", message(0, f"error: {self.root}", self.root))
         revision = {"dirtyRevision": f"{self.revision}-dirty"} if self.dirty else {"revision": self.revision}
-        return Completed(tuple(argv), 0, json.dumps({**revision, "url": f"path:/x?rev={self.revision}"}), "")
+        return Completed(tuple(argv), 0, json.dumps({**revision, "url": f"path:/x?rev={self.revision}"}), self._said())
+
+    def _said(self) -> str:
+        changes = f"not writing modified lock file of flake 'x':\n{self.unlocked}"
+        return message(1, f"warning: {changes}") if self.unlocked else ""
 
     def _evaluate(self, function: str, heap: int) -> tuple[list[str], int | None]:
         if self.root:

@@ -143,6 +143,29 @@ def test_what_was_built_is_deployed_without_another_evaluation(cache: Evaluation
     assert ask(machine, cache, "a", task="2", revisions=("one",)).cached
 
 
+UNLOCKED = (
+    "• Added input 'a':\n    'path:/a' (2026-01-01)\n• Added input 'a/b':\n    follows 'b'\n• Updated input 'c/d':"
+)
+
+
+@pytest.mark.parametrize(("overridden", "told"), [((), ["a", "c"]), (("a",), ["c"]), (("a", "c/d"), [])])
+def test_inputs_that_no_lock_holds_are_told(
+    cache: EvaluationCache, overridden: tuple[str, ...], told: list[str]
+) -> None:
+    machine = TableMachine({"a": "good"}, unlocked=UNLOCKED)
+    source = dataclasses.replace(FLAKE, override_inputs=dict.fromkeys(overridden, "path:/x"))
+    assert ask(machine, cache, "a", source=source).snapshot.unlocked == told
+
+
+def test_nothing_is_evaluated_of_a_flake_without_the_lock_that_is_required(cache: EvaluationCache) -> None:
+    machine = TableMachine({"a": "good"}, unlocked=UNLOCKED)
+    request = Request(FLAKE, require_lock=True)
+    refused = SharedEvaluation(request, machine, cache, state_of(cache), task="1").ask("a").result
+    assert isinstance(refused, Failed)
+    assert refused.code == "not_locked"
+    assert not machine.evaluated
+
+
 def test_hosts_of_a_task_that_name_different_revisions_are_told_apart(cache: EvaluationCache) -> None:
     machine = TableMachine(dict.fromkeys("abc", "good"))
     assert isinstance(ask(machine, cache, "a", "abc", revisions=("zero",)).result, Failed)
@@ -305,7 +328,7 @@ def test_the_last_result_is_told_when_everything_is_written_down(cache: Evaluati
     class Watched(TableMachine):
         def existing(self, paths: t.Any) -> set[str]:
             # Asked about before the evaluation, once more when no other run can be at it, and for what is kept of it.
-            task = key(Request(FLAKE).key(self), "1", ())
+            task = key(Request(FLAKE).key(self), "1", (), False)
             told.append(len(state_of(cache).notes(f"evaluation {task}")))
             return super().existing(paths)
 
