@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 
-
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
 from .collection import ROOT, documented_options

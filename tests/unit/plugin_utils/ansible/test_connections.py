@@ -72,16 +72,6 @@ def test_whoever_says_so_has_any_machine_believed(tmp_path: Path) -> None:
     assert (status, asked) == (0, True), said
 
 
-def test_what_says_so_may_be_made_of_other_variables(tmp_path: Path) -> None:
-    _status, said, asked = play(tmp_path, KEYS, UNCHECKED, fleet_allow_unknown_hosts="{{ 1 > 2 }}")
-    assert not asked, said
-
-
-def test_a_variable_of_the_host_that_has_the_check_made_does_as_well_as_the_environment(tmp_path: Path) -> None:
-    status, said, asked = play(tmp_path, KEYS, UNCHECKED, ansible_host_key_checking=True)
-    assert (status, asked) == (0, True), said
-
-
 def test_the_check_is_ansibles_default(tmp_path: Path) -> None:
     status, said, asked = play(tmp_path, KEYS)
     assert (status, asked) == (0, True), said
@@ -90,11 +80,6 @@ def test_the_check_is_ansibles_default(tmp_path: Path) -> None:
 def test_to_look_is_no_deployment(tmp_path: Path) -> None:
     _status, said, asked = play(tmp_path, INFO, UNCHECKED)
     assert asked, said
-
-
-def test_a_connection_that_has_no_such_check_is_none_that_is_switched_off(tmp_path: Path) -> None:
-    status, said, _asked = play(tmp_path, KEYS, UNCHECKED, ansible_connection="local")
-    assert status == 0, said
 
 
 def test_a_builder_whose_key_nobody_checks_builds_nothing(tmp_path: Path) -> None:

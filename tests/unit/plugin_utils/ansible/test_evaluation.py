@@ -47,11 +47,6 @@ def test_a_task_is_known_by_itself() -> None:
     assert task_name(one) != task_name(other)
 
 
-def test_a_task_of_an_imported_file_is_known_by_itself() -> None:
-    parent = included(static=True)
-    assert task_name(task_in(parent)) != task_name(task_in(parent))
-
-
 def test_a_task_of_an_included_file_is_known_by_what_includes_it_and_where_it_stands() -> None:
     include = included(static=False)
     copies = [include.copy(), include.copy()]
@@ -142,15 +137,6 @@ def test_hosts_of_a_run_share_what_is_kept_for_it(tmp_path: Path, monkeypatch: p
     first, second = usable_caches(), usable_caches()
     first.evaluations.keep("revision", {"a": Evaluated("/nix/store/a.drv")})
     assert second.evaluations.known("revision") == {"a": Evaluated("/nix/store/a.drv")}
-
-
-def test_who_has_no_home_is_warned_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nowhere() -> Path:
-        raise RuntimeError("Could not determine home directory.")
-
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setattr(Path, "home", nowhere)
-    assert "has no home for caches" in usable_caches().warnings[0]
 
 
 def test_nix_on_the_controller_keeps_its_own_cache_there_too(

@@ -25,10 +25,6 @@ def test_a_short_name_of_a_module_is_recognised_by_what_it_resolves_to() -> None
     assert our_module(task("another.collection.nix_build")) is None
 
 
-def test_what_our_roles_do_by_other_modules_is_ours() -> None:
-    assert our_module(task("ansible.builtin.validate_argument_spec", role="nix.fleet.deploy")) == ""
-
-
 def test_a_password_in_an_address_is_not_kept() -> None:
     host = types.SimpleNamespace(get_name=lambda: "web")
     said = {"msg": "cannot fetch https://me:hunter2@forge.example/fleet"}
@@ -45,9 +41,6 @@ def test_what_an_item_of_a_loop_says_is_said_of_the_task() -> None:
     assert (event.result["cause"], event.result["stage"]) == ("page: it is not valid", "data")
 
 
-ROOT = pathlib.Path(__file__).resolve().parents[4]
-
-
 def origin(path: str, status: t.Any = "failed") -> str:
     task = types.SimpleNamespace(action="ansible.builtin.raw", name="Ask", check_mode=False, get_path=lambda: path)
     host = types.SimpleNamespace(get_name=lambda: "web")
@@ -60,12 +53,3 @@ def test_a_failed_task_of_the_users_own_has_its_file_and_line(
     monkeypatch.chdir(tmp_path)
     assert origin(f"{tmp_path}/site.yml:12") == "site.yml:12"
     assert origin("/etc/fleet/site.yml:12") == "/etc/fleet/site.yml:12"
-
-
-@pytest.mark.parametrize("own", ["roles/deploy/tasks/main.yml", "playbooks/deploy.yml"])
-def test_a_failed_task_of_this_collection_has_none(own: str) -> None:
-    assert origin(f"{ROOT / own}:12") == ""
-
-
-def test_a_task_that_went_well_needs_none() -> None:
-    assert origin("/etc/fleet/site.yml:12", "ok") == ""

@@ -7,7 +7,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pathlib
-import re
 import signal
 import time
 import typing as t
@@ -21,7 +20,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import (
     Workers,
     end_with_run,
     last_run,
-    new_name,
     remember_run,
     run_name,
 )
@@ -38,19 +36,6 @@ def test_all_processes_of_a_run_have_the_same_name(directory: pathlib.Path) -> N
         names = workers.starmap(run_name, [()] * 64)
     assert len(set(names)) == 1
     assert [path.name for path in directory.iterdir()] == ["nix.fleet-run"]
-
-
-def test_another_run_has_another_name(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = set()
-    for number in range(2):
-        (tmp_path / str(number)).mkdir()
-        monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path / str(number)))
-        names.add(run_name())
-    assert len(names) == 2
-
-
-def test_a_name_says_when_it_was_given() -> None:
-    assert re.fullmatch(r"20\d{6}T\d{6}Z-[0-9a-f]{8}", new_name())
 
 
 def test_the_last_run_is_the_last_other_one_that_has_changed_a_host(

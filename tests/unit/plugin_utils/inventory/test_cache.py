@@ -143,12 +143,6 @@ def test_a_refresh_evaluates_and_is_remembered(nix: Nix, file: NixFile) -> None:
     assert [nix.load(file), nix.load(file, readable=False), nix.load(file)] == [1, 2, 2]
 
 
-def test_other_settings_are_another_question(nix: Nix, tmp_path: pathlib.Path) -> None:
-    flake = FlakeOutput(str(tmp_path))
-    nix.load(flake)
-    assert nix.load(flake, settings=Settings(override_inputs={"nixpkgs": "path:/x"})) == 2
-
-
 @pytest.mark.parametrize("entry", [None, [], {}, {"format": 0}, {"format": 1, "fingerprint": "x"}])
 def test_an_entry_that_is_not_ours_is_as_good_as_none(nix: Nix, file: NixFile, entry: t.Any) -> None:
     nix.load(file)

@@ -51,11 +51,6 @@ def test_a_node_is_reached_and_built_as_colmena_does_it() -> None:
     assert host.platform == "nixos"
 
 
-def test_a_hive_in_another_output_is_built_from_there() -> None:
-    attr = hosts({"a.tld": {}}, attribute=("hives", "prod"))["a.tld"].attr
-    assert attr == 'hives.prod.nodes."a.tld".config.system.build.toplevel'
-
-
 def test_a_raw_hive_is_refused_with_what_to_write_instead() -> None:
     with pytest.raises(InventoryError) as raised:
         nodes_of({"raw": True}, Origin("flake", "/flake"))
@@ -111,10 +106,6 @@ def test_options_with_an_equivalent_become_variables() -> None:
     assert host.port == 99
 
 
-def test_all_options_are_kept_in_the_nodes_data() -> None:
-    assert hosts({"a": {}})["a"].data["deployment"]["replaceUnknownProfiles"] is True
-
-
 def test_keys_are_told_as_the_module_takes_them_and_a_text_by_where_it_is() -> None:
     given = {"name": "acme", "destDir": "/run/keys", "user": "acme", "group": "nginx", "permissions": "0640"}
     keys = {
@@ -134,10 +125,6 @@ def test_keys_are_told_as_the_module_takes_them_and_a_text_by_where_it_is() -> N
         },
     )
     assert "keys" not in node.data["deployment"]
-
-
-def test_a_node_without_target_is_for_local_deployment_and_no_host() -> None:
-    assert list(hosts({"here": {"targetHost": None}, "there": {}})) == ["there"]
 
 
 def test_a_user_of_null_is_left_to_ssh_and_escalates() -> None:

@@ -34,11 +34,6 @@ def test_a_profile_called_system_with_a_configuration_of_the_nodes_name_is_that_
     assert (host.user, host.become_user) == ("admin", "root")
 
 
-def test_so_it_is_on_darwin() -> None:
-    host = hosts({"system": {"user": "root"}}, configurations={"example": "darwin"})["example"]
-    assert (host.platform, host.attr) == ("darwin", "darwinConfigurations.example.system")
-
-
 def test_any_other_profile_is_activated_by_the_program_that_deploy_rs_puts_into_it() -> None:
     host = hosts({"hello": {"user": "hello", "sshUser": "hello"}}, configurations={"example": "nixos"})["hello@example"]
     assert (host.platform, host.activate) == ("custom", "deploy-rs-activate")
@@ -75,14 +70,6 @@ def test_a_profiles_settings_go_before_its_nodes_and_those_before_the_deployment
     assert all(host.variables["deploy_build_on"] == "target" for host in fleet.values())
 
 
-def test_arguments_of_ssh_are_joined_the_profiles_first() -> None:
-    options = [["-o", "D=1", "-p", "3"], ["-o", "N=1", "-p", "2"], ["-o", "P=1"]]
-    deploy, node, profile = ({"sshOpts": each} for each in options)
-    host = hosts({"p": profile}, node, deploy)["p@example"]
-    assert host.variables["ansible_ssh_common_args"] == "-o P=1 -o N=1 -o D=1"
-    assert host.port == 2
-
-
 def test_the_login_is_the_profiles_user_when_none_is_given() -> None:
     host = hosts({"p": {"sshUser": "alice"}})["p@example"]
     assert host.become_user is None
@@ -111,10 +98,6 @@ def test_what_is_asked_for_in_vain_is_told_of_its_host() -> None:
     settings = {"tempPath": "/scratch", "interactiveSudo": True, "sudo": "please -u", "user": "root"}
     host = hosts({"p": settings}, {"sshUser": "deploy", "profilesOrder": ["p", "system"]})["p@example"]
     assert host.ignored == ("sudo", "interactiveSudo", "profilesOrder", "tempPath")
-
-
-def test_what_was_not_said_is_left_to_the_operators_policy() -> None:
-    assert hosts({"p": {"remoteBuild": False}})["p@example"].variables == {}
 
 
 @pytest.mark.parametrize(

@@ -35,34 +35,9 @@ def failed(stderr: str) -> Completed:
     return Completed(("nix", "eval", "--apply", "a page of Nix"), 1, "", stderr)
 
 
-def test_a_file_is_evaluated_by_one_command() -> None:
-    command = evaluation_command(FILE, "FUNCTION", Settings(), report=False)
-    assert command == [*BEGINNING, "--file", "/fleet/nodes.nix", "--apply", "FUNCTION"]
-
-
 def test_a_flake_on_this_machine_is_the_working_directory_so_that_its_path_may_have_any_character() -> None:
     command = evaluation_command(FlakeOutput("/home/a b#c"), "FUNCTION", Settings(), report=False)
     assert command == [*BEGINNING, "--no-write-lock-file", ".#.", "--apply", "FUNCTION"]
-
-
-def test_a_flake_elsewhere_is_named_by_its_reference() -> None:
-    command = evaluation_command(FlakeOutput("github:o/r", ("x",)), "FUNCTION", Settings(), report=False)
-    assert command == [*BEGINNING, "--no-write-lock-file", "github:o/r#.", "--apply", "FUNCTION"]
-
-
-def test_settings_are_arguments_of_their_own() -> None:
-    settings = Settings(
-        executable="/opt/nix",
-        override_inputs={"nixpkgs": "path:/x; touch y"},
-        impure=True,
-        nix_options={"max-jobs": 4, "substituters": ["a", "b"]},
-    )
-    command = evaluation_command(FlakeOutput("/f"), "FUNCTION", settings, report=False)
-    assert command[0] == "/opt/nix"
-    assert command[6:] == [
-        *("--override-input", "nixpkgs", "path:/x; touch y", "--no-write-lock-file", "--impure", ".#."),
-        *("--apply", "FUNCTION"),
-    ]
 
 
 def test_settings_of_nix_appear_in_its_environment_and_nowhere_else(
@@ -106,12 +81,6 @@ error:
     assert error.cause == "/fleet/nodes.nix: at roles.web.targets.a.page: no page (/fleet/pages.nix:3:5)"
     assert error.command == ("nix", "eval", "--apply", "…")
     assert error.details["trace"] == stderr
-
-
-def test_a_syntax_error_is_told_with_file_and_line() -> None:
-    stderr = "error: syntax error, unexpected end of file\n       at /fleet/nodes.nix:2:1:\n            1| { x =\n"
-    cause = failure(FILE, failed(stderr)).cause
-    assert cause == "/fleet/nodes.nix: syntax error, unexpected end of file (/fleet/nodes.nix:2:1)"
 
 
 def test_a_position_in_the_copy_of_a_flake_is_told_in_the_original(

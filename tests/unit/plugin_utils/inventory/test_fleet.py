@@ -14,14 +14,10 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import Inven
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.fleet import (
     RESERVED,
     fleet_of,
-    group_name,
     groups_of,
     host_variables,
-    with_group,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.source import Node
-
-from ...errors import fails_with
 
 
 def node(name: str = "a", **fields: t.Any) -> Node:
@@ -84,13 +80,6 @@ def test_a_host_is_in_a_group_for_each_tag_and_for_its_role_platform_and_system(
     }
 
 
-@pytest.mark.parametrize(
-    ("text", "name"), [("infra-lax", "infra_lax"), ("eu.de", "eu_de"), ("4g", "_4g"), ("büro", "büro")]
-)
-def test_a_group_is_called_as_ansible_wants_it(text: str, name: str) -> None:
-    assert group_name(text) == name
-
-
 def test_a_tag_that_is_a_nodes_name_makes_no_group_and_all_of_them_one_note() -> None:
     fleet = fleet_of([tagged("a", "a", "b", "web"), tagged("b", "b")])
     assert "web" in fleet.groups
@@ -147,21 +136,9 @@ def test_a_host_has_every_variable_of_the_contract_also_those_that_are_not_known
     }
 
 
-def test_port_user_and_escalation_are_said_only_when_they_are_known() -> None:
-    variables = host_variables(node(port=2222, user="deploy", become_user="root"))
-    assert variables["ansible_port"] == 2222
-    assert variables["ansible_user"] == "deploy"
-    assert variables["ansible_become"] is True
-    assert "ansible_become_user" not in variables
-
-
 def test_another_user_than_root_is_become_by_name() -> None:
     variables = host_variables(node(user="root", become_user="alice"))
     assert (variables["ansible_become"], variables["ansible_become_user"]) == (True, "alice")
-
-
-def test_only_nix_on_droid_is_evaluated_impurely() -> None:
-    assert host_variables(node(platform="nix-on-droid"))["nix_impure"] is True
 
 
 def test_fields_of_the_user_are_variables_of_the_same_name_and_value() -> None:
@@ -192,15 +169,3 @@ def test_a_field_that_would_change_the_contract_is_refused(name: str) -> None:
 @pytest.mark.skipif(not hasattr(constants, "INTERNAL_STATIC_VARS"), reason="this ansible-core does not list them")
 def test_every_name_that_this_ansible_sets_itself_is_known() -> None:
     assert set(constants.INTERNAL_STATIC_VARS) <= RESERVED
-
-
-def test_all_hosts_are_in_a_group_of_their_own() -> None:
-    fleet = fleet_of([node("a"), node("b", tags=("vps",))])
-    assert with_group(fleet, "nix").groups == {**fleet.groups, "nix": ["a", "b"]}
-    assert with_group(fleet, "") == fleet
-
-
-@pytest.mark.parametrize("name", ["vps", "a", "all", "two-words"])
-def test_that_group_has_a_name_that_nothing_else_has(name: str) -> None:
-    with fails_with("inventory.bad_option"):
-        with_group(fleet_of([node(tags=("vps",))]), name)

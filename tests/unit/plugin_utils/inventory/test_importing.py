@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 import hypothesis
@@ -48,7 +47,6 @@ DEPLOYMENT = st.fixed_dictionaries(
         "keys": st.dictionaries(st.sampled_from(["one", "two", "three"]), KEY, max_size=3),
     }
 )
-NO_META: dict[str, t.Any] = {"allowApplyAll": True, "machinesFile": None}
 META = st.fixed_dictionaries({"allowApplyAll": st.booleans(), "machinesFile": st.none()})
 HIVE = st.fixed_dictionaries(
     {"raw": st.just(False), "meta": META, "nodes": st.dictionaries(NAMES, DEPLOYMENT, max_size=4)}
@@ -122,15 +120,6 @@ def test_bare_configurations(outputs: dict[str, list[str]]) -> None:
     same(configurations.nodes_of(outputs, ORIGIN))
 
 
-def test_what_follows_by_itself_is_left_out() -> None:
-    deployment = {"targetHost": "192.0.2.1", "targetUser": "deploy", "tags": ["vps"]}
-    (node,) = colmena.nodes_of({"raw": False, "meta": NO_META, "nodes": {"web": deployment}}, ORIGIN)
-    node = dataclasses.replace(node, attr="nixosConfigurations.web.config.system.build.toplevel")
-    assert nodes_data([node]) == {
-        "nodes": {"web": {"ssh": {"host": "192.0.2.1", "user": "deploy"}, "tags": ["vps"]}},
-    }
-
-
 def test_what_does_not_follow_is_said_by_the_name_of_its_variable() -> None:
     profiles = {"system": {"user": "root", "profilePath": "/p"}}
     node = {"settings": {"hostname": "h"}, "profiles": profiles}
@@ -140,10 +129,6 @@ def test_what_does_not_follow_is_said_by_the_name_of_its_variable() -> None:
 
 
 ONE = Fleet({"a": {"x": 1}, "b": {"x": 2}}, {"vps": ["a", "b"]})
-
-
-def test_equal_fleets_differ_in_nothing_whatever_the_order() -> None:
-    assert differences(ONE, Fleet({"b": {"x": 2}, "a": {"x": 1}}, {"vps": ["b", "a"]})) == ()
 
 
 @pytest.mark.parametrize(

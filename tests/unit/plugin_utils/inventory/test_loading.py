@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InventoryError
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import loading
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.evaluation import Evaluated, Settings
-from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.place import FlakeOutput, NixFile
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.place import FlakeOutput
 
 if t.TYPE_CHECKING:
     import pathlib
@@ -49,19 +49,6 @@ def test_a_flakes_hive_is_never_overruled_by_a_file_beside(here: pathlib.Path) -
     (here / "hive.nix").touch()
     for source in ("auto", "colmena"):
         assert loading.plan(source, None, None, here).place == FlakeOutput(str(here.parent))
-
-
-def test_a_hive_without_a_flake_is_found(tmp_path: pathlib.Path) -> None:
-    (tmp_path / "hive.nix").touch()
-    for source in ("auto", "colmena"):
-        assert loading.plan(source, None, None, tmp_path).place == NixFile(tmp_path / "hive.nix")
-
-
-def test_a_source_that_is_named_reads_nothing_else(here: pathlib.Path) -> None:
-    (here / "nodes.nix").touch()
-    plan = loading.plan("deploy-rs", None, None, here)
-    assert [source.name for source in plan.sources] == ["deploy-rs"]
-    assert plan.place == FlakeOutput(str(here.parent))
 
 
 def test_configurations_are_built_of_the_nearest_flake_or_of_the_one_that_is_named(here: pathlib.Path) -> None:

@@ -48,12 +48,6 @@ def test_a_custom_node_says_itself_what_is_built_and_run() -> None:
     assert host.fields == {"own": 1}
 
 
-def test_on_other_platforms_the_words_of_the_custom_one_are_the_users() -> None:
-    host = hosts({"a": {"ips": ["192.0.2.1"], "profile": "slim", "attr": 7}})["a"]
-    assert host.fields == {"profile": "slim", "attr": 7}
-    assert host.profile is None
-
-
 def test_what_does_not_follow_from_a_node_it_says_by_the_name_of_the_variable() -> None:
     said = {"nix_attr": "colmenaHive.nodes.a", "nix_profile": "/p", "ansible_become_user": "root"}
     host = hosts({"a": {"ips": ["192.0.2.1"], **said}})["a"]
@@ -61,12 +55,6 @@ def test_what_does_not_follow_from_a_node_it_says_by_the_name_of_the_variable() 
     assert host.fields == {}
     with pytest.raises(InventoryError, match="nix_attr must be a string"):
         hosts({"a": {"ips": ["192.0.2.1"], "nix_attr": 1}})
-
-
-def test_a_key_may_be_a_text_in_a_hive_and_its_file_have_another_name() -> None:
-    hive = {"flake": "/etc/fleet", "node": "a", "key": "token"}
-    node = hosts({"a": {"ips": ["192.0.2.1"], "keys": {"0-x": {"name": "x", "hive": hive}}}})["a"]
-    assert node.keys == ({"name": "x", "hive": hive},)
 
 
 def test_a_further_profile_is_a_host_of_its_own_on_the_same_connection() -> None:
@@ -97,15 +85,6 @@ def test_the_keys_of_a_node_are_told_as_the_module_takes_them() -> None:
     assert "keys" not in node.fields
 
 
-def test_a_profile_has_keys_of_its_own_and_not_those_of_its_node() -> None:
-    home = {"platform": "home-manager", "user": "bob", "keys": {"mine": {"file": "bob"}}}
-    agent = {"platform": "home-manager", "user": "eve"}
-    data = {"ips": ["192.0.2.1"], "keys": {"x": {"file": "x"}}, "profiles": {"home": home, "agent": agent}}
-    known = hosts({"a": data})
-    assert known["home@a"].keys == ({"name": "mine", "file": "bob"},)
-    assert known["agent@a"].keys == ()
-
-
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
@@ -134,11 +113,6 @@ ACCEPTED = {stem: rule for stem, rule in RULES.items() if "expected" in rule}
 REFUSED = {stem: rule for stem, rule in RULES.items() if "error" in rule}
 
 
-def test_there_are_rules_of_both_kinds() -> None:
-    assert ACCEPTED
-    assert REFUSED
-
-
 @pytest.mark.parametrize("rule", ACCEPTED.values(), ids=ACCEPTED)
 def test_an_inventory_means_the_same_as_to_the_nix_library(rule: dict[str, t.Any]) -> None:
     assert normalise(rule["input"]) == rule["expected"], rule["name"]
@@ -149,11 +123,6 @@ def test_an_inventory_that_the_nix_library_refuses_is_refused_in_the_same_words(
     with pytest.raises(InventoryError) as raised:
         normalise(rule["input"])
     assert rule["error"] in raised.value.cause, rule["name"]
-
-
-@pytest.mark.parametrize("rule", ACCEPTED.values(), ids=ACCEPTED)
-def test_what_was_normalised_is_normal(rule: dict[str, t.Any]) -> None:
-    assert normalise({"nodes": rule["expected"]}) == rule["expected"]
 
 
 def test_a_name_that_could_forge_a_message_is_quoted_in_it() -> None:

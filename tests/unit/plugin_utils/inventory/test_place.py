@@ -62,14 +62,6 @@ def test_an_output_where_a_flake_belongs_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("n.nix", NixFile), ("n.json", DataFile), ("n.yml", DataFile), ("n.yaml", DataFile)]
-)
-def test_a_file_is_read_by_what_its_name_ends_in(tmp_path: pathlib.Path, name: str, kind: type) -> None:
-    (tmp_path / name).touch()
-    assert named_place(name, None, tmp_path) == kind(tmp_path / name)
-
-
-@pytest.mark.parametrize(
     ("nodes", "expected"),
     [
         ("#fleet.nodes", FlakeOutput("/flake", ("fleet", "nodes"))),
@@ -111,19 +103,6 @@ def test_json_and_yaml_say_the_same(tmp_path: pathlib.Path) -> None:
     assert read(tmp_path, "n.yml", text) == expected
 
 
-def test_a_date_stays_the_text_that_it_was_written_as(tmp_path: pathlib.Path) -> None:
-    assert read(tmp_path, "n.yml", "a: {since: 2026-11-21}") == {"a": {"since": "2026-11-21"}}
-
-
-def test_an_empty_yaml_file_is_an_empty_fleet(tmp_path: pathlib.Path) -> None:
-    assert read(tmp_path, "n.yml", "---\n") == {}
-
-
-def test_anchors_and_merge_keys_of_yaml_work(tmp_path: pathlib.Path) -> None:
-    data = read(tmp_path, "n.yml", "a: &a {x: 1, y: 1}\nb: {<<: *a, y: 2}\nc: *a\n")
-    assert data == {"a": {"x": 1, "y": 1}, "b": {"x": 1, "y": 2}, "c": {"x": 1, "y": 1}}
-
-
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
@@ -146,9 +125,3 @@ def test_what_cannot_be_read_is_told_with_its_place(tmp_path: pathlib.Path, name
         read(tmp_path, name, text)
     assert raised.value.cause.startswith(str(tmp_path / name))
     assert message in raised.value.cause
-
-
-def test_a_file_that_is_not_text_is_told(tmp_path: pathlib.Path) -> None:
-    (tmp_path / "n.json").write_bytes(b'{"a": "\xff"}')
-    with pytest.raises(InventoryError, match="it is not UTF-8"):
-        read_data_file(DataFile(tmp_path / "n.json"))

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import shlex
-import typing as t
 
 import pytest
 
@@ -50,22 +49,6 @@ def test_a_name_that_nix_could_misread_is_refused_with_the_node_that_has_it(name
 def test_what_is_not_an_attribute_path_is_refused(path: str) -> None:
     with pytest.raises(InventoryError):
         steps_of(path)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        ([], {}),
-        (["-p", "2221"], {"ansible_port": 2221}),
-        (["-p2221"], {"ansible_port": 2221}),
-        (["-p", "1", "-p", "2"], {"ansible_port": 1}),
-        (["-i", "key", "-p", "22"], {"ansible_port": 22, "ansible_ssh_common_args": "-i key"}),
-        (["-p", "http"], {"ansible_ssh_common_args": "-p http"}),
-        (["-p"], {"ansible_ssh_common_args": "-p ''"}),
-    ],
-)
-def test_the_port_is_a_variable_and_all_else_is_handed_on(arguments: list[str], expected: dict[str, t.Any]) -> None:
-    assert ssh_variables(arguments) == expected
 
 
 def test_arguments_come_out_of_ansibles_word_splitting_as_they_were() -> None:

@@ -10,25 +10,14 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.command import (
-    attribute_path,
     attribute_steps,
     configuration,
     exported,
-    nix,
     string_literal,
-    value_literal,
     with_settings,
 )
 
 from ...errors import fails_with
-
-
-def test_every_command_names_the_features_it_needs() -> None:
-    assert nix("eval", "--raw") == ["nix", "--extra-experimental-features", "nix-command flakes", "eval", "--raw"]
-
-
-def test_another_nix_can_be_named() -> None:
-    assert nix("eval", executable="/opt/nix/bin/nix")[0] == "/opt/nix/bin/nix"
 
 
 @pytest.mark.parametrize(
@@ -98,11 +87,6 @@ def test_what_is_no_attribute_path_is_refused(path: str) -> None:
         attribute_steps(path)
 
 
-@pytest.mark.parametrize("path", ["a.b-c._d'", '"1a"."x.y"', 'a.""."é"'])
-def test_attribute_paths_are_written_as_they_are_read(path: str) -> None:
-    assert attribute_path(attribute_steps(path)) == path
-
-
 @pytest.mark.parametrize(
     ("text", "literal"),
     [
@@ -117,7 +101,3 @@ def test_attribute_paths_are_written_as_they_are_read(path: str) -> None:
 )
 def test_no_part_of_a_string_is_code(text: str, literal: str) -> None:
     assert string_literal(text) == literal
-
-
-def test_data_travels_as_json_in_a_string() -> None:
-    assert value_literal({"a": ["${b}", None]}) == '(builtins.fromJSON "{\\"a\\": [\\"\\${b}\\", null]}")'

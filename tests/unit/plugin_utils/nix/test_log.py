@@ -47,20 +47,6 @@ def test_the_cause_is_what_nix_says_last_without_the_way_there() -> None:
     assert log.text == "error: first\nerror: attribute 'foo' missing"
 
 
-def test_traces_of_a_configuration_are_no_errors() -> None:
-    log = read(event(action="msg", level=0, msg="trace: warning: old option"))
-    assert log.cause is None
-    assert log.text == "trace: warning: old option"
-
-
-def test_lines_of_other_programs_are_kept() -> None:
-    assert read("ssh: banner", "@nix {not json").text == "ssh: banner\n@nix {not json"
-
-
-def test_talk_about_progress_is_no_part_of_the_text() -> None:
-    assert read(event(action="msg", level=3, msg="copying 3 paths...")).text == ""
-
-
 def test_the_plan_is_read_before_the_first_build() -> None:
     log = read(
         event(action="msg", level=3, msg="these 2 derivations will be built:"),
@@ -73,13 +59,6 @@ def test_the_plan_is_read_before_the_first_build() -> None:
     assert log.to_build == [BAD, TOP]
     assert log.to_fetch == [f"/nix/store/{HASH}-hello"]
     assert log.text == "warning: something"
-
-
-def test_what_was_built_and_fetched_is_counted() -> None:
-    log = NixLog()
-    assert log.read(building(BAD)) == BAD
-    assert log.read(event(action="start", id=2, type=108, fields=[f"/nix/store/{HASH}-x", "https://cache"])) is None
-    assert (log.built, log.fetched) == ([BAD], [f"/nix/store/{HASH}-x"])
 
 
 @pytest.mark.parametrize(

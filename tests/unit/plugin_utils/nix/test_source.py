@@ -25,22 +25,12 @@ def test_all_outputs_of_a_flake_are_evaluated_from_their_root() -> None:
     ]  # fmt: skip
 
 
-def test_a_file_is_evaluated_whole() -> None:
-    assert Source(file="/srv/default.nix").evaluate_all("f") == [
-        *NIX, "eval", "--json", *LOG, *NO_CACHE, "--apply", "f", "--file", "/srv/default.nix", "--", ".",
-    ]  # fmt: skip
-
-
 def test_no_command_line_shows_a_setting() -> None:
     source = Source(flake="/srv/fleet", options={"access-tokens": "github.com=ghp_secret"})
     commands = [source.evaluate_all("f"), source.evaluate_one(["a"]), source.evaluate_root(), source.metadata()]
     assert "ghp_secret" not in str(commands)
     # Other settings may evaluate to something else.
     assert source.identity() != Source(flake="/srv/fleet").identity()
-
-
-def test_an_expression_is_evaluated_whole() -> None:
-    assert Source(expression="1 + 1").evaluate_all("f")[-4:] == ["--expr", "1 + 1", "--", "."]
 
 
 def test_one_attribute_alone_is_for_a_person_to_repeat() -> None:
@@ -76,21 +66,6 @@ def test_only_a_pure_flake_evaluates_to_the_same_every_time(source: Source, repr
     assert source.reproducible is reproducible
 
 
-def test_a_clean_revision_is_read() -> None:
-    snapshot = Snapshot.from_json(json.dumps({"revision": "abc", "url": "git+file:///x?rev=abc"}))
-    assert (snapshot.revision, snapshot.dirty, snapshot.locked_url) == ("abc", False, "git+file:///x?rev=abc")
-
-
 def test_a_dirty_tree_is_told_from_its_revision() -> None:
     snapshot = Snapshot.from_json(json.dumps({"dirtyRevision": "abc-dirty", "url": "git+file:///x"}))
     assert (snapshot.revision, snapshot.dirty) == ("abc-dirty", True)
-
-
-def test_a_repository_without_a_commit_is_dirty() -> None:
-    snapshot = Snapshot.from_json(json.dumps({"locked": {"type": "git"}, "url": "git+file:///x"}))
-    assert (snapshot.revision, snapshot.dirty) == (None, True)
-
-
-def test_a_flake_outside_git_has_no_revision() -> None:
-    snapshot = Snapshot.from_json(json.dumps({"url": "path:/x"}))
-    assert (snapshot.revision, snapshot.dirty) == (None, False)

@@ -28,19 +28,6 @@ def test_sizes_are_read_whatever_the_column_width() -> None:
     assert store.total_size(store.parse_path_sizes(output)) == 31000120
 
 
-def test_nothing_is_read_from_an_empty_answer() -> None:
-    assert store.parse_path_sizes("\n") == []
-    assert store.parse_paths("\n") == []
-
-
-def test_a_root_protects_a_path() -> None:
-    assert store.protect(BASH, "/r") == ["nix-store", "--realise", BASH, "--add-root", "/r"]
-
-
-def test_name_is_what_follows_the_hash() -> None:
-    assert StorePathInfo(BASH, 1).name == "bash-5.2"
-
-
 def test_only_a_store_object_is_a_store_path() -> None:
     assert store.is_store_path(BASH)
     assert not store.is_store_path(f"{BASH}/bin/bash")

@@ -125,17 +125,6 @@ def test_a_deployment_is_told_from_its_evaluation_to_its_confirmation() -> None:
     assert host["stages"][1]["seconds"] == 0.5
 
 
-def test_a_host_that_was_only_asked_has_not_been_activated_twice() -> None:
-    told = events(
-        ("nix_build", "ok", {"changed": True, "out_path": STORE}),
-        ("nix_activate", "ok", {"changed": False, "outcome": "needed", "id": "20260131T120000Z-5f2b9c04"}),
-        ("nix_activate", "ok", ACTIVATED),
-    )
-    (host,) = reported(told)["hosts"]
-    assert [stage["stage"] for stage in host["stages"]] == ["build", "activation"]
-    assert host["stages"][1]["result"]["outcome"] == "confirmed"
-
-
 def test_nothing_is_told_that_was_not_named_as_fit_for_it() -> None:
     assert "hunter2" not in json.dumps(reported(events(("nix_activate", "ok", ACTIVATED))))
 
@@ -160,12 +149,6 @@ def test_a_stage_that_failed_and_was_rescued_is_no_failure_of_the_host() -> None
     (host,) = reported(told)["hosts"]
     assert (host["result"], host["failure"], host["stages"][0]["status"]) == ("ok", None, "failed")
     assert host["stages"][1]["result"] == {"generation": 3}
-
-
-def test_a_host_that_cannot_be_reached_is_told_as_such() -> None:
-    told = events(("nix_info", "unreachable", {"msg": "No route to host"}))
-    report = reported(told, unreachable=frozenset({"web"}))
-    assert report["hosts"][0]["result"] == report["run"]["result"] == "unreachable"
 
 
 @pytest.mark.parametrize(
@@ -195,12 +178,6 @@ def test_the_schema_knows_every_field_of_every_stage() -> None:
 
 def test_the_report_knows_every_module() -> None:
     assert {path.stem for path in (ROOT / "plugins/action").glob("nix_*.py")} == set(MODULES)
-
-
-def test_checks_that_were_only_read_are_no_stage() -> None:
-    told = events(("nix_health", "ok", {"msg": "checks that make sense: 1"}), ("nix_health", "ok", {"checks": []}))
-    (host,) = reported(told)["hosts"]
-    assert [stage["result"] for stage in host["stages"]] == [{"checks": []}]
 
 
 def test_a_host_that_was_looked_at_has_the_state_that_the_table_has() -> None:

@@ -76,13 +76,6 @@ def test_a_build_names_the_machine_that_it_is_on_without_its_password() -> None:
     assert build.detail["machine"] == "ssh://me:***@builder"
 
 
-def test_what_was_interrupted_ends_with_the_command() -> None:
-    nix = Nix()
-    nix.start(1.0, 7, COPY, store_path("hello"), "local", "unix:///x")
-    (copy,) = nix.slices(4.0)
-    assert (copy.name, copy.ended) == ("copy hello", 4.0)
-
-
 def test_a_copy_is_part_of_the_fetch_that_needs_it_however_many_steps_are_between() -> None:
     nix = Nix()
     nix.start(0.0, 1, COPY_ALL)
@@ -152,11 +145,6 @@ def test_what_is_noted_is_read_by_host(state: RunState) -> None:
     write_notes(state, "db", [A_COPY])
     write_notes(state, "web", [A_COPY])
     assert read_notes(state) == {"web": [A_BUILD, A_COPY, A_COPY], "db": [A_COPY]}
-
-
-def test_nothing_is_noted_where_nobody_wants_a_trace(state: RunState) -> None:
-    assert not notes_wanted(state)
-    assert read_notes(state) == {}
 
 
 def test_a_state_that_cannot_be_written_costs_no_deployment(tmp_path: Path) -> None:

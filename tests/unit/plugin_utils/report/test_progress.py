@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from pathlib import Path
 
@@ -33,16 +32,6 @@ def test_what_is_said_is_heard_in_its_order(path: Path) -> None:
         send(path, word)
     assert pipe.read() == words
     assert pipe.read() == []
-
-
-def test_another_process_is_heard(path: Path) -> None:
-    pipe = ProgressPipe(path)
-    child = os.fork()
-    if child == 0:
-        send(path, Progress("web", "copying"))
-        os._exit(0)
-    os.waitpid(child, 0)
-    assert pipe.read() == [Progress("web", "copying")]
 
 
 def test_nobody_waits_for_a_listener_that_is_not_there(path: Path) -> None:
@@ -113,23 +102,6 @@ def test_a_host_is_at_work_between_two_tasks(board: Board) -> None:
     assert sentences(board, 4 + LATER) == {}
 
 
-def test_what_is_over_at_once_is_not_shown(board: Board) -> None:
-    board.begin("web", "building", at=0)
-    board.end("web", at=4)
-    board.begin("web", "bringing keys", at=5)
-    assert sentences(board, 5) == {"web": "building"}
-    assert sentences(board, 5 + LATER) == {"web": "bringing keys"}
-
-
-def test_what_had_nothing_to_do_for_a_host_is_not_what_it_did(board: Board) -> None:
-    board.begin("web", "building", at=0)
-    board.end("web", at=4)
-    board.begin("web", "bringing keys", at=5)
-    board.skip("web", at=5)
-    board.begin("web", "activating", at=6)
-    assert sentences(board, 6) == {"web": "building"}
-
-
 def test_the_time_until_a_machine_goes_back_is_counted_down(board: Board) -> None:
     board.begin("web", "activating", at=0)
     board.update([Progress("web", "waiting for confirmation", 30)], at=1)
@@ -151,27 +123,9 @@ def test_who_is_done_stays_so_until_a_task_takes_its_time(board: Board) -> None:
     assert board.counts(5 + LATER, 7) == "2 hosts: 1 at work, 1 waiting (7.0 s)"
 
 
-def test_a_task_that_had_nothing_to_do_leaves_a_host_done(board: Board) -> None:
-    board.begin("web", "activating", at=0)
-    board.end("web", at=4)
-    board.finish("web", "confirmed")
-    board.begin("web", "bringing keys", at=5)
-    board.skip("web", at=9)
-    assert board.counts(9, 9) == "2 hosts: 1 confirmed, 1 waiting (9.0 s)"
-
-
 def test_nothing_is_drawn_while_somebody_has_to_type(board: Board) -> None:
     assert not board.is_busy()
     board.begin("web", "building", at=0)
     assert board.is_busy()
     board.begin("db", "Ask", at=0, asks=True)
     assert not board.is_busy()
-
-
-def test_the_next_batch_leaves_the_hosts_of_the_last_one_as_they_are(board: Board) -> None:
-    board.begin("web", "activating", at=0)
-    board.end("web", at=4)
-    board.finish("web", "confirmed")
-    board.play(["web", "db"])
-    assert board.counts(9, 9) == "2 hosts: 1 confirmed, 1 waiting (9.0 s)"
-    assert board.unfinished == []

@@ -37,17 +37,6 @@ def failure_of(record: HostRecord) -> Failure:
     return record.failure
 
 
-def test_a_deployment_says_from_which_generation_to_which() -> None:
-    record = only(
-        event("nix_eval"),
-        event("nix_build", changed=True),
-        event("nix_copy_closure", copied_bytes=1024),
-        event("nix_activate", **ACTIVATED),
-    )
-    assert (record.outcome, record.generation_before, record.generation_after) == ("activated", 3, 4)
-    assert record.copied_bytes == 1024
-
-
 UNCHANGED: dict[str, t.Any] = {"changed": False, "outcome": "unchanged"}
 
 
@@ -108,19 +97,6 @@ def test_what_a_module_says_of_its_work_is_noted(outcome: str, module: str, resu
     assert (record.outcome, record.note) == (outcome, "what it did")
 
 
-@pytest.mark.parametrize(
-    ("bytes_copied", "events"),
-    [
-        (15, [event("nix_copy_closure", copied_bytes=10), event("nix_copy_closure", copied_bytes=5)]),
-        (0, [event("nix_activate", outcome="unchanged", copied_bytes=0)]),
-        # A host that builds for itself.
-        (None, [event("nix_build"), event("nix_activate", outcome="unchanged")]),
-    ],
-)
-def test_what_was_copied_is_added_up(bytes_copied: int | None, events: list[TaskEvent]) -> None:
-    assert only(*events).copied_bytes == bytes_copied
-
-
 def test_what_a_check_has_foreseen_before_a_deployment_is_not_counted_again() -> None:
     steps = [
         event("nix_eval"),
@@ -140,17 +116,6 @@ def test_what_was_kept_of_an_update_is_told_beside_what_it_would_change_and_not_
     assert DEPLOYMENT.notes(only(*checks, kept)) == ["kept of the update: moved site: commit 0123456 on main"]
 
 
-def test_a_first_deployment_has_no_generation_before() -> None:
-    record = only(event("nix_activate", changed=True, outcome="activated", previous={"generation": None}, generation=1))
-    assert (record.generation_before, record.generation_after) == (None, 1)
-
-
-def test_several_activations_count_from_the_first() -> None:
-    again = {**ACTIVATED, "previous": {"generation": 4}, "generation": 5}
-    record = only(event("nix_activate", **ACTIVATED), event("nix_activate", **again))
-    assert (record.generation_before, record.generation_after) == (3, 5)
-
-
 @pytest.mark.parametrize("outcome", ["activated", "confirmed"])
 def test_to_be_deployed_to_once_more_and_found_in_order_takes_nothing_from_a_deployment(outcome: str) -> None:
     first: dict[str, t.Any] = {**ACTIVATED, "outcome": outcome, "units_failed": ["a.service"]}
@@ -164,31 +129,6 @@ def test_to_be_deployed_to_once_more_and_found_in_order_takes_nothing_from_a_dep
     )
     assert (record.outcome, record.generation_before, record.generation_after) == (outcome, 3, 4)
     assert record.units_failed == ("a.service",)
-
-
-def test_a_host_that_was_refused_stays_at_its_generation() -> None:
-    record = only(event("nix_activate", "failed", changed=False, outcome="refused", generation=12, msg="another one"))
-    assert (record.generation_before, record.generation_after) == (12, 12)
-
-
-def test_the_time_runs_from_the_first_start_to_the_last_end() -> None:
-    record = only(event("nix_eval", "started", 2.0), event("nix_eval", at=3.0), event("nix_build", at=7.5))
-    assert record.seconds == 5.5
-
-
-def test_a_failure_keeps_what_was_known_before_it() -> None:
-    record = only(
-        event("nix_copy_closure", copied_bytes=7),
-        event("nix_activate", "failed", outcome="rolled_back", previous=AT_THREE, generation=3, cause="it broke"),
-    )
-    assert (record.outcome, record.copied_bytes, record.generation_after) == ("rolled back", 7, 3)
-    assert failure_of(record).cause == "it broke"
-
-
-def test_a_failure_of_any_other_task_on_the_host_is_its_failure() -> None:
-    record = only(event("nix_activate", **ACTIVATED), event(None, "failed", msg="the page does not answer"))
-    assert (record.outcome, record.generation_after) == ("failed", 4)
-    assert failure_of(record).cause == "the page does not answer"
 
 
 def test_a_failure_that_was_rescued_is_not_one() -> None:
@@ -205,17 +145,6 @@ def test_an_unreachable_host_is_not_a_failed_one() -> None:
 
 def test_hosts_of_other_tasks_are_left_out() -> None:
     assert records([event(None), event(None, "failed", msg="x")]) == ()
-
-
-def test_hosts_come_in_the_order_in_which_they_appeared() -> None:
-    order = [record.host for record in records([event("nix_eval", host="b"), event("nix_eval", host="a")])]
-    assert order == ["b", "a"]
-
-
-def test_a_new_system_whose_units_failed_is_a_failure() -> None:
-    units = {**ACTIVATED, "units_failed": ["page.service"], "cause": "these units failed: page.service"}
-    record = only(event("nix_activate", "failed", **units))
-    assert (record.outcome, record.generation_after, record.units_failed) == ("failed", 4, ("page.service",))
 
 
 def test_a_host_that_a_playbook_fails_after_it_was_rescued_failed_for_the_first_reason() -> None:
@@ -272,17 +201,6 @@ def test_a_host_that_a_check_sent_back_is_rolled_back_because_of_the_check() -> 
     assert (failure_of(record).stage, failure_of(record).cause) == ("health", "the page: status 500 instead of 200")
 
 
-def test_a_host_that_a_task_of_the_users_sent_back_is_rolled_back_because_of_the_task() -> None:
-    record = only(
-        event("nix_activate", **AWAITING),
-        TaskEvent("web", None, "failed", 0.0, {"msg": "non-zero return code", "stderr": "stuck"}, task="Ask the queue"),
-        event("nix_confirm", "failed", cause="it was cancelled", **SENT_BACK),
-    )
-    assert record.outcome == "rolled back"
-    assert (failure_of(record).stage, failure_of(record).cause) == ("health", "Ask the queue: non-zero return code")
-    assert failure_of(record).log == "stuck"
-
-
 def test_a_host_that_could_not_be_sent_back_is_reported_for_that() -> None:
     record = only(
         event("nix_activate", **AWAITING),
@@ -302,12 +220,6 @@ def test_a_host_that_did_not_stay_healthy_is_rolled_back_because_of_the_check() 
     )
     assert (record.outcome, record.generation_after) == ("rolled back", 3)
     assert failure_of(record).stage == "health"
-
-
-def test_a_reboot_brings_what_waited_for_it_into_use() -> None:
-    boot = event("nix_activate", changed=True, outcome="activated", goal="boot", reboot_required=True)
-    record = only(boot, event("nix_reboot", changed=True, rebooted=True, seconds=41.3, units_failed=[]))
-    assert (record.outcome, record.reboot_required, record.down_seconds) == ("rebooted", False, 41.3)
 
 
 def test_what_goes_well_later_does_not_hide_that_a_host_was_unreachable() -> None:
@@ -340,19 +252,9 @@ def test_a_host_that_did_not_stay_healthy_and_did_not_go_back_is_not_rolled_back
     assert failure_of(record).cause.endswith("the machine did not go back")
 
 
-def test_a_host_that_was_lost_before_its_confirmation_is_said_to_return_by_itself() -> None:
-    record = only(event("nix_activate", **AWAITING), event(None, "unreachable", msg="no route"))
-    assert "it returns by itself" in str(failure_of(record).advice)
-
-
 def test_a_task_that_is_not_to_be_logged_is_not_said_to_have_had_no_reason() -> None:
     record = only(event("nix_build"), event(None, "failed", censored="the output has been hidden"))
     assert failure_of(record).cause == "it failed, and what it says is not to be logged"
-
-
-def test_an_include_that_cannot_be_made_says_why() -> None:
-    record = only(event("nix_build"), event(None, "failed", reason="the role 'no.such' was not found"))
-    assert failure_of(record).cause == "the role 'no.such' was not found"
 
 
 SAID = {"msg": "non-zero return code"}
@@ -372,11 +274,6 @@ def test_the_same_sentence_of_different_tasks_is_not_one_cause() -> None:
     assert together(failed("web", "Ask"), failed("db", "Do"), failed("mail", "Ask")) == [["web", "mail"], ["db"]]
 
 
-def test_a_play_that_fails_what_was_rescued_makes_no_one_cause_of_it() -> None:
-    again = [failed(host, "Count it as failed") for host in ("web", "db")]
-    assert together(failed("web", "Ask"), failed("db", "Do"), *again) == [["web"], ["db"]]
-
-
 def test_a_stage_says_where_whatever_its_task_is_called() -> None:
     said = {"cause": "no such attribute", "stage": "evaluation"}
     assert together(failed("web", "One", "nix_eval", **said), failed("db", "Other", "nix_eval", **said)) == [
@@ -384,9 +281,3 @@ def test_a_stage_says_where_whatever_its_task_is_called() -> None:
     ]
     other = {**said, "stage": "build"}
     assert together(failed("web", "One", **said), failed("db", "One", **other)) == [["web"], ["db"]]
-
-
-def test_whom_no_task_could_reach_is_unreachable_for_one_cause() -> None:
-    assert together(failed("web", "Ask", status="unreachable"), failed("db", "Do", status="unreachable")) == [
-        ["web", "db"]
-    ]

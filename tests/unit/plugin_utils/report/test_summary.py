@@ -24,10 +24,6 @@ def text(*hosts: HostRecord, width: int = WIDTH) -> str:
     return "\n".join(line.text for line in summary(hosts, width, 45.0))
 
 
-def test_a_run_without_our_hosts_says_nothing() -> None:
-    assert summary([], WIDTH, 1.0) == []
-
-
 def test_columns_are_aligned() -> None:
     report = text(
         host("homelab", generation_before=3, generation_after=4, copied_bytes=1_258_291, seconds=12.0),
@@ -40,16 +36,6 @@ def test_columns_are_aligned() -> None:
         "\n"
         "2 hosts: 1 activated, 1 unchanged (45 s)"
     )
-
-
-def test_a_first_deployment_shows_that_there_was_nothing_before() -> None:
-    assert "- → 1" in text(host("new", generation_after=1))
-
-
-@pytest.mark.parametrize(("outcome", "shown"), [("built", True), ("unchanged", True), ("confirmed", False)])
-def test_a_build_ends_with_the_store_path_of_what_was_built(outcome: str, shown: bool) -> None:
-    path = "/nix/store/00000000000000000000000000000000-nixos-system-web"
-    assert (f"    {path}\n" in text(host("web", outcome, out_path=path))) is shown
 
 
 def test_under_a_failed_host_is_why_and_what_next() -> None:
@@ -76,59 +62,6 @@ def test_a_cause_that_hosts_share_is_told_once_and_names_them() -> None:
     assert report.count("build: page did not build") == 1
 
 
-def test_a_host_that_nothing_was_done_for_is_not_called_looked_at() -> None:
-    assert "1 nothing done" in text(host("web", None))
-    assert "1 looked at" in text(host("web", None, looked_at=True))
-
-
-def test_only_the_end_of_a_long_log_is_repeated() -> None:
-    log = "\n".join(f"line {number}" for number in range(40))
-    report = text(host("web", "failed", failure=Failure("no", log=log)))
-    assert "line 39" in report
-    assert "line 33" not in report
-
-
-def test_a_log_of_nothing_but_blanks_is_left_out() -> None:
-    assert text(host("web", "failed", failure=Failure("no", log=" \n"))).splitlines()[2:4] == ["    no", ""]
-
-
-def test_a_foreign_message_of_many_lines_is_cause_and_log() -> None:
-    lines = text(host("web", "failed", failure=Failure("it broke\ndetail"))).splitlines()
-    assert lines[2:4] == ["    it broke", "      detail"]
-
-
-def test_failed_units_and_a_needed_reboot_are_told() -> None:
-    report = text(host("web", units_failed=("page.service",), reboot_required=True))
-    assert "failed units: page.service" in report
-    assert "reboot" in report
-
-
-def test_failures_that_were_told_are_named_once_more_and_no_more_than_that() -> None:
-    failure = Failure("it broke", "build", log="one", advice="mend it")
-    lines = [line.text for line in summary([host("web", "failed", failure=failure)], WIDTH, 1.0, whole=False)]
-    assert lines[2:4] == ["    build: it broke", ""]
-
-
-def test_a_failed_task_of_the_users_own_has_its_name_file_and_line() -> None:
-    failure = Failure("non-zero return code", task="Ask the proxy", origin="site.yml:7")
-    assert text(host("web", "failed", failure=failure)).splitlines()[2:4] == [
-        "    Ask the proxy: non-zero return code",
-        "    at site.yml:7",
-    ]
-
-
-@pytest.mark.parametrize("width", [60, 80, 120])
-def test_a_caret_of_nix_stays_below_its_place_and_no_line_of_source_is_cut(width: int) -> None:
-    source = "    26|     description = " + "word " * 40 + "HERE" + " rest" * 20
-    caret = "      |".ljust(source.index("HERE")) + "^"
-    report = text(host("web", "failed", failure=Failure("no", log=f"at x:26:1\n{source}\n{caret}")), width=width)
-    lines = report.splitlines()
-    number = next(number for number, line in enumerate(lines) if line.strip() == "^")
-    assert lines[number - 1][lines[number].index("^")] == "H"
-    assert source.replace(" ", "") in report.replace("^", "").replace(" ", "").replace("\n", "")
-    assert max(map(len, lines)) <= width
-
-
 @pytest.mark.parametrize("width", [60, 80, 100])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     failure = Failure("cause " * 40, "build", log="x " * 150, advice="advice " * 40)
@@ -143,21 +76,10 @@ def test_what_a_foreign_message_says_in_a_long_line_is_all_there() -> None:
     assert max(map(len, report.splitlines())) <= WIDTH
 
 
-def test_a_path_in_a_cause_is_never_broken() -> None:
-    path = "/nix/store/" + "a" * 90
-    assert path in text(host("web", "failed", failure=Failure(f"{path} is not valid")))
-
-
 def test_one_line_counts_the_outcomes() -> None:
     hosts = [host("a"), host("b"), host("c", "unchanged"), host("d", "unreachable", failure=Failure("no route"))]
     assert text(*hosts).endswith("\n4 hosts: 2 activated, 1 unchanged, 1 unreachable (45 s)")
     assert text(hosts[0]).endswith("\n1 host: 1 activated (45 s)")
-
-
-def test_failures_and_unreachable_hosts_are_told_apart() -> None:
-    lines = summary([host("a", "failed", failure=Failure("x")), host("b", "unreachable", failure=Failure("y"))], 80, 1)
-    meanings = [line.meaning for line in lines if line.text[:1] in ("a", "b")]
-    assert meanings == ["failed", "unreachable"]
 
 
 @pytest.mark.parametrize(

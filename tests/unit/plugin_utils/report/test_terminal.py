@@ -104,10 +104,6 @@ def test_the_table_of_an_interrupted_run_does_not_call_unchanged_what_is_being_a
     }
 
 
-def test_a_host_that_was_only_looked_at_is_left_to_the_table() -> None:
-    assert Run().task("web", "nix_info", generation=3, drift={"what": "runs"}) == []
-
-
 def unconfirmed(run: Run) -> set[str]:
     return {
         line.text.split()[0]
@@ -116,39 +112,12 @@ def unconfirmed(run: Run) -> set[str]:
     }
 
 
-def test_a_run_that_is_interrupted_before_and_after_an_activation_leaves_nothing_unconfirmed() -> None:
-    run = Run()
-    run.task("web", "nix_activate", **ACTIVATED)
-    run.log.began(TaskEvent("db", "nix_copy_closure", "started", run.now))
-    assert run.log.unconfirmed(run.now) == []
-
-
-def test_a_host_that_does_no_more_than_it_has_done_has_no_second_line() -> None:
-    run = Run()
-    run.task("web", "nix_activate", **ACTIVATED)
-    assert run.task("web", "nix_reboot", rebooted=False) == []
-    assert run.task("web", "nix_reboot", rebooted=True, changed=True, seconds=3.0) != []
-
-
 def test_below_a_host_that_failed_is_why_and_what_was_run() -> None:
     run = Run()
     head, cause, log, command, *_rest = run.task("web", "nix_build", "failed", command="nix build", **BROKEN)
     assert head.startswith("✗ web")
     assert cause.strip() == "build: page did not build"
     assert (log.strip(), command.strip()) == ("line one", "command: nix build")
-
-
-def test_a_long_command_is_wrapped_between_its_words() -> None:
-    words = ["nix", "build", *(f"--option-{number} value" for number in range(20))]
-    told = Run().task("web", "nix_build", "failed", command=" ".join(words), **BROKEN)
-    assert max(map(len, told)) <= 80
-    assert " ".join(words) in " ".join(" ".join(told).replace("\\", "").split())
-
-
-def test_a_host_that_is_failed_after_it_was_rescued_is_not_explained_again() -> None:
-    run = Run()
-    run.task("web", "nix_build", "failed", **BROKEN)
-    assert run.task("web", None, "failed", msg="it failed in the rollout") == []
 
 
 def test_what_fails_several_hosts_alike_is_explained_once() -> None:
@@ -168,29 +137,6 @@ def test_the_same_sentence_of_different_tasks_is_explained_for_each() -> None:
     run.task("web", None, "failed", task="Ask", msg="non-zero return code")
     _head, cause = run.task("db", None, "failed", task="Ask", msg="non-zero return code")
     assert cause.strip() == "as web: Ask: non-zero return code"
-
-
-def test_a_host_that_failed_with_a_log_of_its_own_has_its_own_explanation() -> None:
-    run = Run()
-    run.task("web", "nix_build", "failed", **BROKEN)
-    _head, cause, log = run.task("db", "nix_build", "failed", **{**BROKEN, "log": "line two"})
-    assert (cause.strip(), log.strip()) == ("build: page did not build", "line two")
-
-
-def test_a_task_of_somebody_elses_that_fails_is_told_too() -> None:
-    run = Run()
-    event = TaskEvent("web", None, "failed", 1.0, {"msg": "non-zero return code"}, task="Ask", origin="site.yml:12")
-    head, cause, origin = [line.text for line in run.log.ended(event)]
-    assert head.split()[:3] == ["✗", "web", "failed"]
-    assert (cause.strip(), origin.strip()) == ("Ask: non-zero return code", "at site.yml:12")
-
-
-def test_who_is_left_at_the_end_is_finished_then() -> None:
-    run = Run()
-    run.task("web", "nix_build", changed=True)
-    run.task("db", "nix_activate", **ACTIVATED)
-    (line,) = run.log.finish_all()
-    assert line.text.split()[:3] == ["✓", "web", "built"]
 
 
 def test_where_nothing_is_drawn_each_stage_that_has_changed_something_has_a_line() -> None:
@@ -213,13 +159,6 @@ def test_where_nothing_is_drawn_a_host_that_takes_long_says_so_now_and_then() ->
     assert log.long_running(LONG_RUNNING_SECONDS + 1) == []
 
 
-def test_what_holds_a_role_together_is_not_what_a_host_does() -> None:
-    run = Run()
-    run.task("web", "nix_activate", **ACTIVATED)
-    run.log.began(TaskEvent("web", "", "started", run.now, task="Reboot"))
-    assert run.log.board.working(run.now + 60) == []
-
-
 def difference(run: Run, host: str, text: str, module: str = "nix_activate") -> list[str]:
     return [line.text for line in run.log.add_diff(TaskEvent(host, module, "started", run.now), text)]
 
@@ -230,33 +169,8 @@ def test_what_changes_alike_on_several_hosts_is_told_once() -> None:
     assert difference(run, "db", "linux 6.1 → 6.2\n") == ["web, db:", "linux 6.1 → 6.2"]
 
 
-def test_what_changes_on_one_host_waits_for_no_host_that_is_done() -> None:
-    run = Run()
-    difference(run, "web", "linux 6.1 → 6.2")
-    assert run.task("db", "nix_activate", outcome="unchanged") == ["web:", "linux 6.1 → 6.2"]
-
-
-def test_what_changes_is_told_at_the_end_at_the_latest() -> None:
-    run = Run()
-    difference(run, "web", "linux 6.1 → 6.2")
-    assert [line.text for line in run.log.play([])] == ["web:", "linux 6.1 → 6.2"]
-    assert run.log.diffs() == []
-
-
 def test_a_change_of_many_lines_is_cut_with_a_count() -> None:
     run = Run()
     difference(run, "web", "\n".join(f"package-{number}" for number in range(100)))
     *_shown, last = difference(run, "db", "other")[: 2 + DIFF_LINES]
     assert last == f"… and {100 - DIFF_LINES} more lines (-v shows all)"
-
-
-def test_the_paths_that_are_copied_are_no_change_of_a_host() -> None:
-    run = Run()
-    difference(run, "web", "/nix/store/x", "nix_copy_closure")
-    assert run.log.diffs() == []
-
-
-def test_a_host_that_was_never_confirmed_is_explained_at_the_end() -> None:
-    run = Run()
-    run.task("web", "nix_activate", **{**ACTIVATED, "outcome": "awaiting"})
-    assert any(line.text.strip().startswith("confirmation: ") for line in run.log.finish_all())

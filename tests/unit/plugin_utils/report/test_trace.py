@@ -68,11 +68,6 @@ def test_times_are_microseconds_from_the_beginning_of_the_run() -> None:
     }
 
 
-def test_it_says_which_run_it_is_of() -> None:
-    assert TRACE["otherData"]["started"] == "2026-01-02T00:00:00Z"
-    assert TRACE["traceEvents"][0]["args"] == {"name": "nix.fleet: deploy.yml"}
-
-
 Seen = list[list[str]]
 
 
@@ -89,17 +84,9 @@ def lanes(*activities: Slice, stages: t.Sequence[Slice] = (stage(0, 10),)) -> Se
     return [[each.name for each in lane] for lane in row.lanes]
 
 
-def test_what_happens_one_after_the_other_is_inside_its_stage() -> None:
-    assert lanes(activity(2, 4, 5), activity(1, 1, 4)) == [["stage", "1", "2"]]
-
-
 def test_what_happens_at_the_same_time_has_a_lane_of_its_own() -> None:
     both = lanes(activity(1, 1, 6), activity(2, 2, 3), activity(3, 4, 8), activity(4, 6, 7))
     assert both == [["stage", "1", "4"], ["2", "3"]]
-
-
-def test_what_is_part_of_an_activity_is_inside_it() -> None:
-    assert lanes(activity(1, 1, 6), activity(2, 2, 5, parent=1)) == [["stage", "1", "2"]]
 
 
 def test_parts_at_the_same_time_are_not_inside_each_other() -> None:
@@ -114,13 +101,6 @@ def test_an_activity_ends_with_its_stage_at_the_latest() -> None:
 
 def test_an_activity_outside_of_all_stages_is_in_none() -> None:
     assert lanes(activity(1, 11, 12)) == [["stage"]]
-
-
-def test_hosts_are_in_the_order_in_which_they_began() -> None:
-    assert [row.host for row in rows({"b": [stage(2, 3)], "a": [stage(1, 9)]}, {"c": [activity(1, 1, 2)]})] == [
-        "a",
-        "b",
-    ]
 
 
 def overlapping(row: Row) -> list[tuple[Slice, Slice]]:
@@ -178,27 +158,6 @@ def test_a_module_of_ours_is_named_for_its_stage() -> None:
         "result": "2 paths copied",
         "copied": "2.0 KiB",
     }
-
-
-def test_any_other_task_has_its_own_name() -> None:
-    other = only(events(None, task="Restart the proxy"))
-    assert (other.name, other.category) == ("Restart the proxy", "task")
-
-
-def test_a_question_before_an_activation_is_told_from_it() -> None:
-    asked = only(events("nix_activate", task="Look whether it runs already", outcome="needed"))
-    assert (asked.name, asked.category) == ("Look whether it runs already", "activation")
-
-
-def test_a_failure_says_why() -> None:
-    failed = only(events("nix_build", "failed", cause="nginx did not build", msg="web: build: nginx did not build"))
-    assert failed.detail["status"] == "failed"
-    assert failed.detail["cause"] == "nginx did not build"
-
-
-def test_a_skipped_task_did_nothing() -> None:
-    skipped = TaskEvent("web", None, "started", 0.0, task="Skipped")
-    assert only([skipped, *events(None, task="Done")]).name == "Done"
 
 
 def test_what_others_return_is_not_told() -> None:

@@ -13,7 +13,7 @@ import pytest
 from ansible import constants
 
 from ansible_collections.nix.fleet.plugins.callback import progress
-from ansible_collections.nix.fleet.plugins.callback.progress import NAME, CallbackModule
+from ansible_collections.nix.fleet.plugins.callback.progress import CallbackModule
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.progress import Progress, send
 
 ACTIVATED = {"changed": True, "outcome": "activated", "previous": {"generation": 1}, "generation": 2, "msg": "runs now"}
@@ -114,12 +114,6 @@ def test_who_is_done_is_told_before_a_question(plugin: CallbackModule) -> None:
     assert [line.split()[:3] for line in printed(plugin)] == [["✓", "web", "built"]]
 
 
-def test_a_run_without_our_modules_ends_with_the_counts_of_ansible(plugin: CallbackModule) -> None:
-    plugin.v2_runner_on_ok(result(task("ansible.builtin.raw", "Look")))
-    plugin.v2_playbook_on_stats(Stats(ok=3, changed=1))
-    assert printed(plugin)[-1] == "web: 3 ok, 1 changed"
-
-
 def test_what_a_task_is_there_to_print_is_printed(plugin: CallbackModule) -> None:
     plugin.v2_runner_on_ok(
         result(task("ansible.builtin.debug"), _ansible_verbose_always=True, msg=["one", "t\x1b[2Jwo"])
@@ -130,11 +124,6 @@ def test_what_a_task_is_there_to_print_is_printed(plugin: CallbackModule) -> Non
 def test_a_failure_that_is_ignored_is_told_as_such(plugin: CallbackModule) -> None:
     plugin.v2_runner_on_failed(result(task("ansible.builtin.raw", "Look"), msg="no"), ignore_errors=True)
     assert printed(plugin) == ["web: Look: no (ignored)"]
-
-
-def test_what_changes_is_shown_where_it_was_asked_for(plugin: CallbackModule) -> None:
-    plugin.v2_on_file_diff(result(task("nix.fleet.nix_activate"), changed=True, diff={"prepared": "linux 6.1 → 6.2"}))
-    assert printed(plugin) == ["web:", "linux 6.1 → 6.2"]
 
 
 def test_passwords_in_addresses_are_shown_nowhere(plugin: CallbackModule) -> None:
@@ -150,12 +139,6 @@ def test_passwords_in_addresses_are_shown_nowhere(plugin: CallbackModule) -> Non
     plugin.v2_runner_on_ok(result(loop, warnings=[f"Nix: {address} is old"]))
     assert "hunter2" not in "".join(printed(plugin))
     assert sum(text.count("git+https://me:***@forge.example") for text in printed(plugin)) == 7
-
-
-def test_a_task_without_a_name_is_called_by_what_it_runs(plugin: CallbackModule) -> None:
-    plugin.v2_runner_on_ok(result(task("ansible.builtin.raw"), changed=True))
-    plugin.v2_runner_on_failed(result(task("ansible.builtin.raw"), msg="no"), ignore_errors=True)
-    assert printed(plugin) == ["web  ansible.builtin.raw: changed (0.0 s)", "web: ansible.builtin.raw: no (ignored)"]
 
 
 def test_an_interrupted_run_says_how_far_each_host_was(
@@ -186,7 +169,3 @@ def test_a_run_that_has_ended_says_nothing_more(plugin: CallbackModule) -> None:
     said = list(printed(plugin))
     plugin.leave()
     assert printed(plugin) == said
-
-
-def test_its_name_is_the_one_to_set_it_by() -> None:
-    assert CallbackModule.CALLBACK_NAME == NAME == "nix.fleet.progress"

@@ -82,24 +82,6 @@ def test_a_run_with_our_modules_ends_with_the_table(plugin: CallbackModule) -> N
     assert lines[2].startswith("web   activated  1 → 2")
 
 
-def test_an_ignored_failure_is_not_reported(plugin: CallbackModule) -> None:
-    plugin.v2_runner_on_ok(result("web", task("nix.fleet.nix_info")))
-    plugin.v2_runner_on_failed(result("web", task("ansible.builtin.raw"), msg="no"), ignore_errors=True)
-    plugin.v2_playbook_on_stats(stats())
-    assert "failed" not in printed(plugin)[-1]
-
-
-def test_a_failure_of_the_role_itself_is_reported(plugin: CallbackModule) -> None:
-    validation = task("ansible.builtin.validate_argument_spec", role="nix.fleet.deploy")
-    plugin.v2_runner_on_failed(result("web", validation, msg="value of deploy_goal must be one of"))
-    plugin.v2_playbook_on_stats(stats(web=1))
-    assert printed(plugin)[-1].startswith("1 host: 1 failed")
-
-
-def test_its_name_is_the_one_to_enable_it_by() -> None:
-    assert CallbackModule.CALLBACK_NAME == "nix.fleet.summary"
-
-
 @pytest.fixture
 def wanted(plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory that both reports are asked for in."""
@@ -135,14 +117,6 @@ def test_a_report_is_written_even_when_no_host_took_part(plugin: CallbackModule,
     assert json.loads((wanted / "report.json").read_text())["hosts"] == []
 
 
-def test_an_empty_variable_asks_for_no_report(
-    plugin: CallbackModule, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    run_with(plugin, monkeypatch, report=str(tmp_path))
-    assert not [line for line in printed(plugin) if line.startswith("warning")]
-
-
 def test_a_failure_that_is_ignored_is_a_stage_and_fails_no_host(plugin: CallbackModule, wanted: Path) -> None:
     plugin.v2_runner_on_failed(result("web", task("nix.fleet.nix_eval"), msg="no"), ignore_errors=True)
     plugin.v2_runner_on_ok(result("web", task("nix.fleet.nix_build"), changed=False))
@@ -153,15 +127,6 @@ def test_a_failure_that_is_ignored_is_a_stage_and_fails_no_host(plugin: Callback
         ("evaluation", "failed"),
         ("build", "ok"),
     ]
-
-
-def test_a_report_with_the_ending_of_markdown_is_markdown(
-    plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(plugin, "get_option", {"report": str(tmp_path / "x.md"), "width": 80}.get)
-    begin(plugin)
-    plugin.v2_playbook_on_stats(stats())
-    assert (tmp_path / "x.md").read_text().startswith("<!-- nix.fleet -->")
 
 
 def test_passwords_in_addresses_get_into_no_report(plugin: CallbackModule, wanted: Path) -> None:
@@ -179,14 +144,6 @@ def test_a_report_that_cannot_be_written_is_told_before_anything_is_done(
     monkeypatch.setattr(plugin, "get_option", {"report": str(tmp_path / "no/report.json"), "width": 80}.get)
     begin(plugin)
     assert printed(plugin) == [f"warning: {tmp_path}/no/report.json cannot be written: No such file or directory"]
-
-
-def test_a_report_that_is_to_take_the_place_of_a_directory_is_too(
-    plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(plugin, "get_option", {"trace": str(tmp_path), "width": 80}.get)
-    begin(plugin)
-    assert printed(plugin) == [f"warning: {tmp_path} cannot be written: Is a directory"]
 
 
 @pytest.mark.parametrize(
@@ -225,15 +182,6 @@ def test_a_file_that_is_named_for_two_forms_is_told_of(
     assert (tmp_path / "report").read_text().startswith("<!DOCTYPE html>")
 
 
-def test_a_file_that_is_named_twice_for_the_same_form_is_written_as_such(
-    plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = str(tmp_path / "x.md")
-    run_with(plugin, monkeypatch, report=path, report_markdown=path)
-    assert printed(plugin) == []
-    assert (tmp_path / "x.md").read_text().startswith("<!-- nix.fleet -->")
-
-
 @pytest.fixture
 def traced(plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory that a trace is asked for in."""
@@ -257,16 +205,6 @@ def test_a_trace_has_what_the_processes_of_the_run_noted(plugin: CallbackModule,
     plugin.v2_playbook_on_stats(stats())
     assert slices(traced / "run.json") == ["build", "build nginx"]
     assert stat.S_IMODE((traced / "run.json").stat().st_mode) == 0o600
-
-
-def test_a_trace_has_the_failures_that_a_playbook_does_not_mind(plugin: CallbackModule, traced: Path) -> None:
-    begin(plugin)
-    command = task("ansible.builtin.raw")
-    command.name = "Try"
-    plugin.v2_runner_on_start(types.SimpleNamespace(get_name=lambda: "web"), command)
-    plugin.v2_runner_on_failed(result("web", command, msg="no"), ignore_errors=True)
-    plugin.v2_playbook_on_stats(stats())
-    assert slices(traced / "run.json") == ["Try"]
 
 
 def test_processes_note_nothing_where_nobody_wants_a_trace(
