@@ -49,19 +49,6 @@ def test_a_command_stands_where_a_test_finds_it(page: pathlib.Path) -> None:
     assert not DISGUISED.findall(CONSOLE.sub("", page.read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "    nix build",
-        "    A=1 B_c=/x ansible-playbook deploy.yml",
-        "```sh\n$ sudo make lab",
-        "```text\nA=1 jq . report.json",
-    ],
-)
-def test_a_command_in_another_block_is_seen(line: str) -> None:
-    assert DISGUISED.search(line)
-
-
 @pytest.mark.parametrize("block", ALL, ids=lambda block: f"{name(block.page)}-{block.script.split()[0]}")
 def test_a_command_is_one_that_a_shell_understands(block: Block) -> None:
     done = subprocess.run(["bash", "-n"], input=block.script, capture_output=True, text=True, check=False)

@@ -58,11 +58,6 @@ def test_a_module_documents_exactly_the_options_that_its_action_accepts(module: 
 
 
 @pytest.mark.parametrize("module", modules())
-def test_a_module_says_that_it_belongs_to_the_action_group(module: str) -> None:
-    assert "nix.fleet._attributes.actiongroup_nix" in section(module, "DOCUMENTATION")["extends_documentation_fragment"]
-
-
-@pytest.mark.parametrize("module", modules())
 def test_the_examples_of_a_module_use_only_options_that_exist(module: str) -> None:
     tasks = list(tasks_of(section(module, "EXAMPLES")))
     used = [set(task[f"nix.fleet.{module}"] or {}) for task in tasks if f"nix.fleet.{module}" in task]

@@ -31,7 +31,3 @@ def test_a_message_that_is_explained_is_one_of_the_program(message: str) -> None
     words = [re.escape(part.strip(" ")) for part in message.split("…") if part.strip(" :")]
     pattern = re.compile("[^\n]*?".join(words))
     assert any(pattern.search(text) for text in sources())
-
-
-def test_no_message_is_explained_twice() -> None:
-    assert len(set(QUOTED)) == len(QUOTED) > 40

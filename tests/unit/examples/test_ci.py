@@ -4,17 +4,13 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
 import re
 import shutil
-import stat
 import subprocess
 import sys
-import threading
 import typing as t
-import urllib.parse
 from pathlib import Path
 
 import pytest
@@ -217,129 +213,6 @@ def test_a_forks_branch_of_the_same_name_keeps_no_update_from_being_proposed_on_
     assert asked[-1].endswith("pull_request=8")
 
 
-@pytest.mark.parametrize("proposed", [True, False], ids=["proposed", "not yet"])
-def test_a_forks_branch_of_the_same_name_keeps_no_update_from_being_proposed_on_forgejo(
-    tmp_path: Path, *, proposed: bool
-) -> None:
-    forge = Forge(tmp_path, "forgejo")
-    (tmp_path / "pulls-1").write_text(json.dumps(FORKS * 25))
-    (tmp_path / "pulls-2").write_text(json.dumps([OWN] if proposed else []))
-    (tmp_path / "pulls-3").write_text("[]")
-    forge.program(
-        "curl",
-        'for last do :; done; echo "$last" >>"$ROOT/asked"\n'
-        'case $last in *page=*) cat "$ROOT/pulls-${last##*page=}" ;; *) cat >/dev/null ;; esac',
-    )
-    assert (forge.propose()[-1] == "api/pulls") is not proposed
-    assert {path.name for path in tmp_path.iterdir()} == {
-        *("asked", "bin", "group", "work", "pulls-1", "pulls-2", "pulls-3")
-    }
-
-
-def test_the_comment_that_is_written_anew_on_forgejo_is_the_jobs_own() -> None:
-    (script,) = (step["run"] for step in jobs(CI / "forgejo/check.yml")["compare"]["steps"] if "name" in step)
-    assigned = "\n".join(line for line in script.splitlines() if line.startswith("mine="))
-    mark = "<!-- nix.fleet -->"
-    comments = [
-        {"id": 1, "user": {"login": "x"}, "body": mark},
-        {"id": 2, "user": {"login": "forgejo-actions"}, "body": ""},
-    ]
-    comments += [{"id": 3, "user": {"login": "forgejo-actions"}, "body": f"{mark} table"}]
-    command = ["bash", "-euc", f'{assigned}\njq "$mine"']
-    done = subprocess.run(command, input=json.dumps(comments), capture_output=True, text=True, check=True)
-    assert done.stdout == "3\n"
-
-
-class MergeRequest(http.server.BaseHTTPRequestHandler):
-    """A merge request of GitLab's: https://docs.gitlab.com/api/notes/#merge-requests, and who has the token."""
-
-    notes: t.ClassVar[list[dict[str, t.Any]]]
-    asked: t.ClassVar[list[tuple[str, str]]]
-    ME = 42
-
-    def do_GET(self) -> None:
-        path = urllib.parse.urlsplit(self.path)
-        if path.path == "/api/v4/user":
-            self._answer({"id": self.ME})
-            return
-        query = {name: int(value) for name, value in urllib.parse.parse_qsl(path.query)}
-        first = (query["page"] - 1) * query["per_page"]
-        self._answer(self.notes[first : first + query["per_page"]])
-
-    def do_POST(self) -> None:
-        self._write()
-
-    def do_PUT(self) -> None:
-        self._write()
-
-    def _write(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        self.asked.append((f"{self.command} {self.path}", dict(urllib.parse.parse_qsl(body))["body"]))
-        self._answer({})
-
-    def _answer(self, value: t.Any) -> None:
-        self.send_response(200 if self.headers["PRIVATE-TOKEN"] == "secret" else 401)
-        self.end_headers()
-        self.wfile.write(json.dumps(value).encode())
-
-    def log_message(self, *_words: t.Any) -> None:
-        """Say nothing."""
-
-
-def noted(directory: Path, notes: list[tuple[int, str]]) -> list[tuple[str, str]]:
-    """Run GitLab's job with notes of these users there; return what it wrote."""
-
-    class Server(MergeRequest):
-        pass
-
-    Server.notes = [{"id": 100 + at, "author": {"id": who}, "body": body} for at, (who, body) in enumerate(notes)]
-    Server.asked = []
-    (directory / "reports").mkdir()
-    (directory / "reports/summary.md").write_text(f"{MARK}\nfine & good\n")
-    script = "\n".join(yaml.safe_load((CI / "gitlab/gitlab-ci.yml").read_text())["comment"]["script"])
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        api = f"http://127.0.0.1:{server.server_address[1]}/api/v4"
-        done = subprocess.run(
-            ["bash", "-eo", "pipefail", "-c", script],
-            cwd=directory,
-            env={**os.environ, "COMMENT_TOKEN": "secret", "CI_API_V4_URL": api, "NOTES": f"{api}/notes"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        server.shutdown()
-    assert done.returncode == 0, done.stderr
-    assert "secret" not in done.stdout + done.stderr
-    return Server.asked
-
-
-MARK = "<!-- nix.fleet -->"
-WRITTEN = f"{MARK}\nfine & good\n"
-reads_json_with_nix = pytest.mark.skipif(shutil.which("nix") is None, reason="no nix here")
-
-
-@reads_json_with_nix
-def test_the_note_that_is_written_anew_on_gitlab_is_the_jobs_own(tmp_path: Path) -> None:
-    others = [(7, f"{MARK} of somebody else's"), (MergeRequest.ME, "${throw ''no''} \"of\" another job")] * 60
-    assert noted(tmp_path, [*others, (MergeRequest.ME, f"{MARK} table")]) == [("PUT /api/v4/notes/220", WRITTEN)]
-
-
-@reads_json_with_nix
-def test_the_first_note_on_gitlab_is_a_new_one(tmp_path: Path) -> None:
-    assert noted(tmp_path, [(7, "Looks good")]) == [("POST /api/v4/notes", WRITTEN)]
-
-
-def test_what_is_done_by_hand_is_the_same_on_each_forge() -> None:
-    chosen = [yaml.safe_load((CI / "gitlab/gitlab-ci.yml").read_text())["variables"]["FLEET_PLAYBOOK"]["options"]]
-    for forge in ("github", "forgejo"):
-        # YAML 1.1 takes `on` for a truth value.
-        dispatch = yaml.safe_load((CI / forge / "deploy.yml").read_text())[True]["workflow_dispatch"]
-        chosen.append(dispatch["inputs"]["playbook"]["options"])
-    assert {"rollback", "status"} <= set(chosen[0])
-    assert all(options == chosen[0] for options in chosen)
-
-
 class Job:
     """A directory with ci/fleet in it, where programs of the test's stand for Ansible's."""
 
@@ -374,10 +247,6 @@ class Job:
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
     return Job(tmp_path)
-
-
-def test_the_script_may_be_run() -> None:
-    assert (CI / "fleet").stat().st_mode & stat.S_IXUSR
 
 
 def test_arguments_reach_the_playbook_as_they_are(job: Job) -> None:
@@ -416,38 +285,6 @@ def test_a_job_that_reaches_hosts_has_a_key_or_fails(path: Path) -> None:
             assert 'SSH_PRIVATE_KEY="${SSH_PRIVATE_KEY:-}" ci/fleet' in str(job["script"])
         else:
             assert any("SSH_PRIVATE_KEY" in step.get("env", {}) for step in job["steps"])
-
-
-@pytest.mark.parametrize(
-    ("name", "source", "asked"),
-    [("deploy", "push", "nix.fleet.deploy --diff"), ("by-hand", "web", "nix.fleet.rollback --diff --limit ten hosts")],
-)
-def test_what_is_chosen_on_gitlab_is_for_pipelines_that_are_started_by_hand(
-    job: Job, name: str, source: str, asked: str
-) -> None:
-    there = jobs(CI / "gitlab/gitlab-ci.yml")[name]
-    *_never, rule = there["rules"]
-    assert rule == {"if": f'$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH && $CI_PIPELINE_SOURCE == "{source}"'}
-    shutil.copymode(CI / "fleet", job.root / "ci/fleet")
-    # As a variable of the project or of a push would be there for any job.
-    chosen = {"FLEET_PLAYBOOK": "rollback", "FLEET_LIMIT": "ten hosts", "PLAYBOOK": "rollback", "LIMIT": "10"}
-    key = {"SSH_PRIVATE_KEY": "key", "SSH_KNOWN_HOSTS": "web ssh-ed25519 AAAA"}
-    done = subprocess.run(
-        ["bash", "-eo", "pipefail", "-c", "\n".join(there["script"])],
-        cwd=job.root,
-        env={"PATH": f"{job.root}/bin:{os.environ['PATH']}", "TMPDIR": str(job.root), "FLEET_TOOLS": "path"}
-        | chosen
-        | key,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"{asked}\n")
-
-
-def test_what_is_started_by_hand_on_gitlab_waits_for_deployments_as_they_do_for_each_other() -> None:
-    assert jobs(CI / "gitlab/gitlab-ci.yml")["by-hand"]["extends"] == "deploy"
 
 
 def test_a_key_without_host_keys_reaches_no_host(job: Job) -> None:

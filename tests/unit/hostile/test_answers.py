@@ -28,7 +28,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import par
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Policy, parse_survey, plan_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.log import PREFIX, NixLog
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Snapshot
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import is_store_path, parse_path_sizes, parse_paths
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import is_store_path, parse_path_sizes
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
@@ -84,18 +84,6 @@ def test_any_log_of_nix_is_read_to_its_end(lines: list[str]) -> None:
             assert isinstance(failed.reason, str)
 
 
-def test_a_log_line_that_is_nested_without_end_is_a_line_like_any_other() -> None:
-    assert NixLog().read_all(f"{PREFIX}{DEEP}").text == f"{PREFIX}{DEEP}"
-
-
-def test_a_log_without_end_is_kept_only_in_part() -> None:
-    log = NixLog()
-    for number in range(300_000):
-        log.read(f"line {number}")
-    assert len(log.text) < 300_000
-    assert log.text.endswith("line 299999")
-
-
 @given(text=ANSWERS)
 @pytest.mark.parametrize(
     "wrap", ["{}", "[{}]", '[{{"outputs": {}}}]', '[{{"path": {}}}]', '[{{"drvPath": {}, "path": 1}}]']
@@ -117,11 +105,6 @@ def test_sizes_are_of_store_paths_or_an_error(text: str) -> None:
         assert "\x1b" not in str(error)
         return
     assert all(is_store_path(info.path) for info in sizes)
-
-
-@given(text=ANSWERS)
-def test_a_list_of_paths_has_store_paths_alone(text: str) -> None:
-    assert all(is_store_path(path) for path in parse_paths(text))
 
 
 @given(text=ANSWERS)
@@ -175,12 +158,6 @@ def test_a_machine_that_does_not_answer_in_a_frame_is_an_error(stdout: str, stde
     with pytest.raises(NixError, match="vps-1") as caught:
         shell.run("true")
     assert "\x1b" not in str(caught.value)
-
-
-def test_an_argument_that_no_command_line_can_hold_is_an_error() -> None:
-    shell = ConnectionShell("vps-1", lambda _command, _data: pytest.fail("sent"))
-    with pytest.raises(NixError, match="null character"):
-        shell.run("true", "a\0b")
 
 
 @given(cause=texts, log=texts)
@@ -237,9 +214,3 @@ def test_any_answer_to_a_collection_can_be_shown_or_is_an_error(lines: list[str]
         json.dumps(parse_collection("\n".join(lines), plan).to_result())
     except NixError as error:
         json.dumps(error.to_result())
-
-
-@pytest.mark.parametrize("key", ["journal", "entry", "outcome"])
-def test_an_answer_that_is_nested_without_end_has_an_outcome(key: str) -> None:
-    assert parse_answer(f"{key}={DEEP}").outcome in OUTCOMES
-    assert parse_info(f"{key}={DEEP}")["journal"] == []

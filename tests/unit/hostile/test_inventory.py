@@ -89,17 +89,6 @@ def test_no_address_or_user_can_be_an_option_or_a_command(fields: t.Callable[[st
         assert error.cause.startswith("node vps-1: ")
 
 
-def test_an_address_that_ssh_would_take_for_an_option_is_refused_by_name() -> None:
-    with pytest.raises(InventoryError, match=r'node vps-1: "-oProxyCommand=x" cannot be its address'):
-        fleet({"vps-1": {"ips": ["-oProxyCommand=x"]}})
-
-
-def test_a_user_that_sudos_command_line_would_run_is_refused_by_name() -> None:
-    profile = {"platform": "custom", "user": "bob; reboot", "attr": "x", "activate": "y"}
-    with pytest.raises(InventoryError, match=r'node vps-1@a: "bob; reboot" cannot be its user|"bob; reboot" cannot be'):
-        fleet({"a": {**PLAIN, "profiles": {"vps-1": profile}}})
-
-
 @pytest.mark.parametrize(
     "address", ["vps.example", "192.0.2.1", "2001:db8::1", "fe80::1%eth0", "[2001:db8::1]", "größe"]
 )

@@ -40,12 +40,6 @@ WORDS = tuple(text for text in TEXTS if "\0" not in text)
 CLOSURE = f"/nix/store/{'0' * 32}-system"
 
 
-def test_there_is_something_to_betray_a_shell_with(tmp_path: pathlib.Path, name: str) -> None:
-    shell, place = connected(tmp_path, name)
-    shell.run(f"touch {CANARY}")
-    assert betrayed(place)
-
-
 def test_arguments_are_arguments(tmp_path: pathlib.Path, name: str) -> None:
     shell, place = connected(tmp_path, name)
     assert run_command(shell, "printf", "%s|", *WORDS).stdout == "".join(f"{text}|" for text in WORDS)

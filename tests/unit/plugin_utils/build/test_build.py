@@ -46,25 +46,10 @@ def test_another_machines_store_is_built_in_with_our_derivations() -> None:
     assert command[command.index("--eval-store") :] == ["--eval-store", "auto", "--", "x"]
 
 
-def test_a_store_is_no_setting_for_the_daemon_that_serves_it() -> None:
-    assert "--store" not in build(["x"], BuildSettings(), store="unix:///tmp/s")
-
-
 def test_outputs_are_looked_up_without_building_or_asking_a_cache() -> None:
     command = known_outputs(TOP)
     assert "--dry-run" in command
     assert command[command.index("--option") :][:3] == ["--option", "substitute", "false"]
-
-
-def test_outputs_are_read_by_name() -> None:
-    text = f'[{{"drvPath":"{TOP}","outputs":{{"dev":"{PATH}-dev","out":"{PATH}"}},"startTime":1}}]'
-    (output,) = parse_outputs(text)
-    assert output == Output({"dev": f"{PATH}-dev", "out": PATH}, TOP)
-    assert output.out_path == PATH
-
-
-def test_a_derivation_without_the_usual_output_has_its_first_one() -> None:
-    assert parse_outputs(f'[{{"drvPath":"{TOP}","outputs":{{"bin":"{PATH}"}}}}]')[0].out_path == PATH
 
 
 @pytest.mark.parametrize("text", [f'["{PATH}"]', f'[{{"path":"{PATH}"}}]'])
@@ -107,17 +92,6 @@ def test_what_is_wrong_has_a_code_and_a_next_step(message: str, code: str) -> No
     assert failed.advice
 
 
-def test_a_full_disk_in_a_builder_is_recognised_by_its_log() -> None:
-    log = NixLog().read_all("\n".join([building(BAD), log_line("cp: No space left on device"), error(NEW_FAILURE)]))
-    assert failure(log, rc=1, command=[], machine="m").code == "build.no_room"
-
-
-def test_a_nix_that_says_nothing_is_told_by_its_exit_code() -> None:
-    assert (
-        failure(NixLog(), rc=137, command=[], machine="m").cause == "Nix ended with exit code 137 and did not say why"
-    )
-
-
 def test_progress_names_what_is_built_and_how_much_is_left_but_not_all_the_time() -> None:
     now, said = [0.0], list[str]()
     progress = Progress(said.append, lambda: now[0])
@@ -129,16 +103,6 @@ def test_progress_names_what_is_built_and_how_much_is_left_but_not_all_the_time(
         progress.read(building(f"/nix/store/{HASH}-{name}.drv", number=second))
         progress.read(event(action="stop", id=second))
     assert said == ["building 1/3 a", "building 3/3 c"]
-
-
-def test_progress_names_what_has_been_building_for_longest() -> None:
-    said = list[str]()
-    progress = Progress(said.append, lambda: 0.0, pause=0.0)
-    for number, name in enumerate("ab"):
-        progress.read(building(f"/nix/store/{HASH}-{name}.drv", number=number))
-    progress.read(event(action="stop", id=0))
-    progress.read(event(action="stop", id=1))
-    assert said == ["building 1/1 a", "building 2/2 a", "building 2/2 b"]
 
 
 def test_progress_can_be_told_each_time_and_of_what_is_fetched() -> None:
@@ -173,9 +137,3 @@ def test_every_line_of_a_builder_can_be_had_as_it_comes() -> None:
     progress.read(building(BAD))
     progress.read(log_line("checking for gcc"))
     assert streamed == ["bad-1.0> checking for gcc"]
-
-
-def test_progress_can_be_silent() -> None:
-    progress = Progress(None, lambda: 0.0)
-    progress.read(building(BAD))
-    assert progress.log.built == [BAD]

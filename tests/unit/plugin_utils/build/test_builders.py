@@ -18,7 +18,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.build.builders import (
     builder_at,
     builder_of,
     check,
-    entries,
     expanded,
     own_builders,
     parse,
@@ -29,11 +28,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Comp
 from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import program
 
 HOMELAB = {"ansible_host": "192.0.2.2", "ansible_user": "root", "nix_system": "x86_64-linux"}
-
-
-def test_a_setting_consists_of_lines_and_of_parts_between_semicolons() -> None:
-    text = "ssh://a x86_64-linux ; @/etc/nix/machines\n# nobody\n\n  ssh-ng://b  # the second\n"
-    assert entries(text) == ["ssh://a x86_64-linux", "@/etc/nix/machines", "ssh-ng://b"]
 
 
 @pytest.mark.parametrize(
@@ -170,11 +164,6 @@ def test_ssh_is_to_ask_nobody_and_to_end_in_time_after_what_the_user_says(here: 
     causes(here, "ssh://up")
     options = (here.directory / "options").read_text()
     assert options == "-p 2222 -o BatchMode=yes -o ConnectTimeout=1\n"
-
-
-def test_nobody_is_asked_where_there_are_no_builders(here: Here) -> None:
-    assert check(here, [], SECONDS) == []
-    assert not (here.directory / "urls").exists()
 
 
 @pytest.mark.parametrize(("own", "cause"), [("own\n", "x: Permission denied (publickey)."), ("", None)])

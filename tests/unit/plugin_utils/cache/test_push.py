@@ -60,11 +60,6 @@ def test_what_a_link_leads_to_counts(machine: Machine, key: Path) -> None:
         signing_key(str(link), Remote(machine))
 
 
-def test_a_key_that_a_group_shares_is_the_groups_business(machine: Machine, key: Path) -> None:
-    key.chmod(0o640)
-    assert signing_key(str(key), Remote(machine)).public == PUBLIC
-
-
 def test_a_file_that_is_not_there_or_no_key_is_refused(machine: Machine, key: Path) -> None:
     with fails_with("cache.bad_key"):
         signing_key(f"{key}.old", Remote(machine))
@@ -74,9 +69,3 @@ def test_a_file_that_is_not_there_or_no_key_is_refused(machine: Machine, key: Pa
     with fails_with("cache.bad_key") as caught:
         signing_key(str(key), Remote(machine))
     assert "garbage" not in str(caught.value)
-
-
-@pytest.mark.parametrize("file", ["key", "-key", "./key", "~other/key"])
-def test_where_it_is_does_not_depend_on_where_one_is(machine: Machine, file: str) -> None:
-    with fails_with("cache.bad_key"):
-        signing_key(file, Remote(machine))

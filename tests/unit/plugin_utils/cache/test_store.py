@@ -30,11 +30,6 @@ def test_an_address_is_handed_to_nix_as_it_is(uri: str) -> None:
     assert parse_store(uri).uri == uri
 
 
-def test_a_directory_is_known_as_one() -> None:
-    assert parse_store("file:///srv/my%20cache/?compression=none").info_file == "/srv/my cache/nix-cache-info"
-    assert parse_store("https://cache.example.org").info_file is None
-
-
 def test_only_the_old_ssh_protocol_takes_no_signatures_for_what_is_there() -> None:
     assert parse_store("ssh-ng://homelab").adds_signatures
     assert not parse_store("ssh://homelab").adds_signatures
@@ -160,16 +155,3 @@ def test_a_store_that_cannot_be_asked_says_why_and_what_to_do(said: str, cause: 
     assert cause in error.cause
     assert advice in str(error.advice)
     assert "<html>" not in error.log
-
-
-@pytest.mark.parametrize(
-    ("said", "cause"),
-    [
-        ("root@homelab: Permission denied (publickey).", "by ssh with the keys"),
-        ("Host key verification failed.", "host key"),
-    ],
-)
-def test_what_ssh_says_itself_counts_too(said: str, cause: str) -> None:
-    log = f"{said}\n{messages('error: failed to start SSH connection to homelab')}"
-    with pytest.raises(CacheError, match=cause):
-        lack(parse_store("ssh-ng://root@homelab"), [A], Machine(1, log))

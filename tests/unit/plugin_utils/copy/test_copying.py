@@ -15,8 +15,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.copy.ssh import LinkLost
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import CopyError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 
-from ...errors import fails_with
-
 ONE = "/nix/store/00000000000000000000000000000001-one"
 TWO = "/nix/store/00000000000000000000000000000002-two"
 STORE = "unix:///tmp/fleet/store"
@@ -47,14 +45,6 @@ def test_a_copy_sends_paths_without_asking_for_signatures() -> None:
         "nix", "--extra-experimental-features", "nix-command flakes", "copy", "--log-format", "internal-json",
         "--no-check-sigs", "--to", STORE, ONE, TWO,
     ]  # fmt: skip
-
-
-def test_signatures_are_checked_when_asked_for() -> None:
-    assert "--no-check-sigs" not in Copy([ONE], check_signatures=True).command(STORE)
-
-
-def test_the_target_fetches_what_it_can_when_asked_to() -> None:
-    assert "--substitute-on-destination" in Copy([ONE], substitute_on_destination=True).command(STORE)
 
 
 def sending(number: int, done: int, expected: int) -> str:
@@ -141,11 +131,6 @@ def test_the_command_of_a_failure_can_be_given_by_hand(text: str) -> None:
     )  # fmt: skip
 
 
-def test_anything_else_is_reported_in_the_words_of_nix() -> None:
-    with fails_with("copy.nix_copy"):
-        verify(*ended(error("the moon is full")), host="vps-1")
-
-
 def test_a_full_disk_is_not_taken_for_a_broken_connection() -> None:
     with pytest.raises(CopyError) as failure:
         verify(*ended(error("writing to file: No space left on device"), error("unexpected end-of-file")), host="vps-1")
@@ -187,11 +172,6 @@ class Attempts:
 
 def _is_lost_link(error: Exception) -> bool:
     return isinstance(error, LinkLostError)
-
-
-def test_an_attempt_that_succeeds_is_the_only_one() -> None:
-    attempts = Attempts(0)
-    assert (attempts.run(3), attempts.made, attempts.announced) == ("done", 1, [])
 
 
 def test_a_broken_connection_is_announced_and_tried_again() -> None:

@@ -82,11 +82,6 @@ def test_a_machine_that_gives_less_memory_runs_it_all_the_same(nix: pathlib.Path
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
-def test_a_failure_there_is_the_commands_own(nix: pathlib.Path) -> None:
-    nix.write_text("#!/bin/sh\nexit 7\n")
-    assert HostSource(LocalLink("homelab"), 60, {}).run(["nix", "copy"], print).rc == 7
-
-
 def test_the_socket_there_is_removed_with_the_end_of_the_copy(nix: pathlib.Path, tmp_path: pathlib.Path) -> None:
     source = HostSource(LocalLink("homelab"), 60, {})
     offered = tmp_path / "store"

@@ -133,8 +133,3 @@ def test_an_end_is_told_from_silence() -> None:
         assert short.read_line(soon()) == "last"
         with pytest.raises(SessionError, match="the session has ended"):
             short.read_line(soon())
-
-
-def test_a_line_without_end_comes_in_pieces() -> None:
-    with Session(LINK, "head -c 100000 /dev/zero | tr '\\\\0' x; cat >/dev/null\n") as endless:
-        assert len(endless.read_line(soon())) < 5000

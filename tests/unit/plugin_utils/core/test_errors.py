@@ -19,10 +19,6 @@ def test_a_message_names_host_stage_cause_command_and_next_step_in_this_order() 
     ]
 
 
-def test_a_message_leaves_out_what_is_not_known() -> None:
-    assert str(BuildError("hello failed")) == "build: hello failed"
-
-
 def test_the_result_carries_every_field_and_the_details() -> None:
     result = BuildError("no", host="h", command=["nix"], log="cc: no", advice="go", rc=3).to_result()
     assert result == {
@@ -34,15 +30,6 @@ def test_the_result_carries_every_field_and_the_details() -> None:
         "log": "cc: no",
         "advice": "go",
         "rc": 3,
-    }
-
-
-def test_the_result_leaves_out_what_there_is_nothing_to_say_of() -> None:
-    assert BuildError("no", code="no_room", host="h").to_result() == {
-        "host": "h",
-        "stage": "build",
-        "code": "build.no_room",
-        "cause": "no",
     }
 
 

@@ -20,16 +20,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Comm
 from ...errors import fails_with
 
 
-def test_a_failing_command_is_a_result_and_not_an_exception() -> None:
-    completed = run(["sh", "-c", "echo out; echo err >&2; exit 7"])
-    assert (completed.rc, completed.stdout, completed.stderr, completed.ok) == (7, "out\n", "err\n", False)
-
-
-def test_standard_input_is_empty_unless_given() -> None:
-    assert run(["cat"]).stdout == ""
-    assert run(["cat"], stdin=b"data").stdout == "data"
-
-
 def test_a_command_that_does_not_read_its_input_is_not_an_error() -> None:
     assert run(["true"], stdin=b"x" * 1_000_000).ok
 
@@ -39,20 +29,6 @@ def test_lines_of_standard_error_arrive_while_the_command_runs() -> None:
     run(["sh", "-c", "echo one >&2; sleep 0.3; echo two >&2"], on_stderr_line=lambda s: seen.append((s, time.time())))
     assert [line for line, _when in seen] == ["one", "two"]
     assert seen[1][1] - seen[0][1] > 0.2
-
-
-def test_the_environment_is_added_to_the_callers() -> None:
-    completed = run(["sh", "-c", "echo $GREETING $HOME"], environment={"GREETING": "hello"})
-    assert completed.stdout == f"hello {os.environ['HOME']}\n"
-
-
-def test_bytes_that_are_not_text_are_replaced() -> None:
-    assert run(["printf", "\\377"]).stdout == "\ufffd"
-
-
-def test_a_missing_program_raises_file_not_found() -> None:
-    with pytest.raises(FileNotFoundError):
-        run(["/nonexistent/nix"])
 
 
 def test_a_command_out_of_time_ends_with_everything_it_started(tmp_path: Path) -> None:
@@ -127,13 +103,6 @@ def test_of_standard_error_without_end_the_last_is_kept(monkeypatch: pytest.Monk
     completed = run(["sh", "-c", "seq 100000 >&2"])
     assert completed.stderr.endswith("99999\n100000\n")
     assert len(completed.stderr) <= 1000
-
-
-def test_a_line_of_standard_error_without_end_comes_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "LONGEST_LINE", 1000)
-    pieces: list[str] = []
-    run(["sh", "-c", "head -c 2500 /dev/zero | tr '\\0' x >&2"], on_stderr_line=pieces.append)
-    assert [len(piece) for piece in pieces] == [1000, 1000, 500]
 
 
 def test_a_reader_that_fails_ends_the_command() -> None:

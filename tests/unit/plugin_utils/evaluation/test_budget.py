@@ -9,7 +9,6 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.budget import (
-    UNLIMITED,
     Budget,
     available_memory,
     budget_here,
@@ -29,11 +28,6 @@ def test_memory_cpus_and_hosts_each_bound_the_number_of_processes(
     gibibytes: int, cpus: int, hosts: int, processes: int
 ) -> None:
     assert Budget(gibibytes * GIB, cpus).processes(hosts) == processes
-
-
-def test_the_shares_of_all_processes_are_the_budget() -> None:
-    assert Budget(4 * GIB, 4).share(4) == GIB
-    assert UNLIMITED.share(1) is None
 
 
 def test_what_is_given_is_the_budget() -> None:
@@ -71,7 +65,3 @@ def test_the_first_version_of_control_groups_counts_too(tmp_path: Path) -> None:
         "sys/fs/cgroup/memory/memory.usage_in_bytes": "1000000",
     }
     assert available_memory(machine(tmp_path, files)) == 5_000_000
-
-
-def test_where_nothing_is_said_there_is_no_limit(tmp_path: Path) -> None:
-    assert available_memory(tmp_path) is None

@@ -28,7 +28,6 @@ from .table_machine import (
     PLAIN,
     TOO_HEAVY,
     TableMachine,
-    derivation,
 )
 
 if t.TYPE_CHECKING:
@@ -43,13 +42,6 @@ def failure(machine: TableMachine, attribute: str) -> Failed:
     result = evaluate(FLAKE, list(machine.table), machine)[attribute]
     assert isinstance(result, Failed)
     return result
-
-
-def test_healthy_attributes_cost_one_process_whatever_their_number() -> None:
-    machine = TableMachine(dict.fromkeys("abcdef", "good"))
-    results = evaluate(FLAKE, list("abcdef"), machine)
-    assert machine.evaluated == [list("abcdef")]
-    assert results["c"] == Evaluated(derivation("c"), "/nix/store/" + "0" * 32 + "-c")
 
 
 def test_a_broken_attribute_costs_one_more_process_and_no_other_its_result() -> None:
@@ -70,13 +62,6 @@ def test_a_source_that_does_not_evaluate_at_all_is_tried_once() -> None:
     machine = TableMachine({"a": "good", "b": "good"}, root="syntax error")
     results = evaluate(FLAKE, ["a", "b"], machine)
     assert {result.cause for result in results.values() if isinstance(result, Failed)} == {"syntax error"}
-
-
-def test_each_attribute_is_told_as_it_is_known() -> None:
-    told: list[str] = []
-    machine = TableMachine({"a": "good", "b": BROKEN, "c": "good"})
-    evaluate(FLAKE, list("abc"), machine, on_result=lambda name, _result: told.append(name))
-    assert told == ["a", "b", "c"]
 
 
 def test_a_process_killed_under_the_weight_of_others_is_not_held_against_an_attribute() -> None:
@@ -121,12 +106,6 @@ def test_what_is_no_attribute_path_fails_alone_and_without_a_process() -> None:
     assert machine.evaluated == [["a"]]
 
 
-def test_an_attribute_asked_for_twice_is_evaluated_once() -> None:
-    machine = TableMachine({"a": "good"})
-    evaluate(FLAKE, ["a", "a"], machine)
-    assert machine.evaluated == [["a"]]
-
-
 def test_more_attributes_than_one_command_line_takes_are_more_processes_and_none_is_lost() -> None:
     names = [f"web-{number:04}.{'sg' * 20}.example.net" for number in range(2000)]
     machine = TableMachine({**dict.fromkeys(names, "good"), names[10]: BROKEN})
@@ -135,13 +114,6 @@ def test_more_attributes_than_one_command_line_takes_are_more_processes_and_none
     assert sum(isinstance(result, Failed) for result in results.values()) == 1
     assert machine.longest_argument < 128 * 1024
     assert len(machine.evaluated) < 6
-
-
-def test_names_from_an_inventory_are_data_in_the_function() -> None:
-    function = evaluation_function("mark", [["$(touch pwned)", "${builtins.abort 1}", 'say "hi"']], {}, None)
-    assert r"\$(touch pwned)" in function
-    assert r"\${builtins.abort 1}" in function
-    assert "abort 1}" not in function.replace(r"\${builtins.abort 1}", "")
 
 
 def test_the_function_of_a_playbook_may_end_in_a_comment() -> None:
@@ -224,10 +196,6 @@ def test_an_attribute_that_outgrows_the_whole_budget_fails_alone_and_says_what_w
     assert isinstance(failed, Failed)
     assert failed.code == "memory"
     assert "512 MiB" in failed.cause
-
-
-def test_without_a_budget_the_want_of_memory_is_in_nix_own_words() -> None:
-    assert "out of memory" in failure(TableMachine({"a": TOO_HEAVY}), "a").cause
 
 
 class BegunAgain(TableMachine):

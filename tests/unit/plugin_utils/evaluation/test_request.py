@@ -21,10 +21,6 @@ def test_revisions_are_the_whole_names_of_commits_or_the_hashes_of_files() -> No
     assert named_revisions([ONE, "", TWO, HASH]) == (ONE, TWO, HASH)
 
 
-def test_nothing_named_is_any_revision() -> None:
-    assert named_revisions([""]) == ()
-
-
 @pytest.mark.parametrize(
     "text", ["uncommitted changes", f"{ONE}-dirty", HASH[:-1], ONE[:8], f"{ONE}\n", "main", "None"]
 )
@@ -32,10 +28,6 @@ def test_what_is_no_revision_is_refused_with_what_to_do(text: str) -> None:
     with pytest.raises(EvaluationError) as refused:
         named_revisions([ONE, text])
     assert refused.value.code == "evaluation.not_a_revision"
-
-
-def test_a_flake_at_a_revision_that_was_named_is_as_it_is_to_be() -> None:
-    assert other_than([ONE, TWO], FLEET, Snapshot(revision=TWO)) is None
 
 
 def test_another_revision_is_refused_by_both_names_with_the_next_step() -> None:
@@ -59,11 +51,6 @@ def test_a_flake_without_a_repository_is_known_by_its_files() -> None:
     refused = other_than([ONE], flake, there)
     assert refused
     assert HASH in refused.cause
-
-
-def test_the_hash_of_files_that_are_not_committed_is_none() -> None:
-    metadata = {"dirtyRevision": f"{ONE}-dirty", "locked": {"type": "git", "narHash": HASH}}
-    assert other_than([HASH], FLEET, Snapshot.from_json(json.dumps(metadata)))
 
 
 def test_what_has_no_revision_is_refused() -> None:

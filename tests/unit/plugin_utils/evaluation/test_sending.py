@@ -103,12 +103,6 @@ def test_a_flake_below_the_top_of_its_repository_is_sent_with_all_of_it(flake: P
 
 
 @pytest.mark.usefixtures("git")
-def test_a_flake_may_be_in_a_hidden_directory_of_its_repository(flake: Path) -> None:
-    (flake / ".config" / "fleet").mkdir(parents=True)
-    assert flake_files(str(flake / ".config" / "fleet")).directory == ".config/fleet"
-
-
-@pytest.mark.usefixtures("git")
 def test_a_flake_beside_a_repository_is_not_taken_for_a_part_of_it(flake: Path) -> None:
     beside = flake.parent / "beside"
     beside.mkdir()

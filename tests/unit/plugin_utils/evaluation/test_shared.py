@@ -125,12 +125,6 @@ def test_nothing_is_evaluated_of_another_revision_than_the_one_named(cache: Eval
     assert (machine.evaluated, machine.looked) == ([], 1)
 
 
-def test_what_is_known_of_another_revision_is_refused_as_well(cache: EvaluationCache) -> None:
-    machine = TableMachine({"a": "good"}, revision="two")
-    ask(machine, cache, "a")
-    assert isinstance(ask(machine, cache, "a", task="2", revisions=("one",)).result, Failed)
-
-
 def test_the_revision_named_is_evaluated_as_it_was_even_if_the_flake_moves_on(cache: EvaluationCache) -> None:
     machine = TableMachine({"a": "good"})
     assert isinstance(ask(machine, cache, "a", revisions=("zero", "one")).result, Evaluated)
@@ -239,13 +233,6 @@ def test_what_is_evaluated_otherwise_shares_nothing(cache: EvaluationCache, othe
     ask(machine, cache, "a")
     ask(machine, cache, "a", source=other)
     assert len(machine.evaluated) == 2
-
-
-def test_another_machine_shares_nothing(cache: EvaluationCache) -> None:
-    here, there = TableMachine({"a": "good"}), TableMachine({"a": "good"}, name="homelab")
-    ask(here, cache, "a")
-    ask(there, cache, "a")
-    assert len(there.evaluated) == 1
 
 
 def test_what_is_sent_is_sent_once_for_all_hosts(cache: EvaluationCache) -> None:

@@ -114,14 +114,6 @@ def test_what_was_there_is_told_for_a_difference_unless_it_is_secret(machine: Ma
     assert "hidden" not in str(secret.to_difference(b"also hidden"))
 
 
-def test_a_file_that_is_not_to_be_there_goes(machine: Machine) -> None:
-    machine.give(machine.request(machine.file()), b"x")
-    request = machine.request(machine.file(absent=True))
-    assert changes(machine.give(request)) == {"a.json": ("removed",)}
-    assert machine.files() == {}
-    assert changes(machine.give(request)) == {}
-
-
 def test_check_mode_tells_and_writes_nothing(machine: Machine) -> None:
     machine.give(machine.request(machine.file()), b"old")
     answer = machine.give(machine.request(machine.file(), machine.file("b.json")), b"new", b"b", check=True)
@@ -278,12 +270,6 @@ def test_half_a_copy_is_never_gone_back_to(machine: Machine) -> None:
     assert done.returncode
     assert machine.files() == {"a.json": b"old"}
     assert machine.give(machine.request(machine.file()), b"old").recovered == ()
-
-
-def test_no_directory_is_made_for_a_file_that_is_not_to_be_there(machine: Machine) -> None:
-    file = File(f"{machine.directory}/further/down", "a.json", absent=True)
-    assert not machine.give(machine.request(file)).changed
-    assert machine.files() == {}
 
 
 def test_a_command_that_does_not_end_is_ended(machine: Machine) -> None:

@@ -23,10 +23,6 @@ def test_no_shell_reads_the_arguments() -> None:
     assert told("echo", "$(id)", "; id") == b"$(id) ; id\n"
 
 
-def test_the_environment_of_the_task_is_set() -> None:
-    assert told("sh", "-c", "echo $EXTRA") == b"1\n"
-
-
 def test_a_program_that_fails_is_named_with_what_it_said_but_not_with_what_it_printed() -> None:
     with pytest.raises(KeysError) as raised:
         told("sh", "-c", "printf 'hun%s' ter2; echo no key >&2; exit 3")

@@ -24,10 +24,6 @@ def test_the_generations_of_a_profile_are_listed_before_and_after() -> None:
     assert shown["after"] == "10  date unknown  nixos-system-web (current, running)\n"
 
 
-def test_where_nothing_goes_nothing_is_shown() -> None:
-    assert difference(Collection(kept=(OLD, NEW), paths=3), ["/p/system"]) == []
-
-
 def test_a_check_foresees_the_boot_entries_of_a_profile_that_has_some() -> None:
     plan = Plan(going=(OLD,), staying=(NEW,))
     assert predicted(Survey(boot_menu=("/p/system",)), plan).boot_entries

@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import GarbageCollectionError
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import parse_collection
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Generation, Plan, Policy, parse_survey, plan_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Generation, Plan, Policy, plan_of
 
 from ..activation.machine import SHELLS
 from ..activation.supervisor.nixos import PROFILE
@@ -105,15 +105,6 @@ def test_age_is_that_of_the_link(machine: Collecting) -> None:
 def test_where_no_generation_goes_the_boot_entries_are_left_alone(machine: Collecting) -> None:
     done = machine.collect()
     assert (done.deleted, done.boot_entries, machine.collected) == ((), False, ["nix-store --gc"])
-
-
-def test_another_profile_has_no_boot_entries(machine: Collecting) -> None:
-    for number in (1, 2):
-        machine.link(f"/nix/var/nix/profiles/my site-{number}-link", machine.closure(f"site-{number}"))
-    machine.link("/nix/var/nix/profiles/my site", "my site-2-link")
-    done = machine.collect(profiles=("/nix/var/nix/profiles/my site",), keep_generations=1)
-    assert [each.number for each in done.deleted] == [1]
-    assert machine.collected == ["nix-store --gc"]
 
 
 def test_what_has_come_into_use_since_the_question_stays(machine: Collecting) -> None:
@@ -221,13 +212,6 @@ def test_a_lock_that_cannot_be_written_for_want_of_room_does_not_keep_the_garbag
     assert (done.paths, done.freed) == (14, 3 << 20)
 
 
-def test_a_check_says_what_is_garbage_already(machine: Collecting) -> None:
-    (machine.root / "dead").write_text("/nix/store/a\n/nix/store/b\n")
-    survey = machine.look(check=True)
-    assert (survey.garbage_paths, survey.garbage_bytes) == (2, 2000)
-    assert not machine.state.exists()
-
-
 def test_what_is_kept_for_hosts_that_are_no_more_can_go(machine: Collecting) -> None:
     # Where nix_build and nix_copy_closure make them, for root.
     built = machine.home / ".local/state/nix.fleet/gcroots/built"
@@ -264,16 +248,6 @@ def test_a_machine_of_no_platform_has_its_garbage_collected(tmp_path: pathlib.Pa
 def test_a_user_who_is_not_root_is_refused_where_the_generations_are_roots(machine: Collecting) -> None:
     machine.replace_tool("id", "[ $1 = -u ] && echo 1000 || echo alice")
     assert "root's, and this is alice" in (machine.look().refused or "")
-
-
-@pytest.mark.parametrize(
-    "nonsense", ["", "\0", "generation=x y z", "generation=1 2", "root=built/../../etc", "excess=-"]
-)
-def test_nonsense_is_as_if_it_were_not_there(nonsense: str) -> None:
-    survey = parse_survey(nonsense)
-    assert (survey.generations, survey.roots, survey.excess) == ((), (), None)
-    with pytest.raises(GarbageCollectionError):
-        parse_collection(nonsense, Plan())
 
 
 def test_what_the_machine_says_it_has_deleted_is_believed_only_of_what_was_asked() -> None:

@@ -24,23 +24,6 @@ def check(*, check_mode: bool = False, **given: t.Any) -> Check:
 
 
 @pytest.mark.parametrize(
-    ("given", "name"),
-    [
-        ({"units": ["all"]}, "units all"),
-        ({"units": ["nginx", " web.socket"]}, "units nginx, web.socket"),
-        ({"http": "https://pat:secret@example.org/a?b"}, "http https://example.org/a?b"),
-        ({"port": 443}, "port 443"),
-        ({"port": 443, "host": "example.org"}, "port 443 of example.org"),
-        ({"command": "true | false\necho $HOME"}, "command true | false…"),
-        ({"command": ["echo", "a b"]}, "command echo 'a b'"),
-        ({"command": "true", "name": "truth"}, "truth"),
-    ],
-)
-def test_a_check_is_named_for_what_it_is_about(given: dict[str, t.Any], name: str) -> None:
-    assert check(**given).name == name
-
-
-@pytest.mark.parametrize(
     ("given", "cause"),
     [
         ({}, "check 1 is to have exactly one of units, http, port, command; it has none of them"),

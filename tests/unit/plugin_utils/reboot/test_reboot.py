@@ -89,12 +89,6 @@ def test_a_machine_is_back_when_it_is_up_in_another_boot() -> None:
     assert result["seconds"] == 11.0
 
 
-def test_every_look_is_over_a_connection_of_its_own() -> None:
-    link, fresh = Machine([ASKED]), Machine([AWAY, STARTING, BACK])
-    reboot(link, fresh, request(), sleep=fresh.sleep, clock=lambda: fresh.now)
-    assert (len(link.scripts), link.renewed, len(fresh.scripts), fresh.renewed) == (1, 1, 3, 3)
-
-
 def test_a_request_whose_answer_was_lost_is_sent_again_as_it_was() -> None:
     link, fresh = Machine([AWAY, AWAY, ASKED]), Machine([BACK])
     assert reboot(link, fresh, request(), sleep=link.sleep, clock=lambda: link.now).to_result()["rebooted"]
@@ -119,12 +113,6 @@ def test_a_machine_that_is_not_back_in_time_fails_with_what_was_seen(
     assert (error.details["changed"], error.details["boot_id"]["after"]) == (True, after)
 
 
-def test_the_delay_before_a_reboot_is_not_of_the_time_to_come_back() -> None:
-    answers = [ASKED, *[STILL_THERE] * 40, BACK]
-    assert rebooted(*answers, delay=60).seen
-    assert failure(*answers, delay=0).code == "reboot.timeout"
-
-
 def test_a_machine_on_another_system_fails_and_both_are_named() -> None:
     error = failure(ASKED, BACK.replace(NEW, OLD))
     assert error.code == "reboot.other_system"
@@ -141,11 +129,6 @@ def test_a_refusal_changes_nothing() -> None:
     error = failure(f"{STANDING}outcome=refused\ncause=a deployment is running\nadvice=wait\n")
     assert (error.cause, error.advice, error.details["rebooted"]) == ("a deployment is running", "wait", False)
     assert "changed" not in error.details
-
-
-def test_a_command_that_does_not_reboot_is_not_waited_for() -> None:
-    error = failure(ASKED, f"{STILL_THERE}failed=the command that reboots it ended with exit code 1: no bus\n")
-    assert (error.code, error.details["rebooted"]) == ("reboot.not_rebooted", False)
 
 
 def test_nonsense_for_an_answer_is_an_error() -> None:

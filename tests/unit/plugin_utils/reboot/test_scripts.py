@@ -77,12 +77,6 @@ def machine(tmp_path: pathlib.Path, request: pytest.FixtureRequest) -> Rebooting
     return machine
 
 
-def test_nothing_new_is_no_reason(machine: Rebooting) -> None:
-    system = machine.standing("/run/current-system")
-    assert machine.ask() == Asked("00000000-first", system, system, system)
-    assert machine.asked_to_reboot == []
-
-
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
@@ -155,11 +149,6 @@ def test_a_system_that_would_not_be_booted_is_refused(machine: Rebooting) -> Non
     answer = machine.ask(when="always", closure="/nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-old")
     assert "would boot" in (answer.refused or "")
     assert machine.asked_to_reboot == []
-
-
-def test_no_profile_is_refused(machine: Rebooting) -> None:
-    machine.path("/nix/var/nix/profiles/system").unlink()
-    assert "has no generation" in (machine.ask(when="always").refused or "")
 
 
 def test_a_system_that_deploy_rs_has_wrapped_is_no_reason_once_it_runs(machine: Rebooting) -> None:

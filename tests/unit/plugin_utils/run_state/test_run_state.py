@@ -67,24 +67,12 @@ def test_a_note_is_read_by_every_other_object_of_the_run(tmp_path: Path, state: 
     assert (note.name, note.value) == ("web", {"path": "/nix/store/a", "size": 3})
 
 
-def test_reading_before_anybody_has_written_finds_nothing_and_makes_nothing(tmp_path: Path, state: RunState) -> None:
-    assert (state.notes("topic"), state.latest("topic", "web"), state.claims("topic")) == ([], None, set())
-    assert not any(tmp_path.iterdir())
-
-
 def test_notes_can_be_read_of_one_name_and_from_where_one_was(state: RunState) -> None:
     state.note_all("topic", [("web", 1), ("db", 2), ("web", 3)])
     state.note("another", "web", 4)
     first = state.notes("topic")[0]
     assert [note.value for note in state.notes("topic", after=first.number)] == [2, 3]
     assert [note.value for note in state.notes("topic", "web")] == [1, 3]
-
-
-def test_the_latest_note_of_a_name_counts(state: RunState) -> None:
-    state.note_all("topic", [("web", 1), ("web", 2)])
-    latest = state.latest("topic", "web")
-    assert latest is not None
-    assert latest.value == 2
 
 
 def test_nobody_else_may_read_the_file_or_look_into_its_directory(tmp_path: Path, state: RunState) -> None:
@@ -144,11 +132,6 @@ def test_a_change_that_raises_has_changed_nothing(state: RunState) -> None:
     with pytest.raises(ValueError, match=r"^$"):
         change()
     assert state.notes("topic") == []
-
-
-def test_an_error_of_the_block_of_a_change_is_not_called_the_run_state_s(state: RunState) -> None:
-    with pytest.raises(PermissionError), state.change():
-        raise PermissionError
 
 
 def test_only_one_process_has_a_claim(state: RunState) -> None:

@@ -257,14 +257,6 @@ def test_a_builder_signs_in_whatever_settings_git_has_on_the_controller(
         assert Remote(there, f"{address}/fleet.git", token=TOKEN).head("main")
 
 
-def test_settings_that_are_in_the_environment_already_stay(repository: Path, tmp_path: Path) -> None:
-    work = clone(repository, tmp_path / "work")
-    with forge(tmp_path) as (address, _seen):
-        shortened = {"GIT_CONFIG_KEY_0": f"url.{address}/.insteadOf", "GIT_CONFIG_VALUE_0": f"{address}/short/"}
-        here = Repository(Controller({**SETTINGS, "GIT_CONFIG_COUNT": "1", **shortened}), str(work))
-        assert Remote(here, f"{address}/short/fleet.git", token=TOKEN).head("main")
-
-
 @pytest.mark.parametrize("url", ["ssh://git@git.example.org/fleet", "git@git.example.org:fleet", "/srv/fleet.git"])
 def test_a_token_is_refused_where_it_is_of_no_use(url: str) -> None:
     with fails_with("git.bad_token"):
@@ -277,11 +269,6 @@ def test_a_token_is_refused_where_it_is_of_no_use(url: str) -> None:
 def test_a_token_is_sent_to_no_other_machine_without_encryption(url: str) -> None:
     with fails_with("git.unencrypted"):
         credential(url, "git", TOKEN)
-
-
-@pytest.mark.parametrize("url", ["http://localhost/fleet", "http://127.0.0.1:3000/fleet", "http://[::1]:3000"])
-def test_a_token_may_go_to_the_same_machine_without_encryption(url: str) -> None:
-    assert credential(url, "git", TOKEN).environment
 
 
 @pytest.mark.parametrize("url", ["https://git:t0k@git.example.org/x", "http://:t0k@git.example.org"])
@@ -332,11 +319,6 @@ def test_a_machine_of_another_branch_is_ahead_too(work: Path) -> None:
 def test_what_the_history_does_not_have_is_unknown(work: Path, deployed: str) -> None:
     why = f"the history in {work} does not have the revision that was deployed"
     assert seen(work, deployed) == Distance(deployed, False, git(work, "rev-parse", "HEAD"), unknown=why)
-
-
-def test_of_no_revision_there_is_nothing_to_tell(work: Path, tmp_path: Path) -> None:
-    assert seen(work, None) == Distance(None, False, git(work, "rev-parse", "HEAD"))
-    assert seen(tmp_path, None) == Distance(None, False)
 
 
 def test_without_a_repository_or_git_nothing_is_known(tmp_path: Path) -> None:

@@ -48,10 +48,6 @@ def test_what_moved_is_told_with_revisions_and_dates() -> None:
     assert moves(after, after) == ()
 
 
-def test_a_flake_without_a_lock_file_has_no_inputs_that_could_have_moved() -> None:
-    assert parse_lock("", "flake.lock") == {}
-
-
 @pytest.mark.parametrize("mark", ["<<<<<<< ours", "=======", ">>>>>>> theirs"])
 def test_marks_of_a_conflict_are_named_with_the_way_out(mark: str) -> None:
     with fails_with("update.conflict") as refused:
@@ -76,15 +72,6 @@ def test_marks_of_a_conflict_are_named_with_the_way_out(mark: str) -> None:
 def test_what_is_no_lock_file_is_refused(text: str) -> None:
     with fails_with("update.bad_lock"):
         parse_lock(text, "flake.lock")
-
-
-@pytest.mark.parametrize("seconds", [None, -1, True, "1", 10**20])
-def test_a_date_that_makes_no_sense_is_left_out(seconds: t.Any) -> None:
-    assert Locked({"rev": OLD, "lastModified": seconds}).text == "aaaaaaaaaaaa"
-
-
-def test_an_input_without_a_revision_is_told_by_its_content() -> None:
-    assert Locked({"narHash": "sha256-CLjsphRbKJP562l0yCJit2ud//mfY8RzKrQDOJXdgW0="}).text == "CLjsphRbKJP5"
 
 
 def test_the_message_of_a_commit_names_what_moved_or_how_much_of_it() -> None:

@@ -10,12 +10,7 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.nix.fleet.plugins.action.nix_activate import ActionModule
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible import action as shared
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible import activation
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import remember_run
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.closure_diff import closure_diff
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import StorePathInfo
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.progress import ProgressPipe
 
 from .playing import Machine, played
 
@@ -57,36 +52,12 @@ def test_the_last_run_is_gone_back_from_by_its_name() -> None:
     assert (result["rollback"], result["recorded"]) == ("before:monday", False)
 
 
-def test_nothing_to_do_is_no_change() -> None:
-    assert perform(f"outcome=unchanged\n{STANDING}")["changed"] is False
-
-
-@pytest.mark.parametrize(
-    ("outcome", "given", "words"),
-    [
-        ("activated", {}, "nixos-new runs now and is the default, generation 1 → 2"),
-        ("activated", {"goal": "boot"}, "nixos-new is the default from now on, generation 1 → 2"),
-        ("activated", {"goal": "test"}, "nixos-new runs now, generation 1 → 2"),
-        ("activated", {"check": True}, "nixos-new would run and be the default"),
-        ("unchanged", {}, "nixos-new runs already and is the default, generation 1 → 2"),
-        ("unchanged", {"goal": "dry-activate"}, "nixos-new is not on the machine yet, where it could be tried"),
-    ],
-)
-def test_the_message_says_what_became_of_the_machine(outcome: str, given: dict[str, t.Any], words: str) -> None:
-    assert perform(f"outcome={outcome}\nprevious_generation=1\n{STANDING}", **given)["msg"] == words
-
-
 def test_a_success_and_a_failure_name_the_deployment() -> None:
     assert perform(f"outcome=activated\n{STANDING}")["id"]
     for answer, seconds in ((FAILED_UNITS, 9), ("", 9), ("outcome=refused\n", 9), ("", 0)):
         result = perform(answer, activation_timeout=seconds)
         assert result["failed"]
         assert result["id"]
-
-
-def test_a_failure_says_where_the_whole_log_is() -> None:
-    result = perform(f"outcome=rolled_back\n{STANDING}log_file=/var/lib/nix.fleet/runs/1/log\n")
-    assert result["advice"].endswith("the whole log is on the target: /var/lib/nix.fleet/runs/1/log")
 
 
 @pytest.mark.parametrize(
@@ -117,13 +88,6 @@ def test_failed_units_fail_the_host_by_name() -> None:
     result = perform(FAILED_UNITS)
     assert (result["failed"], result["outcome"]) == (True, "activated")
     assert "a.service, b.service" in result["cause"]
-
-
-def test_failed_units_take_nothing_from_the_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(activation, "changes", lambda *_given, **_named: closure_diff([], [StorePathInfo(NEW, 9)]))
-    result = perform(FAILED_UNITS, diff=True)
-    assert "nixos-new" in result["diff"]["prepared"]
-    assert result["closure_diff"]["paths_after"] == 1
 
 
 def test_failed_units_that_are_to_be_ignored_are_a_warning() -> None:
@@ -174,13 +138,6 @@ def test_a_query_finds_what_an_activation_would_have_found() -> None:
     )
 
 
-def test_a_query_shows_what_a_boot_will_change(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(activation, "changes", lambda *_given, **_named: closure_diff([], [StorePathInfo(NEW, 9)]))
-    answer = f"outcome=unchanged\nclosure={NEW}\nprevious_running={OLD}\n"
-    assert "closure_diff" in perform(answer, query=True, goal="boot", diff=True)
-    assert "closure_diff" not in perform(answer, query=True, goal="boot")
-
-
 def test_what_no_machine_should_be_asked_is_refused_before_one_is() -> None:
     machine = Machine("outcome=needed\n")
     result = perform(machine, query=True, platform="darwin", goal="boot")
@@ -191,32 +148,6 @@ def test_what_no_machine_should_be_asked_is_refused_before_one_is() -> None:
 def test_a_machine_that_cannot_be_reached_is_unreachable(query: bool) -> None:
     with pytest.raises(AnsibleConnectionFailure):
         perform(None, query=query)
-
-
-def test_what_else_is_wrong_with_an_answer_is_for_the_activation_to_find_out() -> None:
-    assert perform("...half an answer", query=True)["outcome"] == "needed"
-
-
-def test_a_query_names_what_was_asked_for() -> None:
-    result = perform("outcome=needed\n", query=True, goal="boot")
-    assert (result["goal"], result["rollback"]) == ("boot", None)
-    assert result["id"]
-    assert result["run"]
-
-
-def test_a_query_is_shown_while_it_is_made(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
-    monkeypatch.setattr(shared, "progress_pipe", lambda: tmp_path / "pipe")
-    pipe = ProgressPipe(tmp_path / "pipe")
-    perform("outcome=needed\n", query=True)
-    assert [progress.text for progress in pipe.read()] == ["asking what it runs"]
-    pipe.close()
-
-
-def test_a_query_says_that_nothing_is_left_to_copy_where_anything_ever_is() -> None:
-    answer = f"outcome=unchanged\n{STANDING}"
-    assert perform(answer, query=True)["copied_bytes"] == 0
-    assert "copied_bytes" not in perform(answer, query=True, source_host="vps")
-    assert "copied_bytes" not in perform(answer)
 
 
 def test_a_query_wants_what_was_copied_to_be_kept() -> None:

@@ -178,22 +178,9 @@ def test_check_mode_says_what_would_be_copied_and_writes_nothing(target: Target)
     assert not target.state.exists()
 
 
-def test_diff_mode_lists_the_paths(target: Target) -> None:
-    result = target.run(diff=True, paths=[TWO])
-    assert result["diff"]["after"] == f"{ONE}  100 B\n{TWO}  28 B\n"
-
-
-def test_one_path_may_be_given_by_the_singular(target: Target) -> None:
-    assert target.run(path=TWO)["copied_count"] == 2
-
-
 @pytest.mark.parametrize("path", ["/etc/passwd", "./result", "$(touch x)", f"{ONE}/bin/sh", ""])
 def test_only_store_paths_are_taken(target: Target, path: str) -> None:
     assert "not a store path" in target.failure(paths=[path])["cause"]
-
-
-def test_a_limit_that_is_negative_is_refused(target: Target) -> None:
-    assert target.failure(paths=[TWO], progress_timeout=-1)["code"] == "copy.progress_timeout"
 
 
 def test_a_source_that_is_not_in_the_inventory_is_named(target: Target) -> None:
