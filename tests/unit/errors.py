@@ -5,14 +5,11 @@
 from __future__ import annotations
 
 import contextlib
-import typing as t
+from collections.abc import Iterator
 
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @contextlib.contextmanager

@@ -7,15 +7,13 @@ from __future__ import annotations
 import contextlib
 import json
 import typing as t
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ..evaluation.project import Project
 from ..fleet.lab import home, lab, new_fleet
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # Whoever builds it leaves its name. Nothing else can know it.
 OUTPUTS = """{

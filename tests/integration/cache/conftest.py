@@ -11,7 +11,7 @@ import shutil
 import socket
 import subprocess
 import time
-import typing as t
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,9 +19,6 @@ import pytest
 from ..fleet.adhoc import Fleet
 from ..fleet.lab import ROOT, home, new_fleet
 from ..fleet.project import Project
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # Debian has it where a user's PATH does not lead.
 NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")

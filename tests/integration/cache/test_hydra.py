@@ -13,6 +13,8 @@ import json
 import shutil
 import threading
 import typing as t
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,10 +22,6 @@ from ..fleet.adhoc import Fleet
 from ..fleet.changes import change_everything
 from ..fleet.lab import ROOT, on, running
 from .conftest import Cache, Key, reached_from
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.thorough
 

@@ -8,6 +8,8 @@ import contextlib
 import json
 import subprocess
 import typing as t
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,10 +18,6 @@ from ..fleet.adhoc import Fleet
 from ..fleet.changes import change_everything
 from ..fleet.lab import on, running
 from .conftest import Cache, Key, closure_of, reached_from
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 HOST = "vps-sg-1"
 HOSTS = (HOST, "homelab", "phone", "workstation")

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import typing as t
+from collections.abc import Iterator
 from unittest import mock
 
 import pytest
@@ -15,9 +15,6 @@ import pytest
 from ..fleet.lab import ROOT, new_fleet, on, running
 from ..fleet.project import Project
 from ..updates.inputs import GIT, Repository
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = pytest.mark.thorough
 HOSTS = ("macbook", "workstation")

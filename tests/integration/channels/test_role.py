@@ -9,6 +9,8 @@ import json
 import os
 import subprocess
 import typing as t
+from collections.abc import Iterator
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -16,10 +18,6 @@ import yaml
 
 from ..fleet.project import Project, Run, ended
 from ..updates.inputs import GIT, Repository
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 FLAKE = """{{
   outputs = _: builtins.mapAttrs (name: script: derivation {{

@@ -8,17 +8,13 @@ import dataclasses
 import os
 import re
 import subprocess
-import typing as t
+from pathlib import Path
 
 import pytest
 
 from ..fleet.lab import home, new_fleet, on
+from ..fleet.project import Run
 from .test_role import Clone, clone, server
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
-
-    from ..fleet.project import Run
 
 __all__ = ["clone", "server"]
 

@@ -14,7 +14,7 @@ import json
 import os
 import resource
 import sys
-import typing as t
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,9 +23,6 @@ from ansible_collections.nix.fleet.tests.bench.memory import PeakMemory
 from ansible_collections.nix.fleet.tests.bench.processes import beside
 
 from .conftest import Fleet
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 MEBIBYTE = 1 << 20
 SIZE = 500 * MEBIBYTE

@@ -4,14 +4,11 @@
 
 from __future__ import annotations
 
-import typing as t
+from pathlib import Path
 
 import pytest
 
 from .project import Project
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture

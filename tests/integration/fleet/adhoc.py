@@ -11,13 +11,10 @@ import re
 import subprocess
 import time
 import typing as t
+from collections.abc import Mapping
 
 from .lab import ROOT
-
-if t.TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .project import Project
+from .project import Project
 
 Result = dict[str, t.Any]
 

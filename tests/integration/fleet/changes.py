@@ -5,10 +5,8 @@
 from __future__ import annotations
 
 import secrets
-import typing as t
 
-if t.TYPE_CHECKING:
-    from .project import Project
+from .project import Project
 
 # What is in each platform's module, and what to add behind it.
 EDITS = {

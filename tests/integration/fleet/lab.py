@@ -10,11 +10,8 @@ import functools
 import shutil
 import subprocess
 import tempfile
-import typing as t
+from collections.abc import Iterator
 from pathlib import Path
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[3]
 PROJECT = ("ansible.cfg", "deploy.yml", "flake.nix", "flake.lock", "inventory", "nix")

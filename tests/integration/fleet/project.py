@@ -9,12 +9,9 @@ import os
 import re
 import shutil
 import subprocess
-import typing as t
+from pathlib import Path
 
 from .lab import PROJECT, ROOT, home
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
 
 _RECAP = re.compile(r"^(?P<host>\S+)\s+: (?P<counts>ok=\d+.*)$", re.MULTILINE)
 

@@ -20,9 +20,7 @@ import pytest
 from ansible_runner.interface import run as run_job
 
 from .lab import ROOT, running
-
-if t.TYPE_CHECKING:
-    from .project import Project
+from .project import Project
 
 WEB_SERVERS = {"vps-sg-1", "vps-sg-2", "vps-de-1"}
 SCRIPT = "#! /usr/bin/env python3\n# -*- coding: utf-8 -*-\nprint({!r})\n"

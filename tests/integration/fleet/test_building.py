@@ -5,15 +5,12 @@
 from __future__ import annotations
 
 import secrets
-import typing as t
 from pathlib import Path
 
 import pytest
 
 from .lab import on, running
-
-if t.TYPE_CHECKING:
-    from .project import Project
+from .project import Project
 
 
 @pytest.mark.parametrize("place", [pytest.param("controller", marks=pytest.mark.thorough), "homelab", "target"])

@@ -12,17 +12,13 @@ import shutil
 import signal
 import subprocess
 import time
-import typing as t
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from .lab import ROOT, new_fleet, on
-
-if t.TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .project import Project
+from .project import Project
 
 BUILDER = "homelab"
 # In the environment of everything that a run starts on the controller.

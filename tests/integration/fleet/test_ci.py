@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import typing as t
+from pathlib import Path
 
 import pytest
 import yaml
@@ -18,11 +19,7 @@ from jsonschema import Draft202012Validator
 from ansible_collections.nix.fleet.tests.unit.plugin_utils.update.test_git import TOKEN, forge
 
 from .lab import NIXOS, ROOT, home
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
-
-    from .project import Project
+from .project import Project
 
 SCHEMA = json.loads((ROOT / "docs/schemas/report-1.json").read_text())
 

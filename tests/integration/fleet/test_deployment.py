@@ -6,17 +6,13 @@ from __future__ import annotations
 
 import json
 import secrets
-import typing as t
 
+import pytest
 from jsonschema import Draft7Validator
 
 from .changes import change_everything
 from .lab import HOSTS, NIXOS, ROOT, on, running
-
-if t.TYPE_CHECKING:
-    import pytest
-
-    from .project import Project
+from .project import Project
 
 TRACE = Draft7Validator(json.loads((ROOT / "docs/schemas/trace-1.json").read_text()))
 GREETING = 'greeting = "Hello";'

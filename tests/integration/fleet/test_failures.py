@@ -5,14 +5,11 @@
 from __future__ import annotations
 
 import secrets
-import typing as t
 
 import pytest
 
 from .lab import running
-
-if t.TYPE_CHECKING:
-    from .project import Project
+from .project import Project
 
 pytestmark = pytest.mark.usefixtures("deployed_once")
 

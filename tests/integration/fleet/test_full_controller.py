@@ -7,15 +7,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import typing as t
 from pathlib import Path
 
 import pytest
 
 from .lab import ROOT, new_fleet
-
-if t.TYPE_CHECKING:
-    from .project import Project
+from .project import Project
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes root, to mount a file system")
 

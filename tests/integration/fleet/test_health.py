@@ -13,9 +13,7 @@ import typing as t
 import pytest
 
 from .lab import home, lab, on, running
-
-if t.TYPE_CHECKING:
-    from .project import Project, Run
+from .project import Project, Run
 
 pytestmark = pytest.mark.usefixtures("deployed_once")
 

@@ -4,15 +4,12 @@
 
 from __future__ import annotations
 
-import typing as t
 from pathlib import Path
 
 import pytest
 
 from .lab import on
-
-if t.TYPE_CHECKING:
-    from .project import Project
+from .project import Project
 
 pytestmark = pytest.mark.thorough
 

@@ -5,15 +5,12 @@
 from __future__ import annotations
 
 import shutil
-import typing as t
 
 import pytest
 
 from .changes import change_everything
 from .lab import HOSTS, NIXOS, running
-
-if t.TYPE_CHECKING:
-    from .project import Project, Run
+from .project import Project, Run
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import time
-import typing as t
+from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -18,11 +18,7 @@ import pytest
 
 from .changes import change_everything
 from .lab import HOSTS, cut, on, running
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from .project import Project, Run
+from .project import Project, Run
 
 IDENTITY = {
     f"GIT_{who}_{what}": value

@@ -16,15 +16,12 @@ import subprocess
 import termios
 import time
 import typing as t
+from collections.abc import Iterator
 
 import pytest
 
 from .lab import ROOT, cut
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from .project import Project
+from .project import Project
 
 LINES, COLUMNS = 24, 100
 PATIENCE = 300.0

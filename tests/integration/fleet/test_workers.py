@@ -8,14 +8,10 @@ import os
 import signal
 import subprocess
 import time
-import typing as t
 
 import pytest
 
-from .project import ended
-
-if t.TYPE_CHECKING:
-    from .project import Project
+from .project import Project, ended
 
 PLAYBOOK = """
 - hosts: vps-sg-1

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import typing as t
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +14,6 @@ import yaml
 
 from ..fleet.lab import home, new_fleet, on
 from ..fleet.project import Project
-
-if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 GOOD, BAD = "vps-sg-1", "vps-sg-2"
 LOGIN_SHELL = "/opt/hostile"

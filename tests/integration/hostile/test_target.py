@@ -8,17 +8,13 @@ Not at -vvv: there Ansible itself prints what ssh said, as it came.
 from __future__ import annotations
 
 import time
-import typing as t
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from ..fleet.project import Project, Run
 from .conftest import BAD, GOOD
-
-if t.TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from ..fleet.project import Project, Run
 
 pytestmark = pytest.mark.thorough
 

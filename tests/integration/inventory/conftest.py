@@ -4,14 +4,11 @@
 
 from __future__ import annotations
 
-import typing as t
+import pathlib
 
 import pytest
 
 from .project import Project
-
-if t.TYPE_CHECKING:
-    import pathlib
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ import typing as t
 
 import pytest
 
-if t.TYPE_CHECKING:
-    from .project import Project
+from .project import Project
 
 
 @pytest.fixture

@@ -5,15 +5,13 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import typing as t
 
 import pytest
 
 from .project import FLEETS, Outcome, Project, nixpkgs
 from .test_sources import unmarked
-
-if t.TYPE_CHECKING:
-    import pathlib
 
 
 def imported(project: Project, *arguments: str) -> Outcome:

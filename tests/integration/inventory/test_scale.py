@@ -5,12 +5,10 @@
 from __future__ import annotations
 
 import resource
-import typing as t
 
 import pytest
 
-if t.TYPE_CHECKING:
-    from .project import Project
+from .project import Project
 
 pytestmark = pytest.mark.thorough
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import typing as t
 
 import pytest
@@ -12,9 +13,6 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.loading import text_in_hive
 
 from .project import FLEETS, Project, nixpkgs
-
-if t.TYPE_CHECKING:
-    import pathlib
 
 DATA = {
     "nested": {"list": [1, [2, {"deep": None}]]},

@@ -4,12 +4,9 @@
 
 from __future__ import annotations
 
-import typing as t
-
 import pytest
 
-if t.TYPE_CHECKING:
-    from .project import Project
+from .project import Project
 
 
 @pytest.mark.parametrize(

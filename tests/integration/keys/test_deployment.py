@@ -14,10 +14,8 @@ from pathlib import Path
 import pytest
 
 from ..fleet.lab import on
+from ..fleet.project import Project
 from .watching import watching
-
-if t.TYPE_CHECKING:
-    from ..fleet.project import Project
 
 HOST = "vps-sg-1"
 WEB = "nix/roles/web.nix"

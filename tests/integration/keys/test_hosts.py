@@ -4,14 +4,10 @@
 
 from __future__ import annotations
 
-import typing as t
-
 import pytest
 
 from ..fleet.lab import on
-
-if t.TYPE_CHECKING:
-    from .conftest import Keys
+from .conftest import Keys
 
 # Where keys go by themselves, and who has them then. A phone and a Mac have no memory for files.
 PLACES = {

@@ -7,16 +7,13 @@ from __future__ import annotations
 import base64
 import subprocess
 import tempfile
-import typing as t
 from pathlib import Path
 
 import pytest
 
 from ..fleet.lab import on
+from .conftest import Keys
 from .watching import watching
-
-if t.TYPE_CHECKING:
-    from .conftest import Keys
 
 HOSTS = "vps-sg-1:vps-de-1:phone:macbook"
 

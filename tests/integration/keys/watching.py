@@ -6,11 +6,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import typing as t
+from collections.abc import Iterator
 from pathlib import Path
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PAUSE = 0.002
 

@@ -4,14 +4,10 @@
 
 from __future__ import annotations
 
-import typing as t
-
 import pytest
 
 from ..fleet.lab import on, running
-
-if t.TYPE_CHECKING:
-    from .conftest import Page
+from .conftest import Page
 
 pytestmark = pytest.mark.thorough
 

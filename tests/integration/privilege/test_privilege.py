@@ -4,18 +4,14 @@
 
 from __future__ import annotations
 
-import typing as t
+from pathlib import Path
 
 import pytest
 
 from ..fleet.changes import change_everything
 from ..fleet.lab import on
+from ..fleet.project import Project, Run
 from .conftest import HOST, PASSWORD, RULES, deploy, deploy_and_type
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
-
-    from ..fleet.project import Project, Run
 
 SUDO = "printf 'Defaults lecture=never\\ndeploy ALL=(ALL:ALL) ALL\\n' >/etc/sudoers.d/lab"
 DOAS = "echo 'permit deploy' >/etc/doas.conf"

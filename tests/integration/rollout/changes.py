@@ -5,10 +5,8 @@
 from __future__ import annotations
 
 import secrets
-import typing as t
 
-if t.TYPE_CHECKING:
-    from ..fleet.project import Project
+from ..fleet.project import Project
 
 OLD = 'time.timeZone = "UTC";'
 

@@ -4,15 +4,12 @@
 
 from __future__ import annotations
 
-import typing as t
+from pathlib import Path
 
 import pytest
 
 from ..fleet.lab import NIXOS, new_fleet
 from ..fleet.project import Project
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -5,16 +5,12 @@
 from __future__ import annotations
 
 import re
-import typing as t
 
 import pytest
 
-from ..fleet.lab import NIXOS, cut, running
+from ..fleet.lab import NIXOS, Running, cut, running
+from ..fleet.project import Project
 from .changes import change
-
-if t.TYPE_CHECKING:
-    from ..fleet.lab import Running
-    from ..fleet.project import Project
 
 # The rollout's own undoing stands for these.
 pytestmark = pytest.mark.thorough

@@ -10,12 +10,9 @@ import typing as t
 
 import pytest
 
-from ..fleet.lab import NIXOS, cut, home, lab, running
+from ..fleet.lab import NIXOS, Running, cut, home, lab, running
+from ..fleet.project import Project, Run
 from .changes import change
-
-if t.TYPE_CHECKING:
-    from ..fleet.lab import Running
-    from ..fleet.project import Project, Run
 
 REST = tuple(host for host in NIXOS if host != "homelab")
 ONE_BY_ONE = {"rollout_batches": [1]}

@@ -4,15 +4,10 @@
 
 from __future__ import annotations
 
-import typing as t
-
 import pytest
 
 from ..fleet.lab import on, running
-from .conftest import HOSTS, RULES
-
-if t.TYPE_CHECKING:
-    from .conftest import Servers
+from .conftest import HOSTS, RULES, Servers
 
 EVERYBODY = "A:*\n"
 # What the file of rules is, and what the server answers to a question from the machine itself and from elsewhere.

@@ -6,11 +6,8 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-import typing as t
+from collections.abc import Sequence
 from pathlib import Path
-
-if t.TYPE_CHECKING:
-    from collections.abc import Sequence
 
 PAUSE_SECONDS = 0.02
 

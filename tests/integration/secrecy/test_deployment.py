@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 import subprocess
-import typing as t
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -19,9 +19,6 @@ from ..fleet.changes import change_everything
 from ..fleet.lab import new_fleet, on
 from ..fleet.project import Project
 from .processes import Onlooker
-
-if t.TYPE_CHECKING:
-    from collections.abc import Sequence
 
 # By sudo with a password, by sudo without, as root, and without root; and who builds for them.
 HOSTS = ("macbook", "vps-de-1", "vps-sg-1", "workstation", "homelab")

@@ -8,16 +8,14 @@ import dataclasses
 import os
 import subprocess
 import typing as t
+from collections.abc import Iterator
+from pathlib import Path
 from unittest import mock
 
 import pytest
 
 from ..evaluation.project import WITH_TOOLS, Project, Run
 from .inputs import GIT, Repository
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 FLAKE = """{{
   inputs.one.url = "git+file://{root}/one";

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import typing as t
+from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -17,9 +17,6 @@ import yaml
 from ..fleet.lab import ROOT
 from ..fleet.project import Project
 from .inputs import GIT, Repository
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = pytest.mark.thorough
 FORGES = ("github", "forgejo", "gitlab")

@@ -9,6 +9,8 @@ import json
 import os
 import re
 import typing as t
+from collections.abc import Iterator
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -16,10 +18,6 @@ import pytest
 from ..fleet.lab import cut, new_fleet, running
 from ..fleet.project import Project
 from .inputs import GIT, Repository
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.thorough
 HOSTS = ("vps-sg-1", "vps-sg-2")

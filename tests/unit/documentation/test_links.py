@@ -1,15 +1,18 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the pages point at exists: files, headings, playbooks, modules, targets of make, variables."""
+"""What the pages point at exists: files, headings, playbooks, modules, targets of make, variables, messages, the version."""
 
 from __future__ import annotations
 
+import configparser
+import functools
 import pathlib
 import re
 import typing as t
 import urllib.parse
 
 import pytest
+import yaml
 
 from .collection import ROOT
 from .commands import PAGES
@@ -94,3 +97,67 @@ def test_every_variable_of_ours_that_is_named_exists() -> None:
     named = mentioned(r"\b((?:deploy|rollback|keys|rollout)_[a-z_]*[a-z])\b")
     assert named > {"deploy_goal", "rollback_to"}
     assert not [name for name in named if not re.search(rf"\b{name}\b", program)]
+
+
+def test_the_inventory_page_sets_what_we_set() -> None:
+    ours = configparser.RawConfigParser()
+    ours.read(ROOT / "ansible.cfg")
+    (block,) = re.findall(
+        r"^```ini\n(.*?)^```$", (ROOT / "docs/inventory.md").read_text(), flags=re.DOTALL | re.MULTILINE
+    )
+    told = configparser.RawConfigParser()
+    told.read_string(block)
+    assert dict(told["inventory"]) == dict(ours["inventory"])
+
+
+PAGE = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
+OURS = PAGE.partition("\n## Ansible itself")[2].partition("\n## Not from nix.fleet")[0]
+QUOTED = re.findall(r"^\| `(.+?)` \|", OURS, flags=re.MULTILINE)
+# A message goes on in the next literal.
+SEAM = re.compile(r"""["']\s*\n\s*f?["']""")
+
+
+@functools.cache
+def sources() -> tuple[str, ...]:
+    """Return the text of every file that may have something to say, with each message in one line."""
+    kinds = [("plugins", "py"), ("plugins", "sh"), ("roles", "yml")]
+    files = [path for room, suffix in kinds for path in sorted((ROOT / room).rglob(f"*.{suffix}"))]
+    return tuple(SEAM.sub("", path.read_text(encoding="utf-8")) for path in files)
+
+
+@pytest.mark.parametrize("message", QUOTED)
+def test_a_message_that_is_explained_is_one_of_the_program(message: str) -> None:
+    words = [re.escape(part.strip(" ")) for part in message.split("…") if part.strip(" :")]
+    pattern = re.compile("[^\n]*?".join(words))
+    assert any(pattern.search(text) for text in sources())
+
+
+VERSION = yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in version.split("."))
+
+
+def test_every_tarball_that_is_named_is_of_this_version() -> None:
+    files = [*PAGES, *(path for path in (ROOT / "examples").rglob("*") if path.is_file())]
+    named = {found for file in files for found in re.findall(r"nix-fleet-(\d[\d.]*\d)\.tar", file.read_text())}
+    assert named == {VERSION}
+
+
+def test_what_is_not_released_yet_is_of_a_version_that_was_not_released_either() -> None:
+    released = yaml.safe_load((ROOT / "changelogs/changelog.yaml").read_text())["releases"]
+    fragments = list((ROOT / "changelogs/fragments").glob("*.yml"))
+    newest = max(released, key=numbers)
+    assert numbers(VERSION) > numbers(newest) if fragments else newest == VERSION
+
+
+def test_nothing_says_that_it_was_added_later_than_that() -> None:
+    for file in [*(ROOT / "plugins").rglob("*.py"), *(ROOT / "roles").rglob("argument_specs.yml")]:
+        for added in re.findall(r"version_added: [\"']?([\d.]+\d)", file.read_text()):
+            assert numbers(added) <= numbers(VERSION), file
+
+
+def test_no_page_takes_it_from_a_galaxy_server() -> None:
+    for page in PAGES:
+        assert not re.search(r"collection install (?:-\S+ )*nix\.fleet", page.read_text()), page

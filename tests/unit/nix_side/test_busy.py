@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 import time
-import typing as t
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,10 +29,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.nix.command import nix a
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Controller, Remote
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
 
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from .conftest import Nix
+from .conftest import Nix
 
 DERIVATION = 'derivation { name = "x"; system = "x"; builder = "/x"; }'
 EVALUATION = command("eval", "--expr", 'builtins.toFile "a" "x"')

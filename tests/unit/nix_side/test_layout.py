@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.command import laid_out
 
-if t.TYPE_CHECKING:
-    from .conftest import Nix
+from .conftest import Nix
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 TRICKY = st.sampled_from(

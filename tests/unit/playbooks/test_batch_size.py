@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.test.batch_sizes import batch_sizes
+
 # Each version has ways of its own to read a play's `serial`.
 pytestmark = pytest.mark.versions
 
@@ -53,3 +55,13 @@ def test_what_is_no_size_is_refused_by_the_name_of_its_variable(playbook: str, s
 def test_numbers_and_percentages_are_sizes(size: t.Any) -> None:
     done = listed("deploy", size)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("value", [1, 20, "5", "20%", "100%", [1], ["25%", 3, "100%"]])
+def test_numbers_and_percentages_from_one_on_are_sizes(value: t.Any) -> None:
+    assert batch_sizes(value)
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, True, None, "", "0%", "2 %", "5\n", "half", [], [1, 0], [[1]], {"a": 1}])
+def test_all_else_is_none(value: t.Any) -> None:
+    assert not batch_sizes(value)

@@ -13,14 +13,12 @@ import secrets
 import subprocess
 import sys
 import typing as t
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from .semaphore_server import TOKEN, Server
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOK = ROOT / "playbooks/semaphore_setup.yml"

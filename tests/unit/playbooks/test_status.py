@@ -13,11 +13,8 @@ import subprocess
 import sys
 import threading
 import time
-import typing as t
+from collections.abc import Callable, Iterator
 from pathlib import Path
-
-if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[3]
 # Of the ansible-core that the tests run on.

@@ -12,6 +12,7 @@ import tempfile
 import time
 import types
 import typing as t
+from collections.abc import Iterator
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
@@ -25,9 +26,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.terminal import 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 
 from ...errors import fails_with
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Machine:

@@ -8,6 +8,7 @@ import contextlib
 import json
 import subprocess
 import typing as t
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import root_na
 
 from ..nix.test_log import TOP
 from ..nix.test_log import building as building_line
-
-if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 OUT = "/nix/store/" + "1" * 32 + "-top"
 ANSWER = json.dumps([{"drvPath": TOP, "outputs": {"out": OUT}}])

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-import typing as t
+from pathlib import Path
 
 import pytest
 
@@ -12,11 +12,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.cache.push import signin
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Remote
 
 from ...errors import fails_with
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
-
-    from ..copy.machine import Machine
+from ..copy.machine import Machine
 
 PUBLIC = "cache-1:f3yWV46hNhAhZmzV/BSdStbG7r/Kw6/AXSm10KraLog="
 NIX = f"""

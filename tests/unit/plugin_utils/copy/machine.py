@@ -7,12 +7,9 @@ from __future__ import annotations
 import os
 import pathlib
 import subprocess
-import typing as t
+from collections.abc import Mapping
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
-
-if t.TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # `nix-store` of a store that has the paths which are listed in a file; links as `--realise PATH --add-root LINK` does.
 STORE = """

@@ -12,8 +12,11 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.copying import Copy, CopyLog, retried, verify
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.ssh import LinkLostError
+from ansible_collections.nix.fleet.plugins.plugin_utils.copy.store_socket import serve_requests
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import CopyError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
+
+from .paths import BASE
 
 ONE = "/nix/store/00000000000000000000000000000001-one"
 TWO = "/nix/store/00000000000000000000000000000002-two"
@@ -192,3 +195,9 @@ def test_any_other_failure_is_final() -> None:
     with pytest.raises(ValueError, match="no"):
         attempts.run(3)
     assert attempts.made == 1
+
+
+def test_a_greeting_comes_before_a_request_for_each_path() -> None:
+    name = BASE.path.encode()
+    request = b"\x03" + bytes(7) + bytes([len(name)]) + bytes(7) + name + bytes(-len(name) % 8)
+    assert serve_requests([BASE.path] * 2) == b"\xeb\x9d\x0c\x39\0\0\0\0\x05\x02\0\0\0\0\0\0" + request * 2

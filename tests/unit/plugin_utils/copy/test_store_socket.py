@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 import time
-import typing as t
+from collections.abc import Iterator
 
 import pytest
 
@@ -31,9 +31,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import CopyE
 
 from .conftest import SHELLS
 from .machine import STORE, Machine
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # Listens, serves one client in a child with a session of its own as nix-daemon does, and writes down how it was called.
 NIX_DAEMON = """

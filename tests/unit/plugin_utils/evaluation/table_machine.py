@@ -10,11 +10,9 @@ import re
 import signal
 import threading
 import typing as t
+from collections.abc import Callable, Mapping, Sequence
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import CommandTimeoutError, Completed
-
-if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
 
 MARK = re.compile(r"nix\.fleet-[0-9a-f]{16}")
 PATHS = re.compile(r'  paths = \(builtins\.fromJSON "(.*)"\);')

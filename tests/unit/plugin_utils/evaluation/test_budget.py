@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-import typing as t
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +13,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.budget import
     available_memory,
     budget_here,
 )
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
 
 GIB = 1 << 30
 

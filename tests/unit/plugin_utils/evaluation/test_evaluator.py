@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import threading
 import typing as t
+from collections.abc import Sequence
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.budget import Budget
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluator import evaluate, evaluation_function
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.result import (
@@ -29,11 +31,6 @@ from .table_machine import (
     TOO_HEAVY,
     TableMachine,
 )
-
-if t.TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 
 FLAKE = Source(flake="/srv/fleet")
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 import base64
 import gzip
 import subprocess
-import typing as t
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -16,10 +17,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.sending impor
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
 
 from ...errors import fails_with
-
-if t.TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 NO_LIMIT = 1 << 30
 

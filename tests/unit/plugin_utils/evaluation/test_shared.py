@@ -11,6 +11,8 @@ import signal
 import threading
 import time
 import typing as t
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -31,10 +33,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.run_state impo
 
 from ...errors import fails_with
 from .table_machine import BROKEN, TableMachine, derivation
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 FORK = multiprocessing.get_context("fork")
 FLAKE = Source(flake="/srv/fleet")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import typing as t
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import (
@@ -17,9 +18,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import (
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Plan, Policy, Survey, parse_survey, plan_of
 
 from ..activation.supervisor.nixos import PROFILE, RUNNING, NixOS
-
-if t.TYPE_CHECKING:
-    import pathlib
 
 NIX_STORE = """
 echo "nix-store $*" >> @root@/calls

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import subprocess
 import typing as t
 
@@ -16,9 +17,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Generatio
 from ..activation.machine import SHELLS
 from ..activation.supervisor.nixos import PROFILE
 from .collecting import Collecting
-
-if t.TYPE_CHECKING:
-    import pathlib
 
 
 @pytest.fixture(params=sorted(SHELLS))

@@ -6,10 +6,7 @@ from __future__ import annotations
 
 import http.server
 import threading
-import typing as t
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+from collections.abc import Iterator
 
 
 def serving(pages: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 import typing as t
+from collections.abc import Iterator
 
 import pytest
 
@@ -18,9 +19,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.health.kinds import chec
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.observation import run_checks
 
 from .serving import serving
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class NoShell:

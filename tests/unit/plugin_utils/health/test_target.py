@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import time
 import typing as t
+from collections.abc import Iterator
 
 import pytest
 
@@ -21,9 +22,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.health.observation impor
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.web import Request, Response
 
 from .serving import serving
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # What the scripts themselves need, and nothing that could be found by accident.
 NEEDED = "sh cat head sleep setsid ps awk grep kill env tr yes".split()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import time
 import typing as t
 
@@ -20,9 +21,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.cache import (
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.evaluation import Evaluated, Settings
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.loading import SOURCES
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.place import FlakeOutput, NixFile
-
-if t.TYPE_CHECKING:
-    import pathlib
 
 NODES = [SOURCES["nodes"]]
 

@@ -14,10 +14,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import Inven
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import colmena, configurations, deploy_rs, nodes
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.fleet import Fleet, fleet_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.importing import differences, nodes_data
-from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.source import Origin
-
-if t.TYPE_CHECKING:
-    from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.source import Node
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.source import Node, Origin
 
 ORIGIN = Origin("flake", "/etc/fleet", reading={"flake": "/etc/fleet", "attribute": ["colmenaHive"]})
 IGNORED = frozenset(("nix_node",))

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-import typing as t
+import pathlib
 
 import pytest
 
@@ -12,9 +12,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import Inven
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import loading
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.evaluation import Evaluated, Settings
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.place import FlakeOutput
-
-if t.TYPE_CHECKING:
-    import pathlib
 
 
 @pytest.fixture

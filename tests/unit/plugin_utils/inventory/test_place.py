@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import typing as t
 
 import pytest
@@ -19,9 +20,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.place import (
     named_place,
     read_data_file,
 )
-
-if t.TYPE_CHECKING:
-    import pathlib
 
 
 def test_the_flake_is_the_nearest_one_upwards(tmp_path: pathlib.Path) -> None:

@@ -4,15 +4,12 @@
 
 from __future__ import annotations
 
-import typing as t
+from pathlib import Path
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import NAMES_LENGTH, Controller, Remote
 
 from ...errors import fails_with
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
 
 MUCH = "x" * 200_000
 

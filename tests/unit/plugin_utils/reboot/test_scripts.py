@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import subprocess
 import typing as t
 
@@ -22,9 +23,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.reboot import (
 
 from ..activation.machine import SHELLS
 from ..activation.supervisor.nixos import NixOS, wait_for
-
-if t.TYPE_CHECKING:
-    import pathlib
 
 SYSTEMCTL = """
 case $1 in

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import typing as t
+from pathlib import Path
 
 import pytest
 
@@ -19,12 +20,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.report.nix_activities im
     write_notes,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.run_state import RunState
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
-
-    from ansible_collections.nix.fleet.plugins.plugin_utils.report.nix_activities import Slice
-
 
 HASH = "0" * 32
 BUILD, COPY, COPY_ALL, FETCH, WAIT = 105, 100, 103, 108, 111

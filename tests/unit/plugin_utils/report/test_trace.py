@@ -18,10 +18,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report impor
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.nix_activities import Slice
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.trace import Row, chrome_trace, rows, task_slices
 
-if t.TYPE_CHECKING:
-    from ansible_collections.nix.fleet.plugins.plugin_utils.report.nix_activities import Slice
-
-
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 SCHEMA = json.loads((ROOT / "docs/schemas/trace-1.json").read_text())
 RUN = Run("id", ("deploy.yml",), datetime.datetime(2026, 1, 2, tzinfo=datetime.timezone.utc), 12.0)

@@ -12,14 +12,12 @@ import subprocess
 import sys
 import time
 import typing as t
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.run_state import RunState, RunStateError
-
-if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 FORK = multiprocessing.get_context("fork")
 WRITERS, NOTES_OF_ONE = 6, 40

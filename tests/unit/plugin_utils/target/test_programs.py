@@ -1,13 +1,18 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every program that runs on targets is read by shellcheck as it is sent."""
+"""Every program that runs on targets is read by shellcheck as it is sent; a command of Nix's ends with whoever waits for it."""
 
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 from pathlib import Path
 
+import pytest
+
 from ansible_collections.nix.fleet.plugins.plugin_utils.target import programs
+from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import program
+from ansible_collections.nix.fleet.tests.unit.plugin_utils.activation.machine import SHELLS
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -24,3 +29,20 @@ def test_every_program_is_written_for_shellcheck_with_its_calls() -> None:
 def test_every_part_belongs_to_a_program() -> None:
     parts = {file.stem for file in Path(programs.__file__).parent.glob("*.sh")}
     assert parts == {part for parts in programs.PARTS.values() for part in parts}
+
+
+# Often enough for a signal that comes while a process is being made.
+TIMES = 300
+
+
+@pytest.mark.parametrize("how", ["input", "output"])
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_command_that_ends_at_once_is_over_at_once(shell: str, how: str) -> None:
+    script = f'{program("command")}\ni=0\nwhile [ "$i" -lt {TIMES} ]; do\ncommand_run "$1" false\ni=$((i + $?))\ndone\n'
+    with subprocess.Popen(
+        [*SHELLS[shell], "-c", script, "sh", how], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+    ) as running:
+        try:
+            assert running.wait(60) == 0
+        finally:
+            running.kill()

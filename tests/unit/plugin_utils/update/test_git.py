@@ -11,6 +11,7 @@ import os
 import subprocess
 import threading
 import typing as t
+from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -31,9 +32,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.update.git import (
 
 from ...errors import fails_with
 from .repositories import SETTINGS, bare, clone, commit, git, remote_of
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
 
 GOOD = [
     "nixos-tested-web",

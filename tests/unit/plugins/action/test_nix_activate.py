@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import typing as t
 
 import pytest
@@ -13,9 +14,6 @@ from ansible_collections.nix.fleet.plugins.action.nix_activate import ActionModu
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import remember_run
 
 from .playing import Machine, played
-
-if t.TYPE_CHECKING:
-    import pathlib
 
 OLD = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-old"
 NEW = "/nix/store/1123456789abcdfghijklmnpqrsvwxyz-nixos-new"

@@ -4,16 +4,13 @@
 
 from __future__ import annotations
 
-import typing as t
+import pathlib
 
 import pytest
 
 from ansible_collections.nix.fleet.plugins.action.nix_confirm import ActionModule
 
 from .playing import Machine, played
-
-if t.TYPE_CHECKING:
-    import pathlib
 
 CLOSURE = "/nix/store/1123456789abcdfghijklmnpqrsvwxyz-nixos-new"
 WARNING = "Linking of /etc/hosts failed. Please remove this file."

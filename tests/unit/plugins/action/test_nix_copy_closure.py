@@ -10,6 +10,7 @@ import pathlib
 import socket
 import threading
 import typing as t
+from collections.abc import Iterator
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
@@ -21,13 +22,9 @@ from ansible.template import Templar
 from ansible_collections.nix.fleet.plugins.action.nix_copy_closure import ActionModule
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.source import ControllerSource
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.ssh import LinkLostError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 
 from ...plugin_utils.copy.machine import STORE
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 
 ONE = "/nix/store/00000000000000000000000000000001-one"
 TWO = "/nix/store/00000000000000000000000000000002-two"

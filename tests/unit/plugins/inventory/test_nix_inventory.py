@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import typing as t
 
 import pytest
@@ -17,9 +18,6 @@ from ansible.template import Templar
 from ansible_collections.nix.fleet.plugins.inventory import nix_inventory
 from ansible_collections.nix.fleet.plugins.inventory.nix_inventory import InventoryModule, as_data
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.fleet import Fleet
-
-if t.TYPE_CHECKING:
-    import pathlib
 
 FLEET = Fleet(
     hosts={

@@ -9,6 +9,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import Answer
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import CONFIRMED, confirm, deploy
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome import (
     failure,
@@ -19,9 +20,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform impor
 
 from ..machine import SHELLS
 from .nixos import PROFILE, NixOS, wait_for
-
-if t.TYPE_CHECKING:
-    from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import Answer
 
 # Much more than a failure shows, on the way back.
 CHATTY = "i=0; while [ $i -lt 60 ]; do echo back $i; i=$((i + 1)); done"
@@ -262,3 +260,10 @@ def test_warnings_of_every_platform_are_told(user: NixOS, platform: str) -> None
     fields = {"profile": f"{PROFILE}-mine", "program": "activate"} if platform == "custom" else {}
     answer = activate(user, platform, home(user, "new", says), **fields)
     assert (answer.outcome, answer.warnings) == ("activated", told)
+
+
+def test_the_file_with_the_whole_log_is_named(nixos: NixOS, old: str) -> None:
+    answer = nixos.deploy(nixos.system("nixos-bad", trouble="echo not today; exit 2"))
+    assert answer.log_file is not None
+    assert "not today" in nixos.path(answer.log_file).read_text()
+    assert nixos.deploy(old).log_file is None
