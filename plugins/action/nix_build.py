@@ -26,7 +26,6 @@ from ..plugin_utils.core.errors import BuildError
 from ..plugin_utils.evaluation.request import Request
 from ..plugin_utils.evaluation.result import Failed
 from ..plugin_utils.evaluation.shared import SharedEvaluation
-from ..plugin_utils.nix.store import store_path_name
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,7 +97,7 @@ class ActionModule(NixAction):
             # Of its settings, a machine's Nix warns also when there is nothing to do.
             **_with(self._left_out, warnings_of_nix(built.warnings if built.changed else ())),
             "changed": built.changed,
-            "msg": _message(built, dry_run=build.dry_run),
+            "msg": built.message(dry_run=build.dry_run),
         }
 
     def _remote_builders(self, options: dict[str, t.Any]) -> Callable[[], str | None] | None:
@@ -218,16 +217,6 @@ def _with(warnings: tuple[str, ...], more: dict[str, list[str]]) -> dict[str, li
 def _can_be_sent(derivation: str) -> bool:
     """Whether the controller has the derivation, and a Nix to send it with."""
     return Path(derivation).exists() and shutil.which("nix") is not None
-
-
-def _message(built: Built, *, dry_run: bool) -> str:
-    """Return what came of the build, or would."""
-    names = ", ".join(store_path_name(output.out_path) for output in built.outputs if output.out_path)
-    if not built.changed:
-        return f"there already: {names}"
-    if dry_run:
-        return f"would build {names} (derivations to build: {len(built.built)}, paths to fetch: {len(built.fetched)})"
-    return f"built {names} (derivations built: {len(built.built)}, paths fetched: {len(built.fetched)})"
 
 
 def _settings(options: dict[str, t.Any]) -> BuildSettings:

@@ -18,7 +18,7 @@ from ..core.shell import run_command
 from ..nix.command import with_settings
 from ..nix.log import NixLog, readable
 from ..nix.machine import BUSY_ADVICE, MEMORY, Controller, Remote, is_busy, when_free
-from ..nix.store import GONE, GONE_ADVICE, STORE_PATH, protect, root_name
+from ..nix.store import GONE, GONE_ADVICE, STORE_PATH, protect, root_name, store_path_name
 from ..target.programs import program
 from .build import Output, Progress, build, failure, known_outputs, parse_outputs
 
@@ -47,17 +47,29 @@ INQUIRE = f'{program("store")}\nstore_prepare_build "$@"\n'
 
 @dataclasses.dataclass(frozen=True)
 class Built:
-    """What came of a build; in a dry run, what would."""
+    """What came of a build; in a dry run, what would. Of one that is ``uncounted``, more may have to be built than is told."""
 
     outputs: tuple[Output, ...]
     built: tuple[str, ...] = ()
     fetched: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    uncounted: bool = False
 
     @property
     def changed(self) -> bool:
         """Whether the store has something that it did not have before."""
         return bool(self.built or self.fetched)
+
+    def message(self, *, dry_run: bool) -> str:
+        """Return what came of the build, or would."""
+        names = ", ".join(store_path_name(output.out_path) for output in self.outputs if output.out_path)
+        if not self.changed:
+            return f"there already: {names}"
+        if self.uncounted:
+            return f"would build {names}, and what the machine lacks for it"
+        if dry_run:
+            return f"would build {names} (derivations to build: {len(self.built)}, paths to fetch: {len(self.fetched)})"
+        return f"built {names} (derivations built: {len(self.built)}, paths fetched: {len(self.fetched)})"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,7 +191,7 @@ def in_store_of(
     if found.valid:
         return Built(tuple(outputs))
     if build.dry_run:
-        return Built(tuple(outputs), built=(derivation,))
+        return Built(tuple(outputs), built=(derivation,), uncounted=True)
     settings = dataclasses.replace(build.settings, max_jobs=build.settings.max_jobs or found.jobs)
     controller = Controller(with_settings(NO_SETTINGS, settings.options), memory=MEMORY)
     with open_store() as url:

@@ -200,6 +200,8 @@ def test_check_mode_sends_and_writes_nothing(nix: ControllerNix) -> None:
     shell = ShellOfScripts("root \njobs 4\n")
     built = in_store_of(shell, job(dry_run=True), TOP, ROOT, store)
     assert built.changed
+    # Nobody has asked what the derivation needs.
+    assert "derivations to build" not in built.message(dry_run=True)
     assert shell.calls[0][1] == ("none", "web", OUT)
     assert len(nix.commands) == 1
 
