@@ -26,7 +26,6 @@ from .real_flakes import packages_of_hosts, provide_flakes, provide_store_paths
 from .rootfs import root_file_system
 from .state import FAILED, OFF, RUNNING, HostState, read_state
 from .supervisor import POWER_BUTTON, start_in_background, supervise
-from .switch_program import provide_switch_program, remove_switch_program
 from .version import program_version
 
 # An offset for ports that this machine's own servers already listen on.
@@ -77,7 +76,6 @@ class Fleet:
         """Have these hosts running and reachable, whatever was there before."""
         with locked(self.clone.root):
             self.clone.state.mkdir(exist_ok=True)
-            provide_switch_program(self.clone)
             nix = controller_nix.provide(self.clone)
             provide_flakes(self.clone, nix)
             provide_store_paths(self.clone, nix)
@@ -184,7 +182,6 @@ class Fleet:
             self.cgroup.remove()
             inotify.restore()
             remove_inventory(self.clone, NAMED_HOSTS)
-            remove_switch_program(self.clone)
             controller_nix.release(self.clone)
             shutil.rmtree(self.clone.state, ignore_errors=True)
             shutil.rmtree(self.clone.control_paths, ignore_errors=True)

@@ -23,13 +23,14 @@ VARIABLES = {
     "home-manager": "LAB_HOME_MANAGER",
     "nix-on-droid": "LAB_NIX_ON_DROID",
 }
+SWITCH_PROGRAM = "LAB_SWITCH_TO_CONFIGURATION"
 # What each variable must name for tests on the real thing, which are skipped without it.
 _MEANT = {
     "LAB_NIXPKGS": "a directory with a NixOS from before flakes, as nixpkgs 18.03",
     "LAB_NIX_DARWIN": "nix-darwin, as a directory or as a flake's reference",
     "LAB_HOME_MANAGER": "home-manager, as a directory or as a flake's reference",
     "LAB_NIX_ON_DROID": "nix-on-droid, as a directory or as a flake's reference",
-    "LAB_SWITCH_TO_CONFIGURATION": "the program switch-to-configuration of switch-to-configuration-ng",
+    SWITCH_PROGRAM: "the program switch-to-configuration of switch-to-configuration-ng",
 }
 # In place of the flake's own: what it needs for its documentation and its tests alone is never fetched, and what the stand-in
 # for nixpkgs has no packages for is switched off.
@@ -66,13 +67,12 @@ _HOME_MANAGER = '\n  inputs.home-manager.url = "github:nix-community/home-manage
 
 def provide_flakes(clone: Clone, nix: str, environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the reference of each flake, with those that are to be real ones fetched and made ready for an evaluation offline."""
-    shutil.rmtree(_place(clone), ignore_errors=True)
-    inputs = {
-        name: _provide(clone, nix, name, (os.environ if environment is None else environment).get(variable, ""))
-        for name, variable in VARIABLES.items()
-    }
-    place = _place(clone)
+    place, named = _place(clone), os.environ if environment is None else environment
+    shutil.rmtree(place, ignore_errors=True)
+    inputs = {name: _provide(clone, nix, name, named.get(variable, "")) for name, variable in VARIABLES.items()}
     place.mkdir(parents=True, exist_ok=True)
+    if program := named.get(SWITCH_PROGRAM):
+        inputs["nixpkgs"] = _with_switch_program(clone, inputs["nixpkgs"], program)
     (place / "inputs.json").write_text(json.dumps(inputs))
     return inputs
 
@@ -135,6 +135,20 @@ def _provide(clone: Clone, nix: str, name: str, wanted: str) -> str:
         (place / "flake.nix").rename(place / "flake.real.nix")
         (place / "flake.nix").write_text(_FLAKE % (_HOME_MANAGER if name == "nix-on-droid" else ""))
     return f"path:{place}"
+
+
+def _with_switch_program(clone: Clone, nixpkgs: str, program: str) -> str:
+    """Have a program in place of the stand-in for switch-to-configuration, in every NixOS system that is built from now on."""
+    if not os.access(program, os.X_OK) or not Path(program).is_file():
+        raise LabError(f"{SWITCH_PROGRAM}: {program} is no program")
+    place = _place(clone) / "nixpkgs"
+    if nixpkgs == f"path:{clone.standins / 'nixpkgs'}":
+        shutil.copytree(clone.standins / "nixpkgs", place)
+        nixpkgs = f"path:{place}"
+    if place.exists():
+        shutil.copyfile(program, place / "nixos/switch-to-configuration")
+        (place / "nixos/switch-to-configuration").chmod(0o755)
+    return nixpkgs
 
 
 def _fetched(nix: str, name: str, reference: str) -> Path:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,20 @@ def test_a_directory_is_taken_in_place_of_a_stand_in_until_none_is_named(clone: 
     assert (place / "flake.real.nix").read_text() == (real / "flake.nix").read_text()
     provide_flakes(clone, "no-nix", {})
     assert not place.exists()
+
+
+@pytest.mark.parametrize("nixpkgs", [False, True])
+def test_a_program_takes_the_place_of_the_one_that_switches_in_a_copy(clone: Clone, real: Path, nixpkgs: bool) -> None:
+    (clone.standins / "nixpkgs/nixos").mkdir()
+    program = clone.root / "program"
+    program.write_text("#!/bin/sh\n")
+    named = {"LAB_SWITCH_TO_CONFIGURATION": str(program), **({"LAB_NIXPKGS": str(real)} if nixpkgs else {})}
+    with pytest.raises(LabError, match="LAB_SWITCH_TO_CONFIGURATION"):
+        provide_flakes(clone, "no-nix", named)
+    program.chmod(0o755)
+    place = Path(provide_flakes(clone, "no-nix", named)["nixpkgs"].removeprefix("path:"))
+    assert os.access(place / "nixos/switch-to-configuration", os.X_OK)
+    assert not (clone.standins / "nixpkgs/nixos/switch-to-configuration").exists()
 
 
 def test_of_nixpkgs_the_library_alone_will_do(clone: Clone, real: Path) -> None:
