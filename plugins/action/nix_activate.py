@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..plugin_utils.activation.answer import CHANGED, details
+from ..plugin_utils.activation.answer import CHANGED
 from ..plugin_utils.activation.changes import changes_of_rollback
 from ..plugin_utils.activation.deployment import CONFIRMED, PATIENCE_SECONDS, confirm, deploy, longest, longest_attempt
 from ..plugin_utils.activation.outcome import (
@@ -90,13 +90,6 @@ class ActionModule(NixAction):
             raise failure(request.id, answer)
         if answer.outcome in CHANGED and not request.check:
             remember_run(run_name())
-        if request.goal == "dry-activate" and answer.exit_code:
-            raise ActivationError(
-                f"the dry run ended with exit code {answer.exit_code}",
-                code="dry_run",
-                log=answer.log,
-                **details(request.id, answer),
-            )
         if request.goal == "dry-activate":
             # What was asked for is this text, whatever the verbosity.
             for line in answer.log.splitlines():
@@ -109,7 +102,7 @@ class ActionModule(NixAction):
             raise units_failure(
                 request.id, answer, **shown, **warnings_of_activation(self.play_host, answer, units=False)
             )
-        if answer.warnings and options["fail_on_warnings"] and answer.outcome != "awaiting":
+        if answer.warnings and options["fail_on_warnings"] and answer.outcome != "awaiting" and not request.check:
             raise warnings_failure(request.id, answer, **shown)
         return {**result_of(self.play_host, request, answer), **shown, **self._barrier(options, answer)}
 

@@ -30,6 +30,7 @@ OUTCOMES = frozenset(
 GOOD = frozenset(("unchanged", "activated", "awaiting", "confirmed"))
 # What stays of these can be gone back from.
 CHANGED = frozenset(("activated", "confirmed"))
+NOUNS = frozenset(("system", "home", "profile"))
 # The code of a host whose journal has nothing of what a rollback names.
 NOT_IN_JOURNAL = "not_in_journal"
 
@@ -56,7 +57,7 @@ class Answer:
     """How a deployment ended.
 
     ``code`` is why the target refused it, where it has a word for that. ``status`` is what the end of the platform's
-    program meant. ``step_log`` is what the step printed that failed, or in which units failed; ``log`` is the end of all that was printed.
+    program meant. ``noun`` is what its closures are called. ``step_log`` is what the step printed that failed, or in which units failed; ``log`` is the end of all that was printed.
     """
 
     outcome: str
@@ -77,6 +78,7 @@ class Answer:
     confirmation_taken: bool = False
     silent: bool = False
     warnings: tuple[str, ...] = ()
+    noun: str = "system"
     journal: dict[str, t.Any] | None = None
     step_log: str = ""
     log: str = ""
@@ -145,6 +147,7 @@ def parse_answer(text: str) -> Answer:
         silent=one.get("silent") == "yes",
         confirmation_taken=one.get("confirmation_taken") == "yes",
         warnings=tuple(fields.get("warning", ())),
+        noun=one["noun"] if one.get("noun") in NOUNS else "system",
         journal=journal_entry(one.get("entry", "")),
         step_log="\n".join(fields.get("step_log", ())),
         log=log.strip("\n"),

@@ -19,8 +19,8 @@ if t.TYPE_CHECKING:
 
 ADVICE = {
     "rolled_back": "correct the configuration and deploy again",
-    "rollback_failed": "look at the machine at once: neither the new system nor the one before it runs as it should",
-    "failed": "the machine may be between two systems: correct the cause and deploy again, or return with rollback",
+    "rollback_failed": "look at the machine at once: neither the new {noun} nor the one before it runs as it should",
+    "failed": "the machine may be between two {noun}s: correct the cause and deploy again, or return with rollback",
     "superseded": "look at what runs there now, and deploy again",
 }
 
@@ -61,6 +61,10 @@ def predicted(shown: Mapping[str, t.Any], answer: Answer, units: str = "") -> di
     ``units`` is what is known of these where it could not be run.
     """
     packages = shown.get("diff", {}).get("prepared", "").rstrip("\n")
+    if "diff" not in shown and answer.closure and (answer.previous.running or answer.previous.closure):
+        packages = (
+            f"which packages change is not known: the new {answer.noun} is neither on the machine nor where it is built"
+        )
     text = "\n".join(filter(None, [packages, units, answer.log]))
     return {**shown, **({"diff": {"prepared": f"{text}\n"}} if text else {})}
 
@@ -80,7 +84,7 @@ def failure(deployment: str, answer: Answer) -> ActivationError:
     return ActivationError(
         f"{answer.cause or 'the target gave no reason'}{state}",
         code=answer.code or answer.outcome,
-        log=_log_of(answer),
+        log=_log_of(answer) if answer.outcome != "refused" else _more_than(answer.cause, _log_of(answer)),
         advice=advice,
         **details(deployment, answer) | {"changed": answer.outcome != "refused"},
     )
@@ -94,25 +98,32 @@ def _log_of(answer: Answer) -> str:
     return "\n".join([*answer.step_log.splitlines()[-half:], *answer.log.splitlines()[-half:]])
 
 
+def _more_than(cause: str, log: str) -> str:
+    """Return a log that says more than the cause does, or nothing."""
+    return "" if all(" ".join(line.split()) in " ".join(cause.split()) for line in log.splitlines()) else log
+
+
 def _current_state(answer: Answer) -> tuple[str, str | None]:
     """Return how the machine stands after a deployment that did not end well, and what to do about it."""
-    advice = answer.advice or ADVICE.get(answer.outcome)
-    if answer.outcome == "rollback_failed":
-        # What to do about the new system can wait.
-        advice = ADVICE[answer.outcome]
+    usual = ADVICE.get(answer.outcome, "").format(noun=answer.noun)
+    # Where neither runs, what to do about the new one can wait.
+    advice = usual if answer.outcome == "rollback_failed" else answer.advice or usual or None
     if answer.outcome == "rolled_back":
-        return "; the machine is back on the system it ran before", advice
+        return f"; the machine is back on the {answer.noun} it ran before", advice
     if answer.outcome != "rollback_failed":
         return "", advice
     if answer.loader_failed and answer.now.running and answer.now.running == answer.previous.running:
         return "; the machine runs the system it ran before, but the next boot may bring up another", BOOT_ADVICE
-    return "; going back to the system it ran before FAILED too, and is tried again until somebody deploys", advice
+    return (
+        f"; going back to the {answer.noun} it ran before FAILED too, and is tried again until somebody deploys",
+        advice,
+    )
 
 
 def units_failure(deployment: str, answer: Answer, **shown: t.Any) -> ActivationError:
     """Return the error of a deployment that ended well but for units that failed; ``shown`` is what else is known."""
     return ActivationError(
-        f"the new system runs, but {answer.failed_units}",
+        f"the new {answer.noun} runs, but {answer.failed_units}",
         code="units",
         log=answer.step_log or answer.log,
         advice="look at the units on the machine; deploying again tries them again",
@@ -123,10 +134,12 @@ def units_failure(deployment: str, answer: Answer, **shown: t.Any) -> Activation
 def warnings_failure(deployment: str, answer: Answer, **shown: t.Any) -> ActivationError:
     """Return the error of a deployment that ended well and warned, where that is not to be; ``shown`` is what else is known."""
     return ActivationError(
-        f"the new system runs, but its activation warns: {'; '.join(answer.warnings)}",
+        f"the new {answer.noun} runs, but its activation warns: {'; '.join(answer.warnings)}",
         code="warnings",
-        log=answer.step_log or answer.log,
-        advice="mend what it warns of, and see that the system's activation warns no more",
+        # Without the names of our steps.
+        log=answer.step_log
+        or "\n".join(line for line in answer.log.splitlines() if line and not line.startswith("== ")),
+        advice="mend what it warns of, and see that the activation warns no more",
         **details(deployment, answer) | shown | {"changed": True},
     )
 

@@ -4,6 +4,7 @@
 # Any profile with a program that activates it. The program is named by the request.
 
 platform_default_first=yes
+platform_noun=profile
 
 platform_refusal() {
     [ -x "$1/$activate" ] || printf '%s\n' "$1 has no program $activate"

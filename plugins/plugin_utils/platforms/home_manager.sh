@@ -4,6 +4,7 @@
 # home-manager, as a user's own profile.
 
 platform_again_sets_running=yes
+platform_noun=home
 recorded_aside=''
 
 platform_present() {
@@ -80,6 +81,27 @@ platform_activate() {
 
 platform_dry_activate() {
     DRY_RUN=1 in_user_session "$1/activate" --driver-version 1
+}
+
+platform_unchecked() {
+    [ -e "$closure" ] || echo 'files in the way were not looked at: that takes the home on the machine (--skip-tags activate brings it)'
+}
+
+platform_foreseen() {
+    home_in_the_way=$(home_files "$1" | while IFS= read -r file; do
+        home_is_in_the_way "$file" "$1/home-files/$file" && printf '%s\n' "$HOME/$file"
+    done | head -n 20 | paste -s -d ' ' -)
+    [ -z "$home_in_the_way" ] || printf 'the activation stops at files in the way, unless they are forced: %s\n' "$home_in_the_way"
+}
+
+home_is_in_the_way() { # whether home-manager puts file $2 nowhere, for what is at $1 in the user's home
+    [ -e "$HOME/$1" ] || return
+    if [ -L "$HOME/$1" ]; then
+        case $(readlink "$HOME/$1") in "$store"/*-home-manager-files/*) return 1 ;; esac
+    elif [ -n "$backup_extension" ] && [ ! -e "$HOME/$1.$backup_extension" ]; then
+        return 1
+    fi
+    ! cmp -s "$2" "$HOME/$1"
 }
 
 # On the way back. What home-manager takes away is what the home that it holds for the current one has and the other has not;

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # nix-on-droid. Its activation sets the profile itself, and is called in the login environment, as by its own command.
 
+droid_etc=/etc
+
 platform_present() {
     [ -d /data/data/com.termux.nix ] || [ -L "$(platform_default_profile)" ]
 }
@@ -33,6 +35,20 @@ platform_activate() {
 
 platform_dry_activate() {
     DRY_RUN=1 in_login_environment "$1/activate"
+}
+
+platform_unchecked() {
+    [ -e "$closure" ] || echo '/etc was not looked at: that takes the closure on the machine (--skip-tags activate brings it)'
+}
+
+platform_foreseen() {
+    droid_stays=$(find "$1/etc/" -type l 2>/dev/null | while IFS= read -r droid_link; do
+        droid_file=$droid_etc/${droid_link#"$1/etc/"}
+        [ -e "$droid_file" ] || continue
+        case $(readlink "$droid_file") in /etc/static/*) continue ;; esac
+        printf '%s\n' "$droid_file"
+    done | head -n 20 | paste -s -d ' ' -)
+    [ -z "$droid_stays" ] || printf 'stays as it is, unless environment.etcBackupExtension is set: %s\n' "$droid_stays"
 }
 
 platform_warnings() { # set-up-etc leaves a file that is in the way as it is, and succeeds

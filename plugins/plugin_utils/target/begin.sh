@@ -73,21 +73,28 @@ begin_dry_run() {
     fi
     request_find_activated
     output=$(platform_dry_activate "$activated" 2>&1)
-    say exit_code $?
+    code=$?
+    say exit_code "$code"
+    if [ "$code" != 0 ] && [ "$goal" = dry-activate ]; then
+        advice=$(printf '%s\n' "$output" | platform_failure_advice)
+        say_refused "the dry run ended with exit code $code$(printf '%s\n' "$output" | deployment_failure_named)" \
+            "${advice:-correct what it says, and run it again}" dry_run
+    fi
     printf '%s\n' "$output" | tail -n 200 | sed 's/^/log=/'
 }
 
 begin_predict() { # check mode: what would come of it
     if [ -e "$closure" ] && [ "$goal" != boot ] && [ "$no_check" = 0 ] && state_is_root &&
         ! output=$(platform_check "$activated" 2>&1) && ! printf '%s\n' "$output" | platform_words_are_of_lock; then
-        set -- "$(printf '%s\n' "$output" | platform_failure_advice)"
-        say_refused "the system's own check refuses it" "${1:-$platform_check_advice}"
+        deployment_find_refusal "$output"
+        say_refused "$cause" "$advice"
         printf '%s\n' "$output" | tail -n 200 | sed 's/^/log=/'
         return
     fi
     current_answer activated
     if [ "$platform_dry_run_writes" = yes ]; then
         platform_unchecked | sed 's/^/log=/'
+        [ ! -e "$closure" ] || platform_foreseen "$activated" | sed 's/^/warning=/'
     elif [ -e "$closure" ]; then
         begin_dry_run
     else

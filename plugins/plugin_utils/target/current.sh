@@ -15,6 +15,7 @@ current_observe() { # set what the machine runs, what its profile stands at, and
 }
 
 current_say() { # what was observed
+    say noun "$platform_noun"
     say profile "$profile"
     say generation "$generation_now"
     say default "$default_now"

@@ -103,7 +103,7 @@ deployment_try() {
             [ "$goal" = switch ]
             ;;
         *)
-            cause="activation ended with exit code $code$(deployment_failure_named)"
+            cause="activation ended with exit code $code$(step_words | deployment_failure_named)"
             advice=$(step_words | platform_failure_advice)
             [ "$code" != 124 ] || cause="activation had not ended after $activation_timeout s and was ended"
             ! platform_is_locked "$code" || cause="$platform_lock_name was held by somebody else for $activation_timeout s"
@@ -112,9 +112,16 @@ deployment_try() {
     esac && deployment_verify_running
 }
 
-deployment_failure_named() { # print, after a colon, what has failed in the last step, as far as its words tell
-    deployment_name=$(step_words | platform_failure_named "$code" | head -n 1)
-    [ -n "$deployment_name" ] || deployment_name=$(step_words | deployment_last_line)
+deployment_find_refusal() { # set `cause` and `advice` to what the system's own check has said: $1
+    cause="the system's own check refuses it: $(journal_one_line "$(printf '%s\n' "$1" | tail -n 20)")"
+    advice=$(printf '%s\n' "$1" | platform_failure_advice)
+    advice=${advice:-$platform_check_advice}
+}
+
+deployment_failure_named() { # print, after a colon, what has failed with exit code $code, as far as its words on standard input tell
+    deployment_words=$(cat)
+    deployment_name=$(printf '%s\n' "$deployment_words" | platform_failure_named "$code" | head -n 1)
+    [ -n "$deployment_name" ] || deployment_name=$(printf '%s\n' "$deployment_words" | deployment_last_line)
     [ -z "$deployment_name" ] || printf ': %s\n' "$deployment_name" | LC_ALL=C cut -b 1-400
 }
 
@@ -167,7 +174,7 @@ deployment_confirmed() { # fails when it is not to stay
     lock_hand_over "$own_process" 2>/dev/null
     [ "$confirmation" != confirmed ] || return 0
     cause="nobody confirmed over a new connection within $confirm_timeout s that the machine can still be reached"
-    [ "$told_to_stop" = no ] || cause='the supervisor was told to stop before the new system had been confirmed'
+    [ "$told_to_stop" = no ] || cause='the supervisor was told to stop before what is new had been confirmed'
     [ "$confirmation" != cancelled ] || cause="it was cancelled: $(head -n 1 "$live/reason-$id" 2>/dev/null)"
     unconfirmed=yes
     return 1
@@ -183,7 +190,7 @@ deployment_change_default() {
     path_flush . ./default-touched
     step_when_free deployment_set_default "$closure" "$wanted" || {
         code=$?
-        cause="$profile could not be made to boot $closure (exit code $code)$(deployment_failure_named)"
+        cause="$profile could not be made to boot $closure (exit code $code)$(step_words | deployment_failure_named)"
         ! platform_is_locked "$code" || cause="$cause: $platform_lock_name was held by somebody else"
         return 1
     }

@@ -10,6 +10,7 @@ platform_default_first=no    # whether the profile must stand at a closure befor
 platform_boot_activates=no   # whether booting the machine makes all of the default active
 platform_again_sets_running=no # whether going back itself makes the failed closure the current one, for what it takes away
 platform_boot_entries=no     # whether the boot loader has an entry for each generation of the platform's own profiles
+platform_noun=system # what its closures are, for a person
 platform_lock_name='a lock of the system'
 platform_check_advice=''
 aside=''
@@ -97,7 +98,11 @@ platform_check() { # whether the system itself has nothing against closure $1; p
     return 0
 }
 
-platform_unchecked() { # what check mode has not looked at, although the system itself does, a line each
+platform_unchecked() { # what check mode has not looked at, although the activation itself does, a line each
+    :
+}
+
+platform_foreseen() { # what the activation of closure $1 is going to stop at or to leave as it is, a line each, for a check
     :
 }
 

@@ -156,10 +156,8 @@ supervisor_check() {
             supervisor_heed_stop
             if ! platform_is_locked "$code"; then
                 step_log=$(step_last_words)
-                supervisor_words=$(printf '%s\n' "$step_log" | tail -n 20)
-                supervisor_advice=$(printf '%s\n' "$step_log" | platform_failure_advice)
-                outcome_refuse "the system's own check refuses it: $(journal_one_line "$supervisor_words")" \
-                    "${supervisor_advice:-$platform_check_advice}"
+                deployment_find_refusal "$step_log"
+                outcome_refuse "$cause" "$advice"
             fi
             supervisor_holder='somebody else'
         fi

@@ -44,7 +44,7 @@ way_back() { # ends this deployment
         way_back_explain
         outcome_finish rollback_failed
     elif [ "$goal" != boot ] && { [ -z "$recorded_running" ] || [ "$recorded_running" = "$activated" ]; }; then
-        cause="$cause; there is no other system to return to"
+        cause="$cause; there is no other $platform_noun to return to"
         [ -n "$recorded_running" ] || way_back_tell_remains
         outcome_finish failed
     else
@@ -191,7 +191,7 @@ way_back_resume() {
     [ "$(readlink "$profile")" = "$recorded_link" ] && [ ! -e ./default-touched ] && [ ! -e "$live/touched-$id" ] ||
         default_touched=yes
     if way_back_is_superseded; then
-        cause='the deployment was interrupted, and the machine has come to another system since, so nothing was undone'
+        cause="the deployment was interrupted, and the machine has come to another $platform_noun since, so nothing was undone"
         way_back_end_unconfirmed || outcome_finish rollback_failed
         outcome_finish superseded
     fi
@@ -207,7 +207,7 @@ way_back_end_unconfirmed() { # fails as long as that runs
     step_when_free platform_activate_again "$recorded_running" '' yes
     back_code=$?
     back_meaning=$(step_words | platform_meaning "$back_code")
-    cause='the deployment was interrupted, and another system is the default since, so that was left'
+    cause="the deployment was interrupted, and another $platform_noun is the default since, so that was left"
     case $back_meaning in
         active | units)
             cause="$cause; the machine runs again what ran before"

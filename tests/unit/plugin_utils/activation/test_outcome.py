@@ -26,7 +26,13 @@ def test_units_and_warnings_have_codes_of_their_own() -> None:
     assert warnings_failure("d1", answer).code == "activation.warnings"
 
 
+def test_the_log_of_an_activation_that_warns_has_what_it_said_and_not_our_steps() -> None:
+    answer = parse_answer("outcome=activated\nwarning=no disk\nlog=== platform_activate x\nlog=warning: no disk\nlog=")
+    assert warnings_failure("d1", answer).log == "warning: no disk"
+
+
 ANSWER = parse_answer("outcome=activated\nlog=would restart the following units: web.service")
+NEW = "/nix/store/1123456789abcdfghijklmnpqrsvwxyz-nixos-new"
 UNITS = "would restart the following units: web.service\n"
 
 
@@ -35,5 +41,11 @@ def test_units_follow_the_packages() -> None:
     assert predicted(shown, ANSWER) == {"diff": {"prepared": f"hello: 1 → 2\n{UNITS}"}, "closure_diff": {}}
 
 
-def test_a_dry_run_that_says_nothing_adds_nothing() -> None:
-    assert predicted({}, parse_answer("outcome=activated")) == {}
+def test_a_check_says_that_no_packages_were_compared() -> None:
+    answer = parse_answer(f"outcome=activated\nclosure={NEW}\nprevious_running={NEW}")
+    assert "not known" in predicted({}, answer)["diff"]["prepared"]
+    assert "not known" not in str(predicted({"diff": {"prepared": ""}}, answer))
+
+
+def test_a_dry_run_that_says_nothing_of_a_first_deployment_adds_nothing() -> None:
+    assert predicted({}, parse_answer(f"outcome=activated\nclosure={NEW}")) == {}

@@ -101,9 +101,9 @@ def test_what_an_activation_warns_of_fails_the_host_where_that_is_wanted() -> No
     assert "Linking of /etc/hosts failed" in result["cause"]
 
 
-def test_a_dry_run_that_fails_fails_the_host() -> None:
-    result = perform("outcome=unchanged\nexit_code=3\n", goal="dry-activate")
-    assert (result["failed"], result["exit_code"]) == (True, 3)
+def test_what_a_check_foresees_fails_no_host() -> None:
+    result = perform(f"outcome=activated\nwarning=a file is in the way\n{STANDING}", check=True, fail_on_warnings=True)
+    assert (result.get("failed"), "in the way" in result["warnings"][0]) == (None, True)
 
 
 def test_a_difference_that_cannot_be_had_never_stops_a_deployment() -> None:

@@ -9,6 +9,10 @@ import shutil
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome import failure
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
+
 from ..machine import SHELLS
 from .home import CURRENT, LEGACY, OWN, Home
 from .nixos import wait_for
@@ -130,8 +134,52 @@ def test_what_is_left_of_a_first_home_is_told(user: Home) -> None:
     assert (answer.outcome, "/home/added" in answer.cause) == ("failed", True), answer
 
 
+@pytest.mark.parametrize(("extension", "told"), [(None, True), ("bak", False)])
+def test_a_check_names_the_files_in_the_way_of_a_home(user: Home, old: str, extension: str | None, told: bool) -> None:
+    for name in ("mine", "same"):
+        (user.home / name).write_text("mine")
+    new = user.home_of("new", "kept", "mine", "same")
+    shutil.copyfile(user.path(f"{new}/home-files").resolve() / "same", user.home / "same")
+    answer = user.deploy_home(new, check=True, backup_extension=extension)
+    assert answer.outcome == "activated", answer
+    assert [text.endswith(": /home/mine") for text in answer.warnings] == [True] * told
+
+
+def test_a_check_of_a_home_that_is_not_there_says_what_it_did_not_look_at(user: Home, old: str) -> None:
+    answer = user.deploy_home("/nix/store/00000000000000000000000000000000-home-absent", check=True)
+    assert (answer.outcome, "not looked at" in answer.log) == ("activated", True)
+
+
+def test_what_is_told_of_a_home_calls_it_one(user: Home, old: str) -> None:
+    error = failure("x", user.deploy_home(user.home_of("bad", trouble="exit 3")))
+    assert "back on the home it ran before" in error.cause
+
+
 def test_a_profile_that_cannot_be_moved_is_told_and_nothing_is_touched(user: Home, legacy: str) -> None:
     user.replace_tool("ln", f'case "$*" in *" {user.path(OWN)}") exit 1 ;; esac; exec {{ln}} "$@"')
     answer = user.deploy_home(user.home_of("new"))
     assert (answer.outcome, LEGACY in answer.cause) == ("refused", True)
     assert (user.standing(LEGACY), user.standing(CURRENT)) == (legacy, legacy)
+
+
+class Phone(Home):
+    """A phone whose /etc is below its own directory."""
+
+    def here(self, text: str) -> str:
+        return super().here(text.replace("droid_etc=/etc", "droid_etc=@root@/etc"))
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_check_names_what_stays_in_the_etc_of_a_phone(tmp_path: pathlib.Path, there: bool) -> None:
+    phone = Phone(tmp_path, next(iter(SHELLS)))
+    generation = phone.closure("nix-on-droid-generation", activate="exit 1")
+    for name in ("hosts", "ours", "new"):
+        phone.link(f"{generation}/etc/{name}", "/nowhere")
+    phone.link("/etc/ours", "/etc/static/ours")
+    phone.path("/etc/hosts").touch()
+    absent = "/nix/store/00000000000000000000000000000000-phone-absent"
+    request = phone.request(generation if there else absent, platform=platforms()["nix-on-droid"], check=True)
+    answer = deploy(phone, request)
+    assert answer.outcome == "activated", answer
+    assert [text.rpartition(": ")[2] for text in answer.warnings] == ["/etc/hosts"] * there
+    assert ("not looked at" in answer.log) is not there

@@ -14,6 +14,7 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import CONFIRMED, confirm, deploy
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome import failure
 
 from .nixos import NixOS, wait_for, whole
 
@@ -181,7 +182,8 @@ def test_what_the_system_has_against_it_is_told_and_nothing_is_touched(nixos: Ni
 
 def test_check_mode_shows_what_the_system_has_against_it(nixos: NixOS, old: str) -> None:
     answer = nixos.deploy(nixos.system("nixos-new", check=REFUSES), check=True)
-    assert (answer.outcome, "dbus -> broker" in answer.log) == ("refused", True)
+    assert (answer.outcome, "dbus -> broker" in answer.cause) == ("refused", True)
+    assert failure("x", answer).log == ""
 
 
 def test_check_mode_takes_a_lock_for_no_problem(nixos: NixOS, old: str) -> None:

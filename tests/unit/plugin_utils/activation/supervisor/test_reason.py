@@ -178,6 +178,13 @@ def test_files_in_the_way_of_a_home_are_named_and_what_to_do(user: NixOS) -> Non
     assert "deploy_backup_extension" in (error.advice or "")
 
 
+def test_a_dry_run_that_fails_refuses_with_its_reason_and_what_to_do(user: NixOS) -> None:
+    answer = activate(user, "home-manager", home(user, "new", COLLISION), goal="dry-activate")
+    assert (answer.outcome, answer.code, answer.exit_code) == ("refused", "dry_run", 1)
+    assert "Existing file '/home/alice/.profile' would be clobbered (and 1 more)" in answer.cause
+    assert "deploy_backup_extension" in (answer.advice or "")
+
+
 def test_a_file_that_a_home_has_moved_away_is_nothing_to_do(user: NixOS) -> None:
     moved = "Existing file '/home/alice/.profile' is in the way of '/nix/store/x', will be moved to '.profile.bak'"
     answer = activate(user, "home-manager", home(user, "new", f'echo "{moved}"; echo boom; exit 7'))
