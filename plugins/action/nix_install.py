@@ -78,7 +78,7 @@ class ActionModule(NixAction):
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
-        fields, _log = fields_and_log(self.questions.run(f"{program('installed')}\ninstalled_read\n").stdout)
+        fields, _log = fields_and_log(self.questions.run(f"{program('info')}\ninfo_installed\n").stdout)
         installed = fields.get("installed", [""])[-1]
         if installed and not options["reinstall"]:
             return {"changed": False, "installed": installed, "steps": [], "msg": f"runs NixOS {installed} already"}

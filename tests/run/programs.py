@@ -32,19 +32,16 @@ CALLS = {
     ),
     "deployment": ("request_read a=b", 'begin "$(cat)" request settings', 'supervisor_main "$@"'),
     "confirmation": ("request_read id=x", "confirm confirmed ''"),
-    "login": ("login_print",),
     "store_socket": ('store_socket_open "$@"', 'store_socket_open_if_missing "$@"'),
     "private_daemon": ('private_daemon_run "$@"',),
     "keepalive": ('keepalive_run "$@"',),
-    "source_command": ('source_command_run "$@"',),
+    "source_command": ('source_command_run "$@"', 'source_command_exec "$@"'),
     "peer_serve": ('peer_serve "$@"',),
     "peer_receive": ('peer_receive "$@"',),
-    "shell": ("shell_begin x", "shell_end x 0"),
+    "shell": ("shell_begin x", "shell_login", "shell_end x 0"),
     "stdin_program": (),
     "askpass": (),
-    "memory": ('memory_limit_exec "$@"',),
-    "terminal": ("allow_disk=1", "terminal_make_directory", "terminal_prepare", "terminal_hand_over"),
-    "info": ("profile=''", "info_machine", "info_deployments 1"),
+    "info": ("profile=''", "info_machine", "info_deployments 1", "info_installed"),
     "gc": (
         *GC,
         "check=1",
@@ -57,8 +54,6 @@ CALLS = {
     "lock_file": (
         *('lock_file_replace "$@"', 'lock_file_withdraw "$@"', 'lock_file_write "$@"', 'lock_file_commit_beside "$@"'),
     ),
-    "signing_key": ('signing_key_read "$1"',),
-    "installed": ("installed_read",),
     "health": (
         *("mark=x limit=1", "health_run health_command 1 true", "health_run health_failed_units 1"),
         *("health_run health_unit_states 1 a", "health_run http_get 1 http://a/ yes yes no x"),
@@ -71,10 +66,13 @@ CALLS = {
         "files_apply 0",
         'keys_remove_others "$usual_directory" x',
     ),
+    "terminal": ("check=0 allow_disk=1", "terminal_make_directory", "terminal_prepare", "terminal_hand_over"),
     "command": ('command_run input "$@"',),
-    "store": ("store_paths_missing_of_many a", 'store_existing "$@"', 'store_prepare_build "$@"'),
+    "store": (
+        *("store_paths_missing_of_many a", 'store_existing "$@"', 'store_prepare_build "$@"'),
+        *('store_has "$1"', "store_receive_flake source", 'store_signing_key "$1"'),
+    ),
     "builders": ("builders_setting", 'builders_files "$@"', 'builders_ask "$@"'),
-    "flake": ('flake_is_present "$1"', "flake_receive source"),
 }
 # What else is called of the library, by parts of other stages.
 ELSEWHERE = (

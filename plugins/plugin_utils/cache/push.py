@@ -53,7 +53,7 @@ def signing_key(file: str, machine: Machine) -> SigningKey:
     """Return the key in ``file`` of ``machine``; raises ``CacheError`` when it is none, or none that is secret."""
     if not file.startswith(("/", "~/")):
         raise CacheError(f"{file} is not an absolute path, nor one that begins with ~/", code="bad_key")
-    answer = machine.run(["sh", "-c", f'{program("signing_key")}\nsigning_key_read "$1"', "sh", file])
+    answer = machine.run(["sh", "-c", f'{program("store")}\nstore_signing_key "$1"', "sh", file])
     if not answer.ok:
         refusals = [line for line in answer.stderr.splitlines() if line.strip()]
         raise CacheError(

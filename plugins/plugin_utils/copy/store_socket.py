@@ -94,7 +94,7 @@ class Login:
     @classmethod
     def of(cls, shell: Shell) -> Login:
         """Ask the machine who logs in."""
-        answer = shell.run(calling("login", "login_print"))
+        answer = shell.run(calling("shell", "shell_login"))
         uid, name = (*answer.stdout.split(), "", "")[:2]
         if not (uid.isascii() and uid.isdecimal() and USER.fullmatch(name)):
             raise CopyError(

@@ -106,7 +106,7 @@ NAME = "source"
 MOST_BYTES = 256 << 20
 PATH_STARTS = ("/", ".", "~")
 
-PROGRAM = program("flake") + "\n"
+PROGRAM = program("store") + "\n"
 COMMAND_NOT_FOUND = 127
 # A look at a repository must not wait for, or disturb, somebody who works in it.
 UNDISTURBING = {"GIT_OPTIONAL_LOCKS": "0"}
@@ -142,8 +142,10 @@ def _reference(files: FlakeFiles, shell: Shell) -> str:
     """Have the files in the machine's store, and return what they are called there."""
     archived = archive(files.tree, most_bytes=MOST_BYTES)
     path = store_path(archived, NAME)
-    if not shell.run(f'{PROGRAM}flake_is_present "$1"\n', path).ok:
-        answer = shell.run(f"{PROGRAM}flake_receive {NAME} <<'end of archive'\n{_lines(archived)}\nend of archive\n")
+    if not shell.run(f'{PROGRAM}store_has "$1"\n', path).ok:
+        answer = shell.run(
+            f"{PROGRAM}store_receive_flake {NAME} <<'end of archive'\n{_lines(archived)}\nend of archive\n"
+        )
         if answer.stdout.strip() != path:
             raise _not_received(shell.host, answer)
     # What Nix knows of a commit it is told, so that the flake evaluates to the same as from the repository.

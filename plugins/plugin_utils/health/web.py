@@ -107,7 +107,7 @@ def without_password(url: str) -> str:
     return re.sub(r"//[^/?#]*@", "//", url)
 
 
-# How every program that target/http.sh uses notes the status of an answer, the last one being that which counts.
+# How every program that target/health.sh uses notes the status of an answer, the last one being that which counts.
 _STATUS = re.compile(r"^\s*(?:wget: server returned error: )?HTTP/\S+ ([1-5][0-9]{2})\b", re.MULTILINE)
 _ENDED = re.compile(r"^ended: ([0-9]+) (late)?$", re.MULTILINE)
 _CANNOT = re.compile(r"^cannot: (.*)$", re.MULTILINE)

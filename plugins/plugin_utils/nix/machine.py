@@ -95,7 +95,7 @@ def limited(memory: int | None) -> list[str]:
     """Return what to put before a command of the controller's that may have so many bytes of memory."""
     if memory is None:
         return []
-    return ["/bin/sh", "-c", calling("memory", "memory_limit_exec"), "sh", kibibytes(memory)]
+    return ["/bin/sh", "-c", calling("source_command", "source_command_exec"), "sh", kibibytes(memory)]
 
 
 def kibibytes(memory: int | None) -> str:

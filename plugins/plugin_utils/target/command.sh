@@ -3,7 +3,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Runs a command of Nix's for as long as somebody waits for it: what prints nothing would not notice that nobody does.
-# Follows `process`.
 
 command_run() { # HOW WORD...: the command's exit code. HOW one can tell that somebody waits: see `command_await_nobody`
     how=$1

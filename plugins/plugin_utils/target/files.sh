@@ -44,7 +44,7 @@ files_each() { # call $1 for each of the numbers $2: number, directory, name, ow
 
 files_enter() { # make directory $1 the working directory, if what is written there stays where it may
     safety_enter "$1"
-    [ "$memory_only" = 0 ] || memory_holds_directory ||
+    [ "$memory_only" = 0 ] || safety_holds_memory ||
         answer_fail not_in_memory "$directory is not in memory: what is written there stays on a disk" \
             'name a directory on a tmpfs (directory), or accept the disk (allow_disk)'
 }

@@ -109,3 +109,15 @@ info_deployments() { # $1: how many entries of the journal
     lock_is_held || runs_none_interrupted || say interrupted yes
     [ "$1" = 0 ] || [ ! -r "$state/journal.jsonl" ] || tail -n "$1" "$state/journal.jsonl" | sed 's/^/journal=/'
 }
+
+# Whether this machine runs an installed NixOS. An installer is one as well, but has no profile of a system.
+
+info_installed() {
+    if [ -e /run/current-system/nixos-version ] && [ -L /nix/var/nix/profiles/system ] &&
+        ! grep -Eqs '^VARIANT_ID="?installer"?$' /etc/os-release; then
+        printf 'installed=%s\n' "$(cat /run/current-system/nixos-version)"
+    else
+        # shellcheck disable=SC1091  # the machine's own
+        printf 'os=%s\n' "$(. /etc/os-release 2>/dev/null && printf '%s' "${PRETTY_NAME:-}")"
+    fi
+}

@@ -87,3 +87,15 @@ safety_attributes() ( # print mode, user and group of file $1, the last two as n
 safety_is_root() {
     [ "$(id -u)" = 0 ]
 }
+
+safety_holds_memory() { # whether the working directory is on a file system that has no disk
+    case $(stat -f -c %T . 2>/dev/null) in
+        tmpfs | ramfs) return 0 ;;
+    esac
+    # As BSD and macOS say it, whose stat has other options.
+    safety_place=$(df -P . | tail -n 1)
+    case $(mount 2>/dev/null) in
+        *" on ${safety_place##*% } (tmpfs"*) return 0 ;;
+    esac
+    return 1
+}

@@ -15,3 +15,7 @@ shell_begin() { # $1: the mark
 shell_end() { # $1: the mark, $2: the exit code of the script
     printf '\n%s end %s\n' "$1" "$2"
 }
+
+shell_login() { # its number and its name, which is the number where it has none
+    id -u && { id -un 2>/dev/null || id -u; }
+}

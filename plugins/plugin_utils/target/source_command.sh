@@ -15,7 +15,7 @@ source_command_run() {
     exec 3<&0
     while echo >&2; do sleep "$source_command_period" >/dev/null 2>&1; done &
     source_command_keepalive=$!
-    { memory_limit_exec "$source_command_memory" "$@"; } </dev/null 3<&- &
+    { source_command_exec "$source_command_memory" "$@"; } </dev/null 3<&- &
     source_command_process=$!
     {
         while read -r _; do :; done
@@ -27,4 +27,11 @@ source_command_run() {
     kill "$source_command_keepalive" "$source_command_listener"
     rm -f "$source_command_socket"
     exit "$source_command_code"
+}
+
+source_command_exec() { # command $2… with at most $1 KiB, in place of this shell; where the system knows no such limit, or for '', without
+    # shellcheck disable=SC3045  # not POSIX, and there is none where a shell does not know it
+    [ -z "$1" ] || ulimit -d "$1" 2>/dev/null
+    shift
+    exec "$@"
 }

@@ -64,3 +64,38 @@ store_paths_on_disk() { # whether paths $@ are, which takes less time to see tha
         [ -e "$store_path" ] || [ -L "$store_path" ] || return 1
     done
 }
+
+# The files of a flake, sent to a machine that is to evaluate it.
+
+store_has() { # PATH: whether the store has it
+    nix-store --check-validity "$1" 2>/dev/null
+}
+
+store_receive_flake() { # NAME: an archive, compressed and in base64, on standard input; prints the path that the store has it under
+    directory=$(mktemp -d) || return 1
+    trap 'rm -rf "$directory"' 0
+    base64 -d | gzip -dc | nix-store --restore "$directory/$1" || return 1
+    nix-store --add "$directory/$1"
+}
+
+# The file of a key that signs what is pushed to a cache.
+
+store_signing_key() { # print where the key $1 is, and which public key belongs to it; $1 is absolute, or begins with ~/
+    # shellcheck disable=SC2088  # the tilde is that of the argument, which no shell has seen
+    case $1 in
+        '~/'*) key=${HOME:-}/${1#'~/'} ;;
+        *) key=$1 ;;
+    esac
+    [ -f "$key" ] || store_signing_key_fail 3 "$key is not there, or not a file"
+    # Not by ls, whose letters have no fixed place where there are access lists.
+    [ -z "$(find -L "$key" -prune -perm -0004)" ] || store_signing_key_fail 4 "everyone on the machine can read $key"
+    [ -r "$key" ] || store_signing_key_fail 5 "$key cannot be read by $(id -un)"
+    public=$(nix --extra-experimental-features nix-command key convert-secret-to-public <"$key") ||
+        store_signing_key_fail 6 "$key does not hold a signing key"
+    printf 'file=%s\nkey=%s\n' "$key" "$public"
+}
+
+store_signing_key_fail() { # $1: the exit code; $2: what is wrong with the file
+    printf '%s\n' "$2" >&2
+    exit "$1"
+}

@@ -7,7 +7,7 @@ terminal_make_directory() { # allow_disk=1: on a disk, where there is no memory 
     umask 077
     for directory in "${XDG_RUNTIME_DIR:-/dev/shm}" /dev/shm; do
         # A place that cannot be entered is not in memory.
-        if (cd "$directory" 2>/dev/null && [ -w . ] && memory_holds_directory); then
+        if (cd "$directory" 2>/dev/null && [ -w . ] && safety_holds_memory); then
             directory=$(mktemp -d "$directory/nix.fleet-XXXXXXXX") && return
         fi
     done
