@@ -31,8 +31,6 @@ options:
   platform:
     description:
       - What kind of closure it is. V(nix-darwin) is another name of V(darwin).
-    type: str
-    choices: [custom, darwin, nix-darwin, home-manager, nix-on-droid, nixos]
     default: nixos
   profile:
     description:
@@ -175,6 +173,7 @@ extends_documentation_fragment:
   - nix.fleet._attributes
   - nix.fleet._attributes.actiongroup_nix
   - nix.fleet._nix
+  - nix.fleet._platform
 attributes:
   check_mode:
     support: full

@@ -24,8 +24,6 @@ options:
     description:
       - The platform whose own profile is looked at. V(nix-darwin) is another name of V(darwin).
       - By default, what the machine is found to be. A machine that is none of them has its garbage collected.
-    type: str
-    choices: [custom, darwin, nix-darwin, home-manager, nix-on-droid, nixos]
   profiles:
     description:
       - The profiles whose generations may go, absolute paths, which may begin with V(~/).
@@ -82,6 +80,7 @@ options:
 extends_documentation_fragment:
   - nix.fleet._attributes
   - nix.fleet._attributes.actiongroup_nix
+  - nix.fleet._platform
 attributes:
   check_mode:
     support: partial

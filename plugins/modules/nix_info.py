@@ -19,8 +19,6 @@ options:
     description:
       - The platform whose profile is described. V(nix-darwin) is another name of V(darwin).
       - By default, what the machine is found to be.
-    type: str
-    choices: [custom, darwin, nix-darwin, home-manager, nix-on-droid, nixos]
   profile:
     description:
       - The profile whose generations are listed. The default is the platform's own.
@@ -49,6 +47,7 @@ extends_documentation_fragment:
   - nix.fleet._attributes
   - nix.fleet._attributes.read_only
   - nix.fleet._attributes.actiongroup_nix
+  - nix.fleet._platform
 requirements:
   - Nix 2.24 or newer on the machine
 notes:

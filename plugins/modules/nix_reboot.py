@@ -32,8 +32,6 @@ options:
       - What the machine is. V(nix-darwin) is another name of V(darwin).
       - V(nixos) and V(darwin) are what a machine is booted with. The others never require a reboot, and
         O(when=always) is refused for them, since the machine is somebody else's.
-    type: str
-    choices: [custom, darwin, nix-darwin, home-manager, nix-on-droid, nixos]
     default: nixos
   closure:
     description:
@@ -63,6 +61,7 @@ options:
 extends_documentation_fragment:
   - nix.fleet._attributes
   - nix.fleet._attributes.actiongroup_nix
+  - nix.fleet._platform
 attributes:
   check_mode:
     support: full

@@ -14,22 +14,25 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import nodes, source
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
-from .collection import ROOT, documented_options
+from .collection import ROOT, fragment
 
 NAMES = {platform.name for platform in platforms().values()}
 
 
 def test_the_platforms_are_the_same_wherever_they_are_listed() -> None:
-    listed = {
-        f"module {name}": documented_options(name)["platform"]["choices"]
-        for name in ("nix_activate", "nix_gc", "nix_info", "nix_reboot")
-    }
+    listed = {"_platform.py": fragment("nix.fleet._platform")["options"]["platform"]["choices"]}
     nix = (ROOT / "inventory" / "lib" / "check.nix").read_text()
     listed["check.nix"] = re.findall('"(.+?)"', nix.partition("platforms = [")[2].partition("]")[0])
-    assert len(listed) == 5
+    schema = json.loads((ROOT / "docs/schemas/nodes.schema.json").read_text(encoding="utf-8"))["definitions"]
+    for fields in ("fields", "profileFields"):
+        listed[f"nodes.schema.json, {fields}"] = [*filter(None, schema[fields]["properties"]["platform"]["enum"])]
+    page = (ROOT / "docs/inventory.md").read_text(encoding="utf-8")
+    for field in ("platform", "nix_platform"):
+        (meaning,) = re.findall(rf"^\| `{field}` \|([^|]*)\|", page, re.MULTILINE)
+        listed[f"inventory.md, {field}"] = re.findall("`(.+?)`", meaning)
     # Other names of a platform may be taken as well, wherever they are turned into its own.
-    different = {where: sorted(names) for where, names in listed.items() if not NAMES <= set(names) <= set(platforms())}
-    assert different == {}
+    different = {where: (NAMES - {*names}) | ({*names} - {*platforms()}) for where, names in listed.items()}
+    assert not any(different.values()), "\n".join(f"{where}: {sorted(names)}" for where, names in different.items())
 
 
 def test_every_other_name_of_a_platform_is_known_to_the_inventory() -> None:
