@@ -18,7 +18,7 @@ def nodes_of(data: t.Any, origin: Origin) -> tuple[Node, ...]:
     return tuple(
         node
         for output, platform in CONFIGURATIONS.items()
-        for name in data[output]
+        for name in data.get(output, ())
         if (node := _node(platform, output, name, origin)) is not None
     )
 

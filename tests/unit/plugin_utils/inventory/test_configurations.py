@@ -9,13 +9,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.source import 
 
 
 def hosts(**outputs: list[str]) -> dict[str, Node]:
-    nothing: dict[str, list[str]] = {
-        "nixosConfigurations": [],
-        "darwinConfigurations": [],
-        "nixOnDroidConfigurations": [],
-        "homeConfigurations": [],
-    }
-    return {node.name: node for node in nodes_of({**nothing, **outputs}, Origin("flake", "/flake"))}
+    return {node.name: node for node in nodes_of(outputs, Origin("flake", "/flake"))}
 
 
 def test_each_configuration_is_a_host_of_its_name_and_platform() -> None:
