@@ -6,7 +6,7 @@
 own_path=$PATH # what programs of a closure are given, whatever else we have put before it
 platform_needs_root=no       # whether nothing works without being root
 platform_dry_run_writes=yes  # whether the platform's dry run may write something
-platform_default_first=no    # whether the profile must stand at a closure before its program can run
+platform_default_first=no    # whether the profile must stand at a closure before its program can run, or else nothing tells what runs
 platform_boot_activates=no   # whether booting the machine makes all of the default active
 platform_again_sets_running=no # whether going back itself makes the failed closure the current one, for what it takes away
 platform_boot_entries=no     # whether the boot loader has an entry for each generation of the platform's own profiles

@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
-import subprocess
 import types
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation import info
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import Platform
 
+from ..plugin_utils.activation.machine import SHELLS
+from ..plugin_utils.activation.supervisor.nixos import NixOS
 from .collection import PACKAGE, ROOT
 
 
@@ -36,24 +39,21 @@ def test_the_example_of_an_inventory_source_does_what_the_example_of_its_test_sa
     module_of("inventory", "machines", source, test).test_each_machine_is_a_node_at_its_address()
 
 
-def test_the_example_of_a_platform_states_the_facts_of_one() -> None:
-    _source, _test, platform = examples("python")
-    facts = eval(platform, {"Platform": Platform})
-    assert (facts.name, facts.output, facts.escalates) == ("system-manager", "systemConfigs", True)
-
-
-@pytest.mark.parametrize("function", ["platform_default_profile", "platform_refusal", "platform_activate"])
-def test_the_example_of_a_platform_redefines_what_platforms_may_redefine(function: str) -> None:
-    (example,) = examples("sh")
-    defaults = (ROOT / "plugins/plugin_utils/target/platform.sh").read_text()
-    assert f"\n{function}()" in defaults
-    asked = subprocess.run(
-        ["sh", "-c", f"{defaults}\n{example}\ncommand -v {function} && platform_default_profile"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert asked.stdout.split() == [function, "/nix/var/nix/profiles/system-manager-profiles/system-manager"]
+def test_the_example_of_a_platform_is_deployed_gone_back_from_and_found(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _source, _test, facts = examples("python")
+    (functions,) = examples("sh")
+    platform = eval(facts, {"Platform": Platform})
+    monkeypatch.setattr(Platform, "functions", functions)
+    monkeypatch.setattr(info, "by_presence", lambda: [platform])
+    machine = NixOS(tmp_path, next(iter(SHELLS)), uid=0)
+    good, bad = machine.closure("good", bin__activate=":"), machine.closure("bad", bin__activate="exit 1")
+    assert machine.deploy(machine.closure("other"), platform=platform).outcome == "refused"
+    assert machine.deploy(good, platform=platform).outcome == "activated"
+    assert machine.deploy(bad, platform=platform).outcome == "rolled_back"
+    found = info.parse_info(machine.run(info.info_script(None, None, 0)).stdout)
+    assert (found["platform"], found["current_system"]) == ("system-manager", good)
 
 
 MAP = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
