@@ -8,6 +8,9 @@ let
   normalise = inventory: builtins.mapAttrs (import ./node.nix) (import ./roles.nix inventory);
 in
 rec {
+  # That of the collection, in galaxy.yml.
+  version = "0.3.0";
+
   # A set of nodes, in either form → its nodes, checked and with every known field filled in.
   inherit normalise;
 
@@ -15,8 +18,8 @@ rec {
   readNodes = source: normalise (import ./read.nix source);
 
   # { inputs, nodes, modules ? node: [ ], specialArgs ? node: { }, pkgs ? system: ... } → nixosConfigurations,
-  # darwinConfigurations, nixOnDroidConfigurations and homeConfigurations.
-  mkFleet = fleet: import ./fleet.nix (fleet // { nodes = readNodes fleet.nodes; });
+  # darwinConfigurations, nixOnDroidConfigurations and homeConfigurations; and the version, which a deployment compares.
+  mkFleet = fleet: import ./fleet.nix (fleet // { nodes = readNodes fleet.nodes; }) // { fleet.version = version; };
 
   # The same argument → a raw hive, for `colmena` and for `colmena.lib.makeHive`.
   toColmena = fleet: import ./colmena.nix (fleet // { nodes = readNodes fleet.nodes; });

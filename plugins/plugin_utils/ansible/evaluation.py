@@ -18,7 +18,7 @@ from ansible.playbook.task_include import TaskInclude
 from ..core.errors import EvaluationError, NixError
 from ..evaluation.budget import LEAST_MEMORY
 from ..evaluation.request import LOCK_ADVICE, Request, named_revisions, not_locked
-from ..evaluation.result import EvaluationCache, Failed
+from ..evaluation.result import EvaluationCache, Failed, of_another_version
 from ..evaluation.shared import SharedEvaluation
 from ..nix.command import with_settings
 from ..nix.machine import Controller, Machine, Remote
@@ -200,7 +200,8 @@ def evaluated(
     result, snapshot = answer.result, answer.snapshot
     if isinstance(result, Failed):
         raise result.error(host=action.play_host)
-    unlocked = (f"{not_locked(source, snapshot)}; {LOCK_ADVICE}",) if snapshot.unlocked else ()
+    unlocked = f"{not_locked(source, snapshot)}; {LOCK_ADVICE}" if snapshot.unlocked else None
+    of_flake = filter(None, (unlocked, of_another_version(result.library)))
     found = {"value": result.value} if apply else {"drv_path": result.drv_path, "out_path": result.out_path}
     return {
         **found,
@@ -210,7 +211,7 @@ def evaluated(
         "flake_identity": snapshot.identity,
         "flake_locked_url": snapshot.locked_url,
         "cached": answer.cached,
-        **warnings_of_nix(result.warnings, (*caches.warnings, *unlocked)),
+        **warnings_of_nix(result.warnings, (*caches.warnings, *of_flake)),
         "seconds": round(time.monotonic() - begin, 2),
         "changed": False,
         "msg": _message(attribute, found.get("drv_path"), cached=answer.cached),

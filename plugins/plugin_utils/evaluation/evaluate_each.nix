@@ -32,6 +32,9 @@ let
     unsafeDiscardStringContext
     ;
 
+  # What made the flake's outputs, where that is nix.fleet's library.
+  library = root.fleet.version or null;
+
   say = event: trace "${mark} ${toJSON event}";
 
   root = if arguments != null && isFunction given then given arguments else given;
@@ -74,7 +77,7 @@ let
       found = find (elemAt paths index);
     in
     say { start = index; } (
-      say ({ done = index; } // (if found ? missing then { inherit (found) missing; } else result found.value)) null
+      say ({ done = index; inherit library; } // (if found ? missing then { inherit (found) missing; } else result found.value)) null
     );
 in
 seq root (say { begin = length paths; } (foldl' (_: index: tell index) null (genList (index: index) (length paths))))

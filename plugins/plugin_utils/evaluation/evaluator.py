@@ -251,13 +251,15 @@ class EvaluationProcess:
             self._report(attribute, self._result(attribute, steps, news))
 
     def _result(self, attribute: str, steps: tuple[str, ...], news: dict[str, t.Any]) -> Result:
+        library = news.get("library")
         if "value" in news:
-            return Evaluated(value=news["value"], warnings=self.log.warnings_of_configuration)
+            return Evaluated(value=news["value"], warnings=self.log.warnings_of_configuration, library=library)
         if "drv" in news:
             out = str(news["out"])
             # The path of a content-addressed output is only known when it is built.
             known = out.startswith(f"{STORE_DIRECTORY}/")
-            return Evaluated(news["drv"], out if known else None, warnings=self.log.warnings_of_configuration)
+            warnings = self.log.warnings_of_configuration
+            return Evaluated(news["drv"], out if known else None, warnings=warnings, library=library)
         command = tuple(self._source.evaluate_one(steps, self._apply))
         if "missing" in news:
             return _missing(self._source, steps, news["missing"], command)

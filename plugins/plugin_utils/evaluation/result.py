@@ -65,12 +65,16 @@ DIAGNOSES = (
 
 @dataclasses.dataclass(frozen=True)
 class Evaluated:
-    """What an attribute evaluated to: a derivation, or with ``apply`` any value; and what Nix warned of meanwhile."""
+    """What an attribute evaluated to: a derivation, or with ``apply`` any value; and what Nix warned of meanwhile.
+
+    ``library`` is the version of the library that made the flake's outputs, where that is ours.
+    """
 
     drv_path: str | None = None
     out_path: str | None = None
     value: t.Any = None
     warnings: tuple[str, ...] = ()
+    library: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +120,20 @@ def diagnosis(log: str) -> tuple[str, str]:
         if pattern.search(log):
             return code, advice
     return "nix", "repeat the command with --show-trace to see the way to the error"
+
+
+# The collection's, which the library in inventory/lib has too.
+VERSION = "0.3.0"
+
+
+def of_another_version(library: str | None) -> str | None:
+    """Return what is to be said of a flake whose library is of another version than the collection."""
+    if library in (None, VERSION):
+        return None
+    return (
+        f"the flake's outputs are made by version {library} of nix.fleet's library, and this collection is {VERSION}; update the"
+        f" flake's input (nix flake update nix-fleet), or install version {library} of the collection"
+    )
 
 
 # By when they were last of use.

@@ -40,6 +40,7 @@ def test_each_platform_has_its_output_and_each_node_its_configuration(nix: Nix) 
         "darwinConfigurations": ["mac"],
         "nixOnDroidConfigurations": ["phone"],
         "homeConfigurations": ["alice@desk"],
+        "fleet": ["version"],
     }
 
 

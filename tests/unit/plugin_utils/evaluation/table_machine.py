@@ -41,6 +41,7 @@ class TableMachine:
     gone: set[str] = dataclasses.field(default_factory=set)
     dirty: bool = False
     unlocked: str = ""
+    library: str | None = None
     evaluated: list[list[str]] = dataclasses.field(default_factory=list)
     sources: list[str] = dataclasses.field(default_factory=list)
     looked: int = 0
@@ -105,7 +106,7 @@ class TableMachine:
                 return lines, -signal.SIGKILL
             if kind == ENDLESS:
                 return lines, None
-            lines.append(trace(mark, {"done": index, **self._result(kind, path[0])}))
+            lines.append(trace(mark, {"done": index, "library": self.library, **self._result(kind, path[0])}))
         return lines, 0
 
     def _result(self, kind: str, name: str) -> dict[str, t.Any]:

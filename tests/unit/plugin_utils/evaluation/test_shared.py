@@ -21,10 +21,12 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation import shared
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.request import Request
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.result import (
     REVISIONS_KEPT,
+    VERSION,
     Evaluated,
     EvaluationCache,
     Failed,
     key,
+    of_another_version,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.shared import Answer, SharedEvaluation
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Controller
@@ -133,6 +135,17 @@ def test_what_was_built_is_deployed_without_another_evaluation(cache: Evaluation
     machine = TableMachine({"a": "good"})
     ask(machine, cache, "a")
     assert ask(machine, cache, "a", task="2", revisions=("one",)).cached
+
+
+@pytest.mark.parametrize(("library", "told"), [(None, False), (VERSION, False), ("0.1.0", True)])
+def test_a_library_of_another_version_is_told_also_in_later_runs(
+    cache: EvaluationCache, library: str | None, told: bool
+) -> None:
+    machine = TableMachine({"a": "good"}, library=library)
+    for task in "12":
+        result = ask(machine, cache, "a", task=task).result
+        assert isinstance(result, Evaluated)
+        assert (of_another_version(result.library) is not None) is told
 
 
 UNLOCKED = (

@@ -150,6 +150,7 @@ in
     ;
   runCommandLocal = runCommand;
   concatText = name: files: runCommand name { } "cat ${lib.escapeShellArgs files} > \"$out\"\n";
+  mkShell = { packages, ... }: symlinkJoin { name = "shell"; paths = packages; };
   emptyDirectory = runCommand "empty-directory" { } "mkdir \"$out\"\n";
   replaceVars = file: values: writeText (baseNameOf file) (replaced file values);
   replaceVarsWith =

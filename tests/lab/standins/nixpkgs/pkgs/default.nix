@@ -113,6 +113,21 @@ builders
       version = "0.25.1";
     };
 
+  # Of Python, what makes an environment of packages.
+  python3 = {
+    sitePackages = "lib/python3/site-packages";
+    withPackages =
+      choose:
+      builders.symlinkJoin {
+        name = "python3-env";
+        paths = choose {
+          ansible-core = package "ansible-core" "2.20.0" [ "ansible-playbook" ];
+          rich = package "rich" "14.2.0" [ ];
+          toPythonModule = package: package;
+        };
+      };
+  };
+
   bash = shell "bash";
   bashInteractive = shell "bash-interactive";
   cacert =
