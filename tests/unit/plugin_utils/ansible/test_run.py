@@ -38,6 +38,15 @@ def test_all_processes_of_a_run_have_the_same_name(directory: pathlib.Path) -> N
     assert [path.name for path in directory.iterdir()] == ["nix.fleet-run"]
 
 
+def test_another_run_has_another_name(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = set()
+    for number in range(2):
+        (tmp_path / str(number)).mkdir()
+        monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path / str(number)))
+        names.add(run_name())
+    assert len(names) == 2
+
+
 def test_the_last_run_is_the_last_other_one_that_has_changed_a_host(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -166,6 +166,11 @@ def test_ssh_is_to_ask_nobody_and_to_end_in_time_after_what_the_user_says(here: 
     assert options == "-p 2222 -o BatchMode=yes -o ConnectTimeout=1\n"
 
 
+def test_nobody_is_asked_where_there_are_no_builders(here: Here) -> None:
+    assert check(here, [], SECONDS) == []
+    assert not (here.directory / "urls").exists()
+
+
 @pytest.mark.parametrize(("own", "cause"), [("own\n", "x: Permission denied (publickey)."), ("", None)])
 def test_a_refused_login_counts_only_where_it_is_that_of_who_builds(own: str, cause: str | None) -> None:
     text = (

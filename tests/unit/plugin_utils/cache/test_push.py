@@ -65,3 +65,9 @@ def test_a_file_that_is_not_there_or_no_key_is_refused(machine: Machine, key: Pa
     with fails_with("cache.bad_key") as caught:
         signing_key(str(key), Remote(machine))
     assert "garbage" not in str(caught.value)
+
+
+@pytest.mark.parametrize("file", ["key", "-key", "./key", "~other/key"])
+def test_where_it_is_does_not_depend_on_where_one_is(machine: Machine, file: str) -> None:
+    with fails_with("cache.bad_key"):
+        signing_key(file, Remote(machine))

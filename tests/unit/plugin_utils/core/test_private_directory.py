@@ -53,6 +53,13 @@ def test_a_directory_that_others_can_write_to_is_refused(tmp_path: pathlib.Path)
         private_directory(tmp_path / "nix.fleet/evaluation", advice="-")
 
 
+def test_a_file_in_its_place_is_refused(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "nix.fleet").mkdir()
+    (tmp_path / "nix.fleet/evaluation").write_text("")
+    with fails_with("nix.unusable"):
+        private_directory(tmp_path / "nix.fleet/evaluation", advice="-")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
 def test_a_directory_that_its_owner_cannot_write_to_is_refused() -> None:
     # Those of pytest are for nobody else.

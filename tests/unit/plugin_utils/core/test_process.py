@@ -31,6 +31,11 @@ def test_lines_of_standard_error_arrive_while_the_command_runs() -> None:
     assert seen[1][1] - seen[0][1] > 0.2
 
 
+def test_a_missing_program_raises_file_not_found() -> None:
+    with pytest.raises(FileNotFoundError):
+        run(["/nonexistent/nix"])
+
+
 def test_a_command_out_of_time_ends_with_everything_it_started(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     with pytest.raises(CommandTimeoutError):

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import GarbageCollectionError
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import parse_collection
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Generation, Plan, Policy, plan_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Generation, Plan, Policy, parse_survey, plan_of
 
 from ..activation.machine import SHELLS
 from ..activation.supervisor.nixos import PROFILE
@@ -246,6 +246,16 @@ def test_a_machine_of_no_platform_has_its_garbage_collected(tmp_path: pathlib.Pa
 def test_a_user_who_is_not_root_is_refused_where_the_generations_are_roots(machine: Collecting) -> None:
     machine.replace_tool("id", "[ $1 = -u ] && echo 1000 || echo alice")
     assert "root's, and this is alice" in (machine.look().refused or "")
+
+
+@pytest.mark.parametrize(
+    "nonsense", ["", "\0", "generation=x y z", "generation=1 2", "root=built/../../etc", "excess=-"]
+)
+def test_nonsense_is_as_if_it_were_not_there(nonsense: str) -> None:
+    survey = parse_survey(nonsense)
+    assert (survey.generations, survey.roots, survey.excess) == ((), (), None)
+    with pytest.raises(GarbageCollectionError):
+        parse_collection(nonsense, Plan())
 
 
 def test_what_the_machine_says_it_has_deleted_is_believed_only_of_what_was_asked() -> None:

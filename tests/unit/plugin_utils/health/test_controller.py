@@ -97,3 +97,8 @@ def test_a_server_that_speaks_another_language_fails_the_check() -> None:
 def test_a_port_at_which_somebody_listens_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert finding(port=server.getsockname()[1]).held
+
+
+def test_a_port_at_which_nobody_listens_says_why() -> None:
+    found = finding(port=9)
+    assert (found.held, found.text) == (False, "no connection to 127.0.0.1: Connection refused")

@@ -100,6 +100,13 @@ def test_all_checks_of_the_target_take_one_round_trip(target: Target) -> None:
     assert target.trips == 1
 
 
+def test_what_a_command_says_may_be_what_counts(target: Target) -> None:
+    assert target.finding(command="echo ready >&2", contains="ready").held
+    found = target.finding(command="echo starting", contains="ready")
+    assert (found.held, found.text) == (False, "its output does not contain 'ready'")
+    assert found.output.strip() == "starting"
+
+
 def test_words_reach_a_command_as_they_are(target: Target) -> None:
     words = ["a b", "$(id)", "; exit 1", "'", '"', "*", "line\nbreak", "é", "\\n"]
     found = target.finding(command=["/usr/bin/printf", "<%s>", *words], contains="".join(f"<{word}>" for word in words))

@@ -16,8 +16,11 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.fleet import (
     fleet_of,
     groups_of,
     host_variables,
+    with_group,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.source import Node
+
+from ...errors import fails_with
 
 
 def node(name: str = "a", **fields: t.Any) -> Node:
@@ -169,3 +172,15 @@ def test_a_field_that_would_change_the_contract_is_refused(name: str) -> None:
 @pytest.mark.skipif(not hasattr(constants, "INTERNAL_STATIC_VARS"), reason="this ansible-core does not list them")
 def test_every_name_that_this_ansible_sets_itself_is_known() -> None:
     assert set(constants.INTERNAL_STATIC_VARS) <= RESERVED
+
+
+def test_all_hosts_are_in_a_group_of_their_own() -> None:
+    fleet = fleet_of([node("a"), node("b", tags=("vps",))])
+    assert with_group(fleet, "nix").groups == {**fleet.groups, "nix": ["a", "b"]}
+    assert with_group(fleet, "") == fleet
+
+
+@pytest.mark.parametrize("name", ["vps", "a", "all", "two-words"])
+def test_that_group_has_a_name_that_nothing_else_has(name: str) -> None:
+    with fails_with("inventory.bad_option"):
+        with_group(fleet_of([node(tags=("vps",))]), name)

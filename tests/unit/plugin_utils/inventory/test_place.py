@@ -123,3 +123,9 @@ def test_what_cannot_be_read_is_told_with_its_place(tmp_path: pathlib.Path, name
         read(tmp_path, name, text)
     assert raised.value.cause.startswith(str(tmp_path / name))
     assert message in raised.value.cause
+
+
+def test_a_file_that_is_not_text_is_told(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "n.json").write_bytes(b'{"a": "\xff"}')
+    with pytest.raises(InventoryError, match="it is not UTF-8"):
+        read_data_file(DataFile(tmp_path / "n.json"))

@@ -47,6 +47,10 @@ def test_the_cause_is_what_nix_says_last_without_the_way_there() -> None:
     assert log.text == "error: first\nerror: attribute 'foo' missing"
 
 
+def test_lines_of_other_programs_are_kept() -> None:
+    assert read("ssh: banner", "@nix {not json").text == "ssh: banner\n@nix {not json"
+
+
 def test_the_plan_is_read_before_the_first_build() -> None:
     log = read(
         event(action="msg", level=3, msg="these 2 derivations will be built:"),

@@ -131,6 +131,11 @@ def test_a_refusal_changes_nothing() -> None:
     assert "changed" not in error.details
 
 
+def test_a_command_that_does_not_reboot_is_not_waited_for() -> None:
+    error = failure(ASKED, f"{STILL_THERE}failed=the command that reboots it ended with exit code 1: no bus\n")
+    assert (error.code, error.details["rebooted"]) == ("reboot.not_rebooted", False)
+
+
 def test_nonsense_for_an_answer_is_an_error() -> None:
     assert failure("\x00\x01 boot_id=$(id)").code == "reboot.no_answer"
 
