@@ -15,9 +15,20 @@ from ..plugin_utils.core.process import CommandTimeoutError
 from ..plugin_utils.core.text import harmless
 from ..plugin_utils.evaluation.sending import is_of_controller
 from ..plugin_utils.nix.closure_diff import ClosureDiff
-from ..plugin_utils.update.commit import Committed, commit_here, push_for_review, validate_clean
 from ..plugin_utils.update.git import SHORT, Remote
-from ..plugin_utils.update.lock import Locked, Move, answer, message, metadata_result, parse_lock, sources
+from ..plugin_utils.update.lock import (
+    Committed,
+    Locked,
+    Move,
+    answer,
+    commit_here,
+    message,
+    metadata_result,
+    parse_lock,
+    push_for_review,
+    sources,
+    validate_clean,
+)
 from ..plugin_utils.update.update import (
     Draft,
     Place,

@@ -8,8 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ..plugin_utils.ansible.action import NixAction
-from ..plugin_utils.cache.fetch import Fetch
-from ..plugin_utils.cache.store import ASK_ANEW, parse_store
+from ..plugin_utils.cache.store import ASK_ANEW, Fetch, parse_store
 from ..plugin_utils.copy.store_socket import missing_paths
 from ..plugin_utils.core.errors import CacheError
 from ..plugin_utils.core.text import counted

@@ -79,7 +79,11 @@ class TerminalShell:
         """See ``Shell.run``."""
         validate_sendable(self.host, arguments)
         marker = f"nix.fleet-{secrets.token_hex(8)}"
-        directory = self._bring(_from_file(framed(script, marker), marker), marker)
+        file = (
+            f"{program('terminal')}\nterminal_begin\n"
+            f'{{\n{framed(script, marker)}}} 2>"$directory/errors"\nterminal_end {marker}\n'
+        )
+        directory = self._bring(file, marker)
         argv = ("sh", f"{directory}/script", *arguments)
         try:
             answer = self._execute(" ".join(filter(None, [self._environment, shlex.join(argv)])), None)
@@ -128,14 +132,3 @@ class TerminalShell:
 
     def _remove(self, directory: str) -> None:
         self._login.run('rm -rf "$1"\n', directory)
-
-
-def _from_file(framed_script: str, marker: str) -> str:
-    return (
-        # The shell goes on reading a file that has been removed.
-        'directory=${0%/*}\nrm -f "$0"\ntrap \'rm -rf "$directory"\' 0\n'
-        "trap 'exit 129' HUP\ntrap 'exit 130' INT\ntrap 'exit 143' TERM\n"
-        "stty -opost 2>/dev/null </dev/tty\n"
-        f"{{\n{framed_script}}} 2>\"$directory/errors\"\nprintf '%s errors\\n' {marker}\n"
-        'cat "$directory/errors"\n'
-    )

@@ -28,7 +28,7 @@ ANSWER_SECONDS = 30.0
 # How often it is checked meanwhile whether the machine is still there.
 POLL_SECONDS = 0.5
 QUESTION = b"complete?\n"
-# As private_daemon.sh and keepalive.sh say it.
+# As target/private_daemon.sh says it.
 COMPLETE = b"nix.fleet: the closure is complete"
 UNKNOWN = b"nix.fleet: the closure may be incomplete"
 
@@ -82,7 +82,7 @@ class Keepalive:
         self._watchdog = Watchdog(link, timeout)
         self._period = timeout / KEEPALIVES_PER_TIMEOUT
         seconds = str(max(1, round(self._period)))
-        words, self._program = from_stdin(calling("keepalive", "keepalive_run"), directory or "", seconds)
+        words, self._program = from_stdin(calling("private_daemon", "keepalive_run"), directory or "", seconds)
         self._command = link.command(words)
         self._over = threading.Event()
         self._private = directory is not None

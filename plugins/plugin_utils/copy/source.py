@@ -17,7 +17,7 @@ from ..nix.command import configuration, with_settings
 from ..nix.machine import BUSY_ADVICE, is_busy, kibibytes, limited, when_free
 from ..nix.store import FIRST_FORMAT, UnknownFormError, parse_path_infos, parse_path_sizes, path_infos, path_sizes
 from ..target.programs import calling, from_stdin, program
-from .errors import NO_NIX, NOT_THERE_ADVICE, no_nix
+from .copying import NO_NIX, NOT_THERE_ADVICE, no_nix
 from .keepalive import KEEPALIVES_PER_TIMEOUT, Watchdog
 
 if t.TYPE_CHECKING:

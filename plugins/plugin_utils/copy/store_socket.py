@@ -17,7 +17,7 @@ from ..core.errors import CopyError
 from ..nix.machine import when_free
 from ..nix.store import parse_paths
 from ..target.programs import calling, program
-from .errors import NO_NIX, no_nix, translated
+from .copying import NO_NIX, no_nix, translated
 
 if t.TYPE_CHECKING:
     import pathlib

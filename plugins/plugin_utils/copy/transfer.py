@@ -4,7 +4,7 @@
 """The two ends of a transfer between hosts: one that serves paths, and one that receives them.
 
 Neither of them takes orders from the other, and the controller carries nothing between them but public keys and names. See
-peer_serve.sh and peer_receive.sh.
+target/peer.sh.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def served(
     link: Link, paths: Sequence[PathInfo], *, address: str, port: int, to: str, seconds: float
 ) -> Iterator[PeerServer]:
     """Have the machine behind ``link`` serve ``paths`` to whoever has the key ``to``, for at most ``seconds``."""
-    script = f"{program('shell')}\n{calling('peer_serve', 'peer_serve')}"
+    script = f"{program('shell')}\n{calling('peer', 'peer_serve')}"
     with contextlib.ExitStack() as stack:
         try:
             server = stack.enter_context(Session(link, script, str(port), str(round(seconds))))
@@ -139,7 +139,7 @@ def served(
 @contextlib.contextmanager
 def receiving(link: Link, socket: str, *, check_signatures: bool) -> Iterator[Receiver]:
     """Have the machine behind ``link`` ready to fetch paths from others; its store is served at ``socket`` there."""
-    script = f"{program('shell')}\n{calling('peer_receive', 'peer_receive')}"
+    script = f"{program('shell')}\n{calling('peer', 'peer_receive')}"
     with contextlib.ExitStack() as stack:
         try:
             receiver = stack.enter_context(Session(link, script, socket, "yes" if check_signatures else "no"))

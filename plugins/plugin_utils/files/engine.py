@@ -111,18 +111,17 @@ def script(
     *,
     check: bool,
     diff: bool = False,
-    name: str = "files",
     begin: Sequence[str] = ("files_mask=022 memory_only=0",),
     end: Sequence[str] = (),
 ) -> str:
-    """Return program ``name`` with its data, and with the lines ``begin`` and ``end`` around its work; see ``parse_answer``.
+    """Return program ``files`` with its data, and with the lines ``begin`` and ``end`` around its work; see ``parse_answer``.
 
     All of it is read before any of it is run, so that it goes on when the connection is gone.
     """
     files = list(enumerate(request.files))
     return "\n".join(
         [
-            program(name),
+            program("files"),
             *(_file(number, file) for number, file in files),
             *(_content(number, contents[file]) for number, file in files if not file.absent),
             *(_command(function, words) for function, words in request.commands.items()),

@@ -99,7 +99,6 @@ def keys_script(
         request,
         contents,
         check=check,
-        name="keys",
         begin=[
             f"usual_directory=$(keys_directory) files_mask=$(keys_mask) memory_only={int(not allow_disk)}",
             f"late_owner={'yes' if late_owner else 'no'}",

@@ -15,11 +15,15 @@ terminal_make_directory() { # allow_disk=1: on a disk, where there is no memory 
     directory=$(mktemp -d "${TMPDIR:-/tmp}/nix.fleet-XXXXXXXX") || exit
 }
 
-terminal_prepare() { # see that nothing of it stays, whatever comes
+terminal_clean_up() { # see that nothing of it stays, whatever comes
     trap 'rm -rf "$directory"' 0
     trap 'exit 129' HUP
     trap 'exit 130' INT
     trap 'exit 143' TERM
+}
+
+terminal_prepare() { # for the script to be written
+    terminal_clean_up
     # Some shells keep here-documents in files there.
     TMPDIR=$directory
 }
@@ -37,4 +41,16 @@ terminal_hand_over() { # say where the script is
     ) </dev/null >/dev/null 2>&1 &
     trap - 0
     printf '%s\n' "$directory"
+}
+
+terminal_begin() { # the script itself, which is $0: the shell goes on reading a file that has been removed
+    directory=${0%/*}
+    rm -f "$0"
+    terminal_clean_up
+    stty -opost 2>/dev/null </dev/tty
+}
+
+terminal_end() { # the script, whose errors follow its output behind mark $1
+    printf '%s errors\n' "$1"
+    cat "$directory/errors"
 }

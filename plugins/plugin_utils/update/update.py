@@ -17,19 +17,13 @@ import typing as t
 from ..core.errors import NixError, UpdateError
 from ..nix.command import nix, string_literal
 from ..nix.source import NO_LOCK_FILE
-from ..target.programs import program
 from .git import Repository
-from .lock import LOCK, Move, answer, moves, parse_lock
+from .lock import LOCK, Move, answer, lock_file_program, moves, parse_lock
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ..nix.machine import Machine
-
-
-def lock_file_program(function: str) -> list[str]:
-    """Return the command that calls ``function`` of target/lock_file.sh with the arguments that follow."""
-    return ["sh", "-c", f'{program("lock_file")}\nlock_file_{function} "$@"', "sh"]
 
 
 def update_command(flake: str, inputs: Sequence[str], output: str) -> list[str]:

@@ -94,7 +94,7 @@ def test_arguments_of_a_line_for_any_login_shell_are_arguments(tmp_path: pathlib
     source.stdout.close()
     source.wait(20)
     for text in WORDS:
-        words, start = from_stdin(calling("keepalive", "keepalive_run"), text, "1")
+        words, start = from_stdin(calling("private_daemon", "keepalive_run"), text, "1")
         command = [*SHELLS[name], "-c", shlex.join(words)]
         subprocess.run(command, cwd=tmp_path, input=start + b"\n", capture_output=True, check=False, timeout=20)
     assert not betrayed(tmp_path)
