@@ -65,6 +65,16 @@ def test_why_a_target_refuses_has_a_code() -> None:
     assert parse_answer("outcome=refused\ncode=locked").code == "locked"
 
 
+@pytest.mark.parametrize("code", ["", "Locked", "a b", "x" * 41, "1"])
+def test_what_is_no_code_is_none(code: str) -> None:
+    assert parse_answer(f"outcome=refused\ncode={code}").code is None
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", f"{NEW}/../..", f"{NEW} x", "$(touch x)"])
+def test_what_is_no_store_path_is_none(path: str) -> None:
+    assert parse_answer(f"outcome=activated\nrunning={path}").now.running is None
+
+
 def test_units_fail_by_the_exit_codes_meaning_and_not_by_their_names() -> None:
     assert parse_answer("outcome=activated\nstatus=units").failed_units == "units failed, and the log may tell which"
     assert parse_answer(ANSWER).failed_units == "these units failed: a.service, b.service"

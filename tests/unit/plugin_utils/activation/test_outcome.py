@@ -20,6 +20,11 @@ def test_the_code_of_a_deployment_that_did_not_end_well_is_its_outcome(outcome: 
     assert failure("d1", parse_answer(f"outcome={outcome}")).code == f"activation.{outcome}"
 
 
+def test_what_the_target_calls_the_cause_is_the_code() -> None:
+    error = failure("d1", parse_answer("outcome=refused\ncode=locked"))
+    assert (error.code, error.details["outcome"]) == ("activation.locked", "refused")
+
+
 def test_units_and_warnings_have_codes_of_their_own() -> None:
     answer = parse_answer("outcome=activated\nunits_failed=a.service\nwarning=no disk is left")
     assert units_failure("d1", answer).code == "activation.units"

@@ -102,6 +102,11 @@ def test_the_journal_names_the_job_and_its_commit_and_whoever_finds_the_lock_tak
     assert json.loads(dict(word.split("=", 1) for word in request().arguments())["entry"])["job"] is None
 
 
+def test_a_line_of_the_journal_has_a_bounded_length() -> None:
+    asked = request(origin=Origin("a" * 10_000, "b" * 10_000, description="c" * 10_000, revision="d" * 10_000))
+    assert len(max(asked.arguments(), key=len)) < 4000
+
+
 def test_the_platforms_functions_take_the_place_of_the_general_ones() -> None:
     script = begin_script(request("home-manager"))
     assert script.index("current-home") > script.index("this platform has no dry run")

@@ -52,6 +52,17 @@ def test_outputs_are_looked_up_without_building_or_asking_a_cache() -> None:
     assert command[command.index("--option") :][:3] == ["--option", "substitute", "false"]
 
 
+def test_outputs_are_read_by_name() -> None:
+    text = f'[{{"drvPath":"{TOP}","outputs":{{"dev":"{PATH}-dev","out":"{PATH}"}},"startTime":1}}]'
+    (output,) = parse_outputs(text)
+    assert output == Output({"dev": f"{PATH}-dev", "out": PATH}, TOP)
+    assert output.out_path == PATH
+
+
+def test_a_derivation_without_the_usual_output_has_its_first_one() -> None:
+    assert parse_outputs(f'[{{"drvPath":"{TOP}","outputs":{{"bin":"{PATH}"}}}}]')[0].out_path == PATH
+
+
 @pytest.mark.parametrize("text", [f'["{PATH}"]', f'[{{"path":"{PATH}"}}]'])
 def test_a_plain_store_path_is_its_own_output(text: str) -> None:
     assert parse_outputs(text) == [Output({"out": PATH})]
@@ -90,6 +101,11 @@ def test_what_is_wrong_has_a_code_and_a_next_step(message: str, code: str) -> No
     failed = failure(NixLog().read_all(error(message)), rc=1, command=[], machine="m")
     assert failed.code == f"build.{code}"
     assert failed.advice
+
+
+def test_a_full_disk_in_a_builder_is_recognised_by_its_log() -> None:
+    log = NixLog().read_all("\n".join([building(BAD), log_line("cp: No space left on device"), error(NEW_FAILURE)]))
+    assert failure(log, rc=1, command=[], machine="m").code == "build.no_room"
 
 
 def test_progress_names_what_is_built_and_how_much_is_left_but_not_all_the_time() -> None:

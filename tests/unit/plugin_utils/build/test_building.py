@@ -117,6 +117,11 @@ def test_what_was_copied_for_the_host_to_this_machine_is_left_alone(nix: Control
     assert (gcroots / "copied" / "web").is_dir()
 
 
+def test_nothing_built_is_nothing_changed(nix: ControllerNix) -> None:
+    nix.stderr = ""
+    assert not on_controller(job(), ROOT, {}).changed
+
+
 def test_check_mode_leaves_no_root(nix: ControllerNix, tmp_path: Path) -> None:
     on_controller(job(dry_run=True), ROOT, {})
     assert "--no-link" in nix.commands[0]

@@ -53,6 +53,13 @@ def test_a_root_that_leads_to_the_output_says_that_it_is_built(tmp_path: Path) -
     assert (found.out_path, found.drv_path) == (OUT, drv)
 
 
+def test_the_collector_is_told_of_the_root_once_more(tmp_path: Path) -> None:
+    link = root(tmp_path, OUT)
+    built_before(derivation(tmp_path, f'("out","{OUT}","","")'), link, Controller())
+    assert Path(f"{link}.known").exists()
+    assert str(Path(link).readlink()) == OUT
+
+
 def test_a_root_of_something_else_says_nothing(tmp_path: Path) -> None:
     assert built_before(derivation(tmp_path, f'("out","{OUT}","","")'), root(tmp_path, OTHER), Controller()) is None
 

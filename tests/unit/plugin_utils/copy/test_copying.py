@@ -50,6 +50,14 @@ def test_a_copy_sends_paths_without_asking_for_signatures() -> None:
     ]  # fmt: skip
 
 
+def test_signatures_are_checked_when_asked_for() -> None:
+    assert "--no-check-sigs" not in Copy([ONE], check_signatures=True).command(STORE)
+
+
+def test_the_target_fetches_what_it_can_when_asked_to() -> None:
+    assert "--substitute-on-destination" in Copy([ONE], substitute_on_destination=True).command(STORE)
+
+
 def sending(number: int, done: int, expected: int) -> str:
     return event(action="result", type=105, id=number, fields=[done, expected, 0, 0])
 

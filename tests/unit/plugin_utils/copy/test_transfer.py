@@ -94,6 +94,17 @@ def test_a_key_that_is_none_is_not_handed_on(monkeypatch: pytest.MonkeyPatch) ->
         receive()
 
 
+@pytest.mark.parametrize(("login", "key"), [("root", "ssh-rsa AAAA; reboot"), ("-oProxyCommand=reboot", KEY)])
+def test_a_server_is_asked_only_by_a_plain_login_and_key(monkeypatch: pytest.MonkeyPatch, login: str, key: str) -> None:
+    answer = f"echo 'login {login}'; echo 'key {key}'; cat >/dev/null"
+    monkeypatch.setattr(transfer, "calling", lambda *_names: answer)
+    with (
+        pytest.raises(PeerError, match="does not say where it serves"),
+        served(LINK, [BASE], address="192.0.2.1", port=26940, to=KEY, seconds=5),
+    ):
+        pass
+
+
 # A script may have quotes, and what a shell would make something of.
 ECHO = """\
 # It's a script: "$1" and 'nix.fleet' \\

@@ -62,3 +62,7 @@ def test_the_first_version_of_control_groups_counts_too(tmp_path: Path) -> None:
         "sys/fs/cgroup/memory/memory.usage_in_bytes": "1000000",
     }
     assert available_memory(machine(tmp_path, files)) == 5_000_000
+
+
+def test_where_nothing_is_said_there_is_no_limit(tmp_path: Path) -> None:
+    assert available_memory(tmp_path) is None

@@ -103,6 +103,12 @@ def test_what_is_no_attribute_path_fails_alone_and_without_a_process() -> None:
     assert machine.evaluated == [["a"]]
 
 
+def test_an_attribute_asked_for_twice_is_evaluated_once() -> None:
+    machine = TableMachine({"a": "good"})
+    evaluate(FLAKE, ["a", "a"], machine)
+    assert machine.evaluated == [["a"]]
+
+
 def test_more_attributes_than_one_command_line_takes_are_more_processes_and_none_is_lost() -> None:
     names = [f"web-{number:04}.{'sg' * 20}.example.net" for number in range(2000)]
     machine = TableMachine({**dict.fromkeys(names, "good"), names[10]: BROKEN})

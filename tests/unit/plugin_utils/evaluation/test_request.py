@@ -53,5 +53,10 @@ def test_a_flake_without_a_repository_is_known_by_its_files() -> None:
     assert HASH in refused.cause
 
 
+def test_the_hash_of_files_that_are_not_committed_is_none() -> None:
+    metadata = {"dirtyRevision": f"{ONE}-dirty", "locked": {"type": "git", "narHash": HASH}}
+    assert other_than([HASH], FLEET, Snapshot.from_json(json.dumps(metadata)))
+
+
 def test_what_has_no_revision_is_refused() -> None:
     assert other_than([ONE], Source(file="x.nix"), Snapshot())

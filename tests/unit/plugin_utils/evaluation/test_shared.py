@@ -125,6 +125,12 @@ def test_nothing_is_evaluated_of_another_revision_than_the_one_named(cache: Eval
     assert (machine.evaluated, machine.looked) == ([], 1)
 
 
+def test_what_is_known_of_another_revision_is_refused_as_well(cache: EvaluationCache) -> None:
+    machine = TableMachine({"a": "good"}, revision="two")
+    ask(machine, cache, "a")
+    assert isinstance(ask(machine, cache, "a", task="2", revisions=("one",)).result, Failed)
+
+
 def test_the_revision_named_is_evaluated_as_it_was_even_if_the_flake_moves_on(cache: EvaluationCache) -> None:
     machine = TableMachine({"a": "good"})
     assert isinstance(ask(machine, cache, "a", revisions=("zero", "one")).result, Evaluated)
@@ -246,18 +252,26 @@ def test_what_is_evaluated_otherwise_shares_nothing(cache: EvaluationCache, othe
     assert len(machine.evaluated) == 2
 
 
+def test_another_machine_shares_nothing(cache: EvaluationCache) -> None:
+    here, there = TableMachine({"a": "good"}), TableMachine({"a": "good"}, name="homelab")
+    ask(here, cache, "a")
+    ask(there, cache, "a")
+    assert len(there.evaluated) == 1
+
+
 def test_what_is_sent_is_sent_once_for_all_hosts(cache: EvaluationCache) -> None:
     machine = TableMachine({"a": "good", "b": "good"}, name="homelab")
     prepared = []
 
     def prepare(source: Source) -> Source:
         prepared.append(source)
-        return Source(flake="path:/nix/store/fleet")
+        return Source(flake="path:/nix/store/fleet", dirty_revision="one-dirty")
 
     for name in "ab":
-        SharedEvaluation(Request(FLAKE), machine, cache, state_of(cache), task="1", prepare=prepare).ask(
-            name, lambda: iter("ab")
-        )
+        shared = SharedEvaluation(Request(FLAKE), machine, cache, state_of(cache), task="1", prepare=prepare)
+        snapshot = shared.ask(name, lambda: iter("ab")).snapshot
+        # What is sent is no repository, and cannot say so itself.
+        assert (snapshot.revision, snapshot.dirty) == ("one-dirty", True)
     assert prepared == [FLAKE]
 
 

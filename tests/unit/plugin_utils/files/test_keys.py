@@ -89,6 +89,11 @@ def test_a_key_holds_every_byte_that_it_was_given(target: Target) -> None:
     assert target.files() == {"token": EVERY_BYTE}
 
 
+def test_a_key_may_hold_nothing(target: Target) -> None:
+    target.bring((target.key(), b""))
+    assert target.files() == {"token": b""}
+
+
 def test_a_key_that_is_as_it_should_be_is_left_alone(target: Target) -> None:
     target.bring((target.key(), EVERY_BYTE))
     before = (target.directory / "token").stat()
@@ -102,6 +107,11 @@ def test_another_content_is_a_change_and_so_is_another_mode(target: Target) -> N
     answer = target.bring((target.key("a"), b"new"), (target.key("b", mode="0440"), b"same"))
     assert changes(answer) == [("content",), ("mode",)]
     assert stat.S_IMODE((target.directory / "b").stat().st_mode) == 0o440
+
+
+def test_a_content_that_only_got_longer_or_shorter_is_a_change(target: Target) -> None:
+    target.bring((target.key("a"), b"123"), (target.key("b"), b"123"))
+    assert changes(target.bring((target.key("a"), b"1234"), (target.key("b"), b"12"))) == [("content",), ("content",)]
 
 
 @as_root

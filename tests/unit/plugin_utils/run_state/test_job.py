@@ -105,6 +105,12 @@ def test_variables_of_the_same_names_that_are_no_servers_are_none(variables: dic
     assert job_of(variables, {}) is None
 
 
+def test_a_commit_that_is_none_is_not_told() -> None:
+    job = job_of({**AWX, "awx_project_revision": "main; reboot"}, {})
+    assert job is not None
+    assert job.commit is None
+
+
 def test_a_password_in_an_address_is_not_told() -> None:
     job = job_of({}, {**GITLAB, "CI_JOB_URL": "https://dave:hunter2@gitlab.example/31"})
     assert job is not None

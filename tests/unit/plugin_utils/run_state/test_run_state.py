@@ -73,6 +73,13 @@ def test_notes_can_be_read_of_one_name_and_from_where_one_was(state: RunState) -
     assert [note.value for note in state.notes("topic", "web")] == [1, 3]
 
 
+def test_the_latest_note_of_a_name_counts(state: RunState) -> None:
+    state.note_all("topic", [("web", 1), ("web", 2)])
+    latest = state.latest("topic", "web")
+    assert latest is not None
+    assert latest.value == 2
+
+
 def test_nobody_else_may_read_the_file_or_look_into_its_directory(tmp_path: Path, state: RunState) -> None:
     state.note("topic", "web", 1)
     (directory,) = tmp_path.iterdir()
