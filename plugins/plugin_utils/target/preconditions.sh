@@ -9,6 +9,9 @@ preconditions_hold() {
     if ! command -v nix-env >/dev/null || ! command -v nix-store >/dev/null; then
         cause='there is no Nix on this machine, or not where it usually is'
         advice="the PATH was $PATH; set the task's environment if Nix is elsewhere"
+    elif preconditions_lack_programs; then
+        cause="a deployment, and the way back from it, takes what is not on this machine: $names"
+        advice="install it where this user finds programs; the PATH was $PATH"
     elif [ "$platform_needs_root" = yes ] && ! state_is_root && { [ "$check" = 0 ] || [ "$goal" = dry-activate ]; }; then
         # A check may be made by anybody who can look.
         cause="this platform is activated by root, and this is $(id -un)"
@@ -37,6 +40,16 @@ preconditions_hold() {
         fi
     fi
     [ -z "$cause" ]
+}
+
+preconditions_lack_programs() { # set `names` to those that are missing of what Nix does not bring along, if any
+    names=''
+    for one in awk find grep sed; do
+        command -v "$one" >/dev/null || names="$names${names:+, }$one"
+    done
+    # Without both, nothing that hangs could be ended with all that it has started.
+    command -v ps >/dev/null || command -v setsid >/dev/null || names="$names${names:+, }ps or setsid"
+    [ -n "$names" ]
 }
 
 # What runs now must be such that it can be activated again, where that may become necessary.

@@ -98,9 +98,10 @@ process_alone() {
     return "$2"
 }
 
-# Parents before their children: one that outlived its child would go on to what comes next.
+# Parents before their children: one that outlived its child would go on to what comes next. Where nothing tells who descends from
+# whom, the process itself.
 process_descendants() { # print process $1 and all that descend from it, for where no group holds them together
-    ps -A -o pid= -o ppid= | awk -v root="$1" '
+    process_members=$(ps -A -o pid= -o ppid= | awk -v root="$1" '
         { parent[$1] = $2 }
         END {
             for (process in parent) {
@@ -108,7 +109,8 @@ process_descendants() { # print process $1 and all that descend from it, for whe
                 for (ancestor = process; ancestor != root && ancestor in parent && depth < 1000; ancestor = parent[ancestor]) depth++
                 if (ancestor == root) print depth, process
             }
-        }' | sort -n | cut -d " " -f 2
+        }' | sort -n | cut -d " " -f 2)
+    printf '%s\n' "${process_members:-$1}"
 }
 
 process_exec_session() { # run $@ in place of this process, as the leader of a group where the system can make one

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -46,3 +47,11 @@ def test_a_command_that_ends_at_once_is_over_at_once(shell: str, how: str) -> No
             assert running.wait(60) == 0
         finally:
             running.kill()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_process_is_ended_also_where_nothing_tells_of_others(tmp_path: Path, shell: str) -> None:
+    (tmp_path / "sleep").symlink_to(shutil.which("sleep") or "")
+    script = f'{program("command")}\nPATH={tmp_path}\nsleep 60 &\nprocess_end "$!"\nwait "$!"\n'
+    ended = subprocess.run([*SHELLS[shell], "-c", script], check=False, timeout=30, capture_output=True)
+    assert ended.returncode in (143, 137)

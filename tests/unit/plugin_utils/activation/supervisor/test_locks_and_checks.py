@@ -180,6 +180,17 @@ def test_what_the_system_has_against_it_is_told_and_nothing_is_touched(nixos: Ni
     assert sorted(nixos.generations("/nix/var/nix/profiles/system")) == [1, 2]
 
 
+@pytest.mark.parametrize("tools", [["awk"], ["find"], ["grep"], ["sed"], ["ps", "setsid"]], ids=" ".join)
+def test_a_machine_without_a_program_that_the_way_back_takes_is_refused(
+    nixos: NixOS, old: str, tools: list[str]
+) -> None:
+    for tool in tools:
+        nixos.tool(tool).unlink()
+    answer = nixos.deploy(nixos.system("nixos-new"))
+    assert (answer.outcome, answer.cause.endswith(f": {' or '.join(tools)}")) == ("refused", True)
+    assert nixos.calls == []
+
+
 def test_check_mode_shows_what_the_system_has_against_it(nixos: NixOS, old: str) -> None:
     answer = nixos.deploy(nixos.system("nixos-new", check=REFUSES), check=True)
     assert (answer.outcome, "dbus -> broker" in answer.cause) == ("refused", True)
