@@ -69,7 +69,6 @@ lock_cause() { # print why there is no beginning while the lock is another's
 
 lock_take() { # for process $1; fails with 1 when somebody alive has it, and with 2 when it cannot be made
     lock_tries=0
-    [ -d "$live" ] || (umask 077 && mkdir -p "$live") || return 2
     until ln -s "$(lock_record "$1")" "$live/lock" 2>/dev/null; do
         if lock_is_held; then
             return 1
