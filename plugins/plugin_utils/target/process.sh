@@ -133,12 +133,18 @@ process_end() { # process $1, which leads a group where the system can make one,
     fi
     # shellcheck disable=SC2086  # one word a process
     kill -TERM $process_members 2>/dev/null
-    hundredths=0
-    while process_any_lives "$process_members" && [ "$hundredths" -lt 1000 ]; do
-        clock_pause
-    done
+    process_await_end "$process_members"
     # shellcheck disable=SC2086
     kill -KILL $process_members 2>/dev/null
+    # What waits for a disk inside the kernel may never end.
+    process_await_end "$process_members"
+}
+
+process_await_end() { # of the words of $1, for ten seconds
+    hundredths=0
+    while process_any_lives "$1" && [ "$hundredths" -lt 1000 ]; do
+        clock_pause
+    done
 }
 
 # Time. What waits counts its own sleeps, since the activation itself may set the clock.

@@ -52,12 +52,11 @@ step() {
     while kill -0 "$step_process" 2>/dev/null; do
         if [ "$hundredths" -ge $((${step_limit:-$activation_timeout} * 100)) ]; then
             process_end "$step_process"
-            wait "$step_process"
             return 124
         fi
         if step_is_to_end; then
             process_end "$step_process"
-            break
+            return 143
         fi
         clock_pause
     done

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import itertools
 import os
 import pathlib
@@ -19,6 +20,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform impor
 
 from ..machine import SHELLS
 from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
+from .test_interruption import is_gone
 
 NAPS = itertools.count(1000)
 UNITS = 'ln -sfn "$self" "/run/current-system"; echo "warning: the following units failed: a.service, b\\\\x2dc.service"; exit 4'
@@ -314,3 +316,27 @@ def test_an_activation_that_heeds_no_signal_is_ended_too(nixos: NixOS, old: str)
     step = int(nixos.path("/step").read_text())
     wait_for(lambda: not pathlib.Path(f"/proc/{step}/cmdline").exists())
     assert nixos.whole_as == whole(old)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to trace a process of others")
+@pytest.mark.parametrize("told", [False, True], ids=["too slow", "told to stop"])
+def test_an_activation_that_not_even_a_kill_ends_is_not_waited_for(nixos: NixOS, old: str, *, told: bool) -> None:
+    nixos.replace_tool("sleep", 'case $1 in 0.*) exec {sleep} 0.05 ;; *) exec {sleep} "$1" ;; esac')
+    stuck = nixos.system("nixos-stuck", trouble=': > "$root/step"; [ -e "$root/go" ] || sleep 1000')
+    request = nixos.request(stuck, activation_timeout=600 if told else 10)
+    thread = nixos.start(request)
+    wait_for(nixos.path("/step").exists)
+    step = int((nixos.live / f"step-{request.id}").read_text().removeprefix("step=").split()[0])
+    # As what waits for a disk inside the kernel: what is traced is there until its tracer has looked.
+    seize, wait_for_all = 0x4206, 0x40000000
+    assert ctypes.CDLL(None).ptrace(seize, step, 0, 0) == 0
+    if told:
+        os.kill(nixos.supervisor_of(request), signal.SIGTERM)
+    wait_for(lambda: is_gone(step))
+    # For what only takes a moment, it waits.
+    time.sleep(0.5)
+    assert nixos.calls == ["test stuck"]
+    wait_for(lambda: nixos.whole_as == whole(old) and nixos.journal != [], 30)
+    assert nixos.journal[-1]["outcome"] == "rolled_back"
+    assert os.waitpid(step, wait_for_all)[0] == step
+    thread.join()
