@@ -295,7 +295,7 @@ outcome:
     - Everything but these, V(unchanged) and V(needed) fails the host.
     - V(rolled_back) is back on the recorded generation and system. V(rollback_failed) is neither here nor there.
     - V(failed) stays where the failure left it, because no rollback was wanted or there was nothing to return to.
-    - V(superseded) was interrupted, and others have brought the machine to another system since, which was left alone.
+    - V(superseded) was interrupted or not confirmed, and others have brought the machine to another system since, which was left alone.
     - V(refused) has not touched anything. V(unknown) could not be learned.
     - V(needed) was only asked, with O(query=true), and is not what was asked for, or may not be.
   type: str

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The way to the new system: record what there is, activate, have it confirmed, make it the default.
 
-cause='' advice='' step_log='' code='' status='' units='' confirmation='' unconfirmed=no default_touched=no tried=no generation_of_closure=''
+cause='' advice='' step_log='' code='' status='' units='' confirmation='' unconfirmed=no default_touched=no tried=no awaited='' generation_of_closure=''
 recorded_link='' recorded_generation='' recorded_newest='' recorded_default='' recorded_running='' recorded_boots=''
 recorded_boot='' recorded_started='' recorded_start='' recorded_clock='' recorded_profile='' recorded_marked='' wanted='' start=''
 
@@ -163,6 +163,9 @@ deployment_confirmed() { # fails when it is not to stay
     phase=awaiting
     clock_read
     until=$((clock + confirm_timeout))
+    # An activation may itself bring the machine to what is not its closure; who comes later is somebody else.
+    deployment_find_standing
+    awaited=$standing
     lock_hand_over "$own_process"
     hundredths=0
     until [ -n "$confirmation" ] || [ "$told_to_stop" = yes ] || [ "$hundredths" -ge $((confirm_timeout * 100)) ]; do
@@ -178,6 +181,13 @@ deployment_confirmed() { # fails when it is not to stay
     [ "$confirmation" != cancelled ] || cause="it was cancelled: $(head -n 1 "$live/reason-$id" 2>/dev/null)"
     unconfirmed=yes
     return 1
+}
+
+deployment_find_standing() { # set `standing` to what is the default and runs
+    path_find_closure "$profile"
+    standing=$target
+    platform_find_running
+    standing="$standing $target"
 }
 
 deployment_change_default() {

@@ -34,9 +34,12 @@ outcome_finish() { # end with outcome $1
     if [ "$outcome:$back_told" != rollback_failed:yes ]; then
         journal_write || warnings="$warnings${warnings:+$newline}the journal could not be written"
         # What has an end and cannot say so must not pass for interrupted ever after.
-        outcome_write "$1"
+        if outcome_write "$1" || [ "$outcome" = rollback_failed ]; then
+            [ ! -L "$profile.fleet-$id" ] || rm -f "$profile.fleet-$id"
         # After a reboot, what is told in memory is gone.
-        [ "$outcome" = rollback_failed ] || [ -e "$run/outcome" ] || rm -f ./recorded
+        elif ! rm -f ./recorded 2>/dev/null; then
+            ln -s "$outcome $status" "$profile.fleet-$id"
+        fi
     fi
     if [ "$outcome" = rollback_failed ]; then
         # For whoever comes: the machine is brought back until somebody does.
@@ -132,7 +135,8 @@ outcome_print() { # outcome $1, and what was observed
 }
 
 # $1: into the run's directory; where the activation has mounted something over that, also into the one that is found there
-# afterwards; where neither can be written, into memory. What was told before is there until something takes its place.
+# afterwards; where neither can be written, into memory, and this fails. What was told before is there until something takes its
+# place.
 outcome_write() {
     outcome_text=$(outcome_print "$1")
     {
@@ -149,6 +153,7 @@ outcome_write() {
     fi
     [ "$live" = "$state" ] || { printf '%s\n' "$outcome_text" >"$live/outcome-$id"; } 2>/dev/null
     rm -f "$run/outcome"
+    return 1
 }
 
 outcome_is_told() { # whether $outcome_text is what the next one finds

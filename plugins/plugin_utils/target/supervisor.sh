@@ -13,8 +13,14 @@ supervisor_main() { # $1: `run`, `recover`, or `step` and a function with its ar
     supervisor_lock=${NIX_FLEET_LOCK:-take}
     unset NIX_FLEET_PROGRAM NIX_FLEET_RECORDED NIX_FLEET_PATH NIX_FLEET_LOCK NIX_FLEET_STEP NIX_FLEET_AGAIN
     case $1 in
-        run) supervisor_run ;;
-        recover) supervisor_recover ;;
+        run)
+            supervisor_ask_files supervisor_open_log
+            supervisor_run
+            ;;
+        recover)
+            supervisor_ask_files supervisor_open_log
+            supervisor_recover
+            ;;
         step)
             shift
             [ -z "$recorded" ] || deployment_read_recorded "$recorded"
@@ -38,6 +44,31 @@ supervisor_begin() { # what both ways of beginning have in common
     [ ! -r ./settings ] || request_use_settings "$(cat ./settings)"
     started=$(clock_date)
     process_find_own
+}
+
+# Have function $1 ask what our files lie on. That may hang by now, like a network file system that an activation has cut off: then
+# all that is still read or written is in memory, and where there is none for files, in the supervisor's own.
+supervisor_ask_files() {
+    "$1" 2>/dev/null &
+    supervisor_asks=$! hundredths=0
+    while kill -0 "$supervisor_asks" 2>/dev/null; do
+        if [ "$hundredths" -ge 3000 ]; then
+            kill -KILL "$supervisor_asks"
+            [ "$live" != "$state" ] || live=/dev/null
+            state=/dev/null run=/dev/null/$id log=./log
+            supervisor_enter "$live/run-$id" || cd /
+            return
+        fi
+        clock_pause
+    done
+}
+
+supervisor_open_log() {
+    true >>"$run/log"
+}
+
+supervisor_give_room() { # what was kept for the way back and for the end
+    run_free_reserve && true >>"$log"
 }
 
 supervisor_enter() { # directory $1, made anew: nothing of another deployment is there
@@ -176,7 +207,7 @@ supervisor_work() { # in a process of its own; exits with 0 at an end, and with 
     supervisor_heed_stop
     { lock_hand_over "$own_process" && run_mark "$id"; } || outcome_refuse "$live cannot be written to"
     deployment_go || {
-        way_back_find_files
+        supervisor_ask_files supervisor_give_room
         step_log=$(step_last_words)
         way_back
     }
@@ -265,7 +296,7 @@ supervisor_go_on() {
 supervisor_resume() { # in a process of its own
     trap 'told_to_stop=yes' TERM INT
     process_find_own
-    way_back_find_files
+    supervisor_ask_files supervisor_give_room
     # On behalf of another deployment, that one holds the lock and waits.
     [ "$supervisor_lock" = take ] || lock_for=$supervisor_lock
     supervisor_hold
@@ -352,6 +383,8 @@ supervisor_recover() { # finish what supervisors left that are gone, with what t
     supervisor_is_whole || recorded=$(cat ./recorded 2>/dev/null)
     supervisor_is_whole || recorded=$(cat "$live/$id" 2>/dev/null)
     if [ -z "$recorded" ] && [ ! -e ./recorded ]; then
+        # Where the record would be does not answer: whether there is one is found out when it does.
+        [ "$state" != /dev/null ] || exit 1
         supervisor_refuse_late
     fi
     if ! supervisor_is_whole; then
@@ -360,6 +393,13 @@ supervisor_recover() { # finish what supervisors left that are gone, with what t
     fi
     deployment_read_recorded "$recorded"
     started=$recorded_started
+    # How it ended, where nothing else could be written.
+    if [ -L "$profile.fleet-$id" ]; then
+        outcome=$(readlink "$profile.fleet-$id")
+        status=${outcome#* }
+        trap - EXIT
+        outcome_finish "${outcome%% *}"
+    fi
     # The clock counts from when the machine was booted.
     process_find_boot
     [ "$recorded_boot" != "$this_boot" ] || start=$recorded_start

@@ -5,26 +5,6 @@
 
 back_code=0 back_meaning='' back_loader_code=''
 
-# Give back the room that was kept. What the files lie on may hang by now, like a network file system that an activation has cut
-# off: then all that is still written goes to memory.
-way_back_find_files() {
-    if [ "$live" = "$state" ]; then
-        run_free_reserve
-        return
-    fi
-    { run_free_reserve && true >>"$log"; } 2>/dev/null &
-    way_back_asks=$! hundredths=0
-    while kill -0 "$way_back_asks" 2>/dev/null; do
-        if [ "$hundredths" -ge 3000 ]; then
-            kill -KILL "$way_back_asks"
-            state=/dev/null run=/dev/null/$id log=./log
-            supervisor_enter "$live/run-$id" || cd /
-            return
-        fi
-        clock_pause
-    done
-}
-
 way_back() { # ends this deployment
     # What nobody will be there to confirm stays no longer.
     [ "$told_to_stop" = no ] || [ "$confirm_timeout" = 0 ] || unconfirmed=yes
@@ -33,6 +13,10 @@ way_back() { # ends this deployment
     # Of a machine that cannot be reached, nobody can ask for anything else.
     if [ "$rollback_on_failure" = 0 ] && [ "$unconfirmed" = no ]; then
         outcome_finish failed
+    fi
+    if [ "$unconfirmed" = yes ] && [ -n "$awaited" ]; then
+        deployment_find_standing
+        [ "$standing" = "$awaited" ] || ! way_back_is_superseded || way_back_give_way "$cause"
     fi
     request_find_activated
     # The new system may have taken away what programs of the old one are looked for by.
@@ -191,23 +175,27 @@ way_back_resume() {
     [ "$(readlink "$profile")" = "$recorded_link" ] && [ ! -e ./default-touched ] && [ ! -e "$live/touched-$id" ] ||
         default_touched=yes
     if way_back_is_superseded; then
-        cause="the deployment was interrupted, and the machine has come to another $platform_noun since, so nothing was undone"
-        way_back_end_unconfirmed || outcome_finish rollback_failed
-        outcome_finish superseded
+        way_back_give_way 'the deployment was interrupted'
     fi
     way_back
 }
 
+way_back_give_way() { # end, as somebody else has changed the machine since; $1 is why this deployment does not stay
+    cause="$1, and somebody else has brought the machine to another $platform_noun since, so nothing was undone"
+    way_back_end_unconfirmed "$1" || outcome_finish rollback_failed
+    outcome_finish superseded
+}
+
 # What the next boot brings up is another's by now; what runs may still be what nobody has confirmed.
-way_back_end_unconfirmed() { # fails as long as that runs
+way_back_end_unconfirmed() { # fails as long as that runs; $1 is why it does not stay
     [ "$unconfirmed" = yes ] && [ "$goal" != boot ] && [ "$recorded_boot" = "$this_boot" ] && [ -n "$recorded_running" ] || return 0
     platform_find_running
     [ "$target" = "$activated" ] && [ "$target" != "$recorded_running" ] || return 0
     own_path=$PATH going_back=yes
-    step_when_free platform_activate_again "$recorded_running" '' yes
+    step_when_free way_back_leave_unconfirmed
     back_code=$?
     back_meaning=$(step_words | platform_meaning "$back_code")
-    cause="the deployment was interrupted, and another $platform_noun is the default since, so that was left"
+    cause="$1, and somebody else has made another $platform_noun the default since, so that was left"
     case $back_meaning in
         active | units)
             cause="$cause; the machine runs again what ran before"
@@ -217,6 +205,12 @@ way_back_end_unconfirmed() { # fails as long as that runs
     esac
     platform_find_running
     [ "$target" != "$activated" ]
+}
+
+way_back_leave_unconfirmed() { # unless whoever had the platform's own lock until now has left it already
+    request_find_activated
+    platform_find_running
+    [ "$target" != "$activated" ] || platform_activate_again "$recorded_running" '' yes
 }
 
 way_back_was_left() { # whether somebody has come again to what this deployment had already gone back from

@@ -16,7 +16,12 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import parse_answer
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import cancelled, confirm_script, deploy
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import (
+    CONFIRMED,
+    cancelled,
+    confirm_script,
+    deploy,
+)
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome import failure
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import begin_script
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
@@ -93,18 +98,60 @@ def test_a_recovery_that_fails_under_another_deployment_is_tried_again_after_it(
     wait_for(lambda: nixos.whole_as == whole(stuck), 60)
 
 
-def test_what_was_made_the_default_by_hand_stays_and_what_runs_unconfirmed_does_not(nixos: NixOS, old: str) -> None:
-    request = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=1000)
-    assert deploy(nixos, request).outcome == "awaiting"
+def by_hand(nixos: NixOS, *, runs: bool) -> str:
+    """Have somebody else make another system the default, and perhaps run it."""
     other = nixos.system("nixos-other")
     nixos.link(f"{PROFILE}-7-link", other)
     nixos.link(PROFILE, "system-7-link")
     nixos.load(other)
-    worker = nixos.holder(request)
-    assert worker
-    os.kill(worker, signal.SIGKILL)
-    wait_for(lambda: [entry["outcome"] for entry in nixos.journal] == ["superseded"], 60)
+    if runs:
+        nixos.link(RUNNING, other)
+    return other
+
+
+def ended(nixos: NixOS, request: Request, how: str) -> None:
+    """Have a deployment that awaits its confirmation not be confirmed."""
+    if how == "killed":
+        os.kill(nixos.supervisor_of(request), signal.SIGKILL)
+    else:
+        nixos.run(confirm_script(request.id, cancelled("not wanted"), 0))
+    wait_for(lambda: bool(nixos.journal), 60)
+
+
+@pytest.mark.parametrize("how", ["killed", "cancelled"])
+def test_what_was_made_the_default_by_hand_stays_and_what_runs_unconfirmed_does_not(
+    nixos: NixOS, old: str, how: str
+) -> None:
+    request = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=1000)
+    assert deploy(nixos, request).outcome == "awaiting"
+    other = by_hand(nixos, runs=False)
+    ended(nixos, request, how)
+    assert nixos.journal[-1]["outcome"] == "superseded"
     assert nixos.whole_as == (old, other, "other")
+
+
+def test_what_somebody_else_is_about_to_run_is_not_undone_when_that_was_waited_for(nixos: NixOS) -> None:
+    other = nixos.system("nixos-other")
+    theirs = f'ln -sfn "{other}" "{RUNNING}"; echo "Could not acquire lock" >&2; exit 11'
+    old = nixos.system("nixos-old", trouble=f'[ -e "$root/held" ] && {{ rm "$root/held"; {theirs}; }}')
+    nixos.install(old)
+    request = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=1000)
+    assert deploy(nixos, request).outcome == "awaiting"
+    by_hand(nixos, runs=False)
+    nixos.path("/held").touch()
+    ended(nixos, request, "cancelled")
+    assert nixos.journal[-1]["outcome"] == "superseded"
+    assert nixos.whole_as == whole(other)
+
+
+def test_what_an_unconfirmed_system_has_itself_made_the_default_is_nobody_elses(nixos: NixOS, old: str) -> None:
+    other = nixos.system("nixos-other")
+    makes = f'ln -s "{other}" "{PROFILE}-7-link"; ln -sfn system-7-link "{PROFILE}"'
+    request = nixos.request(nixos.system("nixos-unconfirmed", trouble=makes), confirm_timeout=1000)
+    assert deploy(nixos, request).outcome == "awaiting"
+    ended(nixos, request, "cancelled")
+    assert nixos.journal[-1]["outcome"] == "rolled_back"
+    assert nixos.whole_as == whole(old)
 
 
 def test_what_runs_unconfirmed_beside_a_default_made_by_hand_is_left_as_soon_as_it_can_be(
@@ -112,10 +159,7 @@ def test_what_runs_unconfirmed_beside_a_default_made_by_hand_is_left_as_soon_as_
 ) -> None:
     request = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=1000)
     assert deploy(nixos, request).outcome == "awaiting"
-    other = nixos.system("nixos-other")
-    nixos.link(f"{PROFILE}-7-link", other)
-    nixos.link(PROFILE, "system-7-link")
-    nixos.load(other)
+    other = by_hand(nixos, runs=False)
     os.kill(nixos.supervisor_of(request), signal.SIGKILL)
     wait_for(lambda: [entry["outcome"] for entry in nixos.journal] == ["rollback_failed"], 60)
     nixos.path("/no-way-back").unlink()
@@ -269,18 +313,15 @@ def awaiting_as(user: tuple[NixOS, list[str]], seconds: int) -> tuple[str, Reque
     return old, request
 
 
+@pytest.mark.parametrize("how", ["killed", "cancelled"])
 def test_what_others_run_and_boot_by_now_is_left_though_nobody_confirmed_what_ran_before(
-    nixos: NixOS, old: str
+    nixos: NixOS, old: str, how: str
 ) -> None:
     request = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=1000)
     assert deploy(nixos, request).outcome == "awaiting"
-    other = nixos.system("nixos-other")
-    nixos.link(f"{PROFILE}-7-link", other)
-    nixos.link(PROFILE, "system-7-link")
-    nixos.link(RUNNING, other)
-    nixos.load(other)
-    os.kill(nixos.supervisor_of(request), signal.SIGKILL)
-    wait_for(lambda: [entry["outcome"] for entry in nixos.journal] == ["superseded"], 60)
+    other = by_hand(nixos, runs=True)
+    ended(nixos, request, how)
+    assert (nixos.journal[-1]["outcome"], "somebody else" in nixos.journal[-1]["cause"]) == ("superseded", True)
     assert nixos.whole_as == whole(other)
     assert nixos.calls == ["test unconfirmed"]
 
@@ -306,3 +347,27 @@ def test_what_an_earlier_boot_left_is_tried_again_after_a_deployment_that_has_go
     assert deploy(nixos, bad).outcome == "rolled_back"
     nixos.path("/no-way-back").unlink()
     wait_for(lambda: nixos.whole_as == whole(stuck), 30)
+
+
+def test_what_was_confirmed_where_nothing_could_be_told_of_it_stays_after_a_reboot(nixos: NixOS) -> None:
+    old, new = (nixos.closure(f"tool-{name}", bin__activate=f"echo {name} >> @root@/calls") for name in ("old", "new"))
+    assert deploy(nixos, custom(nixos, old)).outcome == "activated"
+    request = custom(nixos, new, confirm_timeout=1000)
+    assert deploy(nixos, request).outcome == "awaiting"
+    program = nixos.state / "runs" / request.id / "program"
+    text = program.read_text()
+    for tool in ("mv", "rm"):
+        nixos.replace_tool(tool, f'case "$*" in *outcome*|*recorded*) exit 1 ;; esac; exec {{{tool}}} "$@"')
+    confirmed = nixos.run(confirm_script(request.id, CONFIRMED, 60)).stdout
+    assert parse_answer(confirmed).outcome == "confirmed"
+    for tool in ("mv", "rm"):
+        nixos.replace_tool(tool, f'exec {{{tool}}} "$@"')
+    program.write_text(text)
+    shutil.rmtree(nixos.live)
+    rewrite_record(nixos, request, recorded_boot="earlier")
+    (nixos.state / "journal.jsonl").unlink()
+    nixos.program(request, "recover")
+    assert deploy(nixos, custom(nixos, new)).outcome == "unchanged"
+    assert [entry["outcome"] for entry in nixos.journal] == ["confirmed"]
+    assert (nixos.calls, nixos.standing(OTHER)) == (["old", "new"], new)
+    assert [path.name for path in nixos.path(OTHER).parent.glob("*.fleet*")] == []

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -19,10 +20,12 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment im
     confirm,
     deploy,
 )
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
 from ....errors import fails_with
+from ..machine import SHELLS
 from .nixos import NixOS, wait_for, whole
-from .test_interruption import cut_down, family, is_gone
+from .test_interruption import STUCK, cut_down, cut_off, family, is_gone
 
 STATE = "/var/lib/nix.fleet"
 LIVE = "/run/nix.fleet"
@@ -127,6 +130,55 @@ def test_a_state_directory_that_hangs_by_now_keeps_no_machine_from_going_back(ni
     wait_for(lambda: not (nixos.live / "lock").is_symlink())
     (nixos.state / "runs" / request.id / "log").unlink()
     assert deploy(nixos, request).outcome == "rolled_back"
+
+
+@pytest.mark.parametrize("begins", ["run", "recover"])
+def test_what_is_started_again_where_the_state_directory_hangs_goes_back(nixos: NixOS, old: str, begins: str) -> None:
+    trouble = 'ln -sfn "$self" "/run/current-system"; ' + STUCK
+    slow = cut_off(nixos, nixos.request(nixos.system("nixos-slow", trouble=trouble)))
+    run = nixos.state / "runs" / slow.id
+    program = (run / "program").rename(nixos.path("/program"))
+    for name in ("log", "recorded", "outcome", "settings"):
+        (run / name).unlink(missing_ok=True)
+        os.mkfifo(run / name)
+    nixos.replace_tool("sleep", 'case $1 in 0.*) set 0.001 ;; esac; exec {sleep} "$1"')
+    for tool in ("mkdir", "ln", "rm"):
+        nixos.replace_tool(tool, f'case "$*" in *"{nixos.state}"*) exec sleep 1000 ;; esac; exec {{{tool}}} "$@"')
+    start = f'export NIX_FLEET_PROGRAM="$(cat {program})"; eval "$NIX_FLEET_PROGRAM"'
+    threading.Thread(target=nixos.script, args=("-c", start, "x", begins), daemon=True).start()
+    wait_for((nixos.live / f"outcome-{slow.id}").exists, 30)
+    assert nixos.whole_as == whole(old)
+
+
+def test_what_is_started_again_where_all_that_is_known_hangs_touches_and_tells_nothing(nixos: NixOS, old: str) -> None:
+    slow = cut_off(nixos)
+    shutil.rmtree(nixos.live)
+    (nixos.state / "runs" / slow.id / "log").unlink()
+    os.mkfifo(nixos.state / "runs" / slow.id / "log")
+    nixos.replace_tool("sleep", 'case $1 in 0.*) set 0.001 ;; esac; exec {sleep} "$1"')
+    nixos.program(slow, "recover")
+    assert nixos.calls == ["test slow"]
+    assert not (nixos.live / f"outcome-{slow.id}").exists()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_users_state_directory_that_hangs_by_now_keeps_nothing_from_going_back(
+    tmp_path: pathlib.Path, shell: str
+) -> None:
+    user = NixOS(tmp_path, shell, uid=1000)
+    old, new = (user.closure(f"tool-{name}", activate=f"echo {name} >> @root@/calls") for name in ("old", "new"))
+    user.link("/nix/var/nix/profiles/tool-1-link", old)
+    user.link("/nix/var/nix/profiles/tool", "tool-1-link")
+    profile = {"platform": platforms()["custom"], "profile": "/nix/var/nix/profiles/tool", "program": "activate"}
+    request = user.request(new, confirm_timeout=600, **profile)
+    deploy(user, request)
+    worker = user.supervisor_of(request)
+    user.replace_tool("sleep", 'case $1 in 0.*) set 0.001 ;; esac; exec {sleep} "$1"')
+    user.replace_tool("rm", f'case "$*" in *{user.state}*) exec sleep 1000 ;; esac; exec {{rm}} "$@"')
+    os.kill(worker, signal.SIGTERM)
+    wait_for(lambda: user.calls == ["new", "old"], 30)
+    wait_for(lambda: is_gone(worker))
+    assert user.standing("/nix/var/nix/profiles/tool") == old
 
 
 @pytest.mark.parametrize("tool", ["mv", "ln", "mkdir", "cp", "rm", "sync"])
