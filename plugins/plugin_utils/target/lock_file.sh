@@ -25,7 +25,8 @@ lock_file_write() { # data $1 to file $2; compressed, since a lock file can be l
 }
 
 # Print a commit of lock file $3 with message $5 on top of $4, in the repository of directory $1. Its tree is made in an index of its
-# own, file $2: the user's index and working tree stay as they are.
+# own, file $2: the user's index and working tree stay as they are. A job server's user often has no name: the branch is for review,
+# and a name of ours will do.
 lock_file_commit_beside() (
     export GIT_INDEX_FILE="$2"
     cd -- "$1" &&
@@ -34,5 +35,9 @@ lock_file_commit_beside() (
         blob=$(git hash-object -w -- "$3") &&
         git update-index --add --cacheinfo "100644,$blob,${prefix}flake.lock" &&
         tree=$(git write-tree) &&
+        if ! git var GIT_COMMITTER_IDENT >/dev/null 2>&1; then
+            export GIT_AUTHOR_NAME="${GIT_AUTHOR_NAME:-nix.fleet}" GIT_AUTHOR_EMAIL="${GIT_AUTHOR_EMAIL:-nix.fleet@localhost}"
+            export GIT_COMMITTER_NAME="$GIT_AUTHOR_NAME" GIT_COMMITTER_EMAIL="$GIT_AUTHOR_EMAIL"
+        fi &&
         git commit-tree "$tree" -p "$4" -m "$5"
 )

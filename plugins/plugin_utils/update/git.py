@@ -16,6 +16,7 @@ import functools
 import re
 import time
 import typing as t
+import urllib.parse
 
 from ..core.errors import GitError, NixError
 from ..core.text import redacted
@@ -30,7 +31,7 @@ WEB = re.compile(r"(?P<scheme>https?)://(?:[^/@]*@)?(?P<host>[^/@=]+)(?:/.*)?")
 # Where nothing travels: what is sent without encryption goes nowhere else.
 LOOPBACK = re.compile(r"(localhost|127(\.[0-9]+){3}|\[::1\])(:[0-9]+)?")
 # user:PASSWORD@host
-PASSWORD = re.compile(r"[a-z+]+://[^/@:]*:[^/@]+@.*")
+PASSWORD = re.compile(r"(?P<scheme>[a-z+]+)://(?P<user>[^/@:]*):(?P<password>[^/@]+)@(?P<rest>.*)")
 TOKEN, USER = "NIX_FLEET_GIT_TOKEN", "NIX_FLEET_GIT_USER"
 HELPER = f"""!f() {{ test "$1" = get && printf 'username=%s\\npassword=%s\\n' "${USER}" "${TOKEN}"; }}; f"""
 
@@ -43,6 +44,24 @@ def validate_address(url: str) -> None:
             code="password",
             advice="leave it out there, and give it as token",
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class SignIn:
+    """An address without the password that it had, whose that is, and the password."""
+
+    address: str
+    user: str
+    password: str = dataclasses.field(repr=False)
+
+    @classmethod
+    def of(cls, url: str) -> SignIn | None:
+        """Return what an address of the web has, or None where it has no password."""
+        found = PASSWORD.fullmatch(url)
+        if found is None or found["scheme"] not in ("http", "https"):
+            return None
+        user, password = (urllib.parse.unquote(found[part]) for part in ("user", "password"))
+        return cls(f"{found['scheme']}://{found['rest']}", user, password)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,16 +226,26 @@ class Remote:
         return str(redacted(self.name))
 
     @functools.cached_property
-    def _address(self) -> str:
-        """Where it is read and written alike: by its name, unless that has another address for pushes."""
+    def _place(self) -> str | SignIn:
+        """Where it is read and written alike: by its name, unless that has another address for pushes.
+
+        Semaphore and others leave the password in the address of what they clone. It goes where a token goes.
+        """
         validate_address(self.name)
         fetched = self.repository.run("remote", "get-url", "--all", "--", self.name)
         if not fetched.ok:
             return self.name
         pushed = self.repository.output("remote", "get-url", "--push", "--all", "--", self.name)
-        for url in (*fetched.stdout.splitlines(), *pushed.splitlines()):
-            validate_address(url)
-        return self.name if pushed == fetched.stdout else pushed.splitlines()[0]
+        url = pushed.splitlines()[0]
+        signing_in = SignIn.of(url)
+        if signing_in is not None:
+            return signing_in
+        validate_address(url)
+        return self.name if pushed == fetched.stdout else url
+
+    @property
+    def _address(self) -> str:
+        return self._place.address if isinstance(self._place, SignIn) else self._place
 
     def _push(self, branch: str, before: str | None, after: str) -> Completed:
         reference = f"refs/heads/{branch}"
@@ -239,7 +268,8 @@ class Remote:
     @functools.cached_property
     def _credential(self) -> Credential:
         if self.token is None:
-            return Credential()
+            place = self._place
+            return credential(place.address, place.user, place.password) if isinstance(place, SignIn) else Credential()
         named = self.repository.run("remote", "get-url", "--", self._address)
         url = named.stdout.strip() if named.ok else self._address
         return credential(url, self.user, self.token)

@@ -29,9 +29,10 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.update.git import (
     distance,
     validate_address,
 )
+from ansible_collections.nix.fleet.plugins.plugin_utils.update.update import lock_file_program
 
 from ...errors import fails_with
-from .repositories import SETTINGS, bare, clone, commit, git, remote_of
+from .repositories import IDENTITY, SETTINGS, bare, clone, commit, git, remote_of
 
 GOOD = [
     "nixos-tested-web",
@@ -189,20 +190,26 @@ def test_a_token_signs_in_and_is_neither_written_nor_told(repository: Path, tmp_
         assert not file.is_file() or TOKEN.encode() not in file.read_bytes()
 
 
+class Watched(Controller):
+    """A controller that remembers each word of its command lines."""
+
+    def __init__(self) -> None:
+        super().__init__(SETTINGS)
+        self.words: list[str] = []
+
+    def run(self, argv: t.Sequence[str], **more: t.Any) -> Completed:
+        self.words.extend(argv)
+        return super().run(argv, **more)
+
+
 def test_no_command_line_has_the_token(repository: Path, tmp_path: Path) -> None:
     work = clone(repository, tmp_path / "work")
-    seen: list[str] = []
-
-    class Watched(Controller):
-        def run(self, argv: t.Sequence[str], **more: t.Any) -> Completed:
-            seen.extend(argv)
-            return super().run(argv, **more)
-
+    here = Watched()
     with forge(tmp_path) as (address, _seen):
-        remote = Remote(Repository(Watched(SETTINGS), str(work)), f"{address}/fleet.git", token=TOKEN)
+        remote = Remote(Repository(here, str(work)), f"{address}/fleet.git", token=TOKEN)
         remote.move("tested", remote.head("tested"), git(work, "rev-parse", "HEAD"))
-    assert "push" in seen
-    assert not [word for word in seen if TOKEN in word]
+    assert "push" in here.words
+    assert not [word for word in here.words if TOKEN in word]
 
 
 def test_a_wrong_token_is_told_without_it(repository: Path, tmp_path: Path) -> None:
@@ -278,14 +285,47 @@ def test_a_password_in_an_address_is_refused_without_being_repeated(url: str) ->
 
 
 @pytest.mark.parametrize("settings", [(), ("--push",)])
-def test_a_password_in_the_address_of_a_named_remote_is_refused_as_well(
+def test_a_password_in_the_address_of_a_named_remote_signs_in_and_is_on_no_command_line(
     settings: tuple[str, ...], repository: Path, tmp_path: Path
 ) -> None:
     work = clone(repository, tmp_path / "work")
-    git(work, "remote", "set-url", *settings, "origin", "https://git:t0k@git.example.org/fleet.git")
+    here = Watched()
+    with forge(tmp_path, user="who@home") as (address, _seen):
+        stored = f"http://who%40home:{TOKEN}@{address.removeprefix('http://')}/fleet.git"
+        git(work, "remote", "set-url", *settings, "origin", stored)
+        remote = Remote(Repository(here, str(work)), "origin")
+        remote.move("tested", remote.head("tested"), git(work, "rev-parse", "HEAD"))
+    assert "push" in here.words
+    assert not [word for word in here.words if TOKEN in word]
+    assert TOKEN not in repr(remote)
+
+
+def test_a_password_in_the_address_of_a_named_remote_of_ssh_is_refused(repository: Path, tmp_path: Path) -> None:
+    work = clone(repository, tmp_path / "work")
+    git(work, "remote", "set-url", "origin", "ssh://git:t0k@git.example.org/fleet.git")
     with fails_with("git.password") as refused:
         remote_of(work).head("main")
     assert "t0k" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("named", "author"), [({}, "nix.fleet <nix.fleet@localhost>"), (IDENTITY, "Fleet <fleet@example.org>")]
+)
+def test_a_branch_for_review_is_committed_also_where_git_knows_no_user(
+    named: dict[str, str], author: str, repository: Path, tmp_path: Path
+) -> None:
+    work = clone(repository, tmp_path / "work")
+    (tmp_path / "new.lock").write_text("{}")
+    parent = git(work, "rev-parse", "HEAD")
+    argv = [
+        *lock_file_program("commit_beside"),
+        *map(str, (work, tmp_path / "index", tmp_path / "new.lock", parent, "update")),
+    ]
+    # Git makes up no user of the machine's names.
+    settings = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "user.useConfigOnly", "GIT_CONFIG_VALUE_0": "true"}
+    unnamed = {name: value for name, value in SETTINGS.items() if name not in IDENTITY}
+    done = Controller({**unnamed, **settings, **named}).run(argv)
+    assert git(work, "show", "--no-patch", "--format=%an <%ae>", done.stdout.strip()) == author
 
 
 @pytest.fixture
