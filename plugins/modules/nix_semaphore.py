@@ -30,7 +30,8 @@ options:
     description:
       - The project, in the form of its file. What C(semaphore project export) writes and C(semaphore project import) reads.
       - Two objects of one kind and name are an error, here and on the server.
-      - Of its parts C(meta), C(keys), C(repositories), C(inventories), C(environments), C(templates) and C(schedules) are used.
+      - Of its parts C(meta), C(keys), C(repositories), C(inventories), C(environments), C(templates) and C(schedules) are used; of
+        templates not C(view) and C(build_template), which stay as they are on the server.
     type: dict
     required: true
   secrets:
@@ -38,7 +39,7 @@ options:
       - What keys hold, by their names. Each is a dictionary with C(ssh) (C(login), C(passphrase), C(private_key)) or
         C(login_password) (C(login), C(password)).
       - A key that holds something already is left as it is, and one that is empty is filled. One that is missing and not in
-        here is not made.
+        here is not made. A server on BoltDB does not say which are empty, see O(replace_keys).
     type: dict
     default: {}
   replace_keys:

@@ -7,6 +7,7 @@ With SEMAPHORE_URL and SEMAPHORE_TOKEN in the environment, one test has a real s
 
 from __future__ import annotations
 
+import configparser
 import json
 import os
 import secrets
@@ -154,6 +155,16 @@ def test_host_keys_are_checked_unless_somebody_says_otherwise(project: dict[str,
     assert done.returncode == 0, done.stdout + done.stderr
     (environment,) = json.loads((tmp_path / "fleet.json").read_text())["environments"]
     assert said.items() <= json.loads(environment["env"]).items()
+
+
+def test_a_schedule_has_the_parameters_without_which_an_import_ends(project: dict[str, t.Any]) -> None:
+    assert all(schedule["task_params"] == {} for schedule in project["schedules"])
+
+
+def test_a_copy_of_the_settings_has_each_checkout_keep_its_own_collections() -> None:
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "ansible.cfg")
+    assert settings["defaults"]["collections_path"][0] not in "~/"
 
 
 def test_a_server_gets_what_the_file_has(first: FirstRun, project: dict[str, t.Any]) -> None:

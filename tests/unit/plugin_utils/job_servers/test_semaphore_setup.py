@@ -182,6 +182,21 @@ def test_what_changes_is_told_field_by_field_and_no_value_of_a_variable() -> Non
     assert "token" in str(told)
 
 
+def test_a_backup_goes_in_with_vaults_and_without_what_may_not_be_there() -> None:
+    server = Table()
+    vaults = [{"name": "v", "type": "password", "vault_key": "machines"}]
+    (deploy,) = PROJECT["templates"]
+    build = {**deploy, "name": "build", "vaults": []}
+    backup = {**PROJECT, "templates": [{**deploy, "view": "Mine", "build_template": "build", "vaults": vaults}, build]}
+    set_up(server, backup)
+    template, built = server.objects["project/1/templates"]
+    key = server.objects["project/1/keys"][1]
+    assert template["vaults"] == [{"name": "v", "type": "password", "vault_key_id": key["id"]}]
+    assert not {"view", "build_template"} & set(template)
+    built["vaults"] = [{"vault_key_id": 2}]
+    assert set_up(server, backup).changed == []
+
+
 @pytest.mark.parametrize("path", ["projects", "project/1/templates", "project/1/keys"])
 def test_two_objects_of_one_name_on_the_server_are_told_and_neither_is_changed(path: str) -> None:
     server = Table()
