@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import os
+import pty
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -49,3 +51,67 @@ def test_nobody_is_asked_unless_that_is_wanted(arguments: tuple[str, ...]) -> No
     done = deployed(*arguments, "--tags", "activate", CI="true")
     assert "TASK [Compare]" not in done.stdout
     assert "Leave it out here" not in done.stdout
+
+
+# In the place of the whole role: a host is deployed when there is its file.
+ROLE = """\
+- name: Go the way of a host
+  ansible.builtin.command: touch {{ place }}/{{ inventory_hostname }}.deployed
+  tags: [activate]
+"""
+
+
+def answered(directory: Path, answer: str) -> tuple[int, str]:
+    """Deploy with that role, and give ``answer`` at the terminal; return the exit code and what was shown."""
+    fleet = directory / "ansible_collections/nix/fleet"
+    (fleet / "roles/deploy/tasks").mkdir(parents=True)
+    (fleet / "roles/deploy/tasks/main.yml").write_text(ROLE)
+    for name in ("playbooks", "plugins", "meta"):
+        (fleet / name).symlink_to(ROOT / name)
+    environment = {
+        **{name: value for name, value in os.environ.items() if name not in ("CI", "PYTHONPATH", "ANSIBLE_CONFIG")},
+        "ANSIBLE_COLLECTIONS_PATH": str(directory),
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+    }
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(directory)
+        os.execve(
+            ANSIBLE_PLAYBOOK,
+            [
+                "ansible-playbook",
+                "nix.fleet.deploy",
+                "-i",
+                "a,b,",
+                "-c",
+                "local",
+                "-e",
+                f"deploy_ask=true place={directory}",
+            ],
+            environment,
+        )
+    shown = b""
+    while True:
+        # Ansible throws away what was typed before it listens, which it does after it has asked.
+        asks = b"(yes or no)" in shown and b"TASK [Go on]" not in shown
+        if asks and not select.select([terminal], [], [], 1)[0]:
+            os.write(terminal, f"{answer}\r".encode())
+            continue
+        try:
+            shown += os.read(terminal, 65536)
+        except OSError:
+            # What a terminal says that nobody writes to any more.
+            break
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), shown.decode()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("answer", "deploys"), [("yes", True), ("no", False), ("", False)])
+def test_all_is_shown_before_the_question_and_only_a_yes_deploys(tmp_path: Path, answer: str, deploys: bool) -> None:
+    code, shown = answered(tmp_path, answer)
+    before = shown.partition("Deploy this to 2 hosts? (yes or no)")[0]
+    assert "Go the way of a host" in before, shown
+    assert len(list(tmp_path.glob("*.deployed"))) == (2 if deploys else 0), shown
+    assert (code == 0) is deploys
