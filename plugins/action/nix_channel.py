@@ -23,8 +23,9 @@ from ..plugin_utils.channel.channel import (
     validate_clean,
 )
 from ..plugin_utils.core.errors import ChannelError
+from ..plugin_utils.core.text import SHORT
 from ..plugin_utils.nix.machine import Controller
-from ..plugin_utils.update.git import SHORT, Remote, Repository
+from ..plugin_utils.update.git import Remote, Repository
 
 PREFIX = "nixos-tested-"
 PAUSE_SECONDS = 0.2

@@ -12,10 +12,10 @@ from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.ansible.evaluation import absolute_flake, machine_for_secrets, machine_of
 from ..plugin_utils.core.errors import UpdateError
 from ..plugin_utils.core.process import CommandTimeoutError
-from ..plugin_utils.core.text import harmless
+from ..plugin_utils.core.text import SHORT, harmless
 from ..plugin_utils.evaluation.sending import is_of_controller
 from ..plugin_utils.nix.closure_diff import ClosureDiff
-from ..plugin_utils.update.git import SHORT, Remote
+from ..plugin_utils.update.git import Remote
 from ..plugin_utils.update.lock import (
     Committed,
     Locked,

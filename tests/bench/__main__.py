@@ -15,12 +15,12 @@ from pathlib import Path
 
 from .catalogue import all_rows, chosen
 from .chart import chart
+from .comparison import comparisons
 from .ground import ROOT, Ground
 from .measure import BenchError
 from .pipelining import Traced, pipelining
 from .report import Measurement, as_json, table
 from .rounds import played
-from .verdict import verdicts
 
 
 def main() -> int:
@@ -46,7 +46,7 @@ def main() -> int:
         for row in rows:
             points = options.points or row.at_points(everything=options.everything, hosts=options.hosts)
             outcomes = tuple(played(row, ground, points, options.rounds, _say))
-            measurements.append(Measurement(row, outcomes, tuple(verdicts(row, outcomes))))
+            measurements.append(Measurement(row, outcomes, tuple(comparisons(row, outcomes))))
             print("\n".join(["", *table(measurements[-1])]), flush=True)
             _write(measurements, options)
             _draw(ground, options)
@@ -55,8 +55,8 @@ def main() -> int:
     finally:
         ground.close()
     print("\nbars")
-    for verdict in (verdict for each in measurements for verdict in each.verdicts):
-        print(f"  {verdict}")
+    for comparison in (comparison for each in measurements for comparison in each.comparisons):
+        print(f"  {comparison}")
     print(f"\n{options.output}/bench.json, {options.output}/bench.svg")
     return 0
 

@@ -13,9 +13,9 @@ from .quantity import shown
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from .comparison import Comparison
     from .record import Row
     from .rounds import Outcome
-    from .verdict import Verdict
 
 SCHEMA = 1
 # Beside the quantity that a row is about, where they differ from nothing.
@@ -36,7 +36,7 @@ class Measurement:
 
     row: Row
     outcomes: tuple[Outcome, ...]
-    verdicts: tuple[Verdict, ...]
+    comparisons: tuple[Comparison, ...]
 
 
 def table(measurement: Measurement) -> Iterator[str]:
@@ -79,13 +79,13 @@ def as_json(measurements: Sequence[Measurement], rounds: int, hosts: int) -> dic
                 "outcomes": [dataclasses.asdict(outcome) for outcome in each.outcomes],
                 "bars": [
                     {
-                        **dataclasses.asdict(verdict.limit),
-                        "point": verdict.point,
-                        "ratio": verdict.ratio,
-                        "processor_ratio": verdict.processor_ratio,
-                        "met": verdict.met,
+                        **dataclasses.asdict(comparison.limit),
+                        "point": comparison.point,
+                        "ratio": comparison.ratio,
+                        "processor_ratio": comparison.processor_ratio,
+                        "met": comparison.met,
                     }
-                    for verdict in each.verdicts
+                    for comparison in each.comparisons
                 ],
             }
             for each in measurements

@@ -110,7 +110,7 @@ class Work:
         processor = {hosts: found["processor_seconds"] for hosts, found in points.items()}
         largest = max(points)
         others = {hosts: value for hosts, value in processor.items() if hosts != largest}
-        foretold = Cost.fitted(others).of(largest) if len(others) > 1 else None
+        predicted = Cost.fitted(others).of(largest) if len(others) > 1 else None
         cost = Cost.fitted(processor)
         return cls(
             name,
@@ -120,7 +120,7 @@ class Work:
             # With the start of Ansible, which a host of a large fleet does not wait for: rather too much.
             points[min(points)]["seconds"],
             largest,
-            None if foretold is None else foretold / processor[largest] - 1,
+            None if predicted is None else predicted / processor[largest] - 1,
             under_way,
         )
 
@@ -220,7 +220,7 @@ def report(
     ]
     if not works:
         raise BenchError(f"no row of {', '.join(WORKS)} was measured at two numbers of hosts or more")
-    yield "| work | processor, a job and a host | of each pair of hosts | sent, a host | one host | foretold at most |"
+    yield "| work | processor, a job and a host | of each pair of hosts | sent, a host | one host | predicted at most |"
     yield "|---|---|---|---|---|---|"
     for work in works:
         error = "not enough points" if work.error is None else f"{round(100 * work.error):+d} % at {work.largest} hosts"

@@ -76,7 +76,7 @@ KINDS = {"workstation": HOME, "macbook": DARWIN, "phone": DROID}
 
 
 @dataclasses.dataclass(frozen=True)
-class Standing:
+class CurrentState:
     """What a machine runs, has as its profile's generation, and boots."""
 
     running: str
@@ -171,7 +171,7 @@ class Machine:
         """Whether a new login gets in."""
         return self.lab.ssh(self.name, "true", "-o", "ConnectTimeout=5", "-o", "ControlMaster=no").returncode == 0
 
-    def standing(self) -> Standing:
+    def current_state(self) -> CurrentState:
         """Look at all that must agree with each other."""
         kind = self.kind
         text = self.asks_nix(
@@ -186,7 +186,7 @@ class Machine:
         )
         fields = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
         fields["boots"] = str(system_to_start(self.root) or "") if kind is NIXOS else fields.get("default", "")
-        return Standing(**{field.name: fields.get(field.name, "") for field in dataclasses.fields(Standing)})
+        return CurrentState(**{field.name: fields.get(field.name, "") for field in dataclasses.fields(CurrentState)})
 
     def journal(self) -> list[dict[str, t.Any]]:
         """Return the deployments that the host remembers, the last one last."""

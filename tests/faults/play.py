@@ -41,7 +41,7 @@ def hurt(row: Row, scene: Scene) -> Ended:
     scene.configure(moment.module, fault.module)
     moment.prepare(scene)
     fault.prepare(scene)
-    scene.old, scene.old_units = scene.machine.standing(), scene.machine.failed_units()
+    scene.old, scene.old_units = scene.machine.current_state(), scene.machine.failed_units()
     scene.run = scene.deploy(hold=moment.hold, **_variables(row), **moment.variables, **fault.variables)
     mended = False
     try:
@@ -69,23 +69,23 @@ def _compared(row: Row, scene: Scene, ended: Ended) -> list[str]:
     """Return what is not as the row expects it."""
     expected = row.expectation
     wrong = []
-    scene.wait_until_settled()
-    standing = scene.machine.standing()
-    stands = "new" if standing.mark == scene.token else "old" if standing == scene.old else "neither"
-    if expected.stands == "new after a reboot" and standing.running == scene.old.running:
+    scene.wait_until_quiet()
+    current_state = scene.machine.current_state()
+    stands = "new" if current_state.mark == scene.token else "old" if current_state == scene.old else "neither"
+    if expected.stands == "new after a reboot" and current_state.running == scene.old.running:
         scene.lab("reboot", scene.machine.name)
-        standing = scene.machine.standing()
-        stands = "new after a reboot" if standing.mark == scene.token else "neither"
+        current_state = scene.machine.current_state()
+        stands = "new after a reboot" if current_state.mark == scene.token else "neither"
     told, outcome = ended.told(scene.machine.name), scene.outcome(ended)
     scene.seen += [
         f"{stands} system",
         "the run is gone" if told == "nothing" else told,
         *([outcome] if outcome else []),
     ]
-    if not standing.whole and standing != scene.old:
-        wrong.append(f"the machine is not whole: {standing}")
+    if not current_state.whole and current_state != scene.old:
+        wrong.append(f"the machine is not whole: {current_state}")
     if stands != expected.stands:
-        wrong.append(f"the machine stands on the {stands} system, not the {expected.stands} one: {standing}")
+        wrong.append(f"the machine stands on the {stands} system, not the {expected.stands} one: {current_state}")
     if told != expected.told:
         wrong.append(f"Ansible counts the host as {told}, not {expected.told}")
     if ended.rc not in expected.rc:
@@ -114,7 +114,7 @@ def _recovered(row: Row, scene: Scene) -> list[str]:
     if row.expectation.stands == "new after a reboot":
         # What wants one on the way there wants one on the way back.
         scene.lab("reboot", scene.machine.name)
-    standing = scene.machine.standing()
-    if again.rc == 0 and standing.whole and standing.mark == scene.token:
+    current_state = scene.machine.current_state()
+    if again.rc == 0 and current_state.whole and current_state.mark == scene.token:
         return []
-    return [f"the next deployment ends with {again.rc}, and then {standing}", again.output]
+    return [f"the next deployment ends with {again.rc}, and then {current_state}", again.output]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 OUTPUT = Path(__file__).resolve().parents[1] / "output"
-COLUMNS = ("fault", "moment", "machine", "expectation", "seen", "seconds", "verdict")
+COLUMNS = ("fault", "moment", "machine", "expectation", "seen", "seconds", "result")
 PROPERTY = "fault-row"
 # The fixture `record_property`, by which a test hands its row over.
 Seen = t.Callable[[str, object], None]
@@ -29,8 +29,8 @@ class Table:
             return
         for name, value in report.user_properties:
             if name == PROPERTY and isinstance(value, dict):
-                verdict = "ok" if report.passed else "NOT"
-                self._rows.append({**value, "seconds": round(report.duration), "verdict": verdict})
+                result = "ok" if report.passed else "NOT"
+                self._rows.append({**value, "seconds": round(report.duration), "result": result})
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the table."""
@@ -50,7 +50,7 @@ def plain(rows: list[dict[str, t.Any]]) -> list[str]:
     cells = [list(COLUMNS), *([str(row[column]) for column in COLUMNS] for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(COLUMNS))]
     lines = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells]
-    good = sum(row["verdict"] == "ok" for row in rows)
+    good = sum(row["result"] == "ok" for row in rows)
     return [*lines, f"{len(rows)} rows: {good} as expected, {len(rows) - good} not"]
 
 

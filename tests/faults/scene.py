@@ -16,7 +16,7 @@ from .fleet import Machine
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from .fleet import Standing
+    from .fleet import CurrentState
     from .project import Project
     from .row import Row
 
@@ -26,7 +26,7 @@ class Scene:
 
     run: Deployment
     # What the machine runs before the deployment.
-    old: Standing
+    old: CurrentState
 
     def __init__(self, row: Row, machine: Machine, project: Project, directory: Path) -> None:
         self.row = row
@@ -121,7 +121,7 @@ class Scene:
         name = self.row.builder
         return Machine(self.machine.lab, name) if name else None
 
-    def wait_until_settled(self) -> None:
+    def wait_until_quiet(self) -> None:
         """Wait until no deployment is at work on the machine any more: one whose controller is gone ends by itself."""
         self.wait_until(lambda: not self.machine.deploying(), "an end of the deployment on the machine", 120)
 

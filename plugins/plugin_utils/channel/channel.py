@@ -15,9 +15,10 @@ import typing as t
 import urllib.parse
 
 from ..core.errors import ChannelError
+from ..core.text import SHORT
 from ..health.web import NoAnswerError, Request
 from ..nix.store import is_store_path, path_sizes
-from ..update.git import SHORT, OvertakenError
+from ..update.git import OvertakenError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping

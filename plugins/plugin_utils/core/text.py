@@ -9,6 +9,9 @@ import re
 import typing as t
 import unicodedata
 
+# How many characters of a commit's name tell it from the others, for a person.
+SHORT = 12
+
 
 def counted(number: int, what: str) -> str:
     """Return a number of things: ``1 path``, ``2 paths``."""

@@ -30,7 +30,7 @@ platform_default_profile() (
     printf '%s\n' "$own/home-manager"
 )
 
-platform_settle_profile() {
+platform_move_profile() {
     own=${XDG_STATE_HOME:-$HOME/.local/state}/nix/profiles/home-manager
     [ "$profile" != "$own" ] && [ -L "$profile" ] && [ "$profile" = "$(platform_default_profile)" ] || return 0
     # As home-manager has its directory made.
@@ -87,7 +87,7 @@ platform_unchecked() {
     [ -e "$closure" ] || echo 'files in the way were not looked at: that takes the home on the machine (--skip-tags activate brings it)'
 }
 
-platform_foreseen() {
+platform_predicted() {
     home_in_the_way=$(home_files "$1" | while IFS= read -r file; do
         home_is_in_the_way "$file" "$1/home-files/$file" && printf '%s\n' "$HOME/$file"
     done | head -n 20 | paste -s -d ' ' -)

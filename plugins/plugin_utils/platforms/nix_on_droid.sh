@@ -41,7 +41,7 @@ platform_unchecked() {
     [ -e "$closure" ] || echo '/etc was not looked at: that takes the closure on the machine (--skip-tags activate brings it)'
 }
 
-platform_foreseen() {
+platform_predicted() {
     droid_stays=$(find "$1/etc/" -type l 2>/dev/null | while IFS= read -r droid_link; do
         droid_file=$droid_etc/${droid_link#"$1/etc/"}
         [ -e "$droid_file" ] || continue

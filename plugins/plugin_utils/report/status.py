@@ -9,8 +9,7 @@ import re
 import typing as t
 
 from ..activation.info import Drift
-from ..core.text import size
-from ..update.git import SHORT
+from ..core.text import SHORT, size
 from .table import NOTHING, State, View
 
 if t.TYPE_CHECKING:

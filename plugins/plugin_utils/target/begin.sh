@@ -32,7 +32,7 @@ begin() { # $1: the functions of the program, $2: the request; $3: Nix's setting
         current_answer unchanged
         say cause "${missing:-}"
         [ -z "$missing_code" ] || say code "$missing_code"
-        journal_settle
+        journal_note_unchanged
     elif [ "$check" = 1 ]; then
         begin_predict
     elif platform_leaving; then
@@ -94,7 +94,7 @@ begin_predict() { # check mode: what would come of it
     current_answer activated
     if [ "$platform_dry_run_writes" = yes ]; then
         platform_unchecked | sed 's/^/log=/'
-        [ ! -e "$closure" ] || platform_foreseen "$activated" | sed 's/^/warning=/'
+        [ ! -e "$closure" ] || platform_predicted "$activated" | sed 's/^/warning=/'
     elif [ -e "$closure" ]; then
         begin_dry_run
     else

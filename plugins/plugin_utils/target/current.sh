@@ -59,5 +59,5 @@ current_is_default() { # whether profile and, where that can be read, boot loade
 }
 
 current_is_whole() { # whether the last deployment of this profile left nothing half done
-    runs_none_interrupted && { [ ! -e "$state/unsettled" ] || ! grep -qFx -e "$profile" "$state/unsettled"; }
+    runs_none_interrupted && { [ ! -e "$state/half_active" ] || ! grep -qFx -e "$profile" "$state/half_active"; }
 }

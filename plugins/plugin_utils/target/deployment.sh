@@ -69,14 +69,14 @@ deployment_protect() { # closure $2 from the garbage collector while this deploy
 deployment_go() {
     case $goal:$platform_default_first in
         boot:*) deployment_change_default ;;
-        test:*) deployment_settle ;;
-        *:yes) deployment_change_default && deployment_settle ;;
+        test:*) deployment_make_permanent ;;
+        *:yes) deployment_change_default && deployment_make_permanent ;;
         # A machine that loses its power in the middle comes back as it was: the default changes last.
-        *) deployment_settle && deployment_change_default ;;
+        *) deployment_make_permanent && deployment_change_default ;;
     esac && deployment_verify_default
 }
 
-deployment_settle() { # what runs in the end is what was tried and, where that is wanted, confirmed
+deployment_make_permanent() { # what runs in the end is what was tried and, where that is wanted, confirmed
     deployment_try && deployment_confirmed && deployment_verify_running
 }
 

@@ -39,7 +39,7 @@ journal_write() { # one line of the variables that outcome_finish has set; bound
 
 # A host that runs what is wanted already is as that revision has it, whoever brought it there: without a line that says so, it
 # would be behind, changed by others, or as it was after a failure, for ever.
-journal_settle() { # write that the profile was found at $closure, unless its last line says as much
+journal_note_unchanged() { # write that the profile was found at $closure, unless its last line says as much
     [ "$check:$rollback" = 0: ] || return 0
     journal_revision=''
     case $entry in *'"revision":'*)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # How a deployment ends: what is written for the controller, for the journal and for the next deployment.
 
-outcome='' refusal='' seconds='' warnings='' back_told=no loader_failed=no supervisor_lock=take
+outcome='' refusal='' seconds='' warnings='' failure_reported=no loader_failed=no supervisor_lock=take
 
 outcome_refuse() { # end without having touched anything; $1 says why, $2 what to do, $3 is the code of the error if it has one
     advice=${2:-} refusal=${3:-}
@@ -31,7 +31,7 @@ outcome_finish() { # end with outcome $1
     state_make
     outcome_note_whole
     # Tried again, and still not back: that has been told.
-    if [ "$outcome:$back_told" != rollback_failed:yes ]; then
+    if [ "$outcome:$failure_reported" != rollback_failed:yes ]; then
         journal_write || warnings="$warnings${warnings:+$newline}the journal could not be written"
         # What has an end and cannot say so must not pass for interrupted ever after.
         if outcome_write "$1" || [ "$outcome" = rollback_failed ]; then
@@ -98,20 +98,20 @@ outcome_note_whole() {
     case $outcome:$status in
         superseded:*) return ;;
         confirmed:active | confirmed:reboot | activated:active | activated:reboot | activated: | rolled_back:*)
-            [ -e "$state/unsettled" ] || return 0
-            { grep -vFx -e "$profile" "$state/unsettled" >"$state/unsettled.new"; } 2>/dev/null
+            [ -e "$state/half_active" ] || return 0
+            { grep -vFx -e "$profile" "$state/half_active" >"$state/half_active.new"; } 2>/dev/null
             ;;
         *)
             {
                 {
                     printf '%s\n' "$profile"
-                    grep -vFx -e "$profile" "$state/unsettled"
-                } >"$state/unsettled.new"
+                    grep -vFx -e "$profile" "$state/half_active"
+                } >"$state/half_active.new"
             } 2>/dev/null
             ;;
     esac
-    mv -f "$state/unsettled.new" "$state/unsettled" 2>/dev/null
-    [ -s "$state/unsettled" ] || rm -f "$state/unsettled"
+    mv -f "$state/half_active.new" "$state/half_active" 2>/dev/null
+    [ -s "$state/half_active" ] || rm -f "$state/half_active"
 }
 
 outcome_print() { # outcome $1, and what was observed

@@ -39,7 +39,7 @@ platform_user_profile() ( # where deploy-rs has the profile $1 of a user: in the
 )
 
 # Before anything is recorded: have the profile where the platform's own activation would move it, and set `profile` to that.
-platform_settle_profile() {
+platform_move_profile() {
     :
 }
 
@@ -102,7 +102,7 @@ platform_unchecked() { # what check mode has not looked at, although the activat
     :
 }
 
-platform_foreseen() { # what the activation of closure $1 is going to stop at or to leave as it is, a line each, for a check
+platform_predicted() { # what the activation of closure $1 is going to stop at or to leave as it is, a line each, for a check
     :
 }
 

@@ -80,7 +80,7 @@ question_ask() { # answers as a deployment does that finds nothing to do, and wi
         { [ -z "$1" ] || question_is_kept "$1"; } && question_is_valid; then
         say closure "$closure"
         current_answer unchanged
-        journal_settle
+        journal_note_unchanged
     else
         say outcome needed
     fi

@@ -100,7 +100,7 @@ supervisor_run() {
             ;;
     esac
     supervisor_check
-    platform_settle_profile >>"$log" 2>&1 ||
+    platform_move_profile >>"$log" 2>&1 ||
         outcome_refuse "$profile could not be moved to where this platform has its profile now: $(tail -n 1 "$log")"
     { deployment_record && supervisor_is_whole; } ||
         outcome_refuse "the state before the deployment could not be recorded in $run, so nothing was done: $(tail -n 1 "$log")"
@@ -301,13 +301,13 @@ supervisor_resume() { # in a process of its own
     [ "$supervisor_lock" = take ] || lock_for=$supervisor_lock
     supervisor_hold
     if [ "$supervisor_lock" = take ] && ! supervisor_is_last; then
-        [ "$marked" != "$recorded_marked" ] || [ -n "$(way_back_told outcome)" ] ||
+        [ "$marked" != "$recorded_marked" ] || [ -n "$(way_back_reported outcome)" ] ||
             outcome_refuse 'the supervisor was ended before it had touched anything'
         supervisor_let_go
     fi
-    case $(way_back_told outcome) in
+    case $(way_back_reported outcome) in
         '') ;;
-        rollback_failed) back_told=yes ;;
+        rollback_failed) failure_reported=yes ;;
         *) supervisor_let_go ;; # killed when all had been done
     esac
     # What nobody lives to confirm stays no longer.
@@ -376,7 +376,7 @@ supervisor_recover() { # finish what supervisors left that are gone, with what t
     # Who goes on after another recovery is as good as its guard.
     [ -z "$recorded" ] || trap supervisor_go_on EXIT
     supervisor_begin
-    case $(way_back_told outcome) in
+    case $(way_back_reported outcome) in
         '' | rollback_failed) ;;
         *) supervisor_let_go ;;
     esac

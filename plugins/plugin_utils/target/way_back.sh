@@ -167,7 +167,7 @@ way_back_explain() { # what is not as it was, and what boots next
 way_back_resume() {
     cause='the supervisor was ended before the deployment was complete'
     step_log=$(step_last_words)
-    [ "$back_told" = no ] || cause=$(way_back_told cause) step_log=$(way_back_told step_log)
+    [ "$failure_reported" = no ] || cause=$(way_back_reported cause) step_log=$(way_back_reported step_log)
     step_end_orphans
     # As far as anybody knows by now.
     tried=yes
@@ -214,16 +214,16 @@ way_back_leave_unconfirmed() { # unless whoever had the platform's own lock unti
 }
 
 way_back_was_left() { # whether somebody has come again to what this deployment had already gone back from
-    [ -n "$(way_back_told outcome)" ] || return
+    [ -n "$(way_back_reported outcome)" ] || return
     path_find_closure "$profile"
-    [ "$target" != "$closure" ] || [ "$(way_back_told default)" = "$closure" ] || return 0
+    [ "$target" != "$closure" ] || [ "$(way_back_reported default)" = "$closure" ] || return 0
     # What the way back does itself is nobody else's doing.
     [ "$platform_again_sets_running" = no ] || return 1
     platform_find_running
-    [ "$target" = "$activated" ] && [ "$(way_back_told running)" != "$activated" ]
+    [ "$target" = "$activated" ] && [ "$(way_back_reported running)" != "$activated" ]
 }
 
-way_back_told() { # print field $1 of what has been told of this deployment's end: what memory has is the newer
+way_back_reported() { # print field $1 of what has been told of this deployment's end: what memory has is the newer
     for told in "$live/outcome-$id" ./outcome "$run/outcome"; do
         if [ -e "$told" ]; then
             sed -n "s/^$1=//p" "$told"

@@ -99,7 +99,6 @@ def credential(url: str, user: str, token: str) -> Credential:
 
 # Nobody is there to be asked, a look disturbs nobody's work, and what Git says is read here.
 QUIET = {"GIT_TERMINAL_PROMPT": "0", "SSH_ASKPASS_REQUIRE": "never", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
-SHORT = 12
 
 
 @dataclasses.dataclass(frozen=True)

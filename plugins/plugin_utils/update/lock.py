@@ -15,9 +15,10 @@ import json
 import typing as t
 
 from ..core.errors import GitError, UpdateError
+from ..core.text import SHORT
 from ..nix.store import is_store_path
 from ..target.programs import program
-from .git import SHORT, OvertakenError
+from .git import OvertakenError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -35,7 +35,7 @@ def plain(vps: Target) -> str:
 def _before_and_after(vps: Target, plain: str) -> None:
     vps.lab("heal", vps.name)
     vps.root("rm -f /run/begun")
-    settled = f"test ! -e /var/lib/nix.fleet/unsettled && test {plain} = $(readlink /run/current-system)"
+    settled = f"test ! -e /var/lib/nix.fleet/half_active && test {plain} = $(readlink /run/current-system)"
     if vps.root(f"{settled} && test {plain} = $(readlink -f {PROFILES[vps.name]})").rc:
         answer = vps.activate(plain)
         assert answer["outcome"] == "confirmed", answer
@@ -139,7 +139,7 @@ def test_a_profile_of_any_name(vps: Target, plain: str) -> None:
     # Called without an action, the program only explains itself.
     assert (answer["outcome"], answer["exit_code"]) == ("failed", 1)
     assert vps.root("ls -d /x /root/x 2>/dev/null; ls /nix/var/nix/profiles | grep space").said == ""
-    vps.says("rm -f /var/lib/nix.fleet/unsettled")
+    vps.says("rm -f /var/lib/nix.fleet/half_active")
 
 
 def test_info_tells_what_there_is(vps: Target, plain: str) -> None:

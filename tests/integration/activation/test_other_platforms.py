@@ -60,7 +60,7 @@ def plain(host: Target) -> str:
     return plain
 
 
-def standing(host: Target) -> tuple[str, str]:
+def current_state(host: Target) -> tuple[str, str]:
     facts = host.info(platform=PLATFORMS[host.name])
     return (facts["current_system"], facts["default"])
 
@@ -70,7 +70,7 @@ def standing(host: Target) -> tuple[str, str]:
 def test_an_activation_that_hangs_goes_back(host: Target, plain: str) -> None:
     answer = host.activate(host.system(STEP[host.name] % "sleep 1000"), activation_timeout=4)
     assert (answer["outcome"], answer["exit_code"]) == ("rolled_back", 124), answer
-    assert standing(host) == (plain, plain)
+    assert current_state(host) == (plain, plain)
     assert host.root("ps -eo args | grep '[s]leep 1000'").rc == 1
 
 
@@ -81,9 +81,9 @@ def test_rollback_goes_back_and_forth(host: Target, plain: str) -> None:
     generations = host.generations
     answer = host.activate(rollback="previous")
     assert (answer["outcome"], answer["generation"]) == ("confirmed", number - 1), answer
-    assert standing(host) == (plain, plain)
+    assert current_state(host) == (plain, plain)
     assert host.activate(rollback=str(number))["generation"] == number
-    assert standing(host) == (new, new)
+    assert current_state(host) == (new, new)
     assert host.generations == generations
 
 
@@ -96,13 +96,13 @@ def test_a_killed_supervisor_is_made_up_for(host: Target, plain: str, all_of_it:
     host.says(f"p=$({supervisor}); kill -9 {family} $p")
     answer = task.result()
     assert answer["outcome"] == "rolled_back", answer
-    assert standing(host) == (plain, plain)
+    assert current_state(host) == (plain, plain)
 
 
 def test_a_dry_run_says_something_and_changes_nothing(host: Target, plain: str) -> None:
     answer = host.activate(host.system(DIFFERENT[host.name] % "dry"), goal="dry-activate")
     assert (answer["outcome"], answer["changed"], answer["failed"]) == ("unchanged", False, False), answer
-    assert standing(host) == (plain, plain)
+    assert current_state(host) == (plain, plain)
 
 
 @represented_by("phone")

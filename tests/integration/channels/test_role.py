@@ -86,8 +86,10 @@ def test_each_host_has_its_branch_at_what_was_built_and_one_that_fails_keeps_it(
     assert clone.branches == {"nixos-tested-web": first, "nixos-tested-mail": first}
 
     second = clone.commit(mail="exit 1")
-    foreseen = clone.channel("--check", "--diff", "-l", "web")
-    assert f"-nixos-tested-web: {first[:12]}\n+nixos-tested-web: {second[:12]}\n+{second[:7]} change" in foreseen.output
+    predicted = clone.channel("--check", "--diff", "-l", "web")
+    assert (
+        f"-nixos-tested-web: {first[:12]}\n+nixos-tested-web: {second[:12]}\n+{second[:7]} change" in predicted.output
+    )
     assert clone.branches["nixos-tested-web"] == first
     run = clone.channel()
     assert run.rc == 2, run.output
@@ -102,9 +104,9 @@ def test_each_host_has_its_branch_at_what_was_built_and_one_that_fails_keeps_it(
 def test_a_check_foresees_the_move_though_the_host_that_builds_for_itself_builds_nothing_in_it(clone: Clone) -> None:
     revision = clone.commit()
     itself = {"deploy_build_on": "target", "ansible_connection": "local"}
-    foreseen = clone.channel("--check", "--diff", "-l", "web", **itself)
-    assert foreseen.rc == 0, foreseen.output
-    assert f"+nixos-tested-web: {revision[:12]}" in foreseen.output
+    predicted = clone.channel("--check", "--diff", "-l", "web", **itself)
+    assert predicted.rc == 0, predicted.output
+    assert f"+nixos-tested-web: {revision[:12]}" in predicted.output
     assert clone.branches == {}
     run = clone.channel("-l", "web", **itself)
     assert run.rc == 0, run.output

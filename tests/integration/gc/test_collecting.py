@@ -27,12 +27,12 @@ def before(fleet: Fleet) -> dict[str, list[int]]:
 
 
 def test_a_check_shows_what_would_go_and_touches_nothing(fleet: Fleet, before: dict[str, list[int]]) -> None:
-    foreseen = fleet.collect("--check", "--diff")
-    assert foreseen.run.rc == 0, foreseen.run.output
-    assert foreseen.run.hosts(changed=1) == set(PROFILES)
-    assert foreseen.deleted == GOING
-    assert f"--- before: {SYSTEM}\n+++ after: {SYSTEM}" in foreseen.run.output
-    assert "\n-2  20" in foreseen.run.output
+    predicted = fleet.collect("--check", "--diff")
+    assert predicted.run.rc == 0, predicted.run.output
+    assert predicted.run.hosts(changed=1) == set(PROFILES)
+    assert predicted.deleted == GOING
+    assert f"--- before: {SYSTEM}\n+++ after: {SYSTEM}" in predicted.run.output
+    assert "\n-2  20" in predicted.run.output
     assert before == {host: generations(host) for host in PROFILES}
 
 
@@ -78,7 +78,7 @@ hold"""
 
 
 def test_on_every_platform_generations_go_and_what_is_needed_stays(fleet: Fleet, before: dict[str, list[int]]) -> None:
-    standing = {host: running(host) for host in ("vps-sg-1", "macbook")}
+    current_state = {host: running(host) for host in ("vps-sg-1", "macbook")}
     closure = on(HOST, f"readlink {SYSTEM}-2-link")
     collected = fleet.collect()
     assert collected.run.rc == 0, collected.run.output
@@ -86,13 +86,13 @@ def test_on_every_platform_generations_go_and_what_is_needed_stays(fleet: Fleet,
     assert {host: generations(host) for host in PROFILES} == {
         host: [number for number in before[host] if number not in GOING[host]] for host in PROFILES
     }
-    assert standing == {host: running(host) for host in standing}
+    assert current_state == {host: running(host) for host in current_state}
     for host in PROFILES:
         assert collected[host]["deleted_paths"] > 0, collected[host]
     assert on(HOST, 'test -e "$1" || echo gone', closure) == "gone"
     assert collected[HOST]["boot_entries_refreshed"]
     assert on(HOST, ENTRIES).split() == [f"nixos-generation-{number}.conf" for number in (1, 3, 4)]
-    assert lab("boots", HOST).strip() == standing[HOST].default
+    assert lab("boots", HOST).strip() == current_state[HOST].default
 
 
 def test_the_way_back_is_still_there(fleet: Fleet) -> None:

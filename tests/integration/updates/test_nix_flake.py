@@ -163,8 +163,8 @@ def test_an_update_is_proposed_on_a_branch_and_the_working_tree_is_left_alone(fl
     head = flake.repository.git("rev-parse", "HEAD")
     flake.one.commit("two", flake=input_flake("2"))
 
-    foreseen = flake.result("--check", update=True, branch="update")
-    assert foreseen["changed"]
+    predicted = flake.result("--check", update=True, branch="update")
+    assert predicted["changed"]
     assert bare.git("branch", "--list") == ""
 
     result = flake.result(update=True, branch="update")

@@ -84,9 +84,9 @@ def test_an_update_is_shown_for_each_host_committed_with_that_and_deployed(fleet
     revision = fleet.site.commit("second", flake=site("second"))
     before, head = running("vps-sg-1"), fleet.repository.git("rev-parse", "HEAD")
 
-    foreseen = fleet.update("--check", "-e", "update_commit=true")
-    assert foreseen.rc == 0, foreseen.output
-    assert f"site: {revision[:12]}" in foreseen.output
+    predicted = fleet.update("--check", "-e", "update_commit=true")
+    assert predicted.rc == 0, predicted.output
+    assert f"site: {revision[:12]}" in predicted.output
     assert fleet.repository.git("rev-parse", "HEAD") == head
     assert fleet.repository.files == {}
 
@@ -99,7 +99,7 @@ def test_an_update_is_shown_for_each_host_committed_with_that_and_deployed(fleet
     assert "vps-sg-2" not in message
     committed = fleet.repository.git("rev-parse", "HEAD")[:12]
     assert f"kept of the update: moved site: commit {committed}" in run.output
-    assert "kept of the update" not in foreseen.output
+    assert "kept of the update" not in predicted.output
     assert fleet.repository.files == {}
     assert running("vps-sg-1") == before
 

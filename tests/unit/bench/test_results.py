@@ -10,6 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.tests.bench.catalogue import all_rows
+from ansible_collections.nix.fleet.tests.bench.comparison import comparisons
 from ansible_collections.nix.fleet.tests.bench.record import Bar, Command, Row, Way
 from ansible_collections.nix.fleet.tests.bench.report import SCHEMA
 from ansible_collections.nix.fleet.tests.bench.rounds import Outcome, Spread
@@ -18,7 +19,6 @@ from ansible_collections.nix.fleet.tests.bench.simulation import (
     Machine,
     report,
 )
-from ansible_collections.nix.fleet.tests.bench.verdict import verdicts
 
 
 def way(name: str, kind: str) -> Way:
@@ -53,12 +53,12 @@ OUTCOMES = (
 
 
 def test_a_bar_is_judged_by_the_medians_at_its_point() -> None:
-    bare, _peer = verdicts(ROW, OUTCOMES)
+    bare, _peer = comparisons(ROW, OUTCOMES)
     assert (bare.point, bare.ratio, bare.met) == (20, 1.5, True)
 
 
 def test_a_bar_against_a_tool_that_is_not_there_is_neither_met_nor_missed() -> None:
-    _bare, peer = verdicts(ROW, OUTCOMES)
+    _bare, peer = comparisons(ROW, OUTCOMES)
     assert peer.met is None
     assert "not measured" in str(peer)
     assert "peer is not on PATH" in str(peer)

@@ -164,7 +164,7 @@ def test_an_interrupted_deployment_is_for_the_program_to_finish(nixos: NixOS, ol
 
 def test_units_that_failed_are_tried_again(nixos: NixOS, old: str) -> None:
     nixos.state.mkdir(parents=True)
-    (nixos.state / "unsettled").write_text(f"{nixos.here(PROFILE)}\n")
+    (nixos.state / "half_active").write_text(f"{nixos.here(PROFILE)}\n")
     assert ask(nixos, old) is None
 
 

@@ -15,7 +15,7 @@ if t.TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Verdict:
+class Comparison:
     """A bar and what was measured; ``ratio`` is missing when one of the two was not measured."""
 
     row: str
@@ -44,21 +44,23 @@ class Verdict:
         return f"{'met' if self.met else 'NOT MET':13} {what}: {found}"
 
 
-def verdicts(row: Row, outcomes: Sequence[Outcome]) -> Iterator[Verdict]:
+def comparisons(row: Row, outcomes: Sequence[Outcome]) -> Iterator[Comparison]:
     """Judge the bars of a row at the point they are about, or else at the largest that was measured."""
     points = sorted({outcome.point for outcome in outcomes})
     for limit in row.bars:
         for point in points if row.at is None else [max(each for each in points if each <= max(row.at, points[0]))]:
-            yield _verdict(row, point, limit, {outcome.way: outcome for outcome in outcomes if outcome.point == point})
+            yield _comparison(
+                row, point, limit, {outcome.way: outcome for outcome in outcomes if outcome.point == point}
+            )
 
 
-def _verdict(row: Row, point: int, limit: Bar, by_way: dict[str, Outcome]) -> Verdict:
+def _comparison(row: Row, point: int, limit: Bar, by_way: dict[str, Outcome]) -> Comparison:
     us, other = by_way[limit.us], by_way[limit.against]
     for outcome in (us, other):
         if outcome.missing:
-            return Verdict(row.name, point, row.unit, limit, None, why_not=outcome.missing.splitlines()[0])
+            return Comparison(row.name, point, row.unit, limit, None, why_not=outcome.missing.splitlines()[0])
     processor = _ratio(us, other, "processor_seconds") if limit.of == "seconds" else None
-    return Verdict(row.name, point, row.unit, limit, _ratio(us, other, limit.of), processor)
+    return Comparison(row.name, point, row.unit, limit, _ratio(us, other, limit.of), processor)
 
 
 def _ratio(us: Outcome, other: Outcome, quantity: str) -> float:
