@@ -26,7 +26,29 @@ PROFILES = {
     "phone": "/nix/var/nix/profiles/nix-on-droid",
 }
 
+# For each host: a module that makes a closure different, and one with a step that runs a command.
+DIFFERENT = {
+    "workstation": '{ home.file."different".text = "%s"; }',
+    "macbook": '{ environment.etc."fleet/different".text = "%s"; }',
+    "phone": '{ environment.etc."different".text = "%s"; }',
+}
+STEP = {
+    "workstation": '({ lib, ... }: { home.activation.step = lib.hm.dag.entryAfter [ "linkGeneration" ] "%s"; })',
+    "macbook": '{ system.activationScripts.postActivation.text = "%s"; }',
+    "phone": '{ build.activationAfter.zzz = "%s"; }',
+}
+
 Result = dict[str, t.Any]
+
+
+def script(text: str, name: str = "test") -> str:
+    """A module with one activation script."""
+    return f"{{ system.activationScripts.{name} = ''{text}''; }}"
+
+
+def etc(text: str) -> str:
+    """A module that makes a system different from others."""
+    return f'{{ environment.etc.different.text = "{text}"; }}'
 
 
 class Task:
@@ -106,6 +128,12 @@ class Target(Machine):
     def info(self, **options: t.Any) -> Result:
         """Return the facts of the host."""
         return self.start("nix_info", **options).result()
+
+    @property
+    def current_state(self) -> tuple[str, str]:
+        """What runs, and what is the default."""
+        facts = self.info(platform=PLATFORMS[self.name])
+        return (facts["current_system"], facts["default"])
 
     @property
     def default(self) -> str:

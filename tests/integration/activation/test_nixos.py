@@ -6,20 +6,10 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import PROFILES, Target
+from .conftest import PROFILES, Target, etc, script
 
 SLOW = "echo begun > /run/begun; sleep 6; rm -f /run/begun"
 BEGUN = "test -e /run/begun"
-
-
-def script(text: str, name: str = "test") -> str:
-    """A module with one activation script."""
-    return f"{{ system.activationScripts.{name} = ''{text}''; }}"
-
-
-def etc(text: str) -> str:
-    """A module that makes a system different from others."""
-    return f'{{ environment.etc.different.text = "{text}"; }}'
 
 
 FAILING_UNIT = 'systemd.services.bad = { wantedBy = [ "multi-user.target" ]; serviceConfig.ExecStart = "/bin/false"; };'

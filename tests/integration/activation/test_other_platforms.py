@@ -6,20 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ..standins.test_home_manager import to_legacy
-from .conftest import PLATFORMS, Target
-
-# For each host: a module that makes a closure different, one that fails, one that is slow, and the user who owns it all.
-DIFFERENT = {
-    "workstation": '{ home.file."different".text = "%s"; }',
-    "macbook": '{ environment.etc."fleet/different".text = "%s"; }',
-    "phone": '{ environment.etc."different".text = "%s"; }',
-}
-STEP = {
-    "workstation": '({ lib, ... }: { home.activation.step = lib.hm.dag.entryAfter [ "linkGeneration" ] "%s"; })',
-    "macbook": '{ system.activationScripts.postActivation.text = "%s"; }',
-    "phone": '{ build.activationAfter.zzz = "%s"; }',
-}
+from .conftest import DIFFERENT, PLATFORMS, STEP, Target
 
 
 def lock_of(host: Target) -> str:
@@ -60,17 +47,12 @@ def plain(host: Target) -> str:
     return plain
 
 
-def current_state(host: Target) -> tuple[str, str]:
-    facts = host.info(platform=PLATFORMS[host.name])
-    return (facts["current_system"], facts["default"])
-
-
 # Without setsid, what an activation has started is harder to end.
 @represented_by("macbook")
 def test_an_activation_that_hangs_goes_back(host: Target, plain: str) -> None:
     answer = host.activate(host.system(STEP[host.name] % "sleep 1000"), activation_timeout=4)
     assert (answer["outcome"], answer["exit_code"]) == ("rolled_back", 124), answer
-    assert current_state(host) == (plain, plain)
+    assert host.current_state == (plain, plain)
     assert host.root("ps -eo args | grep '[s]leep 1000'").rc == 1
 
 
@@ -81,9 +63,9 @@ def test_rollback_goes_back_and_forth(host: Target, plain: str) -> None:
     generations = host.generations
     answer = host.activate(rollback="previous")
     assert (answer["outcome"], answer["generation"]) == ("confirmed", number - 1), answer
-    assert current_state(host) == (plain, plain)
+    assert host.current_state == (plain, plain)
     assert host.activate(rollback=str(number))["generation"] == number
-    assert current_state(host) == (new, new)
+    assert host.current_state == (new, new)
     assert host.generations == generations
 
 
@@ -96,13 +78,13 @@ def test_a_killed_supervisor_is_made_up_for(host: Target, plain: str, all_of_it:
     host.says(f"p=$({supervisor}); kill -9 {family} $p")
     answer = task.result()
     assert answer["outcome"] == "rolled_back", answer
-    assert current_state(host) == (plain, plain)
+    assert host.current_state == (plain, plain)
 
 
 def test_a_dry_run_says_something_and_changes_nothing(host: Target, plain: str) -> None:
     answer = host.activate(host.system(DIFFERENT[host.name] % "dry"), goal="dry-activate")
     assert (answer["outcome"], answer["changed"], answer["failed"]) == ("unchanged", False, False), answer
-    assert current_state(host) == (plain, plain)
+    assert host.current_state == (plain, plain)
 
 
 @represented_by("phone")
@@ -126,12 +108,12 @@ def test_a_profile_in_the_legacy_directory_is_moved_and_gone_back_to(workstation
     plain = workstation.system()
     workstation.activate(plain)
     generations = workstation.generations
-    to_legacy(workstation)
+    workstation.move_to_legacy()
     assert workstation.activate(plain)["outcome"] == "unchanged"
     answer = workstation.activate(workstation.system(STEP["workstation"] % "exit 3"))
     assert answer["outcome"] == "rolled_back", answer
     assert (workstation.default, workstation.generations) == (plain, generations)
-    to_legacy(workstation)
+    workstation.move_to_legacy()
     new = workstation.system(DIFFERENT["workstation"] % "moved")
     assert workstation.activate(new)["outcome"] == "confirmed"
     assert workstation.default == new

@@ -10,9 +10,7 @@ import typing as t
 import pytest
 
 from ...lab.rehearsal.real_flakes import what_lacks
-from .conftest import Target
-from .test_nixos import etc, script
-from .test_other_platforms import DIFFERENT, STEP, current_state
+from .conftest import DIFFERENT, STEP, Target, etc, script
 
 
 def needs(variable: str) -> pytest.MarkDecorator:
@@ -50,7 +48,7 @@ def test_a_real_platform_is_deployed_and_gone_back_to(host: Target) -> None:
     deployed(host, new)
     answer = host.activate(host.system(STEP[host.name] % "exit 3"))
     assert (answer["outcome"], answer["exit_code"]) == ("rolled_back", 3), answer
-    assert current_state(host) == (new, new)
+    assert host.current_state == (new, new)
 
 
 @needs("LAB_SWITCH_TO_CONFIGURATION")
@@ -83,4 +81,4 @@ def test_a_nixos_of_2018_is_deployed_and_gone_back_to(vps: Target) -> None:
     answer = vps.activate(vps.system(script("cp /nonexistent /", "wrong")))
     assert (answer["outcome"], answer["exit_code"]) == ("rolled_back", 2), answer
     assert "the activation script failed: cp: cannot stat" in answer["cause"], answer
-    assert current_state(vps) == (new, new)
+    assert vps.current_state == (new, new)

@@ -17,6 +17,7 @@ import pytest
 from ..conftest import Lab
 
 ROOT = Path(__file__).resolve().parents[3]
+LEGACY = "/nix/var/nix/profiles/per-user/alice"
 HOSTS = ("vps-sg-1", "workstation", "macbook", "phone")
 
 # What an evaluation of flakes would make of them, without asking the network for what locks them.
@@ -124,6 +125,13 @@ class Machine:
         outcome = self.root(script)
         assert outcome.rc == 0, outcome.said
         return outcome.said.strip()
+
+    def move_to_legacy(self) -> None:
+        """Have alice's profile where Nix had it before 2.14, and nothing where it has it since."""
+        self.says(f"mkdir -p {LEGACY} && chown alice {LEGACY}")
+        own = "~/.local/state/nix/profiles"
+        done = self.user(f"cd {own} && cp -P home-manager home-manager-*-link {LEGACY} && rm -rf {own}")
+        assert done.rc == 0, done.said
 
     @property
     def boots(self) -> str:

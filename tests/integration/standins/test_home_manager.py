@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-from .conftest import Machine
+from .conftest import LEGACY, Machine
 
 PROFILE = "~/.local/state/nix/profiles/home-manager"
-LEGACY = "/nix/var/nix/profiles/per-user/alice"
 CURRENT = "readlink ~/.local/state/home-manager/gcroots/current-home"
 
 
@@ -56,15 +55,6 @@ def test_a_step_that_fails_ends_it(workstation: Machine) -> None:
 def test_a_profile_in_the_legacy_directory_is_moved(workstation: Machine) -> None:
     home = workstation.system()
     workstation.user(f"{home}/activate")
-    to_legacy(workstation)
+    workstation.move_to_legacy()
     outcome = workstation.user(f"DRY_RUN=1 {home}/activate && readlink -f {PROFILE} && ls -A {LEGACY}")
     assert (outcome.rc, outcome.said.splitlines()[-1]) == (0, home), outcome.said
-
-
-def to_legacy(workstation: Machine) -> None:
-    """Have the profile where Nix had it before 2.14, and nothing where it has it since."""
-    workstation.says(f"mkdir -p {LEGACY} && chown alice {LEGACY}")
-    done = workstation.user(
-        f"cd ~/.local/state/nix/profiles && cp -P home-manager home-manager-*-link {LEGACY} && rm -rf ~/.local/state/nix/profiles"
-    )
-    assert done.rc == 0, done.said
