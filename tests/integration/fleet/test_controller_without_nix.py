@@ -11,10 +11,11 @@ import re
 import secrets
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from .lab import ROOT, running
+from .lab import ROOT, home, on, running
 from .project import Project
 
 INPUTS = ("nixpkgs", "nix-darwin", "home-manager", "nix-on-droid")
@@ -79,6 +80,25 @@ def test_the_builder_comes_to_the_derivation_that_a_controller_with_nix_would(wi
     ]
     attribute = f"{without_nix.root}#nixosConfigurations.vps-sg-1.config.system.build.toplevel.drvPath"
     assert found[1] == nix("eval", "--raw", "--no-write-lock-file", *overrides, attribute)
+
+
+def test_a_phone_evaluates_by_default_what_names_a_store_path_that_it_alone_has(without_nix: Project) -> None:
+    made = """
+        . ~/.profile; cd "$(mktemp -d)"; mkdir -p proot-termux-static/bin; cd proot-termux-static
+        printf '#!/bin/sh\\nexec "$@"\\n# %s\\n' "$(mktemp -u)" >bin/proot-static
+        chmod +x bin/proot-static; nix-store --add "$PWD"
+    """
+    path = output("ssh", "-F", str(home() / ".lab/ssh_config"), "phone", made).splitlines()[-1]
+    assert not Path(path).exists()
+    settings = without_nix.root / "inventory/group_vars/all"
+    inputs = json.loads((settings / "place.yml").read_text())["deploy_override_inputs"]
+    (Path(inputs["nix-on-droid"]) / "proot-termux-static").write_text(path)
+    (settings / "place.yml").write_text(json.dumps({"deploy_override_inputs": inputs}))
+    without_nix.edit("inventory/group_vars/all/lab.yml", 'deploy_evaluate_on: "controller"\n', "")
+    run = without_nix.run("deploy.yml", "-l", "phone")
+    assert run.hosts(failed=0, unreachable=0) == {"phone"}, run.output
+    program = "/nix/var/nix/profiles/nix-on-droid/filesystem/bin/proot-static"
+    assert on("phone", f"readlink -f {program}") == f"{path}/bin/proot-static"
 
 
 def change(project: Project) -> None:

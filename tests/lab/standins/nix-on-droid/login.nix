@@ -12,6 +12,9 @@
 }:
 let
   cfg = config.user;
+  # A file beside this one names the store path of the real one, which no derivation of nix-on-droid's makes. Who evaluates must
+  # have it; without that file, everybody has.
+  prootPath = ./proot-termux-static;
 in
 {
   environment.files = {
@@ -36,16 +39,20 @@ in
       if test $# -gt 0; then exec ${cfg.shell} -c "$*"; fi
       exec ${cfg.shell} -l
     '';
-    prootStatic = pkgs.writeTextFile {
-      name = "proot-termux-static";
-      destination = "/bin/proot-static";
-      executable = true;
-      text = ''
-        #!/bin/sh
-        # A phone's real one puts the Nix store in its place; here it is there already.
-        exec "$@"
-      '';
-    };
+    prootStatic =
+      if builtins.pathExists prootPath then
+        builtins.storePath (builtins.readFile prootPath)
+      else
+        pkgs.writeTextFile {
+          name = "proot-termux-static";
+          destination = "/bin/proot-static";
+          executable = true;
+          text = ''
+            #!/bin/sh
+            # A phone's real one puts the Nix store in its place; here it is there already.
+            exec "$@"
+          '';
+        };
   };
 
   build.activation = {
