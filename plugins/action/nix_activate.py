@@ -89,7 +89,7 @@ class ActionModule(NixAction):
         if not answer.good:
             raise failure(request.id, answer)
         if answer.outcome in CHANGED and not request.check:
-            remember_run(run_name())
+            remember_run(run_name(), self.inventory_sources)
         if request.goal == "dry-activate":
             # What was asked for is this text, whatever the verbosity.
             for line in answer.log.splitlines():
@@ -107,10 +107,10 @@ class ActionModule(NixAction):
         return {**result_of(self.play_host, request, answer), **shown, **self._barrier(options, answer)}
 
     def _before_last_run(self) -> str:
-        name = last_run(run_name())
+        name = last_run(run_name(), self.inventory_sources)
         if name is None:
             raise ActivationError(
-                "this controller remembers no run that has changed a host",
+                "this controller remembers no run that has changed a host of this inventory",
                 code="no_last_run",
                 advice="give its name, before:NAME, as the run's summary and the hosts' journals have it",
                 outcome="refused",

@@ -45,7 +45,7 @@ class ActionModule(NixAction):
         if not answer.good:
             raise failure(deployment, answer)
         if answer.outcome in CHANGED and confirmation is CONFIRMED:
-            remember_run(run_name())
+            remember_run(run_name(), self.inventory_sources)
         if confirmation is not CONFIRMED:
             raise ActivationError(
                 f"the cancellation came too late: {confirmation.reason}; the deployment had ended as {answer.outcome} and stays",

@@ -65,7 +65,8 @@ options:
         of the run of Ansible with this RV(run), as the target's journal has it. It is found even if its generation
         has been deleted, as long as its closure is there. A target that had no such deployment, or that went back from it
         by itself, is V(unchanged). A system that merely ran then, by O(goal=test) for example, is not returned to.
-      - V(last) is the same for the last other run of Ansible from this controller, by this user, that has changed a host.
+      - V(last) is the same for the last other run of Ansible from this controller, by this user and with the same inventory,
+        that has changed a host.
     type: str
   rollback_on_failure:
     description:

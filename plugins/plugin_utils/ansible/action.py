@@ -112,6 +112,11 @@ class NixAction(ActionBase):
         return str(self.variables.get("inventory_hostname", "localhost"))
 
     @property
+    def inventory_sources(self) -> list[str]:
+        """What the run's inventory is read from."""
+        return [str(source) for source in self.variables.get("ansible_inventory_sources") or ()]
+
+    @property
     def host(self) -> str:
         """The inventory host that the task runs on: the play host, or the one it is delegated to."""
         return str(self._task.delegate_to or self.play_host)

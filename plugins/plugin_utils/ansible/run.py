@@ -30,7 +30,7 @@ from ..run_state.run_state import RunState
 from .shell import LOOK_SECONDS, end_children
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from multiprocessing.process import BaseProcess
 
 
@@ -120,26 +120,30 @@ def _written_name(directory: pathlib.Path) -> str:
     return written
 
 
-def _last_runs() -> Path:
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state", "nix.fleet", "last-runs")
+def _last_runs(sources: Sequence[str]) -> Path:
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state, "nix.fleet", "fleets", hashlib.sha256("\n".join(sources).encode()).hexdigest()[:16])
 
 
-def last_run(own: str) -> str | None:
-    """Return the name of the last run from this controller that has changed a host, and is not ``own``."""
+def last_run(own: str, sources: Sequence[str]) -> str | None:
+    """Return the name of the last run from this controller that has changed a host, and is not ``own``.
+
+    Runs count that were of the same inventory ``sources``: another fleet's is none to take back.
+    """
     try:
-        names = _last_runs().read_text(encoding="utf-8").split()
+        names = _last_runs(sources).read_text(encoding="utf-8").split()
     except (OSError, ValueError):
         return None
     return next((name for name in names if name != own), None)
 
 
-def remember_run(own: str) -> None:
-    """Keep the name of this run, which has changed a host, for who wants to take it back."""
-    file = _last_runs()
+def remember_run(own: str, sources: Sequence[str]) -> None:
+    """Keep the name of this run, which has changed a host of the inventory ``sources``, for who wants to take it back."""
+    file = _last_runs(sources)
     # Taken back by its name, it can be as well.
     with contextlib.suppress(OSError):
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_file(file, "\n".join(filter(None, (own, last_run(own)))))
+        replace_file(file, "\n".join(filter(None, (own, last_run(own, sources)))))
 
 
 # In which Ansible, where it notices by itself, ends the run in its own way.

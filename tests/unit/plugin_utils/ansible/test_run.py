@@ -51,19 +51,21 @@ def test_the_last_run_is_the_last_other_one_that_has_changed_a_host(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    assert last_run("c") is None
+    fleet, other = ["/srv/fleet"], ["/srv/other"]
+    assert last_run("c", fleet) is None
     for name in ("a", "b", "b"):
-        remember_run(name)
-    assert (last_run("c"), last_run("b")) == ("b", "a")
-    remember_run("c")
-    assert last_run("c") == "b"
+        remember_run(name, fleet)
+    assert (last_run("c", fleet), last_run("b", fleet)) == ("b", "a")
+    remember_run("c", fleet)
+    assert last_run("c", fleet) == "b"
+    assert last_run("c", other) is None
 
 
 def test_a_run_that_cannot_be_remembered_fails_nothing(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "state").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    remember_run("a")
-    assert last_run("b") is None
+    remember_run("a", [])
+    assert last_run("b", []) is None
 
 
 def test_a_process_ends_where_the_run_that_it_works_for_was_killed(tmp_path: pathlib.Path) -> None:

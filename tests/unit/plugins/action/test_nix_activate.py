@@ -45,7 +45,7 @@ def test_an_activation_is_a_change() -> None:
 
 def test_the_last_run_is_gone_back_from_by_its_name() -> None:
     assert perform("outcome=unchanged\n", rollback="last")["code"] == "activation.no_last_run"
-    remember_run("monday")
+    remember_run("monday", [])
     result = perform("outcome=unchanged\ncode=not_in_journal\n", rollback="last")
     assert (result["rollback"], result["recorded"]) == ("before:monday", False)
 
