@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Every command of the project; `make` lists them. It needs python3 (3.10 or newer), git and, for the fleet, root.
-# ARGS reaches the tool behind a target: `make unit ARGS='-k journal'`.
+# ARGS reaches the tool behind a target: `make unit ARGS='-k revision'`.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -37,9 +37,11 @@ demo: lab ## deploy a whole fleet of seven machines, made for it here, from one 
 test: $(TOOLS) ## every check; of the longest ones those that stand for the others. A table closes
 	@tests/run/everything $(PARTS)
 
+INNER_LOOP = not slow and not thorough$(if $(findstring tests/,$(ARGS)),, and not named)
+
 .PHONY: unit
-unit: $(TOOLS) ## the unit tests: the inner loop
-	@tests/run/unit .venv -m 'not slow' --numprocesses 2 $(ARGS)
+unit: $(TOOLS) ## the unit tests: the inner loop. ARGS=tests/unit/... also runs what starts shells there
+	@tests/run/unit .venv -m '$(INNER_LOOP)' --numprocesses 2 $(ARGS)
 
 .PHONY: unit-all
 unit-all: $(TOOLS) ## with the slow ones

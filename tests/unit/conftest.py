@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells the unit tests that start real shells, a real Nix or a thousand examples from those that a programmer waits for: `make unit`."""
+"""Tells the unit tests that start real shells, a real Nix, Ansible or a thousand examples from those that `make unit` always runs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-SLOW = (
+# `make unit` runs these where ARGS names their place.
+NAMED = (
     "hostile",
     "make",
     "nix_side",
     "plugin_utils/activation/supervisor",
     "plugin_utils/ansible/test_connections.py",
-    "plugin_utils/cache/test_push.py",
     "plugin_utils/channel",
     "plugin_utils/copy/test_store_socket.py",
     "plugin_utils/core/test_process.py",
@@ -45,15 +45,15 @@ NO_PARAMETERS = types.SimpleNamespace(params={})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test below a slow place as slow, as thorough where others stand for it, and which others Ansible may break."""
-    places = [Path(__file__).parent / place for place in SLOW]
+    """Mark the tests that are run where they are named, those that others stand for, and those that Ansible may break."""
+    places = [Path(__file__).parent / place for place in NAMED]
     for item in items:
+        # dash stands for the other shells: it has the least that is not POSIX.
+        given = getattr(item, "callspec", NO_PARAMETERS).params.values()
+        if OTHER_SHELLS & {str(value).partition(" ")[0] for value in given}:
+            item.add_marker(pytest.mark.thorough)
         if any(item.path.is_relative_to(place) for place in places):
-            item.add_marker(pytest.mark.slow)
-            # dash stands for the other shells: it has the least that is not POSIX.
-            given = getattr(item, "callspec", NO_PARAMETERS).params.values()
-            if OTHER_SHELLS & {str(value).partition(" ")[0] for value in given}:
-                item.add_marker(pytest.mark.thorough)
+            item.add_marker(pytest.mark.named)
         elif comes_to_ansible(item.path):
             item.add_marker(pytest.mark.versions)
 

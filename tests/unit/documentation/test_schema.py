@@ -126,7 +126,7 @@ def test_what_the_inventory_refuses_the_schema_refuses_where_it_can_see_it(path:
     assert VALIDATOR.is_valid(case(path)["input"]) == (path.stem in BEYOND_A_SCHEMA)
 
 
-@hypothesis.settings(max_examples=200, deadline=None)
+@hypothesis.settings(max_examples=100, deadline=None)
 @hypothesis.given(NODE)
 def test_the_schema_allows_of_a_node_what_the_inventory_reads_and_nothing_else(node: dict[str, t.Any]) -> None:
     file = {"nodes": {"a": node}}

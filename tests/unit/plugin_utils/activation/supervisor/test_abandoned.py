@@ -80,6 +80,7 @@ def test_the_boot_that_a_deployment_began_in_is_known_from_the_start(nixos: NixO
     assert (nixos.state / "runs" / asked.id / "boot").readlink() == pathlib.Path(f"boot {boot_of_now()}")
 
 
+@pytest.mark.slow
 def test_who_comes_back_to_what_never_started_is_told_that_nothing_was_touched(nixos: NixOS, old: str) -> None:
     asked = nixos.request(nixos.system("nixos-new"))
     run = cut_off_early(nixos, boot="earlier")
@@ -90,6 +91,7 @@ def test_who_comes_back_to_what_never_started_is_told_that_nothing_was_touched(n
     assert nixos.deploy(asked.closure).outcome == "activated"
 
 
+@pytest.mark.slow
 def test_and_so_is_who_comes_back_to_what_had_no_time_to_take_the_lock(nixos: NixOS, old: str) -> None:
     asked = nixos.request(nixos.system("nixos-new"))
     run = cut_off_early(nixos, boot="earlier")
@@ -100,6 +102,7 @@ def test_and_so_is_who_comes_back_to_what_had_no_time_to_take_the_lock(nixos: Ni
     assert nixos.calls == []
 
 
+@pytest.mark.slow
 def test_what_nobody_can_finish_does_not_pass_for_what_has_touched_nothing(nixos: NixOS, old: str) -> None:
     slow = cut_off(nixos)
     nixos.hurry()

@@ -182,6 +182,7 @@ def test_another_deployment_takes_the_place_of_trying_again(nixos: NixOS) -> Non
     assert outcomes(nixos) == ["rollback_failed", "activated"]
 
 
+@pytest.mark.slow
 def test_another_deployment_that_was_cut_off_is_not_finished_by_the_one_before(nixos: NixOS) -> None:
     nixos.install(nixos.system("nixos-first"), nixos.system("nixos-fragile", trouble=UNTIL_REPAIRED))
     failed = nixos.request(nixos.system("nixos-bad", trouble=HALFWAY))
@@ -207,6 +208,7 @@ def test_no_other_deployment_begins_while_it_is_tried_again(nixos: NixOS) -> Non
     assert nixos.calls == ["test bad", "test old", "test old"]
 
 
+@pytest.mark.slow
 def test_what_was_too_slow_to_go_back_is_given_more_time(nixos: NixOS) -> None:
     nixos.hurry()
     # In short pauses, as the supervisor counts its time: a busy machine stretches both.

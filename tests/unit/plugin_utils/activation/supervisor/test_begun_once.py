@@ -86,6 +86,7 @@ def test_who_is_told_to_stop_while_it_waits_for_its_turn_touches_nothing(nixos: 
     assert nixos.calls == []
 
 
+@pytest.mark.slow
 def test_a_machine_that_shuts_down_is_brought_back_when_it_is_up_again(nixos: NixOS, old: str) -> None:
     nixos.replace_tool("systemctl", f'[ -e "{nixos.root}/leaving" ] && echo stopping')
     bad = nixos.request(nixos.system("nixos-bad", trouble=f': > "$root/leaving"; {HALFWAY}'))

@@ -58,6 +58,7 @@ def test_what_a_power_cut_left_is_made_up_for_by_the_next_deployment(nixos: NixO
     thread.join()
 
 
+@pytest.mark.slow
 def test_what_a_power_cut_left_is_made_up_for_though_the_locks_place_is_gone(nixos: NixOS, old: str) -> None:
     slow = cut_off(nixos)
     shutil.rmtree(nixos.live)
@@ -213,6 +214,7 @@ def test_what_a_reboot_does_not_activate_is_activated_again_after_one(nixos: Nix
     assert [entry["outcome"] for entry in nixos.journal] == ["activated", "rolled_back", "activated"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rebooted", [False, True], ids=["in one boot", "with a reboot between them"])
 def test_of_two_that_were_interrupted_the_later_is_taken_back_first(nixos: NixOS, old: str, *, rebooted: bool) -> None:
     # The names are the controllers', whose clocks differ.

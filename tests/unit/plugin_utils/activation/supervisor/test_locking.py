@@ -385,6 +385,7 @@ def test_a_recovery_for_a_deployment_that_was_killed_leaves_the_lock_to_who_has_
     assert nixos.calls == ["test slow"]
 
 
+@pytest.mark.slow
 def test_a_dead_lock_is_given_up_by_one_at_a_time(nixos: NixOS, old: str) -> None:
     asked = nixos.request(nixos.system("nixos-new", check="echo $PPID > @root@/step; sleep 30"))
     thread = threading.Thread(target=deploy, args=(nixos, asked))

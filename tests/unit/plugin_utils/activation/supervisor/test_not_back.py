@@ -250,6 +250,7 @@ def user(request: pytest.FixtureRequest) -> t.Iterator[tuple[NixOS, list[str]]]:
         subprocess.run(["pkill", "-KILL", "-U", name], check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("prlimit"), reason="needs root, and prlimit")
 def test_where_no_process_can_be_made_for_a_while_the_machine_goes_back_afterwards(
     user: tuple[NixOS, list[str]],

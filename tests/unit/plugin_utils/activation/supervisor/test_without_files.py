@@ -110,6 +110,7 @@ def test_a_place_that_comes_back_while_a_confirmation_is_awaited_has_the_outcome
     assert nixos.journal[-1]["outcome"] == "confirmed"
 
 
+@pytest.mark.slow
 def test_where_no_confirmation_can_arrive_the_machine_goes_back(nixos: NixOS, old: str) -> None:
     # Not even the lock can be written, by which a controller knows that its confirmation is awaited.
     blocked = f'{BLOCK}; rm -rf "{LIVE}"; : > "{LIVE}"'
@@ -224,6 +225,7 @@ def killed_without_a_lock(nixos: NixOS) -> threading.Thread:
     return thread
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_where_not_even_the_lock_can_be_written_is_made_up_for(nixos: NixOS, old: str) -> None:
     thread = killed_without_a_lock(nixos)
     wait_for(lambda: nixos.whole_as == whole(old), 60)
@@ -289,6 +291,7 @@ def test_a_guard_that_is_killed_is_not_missed(nixos: NixOS, old: str, confirmati
     assert nixos.whole_as == whole(new if outcome == "confirmed" else old)
 
 
+@pytest.mark.slow
 def test_a_supervisor_that_was_stopped_is_called_silent_and_goes_on_when_it_may(nixos: NixOS, old: str) -> None:
     new = nixos.system("nixos-new")
     request = nixos.request(new, confirm_timeout=600)
