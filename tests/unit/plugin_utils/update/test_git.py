@@ -29,7 +29,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.update.git import (
     distance,
     validate_address,
 )
-from ansible_collections.nix.fleet.plugins.plugin_utils.update.update import lock_file_program
+from ansible_collections.nix.fleet.plugins.plugin_utils.update.lock import lock_file_program
 
 from ...errors import fails_with
 from .repositories import IDENTITY, SETTINGS, bare, clone, commit, git, remote_of
