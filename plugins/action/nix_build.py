@@ -47,12 +47,8 @@ class ActionModule(NixAction):
         "drv_path": {"type": "str"},
         "attr": {"type": "str"},
         "installables": {"type": "list", "elements": "str"},
-        "builders": {"type": "str"},
         "remote_builders": {"type": "list", "elements": "str", "default": []},
         "builder_timeout": {"type": "int", "default": 5},
-        "max_jobs": {"type": "str"},
-        "cores": {"type": "int"},
-        "keep_going": {"type": "bool", "default": False},
         "gc_root": {"type": "str"},
         "timeout": {"type": "int"},
     }
@@ -68,7 +64,7 @@ class ActionModule(NixAction):
         derivation = options["drv_path"] or self._evaluated(options)
         build = Build(
             [every_output(derivation)] if derivation else options["installables"],
-            _settings(options),
+            BuildSettings(options=options["nix_options"]),
             # A check may not write on the host itself. Elsewhere a result that nothing refers to changes nothing, and
             # without it nobody could say what would be copied and activated.
             dry_run=self.check_mode and self.host == self.play_host,
@@ -106,12 +102,6 @@ class ActionModule(NixAction):
         self._left_out: tuple[str, ...] = ()
         if not named:
             return None
-        if options["builders"] is not None:
-            raise BuildError(
-                "builders and remote_builders are both given",
-                code="bad_option",
-                advice="name the builders in one of them; those in remote_builders are asked how they are",
-            )
 
         def find() -> str | None:
             self.doing("asking builders")
@@ -180,7 +170,7 @@ class ActionModule(NixAction):
         if derivation is None or not _can_be_sent(derivation):
             return on_machine(build, root, self.shell)
         # A daemon that serves everyone listens to nobody's builders and settings.
-        trusted = bool(options["builders"] or options["remote_builders"] or options["nix_options"])
+        trusted = bool(options["remote_builders"] or options["nix_options"])
         return in_store_of(self.shell, build, derivation, root, lambda: self._store(trusted=trusted))
 
     @contextlib.contextmanager
@@ -217,13 +207,3 @@ def _with(warnings: tuple[str, ...], more: dict[str, list[str]]) -> dict[str, li
 def _can_be_sent(derivation: str) -> bool:
     """Whether the controller has the derivation, and a Nix to send it with."""
     return Path(derivation).exists() and shutil.which("nix") is not None
-
-
-def _settings(options: dict[str, t.Any]) -> BuildSettings:
-    return BuildSettings(
-        builders=options["builders"],
-        max_jobs=options["max_jobs"],
-        cores=options["cores"],
-        keep_going=options["keep_going"],
-        options=options["nix_options"],
-    )

@@ -35,11 +35,6 @@ options:
       - What to build, as C(nix build) takes it on the machine that builds, such as C(/srv/fleet#web) or C(nixpkgs#hello).
     type: list
     elements: str
-  builders:
-    description:
-      - Remote builders to use, as in C(nix.conf). The machine's own setting is the default.
-      - Nobody asks how they are. O(remote_builders) takes the place of this.
-    type: str
   remote_builders:
     description:
       - Remote builders to use, of which those that are down are left out with a warning. Each is the name of an inventory
@@ -60,20 +55,6 @@ options:
     type: int
     default: 5
     version_added: 0.2.0
-  max_jobs:
-    description:
-      - How many derivations to build at a time on the machine itself, a number or V(auto). The machine's own setting is the
-        default. V(0) leaves everything to O(builders).
-    type: str
-  cores:
-    description:
-      - How many cores one derivation may use. V(0) is all of them.
-    type: int
-  keep_going:
-    description:
-      - Build what can still be built when a derivation fails.
-    type: bool
-    default: false
   gc_root:
     description:
       - The link that keeps the result from the garbage collector, an absolute path on the machine that builds, or V(none).
@@ -104,7 +85,7 @@ attributes:
 notes:
   - Each host's task builds for itself. Where many hosts build on one machine at the same time, Nix builds what they have in
     common once; C(throttle) on the task limits how many build at a time.
-  - O(builders), O(remote_builders) and most of O(nix_options) need a user whom the Nix daemon trusts. Where the task runs with C(become), the
+  - O(remote_builders) and most of O(nix_options) need a user whom the Nix daemon trusts. Where the task runs with C(become), the
     module sees to that.
   - Where a Nix daemon builds, it is the daemon's user, mostly root, who logs in at builders, with keys and known hosts of its
     own. Without C(become), a builder that answers and refuses the login counts as usable.
@@ -131,7 +112,8 @@ EXAMPLES = r"""
 - name: Build on another inventory host
   nix.fleet.nix_build:
     drv_path: "{{ evaluated.drv_path }}"
-    cores: 4
+    nix_options:
+      cores: 4
   delegate_to: homelab
 
 - name: Build on the target itself
@@ -151,7 +133,8 @@ EXAMPLES = r"""
     installables:
       - "{{ playbook_dir }}#hello"
       - "{{ playbook_dir }}#world"
-    keep_going: true
+    nix_options:
+      keep-going: true
     gc_root: none
   delegate_to: localhost
 """

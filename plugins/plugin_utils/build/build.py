@@ -32,7 +32,7 @@ DIAGNOSES = (
         re.compile(r"is required to build|platform mismatch|missing system features"),
         "wrong_system",
         "build it on a machine of that kind: on the target itself (deploy_build_on: target), on an inventory host "
-        "(deploy_build_on), or with a remote builder (builders)",
+        "(deploy_build_on), or with a remote builder (remote_builders)",
     ),
     (
         re.compile(r"No space left on device", re.IGNORECASE),
@@ -66,12 +66,10 @@ DIAGNOSES = (
 
 @dataclasses.dataclass(frozen=True)
 class BuildSettings:
-    """How to build, whatever it is; ``options`` reach Nix beside the command line, see ``with_settings``."""
+    """How to build, whatever it is; ``options`` reach Nix beside the command line, which beats them, see ``with_settings``."""
 
     builders: str | None = None
     max_jobs: str | None = None
-    cores: int | None = None
-    keep_going: bool = False
     options: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
 
     def arguments(self) -> list[str]:
@@ -79,8 +77,6 @@ class BuildSettings:
         return [
             *(["--builders", self.builders] if self.builders is not None else []),
             *(["--max-jobs", self.max_jobs] if self.max_jobs is not None else []),
-            *(["--cores", str(self.cores)] if self.cores is not None else []),
-            *(["--keep-going"] if self.keep_going else []),
         ]
 
 

@@ -192,7 +192,9 @@ def in_store_of(
         return Built(tuple(outputs))
     if build.dry_run:
         return Built(tuple(outputs), built=(derivation,), uncounted=True)
-    settings = dataclasses.replace(build.settings, max_jobs=build.settings.max_jobs or found.jobs)
+    settings = build.settings
+    if "max-jobs" not in settings.options:
+        settings = dataclasses.replace(settings, max_jobs=found.jobs)
     controller = Controller(with_settings(NO_SETTINGS, settings.options), memory=MEMORY)
     with open_store() as url:
         built = dataclasses.replace(build, settings=settings).on(controller, store=url, name=machine.host)

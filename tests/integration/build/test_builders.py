@@ -58,7 +58,13 @@ def ill(*, frozen: t.Sequence[str] = (), cut: t.Sequence[str] = ()) -> Iterator[
 
 
 def options(building: Project, attribute: str = "who", **more: t.Any) -> dict[str, t.Any]:
-    return {"flake": f"path:{building.flake}", "attr": attribute, "builder_timeout": 3, "max_jobs": "0", **more}
+    return {
+        "flake": f"path:{building.flake}",
+        "attr": attribute,
+        "builder_timeout": 3,
+        "nix_options": {"max-jobs": 0},
+        **more,
+    }
 
 
 def logins(host: str) -> int:

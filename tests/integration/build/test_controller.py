@@ -80,7 +80,7 @@ def test_a_failed_derivation_is_named_with_its_own_log(project: Project) -> None
 
 
 def test_what_can_be_built_is_built_when_told_to_go_on(project: Project) -> None:
-    result = build(project, "both", keep_going=True)
+    result = build(project, "both", nix_options={"keep-going": True})
     assert len(result["failed_derivations"]) == 2
     assert build(project, "good")["built"] == 0
 

@@ -33,10 +33,10 @@ def test_a_build_prints_its_outputs_and_leaves_a_root() -> None:
 
 
 def test_all_settings_are_handed_to_nix() -> None:
-    settings = BuildSettings(builders="ssh://b", max_jobs="auto", cores=0, keep_going=True)
+    settings = BuildSettings(builders="ssh://b", max_jobs="auto")
     assert build(["x"], settings) == [
         *NIX, "build", "--json", *LOG, *LOOKS, "--builders", "ssh://b", "--max-jobs", "auto",
-        "--cores", "0", "--keep-going", "--no-link", "--", "x",
+        "--no-link", "--", "x",
     ]  # fmt: skip
 
 

@@ -173,6 +173,12 @@ def test_what_the_machine_lacks_is_built_in_its_store_by_its_own_settings(nix: C
     assert built.changed
 
 
+def test_how_many_jobs_the_task_says_beats_what_the_machine_says(nix: ControllerNix) -> None:
+    shell = ShellOfScripts("root \njobs 4\n")
+    in_store_of(shell, job(BuildSettings(options={"max-jobs": 1})), TOP, ROOT, store)
+    assert "--max-jobs" not in nix.commands[1]
+
+
 # What Nix says when it is to protect a path that is not there.
 COLLECTED = f"don't know how to build these paths:\n  {OUT}\nerror: build of '{OUT}' failed\n"
 
