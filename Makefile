@@ -27,14 +27,25 @@ PARTS := 'sanity | lint build docs importer' lab 'unit-some | unit-versions mole
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: machine
+machine:
+	@if [ "$$(uname -s)" != Linux ] || [ "$$(id -u)" -ne 0 ] || ! { command -v apt-get || command -v mmdebstrap; } >/dev/null; then \
+		echo "this takes a Debian machine and root on it; elsewhere podman or docker will do: make demo-container" >&2; \
+		exit 3; \
+	fi
 
 .PHONY: demo
-demo: lab ## deploy a whole fleet of seven machines, made for it here, from one Nix inventory
+demo: machine lab ## deploy a whole fleet of seven machines, made for it here, from one Nix inventory
 	@tests/run/demo
 
+.PHONY: demo-container
+demo-container: ## the same in a privileged container of podman or docker, and then a shell there
+	@tests/run/container demo
+
 .PHONY: test
-test: $(TOOLS) ## every check; of the longest ones those that stand for the others. A table closes
+test: machine $(TOOLS) ## every check; of the longest ones those that stand for the others. A table closes
 	@tests/run/everything $(PARTS)
 
 INNER_LOOP = not slow and not thorough$(if $(findstring tests/,$(ARGS)),, and not named)
