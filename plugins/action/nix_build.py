@@ -176,9 +176,7 @@ class ActionModule(NixAction):
     @contextlib.contextmanager
     def _store(self, *, trusted: bool) -> Iterator[str]:
         """Yield the URL of the machine's store."""
-        # Compression, which suits derivations and logs, takes an ssh session of its own. When that ends with us, the
-        # daemon knows that nobody waits for the build any more; it would not by a shared session.
-        with opened_store(self, trusted=trusted, compression=True) as opened:
+        with opened_store(self, trusted=trusted) as opened:
             yield f"unix://{opened.socket}"
 
     def _evaluated(self, options: dict[str, t.Any]) -> str | None:

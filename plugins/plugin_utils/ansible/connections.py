@@ -107,9 +107,7 @@ class OpenedStore:
 
 
 @contextlib.contextmanager
-def opened_store(
-    action: NixAction, *, trusted: bool, timeout: float = TIMEOUT, compression: bool | None = None
-) -> Iterator[OpenedStore]:
+def opened_store(action: NixAction, *, trusted: bool) -> Iterator[OpenedStore]:
     """Yield the store of the machine that the task runs on, at a socket where Nix on the controller reaches it.
 
     ``trusted``: the user may import paths without signatures wherever escalation or the login allows it at all.
@@ -117,9 +115,11 @@ def opened_store(
     Raises ``LinkLostError`` when the machine went away during the block, whatever the block raised for it.
     """
     remote = open_store_socket(
-        action.questions, private=trusted, escalation=_escalation_of(action), timeout=2 * timeout
+        action.questions, private=trusted, escalation=_escalation_of(action), timeout=2 * TIMEOUT
     )
-    with _forwarded(remote, action, timeout, compression) as opened:
+    # Compression, which suits derivations and logs, takes an ssh session of its own. When that ends with us, the
+    # daemon knows that nobody waits for the build any more; it would not by a shared session.
+    with _forwarded(remote, action, TIMEOUT, compression=True) as opened:
         yield opened
 
 
@@ -129,8 +129,8 @@ def opened_if_missing(
     paths: Sequence[str],
     *,
     gc_root: str,
-    timeout: float = TIMEOUT,
-    compression: bool | None = None,
+    timeout: float,
+    compression: bool | None,
 ) -> Iterator[OpenedStore | None]:
     """Yield the same, ``trusted``, of a machine that lacks some of ``paths``; None of one that has and now keeps them all."""
     remote = open_store_socket_if_missing(

@@ -38,7 +38,7 @@ peer_serve() {
         while read -r _; do :; done
         peer_serve_end
     } <&3 >/dev/null 2>&1 &
-    { peer_serve_limit "$2"; } </dev/null >/dev/null 2>&1 &
+    { peer_await_end "$server" "$2" || peer_serve_end; } </dev/null >/dev/null 2>&1 &
     peer_serve_await_listening "$1"
     # What else it prints must not be waited for by anybody.
     while read -r _; do :; done <&4 &
@@ -57,14 +57,14 @@ peer_serve_end() { # with what serves a connection, which would go on for as lon
     kill $(process_descendants "$server") 2>/dev/null
 }
 
-peer_serve_limit() { # the server ends after $1 seconds
-    left=$1
+peer_await_end() { # of process $1; fails when it runs still after $2 seconds
+    left=$2
     while [ "$left" -gt 0 ]; do
-        kill -0 "$server" || return 0
+        kill -0 "$1" || return 0
         left=$((left - 5))
         sleep 5
     done
-    peer_serve_end
+    return 1
 }
 
 peer_serve_await_listening() { # at port $1
@@ -235,23 +235,13 @@ peer_receive_fetch() { # $1 address, $2 port, $3 login, $4 seconds, $5 and $6 th
         -o ControlPath=none -o ClearAllForwardings=yes -o LogLevel=ERROR \
         -- "$1" </dev/null >"$directory/stream" 2>"$directory/log" &
     client=$!
-    { peer_receive_limit "$4"; } </dev/null >/dev/null 2>&1 &
+    { peer_await_end "$client" "$4" || kill "$client"; } </dev/null >/dev/null 2>&1 &
     peer_receive_archives <"$directory/stream"
     received=$?
     # It ends by itself when all is sent, and hangs up when nobody reads.
     wait "$client"
     [ "$received" = 0 ] || peer_receive_no_room
     peer_receive_arrived >"$directory/arrived"
-}
-
-peer_receive_limit() { # the client ends after $1 seconds
-    left=$1
-    while [ "$left" -gt 0 ]; do
-        kill -0 "$client" || return 0
-        left=$((left - 5))
-        sleep 5
-    done
-    kill "$client"
 }
 
 peer_receive_reason() {

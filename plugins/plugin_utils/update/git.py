@@ -112,9 +112,9 @@ class Repository:
         """Run Git; its failure is not an exception, and that there is none is a ``NixError``."""
         return self.machine.run(self.argv(*arguments), environment={**QUIET, **(environment or {})})
 
-    def output(self, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
+    def output(self, *arguments: str) -> str:
         """Return what Git prints; raises ``GitError`` when it fails."""
-        done = self.run(*arguments, environment=environment)
+        done = self.run(*arguments)
         if not done.ok:
             raise GitError(
                 f"git {arguments[0]} failed in {self.path}",
