@@ -99,7 +99,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.variables import
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import Run
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
-from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.job import job_of, variables_of_jobs
+from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.job import job_of, variables_of_jobs, workflow_run
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -169,8 +169,9 @@ class CallbackModule(CallbackBase):
         self._write(run, hosts)
 
     def _run(self, stats: t.Any) -> Run:
+        variables = plain(self._variables)
         return Run(
-            id=run_name(),
+            id=workflow_run(variables) or run_name(),
             playbooks=tuple(self._playbooks),
             started=self._started,
             seconds=time.monotonic() - self._began,
@@ -178,7 +179,7 @@ class CallbackModule(CallbackBase):
             # A failure that was rescued or ignored is not counted there.
             failed=_counted(stats.failures),
             unreachable=_counted(stats.dark),
-            job=job_of(plain(self._variables), os.environ),
+            job=job_of(variables, os.environ),
         )
 
     def _begin_files(self) -> None:

@@ -22,7 +22,7 @@ from ..core.process import run
 from ..core.shell import run_command
 from ..nix.store import root_name
 from ..platforms.platform import GOALS, platforms
-from ..run_state.job import job_of, variables_of_jobs
+from ..run_state.job import job_of, variables_of_jobs, workflow_run
 from .connections import connection_to, shell_of
 from .run import run_name
 from .shell import EndlessAnswerError, NoAnswerError, RenewableLink
@@ -77,12 +77,13 @@ def origin(
     action: NixAction, *, revision: str | None = None, dirty: bool | None = None, description: str | None = None
 ) -> Origin:
     """Return who deploys, in which run of which job, and what."""
-    job = job_of(plain(variables_of_jobs(action.variables)), os.environ)
+    variables = plain(variables_of_jobs(action.variables))
+    job = job_of(variables, os.environ)
     return Origin(
         user=(job and job.user) or getpass.getuser(),
         controller=controller_platform.node(),
         job=job,
-        run=run_name(),
+        run=workflow_run(variables) or run_name(),
         revision=revision,
         dirty=dirty,
         description=description,

@@ -14,7 +14,10 @@ from ..core.text import redacted
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-_VARIABLES = ("awx_job_id", "awx_user_name", "awx_schedule_name", "awx_project_revision", "semaphore_vars")
+_VARIABLES = (
+    *("awx_job_id", "awx_user_name", "awx_schedule_name", "awx_project_revision", "awx_workflow_job_id"),
+    "semaphore_vars",
+)
 _COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -35,6 +38,12 @@ class Job:
 def variables_of_jobs(variables: Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return those variables that say something of a job."""
     return {name: variables[name] for name in _VARIABLES if name in variables}
+
+
+def workflow_run(variables: Mapping[str, t.Any]) -> str | None:
+    """Return the one name of all runs of a workflow of AWX, by which all are taken back: the slices of a job are one too."""
+    number = str(variables.get("awx_workflow_job_id") or "")
+    return f"awx-workflow-{number}" if number.isdecimal() else None
 
 
 def job_of(variables: Mapping[str, t.Any], environment: Mapping[str, str]) -> Job | None:

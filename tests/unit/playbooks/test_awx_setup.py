@@ -33,12 +33,27 @@ WRITE_DOWN = """
     dest: "{{ written }}"
     mode: "0600"
 """
+# What awx_collection/plugins/lookup/controller_api.py of https://github.com/ansible/awx returns: the objects of a list, for what
+# the variable `there` has; without it, for everything.
+LOOK_UP = """
+from ansible.plugins.lookup import LookupBase
+
+class LookupModule(LookupBase):
+    def run(self, terms, variables=None, **options):
+        there = (variables or {}).get("there")
+        name = options["query_params"]["name"]
+        return [{"id": 1, "name": name}] if there is None or name in there.get(terms[0], []) else []
+"""
 
 Objects: t.TypeAlias = dict[str, list[dict[str, t.Any]]]
 
 
 def play(
-    directory: Path, installed: tuple[str, ...] = ("infra.aap_configuration", "awx.awx"), /, **variables: t.Any
+    directory: Path,
+    installed: tuple[str, ...] = ("infra.aap_configuration", "awx.awx"),
+    /,
+    *options: str,
+    **variables: t.Any,
 ) -> subprocess.CompletedProcess[str]:
     """Run the playbook where collections of these names are, one of them with the stand-in."""
     for name in installed:
@@ -46,13 +61,16 @@ def play(
         collection.mkdir(parents=True)
         namespace, last = name.split(".")
         (collection / "galaxy.yml").write_text(f"namespace: {namespace}\nname: {last}\nversion: 1.0.0\n")
+        if last in {"awx", "controller"}:
+            (collection / "plugins/lookup").mkdir(parents=True)
+            (collection / "plugins/lookup/controller_api.py").write_text(LOOK_UP)
     if "infra.aap_configuration" in installed:
         role = directory / "ansible_collections/infra/aap_configuration/roles/dispatch/tasks"
         role.mkdir(parents=True)
         (role / "main.yml").write_text(WRITE_DOWN)
     extra = json.dumps({"written": str(directory / "written.json"), "names": sorted(LISTS), **variables})
     return subprocess.run(
-        [ANSIBLE_PLAYBOOK, PLAYBOOK, "-i", "localhost,", "-e", extra],
+        [ANSIBLE_PLAYBOOK, PLAYBOOK, "-i", "localhost,", "-e", extra, *options],
         cwd=ROOT,
         env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(directory), "ANSIBLE_NOCOLOR": "1"},
         capture_output=True,
@@ -215,6 +233,36 @@ def test_what_is_missing_is_said_before_anything_is_done(tmp_path: Path) -> None
     assert done.returncode == 2
     assert "awx_project_url" in done.stdout + done.stderr
     assert not (tmp_path / "written.json").exists()
+
+
+COLLECTIONS = ("infra.aap_configuration", "awx.awx")
+ALL_THERE = {"organizations": ["Default"], "credentials": ["Fleet machines", "forge"], "projects": ["Fleet"]}
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({"awx_organization": "Edge"}, "organization Edge"),
+        ({"awx_machine_credential": "Servers"}, "credential Servers"),
+        ({"awx_project_credential": "forge", "awx_image_credential": "registry"}, "credential registry"),
+        ({"awx_instance_groups": ["edge"]}, "instance group edge"),
+        ({"awx_notify_error": ["ops"]}, "notification template ops"),
+    ],
+)
+def test_what_has_to_be_there_and_is_not_is_told_before_anything_is_made(
+    tmp_path: Path, given: dict[str, t.Any], missing: str
+) -> None:
+    done = play(tmp_path, COLLECTIONS, **GIVEN, there=ALL_THERE, **given)
+    assert done.returncode == 2
+    assert f"there is no {missing}, or" in " ".join((done.stdout + done.stderr).split())
+    assert not (tmp_path / "written.json").exists()
+
+
+@pytest.mark.parametrize("projects", [[], ["Fleet"]])
+def test_a_check_of_an_empty_server_says_what_it_cannot_see(tmp_path: Path, projects: list[str]) -> None:
+    done = play(tmp_path, COLLECTIONS, "--check", **GIVEN, there={**ALL_THERE, "projects": projects})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ("everything would be made" in " ".join(done.stdout.split())) is not bool(projects)
 
 
 def test_a_variable_that_would_beat_what_group_vars_says_of_some_hosts_is_refused(tmp_path: Path) -> None:

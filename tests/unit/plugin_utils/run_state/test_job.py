@@ -8,7 +8,13 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.job import Job, job_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import ROLLBACK
+from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.job import (
+    Job,
+    job_of,
+    variables_of_jobs,
+    workflow_run,
+)
 
 COMMIT = "4f1c0de4f1c0de4f1c0de4f1c0de4f1c0de4f1c0"
 # `awx_meta_vars` of awx/main/models and `build_env` of awx/main/tasks/jobs.py.
@@ -115,3 +121,19 @@ def test_a_password_in_an_address_is_not_told() -> None:
     job = job_of({}, {**GITLAB, "CI_JOB_URL": "https://dave:hunter2@gitlab.example/31"})
     assert job is not None
     assert "hunter2" not in str(job)
+
+
+@pytest.mark.parametrize(
+    ("variables", "name"),
+    [
+        ({"awx_job_id": 18, "awx_workflow_job_id": 17}, "awx-workflow-17"),
+        ({"awx_job_id": 19, "awx_workflow_job_id": 17}, "awx-workflow-17"),
+        ({"awx_job_id": 17}, None),
+        ({"awx_workflow_job_id": "; reboot"}, None),
+    ],
+)
+def test_all_slices_of_a_job_and_all_jobs_of_a_workflow_are_taken_back_by_one_name(
+    variables: dict[str, t.Any], name: str | None
+) -> None:
+    assert workflow_run(variables_of_jobs(variables)) == name
+    assert name is None or ROLLBACK.fullmatch(f"before:{name}")
