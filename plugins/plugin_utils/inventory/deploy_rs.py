@@ -27,10 +27,16 @@ ACTIVATE = "deploy-rs-activate"
 
 
 def nodes_of(data: t.Any, origin: Origin) -> tuple[Node, ...]:
-    """Return a host for each profile: the node's own name for its system, PROFILE@NODE for all else."""
+    """Return a host for each profile: the node's own name for its system, PROFILE@NODE for all else.
+
+    They are in the order in which deploy-rs deploys them, which Ansible keeps with one host at a time.
+    """
     hosts: list[Node] = []
     for name, node in data["nodes"].items():
-        for profile_name, profile in node["profiles"].items():
+        order = Check(f"node {shown(name)}").texts("profilesOrder", node["settings"].get("profilesOrder"))
+        # As deploy-rs does: those that are named first, then all others.
+        for profile_name in dict.fromkeys((*(each for each in order if each in node["profiles"]), *node["profiles"])):
+            profile = node["profiles"][profile_name]
             check = Check(f"node {shown(name)}, profile {shown(profile_name)}")
             settings = _merged(check, data["settings"], node["settings"], profile)
             hosts.append(_host(check, name, profile_name, settings, data["configurations"].get(name), origin))

@@ -41,6 +41,16 @@ def test_any_other_profile_is_activated_by_the_program_that_deploy_rs_puts_into_
     assert host.become_user is None
 
 
+def test_profiles_stand_in_the_order_in_which_deploy_rs_deploys_them() -> None:
+    profiles: dict[str, t.Any] = {"agent": {}, "home": {}, "system": {}}
+    assert list(hosts(profiles, {"profilesOrder": ["system", "home", "gone"]})) == [
+        "example",
+        "home@example",
+        "agent@example",
+    ]
+    assert list(hosts(profiles)) == ["agent@example", "home@example", "example"]
+
+
 @pytest.mark.parametrize("system", [{"user": "root"}, {"user": "alice"}])
 def test_a_system_that_is_not_recognised_is_activated_as_deploy_rs_does_it(system: dict[str, t.Any]) -> None:
     configurations = {"example": "nixos"} if system["user"] == "alice" else {}
