@@ -9,7 +9,7 @@ import subprocess
 import typing as t
 from pathlib import Path
 
-from ..evaluation.project import Project, interrupt, running, wait_until
+from ..evaluation.project import Project
 
 HOST = {"web": {"nix_attr": "good"}}
 LONG = "sleep 98713"
@@ -93,11 +93,3 @@ def test_a_setting_of_nix_takes_effect_and_is_shown_nowhere(project: Project) ->
     assert run.results["web"]["failed"]
     assert "ghp_secret" not in json.dumps(run.results)
     assert "ghp_secret" not in run.output
-
-
-def test_an_interrupted_run_leaves_no_build(project: Project) -> None:
-    project.write_flake(OUTPUTS)
-    run = project.start("nix_build", {"flake": f"path:{project.flake}", "attr": "long"}, HOST)
-    wait_until(lambda: bool(running(LONG.split()[1])))
-    assert interrupt(run) != 0
-    wait_until(lambda: not running(LONG.split()[1]))

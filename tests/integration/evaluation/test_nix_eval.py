@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from .project import Project, interrupt, running, wait_until
+from .project import Project
 
 EACH = {"flake": "{{ nix_flake }}", "attr": "{{ nix_attr }}", "whole_play": True}
 
@@ -136,21 +136,3 @@ def test_files_are_called_with_arguments_that_are_data(project: Project) -> None
     assert value.results["a"]["value"] == {"region": '${builtins.abort "x"}', "count": 2}
     derivation = project.run("nix_eval", {**options, "attr": "drv"}, hosts(project, "a"))
     assert derivation.results["a"]["drv_path"].endswith("-web.drv")
-
-
-# The unit tests of what hosts share, or those of runs that are cancelled, stand for it.
-@pytest.mark.thorough
-def test_an_interrupted_run_leaves_no_evaluation(project: Project) -> None:
-    project.write_flake(f"{{ a = {ENDLESS}; }}")
-    run = project.start("nix_eval", EACH, hosts(project, "a"))
-    mark = f"path:{project.flake}#."
-    wait_until(lambda: bool(running(mark)))
-    assert interrupt(run) != 0
-    wait_until(lambda: not running(mark))
-
-
-# Minutes of arithmetic in little memory.
-ENDLESS = (
-    "builtins.foldl' (a: x: a + builtins.foldl' (b: y: b + y) 0 (builtins.genList (y: y) 30000)) 0 "
-    "(builtins.genList (x: x) 2000000)"
-)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from .project import Project, interrupt, running, wait_until
+from .project import Project, running, wait_until
 
 EACH = {
     "flake": "{{ nix_flake }}",
@@ -133,17 +133,6 @@ def test_when_the_one_that_evaluates_is_killed_another_does(
     gate.open.set()
     assert run.wait(60) == 0, (project.directory / "output").read_text()
     assert not any(result["failed"] for result in project.results(fleet).values())
-
-
-def test_an_interrupted_run_takes_its_evaluation_with_it(
-    project: Project, gate: Gate, fleet: dict[str, dict[str, t.Any]]
-) -> None:
-    run = project.start("nix_eval", EACH, fleet)
-    assert gate.asked.wait(60)
-    evaluating = evaluators(project)
-    assert interrupt(run) != 0
-    wait_until(lambda: not running(f"path:{project.flake}#."))
-    wait_until(lambda: not any(Path(f"/proc/{number}/cmdline").exists() for number in evaluating))
 
 
 def test_a_host_that_hangs_holds_up_its_own_share_and_no_other(project: Project, gate: Gate) -> None:

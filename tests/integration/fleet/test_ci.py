@@ -13,12 +13,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 
-from ansible_collections.nix.fleet.tests.unit.plugin_utils.update.test_git import TOKEN, forge
-
-from .lab import NIXOS, ROOT, home
+from .lab import ROOT, home
 from .project import Project
 
 SCHEMA = json.loads((ROOT / "docs/schemas/report-1.json").read_text())
@@ -112,55 +109,6 @@ def test_a_job_builds_without_a_key_compares_with_one_and_deploys(job: Job, lab:
     (host,) = job.report["hosts"]
     assert host["outcome"] == "confirmed"
     assert [stage["stage"] for stage in host["stages"]][:4] == ["evaluation", "build", "copy", "activation"]
-
-
-def scripts(name: str) -> list[str]:
-    """Return what the job that moves the channels runs."""
-    if name == "gitlab":
-        job = yaml.safe_load((ROOT / "examples/ci/gitlab/gitlab-ci.yml").read_text())["channels"]
-        return [str(line) for line in job["script"]]
-    job = yaml.safe_load((ROOT / f"examples/ci/{name}/channels.yml").read_text())["jobs"]["channels"]
-    return [step["run"] for step in job["steps"] if "run" in step]
-
-
-@pytest.mark.thorough
-@pytest.mark.parametrize(("name", "user"), [("github", "x-access-token"), ("forgejo", "update"), ("gitlab", "update")])
-def test_the_channels_of_what_was_built_are_moved(job: Job, name: str, user: str) -> None:
-    remote = job.directory / "group/fleet.git"
-    (job.root / ".gitignore").write_text("lab.yml\n")
-    # What a branch names is a commit, lock file and all.
-    job.project.name_inputs()
-
-    def git(*arguments: str) -> str:
-        identity = ["-c", "user.name=ci", "-c", "user.email=ci@example.org"]
-        command = ["git", *identity, *arguments]
-        return subprocess.run(command, cwd=job.root, check=True, capture_output=True, text=True).stdout
-
-    git("init", "--quiet", "--bare", str(remote))
-    git("init", "--quiet")
-    git("add", "--all")
-    locked = job.types("nix --extra-experimental-features 'nix-command flakes' flake lock")
-    assert locked.returncode == 0, locked.stderr
-    git("add", "--all")
-    git("commit", "--quiet", "--message", "fleet")
-    git("--git-dir", str(remote), "config", "http.receivepack", "true")
-    with forge(job.directory, user=user) as (address, _seen):
-        git("remote", "add", "origin", f"{address}/group/fleet.git")
-        for script in scripts(name):
-            done = job.types(
-                script,
-                CHANNEL_TOKEN=TOKEN,
-                UPDATE_TOKEN=TOKEN,
-                CI_SERVER_URL=address,
-                CI_PROJECT_PATH="group/fleet",
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
-            assert TOKEN not in done.stdout + done.stderr
-
-    branches = git("ls-remote", str(remote)).split()
-    assert dict(zip(branches[1::2], branches[::2], strict=True)) == {
-        f"refs/heads/nixos-tested-{host}": git("rev-parse", "HEAD").strip() for host in (*NIXOS, "workstation")
-    }
 
 
 def test_a_host_with_another_key_than_it_should_have_is_not_deployed_to(job: Job, lab: Path) -> None:

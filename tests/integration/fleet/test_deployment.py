@@ -41,6 +41,7 @@ def test_deploying_again_changes_nothing(deployed: Project) -> None:
     assert {host: running(host) for host in NIXOS} == before
 
 
+@pytest.mark.thorough
 def test_a_host_that_is_deployed_to_twice_in_a_run_has_nothing_to_do_the_second_time(servers: Project) -> None:
     servers.edit("inventory/nodes.nix", GREETING, f'greeting = "{secrets.token_hex(4)}";')
     play = "- import_playbook: nix.fleet.deploy\n"
@@ -74,6 +75,7 @@ def test_check_mode_writes_nothing_on_a_target(deployed: Project) -> None:
     assert "rebuilt: " in run.output
 
 
+@pytest.mark.thorough
 def test_the_playbook_diff_is_such_a_check(servers: Project) -> None:
     servers.edit("inventory/nodes.nix", GREETING, f'greeting = "{secrets.token_hex(4)}";')
     before = contents("vps-sg-1")

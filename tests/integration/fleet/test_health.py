@@ -98,6 +98,7 @@ def test_a_check_that_does_not_hold_sends_the_host_back_at_once(
     assert running(HOST) == before
 
 
+@pytest.mark.thorough
 def test_one_hosts_check_sends_no_other_host_back(project: Project) -> None:
     word = greet(project)
     run = deploy(
@@ -128,6 +129,7 @@ def test_tasks_of_the_users_decide_whether_the_system_stays(project: Project, pl
     assert "1 confirmed" in deploy(project, playbook=playbook, deploy_health_tasks="checks/web.yml").closing
 
 
+@pytest.mark.thorough
 def test_a_file_of_tasks_that_is_not_there_is_missed_before_anything_is_activated(project: Project) -> None:
     greet(project)
     before = running(HOST)

@@ -49,6 +49,7 @@ def test_status_shows_an_unreachable_host_among_the_others(deployed: Project) ->
     assert run.closing.startswith("7 hosts: 6 ok, 1 unreachable")
 
 
+@pytest.mark.thorough
 def test_status_is_not_deceived_by_a_session_that_a_machine_still_has(deployed: Project) -> None:
     assert deployed.run("nix.fleet.diff", "-l", "vps-sg-1").rc == 0
     with nobody_logs_in_to("vps-sg-1"):
@@ -56,6 +57,7 @@ def test_status_is_not_deceived_by_a_session_that_a_machine_still_has(deployed: 
     assert run.hosts(unreachable=1) == {"vps-sg-1"}, run.output
 
 
+@pytest.mark.thorough
 def test_status_gives_up_a_machine_whose_login_hangs_and_leaves_no_ssh(deployed: Project) -> None:
     with login_hangs_on("vps-sg-1"):
         began = time.monotonic()

@@ -59,6 +59,7 @@ def test_a_key_that_cannot_be_had_stops_the_host_before_it_is_switched(project: 
     assert on(HOST, 'ls "$1" 2>/dev/null || :', str(note)) == ""
 
 
+@pytest.mark.thorough
 def test_a_node_names_its_keys_and_the_playbook_brings_them_without_deploying(
     project: Project, name: str, secret: str
 ) -> None:
@@ -75,6 +76,7 @@ def test_a_node_names_its_keys_and_the_playbook_brings_them_without_deploying(
     assert on(HOST, 'cd /run/keys && cat "$1" && stat -c " %a" "$1"', name) == f"{secret} 440"
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not shutil.which("age"), reason="needs the program age, from the Debian package of that name")
 def test_a_machine_decrypts_by_its_own_host_key_what_is_encrypted_to_it(project: Project, secret: str) -> None:
     here = Path(__file__).parent

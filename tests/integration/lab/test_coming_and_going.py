@@ -44,6 +44,7 @@ def test_down_leaves_nothing(new_lab: NewLab) -> None:
     assert {path for path in left if not path.startswith("tests")} <= {".venv", ".venv/bin", "inventory"}
 
 
+@pytest.mark.thorough
 def test_up_recovers_from_killed_supervisors_and_lines(new_lab: NewLab) -> None:
     lab = new_lab("recovers")
     lab("up", "--hosts", "2")
@@ -56,6 +57,7 @@ def test_up_recovers_from_killed_supervisors_and_lines(new_lab: NewLab) -> None:
     assert lab.ssh("plain-2", "hostname").stdout.strip() == "plain-2"
 
 
+@pytest.mark.thorough
 def test_a_fleet_ends_by_itself_when_its_clone_is_deleted(new_lab: NewLab) -> None:
     fleets = fleets_in_cgroups()
     lab = new_lab("deleted")

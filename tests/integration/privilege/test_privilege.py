@@ -52,6 +52,7 @@ def test_sudo_with_a_password_from_a_variable(project: Project, tmp_path: Path) 
     deployed(deploy(project, "sudo", *vault(tmp_path), "-vvvv"))
 
 
+@pytest.mark.thorough
 def test_sudo_with_a_password_from_a_file(project: Project, tmp_path: Path) -> None:
     on(HOST, SUDO)
     (tmp_path / "become").write_text(f"{PASSWORD}\n")

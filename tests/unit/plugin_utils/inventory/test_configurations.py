@@ -29,7 +29,3 @@ def test_a_home_is_on_the_machine_and_of_the_user_that_its_name_says() -> None:
     host = hosts(homeConfigurations=["alice@desk"])["alice@desk"]
     assert (host.address, host.user, host.become_user) == ("desk", "alice", None)
     assert host.attr == 'homeConfigurations."alice@desk".activationPackage'
-
-
-def test_a_home_that_names_no_machine_is_no_host() -> None:
-    assert hosts(homeConfigurations=["alice", "@desk", "alice@"]) == {}

@@ -143,11 +143,3 @@ ONE = Fleet({"a": {"x": 1}, "b": {"x": 2}}, {"vps": ["a", "b"]})
 )
 def test_each_difference_is_a_sentence(other: Fleet, said: tuple[str, ...]) -> None:
     assert differences(ONE, other) == said
-
-
-def test_what_has_no_meaning_is_no_difference() -> None:
-    def fleet(value: t.Any) -> Fleet:
-        return Fleet({"a": {"x": value, "nix_node": value}}, {})
-
-    assert differences(fleet({"p": 1, "q": 2}), fleet({"q": 2, "p": 1})) == ()
-    assert differences(fleet(1), fleet(2), ignored=frozenset(("nix_node",))) == ("host a: x is 2, where it was 1",)

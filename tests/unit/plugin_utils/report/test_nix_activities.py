@@ -55,15 +55,6 @@ def store_path(name: str) -> str:
     return f"/nix/store/{HASH}-{name}"
 
 
-def test_a_build_lasts_from_its_start_to_its_end() -> None:
-    nix = Nix()
-    nix.start(1.0, 7, BUILD, drv("nginx-1.28"), "", 1, 1)
-    nix.stop(3.5, 7)
-    (build,) = nix.slices(9.0)
-    assert (build.name, build.category, build.began, build.ended) == ("build nginx-1.28", "nix-build", 1.0, 3.5)
-    assert build.detail == {"derivation": drv("nginx-1.28")}
-
-
 def test_a_build_names_the_machine_that_it_is_on_without_its_password() -> None:
     nix = Nix()
     nix.start(1.0, 7, BUILD, drv("nginx-1.28"), "ssh://me:secret@builder", 1, 1)

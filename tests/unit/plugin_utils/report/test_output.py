@@ -88,12 +88,6 @@ def test_what_is_no_character_keeps_no_report_from_being_written(tmp_path: Path)
     assert (tmp_path / "report.json").read_text(encoding="utf-8") == "caf? é\n"
 
 
-def test_an_earlier_report_is_gone_when_a_run_begins(tmp_path: Path) -> None:
-    (tmp_path / "report.json").write_text("old")
-    remove_earlier(tmp_path / "report.json")
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_report_may_go_to_what_is_no_file(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -104,8 +98,3 @@ def test_a_report_may_go_to_what_is_no_file(tmp_path: Path) -> None:
         assert os.read(reader, 100) == b"{}\n"
     finally:
         os.close(reader)
-
-
-def test_that_there_is_no_such_directory_is_found_when_the_run_begins(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        remove_earlier(tmp_path / "missing" / "report.json")

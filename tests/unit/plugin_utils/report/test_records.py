@@ -253,11 +253,6 @@ def test_a_host_that_did_not_stay_healthy_and_did_not_go_back_is_not_rolled_back
     assert failure_of(record).cause.endswith("the machine did not go back")
 
 
-def test_a_task_that_is_not_to_be_logged_is_not_said_to_have_had_no_reason() -> None:
-    record = only(event("nix_build"), event(None, "failed", censored="the output has been hidden"))
-    assert failure_of(record).cause == "it failed, and what it says is not to be logged"
-
-
 SAID = {"msg": "non-zero return code"}
 
 
@@ -273,15 +268,6 @@ def together(*events: TaskEvent) -> list[list[str]]:
 
 def test_the_same_sentence_of_different_tasks_is_not_one_cause() -> None:
     assert together(failed("web", "Ask"), failed("db", "Do"), failed("mail", "Ask")) == [["web", "mail"], ["db"]]
-
-
-def test_a_stage_says_where_whatever_its_task_is_called() -> None:
-    said = {"cause": "no such attribute", "stage": "evaluation"}
-    assert together(failed("web", "One", "nix_eval", **said), failed("db", "Other", "nix_eval", **said)) == [
-        ["web", "db"]
-    ]
-    other = {**said, "stage": "build"}
-    assert together(failed("web", "One", **said), failed("db", "One", **other)) == [["web"], ["db"]]
 
 
 BROKEN: dict[str, t.Any] = {
@@ -321,12 +307,6 @@ def test_of_several_items_that_failed_each_is_named_and_the_first_has_its_reason
     assert failure.log == "line 1: nonsense"
 
 
-def test_an_item_of_another_module_says_what_it_printed() -> None:
-    failure = Failure.from_result(loop(item({"name": "x"}, failed=True, msg="non-zero return code", stderr="no space")))
-    # What is looped over may be a whole structure, which is no name.
-    assert failure == Failure("non-zero return code", None, "no space", None)
-
-
 def test_items_that_went_well_each_say_what_they_did() -> None:
     done = item("page", changed=True, msg="1 of 2 files changed: /a", files=["/a"], reloaded=True)
     result = loop(done, item("mail", msg="1 file is up to date", files=[], reloaded=False), item("x", skipped=True))
@@ -334,8 +314,3 @@ def test_items_that_went_well_each_say_what_they_did() -> None:
     event = TaskEvent("web", "nix_runtime_data", "ok", 1.0, result)
     (stage,) = stages([event])["web"]
     assert stage.result == {"files": ["/a"], "reloaded": True}
-
-
-def test_what_is_no_loop_is_left_as_it_is() -> None:
-    for result in ({"msg": "x", "results": ["a"]}, {"msg": "x", "results": []}, {"msg": "x"}):
-        assert of_all_items(result) == result

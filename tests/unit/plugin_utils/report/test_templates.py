@@ -97,12 +97,6 @@ def test_it_is_never_longer_than_a_comment_may_be() -> None:
     assert report.count("<details>") == report.count("</details>")
 
 
-def test_even_the_table_of_hosts_with_long_names_fits() -> None:
-    report = text(*(host("é." * 500 + str(number)) for number in range(300)))
-    assert len(report.encode()) <= MOST_BYTES
-    assert " more hosts" in report
-
-
 STARTED = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.timezone.utc)
 HARMLESS = {"html", "head", "meta", "title", "style", "body", "h1", "p", "table", "thead", "tbody", "tr", "th", "td"}
 HARMLESS |= {"div", "pre", "strong"}

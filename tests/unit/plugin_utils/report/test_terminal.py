@@ -69,14 +69,6 @@ def test_a_host_that_has_nothing_to_do_is_left_to_the_table(drawn: bool) -> None
     assert "1 unchanged" in run.log.board.counts(run.now + 5, 5)
 
 
-def test_a_host_that_awaits_confirmation_has_no_line_before_it() -> None:
-    run = Run()
-    assert run.task("web", "nix_activate", **{**ACTIVATED, "outcome": "awaiting"}) == []
-    assert run.task("web", "nix_health") == []
-    (line,) = run.task("web", "nix_confirm", **ACTIVATED)
-    assert "confirmed" in line
-
-
 def test_a_run_that_is_interrupted_tells_what_becomes_of_hosts_that_it_leaves_in_the_middle() -> None:
     run = Run()
     run.task("web", "nix_activate", **{**ACTIVATED, "outcome": "awaiting"})
@@ -195,29 +187,12 @@ def fleet(count: int) -> Board:
     return board
 
 
-def test_each_host_at_work_has_a_line_and_all_have_one() -> None:
-    *hosts, last = drawn(fleet(2))
-    assert [line.split() for line in hosts] == [
-        ["web-0", "building", "1", "min", "00", "s"],
-        ["web-1", "building", "1", "min", "00", "s"],
-    ]
-    assert last.strip() == "2 hosts: 2 at work (1 min 00 s)"
-
-
 @pytest.mark.parametrize("height", [5, 24, 60])
 def test_two_hundred_hosts_fit_any_terminal(height: int) -> None:
     lines = drawn(fleet(200), height=height)
     assert len(lines) < height
     shown = sum(line.startswith("  web-") for line in lines)
     assert f"{200 - shown} more at work" in lines[-2]
-
-
-@pytest.mark.parametrize("width", [40, 80, 200])
-def test_no_line_is_wider_than_the_terminal(width: int) -> None:
-    board = Board()
-    board.play(["a-name-that-is-longer-than-most-names-are.example.org"])
-    board.begin("a-name-that-is-longer-than-most-names-are.example.org", "building " + "x" * 300, at=0)
-    assert all(len(line) <= width for line in drawn(board, width=width))
 
 
 def test_what_a_machine_says_gives_the_terminal_no_orders() -> None:

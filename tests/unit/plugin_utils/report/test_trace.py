@@ -85,18 +85,9 @@ def test_what_happens_at_the_same_time_has_a_lane_of_its_own() -> None:
     assert both == [["stage", "1", "4"], ["2", "3"]]
 
 
-def test_parts_at_the_same_time_are_not_inside_each_other() -> None:
-    parts = lanes(activity(1, 1, 6), activity(2, 2, 5, parent=1), activity(3, 3, 4, parent=1))
-    assert parts == [["stage", "1", "2"], ["3"]]
-
-
 def test_an_activity_ends_with_its_stage_at_the_latest() -> None:
     (row,) = rows({"web": [stage(1, 5)]}, {"web": [activity(1, 0.9, 5.1)]})
     assert [(each.began, each.ended) for each in row.lanes[0]] == [(1, 5), (1, 5)]
-
-
-def test_an_activity_outside_of_all_stages_is_in_none() -> None:
-    assert lanes(activity(1, 11, 12)) == [["stage"]]
 
 
 def overlapping(row: Row) -> list[tuple[Slice, Slice]]:
