@@ -10,9 +10,7 @@ import pytest
 
 from ansible_collections.nix.fleet.tests.unit.plugin_utils.channel.hydra_server import Hydra
 
-from .test_role import Clone, clone, server
-
-__all__ = ["clone", "server"]
+from .conftest import Clone
 
 pytestmark = pytest.mark.thorough
 CLOSURE = f"/nix/store/{'0' * 32}-nixos-system-web-25.11"

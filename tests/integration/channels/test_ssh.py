@@ -14,9 +14,7 @@ import pytest
 
 from ..fleet.lab import home, new_fleet, on
 from ..fleet.project import Run
-from .test_role import Clone, clone, server
-
-__all__ = ["clone", "server"]
+from .conftest import Clone
 
 pytestmark = pytest.mark.thorough
 HOST = "vps-sg-1"

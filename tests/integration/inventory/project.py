@@ -151,3 +151,10 @@ def nixpkgs(directory: pathlib.Path) -> str:
     shutil.copytree(FLEETS / "nixpkgs", target, dirs_exist_ok=True)
     shutil.copytree(STANDINS / "nixpkgs" / "lib", target / "lib", dirs_exist_ok=True)
     return f"path:{target}"
+
+
+def unmarked(value: t.Any) -> t.Any:
+    """Return ``value`` without the marks that `ansible-inventory` puts around text that looks like a template."""
+    if isinstance(value, dict):
+        return value.get("__ansible_unsafe") or {name: unmarked(item) for name, item in value.items()}
+    return [unmarked(item) for item in value] if isinstance(value, list) else value

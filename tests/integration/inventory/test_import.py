@@ -10,8 +10,7 @@ import typing as t
 
 import pytest
 
-from .project import FLEETS, Outcome, Project, nixpkgs
-from .test_sources import unmarked
+from .project import FLEETS, Outcome, Project, nixpkgs, unmarked
 
 
 def imported(project: Project, *arguments: str) -> Outcome:

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.loading import text_in_hive
 
-from .project import FLEETS, Project, nixpkgs
+from .project import FLEETS, Project, nixpkgs, unmarked
 
 DATA = {
     "nested": {"list": [1, [2, {"deep": None}]]},
@@ -30,13 +30,6 @@ DATA = {
 
 # What the module fills in for that part of a key which the inventory leaves out.
 NOTHING = dict.fromkeys(("flake", "attribute", "override_inputs", "impure", "file"))
-
-
-def unmarked(value: t.Any) -> t.Any:
-    """Return ``value`` without the marks that `ansible-inventory` puts around text that looks like a template."""
-    if isinstance(value, dict):
-        return value.get("__ansible_unsafe") or {name: unmarked(item) for name, item in value.items()}
-    return [unmarked(item) for item in value] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.build.build import (
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.log import NixLog
 
-from ..nix.test_log import BAD, HASH, NEW_FAILURE, TOP, building, error, event, log_line
+from ..nix.log_lines import BAD, HASH, NEW_FAILURE, TOP, building, error, event, log_line
 
 NIX = ["nix", "--extra-experimental-features", "nix-command flakes"]
 LOG = ["--log-format", "internal-json"]

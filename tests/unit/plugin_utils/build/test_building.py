@@ -27,8 +27,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import Build
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import CommandTimeoutError, Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import root_name
 
-from ..nix.test_log import TOP
-from ..nix.test_log import building as building_line
+from ..nix.log_lines import TOP
+from ..nix.log_lines import building as building_line
 
 OUT = "/nix/store/" + "1" * 32 + "-top"
 ANSWER = json.dumps([{"drvPath": TOP, "outputs": {"out": OUT}}])

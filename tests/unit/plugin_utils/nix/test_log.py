@@ -4,37 +4,13 @@
 
 from __future__ import annotations
 
-import json
-import typing as t
-
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.log import LOG_FORMAT, NixLog, readable
 
-HASH = "0" * 32
-BAD = f"/nix/store/{HASH}-bad-1.0.drv"
-TOP = f"/nix/store/{HASH}-top.drv"
-NEW_FAILURE = (
-    f"Cannot build '{BAD}'.\nReason: builder failed with exit code 3.\nOutput paths:\n  /nix/store/{HASH}-bad-1.0"
-)
+from .log_lines import BAD, HASH, NEW_FAILURE, TOP, building, error, event, log_line
+
 NEW_DEPENDENT = f"Cannot build '{TOP}'.\nReason: 1 dependency failed.\nOutput paths:\n  /nix/store/{HASH}-top"
-
-
-def event(**fields: t.Any) -> str:
-    return "@nix " + json.dumps(fields)
-
-
-def error(message: str) -> str:
-    coloured = "\x1b[31;1merror:\x1b[0m " + message.replace("\n", "\n       ")
-    return event(action="msg", level=0, msg=coloured, raw_msg=message)
-
-
-def building(derivation: str, number: int = 1) -> str:
-    return event(action="start", id=number, level=3, type=105, text="", fields=[derivation, "", 1, 1])
-
-
-def log_line(text: str, number: int = 1) -> str:
-    return event(action="result", id=number, type=101, fields=[text])
 
 
 def read(*lines: str) -> NixLog:

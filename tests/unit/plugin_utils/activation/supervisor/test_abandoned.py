@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 
 import pytest
@@ -12,8 +11,8 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 
 from ....errors import fails_with
+from .interrupting import boot_of_now, cut_off, own_name
 from .nixos import NixOS
-from .test_interruption import cut_off
 
 
 def cut_off_early(nixos: NixOS, *, boot: str) -> pathlib.Path:
@@ -23,16 +22,6 @@ def cut_off_early(nixos: NixOS, *, boot: str) -> pathlib.Path:
     (run / "program").write_text("exit 0")
     (run / "boot").symlink_to(f"boot {boot}")
     return run
-
-
-def boot_of_now() -> str:
-    return pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-
-
-def own_name() -> str:
-    """Return the name by which the programs know this process."""
-    start = pathlib.Path("/proc/self/stat").read_text().rpartition(") ")[2].split()[19]
-    return f"{os.getpid()} {start} {boot_of_now()}"
 
 
 def test_what_never_started_before_the_last_boot_is_removed(nixos: NixOS, old: str) -> None:

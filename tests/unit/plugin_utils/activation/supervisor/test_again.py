@@ -15,14 +15,13 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 
+from .interrupting import HALFWAY, STUCK, children_of, cut_off, guard_of, is_gone, rewrite_record
 from .nixos import LOADER, PROFILE, RUNNING, NixOS, wait_for, whole
-from .test_interruption import STUCK, children_of, cut_off, is_gone, rewrite_record
 
 if t.TYPE_CHECKING:
     from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Request
 
 UNTIL_REPAIRED = '[ -e "$root/repaired" ] || exit 2'
-HALFWAY = 'ln -sfn "$self" "/run/current-system"; exit 2'
 
 
 @pytest.fixture
@@ -32,11 +31,6 @@ def fragile(nixos: NixOS) -> str:
     first, fragile = nixos.system("nixos-first"), nixos.system("nixos-fragile", trouble=UNTIL_REPAIRED)
     nixos.install(first, fragile)
     return fragile
-
-
-def guard_of(nixos: NixOS, request: Request) -> int:
-    """Return the process that tries again."""
-    return int((nixos.state / "runs" / request.id / "worker").readlink().as_posix().split()[0])
 
 
 def outcomes(nixos: NixOS) -> list[str]:

@@ -12,10 +12,8 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 
+from .interrupting import HALFWAY, OTHER, STUCK, custom, cut_off, guard_of, is_gone
 from .nixos import RUNNING, NixOS, wait_for, whole
-from .test_again import HALFWAY, guard_of
-from .test_interruption import STUCK, cut_off, is_gone
-from .test_not_back import OTHER, custom
 
 
 def have_others_come_first(nixos: NixOS) -> None:

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
+from .interrupting import STUCK, cut_off
 from .nixos import LOADER, PROFILE, RUNNING, NixOS, wait_for, whole
-from .test_interruption import STUCK, cut_off
 
 # What a boot loader's installer does, for one that does something else as well.
 WRITE = """

@@ -19,8 +19,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment im
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
 from ..machine import SHELLS
+from .interrupting import is_gone
 from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
-from .test_interruption import is_gone
 
 NAPS = itertools.count(1000)
 UNITS = 'ln -sfn "$self" "/run/current-system"; echo "warning: the following units failed: a.service, b\\\\x2dc.service"; exit 4'

@@ -4,10 +4,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pathlib
-import re
 import shutil
 import signal
 import threading
@@ -21,13 +19,21 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request impor
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
 from ..machine import SHELLS
+from .interrupting import (
+    STUCK,
+    blocked_recovery,
+    children_of,
+    cut_down,
+    cut_off,
+    family,
+    is_gone,
+    rewrite_record,
+    step_of,
+)
 from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
 
 if t.TYPE_CHECKING:
-    from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Request
-
-# What an activation script does in the middle of which a machine is cut off.
-STUCK = 'echo $$ > "$root/step"; [ -e "$root/repaired" ] || sleep 30'
+    pass
 # In place of `grep`, where processes do not tell their environment.
 TELLS_NO_ENVIRONMENT = 'case "$*" in *NIX_FLEET_STEP*) exit 1 ;; esac; exec {grep} "$@"'
 
@@ -94,15 +100,6 @@ def test_how_long_a_deployment_took_over_a_reboot_is_not_made_up(nixos: NixOS, o
     assert (nixos.journal[0]["started"], nixos.journal[0]["seconds"]) == ("2026-01-31T11:59:30Z", None)
 
 
-def rewrite_record(nixos: NixOS, request: Request, **fields: str) -> None:
-    """Have ``fields`` in what a deployment has recorded."""
-    file = nixos.state / "runs" / request.id / "recorded"
-    text = file.read_text()
-    for key, value in fields.items():
-        text = re.sub(f"(?m)^{key}=.*\n", "", text) + f"{key}={value}\n"
-    file.write_text(text)
-
-
 def test_who_was_killed_before_it_had_touched_anything_says_so(nixos: NixOS, old: str) -> None:
     new = nixos.system("nixos-new")
     assert nixos.deploy(new).outcome == "activated"
@@ -133,21 +130,6 @@ def test_what_was_interrupted_goes_back_with_its_run(nixos: NixOS, old: str) -> 
     assert nixos.whole_as == whole(old)
     assert not (nixos.live / "lock").is_symlink()
     thread.join()
-
-
-def cut_down(processes: list[int]) -> None:
-    """Kill all of ``processes``, and return once none of them is there: on a busy machine that takes a moment."""
-    for process in processes:
-        os.kill(process, signal.SIGKILL)
-    for process in processes:
-        wait_for(lambda process=process: is_gone(process))  # type: ignore[misc]
-
-
-def family(supervisor: int, step: int) -> list[int]:
-    """Return the guardian, the supervisor and the step, which a power cut ends all at once."""
-    status = pathlib.Path(f"/proc/{supervisor}/stat").read_text()
-    guardian = int(status.rpartition(") ")[2].split()[1])
-    return [guardian, supervisor, step]
 
 
 def test_a_record_that_is_not_whole_is_not_acted_upon(nixos: NixOS, old: str) -> None:
@@ -276,18 +258,6 @@ def test_who_is_told_to_stop_with_all_that_it_runs_ends_only_when_the_machine_is
     assert nixos.whole_as == whole(old)
 
 
-def children_of(process: int) -> list[int]:
-    return [int(child) for child in pathlib.Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-
-
-def blocked_recovery(nixos: NixOS, old: str) -> None:
-    """Have the way back to ``old`` wait until it may go on."""
-    cut_off(nixos)
-    script = nixos.path(f"{old}/bin/switch-to-configuration")
-    slow = 'test) until [ -e "$root/go" ]; do sleep 0.05; done; '
-    script.write_text(script.read_text().replace("test)", slow))
-
-
 def test_a_recovery_outlives_who_started_it_and_keeps_others_away(nixos: NixOS, old: str) -> None:
     blocked_recovery(nixos, old)
     asked = nixos.request(nixos.system("nixos-new"))
@@ -409,46 +379,6 @@ def outcome_without_supervisor(machine: NixOS) -> str:
     wait_for(lambda: is_gone(step))
     assert not machine.path("/finished").exists()
     return outcome
-
-
-def step_of(machine: NixOS) -> int:
-    """Return the process of the activation, which has written its number to a file."""
-    file = machine.path("/step")
-    wait_for(lambda: file.exists() and file.read_text().strip().isdigit())
-    return int(file.read_text())
-
-
-def is_gone(process: int) -> bool:
-    """Return whether ``process`` has ended, though perhaps nobody has asked it how."""
-    try:
-        return pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].startswith("Z")
-    except OSError:
-        return True
-
-
-def cut_off(nixos: NixOS, slow: Request | None = None) -> Request:
-    """Begin a deployment, and end all that belongs to it in the middle of its activation, as a power cut does."""
-    slow = slow or nixos.request(nixos.system("nixos-slow", trouble=STUCK))
-    thread = nixos.start(slow)
-    cut_down(family(nixos.supervisor_of(slow), step_of(nixos)))
-    for pid in followers(nixos):
-        with contextlib.suppress(ProcessLookupError):  # it may have been one that only slept a moment
-            os.kill(pid, signal.SIGKILL)
-    thread.join()
-    return slow
-
-
-def followers(nixos: NixOS) -> list[int]:
-    """Return the shells that wait on this machine for the end of a deployment."""
-    return [int(cwd.parent.name) for cwd in pathlib.Path("/proc").glob("[0-9]*/cwd") if leads_to(cwd, nixos.root)]
-
-
-def leads_to(link: pathlib.Path, target: pathlib.Path) -> bool:
-    """Return whether ``link`` is one to ``target``; that of a process may be gone by now."""
-    try:
-        return link.readlink() == target
-    except OSError:
-        return False
 
 
 def test_a_step_is_known_by_its_file_where_processes_do_not_tell_their_environment(nixos: NixOS, old: str) -> None:

@@ -18,9 +18,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment im
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin
 from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import part
 
+from .interrupting import blocked_recovery, children_of, cut_off, family, is_gone, own_name
 from .nixos import PROFILE, NixOS, wait_for, whole
-from .test_abandoned import own_name
-from .test_interruption import blocked_recovery, children_of, cut_off, family, is_gone
 
 
 def test_a_second_deployment_is_refused_and_told_whose_the_first_is(nixos: NixOS, old: str) -> None:

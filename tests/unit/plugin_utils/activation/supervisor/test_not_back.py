@@ -24,30 +24,13 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment im
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome import failure
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import begin_script
-from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
 from ..machine import SHELLS
+from .interrupting import EMPTY, OTHER, STUCK, children_of, custom, cut_down, cut_off, not_back, rewrite_record
 from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
-from .test_interruption import STUCK, children_of, cut_down, cut_off, rewrite_record
-from .test_without_files import EMPTY
 
 if t.TYPE_CHECKING:
     from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Request
-
-OTHER = "/nix/var/nix/profiles/other"
-
-
-def not_back(nixos: NixOS) -> Request:
-    """Deploy what nobody confirms and what cannot be gone back from."""
-    request = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=1000)
-    assert deploy(nixos, request).outcome == "awaiting"
-    nixos.run(confirm_script(request.id, cancelled("not wanted"), 0))
-    wait_for(lambda: [entry["outcome"] for entry in nixos.journal] == ["rollback_failed"])
-    return request
-
-
-def custom(nixos: NixOS, closure: str, **fields: t.Any) -> Request:
-    return nixos.request(closure, platform=platforms()["custom"], profile=OTHER, program="bin/activate", **fields)
 
 
 def killed(nixos: NixOS, request: Request) -> None:

@@ -11,10 +11,8 @@ import typing as t
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import cancelled, confirm_script, deploy
 
+from .interrupting import children_of, custom, guard_of, is_gone, not_back
 from .nixos import NixOS, wait_for, whole
-from .test_again import guard_of
-from .test_interruption import children_of, is_gone
-from .test_not_back import custom, not_back
 
 if t.TYPE_CHECKING:
     from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Request

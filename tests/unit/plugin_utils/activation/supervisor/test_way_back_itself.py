@@ -15,9 +15,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform impor
 
 from ..machine import SHELLS
 from .home import CURRENT, Home
+from .interrupting import children_of, cut_down, guard_of, is_gone, rewrite_record
 from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
-from .test_again import guard_of
-from .test_interruption import children_of, cut_down, is_gone, rewrite_record
 
 if t.TYPE_CHECKING:
     import pathlib

@@ -24,16 +24,13 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform impor
 
 from ....errors import fails_with
 from ..machine import SHELLS
+from .interrupting import EMPTY, LIVE, STATE, STUCK, cut_down, cut_off, family, is_gone
 from .nixos import NixOS, wait_for, whole
-from .test_interruption import STUCK, cut_down, cut_off, family, is_gone
 
-STATE = "/var/lib/nix.fleet"
-LIVE = "/run/nix.fleet"
 # As if another file system had been mounted over it: the old one is still the supervisor's working directory.
 HIDE = f'[ -e "$root/hidden" ] || mv "{STATE}" "$root/hidden"'
 # As on a file system that is read-only, for root too.
 BLOCK = f'rm -rf "{STATE}"; : > "{STATE}"'
-EMPTY = f'rm -f "{STATE}"/runs/*/program "{STATE}"/runs/*/recorded "{LIVE}"/deployment-*'
 BACK = 'ln -sfn "$self" "/run/current-system"; exit 2'
 
 
