@@ -7,10 +7,19 @@
 let
   plugins = ../../plugins/plugin_utils;
   table = builtins.fromJSON (builtins.readFile (plugins + "/target/programs.json"));
+  # Without comments, as the controller sends it: a variable of the environment takes at most 128 KiB.
+  code =
+    file:
+    builtins.concatStringsSep "\n" (
+      builtins.filter (line: builtins.isString line && builtins.match " *(#.*)?" line == null) (
+        builtins.split "\n" (builtins.readFile file)
+      )
+    )
+    + "\n";
   part =
     name:
-    builtins.readFile (plugins + "/target/${name}.sh")
-    + (if name == "platform" then builtins.readFile (plugins + "/platforms/${platform}.sh") else "");
+    code (plugins + "/target/${name}.sh")
+    + (if name == "platform" then code (plugins + "/platforms/${platform}.sh") else "");
   quoted = text: "'" + builtins.replaceStrings [ "'" ] [ "'\\''" ] text + "'";
 in
 builtins.concatStringsSep "\n" [
