@@ -218,7 +218,7 @@ def test_of_those_that_find_a_dead_takeover_one_goes_on_at_a_time(nixos: NixOS, 
     nixos.replace_tool("rm", f'! mkdir "{nixos.root}/first" 2>/dev/null || {{ {slow}; }}; {{rm}} "$@"')
     critical = 'mkdir "@root@/inside" && echo alone; sleep 2; rmdir "@root@/inside"'
     calls = ["live=/run/nix.fleet", f"critical() {{ {critical}; }}", 'process_alone "$live/takeover" critical']
-    script = nixos.here("\n".join([part("clock"), part("process"), *calls]))
+    script = nixos.here("\n".join([part("process"), *calls]))
     with futures.ThreadPoolExecutor() as pool:
         said = [done.stdout + done.stderr for done in pool.map(lambda _: nixos.script("-s", text=script), range(2))]
     assert said == ["alone\n", "alone\n"]
