@@ -60,7 +60,27 @@ platform_activate() {
 
 platform_make_default() {
     nixos_no_check=$no_check
-    nixos_switch "$1" boot
+    nixos_switch "$1" boot && nixos_flush_boot
+}
+
+# What writes files for GRUB or U-Boot leaves them in memory. By name and not for ever, since a file system can hang.
+nixos_flush_boot() {
+    set --
+    for nixos_directory in /boot/ /efi/ /boot/efi/; do
+        [ ! -d "$nixos_directory" ] || set -- "$@" "$nixos_directory"
+    done
+    [ "$#" -gt 0 ] || return 0
+    sync -f "$@" 2>/dev/null &
+    nixos_flush=$! hundredths=0
+    while kill -0 "$nixos_flush" 2>/dev/null; do
+        # Of what the whole step has.
+        if [ "$hundredths" -ge $((activation_timeout * 25)) ]; then
+            kill -KILL "$nixos_flush"
+            echo "warning: what the machine boots was not on the disk after $((activation_timeout / 4)) s: $*"
+            break
+        fi
+        clock_pause
+    done
 }
 
 # The system that a machine goes back to ran already: a check of its own, which may need the network, keeps nobody locked out.
@@ -75,7 +95,7 @@ platform_make_default_again() {
     install_bootloader=0
     # systemd-boot's builder does not begin while what it left on a full disk is there.
     [ -n "$(platform_lock_holder)" ] || rm -f /boot/loader/loader.tmp /efi/loader/loader.tmp /boot/efi/loader/loader.tmp
-    nixos_switch "$1" boot
+    nixos_switch "$1" boot && nixos_flush_boot
 }
 
 platform_dry_activate() {

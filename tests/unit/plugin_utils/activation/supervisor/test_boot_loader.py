@@ -299,6 +299,15 @@ def test_what_only_boots_is_on_the_disk_before_the_boot_loader_names_it(nixos: N
     assert "sync 0" in nixos.calls[: nixos.calls.index("boot new")]
 
 
+@pytest.mark.slow
+def test_a_boot_partition_that_cannot_be_written_to_the_disk_in_time_is_told(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool("sync", "case $1 in -f) exec sleep 1000 ;; esac")
+    new = nixos.system("nixos-new")
+    answer = nixos.deploy(new, activation_timeout=8)
+    assert (answer.outcome, len(answer.warnings)) == ("activated", 1)
+    assert nixos.whole_as == whole(new)
+
+
 def test_where_no_boot_loader_is_known_the_profile_decides(nixos: NixOS, old: str) -> None:
     nixos.path(f"{LOADER}/loader.conf").unlink()
     answer = nixos.deploy(old)

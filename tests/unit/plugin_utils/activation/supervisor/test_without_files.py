@@ -391,6 +391,7 @@ def test_each_write_is_on_the_disk_before_what_relies_on_it(nixos: NixOS, old: s
         "sync . ./default-touched",
         f"sync {profiles}",
         "boot new",
+        f"sync -f {nixos.here('/boot/')}",
         "sync ./outcome.new",
         "sync .",
     ]
@@ -399,8 +400,9 @@ def test_each_write_is_on_the_disk_before_what_relies_on_it(nixos: NixOS, old: s
 def test_on_the_way_back_too_each_write_is_on_the_disk_before_what_relies_on_it(nixos: NixOS, old: str) -> None:
     nixos.replace_tool("sync", f'echo "sync $*" >> {nixos.root}/calls')
     assert nixos.deploy(nixos.system("nixos-bad", loading="exit 1")).outcome == "rolled_back"
+    profiles, boot = nixos.here("/nix/var/nix/profiles"), nixos.here("/boot/")
     calls = nixos.calls[nixos.calls.index("boot bad") :]
-    assert calls[:4] == ["boot bad", f"sync {nixos.here('/nix/var/nix/profiles')}", "boot old", "test old"]
+    assert calls[:5] == ["boot bad", f"sync {profiles}", "boot old", f"sync -f {boot}", "test old"]
 
 
 def test_what_could_be_recorded_in_part_only_is_not_begun(nixos: NixOS, old: str) -> None:
