@@ -235,7 +235,15 @@ nixos_init_of() { # the system whose `init` a kernel is given on its command lin
 nixos_first_default() { # of the file named $1: both have the default first, unless it is a remembered one
     nixos_text=$(cat)
     case $1 in
-        grub.cfg) printf '%s\n' "$nixos_text" | grep -Eq '^ *set default="?0"?$' || return ;;
+        grub.cfg)
+            printf '%s\n' "$nixos_text" | grep -Eq '^ *set default="?0"?$' || return
+            # What grub-reboot has set comes first, once.
+            for nixos_once in saved_entry next_entry; do
+                case $nixos_text in
+                    *"\${$nixos_once}"*) ! grep -q "^$nixos_once=." /boot/grub/grubenv 2>/dev/null || return ;;
+                esac
+            done
+            ;;
         extlinux.conf) printf '%s\n' "$nixos_text" | grep -q '^DEFAULT nixos-default$' || return ;;
     esac
     printf '%s\n' "$nixos_text" | nixos_init_of

@@ -251,6 +251,20 @@ def test_grub_boots_its_first_entry_unless_another_is_the_default(
     assert boots(nixos) == (old if known else None)
 
 
+@pytest.mark.parametrize(
+    ("environment", "known"), [("saved_entry=NixOS", False), ("saved_entry=", True), ("next_entry=NixOS", True)]
+)
+def test_grub_boots_an_entry_once_that_its_environment_names(
+    nixos: NixOS, old: str, environment: str, known: bool
+) -> None:
+    nixos.path(f"{LOADER}/loader.conf").unlink()
+    nixos.path("/boot/grub").mkdir()
+    default = 'if [ "${saved_entry}" ]; then\n  set default="${saved_entry}"\nelse\n  set default="0"\nfi'
+    nixos.path("/boot/grub/grub.cfg").write_text(GRUB.format(default=default, old=nixos.here(old), first="/none"))
+    nixos.path("/boot/grub/grubenv").write_text(f"# GRUB Environment Block\n{environment}\n######")
+    assert boots(nixos) == (old if known else None)
+
+
 EXTLINUX = """
 {default}
 LABEL nixos-default
