@@ -44,6 +44,7 @@ deployment_record() {
     { [ -d "${profile%/*}" ] || mkdir -p "${profile%/*}"; } &&
         deployment_protect closure "$closure" &&
         { deployment_protect before "$running_now" || :; } &&
+        { [ "$default_now" = "$running_now" ] || deployment_protect default "$default_now" || :; } &&
         printf '%s\n' "$recorded" >./recorded.new 2>>"$log" &&
         { [ "$live" = "$state" ] || deployment_record_in_memory 2>>"$log"; } &&
         { path_flush ./recorded.new ./program && mv -f ./recorded.new ./recorded && path_flush .; } &&

@@ -67,7 +67,7 @@ outcome_gives_way() { # whether this deployment leaves it to the one before it t
 }
 
 outcome_remove_files() { # what is of no use any more; the program may hold, and the settings are, what is secret
-    rm -f ./closure ./before ./worker ./settings ./default-touched
+    rm -f ./closure ./before ./default ./worker ./settings ./default-touched
     rm -f "$live/$id" "$live/program-$id" "$live/touched-$id" "$live/step-$id" "$live/reason-$id"
     platform_unwatch_boot
     run_free_reserve

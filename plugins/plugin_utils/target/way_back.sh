@@ -90,12 +90,12 @@ way_back_reactivation_helps() {
     [ "$platform_boot_activates" = no ] || [ "$recorded_boot" = "$this_boot" ] || [ "$target" != "$recorded_running" ]
 }
 
-# The link is put back without Nix, which may hang or have no room for its own lock. Only a generation that is gone is Nix's to
-# make again: in a step of its own, lest it keeps what comes next.
+# The link is put back without Nix, which may hang or have no room for its own lock. Only where the generation's number is another's
+# by now is it Nix's to make a new one: in a step of its own, lest it keeps what comes next.
 way_back_restore_profile() {
     [ "$(readlink "$profile")" != "$recorded_link" ] || return 0
     if [ -n "$recorded_generation" ]; then
-        if [ "$(path_closure "$profile-$recorded_generation-link")" = "$recorded_default" ]; then
+        if way_back_generation_is_gone || [ "$(path_closure "$profile-$recorded_generation-link")" = "$recorded_default" ]; then
             step way_back_put_link
         else
             step_limit=60
@@ -110,7 +110,12 @@ way_back_restore_profile() {
     step path_flush "${profile%/*}"
 }
 
+way_back_generation_is_gone() { # but not its closure
+    [ -n "$recorded_generation" ] && [ ! -L "$profile-$recorded_generation-link" ] && [ -e "$recorded_default" ]
+}
+
 way_back_put_link() { # in one moment where the system can do that: a machine that has no profile does not boot
+    ! way_back_generation_is_gone || ln -s "$recorded_default" "$profile-$recorded_generation-link"
     rm -f "$profile.fleet"
     # A rename over a link to a directory would move it in there, unless mv is told otherwise, by GNU and busybox or by BSD.
     ln -s "$recorded_link" "$profile.fleet" &&

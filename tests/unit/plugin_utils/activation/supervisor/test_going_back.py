@@ -208,6 +208,28 @@ def test_newer_generations_of_others_stay(nixos: NixOS, old: str) -> None:
     assert nixos.whole_as == whole(old)
 
 
+def test_a_generation_that_is_gone_is_put_back_without_nix(nixos: NixOS, old: str) -> None:
+    gone = f'rm "{PROFILE}-2-link"; : > "{PROFILE}.broken"; exit 1'
+    assert nixos.deploy(nixos.system("nixos-bad", loading=gone)).outcome == "rolled_back"
+    assert nixos.whole_as == whole(old)
+    assert nixos.generations(PROFILE)[2] == old
+
+
+def test_a_generation_whose_closure_is_gone_is_not_put_back(nixos: NixOS, old: str) -> None:
+    gone = f'rm "{PROFILE}-2-link"; mv "{old}" "$root/gone"; : > "{PROFILE}.broken"; exit 1'
+    bad = nixos.system("nixos-bad", loading=gone)
+    assert nixos.deploy(bad).outcome == "rollback_failed"
+    assert nixos.standing(PROFILE) == bad
+
+
+def test_a_number_that_is_another_s_by_now_is_left_to_it_on_the_way_back(nixos: NixOS, old: str) -> None:
+    other = nixos.system("nixos-other")
+    given = f'ln -sfn "{other}" "{PROFILE}-2-link"; exit 1'
+    assert nixos.deploy(nixos.system("nixos-bad", loading=given)).outcome == "rolled_back"
+    assert nixos.whole_as == whole(old)
+    assert nixos.generations(PROFILE)[2] == other
+
+
 def test_nix_on_droid_goes_back_by_the_generation_it_came_from(nixos: NixOS) -> None:
     droid: dict[str, t.Any] = {"platform": platforms()["nix-on-droid"], "profile": "/nix/var/nix/profiles/nix-on-droid"}
     itself = 'nix-env --profile "/nix/var/nix/profiles/nix-on-droid" --set "$(readlink "$self" || echo "$self")"'

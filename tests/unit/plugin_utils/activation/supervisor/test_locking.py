@@ -19,7 +19,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request impor
 from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import part
 
 from .interrupting import blocked_recovery, children_of, cut_off, family, is_gone, own_name
-from .nixos import PROFILE, NixOS, wait_for, whole
+from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
 
 
 def test_a_second_deployment_is_refused_and_told_whose_the_first_is(nixos: NixOS, old: str) -> None:
@@ -229,14 +229,17 @@ def leave_a_dead_takeover(nixos: NixOS) -> None:
     (nixos.live / "takeover").symlink_to("4194305 1 earlier")
 
 
-def test_both_systems_are_kept_from_the_garbage_collector_for_as_long_as_it_lasts(nixos: NixOS, old: str) -> None:
+def test_all_systems_are_kept_from_the_garbage_collector_for_as_long_as_it_lasts(nixos: NixOS, old: str) -> None:
+    tried = nixos.system("nixos-tried")
+    nixos.link(RUNNING, tried)
     new = nixos.system("nixos-new", trouble="sleep 1")
     asked = nixos.request(new)
     thread = nixos.start(asked)
     run = nixos.state / "runs" / asked.id
-    assert [nixos.there(str((run / root).readlink())) for root in ("closure", "before")] == [new, old]
+    roots = ("closure", "before", "default")
+    assert [nixos.there(str((run / root).readlink())) for root in roots] == [new, tried, old]
     thread.join()
-    assert not [root for root in ("closure", "before") if (run / root).is_symlink()]
+    assert not [root for root in roots if (run / root).is_symlink()]
 
 
 def test_neither_the_settings_of_nix_nor_the_program_is_left_behind(nixos: NixOS, old: str) -> None:
