@@ -72,7 +72,10 @@ path_pin() {
             *) path_pinned=$path_pinned$path_directory: ;;
         esac
     done
-    PATH=$path_pinned$PATH
+    case $PATH: in
+        "$path_pinned"*) ;; # The environment of who goes on again and again must not grow.
+        *) PATH=$path_pinned$PATH ;;
+    esac
 }
 
 # A profile and its generations.

@@ -34,5 +34,9 @@ request_find_activated() { # set `activated` to what becomes active: the closure
 }
 
 request_use_settings() { # $1, Nix's settings, which may be secret: so they are neither in the request nor in the program
-    [ -z "$1" ] || export NIX_CONFIG="${NIX_CONFIG:+$NIX_CONFIG$newline}$1"
+    [ -n "$1" ] || return 0
+    case $newline${NIX_CONFIG:-} in
+        *"$newline$1") ;; # None, or those of the process that this one goes on for.
+        *) export NIX_CONFIG="${NIX_CONFIG:+$NIX_CONFIG$newline}$1" ;;
+    esac
 }

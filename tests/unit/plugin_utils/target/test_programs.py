@@ -55,3 +55,18 @@ def test_a_process_is_ended_also_where_nothing_tells_of_others(tmp_path: Path, s
     script = f'{program("command")}\nPATH={tmp_path}\nsleep 60 &\nprocess_end "$!"\nwait "$!"\n'
     ended = subprocess.run([*SHELLS[shell], "-c", script], check=False, timeout=30, capture_output=True)
     assert ended.returncode in (143, 137)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_goes_on_again_and_again_has_an_environment_that_does_not_grow(shell: str, tmp_path: Path) -> None:
+    (tmp_path / "tools").symlink_to(Path(shutil.which("ls") or "").parent)
+    again = 'path_pin; request_use_settings "a = b"'
+    script = (
+        f'{program("question")}\n{again}\nfirst=$PATH$NIX_CONFIG\n{again}\necho "$first"\necho "$PATH$NIX_CONFIG"\n'
+    )
+    environment = {"PATH": f"{tmp_path}/tools", "NIX_CONFIG": "a = b\nc = d"}
+    lines = subprocess.check_output(
+        [str(shutil.which(SHELLS[shell][0])), *SHELLS[shell][1:], "-c", script], env=environment, text=True
+    ).splitlines()
+    assert lines[: len(lines) // 2] == lines[len(lines) // 2 :]
+    assert lines[-1] == "a = b"
