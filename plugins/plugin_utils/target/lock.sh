@@ -24,7 +24,8 @@ lock_record() { # print the record of process $1
     say boot "$this_boot"
     say started "$started"
     say phase "${phase:-working}"
-    [ "$phase" != awaiting ] || say until "$until"
+    # With as much room as it takes later: where there is no more, nothing is begun that could not be confirmed.
+    say until "${until:-nothing is awaited}"
 }
 
 lock_read() { # set lock_id, lock_who, … to what the lock says; they are empty when there is none

@@ -229,6 +229,16 @@ def leave_a_dead_takeover(nixos: NixOS) -> None:
     (nixos.live / "takeover").symlink_to("4194305 1 earlier")
 
 
+def test_the_lock_takes_all_the_room_at_once_that_it_ever_takes(nixos: NixOS, old: str) -> None:
+    sizes = nixos.path("/sizes")
+    nixos.replace_tool("ln", f'case $2 in id=*) echo "${{#2}}" >>"{sizes}" ;; esac; exec {{ln}} "$@"')
+    asked = nixos.request(nixos.system("nixos-new"), confirm_timeout=600)
+    deploy(nixos, asked)
+    confirm(nixos, asked.id, CONFIRMED, 60)
+    first, *later = map(int, sizes.read_text().split())
+    assert first >= max(later)
+
+
 def test_all_systems_are_kept_from_the_garbage_collector_for_as_long_as_it_lasts(nixos: NixOS, old: str) -> None:
     tried = nixos.system("nixos-tried")
     nixos.link(RUNNING, tried)
