@@ -65,7 +65,8 @@ def nodes_of(data: t.Any, origin: Origin) -> tuple[Node, ...]:
             code="raw_hive",
             advice="have the flake offer it evaluated, with colmena among its inputs:"
             " colmenaHive = colmena.lib.makeHive HIVE, where HIVE is the output colmena, or import ./hive.nix with"
-            ' meta.nixpkgs = import nixpkgs { system = "x86_64-linux"; }',
+            ' meta.nixpkgs = import nixpkgs { system = "x86_64-linux"; }; or read its nixosConfigurations instead:'
+            " source: configurations",
         )
     return tuple(
         _broken(name, origin) if deployment is None else _node(name, deployment, data["meta"], origin)

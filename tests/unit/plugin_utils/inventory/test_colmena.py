@@ -56,6 +56,7 @@ def test_a_raw_hive_is_refused_with_what_to_write_instead() -> None:
         nodes_of({"raw": True}, Origin("flake", "/flake"))
     assert raised.value.code == "inventory.raw_hive"
     assert "colmenaHive = colmena.lib.makeHive" in str(raised.value.advice)
+    assert "source: configurations" in str(raised.value.advice)
 
 
 def test_a_node_that_does_not_evaluate_is_a_host_of_which_only_the_name_is_known() -> None:
