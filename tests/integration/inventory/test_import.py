@@ -96,6 +96,20 @@ def test_a_key_that_is_a_file_of_the_flake_is_one_of_the_project_and_not_of_the_
     assert {known["nix_keys"][0]["file"] for known in project.hosts().values()} == {"token"}
 
 
+def test_a_key_that_is_a_file_of_the_store_and_not_of_the_project_is_told_as_frozen(
+    project: Project, tmp_path: pathlib.Path
+) -> None:
+    options = colmena(project, tmp_path)
+    flake = project.directory / "flake.nix"
+    frozen = 'token.keyFile = builtins.toFile "token" "of that day"'
+    flake.write_text(flake.read_text().replace('token.text = "the secret itself"', frozen))
+    project.options(**options)
+    outcome = imported(project)
+    assert outcome.rc == 0, outcome.stdout + outcome.stderr
+    assert "token of" in outcome.stdout
+    assert "no later rotation is noticed" in " ".join(outcome.stdout.split())
+
+
 def test_it_is_written_once_and_no_other_fleet_is_overwritten_without_being_told(project: Project) -> None:
     project.take("configurations")
     project.options(source="configurations")

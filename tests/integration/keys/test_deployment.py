@@ -51,6 +51,22 @@ def test_keys_come_before_the_activation_or_after_it_as_they_say(project: Projec
     assert again.counts(HOST)["changed"] == 0, again.output
 
 
+def test_a_key_of_an_owner_whom_the_activation_makes_is_his_in_the_end(
+    project: Project, name: str, secret: str
+) -> None:
+    group_vars(project, deploy_keys=[{"name": name, "content": secret, "owner": name}])
+    note = seen_at_activation(project)
+    line = f"echo {name}:x:4711:4711::/:/bin/sh >>/etc/passwd"
+    project.edit(WEB, OPENING, f'{OPENING}  system.activationScripts.user = "{line}";\n')
+    try:
+        run = project.run("deploy.yml", "-l", HOST)
+        assert run.rc == 0, run.output
+        assert name in on(HOST, 'cat "$1"', str(note)).split()
+        assert on(HOST, 'cd /run/keys && cat "$1" && stat -c " %U %a" "$1"', name) == f"{secret} {name} 400"
+    finally:
+        on(HOST, 'sed -i "/^$1:/d" /etc/passwd', name)
+
+
 def test_a_key_that_cannot_be_had_stops_the_host_before_it_is_switched(project: Project, name: str) -> None:
     group_vars(project, deploy_keys=[{"name": name, "command": ["false"]}])
     note = seen_at_activation(project)
