@@ -108,13 +108,6 @@ def test_a_key_of_a_hive_without_colmenas_input_has_every_field_that_colmena_rea
     }
 
 
-def test_colmena_gives_modules_the_same_arguments(nix: Nix) -> None:
-    meta = nix.evaluate(of("(lib.toColmena fleet).meta"), data=NODES)
-    assert meta["nodeNixpkgs"] == {"a": "packages"}
-    assert sorted(meta["nodeSpecialArgs"]["a"]["nodes"]) == sorted(NODES)
-    assert meta["nodeSpecialArgs"]["b"]["node"]["address"] == "192.0.2.2"
-
-
 def test_colmenas_own_input_makes_the_hive_where_it_is_given(nix: Nix) -> None:
     assert nix.evaluate(of("lib.toColmenaHive (fleet // { inherit colmena; })"), data=NODES) == {
         "made": ["a", "b", "meta"]
@@ -178,10 +171,3 @@ def test_deploy_rs_gets_every_node_that_it_can_activate(nix: Nix) -> None:
             },
         },
     }
-
-
-def test_without_deploy_rs_all_but_the_paths_can_be_read(nix: Nix) -> None:
-    names = nix.evaluate(of("builtins.mapAttrs (_: node: node.hostname) (lib.toDeployRs fleet).nodes"), data=NODES)
-    assert names["mac"] == "192.0.2.3"
-    error = nix.error(of("(lib.toDeployRs fleet).nodes.a.profiles.system.path"), data=NODES)
-    assert "node a: the program that deploy-rs activates with comes from deploy-rs" in error

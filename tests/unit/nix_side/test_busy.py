@@ -9,7 +9,6 @@ import json
 import os
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,15 +80,6 @@ class LocalShell:
 
     def run(self, script: str, *arguments: str) -> Completed:
         return run(["sh", "-c", script, "sh", *arguments])
-
-
-def test_nix_itself_does_not_wait(store: Path) -> None:
-    with somebody_sets_up(store):
-        began = time.monotonic()
-        completed = run(EVALUATION)
-        assert time.monotonic() - began < 10
-    assert not completed.ok
-    assert nix_machine.was_busy(completed)
 
 
 def test_an_inventory_is_read_when_the_database_is_free(store: Path, tmp_path: Path) -> None:

@@ -45,14 +45,6 @@ def test_every_machine_has_a_configuration_for_its_own_system(nix: Nix, host: st
     assert nix.flake(f"{attribute}.system") == system
 
 
-def test_there_are_no_other_machines(nodes: dict[str, t.Any]) -> None:
-    assert sorted(nodes) == sorted(BUILT)
-
-
-def test_a_second_address_can_be_the_one_that_is_used(nodes: dict[str, t.Any]) -> None:
-    assert (nodes["vps-sg-2"]["ips"][0], nodes["vps-sg-2"]["address"]) == ("192.0.2.12", "198.51.100.12")
-
-
 def test_an_edit_of_one_node_leaves_the_other_machines_as_they_are(nix: Nix) -> None:
     expression = f"""
       let

@@ -58,26 +58,11 @@ def test_the_users_own_arguments_come_beside_them(nix: Nix) -> None:
     assert nix.evaluate(expression, data=NODES) == ["node", "nodes", "own"]
 
 
-def test_a_systems_modules_learn_its_platform_from_the_node(nix: Nix) -> None:
-    expression = of("(builtins.head (lib.mkFleet fleet).darwinConfigurations.mac.modules) { lib = lib'; }")
-    assert nix.evaluate(expression, data=NODES) == {"nixpkgs": {"hostPlatform": {"default": "aarch64-darwin"}}}
-
-
-def test_a_node_without_a_system_leaves_that_to_its_modules(nix: Nix) -> None:
-    expression = of("(builtins.head (lib.mkFleet fleet).nixosConfigurations.a.modules) { lib = lib'; }")
-    assert nix.evaluate(expression, data={"a": {"ips": ["192.0.2.1"]}}) == {}
-
-
 def test_homes_and_phones_are_made_of_the_packages_of_their_system(nix: Nix) -> None:
     expression = of(
         'with lib.mkFleet fleet; [ homeConfigurations."alice@desk".pkgs nixOnDroidConfigurations.phone.pkgs ]'
     )
     assert nix.evaluate(expression, data=NODES) == ["packages", "packages"]
-
-
-def test_packages_can_be_of_the_users_own_making(nix: Nix) -> None:
-    expression = of('(lib.mkFleet (fleet // { pkgs = system: "own ${system}"; })).homeConfigurations."alice@desk".pkgs')
-    assert nix.evaluate(expression, data=NODES) == "own x86_64-linux"
 
 
 def test_a_home_without_a_system_is_named(nix: Nix) -> None:
