@@ -192,13 +192,12 @@ deployment_find_standing() { # set `standing` to what is the default and runs
 }
 
 deployment_change_default() {
-    { true >./default-touched || true >"$live/touched-$id"; } 2>/dev/null || {
+    { { true >./default-touched && path_flush . ./default-touched; } || true >"$live/touched-$id"; } 2>/dev/null || {
         code=1
         cause="that $profile is about to change could not be noted"
         return 1
     }
     default_touched=yes
-    path_flush . ./default-touched
     step_when_free deployment_set_default "$closure" "$wanted" || {
         code=$?
         cause="$profile could not be made to boot $closure (exit code $code)$(step_words | deployment_failure_named)"

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # How a deployment ends: what is written for the controller, for the journal and for the next deployment.
 
-outcome='' refusal='' seconds='' warnings='' failure_reported=no loader_failed=no supervisor_lock=take
+outcome='' refusal='' seconds='' warnings='' failure_reported=no loader_failed=no back_meaning='' supervisor_lock=take
 
 outcome_refuse() { # end without having touched anything; $1 says why, $2 what to do, $3 is the code of the error if it has one
     advice=${2:-} refusal=${3:-}
@@ -75,10 +75,17 @@ outcome_remove_files() { # what is of no use any more; the program may hold, and
     { true >./program; } 2>/dev/null
 }
 
+outcome_is_still_owed() { # whether the deployment of directory $1 is to bring the machine back, also after this one
+    ! run_is_awaited "$1" || return 0
+    # Of an earlier boot, no mark tells whose place this one takes.
+    run_is_not_back "$1" && run_is_of_earlier_boot "$1" || return
+    outcome_gives_way || [ "$(record_field recorded_profile "$1/recorded")" != "$profile" ]
+}
+
 outcome_remove_other_runs() { # those that have ended, and those that never touched anything and never will
     [ -d "$state" ] || return 0 # of others, nothing can be known
     for directory in "$state"/runs/*; do
-        if [ "$directory" = "$run" ] || run_is_awaited "$directory"; then
+        if [ "$directory" = "$run" ] || outcome_is_still_owed "$directory"; then
             continue
         fi
         if [ -e "$directory/outcome" ] || [ -e "$live/outcome-${directory##*/}" ] || run_is_abandoned "$directory"; then
@@ -95,9 +102,12 @@ outcome_remove_other_runs() { # those that have ended, and those that never touc
 
 # Remember whether the profile's closure was left half active: then the next deployment of the same is not "unchanged".
 outcome_note_whole() {
-    case $outcome:$status in
-        superseded:*) return ;;
-        confirmed:active | confirmed:reboot | activated:active | activated:reboot | activated: | rolled_back:*)
+    outcome_meaning=$status
+    [ "$outcome" != rolled_back ] || outcome_meaning=$back_meaning
+    case $outcome:$outcome_meaning in
+        # Nothing was activated again: what runs is as whole as it was.
+        superseded:* | rolled_back:) return ;;
+        confirmed:active | confirmed:reboot | activated:active | activated:reboot | activated: | rolled_back:active)
             [ -e "$state/half_active" ] || return 0
             { grep -vFx -e "$profile" "$state/half_active" >"$state/half_active.new"; } 2>/dev/null
             ;;
@@ -151,8 +161,13 @@ outcome_write() {
         rm -f "$live/outcome-$id"
         return
     fi
-    [ "$live" = "$state" ] || { printf '%s\n' "$outcome_text" >"$live/outcome-$id"; } 2>/dev/null
-    rm -f "$run/outcome"
+    # Not even there may be room for all of it.
+    if [ "$live" != "$state" ] &&
+        { printf '%s\n' "$outcome_text" >"$live/told-$id" && mv -f "$live/told-$id" "$live/outcome-$id"; } 2>/dev/null; then
+        rm -f "$run/outcome"
+    else
+        rm -f "$live/told-$id"
+    fi
     return 1
 }
 

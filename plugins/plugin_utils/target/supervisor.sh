@@ -34,6 +34,8 @@ supervisor_main() { # $1: `run`, `recover`, or `step` and a function with its ar
 supervisor_begin() { # what both ways of beginning have in common
     # The step that runs now is ended; how it ended decides what comes next.
     trap 'told_to_stop=yes' TERM INT
+    # To systemd, the end by it is a good one.
+    trap '' HUP
     umask 022
     path_pin
     # It is in memory, and a reboot has taken it away.
@@ -227,13 +229,7 @@ supervisor_guard() { # wait for the end of worker $1, and bring the machine back
     trap supervisor_go_on EXIT
     supervisor_nap=0 supervisor_longest=$((activation_timeout * 4))
     while :; do
-        supervisor_watch "$1" &
-        process_find_name "$!"
-        supervisor_watcher=$process_name
-        wait "$1"
-        supervisor_code=$?
-        # Told to stop with all that is here, it is gone, and its number may be another's.
-        ! process_has_name "$supervisor_watcher" || kill "${supervisor_watcher%% *}" 2>/dev/null
+        supervisor_await "$1"
         if [ "$supervisor_code" = 0 ] || platform_leaving || supervisor_keeps_from_leaving; then
             [ "$supervisor_code" = 0 ] || platform_watch_soft_reboot
             trap - EXIT
@@ -248,6 +244,16 @@ supervisor_guard() { # wait for the end of worker $1, and bring the machine back
         supervisor_resume &
         set -- "$!"
     done
+}
+
+supervisor_await() { # the end of worker $1: sets `supervisor_code`
+    supervisor_watch "$1" &
+    process_find_name "$!"
+    supervisor_watcher=$process_name
+    wait "$1"
+    supervisor_code=$?
+    # Told to stop with all that is here, it is gone, and its number may be another's.
+    ! process_has_name "$supervisor_watcher" || kill "${supervisor_watcher%% *}" 2>/dev/null
 }
 
 # What is not the whole machine is tried to be brought back while that shuts down too, but not again and again: systemd would wait.
@@ -337,6 +343,10 @@ supervisor_hold() { # the lock of deployment $id, or end when it is another's tu
 
 supervisor_take_over() { # that lock, unless somebody does this already or another has taken it since
     lock_read
+    if supervisor_is_lock_abandoned; then
+        rm -f "$live/lock"
+        lock_id=''
+    fi
     if [ -z "$lock_id" ]; then
         # It may be made in this moment.
         ln -s "$(lock_record "$own_process")" "$live/lock" 2>/dev/null && return
@@ -348,6 +358,14 @@ supervisor_take_over() { # that lock, unless somebody does this already or anoth
         supervisor_others=yes
         return 1
     fi
+}
+
+# Whether the lock that has been read is what another has left who is dead, or gives it to whoever comes. Of the same profile, one
+# that acted later is to be finished first.
+supervisor_is_lock_abandoned() {
+    [ -n "$lock_id" ] && [ "$lock_id" != "${lock_for:-$id}" ] && ! lock_is_held || return
+    run_find_mark
+    [ "$marked" != "$lock_id" ]
 }
 
 supervisor_may_take_over() { # whether the lock that has been read is this deployment's, and nobody else's of it that lives
@@ -410,12 +428,16 @@ supervisor_recover() { # finish what supervisors left that are gone, with what t
         # For whoever comes: there is somebody who goes on.
         process_find_name "$own_process"
         ln -sf "$process_name" "$run/worker" 2>/dev/null
-    fi
-    supervisor_resume &
-    if [ "$supervisor_lock" = take ]; then
+        supervisor_resume &
         supervisor_guard "$!"
-    else
-        trap '' TERM INT
-        wait "$!"
     fi
+    trap '' TERM INT
+    supervisor_tries=0 supervisor_code=137
+    # Killed, it is made up for at once: what it was at must be ended before anything else begins.
+    while [ "$supervisor_code" -gt 128 ] && [ "$supervisor_tries" -lt 3 ]; do
+        supervisor_tries=$((supervisor_tries + 1))
+        supervisor_resume &
+        supervisor_await "$!"
+    done
+    exit "$supervisor_code"
 }

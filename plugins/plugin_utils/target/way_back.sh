@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The way back to what was recorded, and whether the machine has got there. It reads no file of ours, and needs to write none.
 
-back_code=0 back_meaning='' back_loader_code=''
+back_code=0 back_loader_code=''
 
 way_back() { # ends this deployment
     # What nobody will be there to confirm stays no longer.
@@ -118,8 +118,9 @@ way_back_put_link() { # in one moment where the system can do that: a machine th
     ! way_back_generation_is_gone || ln -s "$recorded_default" "$profile-$recorded_generation-link"
     rm -f "$profile.fleet"
     # A rename over a link to a directory would move it in there, unless mv is told otherwise, by GNU and busybox or by BSD.
-    ln -s "$recorded_link" "$profile.fleet" &&
-        { mv -fT "$profile.fleet" "$profile" || mv -fh "$profile.fleet" "$profile"; } 2>/dev/null && return
+    # Where there is no room for a link, what there is stays until there is.
+    ln -s "$recorded_link" "$profile.fleet" || return
+    { mv -fT "$profile.fleet" "$profile" || mv -fh "$profile.fleet" "$profile"; } 2>/dev/null && return
     rm -f "$profile.fleet"
     rm -f "$profile" && ln -s "$recorded_link" "$profile"
 }

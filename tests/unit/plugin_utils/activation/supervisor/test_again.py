@@ -163,6 +163,15 @@ def test_a_profile_that_can_lead_back_to_nothing_leads_on_to_what_failed(nixos: 
     assert (answer.outcome, answer.now.closure) == ("rollback_failed", bad)
 
 
+def test_a_profile_is_not_taken_away_where_there_is_no_room_for_another_link(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool("ln", 'case "$*" in *.fleet) exit 1 ;; esac; exec {ln} "$@"')
+    bad = nixos.system("nixos-bad", loading="exit 1")
+    answer = nixos.deploy(bad)
+    assert (answer.outcome, answer.now.closure) == ("rollback_failed", bad)
+    nixos.replace_tool("ln", 'exec {ln} "$@"')
+    wait_for(lambda: nixos.whole_as == whole(old))
+
+
 def test_another_deployment_takes_the_place_of_trying_again(nixos: NixOS) -> None:
     nixos.install(nixos.system("nixos-first"), nixos.system("nixos-fragile", trouble=UNTIL_REPAIRED))
     failed = nixos.request(nixos.system("nixos-bad", trouble=HALFWAY))

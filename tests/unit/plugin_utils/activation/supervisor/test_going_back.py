@@ -68,6 +68,7 @@ def test_a_failed_goal_boot_is_taken_back_without_touching_what_runs(nixos: NixO
     assert nixos.deploy(bad, goal="boot").outcome == "rolled_back"
     assert nixos.calls == ["boot bad", "boot old"]
     assert nixos.whole_as == whole(old)
+    assert nixos.deploy(old).outcome == "unchanged"
 
 
 def test_a_profile_that_cannot_be_set_takes_the_activation_back(nixos: NixOS, old: str) -> None:
@@ -158,6 +159,28 @@ def test_a_system_with_failed_units_is_tried_again(nixos: NixOS, old: str) -> No
     nixos.deploy(new)
     assert nixos.deploy(new).outcome == "activated"
     assert nixos.calls == ["test new", "boot new"] * 2
+
+
+def test_a_way_back_on_which_units_fail_is_tried_again_by_the_next_deployment(nixos: NixOS) -> None:
+    old = nixos.system("nixos-old", afterwards="echo 'warning: the following units failed: a.service'; exit 4")
+    nixos.install(nixos.system("nixos-first"), old)
+    assert nixos.deploy(nixos.system("nixos-bad", trouble="exit 2")).outcome == "rolled_back"
+    assert nixos.deploy(old).outcome == "activated"
+
+
+def test_a_way_back_that_activates_nothing_makes_nothing_whole(nixos: NixOS) -> None:
+    site: dict[str, t.Any] = {
+        "platform": platforms()["custom"],
+        "profile": "/nix/var/nix/profiles/site",
+        "program": "activate",
+    }
+    half = nixos.closure("site-half", activate="[ -e @root@/repaired ]")
+    assert nixos.deploy(nixos.closure("site-old", activate=":"), **site).outcome == "activated"
+    assert nixos.deploy(half, **site, rollback_on_failure=False).outcome == "failed"
+    nixos.path("/nix/var/nix/profiles/site.broken").touch()
+    assert nixos.deploy(nixos.closure("site-new", activate=":"), **site).outcome == "rolled_back"
+    nixos.path("/repaired").touch()
+    assert nixos.deploy(half, **site).outcome == "activated"
 
 
 def test_failed_units_return_to_the_recorded_system_when_that_is_wanted(nixos: NixOS, old: str) -> None:

@@ -24,10 +24,13 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment im
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome import failure
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import begin_script
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
 from ..machine import SHELLS
 from .interrupting import EMPTY, OTHER, STUCK, children_of, custom, cut_down, cut_off, not_back, rewrite_record
 from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
+from .test_again import nothing_tried
+from .test_without_files import BLOCK
 
 if t.TYPE_CHECKING:
     from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Request
@@ -355,3 +358,81 @@ def test_what_was_confirmed_where_nothing_could_be_told_of_it_stays_after_a_rebo
     assert [entry["outcome"] for entry in nixos.journal] == ["confirmed"]
     assert (nixos.calls, nixos.standing(OTHER)) == (["old", "new"], new)
     assert [path.name for path in nixos.path(OTHER).parent.glob("*.fleet*")] == []
+
+
+@pytest.mark.parametrize("boot", [None, "earlier"], ids=["this boot", "an earlier boot"])
+def test_a_dead_lock_of_others_keeps_no_machine_from_going_back(nixos: NixOS, stuck: str, boot: str | None) -> None:
+    first = not_back(nixos)
+    with nothing_tried(nixos, first), subprocess.Popen(["sleep", "30"]) as holder:
+        nixos.hold_lock(holder.pid, boot=boot)
+        holder.kill()
+    nixos.path("/no-way-back").unlink()
+    wait_for(lambda: nixos.whole_as == whole(stuck), 30)
+
+
+def test_what_is_not_back_since_an_earlier_boot_is_kept_by_a_deployment_of_another_profile(nixos: NixOS) -> None:
+    old = nixos.closure("tool-old", bin__activate="[ ! -e @root@/no-way-back ]")
+    assert deploy(nixos, custom(nixos, old)).outcome == "activated"
+    nixos.path("/no-way-back").touch()
+    first = custom(nixos, nixos.closure("tool-new", bin__activate=":"), confirm_timeout=1000)
+    assert deploy(nixos, first).outcome == "awaiting"
+    worker = nixos.holder(first)
+    ended(nixos, first, "cancelled")
+    run = nixos.state / "runs" / first.id
+    cut_down([int((run / "worker").readlink().as_posix().split()[0]), worker or 0])
+    rewrite_record(nixos, first, recorded_boot="earlier")
+    (run / "boot").unlink()
+    (run / "boot").symlink_to("boot earlier")
+    shutil.rmtree(nixos.live)
+    site = {"platform": platforms()["custom"], "profile": "/nix/var/nix/profiles/site", "program": "bin/activate"}
+    assert nixos.deploy(nixos.closure("site", bin__activate=":"), **site, lock_timeout=600).outcome == "activated"
+    assert (run / "recorded").exists()
+
+
+def test_what_is_about_to_be_gone_back_from_is_not_called_unchanged(nixos: NixOS, stuck: str) -> None:
+    first = not_back(nixos)
+    (nixos.state / "half_active").unlink()
+    nixos.link(RUNNING, str(first.closure))
+    again = nixos.request(str(first.closure), goal="test", lock_timeout=600)
+    assert deploy(nixos, again).outcome == "activated"
+
+
+def test_a_guard_that_is_hung_up_tries_again_all_the_same(nixos: NixOS, stuck: str) -> None:
+    first = not_back(nixos)
+    run = nixos.state / "runs" / first.id
+    killed_guard = int((run / "worker").readlink().as_posix().split()[0])
+    os.kill(killed_guard, signal.SIGKILL)
+    # As systemd starts it, which ignores no signal.
+    threading.Thread(target=nixos.program, args=(first, "recover"), daemon=True).start()
+    wait_for(lambda: f"{killed_guard} " not in (run / "worker").readlink().as_posix())
+    os.kill(int((run / "worker").readlink().as_posix().split()[0]), signal.SIGHUP)
+    nixos.path("/no-way-back").unlink()
+    wait_for(lambda: nixos.whole_as == whole(stuck), 30)
+
+
+def test_what_cannot_be_told_as_a_whole_leaves_what_was_told_before(nixos: NixOS, stuck: str) -> None:
+    nixos.path("/no-way-back").touch()
+    request = nixos.request(nixos.system("nixos-bad", trouble=f'{BLOCK}; ln -sfn "$self" "{RUNNING}"; exit 2'))
+    assert deploy(nixos, request).outcome == "rollback_failed"
+    nixos.replace_tool("mv", 'case "$*" in */told-*) exit 1 ;; esac; exec {mv} "$@"')
+    nixos.path("/no-way-back").unlink()
+    wait_for(lambda: nixos.whole_as == whole(stuck) and not (nixos.live / "lock").is_symlink(), 30)
+    assert (nixos.live / f"outcome-{request.id}").read_text().startswith("outcome=rollback_failed\n")
+
+
+def test_a_recovery_for_another_deployment_that_is_stopped_is_made_up_for(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool("sleep", 'case $1 in 0.*) ;; *) set 0.2 ;; esac; exec {sleep} "$1"')
+    cut_off(nixos, nixos.request(nixos.system("nixos-slow", trouble=STUCK), activation_timeout=10))
+    script = nixos.path(f"{old}/bin/switch-to-configuration")
+    script.write_text(
+        script.read_text().replace("test)", 'test) [ -e "$root/once" ] || { : >"$root/once"; sleep 0.9; sleep 0.9; };')
+    )
+    new = nixos.request(nixos.system("nixos-new"))
+    thread = threading.Thread(target=deploy, args=(nixos, new), daemon=True)
+    thread.start()
+    wait_for(nixos.path("/once").exists)
+    lock = (nixos.live / "lock").readlink().as_posix()
+    os.kill(int(lock.partition("pid=")[2].split()[0]), signal.SIGSTOP)
+    thread.join(60)
+    assert nixos.whole_as == whole(str(new.closure))
+    assert nixos.calls == ["test slow", "test old", "test old", "test new", "boot new"]
