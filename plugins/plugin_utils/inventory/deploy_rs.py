@@ -66,7 +66,6 @@ def _host(
     ignored = {
         "sudo": escalation is None,
         "interactiveSudo": check.flag("interactiveSudo", settings.get("interactiveSudo")),
-        "profilesOrder": check.texts("profilesOrder", settings.get("profilesOrder")),
         "tempPath": check.text("tempPath", settings.get("tempPath")),
     }
     # A profile is known for a system by its name, its user, and a configuration of the node's name: only an evaluation

@@ -107,7 +107,7 @@ def test_settings_with_an_equivalent_become_variables_and_all_are_kept() -> None
 def test_what_is_asked_for_in_vain_is_told_of_its_host() -> None:
     settings = {"tempPath": "/scratch", "interactiveSudo": True, "sudo": "please -u", "user": "root"}
     host = hosts({"p": settings}, {"sshUser": "deploy", "profilesOrder": ["p", "system"]})["p@example"]
-    assert host.ignored == ("sudo", "interactiveSudo", "profilesOrder", "tempPath")
+    assert host.ignored == ("sudo", "interactiveSudo", "tempPath")
 
 
 @pytest.mark.parametrize(
