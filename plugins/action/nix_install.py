@@ -18,10 +18,10 @@ from ..plugin_utils.bootstrap.installation import (
     Installation,
     Output,
     arguments,
+    directory_in_memory,
     options_of_ssh,
     packed,
     parts_of,
-    private_directory,
     unlocked,
 )
 from ..plugin_utils.core.errors import InstallationError
@@ -90,7 +90,7 @@ class ActionModule(NixAction):
                 advice="see that nothing on it is needed, and say so (erase; of the role, bootstrap_erase with its name)",
             )
         secrets = options["host_keys"] or options["disk_encryption_keys"]
-        with private_directory(allow_disk=options["allow_disk"] or not secrets) as directory:
+        with directory_in_memory(allow_disk=options["allow_disk"] or not secrets) as directory:
             commands = {str(phase): str(command) for phase, command in options["commands"].items()}
             parts = parts_of(self._installation(options, directory), commands)
             # All of them are checked before the first one is run.

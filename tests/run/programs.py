@@ -75,7 +75,7 @@ CALLS = {
     "command": ('command_run input "$@"',),
     "store": (
         *("store_paths_missing_of_many a", 'store_existing "$@"', 'store_prepare_build "$@"'),
-        *('store_has "$1"', "store_receive_flake source", 'store_signing_key "$1"'),
+        *('store_has "$1"', "store_receive_flake source", 'store_signing_key "$1"', "store_units_before /a /b"),
     ),
     "builders": ("builders_setting", 'builders_files "$@"', 'builders_ask "$@"'),
 }

@@ -14,6 +14,7 @@ from ..core.errors import NixError
 from ..core.shell import ConnectionLostError
 from ..nix.closure_diff import ClosureDiff, closure_diff
 from ..nix.store import StorePathInfo, parse_path_sizes, path_sizes
+from ..target.programs import calling, program
 from .request import rollback_script
 
 if t.TYPE_CHECKING:
@@ -22,8 +23,6 @@ if t.TYPE_CHECKING:
     from .request import Request
 
 # A unit is its file and what is added to it. What else is in there are directories of links.
-UNITS = 'cd "$1/etc/systemd/system" 2>/dev/null && cksum * */*.conf 2>/dev/null; :'
-RUNNING = "systemctl list-units --state=active --plain --no-legend --no-pager --full 2>/dev/null | cut -d ' ' -f 1; :"
 BETWEEN = "then"
 MISSING = "missing"
 
@@ -99,10 +98,10 @@ def unit_changes(
 
     None where that closure is on the machine, which then knows more, or where one of the two has no units.
     """
-    there = f'set -- {shlex.join((before, after))}\n[ ! -e "$2" ] || exit 0\n( {UNITS} )\necho {BETWEEN}\n{RUNNING}\n'
+    there = f"{program('store')}\n{shlex.join(['store_units_before', before, after])}\n"
     try:
         old_list, between, running = link.run(there).stdout.partition(f"{BETWEEN}\n")
-        new = _units(source(["sh", "-c", UNITS, "sh", after]).stdout) if between else {}
+        new = _units(source(["sh", "-c", calling("store", "store_units"), "sh", after]).stdout) if between else {}
     except (ConnectionLostError, NixError, OSError):
         return None
     old = _units(old_list)
@@ -118,7 +117,7 @@ def unit_changes(
 
 
 def _units(listing: str) -> dict[str, tuple[str, ...]]:
-    """Read what ``UNITS`` prints: by unit, what its files are."""
+    """Read what ``store_units`` prints: by unit, what its files are."""
     units: dict[str, tuple[str, ...]] = {}
     for line in listing.splitlines():
         checksum, size, name = line.split(" ", 2)

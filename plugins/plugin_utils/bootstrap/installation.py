@@ -32,7 +32,7 @@ IN_MEMORY = {"tmpfs", "ramfs"}
 
 
 @contextlib.contextmanager
-def private_directory(*, allow_disk: bool) -> Iterator[pathlib.Path]:
+def directory_in_memory(*, allow_disk: bool) -> Iterator[pathlib.Path]:
     """Yield a directory of this process alone, in memory, that is gone afterwards; ``allow_disk``: elsewhere, where there is none.
 
     Raises ``InstallationError`` where there is no such place.

@@ -99,3 +99,17 @@ store_signing_key_fail() { # $1: the exit code; $2: what is wrong with the file
     printf '%s\n' "$2" >&2
     exit "$1"
 }
+
+# The units of systemd that a system has.
+
+store_units() ( # print a line for each file of theirs in system $1: checksum, size, name
+    cd "$1/etc/systemd/system" 2>/dev/null && cksum -- * */*.conf 2>/dev/null
+    :
+)
+
+store_units_before() { # the same of system $1, a line `then`, and what runs; nothing where $2, which is to follow, is here already
+    [ ! -e "$2" ] || return 0
+    store_units "$1"
+    echo 'then'
+    systemctl list-units --state=active --plain --no-legend --no-pager --full 2>/dev/null | cut -d ' ' -f 1
+}

@@ -128,7 +128,7 @@ def test_options_of_ssh_are_told_one_by_one() -> None:
 def test_what_the_machine_is_given_is_for_nobody_else_and_gone_afterwards(tmp_path: pathlib.Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/motd").write_text("hello")
-    with installation.private_directory(allow_disk=False) as directory:
+    with installation.directory_in_memory(allow_disk=False) as directory:
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
         root = installation.packed(
             directory, str(tmp_path), {"ed25519": {"private": "secret", "public": "ssh-ed25519 AAAA"}}
@@ -140,7 +140,7 @@ def test_what_the_machine_is_given_is_for_nobody_else_and_gone_afterwards(tmp_pa
         unlocked = installation.unlocked(directory, {"/tmp/disk.key": "passphrase"})
         assert pathlib.Path(unlocked["/tmp/disk.key"]).read_bytes() == b"passphrase"
     assert not directory.exists()
-    with pytest.raises(InstallationError), installation.private_directory(allow_disk=True) as directory:
+    with pytest.raises(InstallationError), installation.directory_in_memory(allow_disk=True) as directory:
         installation.packed(directory, None, {"../x": {"private": "secret"}})
 
 
@@ -154,16 +154,16 @@ def test_secrets_come_to_a_disk_only_where_that_is_accepted(
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     with (
         fails_with("installation.not_in_memory"),
-        installation.private_directory(allow_disk=False),
+        installation.directory_in_memory(allow_disk=False),
     ):
         pass
-    with installation.private_directory(allow_disk=True) as directory:
+    with installation.directory_in_memory(allow_disk=True) as directory:
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     mounts.write_text(f"/dev/sda1 / ext4 rw 0 0\ntmpfs {tmp_path} tmpfs rw 0 0\n")
-    with installation.private_directory(allow_disk=False) as directory:
+    with installation.directory_in_memory(allow_disk=False) as directory:
         assert directory.parent == tmp_path
     mounts.unlink()  # as where there is no Linux
-    with pytest.raises(InstallationError), installation.private_directory(allow_disk=False):
+    with pytest.raises(InstallationError), installation.directory_in_memory(allow_disk=False):
         pass
 
 
