@@ -42,6 +42,8 @@ ONLY_OUTPUT = re.compile(rf'Derive\(\[\("out","({STORE_PATH.pattern})","",""\)\]
 LONGEST_BEGINNING = 1024
 # What is missing is Nix's to build, which says then what it fetches.
 AS_IT_IS = ("--option", "substitute", "false")
+# Settings that say how something is built, and not where.
+WAYS_TO_BUILD = {"builders", "cores", "keep-going", "max-jobs"}
 INQUIRE = f'{program("store")}\nstore_prepare_build "$@"\n'
 
 
@@ -161,7 +163,7 @@ def on_controller(build: Build, root: Root, environment: Mapping[str, str], deri
     """Build on the controller, with ``environment`` added to ours; ``derivation`` is all of it, if it is one."""
     link = None if build.dry_run else root.on_controller()
     # Other settings may mean another store.
-    if derivation and link and not build.settings.options and not environment:
+    if derivation and link and not set(build.settings.options) - WAYS_TO_BUILD and not environment:
         known = built_before(derivation, link, Controller())
         if known is not None:
             return Built((known,))
