@@ -128,6 +128,8 @@ remove_old_entries
 
 for number in $generations; do
   toplevel=$(readlink -f "$profile-$number-link")
+  # As bootspec's boot.json has it, which a package around a system takes over as it is.
+  case $(readlink "$toplevel/init") in /nix/store/*/init) toplevel=$(dirname "$(readlink "$toplevel/init")") ;; esac
   write_entry "$number" "$toplevel" NixOS "nixos-generation-$number"
   for special in "$toplevel"/specialisation/*; do
     test -e "$special" || continue
