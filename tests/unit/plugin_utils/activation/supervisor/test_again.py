@@ -134,15 +134,15 @@ def test_a_profile_is_linked_back_where_nix_cannot_set_it(nixos: NixOS, old: str
     assert sorted(nixos.generations(PROFILE)) == [1, 2]
 
 
-@pytest.mark.parametrize("deleted", [False, True], ids=["there", "deleted"])
-def test_a_nix_that_hangs_keeps_nothing_else_from_going_back(nixos: NixOS, old: str, *, deleted: bool) -> None:
+@pytest.mark.parametrize("taken", [False, True], ids=["there", "another's"])
+def test_a_nix_that_hangs_keeps_nothing_else_from_going_back(nixos: NixOS, old: str, *, taken: bool) -> None:
     nixos.replace_tool("sleep", 'case $1 in 0.*) set 0.001 ;; 1000) ;; *) set 0.2 ;; esac; exec {sleep} "$1"')
     nix = nixos.tool("nix-env").read_text()
     hangs = f'case "$*" in *{old}|*-generation*) [ ! -e "{nixos.root}/hung" ] || exec sleep 1000 ;; esac\n'
     nixos.tool("nix-env").write_text(nix.replace("\n", f"\n{hangs}", 1))
-    gone = f'rm "{PROFILE}-2-link"; ' if deleted else ""
-    answer = nixos.deploy(nixos.system("nixos-bad", loading=f'{gone}: > "$root/hung"; exit 1'))
-    assert answer.outcome == ("rollback_failed" if deleted else "rolled_back")
+    takes = f'ln -sfn "{nixos.system("nixos-other")}" "{PROFILE}-2-link"; ' if taken else ""
+    answer = nixos.deploy(nixos.system("nixos-bad", loading=f'{takes}: > "$root/hung"; exit 1'))
+    assert answer.outcome == ("rollback_failed" if taken else "rolled_back")
     assert (answer.now.running, nixos.boots) == (old, "old")
     nixos.path("/hung").unlink()
     wait_for(lambda: nixos.whole_as == whole(old))
@@ -158,7 +158,8 @@ def test_a_profile_that_is_linked_back_is_missing_at_no_time(nixos: NixOS, old: 
 
 
 def test_a_profile_that_can_lead_back_to_nothing_leads_on_to_what_failed(nixos: NixOS, old: str) -> None:
-    bad = nixos.system("nixos-bad", loading=f'rm "{PROFILE}-2-link"; : > "{PROFILE}.broken"; exit 1')
+    gone = f'rm "{PROFILE}-2-link"; mv "{old}" "$root/gone"; : > "{PROFILE}.broken"; exit 1'
+    bad = nixos.system("nixos-bad", loading=gone)
     answer = nixos.deploy(bad)
     assert (answer.outcome, answer.now.closure) == ("rollback_failed", bad)
 

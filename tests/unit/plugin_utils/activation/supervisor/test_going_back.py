@@ -238,13 +238,6 @@ def test_a_generation_that_is_gone_is_put_back_without_nix(nixos: NixOS, old: st
     assert nixos.generations(PROFILE)[2] == old
 
 
-def test_a_generation_whose_closure_is_gone_is_not_put_back(nixos: NixOS, old: str) -> None:
-    gone = f'rm "{PROFILE}-2-link"; mv "{old}" "$root/gone"; : > "{PROFILE}.broken"; exit 1'
-    bad = nixos.system("nixos-bad", loading=gone)
-    assert nixos.deploy(bad).outcome == "rollback_failed"
-    assert nixos.standing(PROFILE) == bad
-
-
 def test_a_number_that_is_another_s_by_now_is_left_to_it_on_the_way_back(nixos: NixOS, old: str) -> None:
     other = nixos.system("nixos-other")
     given = f'ln -sfn "{other}" "{PROFILE}-2-link"; exit 1'
