@@ -57,7 +57,8 @@ class Answer:
     """How a deployment ended.
 
     ``code`` is why the target refused it, where it has a word for that. ``status`` is what the end of the platform's
-    program meant. ``noun`` is what its closures are called. ``step_log`` is what the step printed that failed, or in which units failed; ``log`` is the end of all that was printed.
+    program meant. ``noun`` is what its closures are called.
+    ``step_log`` is what the step printed that failed, or in which units failed; ``log`` is the end of all that was printed.
     """
 
     outcome: str
