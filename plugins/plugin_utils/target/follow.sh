@@ -9,7 +9,7 @@ follow_seen='' # `awaiting` once it was seen to await a confirmation: it may be 
 follow_has_begun() { # whether this deployment has begun already; then wait until it has ended or awaits a confirmation
     if [ -d "$run" ]; then
         if run_is_ours; then follow follow_has_ended_or_awaits; else run_refuse_foreign; fi
-    elif follow_is_alive || [ -e "$live/outcome-$id" ] || [ -e "$live/program-$id" ]; then
+    elif follow_is_alive || run_find_told "$run" || [ -e "$live/program-$id" ]; then
         # Its directory is hidden by what the activation has mounted.
         follow follow_has_ended_or_awaits
     else
@@ -68,7 +68,7 @@ follow_has_ended_or_awaits() {
 }
 
 follow_has_ended() {
-    [ -e "$run/outcome" ] || [ -e "$live/outcome-$id" ] || return
+    run_find_told "$run" || return
     # It is at an end only when the next may begin.
     lock_read
     [ "$lock_id" != "$id" ] || [ "$lock_phase" = free ]
@@ -87,7 +87,7 @@ follow_say() {
     if [ "$follow_seen" = awaiting ]; then
         follow_say_awaiting
     else
-        cat "$live/outcome-$id" 2>/dev/null || cat "$run/outcome" 2>/dev/null || follow_journal || say outcome unknown
+        { run_find_told "$run" && cat "$told" 2>/dev/null; } || follow_journal || say outcome unknown
     fi
     for log in "$run/log" "$live/log-$id"; do
         tail -n 200 "$log" 2>/dev/null | tail -c 60000 | sed 's/^/log=/'
@@ -124,7 +124,7 @@ confirm() { # deployment $id: $1 is `confirmed`, or `cancelled` for the reason $
             run_refuse_foreign
             return
         fi
-    elif ! follow_is_alive && [ ! -e "$live/outcome-$id" ]; then
+    elif ! follow_is_alive && ! run_find_told "$run"; then
         follow_journal ||
             say_refused "this machine knows of no deployment $id" 'check the id, and the user: each has a state of its own'
         return

@@ -88,7 +88,7 @@ outcome_remove_other_runs() { # those that have ended, and those that never touc
         if [ "$directory" = "$run" ] || outcome_is_still_owed "$directory"; then
             continue
         fi
-        if [ -e "$directory/outcome" ] || [ -e "$live/outcome-${directory##*/}" ] || run_is_abandoned "$directory"; then
+        if run_find_told "$directory" || run_is_abandoned "$directory"; then
             rm -rf "$directory"
         fi
     done

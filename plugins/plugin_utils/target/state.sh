@@ -85,8 +85,17 @@ run_refuse_unwritable() {
     say_refused "$run cannot be written" 'check the free space and the permissions of the file system'
 }
 
+# Set `told` to the file that tells how the deployment of directory $1 ended, or fail: what is in memory is the newer. Where there
+# was no room, one may be empty.
+run_find_told() {
+    told=$live/outcome-${1##*/}
+    [ ! -s "$told" ] || return 0
+    told=$1/outcome
+    [ -s "$told" ]
+}
+
 run_is_interrupted() { # whether the deployment of directory $1 began to change the machine and never came to an end
-    [ -e "$1/recorded" ] && [ ! -e "$1/outcome" ] && [ ! -e "$live/outcome-${1##*/}" ]
+    [ -e "$1/recorded" ] && ! run_find_told "$1"
 }
 
 # Of the deployments of a profile in this boot, the last one that has touched anything is the one to bring the machine back. One
@@ -111,10 +120,8 @@ run_mark() { # deployment $1 as the last
     fi
 }
 
-run_is_not_back() { # whether the deployment of directory $1 has told so; what memory has of it is the newer
-    run_outcome=$live/outcome-${1##*/}
-    [ -e "$run_outcome" ] || run_outcome=$1/outcome
-    [ "$(record_field outcome "$run_outcome")" = rollback_failed ]
+run_is_not_back() { # whether the deployment of directory $1 has told so
+    run_find_told "$1" && [ "$(record_field outcome "$told")" = rollback_failed ]
 }
 
 run_is_awaited() { # whether the deployment of directory $1 is still to bring the machine back

@@ -80,7 +80,7 @@ supervisor_enter() { # directory $1, made anew: nothing of another deployment is
 supervisor_run() {
     # Whoever could not tell whether it had launched this may have launched it twice; systemd starts it again once it was killed.
     # The directory that says so may be hidden by then, and what is in memory says it as well.
-    mkdir "$run/begun" 2>/dev/null && [ ! -e "$run/outcome" ] && [ ! -e "$live/$id" ] && [ ! -e "$live/outcome-$id" ]
+    mkdir "$run/begun" 2>/dev/null && ! run_find_told "$run" && [ ! -e "$live/$id" ]
     supervisor_first=$?
     supervisor_begin
     if [ "$supervisor_first" != 0 ]; then

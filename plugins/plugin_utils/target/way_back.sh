@@ -229,13 +229,10 @@ way_back_was_left() { # whether somebody has come again to what this deployment 
     [ "$target" = "$activated" ] && [ "$(way_back_reported running)" != "$activated" ]
 }
 
-way_back_reported() { # print field $1 of what has been told of this deployment's end: what memory has is the newer
-    for told in "$live/outcome-$id" ./outcome "$run/outcome"; do
-        if [ -e "$told" ]; then
-            sed -n "s/^$1=//p" "$told"
-            break
-        fi
-    done
+way_back_reported() { # print field $1 of what has been told of this deployment's end
+    # Its own directory may be hidden by now.
+    run_find_told "$run" || told=./outcome
+    [ ! -s "$told" ] || sed -n "s/^$1=//p" "$told"
 }
 
 way_back_is_superseded() { # whether there is something by now that this deployment has neither found nor made

@@ -45,7 +45,7 @@ def test_what_could_only_say_in_memory_how_it_ended_is_removed(nixos: NixOS, old
     nixos.live.mkdir(exist_ok=True)
     files = [nixos.live / f"{name}-early" for name in ("outcome", "log", "reason")]
     for file in files:
-        file.touch()
+        file.write_text("outcome=refused\n")
     nixos.deploy(nixos.system("nixos-new"))
     assert [file for file in [run, *files] if file.exists()] == []
 

@@ -22,6 +22,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment im
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
 from ..machine import SHELLS
+from .interrupting import cut_off
 from .nixos import NixOS, wait_for, whole
 
 # What takes the last place of a file on a full disk.
@@ -121,6 +122,14 @@ def test_on_a_full_disk_a_killed_worker_is_made_up_for_at_once(small: NixOS) -> 
     wait_for(lambda: small.calls == ["first", "second", "first"], 20)
     thread.join()
     assert small.standing(SITE) == first
+
+
+def test_an_end_for_which_there_was_no_room_is_no_end(nixos: NixOS, old: str) -> None:
+    slow = cut_off(nixos)
+    (nixos.live / f"outcome-{slow.id}").touch()
+    nixos.path("/repaired").touch()
+    nixos.deploy(old)
+    assert nixos.journal[0]["outcome"] == "rolled_back"
 
 
 def test_an_end_that_memory_alone_has_beside_a_record_is_an_end(nixos: NixOS) -> None:
