@@ -10,7 +10,7 @@ import typing as t
 from ..plugin_utils.activation.answer import CHANGED, details
 from ..plugin_utils.activation.deployment import CONFIRMED, cancelled, confirm, longest_attempt
 from ..plugin_utils.activation.outcome import failure, units_failure, warnings_failure, warnings_of_activation
-from ..plugin_utils.activation.request import DEPLOYMENT
+from ..plugin_utils.activation.request import DEPLOYMENT, one_line
 from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.ansible.run import remember_run, run_name
 from ..plugin_utils.ansible.shell import FreshLink
@@ -47,8 +47,9 @@ class ActionModule(NixAction):
         if answer.outcome in CHANGED and confirmation is CONFIRMED:
             remember_run(run_name(), self.inventory_sources)
         if confirmation is not CONFIRMED:
+            why = f" ({one_line(options['reason'])})" if options["reason"].strip() else ""
             raise ActivationError(
-                f"the cancellation came too late: {confirmation.reason}; the deployment had ended as {answer.outcome} and stays",
+                f"the cancellation{why} came too late: the deployment had ended as {answer.outcome} and stays",
                 code="too_late",
                 advice=f"return with nix_activate, rollback: before:{deployment}",
                 **details(deployment, answer),

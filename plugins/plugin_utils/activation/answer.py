@@ -35,6 +35,8 @@ NOUNS = frozenset(("system", "home", "profile"))
 NOT_IN_JOURNAL = "not_in_journal"
 
 CODE = re.compile("[a-z_]{1,40}")
+# What the target's log has between the words of two steps: the name of a function of ours, for those who mend that.
+STEP_NAME = re.compile(r"^(?:\n?== [a-z]+_[a-z_]+(?: .*)?(?:\n|$))+", re.MULTILINE)
 # A machine writes lines of about a kilobyte.
 LONGEST_ENTRY = 1 << 16
 
@@ -151,7 +153,7 @@ def parse_answer(text: str) -> Answer:
         noun=one["noun"] if one.get("noun") in NOUNS else "system",
         journal=journal_entry(one.get("entry", "")),
         step_log="\n".join(fields.get("step_log", ())),
-        log=log.strip("\n"),
+        log=STEP_NAME.sub("", log).strip("\n"),
         log_file=one.get("log_file") or None,
     )
 

@@ -66,7 +66,9 @@ def deploy(
             return checked(link.run(script), request.id)
         except ConnectionLostError as error:
             if clock() > deadline:
-                raise unreachable(request.id, error) from error
+                raise unreachable(
+                    request.id, f"the connection was lost and the machine did not come back: {error}"
+                ) from error
             losses += 1
             if losses == 1:
                 say("the connection was lost; the activation goes on on the target, trying to reach it again")
@@ -96,13 +98,14 @@ def checked(completed: Completed, deployment: str) -> Answer:
     return answer
 
 
-def unreachable(deployment: str, error: ConnectionLostError) -> ActivationError:
+def unreachable(deployment: str, cause: str) -> ActivationError:
     """Return the error of a machine that did not come back."""
     return ActivationError(
-        f"the connection was lost and the machine did not come back: {error}",
+        cause,
         code="unreachable",
         advice=(
-            f"deployment {deployment} ends on the target by itself; its journal will tell how (nix.fleet.nix_info)"
+            f"deployment {deployment} ends on the target by itself; its journal tells how (nix.fleet.nix_info), and where it"
+            " does not, its supervisor may have been stopped: get in by the console, and look at it with ps (kill -CONT)"
         ),
         outcome="unknown",
         id=deployment,
@@ -158,7 +161,7 @@ def confirm(
             answer = checked(completed, deployment)
         except ConnectionLostError as error:
             if clock() > deadline:
-                raise unreachable(deployment, error) from error
+                raise unreachable(deployment, f"the machine could not be reached anew: {error}") from error
             if trouble is None:
                 say(
                     "it cannot be reached anew; unless the confirmation has arrived, it goes back by itself: trying again"

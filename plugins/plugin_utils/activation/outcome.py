@@ -136,9 +136,7 @@ def warnings_failure(deployment: str, answer: Answer, **shown: t.Any) -> Activat
     return ActivationError(
         f"the new {answer.noun} runs, but its activation warns: {'; '.join(answer.warnings)}",
         code="warnings",
-        # Without the names of our steps.
-        log=answer.step_log
-        or "\n".join(line for line in answer.log.splitlines() if line and not line.startswith("== ")),
+        log=answer.step_log or answer.log,
         advice="mend what it warns of, and see that the activation warns no more",
         **details(deployment, answer) | shown | {"changed": True},
     )

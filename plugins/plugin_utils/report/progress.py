@@ -96,6 +96,8 @@ def _progress(line: bytes) -> Progress | None:
 # Many tasks have nothing to do for a host, and there is a moment between any two. What is over sooner than that is
 # not shown.
 BRIEF_SECONDS = 1.0
+# What goes back by itself says so by then; what has not may be stopped.
+SILENT_SECONDS = 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +123,11 @@ class Work:
         if self.goes_back is None:
             return what
         left = round(self.goes_back - now)
-        return f"{what}, {left} s left" if left > 0 else f"{what}: its time is over, and it goes back by itself"
+        if left > 0:
+            return f"{what}, {left} s left"
+        if left > -SILENT_SECONDS:
+            return f"{what}: its time is over, and it goes back by itself"
+        return f"{what}: its time is over, and it has not said that it went back"
 
     def is_brief(self, now: float) -> bool:
         """Whether it has only just begun."""

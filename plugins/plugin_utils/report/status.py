@@ -127,7 +127,13 @@ def _notes(host: HostRecord) -> list[str]:
         lock = facts["lock"]
         doing = _DOING.get(str(lock.get("kind")), "being deployed")
         notes.append(f"{doing} by {lock.get('holder')} since {lock.get('started')}, {lock.get('id')}")
-        if lock.get("awaits_seconds") is not None:
+        if lock.get("awaits_seconds") == 0:
+            process = lock.get("process")
+            notes[-1] += (
+                ", its time to be confirmed is over; if it stays so, its supervisor does not answer: look at it"
+                f" (ps -o stat,etime,args -p {process}), it may have been stopped (kill -CONT {process})"
+            )
+        elif lock.get("awaits_seconds") is not None:
             notes[-1] += f", confirmed within {lock['awaits_seconds']} s or gone back from"
     if facts.get("interrupted"):
         notes.append("the last deployment ended without finishing; deploy again, which makes up for it")

@@ -24,7 +24,7 @@ begin() { # $1: the functions of the program, $2: the request; $3: Nix's setting
     # By the same script on another connection, which may have lost its own.
     [ -d "$run" ] && follow_has_begun && return
     if [ "$begin_turn" != 0 ]; then
-        say_refused "$(lock_cause)" "$lock_wait_for_it; it is waited for as long as deploy_lock_timeout says" locked
+        say_refused "$(lock_cause)" "$(lock_advice); it is waited for as long as deploy_lock_timeout says" locked
     elif [ "$goal" = dry-activate ]; then
         current_answer unchanged
         [ ! -e "$closure" ] || begin_dry_run

@@ -4,6 +4,7 @@
 # Waits for a deployment that has begun, whoever began it, and says what has become of it.
 
 follow_limit='' # in hundredths of a second
+follow_told='' # `yes` once the supervisor was sent the signal that confirms
 follow_seen='' # `awaiting` once it was seen to await a confirmation: it may be killed in the next moment
 
 follow_has_begun() { # whether this deployment has begun already; then wait until it has ended or awaits a confirmation
@@ -111,7 +112,8 @@ follow_say_silent() {
     say outcome unknown
     say silent yes
     say cause "the deployment's supervisor (process $lock_pid) lives, and does not answer"
-    say advice "look at the process on the machine: ps -o stat,etime,args -p $lock_pid; it may have been stopped (kill -CONT)"
+    # The signal that confirms it waits for it.
+    say advice "$(lock_silent_advice)${follow_told:+; the confirmation counts when it goes on}"
 }
 
 # The script that confirms or cancels a deployment, over a connection of its own, and waits for its end. It needs to write
@@ -131,7 +133,7 @@ confirm() { # deployment $id: $1 is `confirmed`, or `cancelled` for the reason $
     fi
     if follow_awaits; then
         case $1 in
-            confirmed) kill -USR1 "$lock_pid" && say confirmation_taken yes ;;
+            confirmed) kill -USR1 "$lock_pid" && follow_told=yes && say confirmation_taken yes ;;
             *)
                 { printf '%s\n' "$2" >"$live/reason-$id"; } 2>/dev/null
                 kill -USR2 "$lock_pid" && say confirmation_taken yes

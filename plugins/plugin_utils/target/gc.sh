@@ -131,7 +131,7 @@ gc_validate() { # fails when there is none
         say_refused "the generations of this platform are root's, and this is $(id -un)" \
             'escalate: become, or ansible_become in the inventory'
     elif [ "$wait" = 0 ] && lock_is_held; then
-        say_refused "a deployment is running: $(lock_holder)" "$lock_wait_for_it"
+        say_refused "a deployment is running: $(lock_holder)" "$(lock_advice)"
     else
         return 1
     fi
@@ -196,7 +196,7 @@ gc_prepare() { # take the lock; fails when that cannot be had, and says why
     gc_take_lock
     case $? in
         0) return ;;
-        1) say_refused "a deployment is running: $(lock_holder)" "$lock_wait_for_it" ;;
+        1) say_refused "a deployment is running: $(lock_holder)" "$(lock_advice)" ;;
         *) run_refuse_unwritable ;;
     esac
     rm -rf "$run"

@@ -54,18 +54,35 @@ lock_is_of_same_run() { # whether the holder is at another profile of this machi
 
 lock_holder() { # print who holds it, for a person
     lock_find_left
-    printf '%s since %s (deployment %s, process %s)%s\n' "$lock_who" "$lock_started" "$lock_id" "$lock_pid" \
-        "${lock_left:+; it awaits its confirmation for $lock_left s, and goes back by itself then}"
+    lock_awaits=${lock_left:+; it awaits its confirmation for $lock_left s, and goes back by itself then}
+    [ -z "$lock_silent" ] ||
+        lock_awaits='; the time for its confirmation is over, it has not gone back, and its supervisor does not answer'
+    printf '%s since %s (deployment %s, process %s)%s\n' "$lock_who" "$lock_started" "$lock_id" "$lock_pid" "$lock_awaits"
 }
 
-lock_find_left() { # set `lock_left` to the seconds in which the holder has to be confirmed, if it awaits that
-    lock_left=''
+lock_advice() { # print what to do while it is another's
+    lock_find_left
+    if [ -n "$lock_silent" ]; then lock_silent_advice; else printf '%s\n' "$lock_wait_for_it"; fi
+}
+
+lock_silent_advice() { # print what to do about a holder that lives, and does not answer
+    printf 'look at the process on the machine: ps -o stat,etime,args -p %s; it may have been stopped (kill -CONT %s' \
+        "$lock_pid" "$lock_pid"
+    ! state_is_root || [ ! -d /run/systemd/system ] || printf "; all of it: systemctl kill -s CONT 'nix-fleet-%s-*'" "$lock_id"
+    echo ')'
+}
+
+# Set `lock_left` to the seconds in which the holder has to be confirmed, if it awaits that; and `lock_silent` where these are over
+# for so long that it should have gone on.
+lock_find_left() {
+    lock_left='' lock_silent=''
     case $lock_phase:$lock_until in
         awaiting:*[!0-9]* | awaiting:) return ;;
         awaiting:*) clock_read ;;
         *) return ;;
     esac
     lock_left=$((lock_until - clock))
+    [ "$lock_left" -gt -60 ] || lock_silent=yes
     [ "$lock_left" -gt 0 ] || lock_left=0
 }
 

@@ -159,7 +159,7 @@ reboot_validate() { # fails when there is none
     elif [ "$expected" != "$default" ] && [ "$check" = 0 ]; then
         say_refused "the machine would boot $default, and not $expected" 'deploy that system with the goal switch or boot first'
     elif lock_is_held; then
-        say_refused "a deployment is running: $(lock_holder)" "$lock_wait_for_it"
+        say_refused "a deployment is running: $(lock_holder)" "$(lock_advice)"
     else
         return 1
     fi

@@ -124,7 +124,7 @@ supervisor_take_lock() {
         esac
         supervisor_heed_stop
         lock_is_of_same_run || [ "$supervisor_waited" -lt "$lock_timeout" ] ||
-            outcome_refuse "$(lock_cause)" "$lock_wait_for_it" locked
+            outcome_refuse "$(lock_cause)" "$(lock_advice)" locked
         sleep 1
         supervisor_waited=$((supervisor_waited + 1))
     done

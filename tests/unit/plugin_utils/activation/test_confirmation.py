@@ -57,6 +57,7 @@ def test_a_machine_that_never_answers_again_is_given_up() -> None:
     line = Line(1000, "")
     with fails_with("activation.unreachable") as raised:
         confirm(line, "d1", CONFIRMED, 60, sleep=line.sleep, clock=line.clock)
+    assert "connection was lost" not in raised.value.cause
     assert (raised.value.details["outcome"], raised.value.details["id"]) == ("unknown", "d1")
 
 

@@ -31,9 +31,20 @@ def test_units_and_warnings_have_codes_of_their_own() -> None:
     assert warnings_failure("d1", answer).code == "activation.warnings"
 
 
-def test_the_log_of_an_activation_that_warns_has_what_it_said_and_not_our_steps() -> None:
-    answer = parse_answer("outcome=activated\nwarning=no disk\nlog=== platform_activate x\nlog=warning: no disk\nlog=")
-    assert warnings_failure("d1", answer).log == "warning: no disk"
+def test_a_log_has_what_an_activation_said_and_not_our_steps() -> None:
+    steps = [
+        "log=",
+        "log=== platform_check x",
+        "log=",
+        "log=== platform_activate x",
+        "log=warning: no disk",
+        "log=== its own",
+    ]
+    answer = parse_answer(
+        "\n".join(["outcome=activated", "warning=no disk", *steps, "log=", "log=== way_back_restore_profile"])
+    )
+    assert answer.log == "warning: no disk\n== its own"
+    assert warnings_failure("d1", answer).log == answer.log
 
 
 ANSWER = parse_answer("outcome=activated\nlog=would restart the following units: web.service")

@@ -106,6 +106,8 @@ def test_the_time_until_a_machine_goes_back_is_counted_down(board: Board) -> Non
     board.begin("web", "activating", at=0)
     board.update([Progress("web", "waiting for confirmation", 30)], at=1)
     assert sentences(board, 4) == {"web": "waiting for confirmation, 27 s left"}
+    assert "goes back by itself" in sentences(board, 40)["web"]
+    assert "has not said" in sentences(board, 100)["web"]
     board.end("web", at=4, awaits=True)
     board.begin("web", "checking", at=5)
     assert sentences(board, 5 + LATER) == {"web": "checking, 24 s left"}

@@ -25,3 +25,12 @@ def test_what_an_activation_has_warned_of_fails_its_confirmation_where_that_is_w
     result = played(ActionModule, {"deployment": "a-deployment", "fail_on_warnings": fails}, machine)
     assert (result.get("failed", False), result["outcome"]) == (fails, "confirmed")
     assert WARNING in (result["cause"] if fails else result["warnings"][0])
+
+
+@pytest.mark.parametrize(("reason", "told"), [("", False), ("the shop is down", True)])
+def test_a_cancellation_that_came_too_late_has_its_reason_only_where_one_was_given(reason: str, told: bool) -> None:
+    machine = Machine(f"outcome=confirmed\nclosure={CLOSURE}\n")
+    options = {"deployment": "a-deployment", "confirmation": "cancel", "reason": reason}
+    cause = played(ActionModule, options, machine)["cause"]
+    assert "no reason" not in cause
+    assert (f"({reason})" in cause) == told

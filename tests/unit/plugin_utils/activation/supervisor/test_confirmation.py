@@ -55,6 +55,23 @@ def test_whoever_comes_meanwhile_is_told_for_how_long_it_is_awaited(nixos: NixOS
     end(nixos, request)
 
 
+def test_whoever_comes_long_after_its_time_is_told_that_it_does_not_answer(nixos: NixOS, old: str) -> None:
+    request = awaiting(nixos, nixos.system("nixos-new"), 600)
+    supervisor, lock = nixos.supervisor_of(request), nixos.live / "lock"
+    os.kill(supervisor, signal.SIGSTOP)
+    record = lock.readlink().as_posix()
+    lock.unlink()
+    lock.symlink_to(re.sub("until=[0-9]+", "until=1", record))
+    other = nixos.deploy(nixos.system("nixos-other"))
+    lock.unlink()
+    lock.symlink_to(record)
+    os.kill(supervisor, signal.SIGCONT)
+    assert other.code == "locked"
+    assert "does not answer" in other.cause
+    assert f"kill -CONT {supervisor}" in (other.advice or "")
+    assert end(nixos, request).outcome == "confirmed"
+
+
 def test_what_awaits_says_what_there_was_before(nixos: NixOS, old: str) -> None:
     request = nixos.request(nixos.system("nixos-new"), confirm_timeout=20)
     answer = deploy(nixos, request)

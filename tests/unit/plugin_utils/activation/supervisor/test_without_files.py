@@ -300,6 +300,7 @@ def test_a_supervisor_that_was_stopped_is_called_silent_and_goes_on_when_it_may(
     with fails_with("activation.no_answer") as told:
         confirm(nixos, request.id, CONFIRMED, 1)
     assert f"process {supervisor}" in told.value.cause
+    assert "the confirmation counts" in (told.value.advice or "")
     os.kill(supervisor, signal.SIGCONT)
     assert confirm(nixos, request.id, CONFIRMED, 60).outcome == "confirmed"
     assert nixos.whole_as == whole(new)
