@@ -83,10 +83,8 @@ supervisor_run() {
     mkdir "$run/begun" 2>/dev/null && ! run_find_told "$run" && [ ! -e "$live/$id" ]
     supervisor_first=$?
     supervisor_begin
-    if [ "$supervisor_first" != 0 ]; then
-        supervisor_recover
-        return
-    fi
+    # This does not return.
+    [ "$supervisor_first" = 0 ] || supervisor_recover
     clock_read
     start=$clock
     process_find_name $$
