@@ -107,7 +107,16 @@ info_deployments() { # $1: how many entries of the journal
         fi
     fi
     lock_is_held || runs_none_interrupted || say interrupted yes
-    [ "$1" = 0 ] || [ ! -r "$state/journal.jsonl" ] || tail -n "$1" "$state/journal.jsonl" | sed 's/^/journal=/'
+    [ "$1" != 0 ] || return 0
+    [ ! -r "$state/journal.jsonl" ] || tail -n "$1" "$state/journal.jsonl" | sed 's/^/journal=/'
+    info_unwritten
+}
+
+info_unwritten() { # what the journal would have, had there been a place to write it to
+    for file in "$live"/outcome-*; do
+        unwritten=$(sed -n 's/^entry=//p' "$file" 2>/dev/null)
+        [ -z "$unwritten" ] || grep -qFx -e "$unwritten" "$state/journal.jsonl" 2>/dev/null || say journal "$unwritten"
+    done
 }
 
 # Whether this machine runs an installed NixOS. An installer is one as well, but has no profile of a system.

@@ -92,6 +92,16 @@ def test_a_profile_of_ones_own_is_described_on_demand(machine: Machine) -> None:
     assert (facts["platform"], facts["generation"], facts["default"]) == ("custom", 3, website)
 
 
+def test_what_could_be_kept_in_memory_alone_follows_the_journal(machine: Machine) -> None:
+    machine.state.mkdir(parents=True)
+    machine.live.mkdir(parents=True, exist_ok=True)
+    (machine.state / "journal.jsonl").write_text('{"id":"1","outcome":"activated"}\n')
+    (machine.live / "outcome-1").write_text('outcome=activated\nentry={"id":"1","outcome":"activated"}\n')
+    (machine.live / "outcome-2").write_text('outcome=rolled_back\nentry={"id":"2","outcome":"rolled_back"}\n')
+    (machine.live / "outcome-3").write_text("outcome=refused\n")
+    assert [entry["id"] for entry in describe(machine)["journal"]] == ["1", "2"]
+
+
 def test_the_journal_and_a_dead_holder_are_shown(machine: Machine) -> None:
     runs = machine.state / "runs" / "1"
     runs.mkdir(parents=True)
