@@ -148,6 +148,12 @@ MEANINGS = (
         code="unsigned",
     ),
     Meaning(
+        r"/gcroots\b.*(No space left on device|Disk quota exceeded|Read-only file system|Permission denied)",
+        "the state directory cannot be written, and without a GC root there a garbage collection may take what is copied",
+        "mount it for writing, or make room there, for inodes too; or name another (nix_fleet_state_directory)",
+        code="no_root",
+    ),
+    Meaning(
         r"No space left on device|database or disk is full|Disk quota exceeded",
         "the disk is full",
         "make room there (nix-collect-garbage --delete-older-than 30d), and run again:"

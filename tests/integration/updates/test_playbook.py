@@ -152,7 +152,9 @@ def test_a_lock_file_that_somebody_changes_while_hosts_are_built_stays(fleet: Fl
     lock = fleet.repository.path / "flake.lock"
     theirs = "theirs\n"
     # The message is not looked at before the hosts are built: just then, somebody writes.
-    writing = json.dumps({"update_message": f"{{{{ lookup('ansible.builtin.pipe', 'echo theirs >{lock}; echo late') }}}}"})
+    writing = json.dumps(
+        {"update_message": f"{{{{ lookup('ansible.builtin.pipe', 'echo theirs >{lock}; echo late') }}}}"}
+    )
     run = fleet.update("-e", "update_check=false", "-e", writing)
     assert run.rc == 2, run.output
     assert "was changed by somebody else since this update was made" in run.output

@@ -102,6 +102,8 @@ def test_a_copy_that_ended_well_raises_nothing() -> None:
         ("error: out of memory", "copy.no_memory"),
         ("writing to file: No space left on device", "copy.disk_full"),
         ("executing SQLite statement: database or disk is full", "copy.disk_full"),
+        ("mkdir: cannot create directory '/var/lib/nix.fleet/gcroots': Read-only file system", "copy.no_root"),
+        ("creating symlink '/var/lib/nix.fleet/gcroots/copied/x': No space left on device", "copy.no_root"),
         ("user 'pat' is not allowed to connect to the Nix daemon", "copy.not_allowed"),
         (f"path '{ONE}' is not valid", "copy.not_there"),
         (f"path '{ONE}' is required, but there is no substituter that can build it", "copy.not_there"),
