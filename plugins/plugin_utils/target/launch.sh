@@ -11,9 +11,12 @@ launch() { # with argument $1
     set -- "$1" 'eval "$NIX_FLEET_PROGRAM"'
     if state_is_root && [ -d /run/systemd/system ]; then
         unit=nix-fleet-$id-$1
+        # Were all of its processes stopped, nothing of ours could act. What systemd ends it also continues, and starts it anew. The
+        # time is longer than a lock is waited for.
         systemd-run --quiet --collect --no-ask-password --service-type=exec --unit="$unit" \
             --description="nix.fleet $id" \
             --property=Restart=on-failure --property=RestartSec=1 --property=StartLimitIntervalSec=0 --property=TimeoutStopSec=1h \
+            --property=RuntimeMaxSec=2d \
             --setenv=PATH="$PATH" --setenv=HOME="${HOME:-/root}" --setenv=NIX_FLEET_PROGRAM="$program" \
             ${LOCALE_ARCHIVE:+--setenv=LOCALE_ARCHIVE="$LOCALE_ARCHIVE"} \
             ${NIX_FLEET_STATE_DIRECTORY:+--setenv=NIX_FLEET_STATE_DIRECTORY="$NIX_FLEET_STATE_DIRECTORY"} \

@@ -152,6 +152,14 @@ def test_what_systemd_has_started_before_it_failed_is_not_started_again(nixos: N
     assert nixos.calls == ["test new", "boot new"]
 
 
+def test_systemd_ends_in_the_end_what_cannot_act_and_starts_it_anew(nixos: NixOS, old: str) -> None:
+    nixos.path("/run/systemd/system").mkdir(parents=True)
+    nixos.replace_tool("systemd-run", f'printf "%s\\n" "$@" >"{nixos.root}/unit"; exit 1')
+    nixos.deploy(nixos.system("nixos-new"))
+    unit = nixos.path("/unit").read_text().splitlines()
+    assert {"--property=Restart=on-failure", "--property=RuntimeMaxSec=2d"} <= set(unit)
+
+
 def test_what_waits_for_its_turn_is_waited_for(nixos: NixOS, old: str) -> None:
     new = nixos.system("nixos-new")
     asked = nixos.request(new, lock_timeout=86400)
