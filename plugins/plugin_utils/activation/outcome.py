@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
     from .request import Request
 
 ADVICE = {
-    "rolled_back": "correct the configuration and deploy again",
+    "rolled_back": "see to the cause, and deploy again",
     "rollback_failed": "look at the machine at once: neither the new {noun} nor the one before it runs as it should",
     "failed": "the machine may be between two {noun}s: correct the cause and deploy again, or return with rollback",
     "superseded": "look at what runs there now, and deploy again",
