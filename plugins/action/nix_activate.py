@@ -32,7 +32,7 @@ from ..plugin_utils.ansible.activation import (
     target_of,
     units_by_source,
 )
-from ..plugin_utils.ansible.run import last_run, new_name, remember_run, run_name
+from ..plugin_utils.ansible.run import last_run, new_name, remember_run, run_id
 from ..plugin_utils.ansible.shell import FreshLink
 from ..plugin_utils.ansible.variables import plain
 from ..plugin_utils.core.errors import ActivationError
@@ -89,7 +89,7 @@ class ActionModule(NixAction):
         if not answer.good:
             raise failure(request.id, answer)
         if answer.outcome in CHANGED and not request.check:
-            remember_run(run_name(), self.inventory_sources)
+            remember_run(run_id(self.variables), self.inventory_sources)
         if request.goal == "dry-activate":
             # What was asked for is this text, whatever the verbosity.
             for line in answer.log.splitlines():
@@ -107,7 +107,7 @@ class ActionModule(NixAction):
         return {**result_of(self.play_host, request, answer), **shown, **self._barrier(options, answer)}
 
     def _before_last_run(self) -> str:
-        name = last_run(run_name(), self.inventory_sources)
+        name = last_run(run_id(self.variables), self.inventory_sources)
         if name is None:
             raise ActivationError(
                 "this controller remembers no run that has changed a host of this inventory",

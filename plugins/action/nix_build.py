@@ -20,7 +20,7 @@ from ..plugin_utils.ansible.run import run_state
 from ..plugin_utils.ansible.variables import plain
 from ..plugin_utils.build.build import BuildSettings, every_output
 from ..plugin_utils.build.builders import builder_at, check, expanded, own_builders, validate_builder_name
-from ..plugin_utils.build.building import Build, Built, Root, in_store_of, on_controller, on_machine
+from ..plugin_utils.build.building import ANYBODYS, Build, Built, Root, in_store_of, on_controller, on_machine
 from ..plugin_utils.copy.ssh import LinkLostError
 from ..plugin_utils.core.errors import BuildError
 from ..plugin_utils.evaluation.request import Request
@@ -170,7 +170,7 @@ class ActionModule(NixAction):
         if derivation is None or not _can_be_sent(derivation):
             return on_machine(build, root, self.shell)
         # A daemon that serves everyone listens to nobody's builders and settings.
-        trusted = bool(options["remote_builders"] or options["nix_options"])
+        trusted = bool(options["remote_builders"] or set(options["nix_options"]) - ANYBODYS)
         return in_store_of(self.shell, build, derivation, root, lambda: self._store(trusted=trusted))
 
     @contextlib.contextmanager

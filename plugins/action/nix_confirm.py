@@ -12,7 +12,7 @@ from ..plugin_utils.activation.deployment import CONFIRMED, cancelled, confirm, 
 from ..plugin_utils.activation.outcome import failure, units_failure, warnings_failure, warnings_of_activation
 from ..plugin_utils.activation.request import DEPLOYMENT, one_line
 from ..plugin_utils.ansible.action import NixAction
-from ..plugin_utils.ansible.run import remember_run, run_name
+from ..plugin_utils.ansible.run import remember_run, run_id
 from ..plugin_utils.ansible.shell import FreshLink
 from ..plugin_utils.core.errors import ActivationError
 from ..plugin_utils.nix.store import store_path_name
@@ -45,7 +45,7 @@ class ActionModule(NixAction):
         if not answer.good:
             raise failure(deployment, answer)
         if answer.outcome in CHANGED and confirmation is CONFIRMED:
-            remember_run(run_name(), self.inventory_sources)
+            remember_run(run_id(self.variables), self.inventory_sources)
         if confirmation is not CONFIRMED:
             why = f" ({one_line(options['reason'])})" if options["reason"].strip() else ""
             raise ActivationError(

@@ -94,12 +94,12 @@ from ansible import constants
 from ansible.plugins.callback import CallbackBase
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.events import began, ended, print_lines, screen_width
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import run_name, run_state
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import run_id, run_state
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.variables import plain
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import Run
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
-from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.job import job_of, variables_of_jobs, workflow_run
+from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.job import job_of, variables_of_jobs
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -171,7 +171,7 @@ class CallbackModule(CallbackBase):
     def _run(self, stats: t.Any) -> Run:
         variables = plain(self._variables)
         return Run(
-            id=workflow_run(variables) or run_name(),
+            id=run_id(variables),
             playbooks=tuple(self._playbooks),
             started=self._started,
             seconds=time.monotonic() - self._began,

@@ -22,9 +22,9 @@ from ..core.process import run
 from ..core.shell import run_command
 from ..nix.store import root_name
 from ..platforms.platform import GOALS, platforms
-from ..run_state.job import job_of, variables_of_jobs, workflow_run
+from ..run_state.job import job_of, variables_of_jobs
 from .connections import connection_to, shell_of
-from .run import run_name
+from .run import run_id
 from .shell import EndlessAnswerError, NoAnswerError, RenewableLink
 from .variables import plain
 
@@ -83,7 +83,7 @@ def origin(
         user=(job and job.user) or getpass.getuser(),
         controller=controller_platform.node(),
         job=job,
-        run=workflow_run(variables) or run_name(),
+        run=run_id(variables),
         revision=revision,
         dirty=dirty,
         description=description,

@@ -26,11 +26,12 @@ from ansible import constants
 from ..core.errors import NixError
 from ..core.private_directory import replace_file
 from ..core.process import await_end, end_all
+from ..run_state.job import workflow_run
 from ..run_state.run_state import RunState
 from .shell import LOOK_SECONDS, end_children
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from multiprocessing.process import BaseProcess
 
 
@@ -101,6 +102,11 @@ def run_name() -> str:
     except OSError:
         # No room, or no such directory any more: another time for each, and the rest is the same.
         return f"{new_name().partition('-')[0]}-{hashlib.sha256(str(directory).encode()).hexdigest()[:8]}"
+
+
+def run_id(variables: Mapping[str, t.Any]) -> str:
+    """Return the name by which hosts are taken back: of this run, or of the whole workflow of AWX that it is a job of."""
+    return workflow_run(variables) or run_name()
 
 
 def _written_name(directory: pathlib.Path) -> str:

@@ -42,8 +42,10 @@ ONLY_OUTPUT = re.compile(rf'Derive\(\[\("out","({STORE_PATH.pattern})","",""\)\]
 LONGEST_BEGINNING = 1024
 # What is missing is Nix's to build, which says then what it fetches.
 AS_IT_IS = ("--option", "substitute", "false")
+# What a daemon heeds of whoever asks, trusted or not.
+ANYBODYS = {"cores", "keep-going", "max-jobs"}
 # Settings that say how something is built, and not where.
-WAYS_TO_BUILD = {"builders", "cores", "keep-going", "max-jobs"}
+WAYS_TO_BUILD = {"builders", *ANYBODYS}
 INQUIRE = f'{program("store")}\nstore_prepare_build "$@"\n'
 
 

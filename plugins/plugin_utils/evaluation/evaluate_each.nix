@@ -33,7 +33,11 @@ let
     ;
 
   # What made the flake's outputs, where that is nix.fleet's library.
-  library = root.fleet.version or null;
+  library =
+    let
+      found = builtins.tryEval (root.fleet.version or null);
+    in
+    if found.success && builtins.isString found.value then found.value else null;
 
   say = event: trace "${mark} ${toJSON event}";
 

@@ -235,11 +235,12 @@ class Remote:
         if not fetched.ok:
             return self.name
         pushed = self.repository.output("remote", "get-url", "--push", "--all", "--", self.name)
-        url = pushed.splitlines()[0]
-        signing_in = SignIn.of(url)
+        url, *others = pushed.splitlines()
+        signing_in = None if others else SignIn.of(url)
         if signing_in is not None:
             return signing_in
-        validate_address(url)
+        for address in (url, *others):
+            validate_address(address)
         return self.name if pushed == fetched.stdout else url
 
     @property

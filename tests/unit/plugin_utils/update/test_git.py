@@ -308,6 +308,15 @@ def test_a_password_in_the_address_of_a_named_remote_of_ssh_is_refused(repositor
     assert "t0k" not in str(refused.value)
 
 
+def test_a_password_in_one_of_several_addresses_of_a_named_remote_is_refused(repository: Path, tmp_path: Path) -> None:
+    work = clone(repository, tmp_path / "work")
+    for address in ("https://git.example.org/fleet.git", f"https://who:{TOKEN}@mirror.example.org/fleet.git"):
+        git(work, "remote", "set-url", "--add", "--push", "origin", address)
+    with fails_with("git.password") as refused:
+        remote_of(work).head("main")
+    assert TOKEN not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("named", "author"), [({}, "nix.fleet <nix.fleet@localhost>"), (IDENTITY, "Fleet <fleet@example.org>")]
 )
