@@ -14,10 +14,14 @@ supervisor_main() { # $1: `run`, `recover`, or `step` and a function with its ar
     unset NIX_FLEET_PROGRAM NIX_FLEET_RECORDED NIX_FLEET_PATH NIX_FLEET_LOCK NIX_FLEET_STEP NIX_FLEET_AGAIN
     case $1 in
         run)
+            supervisor_heed_signals
             supervisor_ask_files supervisor_open_log
             supervisor_run
             ;;
         recover)
+            # Who goes on after another recovery is as good as its guard. No process may be made before this.
+            [ -z "$recorded" ] || trap supervisor_go_on EXIT
+            supervisor_heed_signals
             supervisor_ask_files supervisor_open_log
             supervisor_recover
             ;;
@@ -31,11 +35,14 @@ supervisor_main() { # $1: `run`, `recover`, or `step` and a function with its ar
     esac
 }
 
-supervisor_begin() { # what both ways of beginning have in common
+supervisor_heed_signals() {
     # The step that runs now is ended; how it ended decides what comes next.
     trap 'told_to_stop=yes' TERM INT
     # To systemd, the end by it is a good one.
     trap '' HUP
+}
+
+supervisor_begin() { # what both ways of beginning have in common
     umask 022
     path_pin
     # It is in memory, and a reboot has taken it away.
@@ -389,8 +396,6 @@ supervisor_refuse_late() { # for a deployment that has touched nothing, and from
 }
 
 supervisor_recover() { # finish what supervisors left that are gone, with what they have recorded
-    # Who goes on after another recovery is as good as its guard.
-    [ -z "$recorded" ] || trap supervisor_go_on EXIT
     supervisor_begin
     case $(way_back_reported outcome) in
         '' | rollback_failed) ;;

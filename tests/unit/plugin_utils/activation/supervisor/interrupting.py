@@ -37,7 +37,8 @@ def rewrite_record(nixos: NixOS, request: Request, **fields: str) -> None:
 def cut_down(processes: list[int]) -> None:
     """Kill all of ``processes``, and return once none of them is there: on a busy machine that takes a moment."""
     for process in processes:
-        os.kill(process, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # the end of one may be that of another
+            os.kill(process, signal.SIGKILL)
     for process in processes:
         wait_for(lambda process=process: is_gone(process))  # type: ignore[misc]
 
