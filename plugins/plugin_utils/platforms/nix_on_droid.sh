@@ -45,7 +45,7 @@ platform_predicted() {
     droid_stays=$(find "$1/etc/" -type l 2>/dev/null | while IFS= read -r droid_link; do
         droid_file=$droid_etc/${droid_link#"$1/etc/"}
         [ -e "$droid_file" ] || continue
-        case $(readlink "$droid_file") in /etc/static/*) continue ;; esac
+        case $(readlink "$droid_file") in (/etc/static/*) continue ;; esac
         printf '%s\n' "$droid_file"
     done | head -n 20 | paste -s -d ' ' -)
     [ -z "$droid_stays" ] || printf 'stays as it is, unless environment.etcBackupExtension is set: %s\n' "$droid_stays"

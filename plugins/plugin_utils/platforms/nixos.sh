@@ -70,7 +70,8 @@ nixos_flush_boot() {
         [ ! -d "$nixos_directory" ] || set -- "$@" "$nixos_directory"
     done
     [ "$#" -gt 0 ] || return 0
-    sync -f "$@" 2>/dev/null &
+    # Whoever reads what this prints would wait for it.
+    sync -f "$@" >/dev/null 2>&1 &
     nixos_flush=$! hundredths=0
     while kill -0 "$nixos_flush" 2>/dev/null; do
         # Of what the whole step has.

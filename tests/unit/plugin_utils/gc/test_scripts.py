@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
+import shutil
+import signal
 import subprocess
 import typing as t
 
@@ -15,6 +18,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import par
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Generation, Plan, Policy, parse_survey, plan_of
 
 from ..activation.machine import SHELLS
+from ..activation.supervisor.interrupting import is_gone
 from ..activation.supervisor.nixos import PROFILE
 from .collecting import Collecting
 
@@ -98,6 +102,15 @@ def test_age_is_that_of_the_link(machine: Collecting) -> None:
         machine.age(number, days)
     machine.collect(keep_for="30d")
     assert machine.numbers == [3, 4, 5]
+
+
+def test_a_boot_partition_that_does_not_answer_keeps_no_collection_from_its_end(machine: Collecting) -> None:
+    left = machine.path("/left")
+    machine.replace_tool("sync", f'[ "$1" != -f ] || {{ {shutil.which("sleep")} 60 & echo "$!" >{left}; }}')
+    done = machine.collect(keep_generations=2)
+    process = int(left.read_text())
+    assert (done.boot_entries, is_gone(process)) == (True, False)
+    os.kill(process, signal.SIGKILL)
 
 
 def test_where_no_generation_goes_the_boot_entries_are_left_alone(machine: Collecting) -> None:

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 from ansible_collections.nix.fleet.plugins.plugin_utils.target import programs
 from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import program
 from ansible_collections.nix.fleet.tests.unit.plugin_utils.activation.machine import SHELLS
@@ -30,6 +32,22 @@ def test_every_program_is_written_for_shellcheck_with_its_calls() -> None:
 def test_every_part_belongs_to_a_program() -> None:
     parts = {file.stem for file in Path(programs.__file__).parent.glob("*.sh")}
     assert parts == {part for parts in programs.PARTS.values() for part in parts}
+
+
+def test_no_case_ends_the_substitution_that_it_stands_in_for_a_shell_that_counts_parentheses() -> None:
+    # As that of macOS does: there, a pattern of such a case begins with one as well.
+    texts = [*map(programs.part, {part for parts in programs.PARTS.values() for part in parts})]
+    for text in map(programs.without_comments, [*texts, *(platform.functions for platform in platforms().values())]):
+        for begin in re.finditer(r"\$\((?!\()", text):
+            depth = 1
+            end = begin.end()
+            while depth and end < len(text):
+                depth += {"(": 1, ")": -1}.get(text[end], 0)
+                end += 1
+            substitution = text[begin.end() : end]
+            assert len(re.findall(r"\bcase .* in\b", substitution)) == len(re.findall(r"\besac\b", substitution)), (
+                substitution
+            )
 
 
 # Often enough for a signal that comes while a process is being made.
