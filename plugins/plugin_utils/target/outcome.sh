@@ -37,8 +37,9 @@ outcome_finish() { # end with outcome $1
         if outcome_write "$1" || [ "$outcome" = rollback_failed ]; then
             [ ! -L "$profile.fleet-$id" ] || rm -f "$profile.fleet-$id"
         # After a reboot, what is told in memory is gone.
-        elif ! rm -f ./recorded 2>/dev/null; then
+        elif [ "$state" = /dev/null ] || ! { rm -f ./recorded && path_flush .; } 2>/dev/null; then
             ln -s "$outcome $status" "$profile.fleet-$id"
+            path_flush "${profile%/*}"
         fi
     fi
     if [ "$outcome" = rollback_failed ]; then

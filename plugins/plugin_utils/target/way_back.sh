@@ -93,7 +93,7 @@ way_back_reactivation_helps() {
 # The link is put back without Nix, which may hang or have no room for its own lock. Only where the generation's number is another's
 # by now is it Nix's to make a new one: in a step of its own, lest it keeps what comes next.
 way_back_restore_profile() {
-    [ "$(readlink "$profile")" != "$recorded_link" ] || return 0
+    [ "$(readlink "$profile")" != "$recorded_link" ] || way_back_generation_is_gone || return 0
     if [ -n "$recorded_generation" ]; then
         if way_back_generation_is_gone || [ "$(path_closure "$profile-$recorded_generation-link")" = "$recorded_default" ]; then
             step way_back_put_link
@@ -115,7 +115,7 @@ way_back_generation_is_gone() { # but not its closure
 }
 
 way_back_put_link() { # in one moment where the system can do that: a machine that has no profile does not boot
-    ! way_back_generation_is_gone || ln -s "$recorded_default" "$profile-$recorded_generation-link"
+    ! way_back_generation_is_gone || ln -s "$recorded_default" "$profile-$recorded_generation-link" || return
     rm -f "$profile.fleet"
     # A rename over a link to a directory would move it in there, unless mv is told otherwise, by GNU and busybox or by BSD.
     # Where there is no room for a link, what there is stays until there is.

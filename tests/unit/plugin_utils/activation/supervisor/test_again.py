@@ -127,6 +127,18 @@ def test_a_generation_that_was_deleted_meanwhile_is_made_again(nixos: NixOS, old
     assert nixos.whole_as == whole(old)
 
 
+def test_a_generation_that_there_is_no_room_to_make_again_is_made_when_there_is(nixos: NixOS) -> None:
+    nixos.hurry()
+    old = nixos.system("nixos-old")
+    nixos.install(nixos.system("nixos-first"), old)
+    nixos.replace_tool("ln", 'case "$*" in *-2-link) exit 1 ;; esac; exec {ln} "$@"')
+    bad = nixos.system("nixos-bad", loading=f'rm "{PROFILE}-2-link"; exit 1')
+    answer = nixos.deploy(bad)
+    assert (answer.outcome, answer.now.closure) == ("rollback_failed", bad)
+    nixos.replace_tool("ln", 'exec {ln} "$@"')
+    wait_for(lambda: nixos.whole_as == whole(old))
+
+
 def test_a_profile_is_linked_back_where_nix_cannot_set_it(nixos: NixOS, old: str) -> None:
     bad = nixos.system("nixos-bad", loading=f': > "{PROFILE}.broken"; exit 1')
     assert nixos.deploy(bad).outcome == "rolled_back"
