@@ -95,7 +95,13 @@ way_back_reactivation_helps() {
 way_back_restore_profile() {
     [ "$(readlink "$profile")" != "$recorded_link" ] || way_back_generation_is_gone || return 0
     if [ -n "$recorded_generation" ]; then
-        if way_back_generation_is_gone || [ "$(path_closure "$profile-$recorded_generation-link")" = "$recorded_default" ]; then
+        if way_back_generation_is_gone; then
+            step way_back_put_link
+            # Outside of Nix's own directory of profiles, a link that Nix does not know of keeps nothing from a collection.
+            step_limit=60
+            step nix-store --realise "$recorded_default" --add-root "$profile-$recorded_generation-link" --option substitute false
+            step_limit=''
+        elif [ "$(path_closure "$profile-$recorded_generation-link")" = "$recorded_default" ]; then
             step way_back_put_link
         else
             step_limit=60
@@ -202,14 +208,14 @@ way_back_end_unconfirmed() { # fails as long as that runs; $1 is why it does not
     back_code=$?
     back_meaning=$(step_words | platform_meaning "$back_code")
     cause="$1, and somebody else has made another $platform_noun the default since, so that was left"
-    case $back_meaning in
-        active | units)
+    platform_find_running
+    case $target:$back_meaning in
+        "$recorded_running:active" | "$recorded_running:units")
             cause="$cause; the machine runs again what ran before"
             way_back_tell_units
             ;;
-        *) cause="$cause; activating $recorded_running again ended with exit code $back_code" ;;
+        "$recorded_running:"* | "$activated:"*) cause="$cause; activating $recorded_running again ended with exit code $back_code" ;;
     esac
-    platform_find_running
     [ "$target" != "$activated" ]
 }
 

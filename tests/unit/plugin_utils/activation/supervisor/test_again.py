@@ -123,8 +123,10 @@ def test_a_profile_that_the_old_activation_itself_has_set_is_set_back(nixos: Nix
 
 def test_a_generation_that_was_deleted_meanwhile_is_made_again(nixos: NixOS, old: str) -> None:
     bad = nixos.system("nixos-bad", loading=f'rm "{PROFILE}-2-link"; exit 1')
-    assert nixos.deploy(bad).outcome == "rolled_back"
-    assert nixos.whole_as == whole(old)
+    answer = nixos.deploy(bad)
+    assert (answer.outcome, nixos.whole_as) == ("rolled_back", whole(old))
+    # Of a profile elsewhere, Nix has to know of it.
+    assert f"--add-root {PROFILE}-2-link" in answer.log
 
 
 def test_a_generation_that_there_is_no_room_to_make_again_is_made_when_there_is(nixos: NixOS) -> None:
