@@ -29,7 +29,7 @@ begin() { # $1: the functions of the program, $2: the request; $3: Nix's setting
         current_answer unchanged
         [ ! -e "$closure" ] || begin_dry_run
     # Somebody still tries to bring the machine back.
-    elif ! lock_is_free_for_all && current_is_up_to_date; then
+    elif ! lock_is_of_same_profile_and_free && current_is_up_to_date; then
         current_answer unchanged
         say cause "${missing:-}"
         [ -z "$missing_code" ] || say code "$missing_code"

@@ -43,9 +43,9 @@ lock_is_there() { # whether somebody holds it, or has left it behind
     [ -e "$live/lock" ] || [ -L "$live/lock" ]
 }
 
-lock_is_free_for_all() { # whether its holder gives it to whoever comes
+lock_is_of_same_profile_and_free() { # whether its holder, who brings this profile back, gives it to whoever comes
     lock_read
-    [ "$lock_phase" = free ]
+    [ "$lock_phase" = free ] && [ "$lock_profile" = "$profile" ]
 }
 
 lock_is_of_same_run() { # whether the holder is at another profile of this machine, in the same run of the same controller

@@ -54,6 +54,14 @@ def test_a_deployment_of_another_profile_takes_no_way_back_away(nixos: NixOS, st
     wait_for(lambda: nixos.whole_as == whole(stuck), 60)
 
 
+def test_what_another_profile_stands_at_already_is_unchanged_while_one_is_not_back(nixos: NixOS, stuck: str) -> None:
+    tool = nixos.closure("tool", bin__activate="echo tool >> @root@/calls")
+    assert deploy(nixos, custom(nixos, tool)).outcome == "activated"
+    (nixos.state / "journal.jsonl").unlink()
+    not_back(nixos)
+    assert deploy(nixos, custom(nixos, tool, lock_timeout=600)).outcome == "unchanged"
+
+
 def test_a_deployment_that_fails_takes_no_way_back_away(nixos: NixOS, stuck: str) -> None:
     first = not_back(nixos)
     bad = nixos.request(nixos.system("nixos-bad", trouble="exit 2"), lock_timeout=600)
