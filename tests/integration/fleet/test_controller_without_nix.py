@@ -28,7 +28,7 @@ def without_nix(project: Project, tmp_path_factory: pytest.TempPathFactory) -> P
     nodes = project.root / "inventory" / "nodes.nix"
     nodes.with_suffix(".json").write_text(nix("eval", "--json", "--file", str(nodes)))
     nodes.unlink()
-    project.edit("flake.nix", "inventory/nodes.nix", "inventory/nodes.json")
+    project.edit("flake.nix", "nodes = ./inventory/nodes.nix;", "nodes = ./inventory/nodes.json;")
     project.edit("inventory/fleet.nix.yml", "nodes: nodes.nix", "nodes: nodes.json")
     inputs = tmp_path_factory.mktemp("inputs")
     shutil.copytree(ROOT / "tests" / "lab" / "standins", inputs, dirs_exist_ok=True)

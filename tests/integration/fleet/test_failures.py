@@ -63,5 +63,5 @@ def test_a_mistyped_variable_is_told_before_anything_is_done(project: Project) -
 def test_a_host_of_no_nix_inventory_is_told_what_is_missing(project: Project) -> None:
     run = project.run("nix.fleet.deploy", "-i", "somewhere.example,")
     assert run.rc == 2
-    assert "not a host of a Nix inventory: set deploy_flake and" in " ".join(run.output.split())
+    assert "not a host of a Nix inventory: set nix_flake and nix_attr" in " ".join(run.output.split())
     assert "filter plugin" not in run.output
