@@ -72,16 +72,12 @@ nixos_flush_boot() {
     [ "$#" -gt 0 ] || return 0
     # Whoever reads what this prints would wait for it.
     sync -f "$@" >/dev/null 2>&1 &
-    nixos_flush=$! hundredths=0
-    while kill -0 "$nixos_flush" 2>/dev/null; do
-        # Of what the whole step has.
-        if [ "$hundredths" -ge $((activation_timeout * 25)) ]; then
-            kill -KILL "$nixos_flush"
-            echo "warning: what the machine boots was not on the disk after $((activation_timeout / 4)) s: $*"
-            break
-        fi
-        clock_pause
-    done
+    nixos_flush=$!
+    # A quarter of what the whole step has.
+    process_await_end "$nixos_flush" $((activation_timeout * 25)) || {
+        kill -KILL "$nixos_flush"
+        echo "warning: what the machine boots was not on the disk after $((activation_timeout / 4)) s: $*"
+    }
 }
 
 # The system that a machine goes back to ran already: a check of its own, which may need the network, keeps nobody locked out.

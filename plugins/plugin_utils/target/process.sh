@@ -133,16 +133,17 @@ process_end() { # process $1, which leads a group where the system can make one,
     fi
     # shellcheck disable=SC2086  # one word a process
     kill -TERM $process_members 2>/dev/null
-    process_await_end "$process_members"
+    process_await_end "$process_members" 1000
     # shellcheck disable=SC2086
     kill -KILL $process_members 2>/dev/null
     # What waits for a disk inside the kernel may never end.
-    process_await_end "$process_members"
+    process_await_end "$process_members" 1000
 }
 
-process_await_end() { # of the words of $1, for ten seconds
+process_await_end() { # of the words of $1; fails when any of them lives after $2 hundredths of a second
     hundredths=0
-    while process_any_lives "$1" && [ "$hundredths" -lt 1000 ]; do
+    while process_any_lives "$1"; do
+        [ "$hundredths" -lt "$2" ] || return 1
         clock_pause
     done
 }

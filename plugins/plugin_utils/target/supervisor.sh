@@ -59,17 +59,12 @@ supervisor_begin() { # what both ways of beginning have in common
 # all that is still read or written is in memory, and where there is none for files, in the supervisor's own.
 supervisor_ask_files() {
     "$1" 2>/dev/null &
-    supervisor_asks=$! hundredths=0
-    while kill -0 "$supervisor_asks" 2>/dev/null; do
-        if [ "$hundredths" -ge 3000 ]; then
-            kill -KILL "$supervisor_asks"
-            [ "$live" != "$state" ] || live=/dev/null
-            state=/dev/null run=/dev/null/$id log=./log
-            supervisor_enter "$live/run-$id" || cd /
-            return
-        fi
-        clock_pause
-    done
+    supervisor_asks=$!
+    ! process_await_end "$supervisor_asks" 3000 || return 0
+    kill -KILL "$supervisor_asks"
+    [ "$live" != "$state" ] || live=/dev/null
+    state=/dev/null run=/dev/null/$id log=./log
+    supervisor_enter "$live/run-$id" || cd /
 }
 
 supervisor_open_log() {
