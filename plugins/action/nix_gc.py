@@ -33,8 +33,6 @@ class ActionModule(NixAction):
         "keep_generations": {"type": "int"},
         "keep_for": {"type": "str"},
         "free_space": {"type": "str"},
-        "quota": {"type": "str"},
-        "optimise": {"type": "bool", "default": False},
         "known_hosts": {"type": "list", "elements": "str"},
         "wait": {"type": "int", "default": 0},
         "timeout": {"type": "int", "default": 3600},
@@ -47,15 +45,13 @@ class ActionModule(NixAction):
             keep_generations=options["keep_generations"],
             keep_for=options["keep_for"],
             free_space=options["free_space"],
-            quota=options["quota"],
-            optimise=options["optimise"],
             profiles=tuple(options["profiles"]),
             wait=options["wait"],
             known_hosts=None if options["known_hosts"] is None else tuple(options["known_hosts"]),
         )
         survey = self._survey(policy, options["platform"])
         plan = plan_of(survey, policy)
-        if self.check_mode or nothing_to_do(survey, policy, plan):
+        if self.check_mode or nothing_to_do(survey, plan):
             done = predicted(survey, plan)
         else:
             done = self._collect(policy, survey, plan, policy.wait + options["timeout"])

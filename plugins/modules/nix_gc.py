@@ -46,19 +46,8 @@ options:
     description:
       - What is to be free in the file system of the store, a size such as V(20G) or a share such as V(10%). Units are powers
         of 1024.
-      - Only as much garbage is collected as that takes, and none where it is free already. When neither this nor O(quota) is set, all
-        garbage goes.
+      - Only as much garbage is collected as that takes, and none where it is free already. Without it, all garbage goes.
     type: str
-  quota:
-    description:
-      - What the store may have, a size such as V(50G), by the sizes of its paths. What hard links save is not subtracted.
-      - Only as much garbage is collected as that takes. With O(free_space), as much as both take.
-    type: str
-  optimise:
-    description:
-      - Whether to have equal files of the store share their space. On large stores this takes long.
-    type: bool
-    default: false
   known_hosts:
     description:
       - The inventory hosts whose last build or copy stays protected on this machine. The protection of every other host's is taken
@@ -85,8 +74,8 @@ attributes:
   check_mode:
     support: partial
     details:
-      - Says which generations would go, and what is garbage already. What becomes garbage by their going, and what O(optimise)
-        would save, is not known before.
+      - Says which generations would go, and what is garbage already. What becomes garbage by their going is not known
+        before.
   diff_mode:
     support: full
     details:
@@ -127,8 +116,7 @@ EXAMPLES = r"""
 - name: Collect a builder's garbage, and forget hosts that the inventory no longer has
   nix.fleet.nix_gc:
     known_hosts: "{{ groups['all'] }}"
-    quota: 200G
-    optimise: true
+    free_space: 20%
   delegate_to: homelab
 
 - name: Tidy up a home and another profile of its user
@@ -209,10 +197,6 @@ freed_bytes:
   description:
     - What was freed by that, as exactly as Nix says it, which is to a hundredth of a MiB up to Nix 2.28. In check mode, the sizes
       of the paths that are garbage already, or what is lacking where that is less.
-  type: int
-  returned: when the machine answered
-optimised_bytes:
-  description: What was saved by O(optimise).
   type: int
   returned: when the machine answered
 removed_roots:

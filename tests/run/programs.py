@@ -15,7 +15,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform impor
 from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import part, texts  # noqa: E402
 
 # How gc/collection.py, reboot/reboot.py and files/engine.py begin.
-GC = ("id=x who=x free_space='' quota='' optimise=0 wait=0 profile=''", "state_find", "run=$state/runs/$id")
+GC = ("id=x who=x free_space='' wait=0 profile=''", "state_find", "run=$state/runs/$id")
 REBOOT = (
     "id=x who=x when=always timeout=1 closure='' profile='' message='' delay=0 check=0",
     "state_find_run",

@@ -76,9 +76,8 @@ def _function(name: str, lines: list[str]) -> list[str]:
     return [f"{name}() {{", ":", *lines, "}"]
 
 
-# As `nix-store --gc` and `nix-store --optimise` close; the unit was always MiB up to Nix 2.28.
+# As `nix-store --gc` closes; the unit was always MiB up to Nix 2.28.
 COLLECTED = re.compile(r"([0-9]{1,12}) store paths deleted, ([0-9.]+ (?:[KMGT]i)?B) freed")
-OPTIMISED = re.compile(r"([0-9.]+ (?:[KMGT]i)?B) freed by hard-linking ([0-9]{1,12}) files")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,8 +89,6 @@ class Collection:
     roots: tuple[str, ...] = ()
     paths: int = 0
     freed: int = 0
-    linked: int = 0
-    optimised: int = 0
     boot_entries: bool = False
     free_before: int | None = None
     free_after: int | None = None
@@ -101,7 +98,7 @@ class Collection:
     @property
     def changed(self) -> bool:
         """Whether anything is another than it was."""
-        return bool(self.deleted or self.roots or self.paths or self.linked or self.boot_entries)
+        return bool(self.deleted or self.roots or self.paths or self.boot_entries)
 
     def to_result(self) -> dict[str, t.Any]:
         """Return the fields of a module's result."""
@@ -112,7 +109,6 @@ class Collection:
             ],
             "deleted_paths": self.paths,
             "freed_bytes": self.freed,
-            "optimised_bytes": self.optimised,
             "removed_roots": list(self.roots),
             "boot_entries_refreshed": self.boot_entries,
             "store_free_bytes": {"before": self.free_before, "after": self.free_after},
@@ -121,7 +117,7 @@ class Collection:
 
 def predicted(survey: Survey, plan: Plan) -> Collection:
     """Return what a collection would do, as far as that is known before the generations have gone."""
-    limit = survey.excess
+    limit = survey.lacking
     collects = limit is None or limit > 0
     freed = survey.garbage_bytes if limit is None else min(survey.garbage_bytes, max(limit, 0))
     return Collection(
@@ -154,7 +150,6 @@ def parse_collection(text: str, plan: Plan) -> Collection:
     gone = set(fields.get("deleted", ()))
     deleted = tuple(each for each in plan.going if f"{each.number} {each.profile}" in gone)
     collected = COLLECTED.findall("\n".join(fields.get("collected", ())))
-    optimised = OPTIMISED.findall("\n".join(fields.get("optimised", ())))
     return Collection(
         deleted=deleted,
         kept=tuple(
@@ -165,19 +160,13 @@ def parse_collection(text: str, plan: Plan) -> Collection:
         ),
         roots=tuple(root for root in plan.roots if root in fields.get("removed_root", ())),
         paths=sum(int(count) for count, _size in collected),
-        freed=sum(_bytes(size) for _count, size in collected),
-        linked=sum(int(count) for _size, count in optimised),
-        optimised=sum(_bytes(size) for size, _count in optimised),
+        freed=sum(bytes_of(size) or 0 for _count, size in collected),
         boot_entries="boot_entries" in one,
         free_before=free_bytes(one.get("before")),
         free_after=free_bytes(one.get("after")),
         failed=one.get("failed"),
         log=log,
     )
-
-
-def _bytes(size: str) -> int:
-    return bytes_of(size) or 0
 
 
 def difference(done: Collection, profiles: Sequence[str]) -> list[dict[str, str]]:
@@ -218,8 +207,6 @@ def message(done: Collection, *, would: bool) -> str:
         parts.append(f"there is garbage already: {counted(done.paths, 'path')}, about {size(done.freed)}")
     elif done.paths:
         parts.append(f"freed {size(done.freed)} ({counted(done.paths, 'path')})")
-    if done.optimised:
-        parts.append(f"saved {size(done.optimised)} by hard links")
     if done.boot_entries:
         parts.append(f"{'would bring' if would else 'brought'} the boot entries up to date")
-    return ", ".join(parts) or "linked equal files"
+    return ", ".join(parts)

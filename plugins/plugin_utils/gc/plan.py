@@ -49,7 +49,7 @@ class Survey:
     """What there is on a machine before a collection.
 
     ``boot_menu`` are those of the profiles that the boot loader has entries for, which may be outdated already.
-    ``excess`` is by how many bytes there is too much, and None when no room was asked for. What is garbage as it is,
+    ``lacking`` is how many bytes are to become free, and None when no room was asked for. What is garbage as it is,
     a machine says in a check only.
     """
 
@@ -59,7 +59,7 @@ class Survey:
     roots: tuple[str, ...] = ()
     now: int | None = None
     free: int | None = None
-    excess: int | None = None
+    lacking: int | None = None
     boot_menu: tuple[str, ...] = ()
     boot_entries_outdated: bool = False
     garbage_paths: int = 0
@@ -79,7 +79,7 @@ def parse_survey(text: str) -> Survey:
         roots=tuple(root for root in fields.get("root", ()) if ROOT.fullmatch(root)),
         now=number(one.get("now")),
         free=free_bytes(one.get("space")),
-        excess=_signed(one.get("excess")),
+        lacking=_signed(one.get("lacking")),
         boot_menu=tuple(fields.get("boot_menu", ())),
         boot_entries_outdated="boot_entries" in one,
         garbage_paths=number(one.get("garbage_paths")) or 0,
@@ -129,8 +129,6 @@ class Policy:
     keep_generations: int | None = None
     keep_for: str | None = None
     free_space: str | None = None
-    quota: str | None = None
-    optimise: bool = False
     profiles: tuple[str, ...] = ()
     known_hosts: tuple[str, ...] | None = None
     wait: int = 0
@@ -154,9 +152,7 @@ class Policy:
         """Return what the machine has to know of it, as the shell program's variables; sizes are in bytes."""
         free = self.free_space or ""
         return {
-            "free_space": free if free.endswith("%") else _in_bytes(self.free_space),
-            "quota": _in_bytes(self.quota),
-            "optimise": str(int(self.optimise)),
+            "free_space": free if free.endswith("%") or not free else str(bytes_of(free)),
             "wait": str(self.wait),
         }
 
@@ -167,8 +163,6 @@ class Policy:
             yield f"keep_for is no time such as 12h, 30d or 8w: {self.keep_for!r}"
         if self.free_space is not None and not PERCENT.fullmatch(self.free_space) and not bytes_of(self.free_space):
             yield f"free_space is neither a size such as 20G nor a share such as 10%: {self.free_space!r}"
-        if self.quota is not None and not bytes_of(self.quota):
-            yield f"quota is no size such as 50G: {self.quota!r}"
         if self.wait < 0:
             yield "wait is not a number of seconds"
         if self.known_hosts == ():
@@ -198,10 +192,6 @@ def bytes_of(text: str) -> int | None:
     """
     found = SIZE.fullmatch(text)
     return int(float(found[1]) * 1024 ** " KMGT".index(found[2] or " ")) if found else None
-
-
-def _in_bytes(size: str | None) -> str:
-    return "" if size is None else str(bytes_of(size))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -265,7 +255,7 @@ def _roots_of_others(roots: Sequence[str], known_hosts: Sequence[str]) -> tuple[
     return tuple(root for root in roots if root.partition("/")[2] not in known)
 
 
-def nothing_to_do(survey: Survey, policy: Policy, plan: Plan) -> bool:
+def nothing_to_do(survey: Survey, plan: Plan) -> bool:
     """Whether the machine needs no second visit: nothing goes, and there is the room that was asked for."""
-    room = survey.excess is not None and survey.excess <= 0
-    return room and not (plan.going or plan.roots or policy.optimise or survey.boot_entries_outdated)
+    room = survey.lacking is not None and survey.lacking <= 0
+    return room and not (plan.going or plan.roots or survey.boot_entries_outdated)

@@ -332,9 +332,7 @@ _ACTIVATION = tuple(
     "outcome id run goal rollback closure profile previous generation default running exit_code units_failed "
     "reboot_required warnings log log_file".split()
 )
-_COLLECTION = tuple(
-    "deleted_generations deleted_paths freed_bytes optimised_bytes removed_roots boot_entries_refreshed".split()
-)
+_COLLECTION = tuple("deleted_generations deleted_paths freed_bytes removed_roots boot_entries_refreshed".split())
 _FACTS = tuple(
     "platform system nix_version profile generation default current_system booted_system specialisation "
     "reboot_required interrupted store_free_bytes store_total_bytes kernel units_failed revision drift lock "

@@ -67,34 +67,19 @@ gc_root_path() { # where the root $1 is: what was built here is kept in the home
     esac
 }
 
-# Print how many bytes are too many, by $quota (bytes that the store may have) and by $free_space (bytes, or N%, that are to
-# be free); zero or less when there is room, nothing when no room is asked for. Fails when the store does not say its size.
-gc_excess() (
-    [ -n "$quota$free_space" ] || exit 0
-    most=0
-    if [ -n "$quota" ]; then
-        size=$(gc_store_size) || exit 1
-        most=$((size - quota))
-    fi
-    if [ -n "$free_space" ]; then
-        # shellcheck disable=SC2046  # two numbers are what is wanted
-        set -- $(info_store_space)
-        [ "$#" = 2 ] || exit 1
-        case $free_space in
-            *%) wanted=$(($1 * 1024 * ${free_space%?} / 100)) ;;
-            *) wanted=$free_space ;;
-        esac
-        lacking=$((wanted - $2 * 1024))
-        [ "$lacking" -le "$most" ] || most=$lacking
-    fi
-    printf '%s\n' "$most"
+# Print how many bytes are lacking of $free_space (bytes, or N%, that are to be free); zero or less when there is room,
+# nothing when no room is asked for. Fails when the machine does not say how much there is.
+gc_lacking() (
+    [ -n "$free_space" ] || exit 0
+    # shellcheck disable=SC2046  # two numbers are what is wanted
+    set -- $(info_store_space)
+    [ "$#" = 2 ] || exit 1
+    case $free_space in
+        *%) wanted=$(($1 * 1024 * ${free_space%?} / 100)) ;;
+        *) wanted=$free_space ;;
+    esac
+    printf '%s\n' "$((wanted - $2 * 1024))"
 )
-
-gc_store_size() { # the sizes of all paths of the store together, in bytes
-    sizes=$(nix --extra-experimental-features nix-command path-info --all --size 2>/dev/null) || return
-    # awk counts exactly up to 2^53, and prints more than 2^31 in this form only.
-    printf '%s\n' "$sizes" | awk '{ total += $2 } END { printf "%.0f\n", total }'
-}
 
 # What there is on a machine that could be collected. Reads, and changes nothing.
 
@@ -104,7 +89,7 @@ gc_survey() { # $1: the platform's name; the others: the profiles, by default th
     gc_validate && return
     say now "$(date +%s)"
     say space "$(info_store_space)"
-    say excess "$(gc_excess || echo unknown)"
+    say lacking "$(gc_lacking || echo unknown)"
     [ "$#" -gt 0 ] || set -- ''
     for asked; do
         profile=$(platform_profile_named "$asked")
@@ -176,7 +161,7 @@ gc_collect() {
         say before "$(info_store_space)"
         gc_remove_roots
         gc_remove_generations
-        gc_refresh_boot_entries && gc_collect_garbage && { [ "$optimise" = 0 ] || gc_report optimised nix-store --optimise; }
+        gc_refresh_boot_entries && gc_collect_garbage
         say after "$(info_store_space)"
         say complete yes
     )
@@ -268,8 +253,8 @@ gc_refresh_boot_entries() {
 }
 
 gc_collect_garbage() {
-    if ! limit=$(gc_excess); then
-        say failed 'the machine does not say how large its store is, or how much room there is'
+    if ! limit=$(gc_lacking); then
+        say failed 'the machine does not say how much room there is'
         return 1
     fi
     case $limit in

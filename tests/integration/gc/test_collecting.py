@@ -55,28 +55,6 @@ def test_hosts_that_are_none_and_no_generation_at_all_are_refused_and_nothing_go
     assert on(HOST, roots) == protected
 
 
-def test_a_host_at_which_a_deployment_is_at_work_is_left_alone(fleet: Fleet, before: dict[str, list[int]]) -> None:
-    # As a supervisor holds it: by the record of a process that lives.
-    on(HOST, f"{_HOLD} /run/nix.fleet")
-    refused = fleet.collect("-l", HOST, gc_wait=0)
-    on(HOST, "rm /run/nix.fleet/lock")
-    assert (refused.run.rc, generations(HOST)) == (2, before[HOST])
-    assert "a deployment is running: somebody@elsewhere" in refused.run.output
-
-
-_HOLD = r"""
-hold() {
-    mkdir -p "$1"
-    ln -s "$(
-        echo pid=1
-        echo start=$(sed 's/.*) //' /proc/1/stat | cut -d ' ' -f 20)
-        echo boot=$(cat /proc/sys/kernel/random/boot_id)
-        echo who=somebody@elsewhere
-    )" "$1/lock"
-}
-hold"""
-
-
 def test_on_every_platform_generations_go_and_what_is_needed_stays(fleet: Fleet, before: dict[str, list[int]]) -> None:
     current_state = {host: running(host) for host in ("vps-sg-1", "macbook")}
     closure = on(HOST, f"readlink {SYSTEM}-2-link")

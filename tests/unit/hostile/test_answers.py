@@ -41,7 +41,7 @@ INFO_KEYS = (
 ).split()
 COLLECTION_KEYS = (
     "outcome cause platform profile generation boot_menu root now space excess garbage_paths garbage_bytes deleted"
-    " collected optimised removed_root before after failed complete log"
+    " collected removed_root before after failed complete log"
 ).split()
 DEEP = "[" * 100_000
 EVENTS = st.fixed_dictionaries(

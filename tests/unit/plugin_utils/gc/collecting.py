@@ -29,12 +29,7 @@ case $* in
         echo "deleting '/nix/store/x'" >&2
         echo '7 store paths deleted, 1.50 MiB freed'
         ;;
-    --optimise) echo '0.25 MiB freed by hard-linking 3 files' >&2 ;;
 esac
-"""
-NIX = """
-[ ! -e @root@/sizes ] || cat @root@/sizes
-[ -e @root@/sizes ]
 """
 # 1000 MiB, of which 100 MiB are free.
 DF = "echo 'Filesystem 1024-blocks Used Available Capacity Mounted on'; echo '/dev/x 1024000 921600 102400 90% /'"
@@ -45,7 +40,7 @@ class Collecting(NixOS):
 
     def __init__(self, root: pathlib.Path, shell: str) -> None:
         super().__init__(root, shell, uid=0)
-        for name, text in {"nix-store": NIX_STORE, "nix": NIX, "df": DF}.items():
+        for name, text in {"nix-store": NIX_STORE, "df": DF}.items():
             self.replace_tool(name, self.here(text))
         self.closures = [self.system(f"nixos-{number}") for number in range(1, 6)]
         self.install(*self.closures)
@@ -84,4 +79,4 @@ class Collecting(NixOS):
 
     @property
     def collected(self) -> list[str]:
-        return [call for call in self.calls if call.startswith("nix-store --gc") or "boot" in call or "optim" in call]
+        return [call for call in self.calls if call.startswith("nix-store --gc") or "boot" in call]

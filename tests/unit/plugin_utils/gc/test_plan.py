@@ -53,7 +53,7 @@ def going(found: list[Generation], **options: t.Any) -> list[int]:
 
 def test_nothing_goes_that_nobody_has_spoken_of() -> None:
     assert going(generations(90, 60, 30, 1)) == []
-    assert going(generations(90, 60, 30, 1), free_space="20G", optimise=True) == []
+    assert going(generations(90, 60, 30, 1), free_space="20G") == []
 
 
 def test_the_last_ones_stay() -> None:
@@ -106,21 +106,20 @@ def test_roots_of_other_hosts_go_only_where_the_known_ones_are_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("survey", "policy", "plan", "nothing"),
+    ("survey", "plan", "nothing"),
     [
-        ({"excess": -5}, {}, {}, True),
-        ({"excess": 5}, {}, {}, False),
-        ({"excess": None}, {}, {}, False),
-        ({"excess": 0}, {"optimise": True}, {}, False),
-        ({"excess": 0, "boot_entries_outdated": True}, {}, {}, False),
-        ({"excess": 0}, {}, {"going": (Generation("/p/system", 9),)}, False),
-        ({"excess": 0}, {}, {"roots": ("built/a",)}, False),
+        ({"lacking": -5}, {}, True),
+        ({"lacking": 5}, {}, False),
+        ({"lacking": None}, {}, False),
+        ({"lacking": 0, "boot_entries_outdated": True}, {}, False),
+        ({"lacking": 0}, {"going": (Generation("/p/system", 9),)}, False),
+        ({"lacking": 0}, {"roots": ("built/a",)}, False),
     ],
 )
 def test_where_there_is_room_and_nothing_goes_the_machine_is_left_alone(
-    survey: dict[str, t.Any], policy: dict[str, t.Any], plan: dict[str, t.Any], nothing: bool
+    survey: dict[str, t.Any], plan: dict[str, t.Any], nothing: bool
 ) -> None:
-    assert nothing_to_do(Survey(**survey), Policy(**policy), Plan(**plan)) is nothing
+    assert nothing_to_do(Survey(**survey), Plan(**plan)) is nothing
 
 
 @pytest.mark.parametrize(
@@ -133,8 +132,7 @@ def test_where_there_is_room_and_nothing_goes_the_machine_is_left_alone(
         {"free_space": "0%"},
         {"free_space": "100%"},
         {"free_space": "$(id)"},
-        {"quota": "10%"},
-        {"quota": "much"},
+        {"free_space": "much"},
         {"profiles": ("profiles/system",)},
         {"known_hosts": ()},
         {"known_hosts": ("",)},
@@ -150,18 +148,8 @@ def test_what_makes_no_sense_is_refused(options: dict[str, t.Any]) -> None:
 
 
 def test_the_machine_is_told_sizes_in_bytes_and_shares_as_they_are() -> None:
-    assert Policy(free_space="20G", quota="1.5 TiB", optimise=True).variables() == {
-        "free_space": "21474836480",
-        "quota": "1649267441664",
-        "optimise": "1",
-        "wait": "0",
-    }
-    assert Policy(free_space="10%", wait=5).variables() == {
-        "free_space": "10%",
-        "quota": "",
-        "optimise": "0",
-        "wait": "5",
-    }
+    assert Policy(free_space="20G").variables() == {"free_space": "21474836480", "wait": "0"}
+    assert Policy(free_space="10%", wait=5).variables() == {"free_space": "10%", "wait": "5"}
 
 
 STORE = "/nix/store/4j30m861p40qzdn8ba8bhh58kxlyi6lm-nixos-system-web"
@@ -185,13 +173,15 @@ def test_a_check_foresees_the_boot_entries_of_a_profile_that_has_some() -> None:
 
 def test_a_check_counts_no_more_garbage_than_what_is_lacking() -> None:
     survey = Survey(garbage_paths=3, garbage_bytes=3000)
-    assert [predicted(dataclasses.replace(survey, excess=excess), Plan()).freed for excess in (None, 2000, 0, -5)] == [
+    assert [
+        predicted(dataclasses.replace(survey, lacking=lacking), Plan()).freed for lacking in (None, 2000, 0, -5)
+    ] == [
         3000,
         2000,
         0,
         0,
     ]
-    assert not predicted(dataclasses.replace(survey, excess=0), Plan()).changed
+    assert not predicted(dataclasses.replace(survey, lacking=0), Plan()).changed
 
 
 @pytest.mark.parametrize(
@@ -209,7 +199,6 @@ def test_a_check_counts_no_more_garbage_than_what_is_lacking() -> None:
             True,
             "would delete 2 generations, would forget 1 host, there is garbage already: 3 paths, about 2.0 KiB",
         ),
-        (Collection(linked=2), False, "linked equal files"),
     ],
 )
 def test_what_became_of_the_store_is_one_message(done: Collection, would: bool, told: str) -> None:
