@@ -5,11 +5,24 @@
 # what other deployment tools read. It needs nothing but Nix itself; every input is an argument.
 
 let
+  inherit (builtins)
+    fromJSON
+    head
+    match
+    pathExists
+    readFile
+    ;
   normalise = inventory: builtins.mapAttrs (import ./node.nix) (import ./roles.nix inventory);
 in
 rec {
-  # That of the collection, in galaxy.yml.
-  version = "0.3.0";
+  # That of the collection, which a clone has in galaxy.yml, and what was installed in MANIFEST.json; null for the library alone.
+  version =
+    if pathExists ../../galaxy.yml then
+      head (match ".*\nversion: ([^\n]+)\n.*" (readFile ../../galaxy.yml))
+    else if pathExists ../../MANIFEST.json then
+      (fromJSON (readFile ../../MANIFEST.json)).collection_info.version
+    else
+      null;
 
   # A set of nodes, in either form → its nodes, checked and with every known field filled in.
   inherit normalise;

@@ -166,6 +166,7 @@ from ..plugin_utils.inventory.cache import Cache
 from ..plugin_utils.inventory.evaluation import Settings
 from ..plugin_utils.inventory.fleet import with_group
 from ..plugin_utils.inventory.place import absolute_override
+from ..plugin_utils.nix.source import of_another_version
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -217,11 +218,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _load(self, loader: DataLoader, path: str, cache: bool) -> None:
         self._check_options(self._read_config_data(path))
         try:
-            fleet = with_group(self._read(pathlib.Path(path), cache).fleet(), self._plain("group"))
+            reading = self._read(pathlib.Path(path), cache)
+            fleet = with_group(reading.fleet(), self._plain("group"))
         except InventoryError as error:
             self.display.vvv(str(error.details.get("trace", "")))
             raise AnsibleParserError(str(error)) from None
-        for note in fleet.notes:
+        for note in filter(None, (*fleet.notes, of_another_version(reading.evaluated.library))):
             self.display.warning(f"{path}: {note}")
         self.add(fleet)
         self._tell_of_variables_of_none(pathlib.Path(path).absolute(), loader)

@@ -18,11 +18,11 @@ from ansible.playbook.task_include import TaskInclude
 from ..core.errors import EvaluationError, NixError
 from ..evaluation.budget import LEAST_MEMORY
 from ..evaluation.request import LOCK_ADVICE, Request, named_revisions, not_locked
-from ..evaluation.result import EvaluationCache, Failed, of_another_version
+from ..evaluation.result import EvaluationCache, Failed
 from ..evaluation.shared import SharedEvaluation
 from ..nix.command import with_settings
 from ..nix.machine import Controller, Machine, Remote
-from ..nix.source import Source
+from ..nix.source import Source, of_another_version
 from ..nix.store import store_path_name
 from ..run_state.job import job_of, variables_of_jobs
 from .action import warnings_of_nix

@@ -122,20 +122,6 @@ def diagnosis(log: str) -> tuple[str, str]:
     return "nix", "repeat the command with --show-trace to see the way to the error"
 
 
-# The collection's, which the library in inventory/lib has too.
-VERSION = "0.3.0"
-
-
-def of_another_version(library: str | None) -> str | None:
-    """Return what is to be said of a flake whose library is of another version than the collection."""
-    if library in (None, VERSION):
-        return None
-    return (
-        f"the flake's outputs are made by version {library} of nix.fleet's library, and this collection is {VERSION}; update the"
-        f" flake's input (nix flake update nix-fleet), or install version {library} of the collection"
-    )
-
-
 # By when they were last of use.
 REVISIONS_KEPT = 64
 ADVICE = "name another place for caches in XDG_CACHE_HOME, or mend this one"

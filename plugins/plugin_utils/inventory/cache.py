@@ -32,7 +32,7 @@ if t.TYPE_CHECKING:
     from .evaluation import Settings
     from .source import Source
 
-FORMAT = 1
+FORMAT = 2
 READ_SUFFIXES = (".nix", ".json", ".toml", ".yml", ".yaml")
 # A file changed so shortly before may change again within the same tick of the file system's clock.
 TICK_NANOSECONDS = 20_000_000
@@ -131,7 +131,7 @@ def _kept(cache: Cache, key: str) -> Evaluated | None:
         entry = cache.entries[key]
         if entry["format"] != FORMAT or not isinstance(entry["fingerprint"], str):
             return None
-        return Evaluated(str(entry["source"]), entry["data"], tuple(entry["files"]))
+        return Evaluated(str(entry["source"]), entry["data"], tuple(entry["files"]), entry["library"])
     except (KeyError, TypeError):
         # Never kept, no longer kept, or not kept by us.
         return None

@@ -29,8 +29,8 @@ if t.TYPE_CHECKING:
 # `at` names a place in the messages of what goes wrong there; `plain` gives a value back as data and nothing else.
 _PRELUDE = r"""
 let
-  inherit (builtins) addErrorContext attrNames deepSeq elem elemAt foldl' genList isAttrs isFunction isList length mapAttrs
-    removeAttrs toJSON tryEval typeOf;
+  inherit (builtins) addErrorContext attrNames deepSeq elem elemAt foldl' genList isAttrs isFunction isList isString length
+    mapAttrs removeAttrs toJSON tryEval typeOf;
   at = where: addErrorContext "while reading the inventory at ${where}";
   plain = where: value:
     if typeOf value == "lambda" then throw "is a function; an inventory is data"
@@ -48,7 +48,11 @@ let
     if isAttrs set && set ? ${step} then set.${step} else throw "there is no attribute ${toJSON step}");
   first = foldl' (found: { source, read }: given:
     let earlier = found given; data = read given; in
-    if earlier != null then earlier else if data != null then { inherit source data; } else null) (given: null);
+    if earlier != null then earlier else if data != null then { inherit source data; library = libraryOf given.outputs; }
+    else null) (given: null);
+  libraryOf = outputs:
+    let found = tryEval (outputs.fleet.version or null); in
+    if found.success && isString found.value then found.value else null;
 in
 """
 # As often is it tried again without the node that stopped it.
@@ -74,11 +78,15 @@ class Settings:
 
 @dataclasses.dataclass(frozen=True)
 class Evaluated:
-    """What an evaluation found: plain data, of which source, and the files on this machine that it is made of."""
+    """What an evaluation found: plain data, of which source, and the files on this machine that it is made of.
+
+    ``library`` is the version of the library that made the flake's outputs, where that is ours.
+    """
 
     source: str
     data: t.Any
     files: tuple[str, ...] = ()
+    library: str | None = None
 
 
 def expression(sources: Sequence[Source], place: NixFile | FlakeOutput, broken: Sequence[str] = ()) -> str:
@@ -151,7 +159,7 @@ def evaluate(
             code="nothing_found",
             advice="see the option source for what can be read, and nodes for how to say where it is",
         )
-    return Evaluated(found["source"], found["data"], evaluated_files(completed.stderr))
+    return Evaluated(found["source"], found["data"], evaluated_files(completed.stderr), found["library"])
 
 
 def _completed(

@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
+import pathlib
+import re
 import typing as t
 
 from ..core.errors import EvaluationError
@@ -21,6 +24,29 @@ NO_EVALUATION_CACHE = ("--option", "eval-cache", "false")
 # A deployment reads the user's files and writes none.
 NO_LOCK_FILE = "--no-write-lock-file"
 OVERRIDE = "--override-input"
+# A clone has galaxy.yml, and what was installed MANIFEST.json.
+_COLLECTION = pathlib.Path(__file__).parents[3]
+_VERSION = re.compile(r'^ *"?version"?: "?([^"\n]+)', re.MULTILINE)
+
+
+@functools.cache
+def collection_version() -> str:
+    """Return the version of this collection."""
+    galaxy = _COLLECTION / "galaxy.yml"
+    file = galaxy if galaxy.exists() else _COLLECTION / "MANIFEST.json"
+    found = _VERSION.search(file.read_text(encoding="utf-8"))
+    return found[1] if found else ""
+
+
+def of_another_version(library: str | None) -> str | None:
+    """Return what is to be said of a flake whose library is of another version than the collection, patch releases apart."""
+    ours = collection_version()
+    if library is None or library.split(".")[:2] == ours.split(".")[:2]:
+        return None
+    return (
+        f"the flake's outputs are made by version {library} of nix.fleet's library, and this collection is {ours}; update the"
+        f" flake's input (nix flake update nix-fleet), or install version {library} of the collection"
+    )
 
 
 @dataclasses.dataclass(frozen=True)

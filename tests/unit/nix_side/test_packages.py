@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.result import VERSION
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import collection_version
 
 from .conftest import INPUTS, ROOT, STAND_INS
 
@@ -54,7 +54,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_library_and_the_collection_are_of_one_version(nix: Nix) -> None:
     version = yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]
-    assert (nix.evaluate("lib.version"), VERSION) == (version, version)
+    assert (nix.evaluate("lib.version"), collection_version()) == (version, version)
+
+
+def test_what_was_installed_has_its_version_too(nix: Nix, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "inventory/lib", tmp_path / "inventory/lib")
+    (tmp_path / "MANIFEST.json").write_text('{"collection_info": {"name": "fleet", "version": "1.2.3"}}')
+    assert nix.try_to("eval", "--raw", "--file", str(tmp_path / "inventory/lib"), "version").stdout == "1.2.3"
 
 
 def test_the_collection_is_found_beside_ansible_with_nothing_set(nix: Nix, project: Path, tmp_path: Path) -> None:

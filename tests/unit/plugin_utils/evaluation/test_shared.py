@@ -21,16 +21,18 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation import shared
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.request import Request
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.result import (
     REVISIONS_KEPT,
-    VERSION,
     Evaluated,
     EvaluationCache,
     Failed,
     key,
-    of_another_version,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.shared import Answer, SharedEvaluation
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Controller
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import (
+    Source,
+    collection_version,
+    of_another_version,
+)
 from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.run_state import RunState
 
 from ...errors import fails_with
@@ -143,8 +145,12 @@ def test_what_was_built_is_deployed_without_another_evaluation(cache: Evaluation
     assert ask(machine, cache, "a", task="2", revisions=("one",)).cached
 
 
-@pytest.mark.parametrize(("library", "told"), [(None, False), (VERSION, False), ("0.1.0", True)])
-def test_a_library_of_another_version_is_told_also_in_later_runs(
+OURS = collection_version()
+PATCHED = f"{OURS.rpartition('.')[0]}.1000"
+
+
+@pytest.mark.parametrize(("library", "told"), [(None, False), (OURS, False), (PATCHED, False), ("0.1.0", True)])
+def test_a_library_of_another_version_but_for_patches_is_told_also_in_later_runs(
     cache: EvaluationCache, library: str | None, told: bool
 ) -> None:
     machine = TableMachine({"a": "good"}, library=library)

@@ -134,7 +134,7 @@ class TestRunning:
         monkeypatch.setattr(evaluation, "run", run)
 
     def test_the_source_that_found_something_is_told_with_its_data(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.answer(monkeypatch, {"source": "nodes", "data": {"a": {}}})
+        self.answer(monkeypatch, {"source": "nodes", "data": {"a": {}}, "library": None})
         assert evaluate(NODES, FILE, Settings()) == Evaluated("nodes", {"a": {}})
 
     def test_nothing_found_is_told_with_what_was_looked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
