@@ -43,7 +43,7 @@ def directory_in_memory(*, allow_disk: bool) -> Iterator[pathlib.Path]:
         raise InstallationError(
             "the controller has no file system in memory that could be written to, and secrets belong on no disk",
             code="not_in_memory",
-            advice="name a directory on a tmpfs (XDG_RUNTIME_DIR), or accept the disk (allow_disk, bootstrap_allow_disk)",
+            advice="name a directory on a tmpfs (XDG_RUNTIME_DIR), or accept the disk (allow_disk)",
         )
     with tempfile.TemporaryDirectory(prefix="nix.fleet-", dir=place) as directory:
         yield pathlib.Path(directory)

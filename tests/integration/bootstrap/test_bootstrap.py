@@ -7,7 +7,9 @@ from __future__ import annotations
 import json
 import pathlib
 import sys
+import types
 import typing as t
+from collections.abc import Mapping
 from unittest import mock
 
 import pytest
@@ -17,6 +19,7 @@ from ..fleet.project import Project, Run
 
 PROGRAM = [sys.executable, str(pathlib.Path(__file__).with_name("nixos_anywhere.py"))]
 HOST_KEY = {"ed25519": {"private": "the private key itself", "public": "ssh-ed25519 AAAA web"}}
+NONE: Mapping[str, t.Any] = types.MappingProxyType({})
 INPUTS = ("nixpkgs", "nix-darwin", "home-manager", "nix-on-droid")
 
 
@@ -32,9 +35,17 @@ def project(tmp_path: pathlib.Path) -> Project:
     return Project.copied_to(tmp_path)
 
 
-def bootstrap(project: Project, host: str, *arguments: str, **variables: t.Any) -> Run:
-    """Run the playbook on a host."""
-    given = {"bootstrap_program": PROGRAM, "bootstrap_ssh_options": [], **variables}
+def bootstrap(
+    project: Project, host: str, *arguments: str, defaults: Mapping[str, t.Any] = NONE, **variables: t.Any
+) -> Run:
+    """Run the role on a host."""
+    play = {
+        "hosts": "all",
+        "gather_facts": False,
+        "module_defaults": {"nix.fleet.nix_install": {"program": PROGRAM, "ssh_options": [], **defaults}},
+        "roles": ["nix.fleet.bootstrap"],
+    }
+    (project.root / "bootstrap.yml").write_text(json.dumps([play]))
     inputs = {name: f"path:{home() / 'tests/lab/standins' / name}" for name in INPUTS}
     environment = {
         "INTERFACE": str(ROOT / "tests/cases/nixos-anywhere.json"),
@@ -42,7 +53,7 @@ def bootstrap(project: Project, host: str, *arguments: str, **variables: t.Any) 
         "OVERRIDES": json.dumps(inputs),
     }
     with mock.patch.dict("os.environ", environment):
-        return project.run("nix.fleet.bootstrap", "-l", host, *arguments, "-e", json.dumps(given))
+        return project.run("bootstrap.yml", "-l", host, *arguments, "-e", json.dumps(variables))
 
 
 def test_a_server_is_installed_with_what_the_inventory_says_and_deployed(project: Project) -> None:
@@ -58,8 +69,8 @@ def test_a_server_is_installed_with_what_the_inventory_says_and_deployed(project
     assert on("vps-sg-1", "ls -d /nix/var/nix/profiles/system 2>/dev/null || echo none") == "none"
 
     commands = {"install": "id -un >/etc/by-command", "reboot": "cat /persist/etc/ssh/*.pub >>/etc/by-command"}
-    consent |= {"bootstrap_commands": commands, "bootstrap_files_root": "/persist"}
-    installed = bootstrap(project, "vps-sg-1", "-vvv", **consent)
+    defaults = {"commands": commands, "files_root": "/persist"}
+    installed = bootstrap(project, "vps-sg-1", "-vvv", defaults=defaults, **consent)
     assert installed.rc == 0, installed.output
     assert "Formatting hard drive with disko" in installed.output
     assert "the private key itself" not in installed.output
