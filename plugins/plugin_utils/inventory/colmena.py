@@ -69,13 +69,13 @@ def nodes_of(data: t.Any, origin: Origin) -> tuple[Node, ...]:
             " source: configurations",
         )
     return tuple(
-        _broken(name, origin) if deployment is None else _node(name, deployment, data["meta"], origin)
+        _broken(name, data["meta"], origin) if deployment is None else _node(name, deployment, data["meta"], origin)
         for name, deployment in data["nodes"].items()
         if deployment is None or deployment.get("targetHost") is not None
     )
 
 
-def _broken(name: str, origin: Origin) -> Node:
+def _broken(name: str, meta: dict[str, t.Any], origin: Origin) -> Node:
     """Return a node of which nothing is known but its name: its configuration does not evaluate."""
     check = Check(f"node {shown(name)}")
     return Node(
@@ -86,6 +86,7 @@ def _broken(name: str, origin: Origin) -> Node:
         flake=origin.flake,
         attr=_attribute(name, origin, check),
         broken=True,
+        variables=_of_all(meta),
         data={"name": name, "platform": "nixos"},
     )
 
@@ -94,16 +95,18 @@ def _attribute(name: str, origin: Origin, check: Check) -> str:
     return attribute_path((*(origin.attribute or OUTPUT), "nodes", name, *platforms()["nixos"].built), check)
 
 
+def _of_all(meta: dict[str, t.Any]) -> dict[str, t.Any]:
+    return {"deploy_require_limit": True} if meta["allowApplyAll"] is False else {}
+
+
 def _node(name: str, deployment: dict[str, t.Any], meta: dict[str, t.Any], origin: Origin) -> Node:
     check = Check(f"node {shown(name)}")
     user = check.text("deployment.targetUser", deployment.get("targetUser"))
     port = check.port("deployment.targetPort", deployment.get("targetPort"))
-    variables = ssh_variables(check.texts("deployment.sshOptions", deployment.get("sshOptions")))
+    variables = ssh_variables(check.texts("deployment.sshOptions", deployment.get("sshOptions"))) | _of_all(meta)
     port_option = variables.pop("ansible_port", None)
     if check.flag("deployment.buildOnTarget", deployment.get("buildOnTarget")):
         variables["deploy_build_on"] = "target"
-    if meta["allowApplyAll"] is False:
-        variables["deploy_require_limit"] = True
     address = check.text("deployment.targetHost", deployment["targetHost"])
     if address is None:
         raise check.failure("deployment.targetHost is null: it is deployed to no other machine, and not a host")

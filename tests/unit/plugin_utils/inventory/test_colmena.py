@@ -89,6 +89,9 @@ def test_root_escalates_with_nothing() -> None:
 
 def test_a_hive_that_wants_its_nodes_named_has_a_run_without_a_limit_refused() -> None:
     assert hosts({"a": {}}, meta={**META, "allowApplyAll": False})["a"].variables == {"deploy_require_limit": True}
+    data = {"raw": False, "meta": {**META, "allowApplyAll": False}, "nodes": {"does-not-evaluate": None}}
+    (broken,) = nodes_of(data, Origin("flake", "/flake"))
+    assert broken.variables == {"deploy_require_limit": True}
 
 
 def test_what_is_asked_for_in_vain_is_told_of_its_node() -> None:
