@@ -126,6 +126,10 @@ def _written_name(directory: pathlib.Path) -> str:
     return written
 
 
+# Of so many fleets the last run is remembered, by when one was deployed to.
+FLEETS_KEPT = 64
+
+
 def _last_runs(sources: Sequence[str]) -> Path:
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(state, "nix.fleet", "fleets", hashlib.sha256("\n".join(sources).encode()).hexdigest()[:16])
@@ -150,6 +154,9 @@ def remember_run(own: str, sources: Sequence[str]) -> None:
     with contextlib.suppress(OSError):
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_file(file, "\n".join(filter(None, (own, last_run(own, sources)))))
+        newest_first = sorted(file.parent.iterdir(), key=lambda each: each.stat().st_mtime, reverse=True)
+        for old in newest_first[FLEETS_KEPT:]:
+            old.unlink(missing_ok=True)
 
 
 # In which Ansible, where it notices by itself, ends the run in its own way.

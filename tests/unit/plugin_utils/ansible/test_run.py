@@ -16,6 +16,7 @@ import pytest
 from ansible import constants
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import (
+    FLEETS_KEPT,
     PATIENCE_SECONDS,
     Workers,
     end_with_run,
@@ -59,6 +60,17 @@ def test_the_last_run_is_the_last_other_one_that_has_changed_a_host(
     remember_run("c", fleet)
     assert last_run("c", fleet) == "b"
     assert last_run("c", other) is None
+
+
+def test_the_last_runs_of_fleets_that_were_deployed_to_long_ago_are_forgotten(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    for number in range(FLEETS_KEPT + 1):
+        remember_run(f"run-{number}", [str(number)])
+        for file in (tmp_path / "nix.fleet/fleets").iterdir():
+            os.utime(file, (file.stat().st_atime, file.stat().st_mtime - 60))
+    assert (last_run("", ["0"]), last_run("", ["1"])) == (None, "run-1")
 
 
 def test_a_run_that_cannot_be_remembered_fails_nothing(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
