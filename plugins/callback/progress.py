@@ -231,7 +231,7 @@ class CallbackModule(CallbackBase):
             self._read_pipe()
             self._clear()
             self._print([*self._log.interrupted(now), *self._log.diffs()])
-            self._print(self._table(self._log.interrupted_records()))
+            self._print(self._table(self._log.interrupted_records(now)))
             self._print(self._log.unconfirmed(now))
 
     def _table(self, hosts: Sequence[HostRecord]) -> list[Line]:

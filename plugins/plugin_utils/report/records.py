@@ -33,6 +33,8 @@ MOVED = "moved"
 WOULD_MOVE = "would move"
 WRITTEN = "written"
 WOULD_CHANGE = "would change"
+# Of a host that was at work when the run was interrupted.
+INTERRUPTED = "interrupted"
 # The outcomes that leave a host with something else than it had before, and those on the way there.
 DONE = ("activated", "confirmed", "set for boot")
 _STAYS = (*DONE, "rebooted", "undone")

@@ -11,6 +11,7 @@ import typing as t
 from ..core.text import duration, size
 from .records import (
     COLLECTED,
+    INTERRUPTED,
     MOVED,
     PUSHED,
     WOULD_CHANGE,
@@ -110,7 +111,11 @@ def summary(hosts: Sequence[HostRecord], width: int, seconds: float, *, whole: b
 def view_of(hosts: Sequence[HostRecord]) -> View:
     """Return the view for what the run did: it only looked where no host got further than a failure."""
     looked = any(host.facts is not None for host in hosts)
-    return STATUS if looked and all(host.outcome in (None, "failed", "unreachable") for host in hosts) else DEPLOYMENT
+    return (
+        STATUS
+        if looked and all(host.outcome in (None, "failed", "unreachable", INTERRUPTED) for host in hosts)
+        else DEPLOYMENT
+    )
 
 
 def undo_commands(hosts: Iterable[HostRecord]) -> list[str]:

@@ -15,7 +15,7 @@ import typing as t
 from ..core.text import duration, harmless_line
 from .events import Failure
 from .progress import Board
-from .records import AWAITING, MODULES, HostRecord, records, stage_of
+from .records import AWAITING, INTERRUPTED, MODULES, HostRecord, records, stage_of
 from .status import STATUS
 from .summary import view_of, why
 from .table import NOTHING, Line, indented, short_paths
@@ -227,8 +227,8 @@ class TerminalLog:
         return self._at_work(waiting, now)
 
     def interrupted(self, now: float) -> list[Line]:
-        """Return a line for each host that is at work when the run is interrupted: it goes back, or stays as it is."""
-        return self._at_work(self.board.working(now), now)
+        """Return that the run was interrupted, and a line for each host that was at work."""
+        return [Line("interrupted", "failed"), *self._at_work(self.board.working(now), now)]
 
     def unconfirmed(self, now: float) -> list[Line]:
         """Return what becomes of the hosts that an interrupted run can no longer confirm, and how to decide it at once."""
@@ -237,11 +237,14 @@ class TerminalLog:
     def _left_in_the_middle(self) -> list[str]:
         return [host for host in self.board.unfinished if host in self._awaiting or self._is_activating(host)]
 
-    def interrupted_records(self) -> tuple[HostRecord, ...]:
+    def interrupted_records(self, now: float) -> tuple[HostRecord, ...]:
         """Return what is known of the hosts of an interrupted run: those that it has left in the middle are that."""
-        left = self._left_in_the_middle()
+        outcomes = dict.fromkeys((work.host for work in self.board.working(now) if work.over is None), INTERRUPTED)
+        outcomes |= dict.fromkeys(self._left_in_the_middle(), ACTIVATING)
         return tuple(
-            dataclasses.replace(record, outcome=ACTIVATING, failure=None) if record.host in left else record
+            dataclasses.replace(record, outcome=outcomes[record.host], failure=None)
+            if record.host in outcomes
+            else record
             for record in records(self.events)
         )
 

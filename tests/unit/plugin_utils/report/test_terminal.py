@@ -88,14 +88,19 @@ def test_a_host_that_is_left_in_the_middle_has_the_time_and_the_command_that_dec
     assert "ansible web -m nix.fleet.nix_confirm -a deployment=abc-1" in text
 
 
-def test_the_table_of_an_interrupted_run_does_not_call_unchanged_what_is_being_activated() -> None:
+def test_the_table_of_an_interrupted_run_says_of_whom_it_left_at_work_or_being_activated() -> None:
     run = Run()
     run.task("web", "nix_activate", **{**ACTIVATED, "outcome": "awaiting"})
     run.task("db", "nix_build")
     run.log.began(TaskEvent("db", "nix_activate", "started", run.now))
-    assert {record.host: record.outcome for record in run.log.interrupted_records()} == {
+    run.task("mail", "nix_build")
+    run.log.began(TaskEvent("mail", "nix_copy_closure", "started", run.now))
+    run.task("done", "nix_activate", **ACTIVATED)
+    assert {record.host: record.outcome for record in run.log.interrupted_records(run.now)} == {
         "web": "activating",
         "db": "activating",
+        "mail": "interrupted",
+        "done": "confirmed",
     }
 
 

@@ -149,7 +149,7 @@ def test_an_interrupted_run_says_how_far_each_host_was(
     plugin.v2_runner_on_start(types.SimpleNamespace(get_name=lambda: "web"), task("nix.fleet.nix_confirm"))
     send(tmp_path / "pipe", Progress("web", "waits for its confirmation", 27))
     plugin.leave()
-    assert printed(plugin)[0] == "web  waits for its confirmation, 27 s left (0.0 s)"
+    assert printed(plugin)[:2] == ["interrupted", "web  waits for its confirmation, 27 s left (0.0 s)"]
 
 
 def test_an_interrupted_run_ends_with_the_table_and_how_to_undo_it(
