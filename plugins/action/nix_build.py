@@ -18,9 +18,17 @@ from ..plugin_utils.ansible.connections import opened_store
 from ..plugin_utils.ansible.evaluation import SOURCE_OPTIONS, machine_of, source_of, task_name, usable_caches
 from ..plugin_utils.ansible.run import run_state
 from ..plugin_utils.ansible.variables import plain
-from ..plugin_utils.build.build import BuildSettings, every_output
-from ..plugin_utils.build.builders import builder_at, check, expanded, own_builders, validate_builder_name
-from ..plugin_utils.build.building import ANYBODYS, Build, Built, Root, in_store_of, on_controller, on_machine
+from ..plugin_utils.build.build import (
+    ANYBODYS,
+    Build,
+    Built,
+    Progress,
+    Root,
+    every_output,
+    in_store_of,
+    on_controller,
+    on_machine,
+)
 from ..plugin_utils.copy.ssh import LinkLostError
 from ..plugin_utils.core.errors import BuildError
 from ..plugin_utils.evaluation.request import Request
@@ -64,13 +72,13 @@ class ActionModule(NixAction):
         derivation = options["drv_path"] or self._evaluated(options)
         build = Build(
             [every_output(derivation)] if derivation else options["installables"],
-            BuildSettings(options=options["nix_options"]),
+            options["nix_options"],
             # A check may not write on the host itself. Elsewhere a result that nothing refers to changes nothing, and
             # without it nobody could say what would be copied and activated.
             dry_run=self.check_mode and self.host == self.play_host,
             timeout=options["timeout"],
             builders=self._remote_builders(options),
-            **self._fields(),
+            progress=self._progress(),
         )
         try:
             with self.traced() as watch:
@@ -118,6 +126,9 @@ class ActionModule(NixAction):
 
     def _usable_builders(self, named: list[str], seconds: int) -> tuple[str | None, list[str]]:
         """Return the value of Nix's setting ``builders``, or None to leave that as it is, and what to warn of."""
+        # Few hosts have any.
+        from ..plugin_utils.build.builders import check, expanded
+
         # A shell without the limit for questions: this one ends by itself, somewhat later than ``seconds``.
         shell = self.shell_within(None)
         entries = [entry for name in named for entry in self._entries(shell, name)]
@@ -130,6 +141,8 @@ class ActionModule(NixAction):
 
     def _entries(self, shell: Shell, named: str) -> list[str]:
         """Return a builder as entries of the setting: a host of the inventory, a line, or the setting itself."""
+        from ..plugin_utils.build.builders import builder_at, own_builders, validate_builder_name
+
         first, *fields = named.split()
         if first == OWN and not fields:
             return own_builders(shell)
@@ -142,13 +155,13 @@ class ActionModule(NixAction):
             return [named]
         return [builder_at(plain(dict(hosts[first])), first, tuple(fields)).line]
 
-    def _fields(self) -> dict[str, t.Any]:
+    def _progress(self) -> Progress:
         """Return whom to tell of the build's progress, how often, and how much."""
         if display.verbosity:
-            return {"say": self.announce, "stream": self.announce}
+            return Progress(self.announce, stream=self.announce)
         if self.followed:
-            return {"say": self.doing, "pause": 0.0, "whole": True}
-        return {"say": self.announce if ON_TERMINAL else None}
+            return Progress(self.doing, pause=0.0, whole=True)
+        return Progress(self.announce if ON_TERMINAL else None)
 
     def _built_over_link(self, build: Build, derivation: str | None, options: dict[str, t.Any]) -> Built:
         try:
@@ -166,7 +179,7 @@ class ActionModule(NixAction):
         given = options["gc_root"]
         root = Root(self.play_host, given or "", wanted=given != NO_ROOT)
         if self.on_controller:
-            return on_controller(build, root, self.environment, derivation)
+            return on_controller(build, root, self.environment)
         if derivation is None or not _can_be_sent(derivation):
             return on_machine(build, root, self.shell)
         # A daemon that serves everyone listens to nobody's builders and settings.

@@ -1,23 +1,34 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Building: the command line, what its answer means, and what to do about a failure."""
+"""Building, on a machine by its own Nix or in its store by the controller's; what Nix answers, and what to do about a failure."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
+import time
 import typing as t
+from pathlib import Path
 
 from ..core.errors import BuildError
-from ..nix.command import nix
+from ..core.process import CommandTimeoutError
+from ..core.shell import run_command
+from ..nix.command import nix, with_settings
 from ..nix.log import LOG_FORMAT, LOG_ROOM, FailedBuild, NixLog, derivation_name, readable
-from ..nix.machine import BUSY, BUSY_ADVICE
-from ..nix.store import is_store_path, store_path_name
+from ..nix.machine import BUSY, BUSY_ADVICE, MEMORY, Controller, Remote, is_busy, when_free
+from ..nix.store import GONE, GONE_ADVICE, is_store_path, protect, root_name, store_path_name
+from ..target.programs import program
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from ..core.process import Completed
+    from ..core.shell import Shell
+    from ..nix.machine import Machine
 
 NAMES_SHOWN = 8
 # Hosts are built side by side and share most of their derivations. Who finds one being built by another looks again
@@ -65,22 +76,6 @@ DIAGNOSES = (
 
 
 @dataclasses.dataclass(frozen=True)
-class BuildSettings:
-    """How to build, whatever it is; ``options`` reach Nix beside the command line, which beats them, see ``with_settings``."""
-
-    builders: str | None = None
-    max_jobs: str | None = None
-    options: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
-
-    def arguments(self) -> list[str]:
-        """Return the settings as Nix's command line takes them."""
-        return [
-            *(["--builders", self.builders] if self.builders is not None else []),
-            *(["--max-jobs", self.max_jobs] if self.max_jobs is not None else []),
-        ]
-
-
-@dataclasses.dataclass(frozen=True)
 class Output:
     """One thing that was asked for and its output paths by name; a plain store path has only ``out``."""
 
@@ -97,50 +92,13 @@ class Output:
         return {"drv_path": self.drv_path, "paths": dict(self.paths)}
 
 
-def build(
-    installables: Sequence[str],
-    settings: BuildSettings,
-    *,
-    link: str | None = None,
-    store: str | None = None,
-    dry_run: bool = False,
-) -> list[str]:
-    """Return the command that builds ``installables`` and prints their outputs as JSON.
-
-    ``link`` is a garbage collector root to make. ``store`` is another machine's store to build in; derivations that it
-    lacks are sent there first.
-    """
-    command = nix(
-        "build",
-        "--json",
-        *LOG_FORMAT,
-        *SECONDS_BETWEEN_LOOKS,
-        *settings.arguments(),
-        *(["--out-link", link] if link else ["--no-link"]),
-        *(["--eval-store", "auto"] if store else []),
-        *(["--dry-run"] if dry_run else []),
-        "--",
-        *installables,
-    )
-    # As an option it would be sent on to the daemon that serves the store, which warns of it where it does not trust
-    # the login.
-    return ["env", f"NIX_REMOTE={store}", *command] if store else command
-
-
-def known_outputs(derivation: str) -> list[str]:
-    """Return the command that prints the outputs of ``derivation`` as ``build`` does, without building or asking anyone."""
-    return nix(
-        "build", "--json", *LOG_FORMAT, *NO_SUBSTITUTES, "--no-link", "--dry-run", "--", every_output(derivation)
-    )
-
-
 def every_output(derivation: str) -> str:
     """Return the installable that stands for all outputs of ``derivation``."""
     return f"{derivation}^*"
 
 
 def parse_outputs(text: str) -> list[Output]:
-    """Read what ``build`` printed; raises ``BuildError`` when that is no list of outputs."""
+    """Read what a build printed; raises ``BuildError`` when that is no list of outputs."""
     try:
         outputs = [_output(entry) for entry in json.loads(text or "[]")]
         if not outputs:
@@ -215,15 +173,15 @@ SECONDS_BETWEEN_LINES = 0.2
 
 
 class Progress:
-    """Tells of a build while it runs, a line at a time and not more than one in ``pause`` seconds.
+    """Tells of one build while it runs, a line at a time and not more than one in ``pause`` seconds.
 
     ``whole``: with the phase and the last line of what builds. ``stream`` is handed every line of every builder.
     """
 
     def __init__(
         self,
-        say: Callable[[str], None] | None,
-        clock: Callable[[], float],
+        say: Callable[[str], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
         *,
         pause: float = 2.0,
         whole: bool = False,
@@ -261,3 +219,228 @@ class Progress:
             # How many there will be is only known where Nix was asked for its plan.
             return f"fetching {max(len(log.fetched), len(log.to_fetch))} paths, {store_path_name(log.fetching)}"
         return None
+
+
+# Nix hands the settings of whoever asks to the daemon that builds. What this controller's nix.conf says of sandboxes,
+# substituters and systems is of no concern to another machine.
+NO_SETTINGS = {"NIX_CONF_DIR": "/nix/var/empty", "NIX_USER_CONF_FILES": "", "NIX_CONFIG": ""}
+# What Nix warns of then, where it is root's, is that this group of its defaults is not there. Nothing is built here.
+OF_NO_SETTINGS = "build-users-group"
+
+# What a daemon heeds of whoever asks, trusted or not.
+ANYBODYS = {"cores", "keep-going", "max-jobs"}
+INQUIRE = f'{program("store")}\nstore_prepare_build "$@"\n'
+
+
+@dataclasses.dataclass(frozen=True)
+class Built:
+    """What came of a build; in a dry run, what would. Of one that is ``uncounted``, more may have to be built than is told."""
+
+    outputs: tuple[Output, ...]
+    built: tuple[str, ...] = ()
+    fetched: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    uncounted: bool = False
+
+    @property
+    def changed(self) -> bool:
+        """Whether the store has something that it did not have before."""
+        return bool(self.built or self.fetched)
+
+    def message(self, *, dry_run: bool) -> str:
+        """Return what came of the build, or would."""
+        names = ", ".join(store_path_name(output.out_path) for output in self.outputs if output.out_path)
+        if not self.changed:
+            return f"there already: {names}"
+        if self.uncounted:
+            return f"would build {names}, and what the machine lacks for it"
+        if dry_run:
+            return f"would build {names} (derivations to build: {len(self.built)}, paths to fetch: {len(self.fetched)})"
+        return f"built {names} (derivations built: {len(self.built)}, paths fetched: {len(self.fetched)})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Build:
+    """One build to be done: what, how, and what tells of it while it runs.
+
+    ``options`` reach Nix beside the command line, which beats them: see ``with_settings``. ``link`` is a GC root to make.
+    ``watch`` is handed each line of the log, where that comes while the build goes on. ``builders`` is asked right before
+    anything is built which remote builders are to be used, if that is not left to Nix: nobody waits for them in vain.
+    """
+
+    installables: Sequence[str]
+    options: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    max_jobs: str | None = None
+    link: str | None = None
+    dry_run: bool = False
+    timeout: float | None = None
+    progress: Progress = dataclasses.field(default_factory=Progress)
+    watch: Callable[[str], None] | None = None
+    builders: Callable[[], str | None] | None = None
+
+    def command(self, *, builders: str | None = None, store: str | None = None) -> list[str]:
+        """Return the command that builds and prints the outputs as JSON.
+
+        ``store`` is another machine's store to build in; derivations that it lacks are sent there first.
+        """
+        command = nix(
+            "build",
+            "--json",
+            *LOG_FORMAT,
+            *SECONDS_BETWEEN_LOOKS,
+            *(["--builders", builders] if builders is not None else []),
+            *(["--max-jobs", self.max_jobs] if self.max_jobs is not None else []),
+            *(["--out-link", self.link] if self.link else ["--no-link"]),
+            *(["--eval-store", "auto"] if store else []),
+            *(["--dry-run"] if self.dry_run else []),
+            "--",
+            *self.installables,
+        )
+        # As an option it would be sent on to the daemon that serves the store, which warns of it where it does not trust
+        # the login.
+        return ["env", f"NIX_REMOTE={store}", *command] if store else command
+
+    def on(self, machine: Machine, *, store: str | None = None, name: str | None = None) -> Built:
+        """Build by the Nix of ``machine``, in ``store`` or its own."""
+        builders = self.builders() if self.builders and not self.dry_run else None
+        # What serves the store is gone when somebody reads this; what was to be built is there, and its Nix too.
+        repeatable = self.command(builders=builders)
+        watch = self.watch if isinstance(machine, Controller) else None
+
+        def read(line: str) -> None:
+            self.progress.read(line)
+            if watch:
+                watch(line)
+
+        try:
+            completed = machine.run(
+                self.command(builders=builders, store=store), timeout=self.timeout, on_stderr_line=read
+            )
+        except CommandTimeoutError as late:
+            raise BuildError(
+                f"no end of the build after {late.seconds:g} s",
+                code="timeout",
+                command=readable(repeatable),
+                log=self.progress.log.text,
+                advice="allow more seconds in timeout; what is built already is kept",
+            ) from late
+        log = self.progress.log
+        if not completed.ok:
+            raise failure(log, rc=completed.rc, command=repeatable, machine=name or machine.name)
+        built = log.to_build if self.dry_run else log.built
+        fetched = log.to_fetch if self.dry_run else log.fetched
+        return Built(
+            tuple(parse_outputs(completed.stdout)),
+            tuple(dict.fromkeys(built)),
+            tuple(dict.fromkeys(fetched)),
+            log.warnings,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Root:
+    """The garbage collector root that keeps what is deployed to a host: a given path, or one named after the host."""
+
+    host: str
+    path: str = ""
+    wanted: bool = True
+
+    def arguments(self) -> tuple[str, str]:
+        """Return the root as ``INQUIRE`` takes it."""
+        return (self.path if self.wanted else "none", root_name(self.host))
+
+    def on_controller(self) -> str | None:
+        """Return where the root is on the controller, in a directory that exists."""
+        if not self.wanted:
+            return None
+        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+        roots = Path(state, "nix.fleet", "gcroots", "built")
+        if not self.path and roots.is_symlink():
+            roots.unlink()
+        root = Path(self.path) if self.path else roots / root_name(self.host)
+        root.parent.mkdir(parents=True, exist_ok=True)
+        return str(root)
+
+
+def on_controller(build: Build, root: Root, environment: Mapping[str, str]) -> Built:
+    """Build on the controller, with ``environment`` added to ours."""
+    link = None if build.dry_run else root.on_controller()
+    return dataclasses.replace(build, link=link).on(Controller(with_settings(environment, build.options)))
+
+
+def on_machine(build: Build, root: Root, shell: Shell) -> Built:
+    """Build on another machine, by its own Nix; the derivation or the flake is there."""
+    link = None if build.dry_run else _inquire(shell, root).root
+    return dataclasses.replace(build, link=link).on(Remote(shell, build.options))
+
+
+def in_store_of(
+    machine: Shell, build: Build, derivation: str, root: Root, open_store: Callable[[], AbstractContextManager[str]]
+) -> Built:
+    """Build a derivation of the controller's on another machine, through its store.
+
+    The machine is sent what the derivation consists of, and its daemon does the rest by its own settings; its log
+    comes here line by line, and the build ends with us.
+    """
+    outputs = _outputs_of(derivation)
+    # In a dry run nothing is written, not even the root.
+    asked = dataclasses.replace(root, wanted=root.wanted and not build.dry_run)
+    paths = [path for output in outputs for path in output.paths.values()]
+    found = _inquire(machine, asked, *paths)
+    if found.valid:
+        return Built(tuple(outputs))
+    if build.dry_run:
+        return Built(tuple(outputs), built=(derivation,), uncounted=True)
+    if "max-jobs" not in build.options:
+        build = dataclasses.replace(build, max_jobs=found.jobs)
+    controller = Controller(with_settings(NO_SETTINGS, build.options), memory=MEMORY)
+    with open_store() as url:
+        built = build.on(controller, store=url, name=machine.host)
+    if found.root:
+        _protect(machine, built.outputs[0].out_path, found.root)
+    return dataclasses.replace(built, warnings=tuple(text for text in built.warnings if OF_NO_SETTINGS not in text))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Inquiry:
+    root: str | None
+    valid: bool
+    jobs: str | None
+
+
+def _inquire(shell: Shell, root: Root, *paths: str) -> _Inquiry:
+    completed = when_free(lambda: shell.run(INQUIRE, *root.arguments(), *paths))
+    if not completed.ok:
+        cause = f"{shell.host} cannot protect what is built from the garbage collector"
+        raise _no_root(cause, completed)
+    answers = dict(line.partition(" ")[::2] for line in completed.stdout.splitlines())
+    return _Inquiry(answers.get("root") or None, "valid" in answers, answers.get("jobs") or None)
+
+
+def _protect(shell: Shell, path: str, root: str) -> None:
+    completed = when_free(lambda: run_command(shell, *protect(path, root)))
+    if not completed.ok:
+        gone = "and gone again" if GONE.search(completed.stderr) else "but not protected from the garbage collector"
+        raise _no_root(f"{path} is built {gone}", completed, completed.argv)
+
+
+def _no_root(cause: str, completed: Completed, command: Sequence[str] = ()) -> BuildError:
+    """Return why a GC root could not be made."""
+    code, advice = "no_gc_root", "name a link that this user may make in gc_root, or none"
+    if is_busy(completed.stderr):
+        code, advice = "busy", BUSY_ADVICE
+    elif GONE.search(completed.stderr):
+        code, advice = "gone", GONE_ADVICE
+    return BuildError(cause, code=code, command=command, log=completed.stderr, advice=advice)
+
+
+def _outputs_of(derivation: str) -> list[Output]:
+    """Return the outputs of a derivation of the controller's, without building it or asking anyone."""
+    command = nix(
+        "build", "--json", *LOG_FORMAT, *NO_SUBSTITUTES, "--no-link", "--dry-run", "--", every_output(derivation)
+    )
+    completed = Controller().run(command)
+    if not completed.ok:
+        log = NixLog().read_all(completed.stderr)
+        raise failure(log, rc=completed.rc, command=command, machine=Controller.name)
+    return parse_outputs(completed.stdout)

@@ -22,7 +22,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request impor
     one_line,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.shell import ConnectionShell
-from ansible_collections.nix.fleet.plugins.plugin_utils.build.building import INQUIRE
+from ansible_collections.nix.fleet.plugins.plugin_utils.build.build import INQUIRE
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.store_socket import missing_paths
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.shell import run_command

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.build.build import BuildSettings
-from ansible_collections.nix.fleet.plugins.plugin_utils.build.building import Build
+from ansible_collections.nix.fleet.plugins.plugin_utils.build.build import Build
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InventoryError, NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed, run
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluator import evaluate
@@ -120,14 +119,14 @@ def test_an_evaluation_that_never_gets_at_the_database_says_so(store: Path) -> N
 def test_a_build_begins_when_the_database_is_free_wherever_it_is(store: Path, machine: Controller | Remote) -> None:
     path = json.loads(run(command("eval", "--json", "--expr", 'builtins.toFile "a" "x"')).stdout)
     with somebody_sets_up(store, 1.0):
-        built = Build([path], BuildSettings()).on(machine)
+        built = Build([path]).on(machine)
     assert built.outputs[0].out_path == path
 
 
 @pytest.mark.usefixtures("impatient")
 def test_a_build_that_never_gets_at_the_database_says_so(store: Path) -> None:
     with somebody_sets_up(store), pytest.raises(NixError) as caught:
-        Build(["/nix/store/" + "0" * 32 + "-a"], BuildSettings()).on(Controller())
+        Build(["/nix/store/" + "0" * 32 + "-a"]).on(Controller())
     assert (caught.value.cause, caught.value.advice) == (WORDS.format(database=store), nix_machine.BUSY_ADVICE)
 
 

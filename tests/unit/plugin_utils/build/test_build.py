@@ -7,12 +7,10 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.build.build import (
-    BuildSettings,
+    Build,
     Output,
     Progress,
-    build,
     failure,
-    known_outputs,
     parse_outputs,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.log import NixLog
@@ -27,29 +25,22 @@ PATH = f"/nix/store/{HASH}-hello"
 
 
 def test_a_build_prints_its_outputs_and_leaves_a_root() -> None:
-    assert build([f"{TOP}^*"], BuildSettings(), link="/roots/web") == [
+    assert Build([f"{TOP}^*"], link="/roots/web").command() == [
         *NIX, "build", "--json", *LOG, *LOOKS, "--out-link", "/roots/web", "--", f"{TOP}^*",
     ]  # fmt: skip
 
 
 def test_all_settings_are_handed_to_nix() -> None:
-    settings = BuildSettings(builders="ssh://b", max_jobs="auto")
-    assert build(["x"], settings) == [
+    assert Build(["x"], max_jobs="auto").command(builders="ssh://b") == [
         *NIX, "build", "--json", *LOG, *LOOKS, "--builders", "ssh://b", "--max-jobs", "auto",
         "--no-link", "--", "x",
     ]  # fmt: skip
 
 
 def test_another_machines_store_is_built_in_with_our_derivations() -> None:
-    command = build(["x"], BuildSettings(), store="unix:///tmp/s")
+    command = Build(["x"]).command(store="unix:///tmp/s")
     assert command[:3] == ["env", "NIX_REMOTE=unix:///tmp/s", "nix"]
     assert command[command.index("--eval-store") :] == ["--eval-store", "auto", "--", "x"]
-
-
-def test_outputs_are_looked_up_without_building_or_asking_a_cache() -> None:
-    command = known_outputs(TOP)
-    assert "--dry-run" in command
-    assert command[command.index("--option") :][:3] == ["--option", "substitute", "false"]
 
 
 def test_outputs_are_read_by_name() -> None:

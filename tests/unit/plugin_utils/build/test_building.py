@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.build import building
-from ansible_collections.nix.fleet.plugins.plugin_utils.build.build import BuildSettings
-from ansible_collections.nix.fleet.plugins.plugin_utils.build.building import (
+from ansible_collections.nix.fleet.plugins.plugin_utils.build.build import (
+    INQUIRE,
+    NO_SETTINGS,
     Build,
     Root,
     in_store_of,
@@ -33,8 +33,7 @@ from ..nix.log_lines import building as building_line
 OUT = "/nix/store/" + "1" * 32 + "-top"
 ANSWER = json.dumps([{"drvPath": TOP, "outputs": {"out": OUT}}])
 ROOT = Root("web")
-NO_OPTIONS = BuildSettings()
-SECRET = BuildSettings(options={"access-tokens": "github.com=ghp_secret"})
+SECRET = {"access-tokens": "github.com=ghp_secret"}
 
 
 class ShellOfScripts:
@@ -94,8 +93,8 @@ def store() -> Iterator[str]:
     yield "unix:///tmp/store"
 
 
-def job(settings: BuildSettings = NO_OPTIONS, **changes: t.Any) -> Build:
-    return Build([f"{TOP}^*"], settings, **changes)
+def job(**changes: t.Any) -> Build:
+    return Build([f"{TOP}^*"], **changes)
 
 
 def test_a_build_on_the_controller_leaves_a_root_named_after_the_host(nix: ControllerNix, tmp_path: Path) -> None:
@@ -158,7 +157,10 @@ def test_what_the_machine_has_takes_one_question(nix: ControllerNix) -> None:
     assert built.outputs[0].out_path == OUT
     assert len(shell.calls) == 1
     assert shell.calls[0][1] == ("", "web", OUT)
-    assert ["--dry-run" in command for command in nix.commands] == [True]
+    # Its outputs are looked up without building or asking a cache.
+    (command,) = nix.commands
+    assert {"--dry-run", "--no-link"} <= set(command)
+    assert command[command.index("substitute") :][:2] == ["substitute", "false"]
 
 
 def test_what_the_machine_lacks_is_built_in_its_store_by_its_own_settings(nix: ControllerNix) -> None:
@@ -168,14 +170,14 @@ def test_what_the_machine_lacks_is_built_in_its_store_by_its_own_settings(nix: C
     assert "NIX_REMOTE=unix:///tmp/store" in command
     assert command[command.index("--max-jobs") + 1] == "4"
     # What the controller's nix.conf says is kept from the machine.
-    assert nix.environments[1] == building.NO_SETTINGS
+    assert nix.environments[1] == NO_SETTINGS
     assert shell.calls[1][1] == ("nix-store", "--realise", OUT, "--add-root", "/r/web")
     assert built.changed
 
 
 def test_how_many_jobs_the_task_says_beats_what_the_machine_says(nix: ControllerNix) -> None:
     shell = ShellOfScripts("root \njobs 4\n")
-    in_store_of(shell, job(BuildSettings(options={"max-jobs": 1})), TOP, ROOT, store)
+    in_store_of(shell, job(options={"max-jobs": 1}), TOP, ROOT, store)
     assert "--max-jobs" not in nix.commands[1]
 
 
@@ -218,7 +220,7 @@ def test_check_mode_sends_and_writes_nothing(nix: ControllerNix) -> None:
 
 
 def test_settings_reach_the_controllers_nix_in_its_environment(nix: ControllerNix) -> None:
-    on_controller(job(settings=SECRET), ROOT, {"PATH": "/opt/nix/bin", "NIX_CONFIG": "cores = 2"})
+    on_controller(job(options=SECRET), ROOT, {"PATH": "/opt/nix/bin", "NIX_CONFIG": "cores = 2"})
     assert nix.environments == [
         {"PATH": "/opt/nix/bin", "NIX_CONFIG": "cores = 2\naccess-tokens = github.com=ghp_secret"}
     ]
@@ -229,16 +231,16 @@ def test_settings_reach_another_machines_store_without_those_of_the_controller(
     nix: ControllerNix, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NIX_CONFIG", "cores = 2")
-    in_store_of(ShellOfScripts("root /r/web\njobs 4\n", ""), job(settings=SECRET), TOP, ROOT, store)
+    in_store_of(ShellOfScripts("root /r/web\njobs 4\n", ""), job(options=SECRET), TOP, ROOT, store)
     config = {"NIX_CONFIG": "access-tokens = github.com=ghp_secret"}
-    assert nix.environments[1] == {**building.NO_SETTINGS, **config}
+    assert nix.environments[1] == {**NO_SETTINGS, **config}
     assert "ghp_secret" not in str(nix.commands)
 
 
 def test_settings_reach_another_machines_nix_in_the_script_and_not_in_its_arguments(nix: ControllerNix) -> None:
     del nix
     shell = ShellOfScripts("root /r/web\njobs 4\n", ANSWER)
-    on_machine(job(settings=SECRET), ROOT, shell)
+    on_machine(job(options=SECRET), ROOT, shell)
     script, arguments = shell.calls[1]
     assert "ghp_secret" in script
     assert "ghp_secret" not in str(arguments)
@@ -248,8 +250,8 @@ def test_no_failure_shows_a_setting(nix: ControllerNix) -> None:
     del nix
     shell = ShellOfScripts("root /r/web\njobs 4\n", Completed((), 1, "", "error: no"))
     for build in (
-        lambda: on_machine(job(settings=SECRET), ROOT, shell),
-        lambda: on_controller(job(settings=SECRET, timeout=0.0), ROOT, {}),
+        lambda: on_machine(job(options=SECRET), ROOT, shell),
+        lambda: on_controller(job(options=SECRET, timeout=0.0), ROOT, {}),
     ):
         with pytest.raises(BuildError) as failure:
             build()
@@ -294,7 +296,7 @@ def test_the_question_is_asked_in_any_posix_shell(shell: str, tmp_path: Path) ->
         try:
             answer = subprocess.run(
                 [*command, *arguments],
-                input=building.INQUIRE,
+                input=INQUIRE,
                 env={"HOME": str(tmp_path / "it's home"), "PATH": f"{programs}:/usr/bin:/bin"},
                 capture_output=True,
                 text=True,
