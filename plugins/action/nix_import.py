@@ -25,21 +25,21 @@ class ActionModule(NixAction):
     """See the documentation of the module of the same name."""
 
     argument_spec: t.ClassVar[dict[str, t.Any]] = {
-        "inventory": {"type": "path", "required": True},
+        "inventory": {"type": "path"},
         "path": {"type": "path"},
         "overwrite": {"type": "bool", "default": False},
     }
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
-        inventory = pathlib.Path(options["inventory"]).absolute()
+        inventory = pathlib.Path(options["inventory"] or self._own_inventory()).absolute()
         file = inventory.parent / (options["path"] or "nodes.nix")
         plugin = inventory_loader.get(PLUGIN)
         if not plugin.verify_file(str(inventory)):
             raise InventoryError(
                 f"{inventory} is no inventory file of {PLUGIN}",
                 code="bad_inventory",
-                advice="name a file that is there and ends in .nix.yml (import_inventory)",
+                advice="name a file that is there and ends in .nix.yml (inventory)",
             )
         try:
             read = plugin.read(self._loader, str(inventory))
@@ -67,6 +67,17 @@ class ActionModule(NixAction):
                 "after": wanted.text,
             }
         return result
+
+    def _own_inventory(self) -> str:
+        """Return the first of the run's inventories that is one of ours."""
+        own = next((source for source in self.inventory_sources if source.endswith((".nix.yml", ".nix.yaml"))), None)
+        if own is None:
+            raise InventoryError(
+                f"the run has no inventory file of {PLUGIN}",
+                code="bad_inventory",
+                advice="name a file that is there and ends in .nix.yml (-i, or inventory)",
+            )
+        return own
 
 
 def _replace(file: pathlib.Path, text: str) -> None:

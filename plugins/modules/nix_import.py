@@ -22,8 +22,8 @@ options:
   inventory:
     description:
       - The inventory file, named C(*.nix.yml), whose fleet is written down.
+      - By default, the first such file of the run's inventories.
     type: path
-    required: true
   path:
     description:
       - The file to write. A relative path begins at the directory of O(inventory).

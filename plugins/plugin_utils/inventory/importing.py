@@ -180,8 +180,7 @@ def prepared_import(read: Reading, file: pathlib.Path, *, overwrite: bool) -> Im
             raise InventoryError(
                 f"{file} is there, and describes another fleet than {read.plan.place}: {_told(different)}",
                 code="other_fleet",
-                advice="see what would become of it with --check --diff -e import_overwrite=true, and without --check have"
-                " it overwritten, or name another file (import_file)",
+                advice="remove it or have it overwritten (overwrite), with --check --diff first; or name another file (path)",
                 differences=list(different),
             )
     try:
@@ -250,7 +249,7 @@ def _text_of(file: pathlib.Path) -> str | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise InventoryError(
-            f"{file} cannot be read: {error}", code="unreadable", advice="name another file (import_file)"
+            f"{file} cannot be read: {error}", code="unreadable", advice="name another file (path)"
         ) from None
 
 
