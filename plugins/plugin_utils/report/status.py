@@ -139,7 +139,7 @@ def _notes(host: HostRecord) -> list[str]:
         notes.append("the last deployment ended without finishing; deploy again, which makes up for it")
     if failure := _last_failure(facts):
         notes.append(failure)
-    if facts.get("drift") and not _is_locked(facts):
+    if facts.get("drift") and not _is_locked(facts) and not facts.get("interrupted"):
         notes.append(f"{Drift(**facts['drift']).text}: somebody else has changed it; deploy again, or find out who")
     if facts.get("units_failed"):
         notes.append(f"failed units: {', '.join(map(str, facts['units_failed']))}")

@@ -85,6 +85,13 @@ def test_a_host_that_is_being_deployed_has_not_drifted() -> None:
     assert lines[-1].startswith("1 host: 1 deploying")
 
 
+def test_what_a_deployment_that_was_cut_off_has_left_is_nobody_elses_doing() -> None:
+    drift = {"what": "boots", "expected": CLOSURE, "found": OTHER}
+    lines = report(seen(drift=drift, interrupted=True))
+    assert "ended without finishing" in " ".join(lines)
+    assert "somebody else" not in " ".join(lines)
+
+
 @pytest.mark.parametrize(("outcome", "state"), [("rolled_back", "rolled back"), ("rollback_failed", "failed")])
 def test_the_state_of_a_host_is_how_its_last_deployment_failed(outcome: str, state: str) -> None:
     assert report(seen(journal=[{"outcome": outcome}]))[-1].startswith(f"1 host: 1 {state} ")
