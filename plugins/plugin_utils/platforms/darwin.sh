@@ -207,7 +207,7 @@ darwin_find_watch() {
 # Of a deployment that has ended, nothing is left to run.
 # shellcheck disable=SC2016  # expanded by that shell
 darwin_at_boot='/bin/wait4path /nix/store; NIX_FLEET_PROGRAM=$(cat "$1/program"); [ -n "$NIX_FLEET_PROGRAM" ] || exec rm -f "$2"; '\
-'export NIX_FLEET_PROGRAM; exec /bin/sh -c "eval \"\$NIX_FLEET_PROGRAM\"" "$0" recover'
+'export NIX_FLEET_PROGRAM; set -- recover; '$run_program
 
 darwin_watch_text() {
     printf '%s\n' '<?xml version="1.0" encoding="UTF-8"?>' \

@@ -294,7 +294,7 @@ platform_watch_soft_reboot() {
 nixos_watch_script() {
     export -p
     printf '%s\n' "NIX_FLEET_PROGRAM=\$(cat $live/program-$id)" 'export NIX_FLEET_PROGRAM' \
-        "exec sh -c 'eval \"\$NIX_FLEET_PROGRAM\"' nix.fleet-$id recover"
+        "exec sh -c '$run_program' nix.fleet-$id recover"
 }
 
 platform_unwatch_boot() {

@@ -19,7 +19,7 @@ begin() { # $1: the functions of the program, $2: the request; $3: Nix's setting
     fi
     follow_has_begun && return # by the same script on another connection, in this moment
     say closure "$closure"
-    begin_wait_for_turn
+    lock_await begin_has_turn
     begin_turn=$?
     # By the same script on another connection, which may have lost its own.
     [ -d "$run" ] && follow_has_begun && return
@@ -54,17 +54,12 @@ begin() { # $1: the functions of the program, $2: the request; $3: Nix's setting
     fi
 }
 
-# Wait until nobody holds the lock, at most for $lock_timeout; another profile's turn in the same run is no limit. Who only tries to
-# bring the machine back may take it again at once: that is the supervisor's to wait for.
-begin_wait_for_turn() { # fails when somebody still has it
-    begin_waited=0
-    while [ ! -d "$run" ] && lock_is_held; do
-        lock_is_of_same_run || [ "$begin_waited" -lt "$lock_timeout" ] || return 1
-        sleep 1
-        # Who is left alone finds out by this, and ends.
-        echo
-        begin_waited=$((begin_waited + 1))
-    done
+# Who only tries to bring the machine back may take the lock again at once: that is the supervisor's to wait for.
+begin_has_turn() { # whether nobody holds it, or this deployment has begun on another connection
+    [ ! -d "$run" ] && lock_is_held || return 0
+    # Who is left alone finds out by this, and ends.
+    echo
+    return 1
 }
 
 begin_dry_run() {

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The way to the new system: record what there is, activate, have it confirmed, make it the default.
 
-cause='' advice='' step_log='' code='' status='' units='' confirmation='' unconfirmed=no default_touched=no tried=no awaited='' generation_of_closure=''
+cause='' advice='' step_log='' code='' status='' units='' confirmation='' unconfirmed=no default_touched=no tried=no confirming='' generation_of_closure=''
 recorded_link='' recorded_generation='' recorded_newest='' recorded_default='' recorded_running='' recorded_boots=''
 recorded_boot='' recorded_started='' recorded_start='' recorded_clock='' recorded_profile='' recorded_marked='' wanted='' start=''
 
@@ -165,8 +165,8 @@ deployment_confirmed() { # fails when it is not to stay
     clock_read
     until=$((clock + confirm_timeout))
     # An activation may itself bring the machine to what is not its closure; who comes later is somebody else.
-    deployment_find_standing
-    awaited=$standing
+    deployment_find_default_and_running
+    confirming=$default_and_running
     lock_hand_over "$own_process"
     hundredths=0
     until [ -n "$confirmation" ] || [ "$told_to_stop" = yes ] || [ "$hundredths" -ge $((confirm_timeout * 100)) ]; do
@@ -184,11 +184,11 @@ deployment_confirmed() { # fails when it is not to stay
     return 1
 }
 
-deployment_find_standing() { # set `standing` to what is the default and runs
+deployment_find_default_and_running() { # set the variable of that name
     path_find_closure "$profile"
-    standing=$target
+    default_and_running=$target
     platform_find_running
-    standing="$standing $target"
+    default_and_running="$default_and_running $target"
 }
 
 deployment_change_default() {

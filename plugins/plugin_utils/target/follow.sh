@@ -4,13 +4,13 @@
 # Waits for a deployment that has begun, whoever began it, and says what has become of it.
 
 follow_limit='' # in hundredths of a second
-follow_told='' # `yes` once the supervisor was sent the signal that confirms
+follow_confirmed='' # `yes` once the supervisor was sent the signal that confirms
 follow_seen='' # `awaiting` once it was seen to await a confirmation: it may be killed in the next moment
 
 follow_has_begun() { # whether this deployment has begun already; then wait until it has ended or awaits a confirmation
     if [ -d "$run" ]; then
         if run_is_ours; then follow follow_has_ended_or_awaits; else run_refuse_foreign; fi
-    elif follow_is_alive || run_find_told "$run" || [ -e "$live/program-$id" ]; then
+    elif follow_is_alive || run_find_outcome "$run" || [ -e "$live/program-$id" ]; then
         # Its directory is hidden by what the activation has mounted.
         follow follow_has_ended_or_awaits
     else
@@ -69,7 +69,7 @@ follow_has_ended_or_awaits() {
 }
 
 follow_has_ended() {
-    run_find_told "$run" || return
+    run_find_outcome "$run" || return
     # It is at an end only when the next may begin.
     lock_read
     [ "$lock_id" != "$id" ] || [ "$lock_phase" = free ]
@@ -88,7 +88,7 @@ follow_say() {
     if [ "$follow_seen" = awaiting ]; then
         follow_say_awaiting
     else
-        { run_find_told "$run" && cat "$told" 2>/dev/null; } || follow_journal || say outcome unknown
+        { run_find_outcome "$run" && cat "$outcome_file" 2>/dev/null; } || follow_journal || say outcome unknown
     fi
     for log in "$run/log" "$live/log-$id"; do
         tail -n 200 "$log" 2>/dev/null | tail -c 60000 | sed 's/^/log=/'
@@ -113,7 +113,7 @@ follow_say_silent() {
     say silent yes
     say cause "the deployment's supervisor (process $lock_pid) lives, and does not answer"
     # The signal that confirms it waits for it.
-    say advice "$(lock_silent_advice)${follow_told:+; the confirmation counts when it goes on}"
+    say advice "$(lock_silent_advice)${follow_confirmed:+; the confirmation counts when it goes on}"
 }
 
 # The script that confirms or cancels a deployment, over a connection of its own, and waits for its end. It needs to write
@@ -126,14 +126,14 @@ confirm() { # deployment $id: $1 is `confirmed`, or `cancelled` for the reason $
             run_refuse_foreign
             return
         fi
-    elif ! follow_is_alive && ! run_find_told "$run"; then
+    elif ! follow_is_alive && ! run_find_outcome "$run"; then
         follow_journal ||
             say_refused "this machine knows of no deployment $id" 'check the id, and the user: each has a state of its own'
         return
     fi
     if follow_awaits; then
         case $1 in
-            confirmed) kill -USR1 "$lock_pid" && follow_told=yes && say confirmation_taken yes ;;
+            confirmed) kill -USR1 "$lock_pid" && follow_confirmed=yes && say confirmation_taken yes ;;
             *)
                 { printf '%s\n' "$2" >"$live/reason-$id"; } 2>/dev/null
                 kill -USR2 "$lock_pid" && say confirmation_taken yes

@@ -7,8 +7,6 @@
 launch() { # with argument $1
     log=$run/log
     { true >>"$log"; } 2>/dev/null || log=/dev/null
-    # shellcheck disable=SC2016  # expanded by the shell that is started
-    set -- "$1" 'eval "$NIX_FLEET_PROGRAM"'
     if state_is_root && [ -d /run/systemd/system ]; then
         unit=nix-fleet-$id-$1
         # Were all of its processes stopped, nothing of ours could act. What systemd ends it also continues, and starts it anew. The
@@ -20,7 +18,7 @@ launch() { # with argument $1
             --setenv=PATH="$PATH" --setenv=HOME="${HOME:-/root}" --setenv=NIX_FLEET_PROGRAM="$program" \
             ${LOCALE_ARCHIVE:+--setenv=LOCALE_ARCHIVE="$LOCALE_ARCHIVE"} \
             ${NIX_FLEET_STATE_DIRECTORY:+--setenv=NIX_FLEET_STATE_DIRECTORY="$NIX_FLEET_STATE_DIRECTORY"} \
-            "$(command -v sh)" -c "$2" "nix.fleet-$id" "$1" >>"$log" 2>&1 </dev/null && return
+            "$(command -v sh)" -c "$run_program" "nix.fleet-$id" "$1" >>"$log" 2>&1 </dev/null && return
         # It may have failed after it had started the unit.
         if systemctl is-active --quiet "$unit.service" || { [ "$1" = run ] && [ -e "$run/begun" ]; }; then
             return
@@ -31,6 +29,6 @@ launch() { # with argument $1
         trap '' HUP
         cd / || exit
         export NIX_FLEET_PROGRAM="$program"
-        process_exec_session sh -c "$2" "nix.fleet-$id" "$1"
+        process_exec_session sh -c "$run_program" "nix.fleet-$id" "$1"
     ) >>"$log" 2>&1 </dev/null &
 }

@@ -8,6 +8,7 @@ who='' of_run='' profile='' started='' phase='' until=''
 lock_id='' lock_who='' lock_run='' lock_profile='' lock_pid='' lock_start='' lock_boot='' lock_started='' lock_phase='' lock_until=''
 lock_for='' # the deployment that has the lock, where this one acts on its behalf
 lock_wait_for_it='wait for it to end, then run again'
+lock_timeout=0
 
 # The phases: `working`; `awaiting` a confirmation; `free` for whoever takes it, while the holder still tries to bring the
 # machine back.
@@ -88,6 +89,17 @@ lock_find_left() {
 
 lock_cause() { # print why there is no beginning while the lock is another's
     printf 'another deployment is running: %s\n' "$(lock_holder)"
+}
+
+# Until function $1 succeeds, which fails as long as somebody else has a lock; at most for $lock_timeout. Another profile's turn in the
+# same run is no limit.
+lock_await() {
+    lock_waited=0
+    until "$1"; do
+        lock_is_of_same_run || [ "$lock_waited" -lt "$lock_timeout" ] || return 1
+        sleep 1
+        lock_waited=$((lock_waited + 1))
+    done
 }
 
 lock_take() { # for process $1; fails with 1 when somebody alive has it, and with 2 when it cannot be made

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # How a deployment ends: what is written for the controller, for the journal and for the next deployment.
 
-outcome='' refusal='' seconds='' warnings='' failure_reported=no loader_failed=no back_meaning='' supervisor_lock=take
+outcome='' refusal='' seconds='' warnings='' failure_reported=no loader_failed=no back_meaning='' first_cause=''
 
 outcome_refuse() { # end without having touched anything; $1 says why, $2 what to do, $3 is the code of the error if it has one
     advice=${2:-} refusal=${3:-}
@@ -30,24 +30,15 @@ outcome_finish() { # end with outcome $1
     current_observe
     state_make
     outcome_note_whole
-    # Tried again, and still not back: that has been told.
-    if [ "$outcome:$failure_reported" != rollback_failed:yes ]; then
-        journal_write || warnings="$warnings${warnings:+$newline}the journal could not be written"
-        # What has an end and cannot say so must not pass for interrupted ever after.
-        if outcome_write "$1" || [ "$outcome" = rollback_failed ]; then
-            [ ! -L "$profile.fleet-$id" ] || rm -f "$profile.fleet-$id"
-        # After a reboot, what is told in memory is gone.
-        elif [ "$state" = /dev/null ] || ! { rm -f ./recorded && path_flush .; } 2>/dev/null; then
-            ln -s "$outcome $status" "$profile.fleet-$id"
-            path_flush "${profile%/*}"
-        fi
-    fi
     if [ "$outcome" = rollback_failed ]; then
+        # Tried again, and still not back: that has been told.
+        [ "$failure_reported" = yes ] || outcome_tell
         # For whoever comes: the machine is brought back until somebody does.
         phase=free
-        [ "$supervisor_lock" != take ] || lock_hand_over "$own_process"
+        [ -n "$lock_for" ] || lock_hand_over "$own_process"
         exit 3
     fi
+    outcome_tell || outcome_forget_record || outcome_keep_beside_profile
     outcome_remove_files
     run_find_mark
     if [ "$marked" = "$id" ] && outcome_gives_way; then
@@ -58,11 +49,30 @@ outcome_finish() { # end with outcome $1
     exit 0
 }
 
+outcome_tell() { # fails when whoever comes after a reboot would not find it
+    if ! journal_write; then
+        case $outcome in
+            activated | confirmed) warnings="$warnings${warnings:+$newline}the journal could not be written" ;;
+            *) cause="$cause; the journal could not be written" ;;
+        esac
+    fi
+    outcome_write "$outcome" || return
+    [ ! -L "$profile.fleet-$id" ] || rm -f "$profile.fleet-$id"
+}
+
+outcome_forget_record() { # what has an end and cannot say so must not pass for interrupted ever after
+    [ "$state" != /dev/null ] && { rm -f ./recorded && path_flush .; } 2>/dev/null
+}
+
+outcome_keep_beside_profile() {
+    ln -s "$outcome $status" "$profile.fleet-$id"
+    path_flush "${profile%/*}"
+}
+
 # Where there was no other system to return to, what is left may be what nobody has confirmed of the one before.
 outcome_gives_way() { # whether this deployment leaves it to the one before it to bring the machine back
     case $outcome:$going_back in
-        rolled_back:*) return 0 ;;
-        failed:yes) [ "$rollback_on_failure" != 0 ] || [ "$unconfirmed" = yes ] ;;
+        rolled_back:* | failed:yes) ;;
         *) return 1 ;;
     esac
 }
@@ -77,7 +87,7 @@ outcome_remove_files() { # what is of no use any more; the program may hold, and
 }
 
 outcome_is_still_owed() { # whether the deployment of directory $1 is to bring the machine back, also after this one
-    ! run_is_awaited "$1" || return 0
+    ! run_is_to_go_back "$1" || return 0
     # Of an earlier boot, no mark tells whose place this one takes.
     run_is_not_back "$1" && run_is_of_earlier_boot "$1" || return
     outcome_gives_way || [ "$(record_field recorded_profile "$1/recorded")" != "$profile" ]
@@ -89,8 +99,10 @@ outcome_remove_other_runs() { # those that have ended, and those that never touc
         if [ "$directory" = "$run" ] || outcome_is_still_owed "$directory"; then
             continue
         fi
-        if run_find_told "$directory" || run_is_abandoned "$directory"; then
+        if run_find_outcome "$directory" || run_is_abandoned "$directory"; then
             rm -rf "$directory"
+            other=${directory##*/}
+            rm -f "$live/$other" "$live/program-$other" "$live/touched-$other" "$live/step-$other"
         fi
     done
     # What was written into memory goes with the directory that it stood in for: without it, that would pass for interrupted.
@@ -129,6 +141,7 @@ outcome_print() { # outcome $1, and what was observed
     say outcome "$1"
     [ -z "$refusal" ] || say code "$refusal"
     say cause "$cause"
+    [ -z "$first_cause" ] || say first_cause "$first_cause"
     say advice "$advice"
     say seconds "$seconds"
     say exit_code "$code"
@@ -153,12 +166,12 @@ outcome_write() {
     {
         printf '%s\n' "$outcome_text" >./outcome.new && path_flush ./outcome.new && mv -f ./outcome.new ./outcome && path_flush .
     } 2>/dev/null
-    if ! outcome_is_told; then
+    if ! outcome_is_written; then
         [ -L "$run/boot" ] ||
             (umask 077 && mkdir -p "$run" && ln -s "boot $this_boot" "$run/boot" && cp "$log" "$run/log") 2>/dev/null
         { printf '%s\n' "$outcome_text" >"$run/outcome.new" && mv -f "$run/outcome.new" "$run/outcome"; } 2>/dev/null
     fi
-    if outcome_is_told; then
+    if outcome_is_written; then
         rm -f "$live/outcome-$id"
         return
     fi
@@ -172,6 +185,6 @@ outcome_write() {
     return 1
 }
 
-outcome_is_told() { # whether $outcome_text is what the next one finds
+outcome_is_written() { # whether $outcome_text is what the next one finds
     [ "$(cat "$run/outcome" 2>/dev/null)" = "$outcome_text" ]
 }

@@ -4,7 +4,7 @@
 # What the controller asks for, and what that means on this machine.
 
 entry='' closure='' rollback='' goal='switch' activate='' specialisation='' install_bootloader=0
-rollback_on_failure=1 failed_units='fail' activation_timeout=600 confirm_timeout=0 lock_timeout=0 no_check=0 backup_extension=''
+rollback_on_failure=1 failed_units='fail' activation_timeout=600 confirm_timeout=0 no_check=0 backup_extension=''
 check=0 activated=''
 
 request_read() { # each argument is key=value, and becomes the variable of that name

@@ -5,6 +5,10 @@
 
 run='' id='' program='' nix_config='' mark='' marked=''
 
+# What a shell is given that is to be the program in its environment, where no other user sees it.
+# shellcheck disable=SC2016  # expanded by that shell
+run_program='eval "$NIX_FLEET_PROGRAM"'
+
 state_find_run() { # set `run` to the directory of deployment $id too
     state_find
     run=$state/runs/$id
@@ -85,17 +89,17 @@ run_refuse_unwritable() {
     say_refused "$run cannot be written" 'check the free space and the permissions of the file system'
 }
 
-# Set `told` to the file that tells how the deployment of directory $1 ended, or fail: what is in memory is the newer. Where there
+# Set `outcome_file` to the file that tells how the deployment of directory $1 ended, or fail: what is in memory is the newer. Where there
 # was no room, one may be empty.
-run_find_told() {
-    told=$live/outcome-${1##*/}
-    [ ! -s "$told" ] || return 0
-    told=$1/outcome
-    [ -s "$told" ]
+run_find_outcome() {
+    outcome_file=$live/outcome-${1##*/}
+    [ ! -s "$outcome_file" ] || return 0
+    outcome_file=$1/outcome
+    [ -s "$outcome_file" ]
 }
 
 run_is_interrupted() { # whether the deployment of directory $1 began to change the machine and never came to an end
-    [ -e "$1/recorded" ] && ! run_find_told "$1"
+    [ -e "$1/recorded" ] && ! run_find_outcome "$1"
 }
 
 # Of the deployments of a profile in this boot, the last one that has touched anything is the one to bring the machine back. One
@@ -121,10 +125,10 @@ run_mark() { # deployment $1 as the last
 }
 
 run_is_not_back() { # whether the deployment of directory $1 has told so
-    run_find_told "$1" && [ "$(record_field outcome "$told")" = rollback_failed ]
+    run_find_outcome "$1" && [ "$(record_field outcome "$outcome_file")" = rollback_failed ]
 }
 
-run_is_awaited() { # whether the deployment of directory $1 is still to bring the machine back
+run_is_to_go_back() { # whether the deployment of directory $1 is still to bring the machine back
     run_is_not_back "$1" || return
     process_find_boot
     for run_link in "$live"/acting-*; do
@@ -134,7 +138,7 @@ run_is_awaited() { # whether the deployment of directory $1 is still to bring th
 }
 
 run_is_left() { # whether it is, or was when the machine was booted, and nobody tries to
-    run_is_awaited "$1" || { run_is_not_back "$1" && run_is_of_earlier_boot "$1"; } || return
+    run_is_to_go_back "$1" || { run_is_not_back "$1" && run_is_of_earlier_boot "$1"; } || return
     ! process_has_name "$(readlink "$1/worker" 2>/dev/null)"
 }
 
@@ -147,6 +151,25 @@ runs_interrupted() { # print the directories of those
 runs_none_interrupted() {
     for directory in "$state"/runs/*; do
         ! run_is_interrupted "$directory" || return
+    done
+    for file in "$live"/program-*; do
+        ! run_is_hidden "$file" || return
+    done
+}
+
+run_is_hidden() { # whether the deployment whose program is kept in memory as $1 has its directory hidden by what is mounted there
+    hidden=${1##*/program-}
+    [ -s "$1" ] && [ -s "$live/$hidden" ] && [ ! -e "$state/runs/$hidden/program" ]
+}
+
+runs_uncover() { # give those a directory again, by which they are found as all others
+    process_find_boot
+    for file in "$live"/program-*; do
+        ! run_is_hidden "$file" || (
+            umask 077
+            mkdir -p "$state/runs/$hidden" && cd "$state/runs/$hidden" && cp "$live/$hidden" ./recorded && cp "$file" ./program &&
+                ln -s "boot $this_boot" ./boot
+        ) 2>/dev/null
     done
 }
 

@@ -28,8 +28,7 @@ step_start() { # in place of this process
     # The directory that this runs in may be gone, of which the shell would say something among the words of the step.
     cd / || return
     export NIX_FLEET_PROGRAM="$program" NIX_FLEET_RECORDED="$recorded" NIX_FLEET_PATH="$own_path" NIX_FLEET_STEP="$id."
-    # shellcheck disable=SC2016  # expanded by that shell
-    process_exec_session sh -c 'eval "$NIX_FLEET_PROGRAM"' "nix.fleet-$id" step "$@"
+    process_exec_session sh -c "$run_program" "nix.fleet-$id" step "$@"
 }
 
 step_is_to_end() { # whether a step is no longer wanted; those on the way back are, whoever is told to stop
@@ -37,7 +36,7 @@ step_is_to_end() { # whether a step is no longer wanted; those on the way back a
 }
 
 # Run function $1 with the other arguments; its exit code, or 124 when it took too long: longer than an activation may, or than
-# $step_limit seconds.
+# $step_limit seconds. On the way back, this process ends here when another deployment has the lock by now.
 step() {
     ! step_is_to_end || return 143
     [ "$going_back" = no ] || lock_keep

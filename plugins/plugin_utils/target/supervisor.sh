@@ -10,13 +10,14 @@
 supervisor_main() { # $1: `run`, `recover`, or `step` and a function with its arguments
     # In memory from now on, and in nobody's environment but that of our own steps.
     program=$NIX_FLEET_PROGRAM recorded=${NIX_FLEET_RECORDED:-} own_path=${NIX_FLEET_PATH:-$PATH}
-    supervisor_lock=${NIX_FLEET_LOCK:-take}
+    # On behalf of another deployment, that one holds the lock and waits.
+    lock_for=${NIX_FLEET_LOCK:-}
     unset NIX_FLEET_PROGRAM NIX_FLEET_RECORDED NIX_FLEET_PATH NIX_FLEET_LOCK NIX_FLEET_STEP NIX_FLEET_AGAIN
     case $1 in
         run)
             supervisor_heed_signals
             supervisor_ask_files supervisor_open_log
-            supervisor_run
+            if supervisor_is_first; then supervisor_run; else supervisor_recover; fi
             ;;
         recover)
             # Who goes on after another recovery is as good as its guard. No process may be made before this.
@@ -79,14 +80,14 @@ supervisor_enter() { # directory $1, made anew: nothing of another deployment is
     (umask 077 && mkdir -p "$1") 2>/dev/null && cd "$1" || return
 }
 
+# Whoever could not tell whether it had launched this may have launched it twice; systemd starts it again once it was killed. The
+# directory that says so may be hidden by then, and what is in memory says it as well.
+supervisor_is_first() {
+    mkdir "$run/begun" 2>/dev/null && ! run_find_outcome "$run" && [ ! -e "$live/$id" ]
+}
+
 supervisor_run() {
-    # Whoever could not tell whether it had launched this may have launched it twice; systemd starts it again once it was killed.
-    # The directory that says so may be hidden by then, and what is in memory says it as well.
-    mkdir "$run/begun" 2>/dev/null && ! run_find_told "$run" && [ ! -e "$live/$id" ]
-    supervisor_first=$?
     supervisor_begin
-    # This does not return.
-    [ "$supervisor_first" = 0 ] || supervisor_recover
     clock_read
     start=$clock
     process_find_name $$
@@ -115,31 +116,27 @@ supervisor_heed_stop() { # for as long as nothing has been touched
 }
 
 supervisor_take_lock() {
-    supervisor_waited=0
-    while :; do
-        lock_take $$
-        case $? in
-            0) break ;;
-            2) outcome_refuse "$live cannot be written to" ;;
-        esac
-        supervisor_heed_stop
-        lock_is_of_same_run || [ "$supervisor_waited" -lt "$lock_timeout" ] ||
-            outcome_refuse "$(lock_cause)" "$(lock_advice)" locked
-        sleep 1
-        supervisor_waited=$((supervisor_waited + 1))
-    done
+    lock_await supervisor_has_lock || outcome_refuse "$(lock_cause)" "$(lock_advice)" locked
+}
+
+supervisor_has_lock() { # fails as long as somebody else has it
+    supervisor_heed_stop
+    lock_take $$
+    case $? in
+        1) return 1 ;;
+        2) outcome_refuse "$live cannot be written to" ;;
+    esac
 }
 
 supervisor_finish_interrupted() { # the latest first: it has recorded what the others before it had left
+    runs_uncover
     supervisor_runs=$(supervisor_latest_runs)$newline
     while [ -n "$supervisor_runs" ]; do
         directory=${supervisor_runs%%"$newline"*}
         supervisor_runs=${supervisor_runs#*"$newline"}
         # One that has gone back may have left it to the one before it.
         run_is_interrupted "$directory" || run_is_left "$directory" || continue
-        # shellcheck disable=SC2016  # expanded by that shell
-        NIX_FLEET_PROGRAM=$(cat "$directory/program") NIX_FLEET_LOCK=$id sh -c 'eval "$NIX_FLEET_PROGRAM"' nix.fleet recover \
-            </dev/null
+        NIX_FLEET_PROGRAM=$(cat "$directory/program") NIX_FLEET_LOCK=$id sh -c "$run_program" nix.fleet recover </dev/null
         supervisor_code=$?
         # It has had our lock meanwhile, and with its end another may have come first.
         process_alone "$live/takeover" supervisor_take_over
@@ -178,29 +175,26 @@ supervisor_launch_recovery() { # of the deployment of directory $1
 # holds is waited for, as ours is.
 supervisor_check() {
     request_find_activated
-    supervisor_waited=0
-    while :; do
-        supervisor_holder=$(platform_lock_holder)
-        if [ -z "$supervisor_holder" ]; then
-            [ "$goal" != boot ] && [ "$no_check" = 0 ] || break
-            step platform_check "$activated"
-            code=$?
-            [ "$code" != 0 ] || break
-            supervisor_heed_stop
-            if ! platform_is_locked "$code"; then
-                step_log=$(step_last_words)
-                deployment_find_refusal "$step_log"
-                outcome_refuse "$cause" "$advice"
-            fi
-            supervisor_holder='somebody else'
-        fi
-        supervisor_heed_stop
-        [ "$supervisor_waited" -lt "$lock_timeout" ] ||
-            outcome_refuse "$platform_lock_name is held by $supervisor_holder" "$lock_wait_for_it" locked
-        sleep 1
-        supervisor_waited=$((supervisor_waited + 1))
-    done
+    lock_read # it is this profile's own turn by now
+    lock_await supervisor_is_allowed ||
+        outcome_refuse "$platform_lock_name is held by $supervisor_holder" "$lock_wait_for_it" locked
     code=''
+}
+
+supervisor_is_allowed() { # fails as long as somebody else has the platform's own lock
+    supervisor_heed_stop
+    supervisor_holder=$(platform_lock_holder)
+    [ -z "$supervisor_holder" ] || return
+    [ "$goal" != boot ] && [ "$no_check" = 0 ] || return 0
+    step platform_check "$activated"
+    code=$?
+    [ "$code" != 0 ] || return 0
+    supervisor_heed_stop
+    supervisor_holder='somebody else'
+    ! platform_is_locked "$code" || return
+    step_log=$(step_last_words)
+    deployment_find_refusal "$step_log"
+    outcome_refuse "$cause" "$advice"
 }
 
 supervisor_work() { # in a process of its own; exits with 0 at an end, and with 3 when the machine is to be brought back again
@@ -294,7 +288,7 @@ supervisor_go_on() {
         pause=0
         while [ "$pause" -lt 200000 ]; do pause=$((pause + 1)); done
         sleep 1
-        eval "$NIX_FLEET_PROGRAM"'
+        '"$run_program"
     # shellcheck disable=SC2016  # the same
     exec sh -c 'eval "$NIX_FLEET_AGAIN"' "nix.fleet-$id" recover
 }
@@ -303,10 +297,8 @@ supervisor_resume() { # in a process of its own
     trap 'told_to_stop=yes' TERM INT
     process_find_own
     supervisor_ask_files supervisor_give_room
-    # On behalf of another deployment, that one holds the lock and waits.
-    [ "$supervisor_lock" = take ] || lock_for=$supervisor_lock
     supervisor_hold
-    if [ "$supervisor_lock" = take ] && ! supervisor_is_last; then
+    if [ -z "$lock_for" ] && ! supervisor_is_last; then
         [ "$marked" != "$recorded_marked" ] || [ -n "$(way_back_reported outcome)" ] ||
             outcome_refuse 'the supervisor was ended before it had touched anything'
         supervisor_let_go
@@ -370,8 +362,9 @@ supervisor_is_lock_abandoned() {
 
 supervisor_may_take_over() { # whether the lock that has been read is this deployment's, and nobody else's of it that lives
     [ "$lock_id" = "${lock_for:-$id}" ] || return
-    # On behalf of another deployment, the process that waits has it.
-    [ "$lock_pid" = "$own_process" ] || [ "$lock_for:$lock_pid" = "$lock_id:$PPID" ] || ! lock_is_held
+    # The guard has it until its worker does, and does nothing with it. On behalf of another deployment, the process that waits has it.
+    [ "$lock_pid" = "$own_process" ] || [ "$lock_for:$lock_pid" = ":$$" ] || [ "$lock_for:$lock_pid" = "$lock_id:$PPID" ] ||
+        ! lock_is_held
 }
 
 supervisor_is_whole() { # whether `recorded` is all that was recorded
@@ -396,6 +389,20 @@ supervisor_recover() { # finish what supervisors left that are gone, with what t
         '' | rollback_failed) ;;
         *) supervisor_let_go ;;
     esac
+    supervisor_find_recorded
+    deployment_read_recorded "$recorded"
+    started=$recorded_started
+    supervisor_heed_kept_outcome
+    # The clock counts from when the machine was booted.
+    process_find_boot
+    [ "$recorded_boot" != "$this_boot" ] || start=$recorded_start
+    # Where booting activates, a system that only waited for it runs now.
+    [ "$platform_boot_activates" = no ] || [ "$recorded_boot" = "$this_boot" ] || [ -z "$recorded_default" ] ||
+        [ "$(platform_running)" != "$recorded_default" ] || recorded_running=$recorded_default
+    if [ -z "$lock_for" ]; then supervisor_recover_guarded; else supervisor_recover_for_another; fi
+}
+
+supervisor_find_recorded() { # set `recorded` to what the deployment has recorded, or end
     supervisor_is_whole || recorded=$(cat ./recorded 2>/dev/null)
     supervisor_is_whole || recorded=$(cat "$live/$id" 2>/dev/null)
     if [ -z "$recorded" ] && [ ! -e ./recorded ]; then
@@ -407,28 +414,25 @@ supervisor_recover() { # finish what supervisors left that are gone, with what t
         cause="the deployment was interrupted and its record is not whole, so nothing was touched: $run/recorded"
         outcome_finish failed
     fi
-    deployment_read_recorded "$recorded"
-    started=$recorded_started
-    # How it ended, where nothing else could be written.
-    if [ -L "$profile.fleet-$id" ]; then
-        outcome=$(readlink "$profile.fleet-$id")
-        status=${outcome#* }
-        trap - EXIT
-        outcome_finish "${outcome%% *}"
-    fi
-    # The clock counts from when the machine was booted.
-    process_find_boot
-    [ "$recorded_boot" != "$this_boot" ] || start=$recorded_start
-    # Where booting activates, a system that only waited for it runs now.
-    [ "$platform_boot_activates" = no ] || [ "$recorded_boot" = "$this_boot" ] || [ -z "$recorded_default" ] ||
-        [ "$(platform_running)" != "$recorded_default" ] || recorded_running=$recorded_default
-    if [ "$supervisor_lock" = take ]; then
-        # For whoever comes: there is somebody who goes on.
-        process_find_name "$own_process"
-        ln -sf "$process_name" "$run/worker" 2>/dev/null
-        supervisor_resume &
-        supervisor_guard "$!"
-    fi
+}
+
+supervisor_heed_kept_outcome() { # end as the deployment has ended already, where nothing else could be written
+    [ -L "$profile.fleet-$id" ] || return 0
+    outcome=$(readlink "$profile.fleet-$id")
+    status=${outcome#* }
+    trap - EXIT
+    outcome_finish "${outcome%% *}"
+}
+
+supervisor_recover_guarded() {
+    # For whoever comes: there is somebody who goes on.
+    process_find_name "$own_process"
+    ln -sf "$process_name" "$run/worker" 2>/dev/null
+    supervisor_resume &
+    supervisor_guard "$!"
+}
+
+supervisor_recover_for_another() { # which waits for the end, and goes on by it
     trap '' TERM INT
     supervisor_tries=0 supervisor_code=137
     # Killed, it is made up for at once: what it was at must be ended before anything else begins.

@@ -3,20 +3,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The way back to what was recorded, and whether the machine has got there. It reads no file of ours, and needs to write none.
 
-back_code=0 back_loader_code=''
+back_code=0 back_loader_code='' first_cause=''
 
 way_back() { # ends this deployment
     # What nobody will be there to confirm stays no longer.
     [ "$told_to_stop" = no ] || [ "$confirm_timeout" = 0 ] || unconfirmed=yes
-    # Who is told to stop is on the way there already.
-    going_back=yes
     # Of a machine that cannot be reached, nobody can ask for anything else.
     if [ "$rollback_on_failure" = 0 ] && [ "$unconfirmed" = no ]; then
         outcome_finish failed
     fi
-    if [ "$unconfirmed" = yes ] && [ -n "$awaited" ]; then
-        deployment_find_standing
-        [ "$standing" = "$awaited" ] || ! way_back_is_superseded || way_back_give_way "$cause"
+    # Who is told to stop is on the way there already.
+    going_back=yes
+    first_cause=$cause
+    if [ "$unconfirmed" = yes ] && [ -n "$confirming" ]; then
+        deployment_find_default_and_running
+        [ "$default_and_running" = "$confirming" ] || ! way_back_is_superseded || way_back_give_way
     fi
     request_find_activated
     # The new system may have taken away what programs of the old one are looked for by.
@@ -179,27 +180,31 @@ way_back_explain() { # what is not as it was, and what boots next
 way_back_resume() {
     cause='the supervisor was ended before the deployment was complete'
     step_log=$(step_last_words)
-    [ "$failure_reported" = no ] || cause=$(way_back_reported cause) step_log=$(way_back_reported step_log)
+    [ "$failure_reported" = no ] || way_back_read_reported
     step_end_orphans
     # As far as anybody knows by now.
     tried=yes
     # Before the boot loader, the profile was set.
     [ "$(readlink "$profile")" = "$recorded_link" ] && [ ! -e ./default-touched ] && [ ! -e "$live/touched-$id" ] ||
         default_touched=yes
-    if way_back_is_superseded; then
-        way_back_give_way 'the deployment was interrupted'
-    fi
+    ! way_back_is_superseded || way_back_give_way
     way_back
 }
 
-way_back_give_way() { # end, as somebody else has changed the machine since; $1 is why this deployment does not stay
-    cause="$1, and somebody else has brought the machine to another $platform_noun since, so nothing was undone"
-    way_back_end_unconfirmed "$1" || outcome_finish rollback_failed
+way_back_read_reported() { # why it goes back, which the failure of doing so has not changed
+    cause=$(way_back_reported first_cause) advice=$(way_back_reported advice) code=$(way_back_reported exit_code)
+    units=$(way_back_reported units_failed) step_log=$(way_back_reported step_log)
+}
+
+way_back_give_way() { # end, as somebody else has changed the machine since
+    first_cause=$cause
+    cause="$first_cause, and somebody else has brought the machine to another $platform_noun since, so nothing was undone"
+    way_back_end_unconfirmed || outcome_finish rollback_failed
     outcome_finish superseded
 }
 
 # What the next boot brings up is another's by now; what runs may still be what nobody has confirmed.
-way_back_end_unconfirmed() { # fails as long as that runs; $1 is why it does not stay
+way_back_end_unconfirmed() { # fails as long as that runs
     [ "$unconfirmed" = yes ] && [ "$goal" != boot ] && [ "$recorded_boot" = "$this_boot" ] && [ -n "$recorded_running" ] || return 0
     platform_find_running
     [ "$target" = "$activated" ] && [ "$target" != "$recorded_running" ] || return 0
@@ -207,7 +212,7 @@ way_back_end_unconfirmed() { # fails as long as that runs; $1 is why it does not
     step_when_free way_back_leave_unconfirmed
     back_code=$?
     back_meaning=$(step_words | platform_meaning "$back_code")
-    cause="$1, and somebody else has made another $platform_noun the default since, so that was left"
+    cause="$first_cause, and somebody else has made another $platform_noun the default since, so that was left"
     platform_find_running
     case $target:$back_meaning in
         "$recorded_running:active" | "$recorded_running:units")
@@ -237,8 +242,8 @@ way_back_was_left() { # whether somebody has come again to what this deployment 
 
 way_back_reported() { # print field $1 of what has been told of this deployment's end
     # Its own directory may be hidden by now.
-    run_find_told "$run" || told=./outcome
-    [ ! -s "$told" ] || sed -n "s/^$1=//p" "$told"
+    run_find_outcome "$run" || outcome_file=./outcome
+    [ ! -s "$outcome_file" ] || sed -n "s/^$1=//p" "$outcome_file"
 }
 
 way_back_is_superseded() { # whether there is something by now that this deployment has neither found nor made

@@ -63,6 +63,23 @@ def test_a_way_back_that_fails_is_told_and_tried_again_until_the_machine_is_back
     wait_for(lambda: not (nixos.live / "lock").is_symlink())
 
 
+@pytest.mark.parametrize("end", ["rolled_back", "superseded"])
+def test_who_is_back_at_a_later_try_says_why_it_went_back_at_first(nixos: NixOS, fragile: str, end: str) -> None:
+    request = nixos.request(nixos.system("nixos-bad", trouble=f"{HALFWAY[:-6]}echo the disk is on fire; exit 2"))
+    first = deploy(nixos, request)
+    assert (first.outcome, first.exit_code) == ("rollback_failed", 2)
+    with nothing_tried(nixos, request):
+        if end == "superseded":
+            nixos.link(RUNNING, nixos.system("nixos-manual"))
+    nixos.path("/repaired").touch()
+    wait_for(lambda: outcomes(nixos) == ["rollback_failed", end])
+    cause = "activation ended with exit code 2: the disk is on fire"
+    assert nixos.journal[-1]["exit_code"] == 2
+    assert nixos.journal[-1]["cause"].startswith(cause)
+    # What was not as it was is as it was by now.
+    assert fragile not in nixos.journal[-1]["cause"]
+
+
 def test_what_is_back_is_told_also_where_the_outcome_before_it_can_be_neither_removed_nor_replaced(
     nixos: NixOS, fragile: str
 ) -> None:

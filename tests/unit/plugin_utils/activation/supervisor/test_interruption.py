@@ -85,6 +85,20 @@ def test_what_is_started_again_where_its_directory_is_hidden_goes_back(nixos: Ni
     assert [entry["outcome"] for entry in nixos.journal] == ["rolled_back"]
 
 
+@pytest.mark.parametrize("next_one", ["another", "what ran before"])
+def test_what_was_interrupted_where_its_directory_is_hidden_goes_back_with_the_next_deployment(
+    nixos: NixOS, old: str, next_one: str
+) -> None:
+    cut_off(nixos, nixos.request(nixos.system("nixos-slow", trouble=f'ln -sfn "$self" "{RUNNING}"; {STUCK}')))
+    nixos.state.rename(nixos.path("/hidden"))
+    nixos.path("/repaired").touch()
+    closure = old if next_one == "what ran before" else nixos.system("nixos-new")
+    answer = nixos.deploy(closure)
+    assert (answer.outcome, answer.previous.running) == ("activated", old)
+    assert [entry["outcome"] for entry in nixos.journal] == ["rolled_back", "activated"]
+    assert nixos.whole_as == whole(closure)
+
+
 def test_the_journal_has_when_an_interrupted_deployment_began_and_how_long_it_took(nixos: NixOS, old: str) -> None:
     rewrite_record(nixos, cut_off(nixos), recorded_started="2026-01-31T11:59:30Z", recorded_start="1")
     nixos.deploy(old)
@@ -100,12 +114,13 @@ def test_how_long_a_deployment_took_over_a_reboot_is_not_made_up(nixos: NixOS, o
     assert (nixos.journal[0]["started"], nixos.journal[0]["seconds"]) == ("2026-01-31T11:59:30Z", None)
 
 
-def test_who_was_killed_before_it_had_touched_anything_says_so(nixos: NixOS, old: str) -> None:
+@pytest.mark.parametrize("at", ["lock", "acting-*"], ids=["before it has the lock", "with the lock"])
+def test_who_was_killed_before_it_had_touched_anything_says_so(nixos: NixOS, old: str, at: str) -> None:
     new = nixos.system("nixos-new")
     assert nixos.deploy(new).outcome == "activated"
     calls = nixos.calls
     kills = f'[ -e "{nixos.root}/killed" ] || {{ : >"{nixos.root}/killed"; kill -9 "$PPID"; exit 1; }}'
-    nixos.replace_tool("mv", f'case "$*" in */acting-*) {kills} ;; esac; exec {{mv}} "$@"')
+    nixos.replace_tool("mv", f'case "$*" in */{at}) {kills} ;; esac; exec {{mv}} "$@"')
     assert nixos.deploy(nixos.system("nixos-next")).outcome == "refused"
     assert (nixos.calls, nixos.whole_as) == (calls, whole(new))
     assert nixos.deploy(new).outcome == "unchanged"

@@ -53,6 +53,14 @@ def test_a_line_of_the_journal_that_was_cut_off_spoils_no_other(nixos: NixOS, ol
     assert (len(lines), lines[1].startswith(f'{{"id":"{first.id}"')) == (2, True)
 
 
+@pytest.mark.parametrize(("trouble", "outcome"), [("exit 2", "rolled_back"), (":", "activated")])
+def test_a_journal_that_cannot_be_written_is_told(nixos: NixOS, old: str, trouble: str, outcome: str) -> None:
+    (nixos.state / "journal.jsonl").mkdir(parents=True)
+    answer = nixos.deploy(nixos.system("nixos-new", trouble=trouble))
+    assert answer.outcome == outcome
+    assert "the journal could not be written" in (answer.cause if outcome == "rolled_back" else answer.warnings)
+
+
 SITE = "/nix/var/nix/profiles/site"
 # Until there is neither room for a file nor for what is in one.
 FILL = """
