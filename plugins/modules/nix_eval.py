@@ -18,7 +18,6 @@ description:
   - Many hosts are evaluated by few Nix processes, each with what its hosts have in common evaluated once. Whichever host's
     task comes first has all hosts of the play (O(whole_play)) or in O(hosts) evaluated. On the controller each host goes on as soon as its own result is
     there, while the rest is still being evaluated.
-  - Where C(nix-eval-jobs) 2.31 or newer is on E(PATH) of the controller, it evaluates flakes and files to derivations.
   - Each host has an error of its own. A broken configuration costs one more Nix process, and no other host anything else.
   - A revision that was evaluated before is not evaluated again. The results are kept in C(~/.cache/nix.fleet/evaluation) on
     the controller by the flake's locked content, so that a changed file counts in a dirty working tree too. Impure evaluations,

@@ -33,7 +33,6 @@ WIDE = (
     "bootstrap",
     "channels",
     "evaluation/test_memory.py",
-    "evaluation/test_nix_eval_jobs.py",
     "evaluation/test_streaming.py",
     "fleet/test_awx.py",
     "fleet/test_cancelled.py",

@@ -16,7 +16,6 @@ from ansible.module_utils.common.text.formatters import human_to_bytes
 from ansible.playbook.task_include import TaskInclude
 
 from ..core.errors import EvaluationError, NixError
-from ..evaluation.budget import LEAST_MEMORY
 from ..evaluation.request import LOCK_ADVICE, Request, named_revisions, not_locked
 from ..evaluation.result import EvaluationCache, Failed
 from ..evaluation.shared import SharedEvaluation
@@ -268,6 +267,9 @@ def memory_of(text: str | None) -> int | None:
     """Return the bytes that an amount of memory means, without Ansible's own words for one that is none."""
     if text is None:
         return None
+    # Of a run's processes only the one that evaluates needs it otherwise.
+    from ..evaluation.evaluator import LEAST_MEMORY
+
     advice = "write for example 4G (deploy_eval_memory)"
     try:
         memory = int(human_to_bytes(text))

@@ -9,30 +9,29 @@ process goes on with the rest of the share. So healthy attributes cost these pro
 one costs another. An attribute without end holds up the rest of its share, and no other, until the process is out of time
 (``timeout``), and then once more as long, alone.
 
-nix-eval-jobs, where it is there, does the same work. Only what it finds is taken from it. What it has an error for, or does
-not come to, is evaluated by `nix eval` after all, which costs another process for a broken host and tells its error as always."""
+Each process has its share of the memory that evaluations may take as a limit. Those that need more than a share have the
+whole, one after the other.
+"""
 
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import dataclasses
 import json
 import math
+import os
 import re
 import secrets
-import shutil
 import threading
 import typing as t
 from pathlib import Path
 
 from ..core.errors import EvaluationError
 from ..core.process import CommandTimeoutError
-from ..nix.command import FEATURES, attribute_path, attribute_steps, string_literal, value_literal
+from ..nix.command import attribute_path, attribute_steps, string_literal, value_literal
 from ..nix.log import NixLog
-from ..nix.machine import Controller, portions
+from ..nix.machine import portions
 from ..nix.store import STORE_DIRECTORY
-from .budget import UNLIMITED, heap_limit
 from .result import Evaluated, Failed, diagnosis
 
 if t.TYPE_CHECKING:
@@ -41,13 +40,27 @@ if t.TYPE_CHECKING:
     from ..core.process import Completed
     from ..nix.machine import Machine
     from ..nix.source import Source
-    from .budget import Budget
     from .result import Result
 
     Named: t.TypeAlias = tuple[str, tuple[str, ...]]
     Report: t.TypeAlias = Callable[[str, Result], None]
 
 MEBIBYTE = 1 << 20
+# What a process needs for the evaluation of a usual NixOS configuration and a few more that share its nixpkgs.
+MEMORY_OF_ONE = 1 << 30
+# Every process evaluates anew what the hosts have in common: for fewer hosts it does not pay.
+HOSTS_OF_ONE = 8
+# Builds, copies and Ansible itself need some of it too.
+SHARE_OF_AVAILABLE = 0.5
+# What the garbage collector of Nix keeps beside the heap, and Nix beside both, by measurement.
+OUTSIDE_HEAP = 64 << 20
+HEAP_SHARE = 0.85
+SMALLEST_HEAP = 32 << 20
+# With less, a process could not be held to it.
+LEAST_MEMORY = OUTSIDE_HEAP + math.ceil(SMALLEST_HEAP / HEAP_SHARE)
+# Of an evaluation that has the memory, a third of the time goes into collecting garbage before there is need to.
+UNCOLLECTED_SHARE = 0.75
+MOST_UNCOLLECTED = 2 << 30
 # A process that cannot do this many attributes in a row has too small a share of the memory for its whole share of the work.
 MOST_OUTGROWN = 2
 FUNCTION = Path(__file__).with_name("evaluate_each.nix")
@@ -60,6 +73,86 @@ OWN_FRAME = re.compile(r"^ +… [^\n]*\n +at «string»[^\n]*\n(?:[^\n]+\n)*\n",
 EMPTY_HEADING = re.compile(r"^error:\n\s*(?:\(stack trace truncated[^\n]*\)\n\s*)?(?=error:)", re.MULTILINE)
 # A shell reports death by signal N as 128+N, Python as -N.
 FIRST_SIGNAL = 128
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """The bytes that all evaluators together may take, or None for no limit, and the CPUs that there are for them."""
+
+    memory: int | None
+    cpus: int = 1
+
+    def processes(self, hosts: int) -> int:
+        """Return how many processes evaluate ``hosts``."""
+        bounds = [self.cpus, hosts // HOSTS_OF_ONE]
+        if self.memory is not None:
+            bounds.append(self.memory // MEMORY_OF_ONE)
+        return max(1, min(bounds))
+
+    def share(self, processes: int) -> int | None:
+        """Return the bytes that each of ``processes`` may take."""
+        return None if self.memory is None else self.memory // processes
+
+
+UNLIMITED = Budget(memory=None)
+
+
+def budget_here(memory: int | None = None) -> Budget:
+    """Return the budget of this machine: ``memory``, or half of what is available."""
+    if memory is None:
+        available = available_memory()
+        memory = None if available is None else int(available * SHARE_OF_AVAILABLE)
+    try:
+        return Budget(memory, len(os.sched_getaffinity(0)))
+    except AttributeError:
+        # Not Linux.
+        return Budget(memory, os.cpu_count() or 1)
+
+
+def available_memory(root: Path = Path("/")) -> int | None:
+    """Return how many more bytes processes here may take without harm: those of the machine, or of a control group.
+
+    None where the kernel does not say.
+    """
+    machine = re.search(r"^MemAvailable: *(\d+) kB$", _text(root / "proc/meminfo"), re.MULTILINE)
+    rooms = [int(machine[1]) * 1024] if machine else []
+    own = re.search(r"^0::/(.*)$", _text(root / "proc/self/cgroup"), re.MULTILINE)
+    if own:
+        top = root / "sys/fs/cgroup"
+        group = top / own[1]
+        # In a container, the path may be one of the machine's, and not be there.
+        group = group if group.is_dir() else top
+        # A limit of any group above counts.
+        rooms += [room for each in (group, *group.parents) if (room := _of_control_group(each)) is not None]
+    return max(0, min(rooms)) if rooms else None
+
+
+def _of_control_group(directory: Path) -> int | None:
+    try:
+        limit, used = int(_text(directory / "memory.max")), int(_text(directory / "memory.current"))
+    except ValueError:
+        # No limit, or none that is told here.
+        return None
+    freeable = re.search(r"^inactive_file (\d+)$", _text(directory / "memory.stat"), re.MULTILINE)
+    return limit - used + (int(freeable[1]) if freeable else 0)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def heap_limit(memory: int) -> dict[str, str]:
+    """Return the environment in which Nix, once it would need more than ``memory`` bytes, ends with an error.
+
+    The limit is that of its garbage collector, which frees what it can before: nothing has to watch the process, on
+    whichever machine it runs. Most of what it may take it takes before it begins to look for garbage.
+    """
+    heap = max(SMALLEST_HEAP, int((memory - OUTSIDE_HEAP) * HEAP_SHARE))
+    uncollected = min(MOST_UNCOLLECTED, int(heap * UNCOLLECTED_SHARE))
+    return {"GC_MAXIMUM_HEAP_SIZE": str(heap), "GC_INITIAL_HEAP_SIZE": str(uncollected)}
 
 
 def evaluate(
@@ -88,8 +181,6 @@ def evaluate(
             pending.append((attribute, attribute_steps(attribute)))
         except EvaluationError as error:
             report(attribute, Failed.of(error))
-    if apply is None:
-        pending = evaluate_by_jobs(source, pending, machine, budget, timeout, report)
     number = budget.processes(len(pending))
     work = _Work(source, machine, apply, timeout, report)
     # By turns, so that the first of all are the first of their shares.
@@ -310,89 +401,3 @@ def _failed(command: Sequence[str], log: NixLog, end: End, memory: int | None) -
     code, advice = diagnosis(log.text)
     code = end.code if end.by_force else code
     return Failed(cause, tuple(command), "" if text == f"error: {cause}" else text, advice, code)
-
-
-PROGRAM = "nix-eval-jobs"
-# It came with release 2.31, and names the attributes to evaluate.
-NEEDED = "--select"
-# Results come on standard output, and only standard error is handed on by line: they change places.
-SWAPPED = ("sh", "-c", 'exec "$@" 3>&1 1>&2 2>&3', "sh")
-# A set of what the paths name, under names of our own in the order of the paths. What is missing is an error.
-SELECT = """given: let
-  root = {root};
-  paths = {paths};
-  named = index: let name = toString index; in "a${{builtins.substring 0 (6 - builtins.stringLength name) "000000"}}${{name}}";
-in builtins.listToAttrs (builtins.genList (index: {{
-  name = named index;
-  value = builtins.foldl' (found: name: found.${{name}}) root (builtins.elemAt paths index);
-}}) (builtins.length paths))"""
-
-
-def evaluate_by_jobs(
-    source: Source,
-    pending: Sequence[Named],
-    machine: Machine,
-    budget: Budget,
-    timeout: float | None,
-    report: Report,
-) -> list[Named]:
-    """Evaluate what nix-eval-jobs can of ``pending``, with a ``report`` of each, and return the rest."""
-    reported: set[str] = set()
-
-    def read(line: str) -> None:
-        found = _result(line, pending)
-        if found is not None and found[0] not in reported:
-            reported.add(found[0])
-            report(*found)
-
-    if pending and _is_usable(machine, source):
-        processes = budget.processes(len(pending))
-        share = budget.share(processes)
-        # One that is without end is among those that are left, and will be found.
-        with contextlib.suppress(CommandTimeoutError):
-            machine.run(
-                [*SWAPPED, *_command(source, pending, processes, share)],
-                timeout=timeout,
-                on_stderr_line=read,
-                environment={} if share is None else heap_limit(share),
-            )
-    return [named for named in pending if named[0] not in reported]
-
-
-def _is_usable(machine: Machine, source: Source) -> bool:
-    """Return whether it is there for ``source``, in a release that can be told what to evaluate."""
-    if not isinstance(machine, Controller) or source.expression is not None:
-        return False
-    if shutil.which(PROGRAM, path=machine.environment.get("PATH")) is None:
-        return False
-    return NEEDED in machine.run([PROGRAM, "--help"]).stdout
-
-
-def _command(source: Source, pending: Sequence[Named], processes: int, share: int | None) -> list[str]:
-    size = [] if share is None else ["--max-memory-size", str(share // MEBIBYTE)]
-    paths = value_literal([list(steps) for _attribute, steps in pending])
-    root = "given.outputs" if source.flake is not None else "given"
-    return [
-        PROGRAM,
-        *("--option", FEATURES[0].removeprefix("--"), FEATURES[1]),
-        *("--workers", str(processes)),
-        *size,
-        *(NEEDED, SELECT.format(root=root, paths=paths)),
-        *source.evaluation_jobs(),
-    ]
-
-
-def _result(line: str, pending: Sequence[Named]) -> tuple[str, Evaluated] | None:
-    """Return what a line of its output says that an attribute evaluated to, if it does."""
-    try:
-        job = json.loads(line)
-        attribute, _steps = pending[int(job["attr"].removeprefix("a"))]
-        derivation, outputs = job["drvPath"], job["outputs"]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return None
-    # Which of several outputs is meant, the derivation alone knows.
-    if not isinstance(derivation, str) or len(outputs) != 1:
-        return None
-    (out,) = outputs.values()
-    known = isinstance(out, str) and out.startswith(f"{STORE_DIRECTORY}/")
-    return attribute, Evaluated(derivation, out if known else None)

@@ -13,6 +13,7 @@ import typing as t
 from ..core.errors import EvaluationError
 from ..core.process import CommandTimeoutError
 from ..nix.log import NixLog, readable
+from ..nix.machine import Controller
 from ..nix.source import Snapshot, Source
 from .result import Evaluated, Failed, diagnosis, key
 
@@ -20,7 +21,6 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from ..nix.machine import Machine
-    from .budget import Budget
     from .result import EvaluationCache, Result
 
     # Told of a result, and whether it is one of an earlier run.
@@ -89,7 +89,7 @@ class RequestEvaluation:
             if result.drv_path is None or result.drv_path in existing
         }
 
-    def evaluate(self, attributes: Sequence[str], budget: Budget) -> None:
+    def evaluate(self, attributes: Sequence[str]) -> None:
         """Evaluate ``attributes``, unless another run does the same right now: its results are taken."""
         with self._cache.lock(self._request.key(self._machine)):
             known = self.known()
@@ -101,12 +101,14 @@ class RequestEvaluation:
                 else:
                     wanted.append(attribute)
             if wanted:
-                self._evaluate(wanted, budget)
+                self._evaluate(wanted)
 
-    def _evaluate(self, wanted: Sequence[str], budget: Budget) -> None:
+    def _evaluate(self, wanted: Sequence[str]) -> None:
         # Of a run's processes only the one that evaluates needs it, if any does.
-        from .evaluator import evaluate
+        from .evaluator import Budget, budget_here, evaluate
 
+        # How much memory there is elsewhere is not known, and one process is enough of a load.
+        budget = (budget_here if isinstance(self._machine, Controller) else Budget)(self._request.memory)
         results: dict[str, Result] = {}
 
         def on_result(attribute: str, result: Result) -> None:

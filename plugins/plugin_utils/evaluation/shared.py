@@ -29,7 +29,6 @@ from ..core.process import await_end, end_all
 from ..nix.machine import Controller
 from ..nix.source import Snapshot, Source
 from ..run_state.run_state import RunState
-from .budget import Budget, budget_here
 from .request import Request, RequestEvaluation
 from .result import EvaluationCache, Failed, from_json, key, to_json
 
@@ -205,8 +204,7 @@ class SharedEvaluation:
             process = _start(request, self._machine, self._cache, self._state, self._task, wanted, snapshot)
             self._state.hand_over(TOPIC, self._task, process)
             return True
-        # How much memory there is elsewhere is not known, and one process is enough of a load.
-        evaluation.evaluate(wanted, Budget(request.memory))
+        evaluation.evaluate(wanted)
         return False
 
 
@@ -265,7 +263,7 @@ def main() -> None:
         request = Request(**{**work["request"], "source": Source(**work["request"]["source"])})
         machine, cache = Controller(work["environment"]), EvaluationCache(Path(work["cache"]))
         evaluation = _evaluation(request, Snapshot(**work["snapshot"]), machine, cache, reports)
-        evaluation.evaluate(work["attributes"], budget_here(request.memory))
+        evaluation.evaluate(work["attributes"])
     except NixError as error:
         reports.add_failure(Failed.of(error))
     except Exception as error:  # noqa: BLE001  # nobody else would tell the hosts

@@ -90,14 +90,6 @@ class Source:
         """Return the command that applies ``function`` to the whole of the source."""
         return [*self._eval("--json", *LOG_FORMAT), *self._settings(), "--apply", function, *self._at("")]
 
-    def evaluation_jobs(self) -> list[str]:
-        """Return the words that name the source to nix-eval-jobs."""
-        impure = ["--impure"] if self.impure or self.file is not None else []
-        if self.flake is not None:
-            overrides = [word for name, flake in self.override_inputs.items() for word in (OVERRIDE, name, flake)]
-            return [*impure, *overrides, "--flake", self.flake]
-        return [*impure, *self._arguments(), str(self.file)]
-
     def evaluate_one(self, steps: Sequence[str], apply: str | None = None) -> list[str]:
         """Return the command that evaluates one attribute alone, for a person to repeat."""
         path = attribute_path(steps if apply is not None else [*steps, "drvPath"])

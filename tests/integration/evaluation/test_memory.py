@@ -22,8 +22,7 @@ MANY = """builtins.listToAttrs (builtins.genList (host: {
 # Evaluates, and says how much memory the largest process took.
 MEASURED = """
 import json, resource, sys
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluator import evaluate
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.budget import Budget
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluator import Budget, evaluate
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Controller
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
 flake, memory = sys.argv[1:]

@@ -79,8 +79,7 @@ def fleet(project: Project, gate: Gate) -> dict[str, dict[str, t.Any]]:
 # Two evaluators for sixteen attributes; says which results there are as they come.
 TOLD = """
 import sys
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluator import evaluate
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.budget import Budget
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluator import Budget, evaluate
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Controller
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
 names = ["late", *(f"h{number}" for number in range(1, 16))]

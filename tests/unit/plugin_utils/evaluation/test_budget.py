@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.budget import (
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation import evaluator
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluator import (
     Budget,
     available_memory,
     budget_here,
@@ -19,16 +20,29 @@ GIB = 1 << 30
 
 @pytest.mark.parametrize(
     ("gibibytes", "cpus", "hosts", "processes"),
-    [(16, 4, 100, 4), (3, 4, 100, 3), (16, 4, 20, 2), (16, 4, 1, 1), (0, 4, 100, 1), (16, 1, 100, 1)],
+    [
+        (16, 4, 100, 4),
+        (3, 4, 100, 3),
+        (16, 4, 20, 2),
+        (16, 4, 1, 1),
+        (0, 4, 100, 1),
+        (16, 1, 100, 1),
+        (None, 4, 100, 4),
+    ],
 )
 def test_memory_cpus_and_hosts_each_bound_the_number_of_processes(
-    gibibytes: int, cpus: int, hosts: int, processes: int
+    gibibytes: int | None, cpus: int, hosts: int, processes: int
 ) -> None:
-    assert Budget(gibibytes * GIB, cpus).processes(hosts) == processes
+    memory = None if gibibytes is None else gibibytes * GIB
+    assert Budget(memory, cpus).processes(hosts) == processes
 
 
-def test_what_is_given_is_the_budget() -> None:
-    assert budget_here(5 * GIB).memory == 5 * GIB
+@pytest.mark.parametrize(("given", "memory"), [(5, 5), (None, 4)])
+def test_what_is_given_is_the_budget_or_half_of_what_is_available(
+    monkeypatch: pytest.MonkeyPatch, given: int | None, memory: int
+) -> None:
+    monkeypatch.setattr(evaluator, "available_memory", lambda: 8 * GIB)
+    assert budget_here(given and given * GIB).memory == memory * GIB
 
 
 def machine(root: Path, files: dict[str, str]) -> Path:
@@ -54,12 +68,11 @@ def test_a_control_group_has_what_is_left_of_the_least_limit_above_it(tmp_path: 
     assert available_memory(machine(tmp_path, files)) == 3_500_000
 
 
-def test_the_first_version_of_control_groups_counts_too(tmp_path: Path) -> None:
+def test_in_a_container_its_path_may_be_one_of_the_machine(tmp_path: Path) -> None:
     files = {
-        # The path is one of the machine's, which is not there in a container.
-        "proc/self/cgroup": "5:cpu:/x\n4:memory:/docker/0123\n0::/\n",
-        "sys/fs/cgroup/memory/memory.limit_in_bytes": "6000000",
-        "sys/fs/cgroup/memory/memory.usage_in_bytes": "1000000",
+        "proc/self/cgroup": "5:cpu:/x\n0::/docker/0123\n",
+        "sys/fs/cgroup/memory.max": "6000000",
+        "sys/fs/cgroup/memory.current": "1000000",
     }
     assert available_memory(machine(tmp_path, files)) == 5_000_000
 

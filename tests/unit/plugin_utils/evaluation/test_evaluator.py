@@ -11,8 +11,11 @@ from collections.abc import Sequence
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.budget import Budget
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluator import evaluate, evaluation_function
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluator import (
+    Budget,
+    evaluate,
+    evaluation_function,
+)
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.result import (
     Evaluated,
     Failed,
