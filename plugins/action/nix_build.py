@@ -31,8 +31,7 @@ from ..plugin_utils.build.build import (
 )
 from ..plugin_utils.copy.ssh import LinkLostError
 from ..plugin_utils.core.errors import BuildError
-from ..plugin_utils.evaluation.request import Request
-from ..plugin_utils.evaluation.result import Failed
+from ..plugin_utils.evaluation.request import Failed, Request
 from ..plugin_utils.evaluation.shared import SharedEvaluation
 
 if t.TYPE_CHECKING:

@@ -16,8 +16,7 @@ from ansible.module_utils.common.text.formatters import human_to_bytes
 from ansible.playbook.task_include import TaskInclude
 
 from ..core.errors import EvaluationError, NixError
-from ..evaluation.request import LOCK_ADVICE, Request, named_revisions, not_locked
-from ..evaluation.result import EvaluationCache, Failed
+from ..evaluation.request import LOCK_ADVICE, EvaluationCache, Failed, Request, named_revisions, not_locked
 from ..evaluation.shared import SharedEvaluation
 from ..nix.command import with_settings
 from ..nix.machine import Controller, Machine, Remote

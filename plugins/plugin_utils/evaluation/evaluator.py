@@ -32,7 +32,7 @@ from ..nix.command import attribute_path, attribute_steps, string_literal, value
 from ..nix.log import NixLog
 from ..nix.machine import portions
 from ..nix.store import STORE_DIRECTORY
-from .result import Evaluated, Failed, diagnosis
+from .request import Evaluated, Failed, diagnosis
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ if t.TYPE_CHECKING:
     from ..core.process import Completed
     from ..nix.machine import Machine
     from ..nix.source import Source
-    from .result import Result
+    from .request import Result
 
     Named: t.TypeAlias = tuple[str, tuple[str, ...]]
     Report: t.TypeAlias = Callable[[str, Result], None]

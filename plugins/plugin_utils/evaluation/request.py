@@ -1,30 +1,131 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a task asks to be evaluated: of which revision that is, what is known of it from earlier runs, and the rest by Nix."""
+"""What a task asks to be evaluated: of which revision that is, what became of an attribute, and the cache from run to run."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fcntl
+import hashlib
+import json
+import os
 import re
+import time
 import typing as t
+from pathlib import Path
 
-from ..core.errors import EvaluationError
+from ..core.errors import EvaluationError, NixError
+from ..core.private_directory import private_directory, replace_file
 from ..core.process import CommandTimeoutError
 from ..nix.log import NixLog, readable
-from ..nix.machine import Controller
+from ..nix.machine import BUSY, BUSY_ADVICE
 from ..nix.source import Snapshot, Source
-from .result import Evaluated, Failed, diagnosis, key
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from ..nix.machine import Machine
-    from .result import EvaluationCache, Result
 
-    # Told of a result, and whether it is one of an earlier run.
-    Report: t.TypeAlias = Callable[[str, Result, bool], None]
+# What Nix says, the code that stands for it, and what to do about it.
+DIAGNOSES = (
+    (BUSY, "busy", BUSY_ADVICE),
+    (
+        re.compile(
+            r"pure eval|forbidden in pure|attribute 'currentSystem' missing|is not allowed in pure", re.IGNORECASE
+        ),
+        "impure",
+        "if the configuration is meant to depend on the machine that evaluates it, set impure (nix_impure)",
+    ),
+    (
+        re.compile(r"not tracked by Git|does not exist in Git repository", re.IGNORECASE),
+        "untracked_file",
+        "git add the file: a flake in a Git repository consists of the files that Git knows",
+    ),
+    (
+        re.compile(r"Could not resolve|unable to download|Failed to open archive|cannot fetch", re.IGNORECASE),
+        "network",
+        "check the network, or lock the flake's inputs to something that this machine has",
+    ),
+    (
+        re.compile(
+            r"""(?:path|opening file|getting status of) ['"]?/nix/store/[^'"]+['"]?:? (?:does not exist|No such file)""",
+            re.IGNORECASE,
+        ),
+        "missing_file",
+        "the configuration names a file that is not there: correct its name, or add it",
+    ),
+    (
+        re.compile(
+            r"does not contain a '?/?flake\.nix|could not find a flake\.nix|does not exist|getting status of",
+            re.IGNORECASE,
+        ),
+        "no_flake",
+        "check the path: a flake is taken on the machine that evaluates it, and only a plain path, without path: before"
+        " it, is sent there from the controller (send_flake)",
+    ),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluated:
+    """What an attribute evaluated to: a derivation, or with ``apply`` any value; and what Nix warned of meanwhile.
+
+    ``library`` is the version of the library that made the flake's outputs, where that is ours.
+    """
+
+    drv_path: str | None = None
+    out_path: str | None = None
+    value: t.Any = None
+    warnings: tuple[str, ...] = ()
+    library: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Failed:
+    """Why an attribute did not evaluate; see ``NixError`` for the fields."""
+
+    cause: str
+    command: tuple[str, ...] = ()
+    log: str = ""
+    advice: str | None = None
+    code: str = "failed"
+
+    @classmethod
+    def of(cls, error: NixError) -> Failed:
+        """Return what an exception says."""
+        return cls(error.cause, error.command, error.log, error.advice, error.code.rpartition(".")[2])
+
+    def error(self, host: str | None = None) -> EvaluationError:
+        """Return the failure as an exception."""
+        return EvaluationError(
+            self.cause, code=self.code, host=host, command=self.command, log=self.log, advice=self.advice
+        )
+
+
+Result = Evaluated | Failed
+
+
+def to_json(result: Result) -> dict[str, t.Any]:
+    """Return ``result`` as plain data."""
+    return {"failed" if isinstance(result, Failed) else "evaluated": dataclasses.asdict(result)}
+
+
+def from_json(data: t.Any) -> Result:
+    """Read back ``to_json``; raises ``TypeError`` or ``LookupError`` at what another version wrote."""
+    if "failed" in data:
+        return Failed(**{**data["failed"], "command": tuple(data["failed"]["command"])})
+    return Evaluated(**{**data["evaluated"], "warnings": tuple(data["evaluated"].get("warnings", ()))})
+
+
+def diagnosis(log: str) -> tuple[str, str]:
+    """Return the code and the advice for an error, by what Nix says of it."""
+    for pattern, code, advice in DIAGNOSES:
+        if pattern.search(log):
+            return code, advice
+    return "nix", "repeat the command with --show-trace to see the way to the error"
+
 
 # Nix says both where it is kept from writing the lock file.
 _NOT_WRITTEN = "not writing modified lock file"
@@ -63,84 +164,6 @@ class Request:
     def at(self, snapshot: Snapshot) -> Source:
         """Return the source, which must be at the revision that was named even if it moves on meanwhile."""
         return dataclasses.replace(self.source, flake=snapshot.locked_url) if self.revisions else self.source
-
-
-class RequestEvaluation:
-    """The evaluation of ``request`` at the revision ``snapshot``; ``report`` is called with each result as it is known."""
-
-    def __init__(
-        self, request: Request, snapshot: Snapshot, machine: Machine, cache: EvaluationCache, report: Report
-    ) -> None:
-        self._request = request
-        self._snapshot = snapshot
-        self._machine = machine
-        self._cache = cache
-        self._report = report
-
-    def known(self) -> dict[str, Evaluated]:
-        """Return what is known from earlier runs and still has its derivation in the store."""
-        if not self._request.source.reproducible:
-            return {}
-        results = self._cache.known(self._revision)
-        existing = self._machine.existing([result.drv_path for result in results.values() if result.drv_path])
-        return {
-            attribute: result
-            for attribute, result in results.items()
-            if result.drv_path is None or result.drv_path in existing
-        }
-
-    def evaluate(self, attributes: Sequence[str]) -> None:
-        """Evaluate ``attributes``, unless another run does the same right now: its results are taken."""
-        with self._cache.lock(self._request.key(self._machine)):
-            known = self.known()
-            wanted = []
-            # Several hosts may be of one configuration.
-            for attribute in dict.fromkeys(attributes):
-                if attribute in known:
-                    self._report(attribute, known[attribute], True)
-                else:
-                    wanted.append(attribute)
-            if wanted:
-                self._evaluate(wanted)
-
-    def _evaluate(self, wanted: Sequence[str]) -> None:
-        # Of a run's processes only the one that evaluates needs it, if any does.
-        from .evaluator import Budget, budget_here, evaluate
-
-        # How much memory there is elsewhere is not known, and one process is enough of a load.
-        budget = (budget_here if isinstance(self._machine, Controller) else Budget)(self._request.memory)
-        results: dict[str, Result] = {}
-
-        def on_result(attribute: str, result: Result) -> None:
-            results[attribute] = result
-            # The run may be over with its last result, and must not be before everything is written down. The processes
-            # need not have ended for that, which takes them longer the more memory they have.
-            if len(results) == len(wanted):
-                self._keep(results)
-            self._report(attribute, result, False)
-
-        evaluate(
-            self._request.at(self._snapshot),
-            wanted,
-            self._machine,
-            apply=self._request.apply,
-            timeout=self._request.timeout,
-            budget=budget,
-            on_result=on_result,
-        )
-
-    def _keep(self, results: Mapping[str, Result]) -> None:
-        """Write ``results`` down for later runs, unless the source has changed meanwhile."""
-        source = self._request.source
-        if source.reproducible and take_snapshot(source, self._machine, self._request.timeout) == self._snapshot:
-            evaluated = {attribute: result for attribute, result in results.items() if isinstance(result, Evaluated)}
-            # A full disk costs a later run its time, and this one nothing.
-            with contextlib.suppress(OSError):
-                self._cache.keep(self._revision, {**self.known(), **evaluated})
-
-    @property
-    def _revision(self) -> str:
-        return key(self._request.key(self._machine), self._snapshot.content)
 
 
 def take_snapshot(source: Source, machine: Machine, timeout: float | None = None) -> Snapshot | Failed:
@@ -217,3 +240,79 @@ def other_than(named: Sequence[str], source: Source, snapshot: Snapshot) -> Fail
     else:
         cause = f"{source.name} is at revision {there}, and is to be at {wanted}"
     return Failed(cause, advice=advice, code="other_revision")
+
+
+# By when they were last of use.
+REVISIONS_KEPT = 64
+ADVICE = "name another place for caches in XDG_CACHE_HOME, or mend this one"
+
+
+class EvaluationCache:
+    """A small JSON file for each revision, replaced as a whole and read by its owner only, and locks among runs."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._revisions = directory / "revisions"
+        self._locks = directory / "locks"
+        for each in (directory, self._locks):
+            private_directory(each, advice=ADVICE)
+
+    @classmethod
+    def of_user(cls) -> EvaluationCache:
+        """Return the cache of the user who runs Ansible."""
+        try:
+            base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        except RuntimeError as error:
+            raise NixError("whoever runs Ansible has no home for caches", code="no_home", advice=ADVICE) from error
+        return cls(Path(base) / "nix.fleet" / "evaluation")
+
+    def known(self, revision: str) -> dict[str, Evaluated]:
+        """Return what is known of ``revision``, which is of use once more."""
+        file = self._file(revision)
+        try:
+            os.utime(file)
+            written = json.loads(file.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        known = {}
+        for attribute, data in written.items():
+            # What another version wrote counts as nothing.
+            with contextlib.suppress(TypeError, LookupError):
+                result = from_json(data)
+                if isinstance(result, Evaluated):
+                    known[attribute] = result
+        return known
+
+    def keep(self, revision: str, results: Mapping[str, Evaluated]) -> None:
+        """Write down all that is known of ``revision``, and forget those that were not of use for longest."""
+        self._revisions.mkdir(mode=0o700, parents=True, exist_ok=True)
+        text = json.dumps({attribute: to_json(result) for attribute, result in results.items()})
+        replace_file(self._file(revision), text)
+        newest_first = sorted(_ages(self._revisions).items(), key=lambda item: item[1])
+        for path, _age in newest_first[REVISIONS_KEPT:]:
+            path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Hold the lock ``name``, which no other run has meanwhile."""
+        # So few that they need not be removed; two that meet in one only wait for each other.
+        with (self._locks / name[:2]).open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _file(self, revision: str) -> Path:
+        return self._revisions / f"{revision}.json"
+
+
+def _ages(directory: Path) -> dict[Path, float]:
+    ages = {}
+    now = time.time()
+    for path in directory.glob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            ages[path] = now - path.stat().st_mtime
+    return ages
+
+
+def key(*parts: t.Any) -> str:
+    """Return a file name that stands for ``parts``."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:40]

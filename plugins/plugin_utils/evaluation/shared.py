@@ -29,14 +29,13 @@ from ..core.process import await_end, end_all
 from ..nix.machine import Controller
 from ..nix.source import Snapshot, Source
 from ..run_state.run_state import RunState
-from .request import Request, RequestEvaluation
-from .result import EvaluationCache, Failed, from_json, key, to_json
+from .request import Evaluated, EvaluationCache, Failed, Request, from_json, key, take_snapshot, to_json
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ..nix.machine import Machine
-    from .result import Result
+    from .request import Result
 
 TOPIC = "evaluation"
 # An evaluation that something killed is begun once more by each host that it left without a result.
@@ -63,13 +62,13 @@ class Answer:
     cached: bool
 
 
+@dataclasses.dataclass(frozen=True)
 class Reports:
     """What was reported to the hosts of the task ``task``, but for what comes before the note of number ``after``."""
 
-    def __init__(self, state: RunState, task: str, after: int = 0) -> None:
-        self._state = state
-        self._task = task
-        self._after = after
+    state: RunState
+    task: str
+    after: int = 0
 
     def snapshot(self) -> Snapshot | None:
         """Return the revision that all hosts are of."""
@@ -78,12 +77,12 @@ class Reports:
 
     def results(self) -> set[str]:
         """Return the attributes that were ever reported."""
-        return {note.name for note in self._state.notes(f"{TOPIC} {self._task}")}
+        return {note.name for note in self.state.notes(f"{TOPIC} {self.task}")}
 
     def answer(self, attribute: str) -> tuple[int, Answer] | None:
         """Return what was reported of ``attribute``, or last of all, and the number of that note."""
-        found = self._state.latest(f"{TOPIC} {self._task}", attribute)
-        if found is not None and found.number > self._after:
+        found = self.state.latest(f"{TOPIC} {self.task}", attribute)
+        if found is not None and found.number > self.after:
             result, cached = from_json(found.value["result"]), found.value["cached"]
             return found.number, Answer(result, self.snapshot() or Snapshot(), cached)
         of_all = self._of_all()
@@ -93,19 +92,95 @@ class Reports:
 
     def add_snapshot(self, snapshot: Snapshot) -> None:
         """Say which revision all hosts are of."""
-        self._state.note(TOPIC, self._task, {"snapshot": dataclasses.asdict(snapshot)})
+        self.state.note(TOPIC, self.task, {"snapshot": dataclasses.asdict(snapshot)})
 
     def add_failure(self, failed: Failed) -> None:
         """Say why no host gets a result that has none yet."""
-        self._state.note(TOPIC, self._task, to_json(failed))
+        self.state.note(TOPIC, self.task, to_json(failed))
 
     def add(self, results: Iterable[tuple[str, Result]], *, cached: bool) -> None:
         """Say what became of attributes."""
         values = ((attribute, {"result": to_json(result), "cached": cached}) for attribute, result in results)
-        self._state.note_all(f"{TOPIC} {self._task}", values)
+        self.state.note_all(f"{TOPIC} {self.task}", values)
 
     def _of_all(self) -> list[t.Any]:
-        return self._state.notes(TOPIC, self._task, after=self._after)
+        return self.state.notes(TOPIC, self.task, after=self.after)
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """The evaluation of ``request`` at the revision ``snapshot``; each result is reported as it is known."""
+
+    request: Request
+    snapshot: Snapshot
+    machine: Machine
+    cache: EvaluationCache
+    reports: Reports
+
+    def known(self) -> dict[str, Evaluated]:
+        """Return what is known from earlier runs and still has its derivation in the store."""
+        if not self.request.source.reproducible:
+            return {}
+        results = self.cache.known(self._revision)
+        existing = self.machine.existing([result.drv_path for result in results.values() if result.drv_path])
+        return {
+            attribute: result
+            for attribute, result in results.items()
+            if result.drv_path is None or result.drv_path in existing
+        }
+
+    def evaluate(self, attributes: Sequence[str]) -> None:
+        """Evaluate ``attributes``, unless another run does the same right now: its results are taken."""
+        with self.cache.lock(self.request.key(self.machine)):
+            known = self.known()
+            wanted = []
+            # Several hosts may be of one configuration.
+            for attribute in dict.fromkeys(attributes):
+                if attribute in known:
+                    self.reports.add([(attribute, known[attribute])], cached=True)
+                else:
+                    wanted.append(attribute)
+            if wanted:
+                self._evaluate(wanted)
+
+    def _evaluate(self, wanted: Sequence[str]) -> None:
+        # Of a run's processes only the one that evaluates needs it, if any does.
+        from .evaluator import Budget, budget_here, evaluate
+
+        # How much memory there is elsewhere is not known, and one process is enough of a load.
+        budget = (budget_here if isinstance(self.machine, Controller) else Budget)(self.request.memory)
+        results: dict[str, Result] = {}
+
+        def on_result(attribute: str, result: Result) -> None:
+            results[attribute] = result
+            # The run may be over with its last result, and must not be before everything is written down. The processes
+            # need not have ended for that, which takes them longer the more memory they have.
+            if len(results) == len(wanted):
+                self._keep(results)
+            self.reports.add([(attribute, result)], cached=False)
+
+        evaluate(
+            self.request.at(self.snapshot),
+            wanted,
+            self.machine,
+            apply=self.request.apply,
+            timeout=self.request.timeout,
+            budget=budget,
+            on_result=on_result,
+        )
+
+    def _keep(self, results: Mapping[str, Result]) -> None:
+        """Write ``results`` down for later runs, unless the source has changed meanwhile."""
+        source = self.request.source
+        if source.reproducible and take_snapshot(source, self.machine, self.request.timeout) == self.snapshot:
+            evaluated = {attribute: result for attribute, result in results.items() if isinstance(result, Evaluated)}
+            # A full disk costs a later run its time, and this one nothing.
+            with contextlib.suppress(OSError):
+                self.cache.keep(self._revision, {**self.known(), **evaluated})
+
+    @property
+    def _revision(self) -> str:
+        return key(self.request.key(self.machine), self.snapshot.content)
 
 
 class SharedEvaluation:
@@ -191,7 +266,7 @@ class SharedEvaluation:
                 return False
             snapshot = found
             reports.add_snapshot(snapshot)
-        evaluation = _evaluation(request, snapshot, self._machine, self._cache, reports)
+        evaluation = Evaluation(request, snapshot, self._machine, self._cache, reports)
         # What was reported of this one before was a failure.
         results = reports.results() - {attribute}
         known = evaluation.known()
@@ -206,15 +281,6 @@ class SharedEvaluation:
             return True
         evaluation.evaluate(wanted)
         return False
-
-
-def _evaluation(
-    request: Request, snapshot: Snapshot, machine: Machine, cache: EvaluationCache, reports: Reports
-) -> RequestEvaluation:
-    def report(attribute: str, result: Result, cached: bool) -> None:
-        reports.add([(attribute, result)], cached=cached)
-
-    return RequestEvaluation(request, snapshot, machine, cache, report)
 
 
 def _start(
@@ -262,7 +328,7 @@ def main() -> None:
     try:
         request = Request(**{**work["request"], "source": Source(**work["request"]["source"])})
         machine, cache = Controller(work["environment"]), EvaluationCache(Path(work["cache"]))
-        evaluation = _evaluation(request, Snapshot(**work["snapshot"]), machine, cache, reports)
+        evaluation = Evaluation(request, Snapshot(**work["snapshot"]), machine, cache, reports)
         evaluation.evaluate(work["attributes"])
     except NixError as error:
         reports.add_failure(Failed.of(error))

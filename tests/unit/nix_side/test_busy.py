@@ -18,7 +18,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.build.build import Build
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InventoryError, NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed, run
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluator import evaluate
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.result import Evaluated, Failed
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.request import Evaluated, Failed
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import evaluation as inventory
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.nodes import SOURCE as NODES
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.place import NixFile

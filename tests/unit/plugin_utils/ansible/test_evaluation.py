@@ -21,7 +21,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.evaluation impor
     usable_caches,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import EvaluationError
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.result import Evaluated
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.request import Evaluated
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Controller
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Snapshot, Source
 

@@ -16,7 +16,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluator imp
     evaluate,
     evaluation_function,
 )
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.result import (
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.request import (
     Evaluated,
     Failed,
     diagnosis,

@@ -18,12 +18,12 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import EvaluationError
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation import shared
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.request import Request
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.result import (
+from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.request import (
     REVISIONS_KEPT,
     Evaluated,
     EvaluationCache,
     Failed,
+    Request,
     key,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.shared import Answer, SharedEvaluation
