@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -42,19 +40,6 @@ def test_down_leaves_nothing(new_lab: NewLab) -> None:
     assert processes_of(lab.root) == []
     left = {str(path.relative_to(lab.root)) for path in lab.root.rglob("*")}
     assert {path for path in left if not path.startswith("tests")} <= {".venv", ".venv/bin", "inventory"}
-
-
-@pytest.mark.thorough
-def test_up_recovers_from_killed_supervisors_and_lines(new_lab: NewLab) -> None:
-    lab = new_lab("recovers")
-    lab("up", "--hosts", "2")
-    names = {process: Path(f"/proc/{process}/comm").read_text().strip() for process in processes_of(lab.root)}
-    for process, name in names.items():
-        if name in ("lab-plain-1", "lab-lines"):
-            os.kill(int(process), signal.SIGKILL)
-    lab("up", "--hosts", "2")
-    assert lab.ssh("plain-1", "hostname").stdout.strip() == "plain-1"
-    assert lab.ssh("plain-2", "hostname").stdout.strip() == "plain-2"
 
 
 @pytest.mark.thorough

@@ -13,32 +13,9 @@ CHECK = "checkActivation=1 /bin/bash"
 WITH_TICKING = '{ launchd.daemons.ticking = { script = "exec sleep 12345"; serviceConfig.RunAtLoad = true; }; }'
 
 
-def test_root_activates_all_of_it(macbook: Machine) -> None:
-    system = macbook.system('{ environment.etc."fleet/a".text = "x"; }')
-    outcome = macbook.root(f"{system}/activate")
-    assert outcome.rc == 0, outcome.said
-    assert macbook.says("readlink /run/current-system; cat /etc/fleet/a") == f"{system}\nx"
-    assert "org.nixos.greeting" in macbook.says("cat /Library/LaunchDaemons/org.nixos.greeting.plist")
-
-
 def test_anyone_else_is_refused(macbook: Machine) -> None:
     outcome = macbook.user(f"{macbook.system()}/activate")
     assert (outcome.rc, "`activate` must be run as root" in outcome.said) == (2, True)
-
-
-def test_a_check_activates_nothing(macbook: Machine) -> None:
-    macbook.root(f"{macbook.system()}/activate")
-    before = macbook.says("readlink /run/current-system")
-    system = macbook.system('{ environment.etc."fleet/b".text = "x"; }')
-    assert macbook.root(f"{CHECK} {system}/activate").rc == 0
-    assert macbook.says("readlink /run/current-system") == before
-
-
-def test_a_check_whose_variable_the_interpreter_is_not_given_activates(macbook: Machine) -> None:
-    macbook.root(f"{macbook.system()}/activate")
-    system = macbook.system('{ environment.etc."fleet/c".text = "x"; }')
-    assert macbook.root(f"checkActivation=1 {system}/activate").rc == 0
-    assert macbook.says("readlink /run/current-system") == system
 
 
 def test_a_check_ends_before_it_looks_at_etc_and_after_what_runs_before_everything(macbook: Machine) -> None:
@@ -49,12 +26,6 @@ def test_a_check_ends_before_it_looks_at_etc_and_after_what_runs_before_everythi
     assert (outcome.rc, "ok" in outcome.said) == (0, True), outcome.said
 
 
-def test_files_in_etc_that_are_not_known_stop_it(macbook: Machine) -> None:
-    system = macbook.system('{ environment.etc.profile.text = "mine"; }')
-    outcome = macbook.root(f"{system}/activate")
-    assert (outcome.rc, "error: Unexpected files in /etc, aborting activation" in outcome.said) == (2, True)
-
-
 def test_a_step_that_fails_leaves_the_old_system_current(macbook: Machine) -> None:
     before = macbook.system()
     macbook.root(f"{before}/activate")
@@ -63,51 +34,12 @@ def test_a_step_that_fails_leaves_the_old_system_current(macbook: Machine) -> No
     assert macbook.says("readlink /run/current-system") == before
 
 
-def test_a_missing_primary_user_and_determinate_stop_it(macbook: Machine) -> None:
-    nobody = macbook.system('({ lib, ... }: { system.primaryUser = lib.mkForce "nobody-here"; })')
-    assert (
-        "error: primary user `nobody-here` does not exist, aborting activation"
-        in macbook.root(f"{nobody}/activate").said
-    )
-    outcome = macbook.root(
-        f"""
-        mkdir -p /usr/local/bin; touch /usr/local/bin/determinate-nixd
-        {macbook.system()}/activate; rc=$?
-        rm /usr/local/bin/determinate-nixd; exit $rc
-        """
-    )
-    assert (outcome.rc, "error: Determinate detected, aborting activation" in outcome.said) == (2, True)
-
-
 def test_a_job_that_runs_at_load_is_started_and_ends_with_the_system_that_had_it(macbook: Machine) -> None:
     macbook.says(f"{macbook.system(WITH_TICKING)}/activate")
     assert '"PID"' in until(macbook, "launchctl list org.nixos.ticking | grep PID")
     macbook.says(f"{macbook.system()}/activate")
     assert macbook.root("ls /Library/LaunchDaemons/org.nixos.ticking.plist").rc != 0
     assert macbook.root("ps -eo args | grep '[s]leep 12345'").rc == 1
-
-
-def test_what_a_job_has_started_ends_with_it_unless_the_job_abandons_its_group(macbook: Machine) -> None:
-    leaves = '{ launchd.daemons.leaves = { script = "sleep 23456 & exec sleep 34567"; serviceConfig = { RunAtLoad = true; %s }; }; }'
-    for abandons, left in (("", 1), ("AbandonProcessGroup = true;", 0)):
-        macbook.says(f"{macbook.system(leaves % abandons)}/activate")
-        until(macbook, "ps -eo args | grep '[s]leep 23456'")
-        macbook.says(f"{macbook.system()}/activate")
-        assert macbook.root("ps -eo args | grep '[s]leep 34567'").rc == 1
-        assert macbook.root("sleep 0.3; ps -eo args | grep '[s]leep 23456'").rc == left
-
-
-def test_a_service_that_a_failed_activation_started_stays(macbook: Machine) -> None:
-    macbook.says(f"{macbook.system()}/activate")
-    failing = macbook.system(
-        f'{{ imports = [ {WITH_TICKING} ]; system.activationScripts.postActivation.text = "exit 3"; }}'
-    )
-    assert macbook.root(f"{failing}/activate").rc == 3
-    macbook.says(f"{macbook.system()}/activate")
-    assert until(macbook, "launchctl list org.nixos.ticking | grep PID")
-    macbook.says(
-        "launchctl unload /Library/LaunchDaemons/org.nixos.ticking.plist; rm /Library/LaunchDaemons/org.nixos.ticking.plist"
-    )
 
 
 def test_what_the_profile_stands_at_becomes_current_when_the_files_of_etc_change(macbook: Machine) -> None:

@@ -10,16 +10,6 @@ PROFILE = "~/.local/state/nix/profiles/home-manager"
 CURRENT = "readlink ~/.local/state/home-manager/gcroots/current-home"
 
 
-def test_called_by_itself_it_sets_its_profile_and_links_the_home(workstation: Machine) -> None:
-    home = workstation.system()
-    outcome = workstation.user(
-        f"{home}/activate && readlink -f {PROFILE} && {CURRENT} && cat ~/.config/fleet/node.json"
-    )
-    assert outcome.rc == 0, outcome.said
-    assert outcome.said.count(f"{home}\n") == 2
-    assert '"name":"workstation"' in outcome.said
-
-
 def test_called_by_a_driver_it_leaves_the_profile_to_that(workstation: Machine) -> None:
     workstation.user(f"{workstation.system()}/activate")
     home = workstation.system('{ home.file."one".text = "1"; }')
@@ -36,14 +26,6 @@ def test_what_is_not_its_own_is_never_overwritten(workstation: Machine) -> None:
     saved = workstation.user(f"HOME_MANAGER_BACKUP_EXT=bak {home}/activate && cat ~/notes ~/notes.bak")
     assert saved.rc == 0, saved.said
     assert "managedmine\n" in saved.said
-
-
-def test_a_dry_run_changes_nothing(workstation: Machine) -> None:
-    workstation.user(f"{workstation.system()}/activate")
-    home = workstation.system('{ home.file."dry".text = "1"; }')
-    outcome = workstation.user(f"DRY_RUN=1 {home}/activate && test ! -e ~/dry && {CURRENT}")
-    assert outcome.rc == 0
-    assert not outcome.said.endswith(f"{home}\n")
 
 
 def test_a_step_that_fails_ends_it(workstation: Machine) -> None:

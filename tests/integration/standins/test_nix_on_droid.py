@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from .conftest import Machine
 
 PROFILE = "/nix/var/nix/profiles/nix-on-droid"
@@ -15,22 +13,6 @@ def activated(phone: Machine, generation: str, variables: str = "") -> int:
     return phone.user(f". ~/.profile; {variables} {generation}/activate").rc
 
 
-def test_it_sets_its_own_profile(phone: Machine) -> None:
-    generation = phone.system()
-    assert activated(phone, generation) == 0
-    assert phone.says(f"readlink -f {PROFILE}; cat /etc/fleet/node.json").startswith(f"{generation}\n{{")
-
-
-def test_programs_in_use_wait_for_the_next_login(phone: Machine) -> None:
-    if phone.is_real:
-        pytest.skip("the real login is run by Android's shell, and finds all below the app's directory")
-    generation = phone.system('({ lib, ... }: { environment.motd = lib.mkForce "Hello again"; })')
-    assert activated(phone, generation) == 0
-    assert "Hello again" in phone.says("cat /usr/lib/.login-inner.new")
-    phone.user("/bin/login true")
-    assert "Hello again" in phone.says("cat /usr/lib/login-inner; test ! -e /usr/lib/.login-inner.new")
-
-
 def test_a_generation_called_through_its_link_is_gone_back_to(phone: Machine) -> None:
     first = phone.system()
     activated(phone, first)
@@ -38,13 +20,6 @@ def test_a_generation_called_through_its_link_is_gone_back_to(phone: Machine) ->
     activated(phone, phone.system('{ environment.etc.new.text = "x"; }'))
     assert activated(phone, f"{PROFILE}-{number}-link") == 0
     assert phone.says(f"readlink -f {PROFILE}; test ! -e /etc/new") == first
-
-
-def test_a_dry_run_changes_nothing(phone: Machine) -> None:
-    activated(phone, phone.system())
-    before = phone.says(f"readlink {PROFILE}")
-    assert activated(phone, phone.system('{ environment.etc.dry.text = "x"; }'), "DRY_RUN=1 VERBOSE=1") == 0
-    assert phone.says(f"readlink {PROFILE}; test ! -e /etc/dry") == before
 
 
 def test_a_step_that_fails_leaves_the_profile_where_it_was(phone: Machine) -> None:

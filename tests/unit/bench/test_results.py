@@ -4,20 +4,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import typing as t
-
 import pytest
 
 from ansible_collections.nix.fleet.tests.bench.catalogue import all_rows
 from ansible_collections.nix.fleet.tests.bench.comparison import comparisons
 from ansible_collections.nix.fleet.tests.bench.record import Bar, Command, Row, Way
-from ansible_collections.nix.fleet.tests.bench.report import SCHEMA
 from ansible_collections.nix.fleet.tests.bench.rounds import Outcome, Spread
 from ansible_collections.nix.fleet.tests.bench.simulation import (
     Cost,
-    Machine,
-    report,
 )
 
 
@@ -70,40 +64,7 @@ def test_every_bar_is_between_ways_of_its_own_row(row: Row) -> None:
     assert all({limit.us, limit.against} <= names for limit in row.bars)
 
 
-MACHINE = Machine(cores=4, forks=50, uplink=1e6)
-
-
 def test_a_cost_is_found_again_in_what_it_makes() -> None:
     made = Cost(3.0, 0.25, 0.001)
     found = Cost.fitted({hosts: made.of(hosts) for hosts in (50, 200, 500, 1000)}, degree=2)
     assert (found.fixed, found.each, found.pairs) == pytest.approx((3.0, 0.25, 0.001))
-
-
-def record(row: str, **points: dict[str, float]) -> dict[str, t.Any]:
-    outcomes = [
-        *(Outcome(int(point[1:]), "nix.fleet", "us", spreads(found)) for point, found in points.items()),
-        Outcome(7, "nix.fleet", "us", missing="it failed"),
-        Outcome(9, "colmena", "peer", spreads({"seconds": 1.0})),
-    ]
-    return {"schema": SCHEMA, "rows": [{"name": row, "outcomes": list(map(dataclasses.asdict, outcomes))}]}
-
-
-def spreads(quantities: dict[str, float]) -> dict[str, Spread]:
-    return {name: Spread.of([value]) for name, value in quantities.items()}
-
-
-def cost(hosts: int, pairs: float = 0.0) -> dict[str, float]:
-    seconds = 2 + hosts / 2 + pairs * hosts**2
-    return {"processor_seconds": seconds, "bytes_sent": 1000.0 * hosts, "seconds": 5.0, "memory_bytes": 1e8}
-
-
-REDEPLOY = record("redeploy", p5=cost(5), p20=cost(20), p50=cost(50))
-MANY = record("many-hosts", p50=cost(50), p200=cost(200), p500=cost(500))
-
-
-def test_the_tables_have_each_fleet_in_each_number_of_jobs() -> None:
-    lines = list(report([REDEPLOY, MANY], MACHINE, (1000, 10000), (1, 10)))
-    assert "| nothing to do | 2.0 s + 500 ms | none seen | 1 kB | 5.0 s | +0 % at 50 hosts |" in lines
-    # (2 + 10,000 / 2) / 4 of the processor, 2 tasks of 17 ms each, and 200 times as many hosts as forks.
-    assert "| nothing to do | 10,000 | 1 | 21 min | 6 min | 10 s | 17 min | 21 min to 43 min | 0.1 GB |" in lines
-    assert sum(line.startswith("| nothing to do | 1") for line in lines) == 4

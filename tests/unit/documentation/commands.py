@@ -44,12 +44,6 @@ class Block:
         typed = [line[2:] for line in self.text.splitlines() if line.startswith("$ ")]
         return "\n".join(typed) if typed else self.text.rstrip()
 
-    @property
-    def targets(self) -> list[str]:
-        """The targets of make that it asks for."""
-        makes = re.findall(r"^make ([a-z -]+?) *(?=$|#|ARGS)", self.script, flags=re.MULTILINE)
-        return [target for words in makes for target in words.split()]
-
 
 def blocks(page: pathlib.Path) -> list[Block]:
     """Return the blocks of a page, in their order."""

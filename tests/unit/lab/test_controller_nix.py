@@ -10,20 +10,6 @@ import pytest
 
 from ansible_collections.nix.fleet.tests.lab.rehearsal import controller_nix
 from ansible_collections.nix.fleet.tests.lab.rehearsal.clone import Clone
-from ansible_collections.nix.fleet.tests.lab.rehearsal.controller_nix import parse_version
-
-
-@pytest.mark.parametrize(
-    ("said", "version"),
-    [
-        ("nix (Nix) 2.34.8\n", (2, 34, 8)),
-        ("nix (Determinate Nix 3.6.2) 2.29.0", (2, 29, 0)),
-        ("nix (Lix, like Nix) 2.93.0", (2, 93, 0)),
-        ("no version", None),
-    ],
-)
-def test_the_version_of_nix_is_found_in_what_it_says(said: str, version: tuple[int, ...] | None) -> None:
-    assert parse_version(said) == version
 
 
 @pytest.fixture

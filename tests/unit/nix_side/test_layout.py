@@ -53,23 +53,3 @@ def test_nix_reads_what_was_laid_out(nix: Nix) -> None:
 def test_what_nix_has_no_way_to_write_is_refused(value: t.Any) -> None:
     with pytest.raises(NixError, match="cannot be written in Nix"):
         laid_out({"x": value})
-
-
-def test_it_is_laid_out_for_people() -> None:
-    data = {"web": {"ips": ["192.0.2.1"], "empty": {}, "none": [], "or": -1, "a.b": [-1.0]}}
-    assert (
-        laid_out(data)
-        == """{
-  web = {
-    ips = [
-      "192.0.2.1"
-    ];
-    empty = { };
-    none = [ ];
-    "or" = -1;
-    "a.b" = [
-      (-1.0)
-    ];
-  };
-}"""
-    )

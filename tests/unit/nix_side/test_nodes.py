@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import LIBRARY, ROOT, Nix
+from .conftest import ROOT, Nix
 
 CASES = sorted((ROOT / "tests" / "cases" / "nodes").glob("*.json"))
 
@@ -54,7 +54,3 @@ def test_nodes_come_from_a_nix_file_a_json_file_or_the_data_itself(nix: Nix, tmp
 
 def test_a_yaml_file_is_refused_since_nix_cannot_read_it(nix: Nix) -> None:
     assert "/nodes.yml: Nix reads no YAML" in nix.error('lib.readNodes "/nodes.yml"')
-
-
-def test_the_library_needs_no_nixpkgs() -> None:
-    assert not [path for path in LIBRARY.glob("*.nix") if "<nixpkgs>" in path.read_text()]
