@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 from ..plugin_utils.activation.answer import CHANGED
@@ -124,8 +125,16 @@ class ActionModule(NixAction):
         before_copy = source_host != self.host
         answer = ask_whether_up_to_date(self, request, before_copy=before_copy)
         if answer is None:
-            return result_needed(request)
+            return {**result_needed(request), **self._turn()}
         return result_unchanged(self, link, request, answer, source_host, before_copy=before_copy)
+
+    def _turn(self) -> dict[str, t.Any]:
+        """Return which profiles go before this one; where all hosts go from task to task together, it could wait for none."""
+        known = self.variables.get("ansible_play_hosts_all", ())
+        after = [host for host in plain(self.variables.get("nix_after") or []) if host in known]
+        if not after or self.check_mode or not self._strategy.endswith(WITHOUT_BARRIER):
+            return {}
+        return {"after": after, "asked": int(time.time())}
 
     def _barrier(self, options: dict[str, t.Any], answer: Answer) -> dict[str, t.Any]:
         """Warn of a confirmation that cannot come before all other hosts have got as far."""

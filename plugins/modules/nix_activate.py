@@ -326,6 +326,15 @@ default:
   description: The closure that the profile stands at now, which is what the next boot activates.
   type: str
   returned: when the target answered
+after:
+  description: Of the hosts in the inventory's C(nix_after), those that this run is to activate before this one.
+  type: list
+  elements: str
+  returned: with O(query=true), under a strategy that lets each host go on by itself, if there are any
+asked:
+  description: When that was, in seconds since 1970.
+  type: int
+  returned: with RV(after)
 running:
   description: The closure that is active now.
   type: str

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from .source import (
@@ -29,18 +30,26 @@ ACTIVATE = "deploy-rs-activate"
 def nodes_of(data: t.Any, origin: Origin) -> tuple[Node, ...]:
     """Return a host for each profile: the node's own name for its system, PROFILE@NODE for all else.
 
-    They are in the order in which deploy-rs deploys them, which Ansible keeps with one host at a time.
+    They are in the order in which deploy-rs deploys them; one that comes after others which ``profilesOrder`` names says so.
     """
     hosts: list[Node] = []
     for name, node in data["nodes"].items():
         order = Check(f"node {shown(name)}").texts("profilesOrder", node["settings"].get("profilesOrder"))
+        order = [each for each in dict.fromkeys(order) if each in node["profiles"]]
         # As deploy-rs does: those that are named first, then all others.
-        for profile_name in dict.fromkeys((*(each for each in order if each in node["profiles"]), *node["profiles"])):
+        for profile_name in dict.fromkeys((*order, *node["profiles"])):
             profile = node["profiles"][profile_name]
             check = Check(f"node {shown(name)}, profile {shown(profile_name)}")
             settings = _merged(check, data["settings"], node["settings"], profile)
-            hosts.append(_host(check, name, profile_name, settings, data["configurations"].get(name), origin))
+            before = order[: order.index(profile_name)] if profile_name in order else order
+            after = [_name(name, each) for each in before]
+            host = _host(check, name, profile_name, settings, data["configurations"].get(name), origin)
+            hosts.append(dataclasses.replace(host, variables={**host.variables, "nix_after": after}) if after else host)
     return tuple(hosts)
+
+
+def _name(node: str, profile: str) -> str:
+    return node if profile == SYSTEM else f"{profile}@{node}"
 
 
 def _merged(check: Check, *levels: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -74,7 +83,7 @@ def _host(
     output = origin.attribute or OUTPUT
     path = check.text("profilePath", settings.get("profilePath"))
     return Node(
-        name=node if profile == SYSTEM else f"{profile}@{node}",
+        name=_name(node, profile),
         platform=system or "custom",
         address=address,
         port=variables.pop("ansible_port", None),

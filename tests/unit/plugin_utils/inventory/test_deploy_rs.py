@@ -43,11 +43,13 @@ def test_any_other_profile_is_activated_by_the_program_that_deploy_rs_puts_into_
 
 def test_profiles_stand_in_the_order_in_which_deploy_rs_deploys_them() -> None:
     profiles: dict[str, t.Any] = {"agent": {}, "home": {}, "system": {}}
-    assert list(hosts(profiles, {"profilesOrder": ["system", "home", "gone"]})) == [
-        "example",
-        "home@example",
-        "agent@example",
-    ]
+    ordered = hosts(profiles, {"profilesOrder": ["system", "home", "gone"]})
+    assert {name: host.variables.get("nix_after") for name, host in ordered.items()} == {
+        "example": None,
+        "home@example": ["example"],
+        "agent@example": ["example", "home@example"],
+    }
+    assert list(ordered) == ["example", "home@example", "agent@example"]
     assert list(hosts(profiles)) == ["agent@example", "home@example", "example"]
 
 

@@ -28,7 +28,7 @@ def _state(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def perform(answer: str | Machine | None, **given: t.Any) -> dict[str, t.Any]:
     """Run the action against a target that answers ``answer``."""
     machine = answer if isinstance(answer, Machine) else Machine(answer)
-    settings = {name: given.pop(name) for name in ("check", "diff", "strategy") if name in given}
+    settings = {name: given.pop(name) for name in ("check", "diff", "strategy", "nix_after") if name in given}
     wanted = {} if "rollback" in given else {"closure": NEW}
     return played(ActionModule, {**wanted, **given}, machine, **settings)
 
@@ -124,6 +124,15 @@ def test_a_query_begins_nothing() -> None:
     result = perform(machine, query=True)
     assert (result["changed"], result["outcome"], len(machine.scripts)) == (False, "needed", 1)
     assert "supervisor_main" not in machine.scripts[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "after"),
+    [({}, ["web"]), ({"strategy": "linear"}, None), ({"check": True}, None), ({"nix_after": ["gone"]}, None)],
+)
+def test_a_query_tells_whom_the_host_can_wait_for(settings: dict[str, t.Any], after: list[str] | None) -> None:
+    result = perform("outcome=needed\n", query=True, **{"nix_after": ["gone", "web"], **settings})
+    assert result.get("after") == after
 
 
 def test_a_query_finds_what_an_activation_would_have_found() -> None:
