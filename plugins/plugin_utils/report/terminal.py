@@ -242,7 +242,7 @@ class TerminalLog:
         outcomes = dict.fromkeys((work.host for work in self.board.working(now) if work.over is None), INTERRUPTED)
         outcomes |= dict.fromkeys(self._left_in_the_middle(), ACTIVATING)
         return tuple(
-            dataclasses.replace(record, outcome=outcomes[record.host], failure=None)
+            dataclasses.replace(record, outcome=outcomes[record.host], failure=None, ended=now)
             if record.host in outcomes
             else record
             for record in records(self.events)
