@@ -37,7 +37,7 @@ from ..plugin_utils.evaluation.shared import SharedEvaluation
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ..plugin_utils.core.shell import Shell
+    from ..plugin_utils.core.process import Shell
 
 NO_ROOT = "none"
 # The entry of remote_builders that stands for the setting of the machine that builds.

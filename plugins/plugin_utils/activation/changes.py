@@ -11,15 +11,14 @@ import shlex
 import typing as t
 
 from ..core.errors import NixError
-from ..core.shell import ConnectionLostError
+from ..core.process import ConnectionLostError
 from ..nix.closure_diff import ClosureDiff, closure_diff
 from ..nix.store import StorePathInfo, parse_path_sizes, path_sizes
 from ..target.programs import calling, program
 from .request import rollback_script
 
 if t.TYPE_CHECKING:
-    from ..core.process import Completed
-    from ..core.shell import ScriptLink
+    from ..core.process import Completed, ScriptLink
     from .request import Request
 
 # A unit is its file and what is added to it. What else is in there are directories of links.

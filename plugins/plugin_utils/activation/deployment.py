@@ -11,14 +11,13 @@ import time
 import typing as t
 
 from ..core.errors import ActivationError
-from ..core.shell import ConnectionLostError
+from ..core.process import ConnectionLostError
 from ..target.programs import program
 from .answer import Answer, details, parse_answer
 from .request import begin_script, one_line, question_script, read_script
 
 if t.TYPE_CHECKING:
-    from ..core.process import Completed
-    from ..core.shell import ScriptLink, Shell
+    from ..core.process import Completed, ScriptLink, Shell
     from .request import Request
 
 # How long a machine may stay away after its deployment must have ended: longer than a reboot takes.

@@ -31,7 +31,7 @@ from .variables import plain, validate_variables
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from ..core.shell import Shell
+    from ..core.process import Shell
 
     # Ansible's own way to run a command, and ours, which has all that is to be said of it but these two.
     LowLevel = Callable[..., Mapping[str, t.Any]]

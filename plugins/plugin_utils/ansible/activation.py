@@ -18,8 +18,7 @@ from ..activation.deployment import up_to_date
 from ..activation.outcome import message, warnings_of_activation
 from ..activation.request import Origin
 from ..core.errors import ActivationError, NixError
-from ..core.process import run
-from ..core.shell import run_command
+from ..core.process import run, run_command
 from ..nix.store import root_name
 from ..platforms.platform import GOALS, platforms
 from ..run_state.job import job_of, variables_of_jobs
@@ -31,8 +30,7 @@ from .variables import plain
 if t.TYPE_CHECKING:
     from ..activation.answer import Answer
     from ..activation.request import Request
-    from ..core.process import Completed
-    from ..core.shell import Shell
+    from ..core.process import Completed, Shell
     from .action import NixAction
 
 TARGET_OPTIONS: dict[str, t.Any] = {

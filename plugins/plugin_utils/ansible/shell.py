@@ -23,14 +23,13 @@ from pathlib import Path
 from ansible.errors import AnsibleError
 
 from ..core.errors import NixError
-from ..core.process import Completed
-from ..core.shell import ConnectionLostError
+from ..core.process import Completed, ConnectionLostError
 from ..target.programs import program
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from ..core.shell import Shell
+    from ..core.process import Shell
 
 
 # By how much we may grow while we read one answer, of which Ansible has two copies at a time: the longest are some

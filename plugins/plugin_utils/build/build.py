@@ -14,8 +14,7 @@ import typing as t
 from pathlib import Path
 
 from ..core.errors import BuildError
-from ..core.process import CommandTimeoutError
-from ..core.shell import run_command
+from ..core.process import CommandTimeoutError, run_command
 from ..nix.command import nix, with_settings
 from ..nix.log import LOG_FORMAT, LOG_ROOM, FailedBuild, NixLog, derivation_name, readable
 from ..nix.machine import BUSY, BUSY_ADVICE, MEMORY, Controller, Remote, is_busy, when_free
@@ -26,8 +25,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from ..core.process import Completed
-    from ..core.shell import Shell
+    from ..core.process import Completed, Shell
     from ..nix.machine import Machine
 
 NAMES_SHOWN = 8

@@ -21,7 +21,7 @@ from ..target.programs import program
 if t.TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
 
-    from ..core.shell import Shell
+    from ..core.process import Shell
 
 # What stands for Nix's own default in a field.
 UNSET = "-"

@@ -23,8 +23,7 @@ if t.TYPE_CHECKING:
     import pathlib
     from collections.abc import Callable, Iterable, Sequence
 
-    from ..core.process import Completed
-    from ..core.shell import Shell
+    from ..core.process import Completed, Shell
 
 # The first words of the daemon's protocol (`worker-protocol.hh`): a client's, and the daemon's answer.
 CLIENT_HELLO = 0x6E697863.to_bytes(8, "little")

@@ -29,8 +29,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     Tree: t.TypeAlias = "Mapping[str, Path | Tree]"
-    from ..core.process import Completed
-    from ..core.shell import Shell
+    from ..core.process import Completed, Shell
     from ..nix.source import Source
 
 ALIGNMENT = 8

@@ -21,7 +21,7 @@ from .check import Answer, Finding, HealthError
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ..core.shell import Shell
+    from ..core.process import Shell
     from .check import Check, CheckFromController, CheckOnTarget
 
 # To connect, to escalate, and to be slow.

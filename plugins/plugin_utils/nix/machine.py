@@ -27,8 +27,7 @@ from .log import NixLog
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from ..core.process import Completed
-    from ..core.shell import Shell
+    from ..core.process import Completed, Shell
 
 Item = t.TypeVar("Item")
 

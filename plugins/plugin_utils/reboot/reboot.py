@@ -13,7 +13,7 @@ import typing as t
 
 from ..activation.request import LONGEST_SECONDS, PROFILE, one_line
 from ..core.errors import RebootError
-from ..core.shell import ConnectionLostError
+from ..core.process import ConnectionLostError
 from ..nix.store import is_store_path, store_path, store_path_name
 from ..target.programs import fields_and_log, program
 
@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..activation.request import Origin
-    from ..core.shell import ScriptLink
+    from ..core.process import ScriptLink
     from ..platforms.platform import Platform
 
 WHEN = ("if_required", "always")

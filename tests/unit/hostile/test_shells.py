@@ -25,7 +25,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.shell import Con
 from ansible_collections.nix.fleet.plugins.plugin_utils.build.build import INQUIRE
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.store_socket import missing_paths
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.shell import run_command
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import run_command
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.command import exported
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import root_name
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms

@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import CONFIRMED, confirm, longest_attempt
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.shell import ConnectionLostError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed, ConnectionLostError
 
 from ...errors import fails_with
 

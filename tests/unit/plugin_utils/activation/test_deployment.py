@@ -10,8 +10,7 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin, Request
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.shell import ConnectionLostError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed, ConnectionLostError
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
 from ...errors import fails_with

@@ -22,7 +22,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.shell import (
     RenewableLink,
     bounded,
 )
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.shell import ConnectionLostError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import ConnectionLostError
 
 from ...errors import fails_with
 

@@ -11,8 +11,7 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import RebootError
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.shell import ConnectionLostError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed, ConnectionLostError
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 from ansible_collections.nix.fleet.plugins.plugin_utils.reboot.reboot import Reboot, Request, reboot
 
