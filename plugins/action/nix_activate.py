@@ -15,7 +15,6 @@ from ..plugin_utils.activation.outcome import (
     failure,
     predicted,
     units_failure,
-    warnings_failure,
     warnings_of_activation,
 )
 from ..plugin_utils.activation.request import Request
@@ -56,7 +55,6 @@ class ActionModule(NixAction):
         "rollback": {"type": "str"},
         "rollback_on_failure": {"type": "bool", "default": True},
         "failed_units": {"type": "str", "default": "fail", "choices": ["fail", "ignore", "rollback"]},
-        "fail_on_warnings": {"type": "bool", "default": False},
         "lock_timeout": {"type": "int", "default": 60},
         "no_check": {"type": "bool", "default": False},
         "confirm": {"type": "str", "default": "now", "choices": ["now", "later", "never"]},
@@ -103,8 +101,6 @@ class ActionModule(NixAction):
             raise units_failure(
                 request.id, answer, **shown, **warnings_of_activation(self.play_host, answer, units=False)
             )
-        if answer.warnings and options["fail_on_warnings"] and answer.outcome != "awaiting" and not request.check:
-            raise warnings_failure(request.id, answer, **shown)
         return {**result_of(self.play_host, request, answer), **shown, **self._barrier(options, answer)}
 
     def _before_last_run(self) -> str:

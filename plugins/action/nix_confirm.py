@@ -9,7 +9,7 @@ import typing as t
 
 from ..plugin_utils.activation.answer import CHANGED, details
 from ..plugin_utils.activation.deployment import CONFIRMED, cancelled, confirm, longest_attempt
-from ..plugin_utils.activation.outcome import failure, units_failure, warnings_failure, warnings_of_activation
+from ..plugin_utils.activation.outcome import failure, units_failure, warnings_of_activation
 from ..plugin_utils.activation.request import DEPLOYMENT, one_line
 from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.ansible.run import remember_run, run_id
@@ -26,7 +26,6 @@ class ActionModule(NixAction):
         "confirmation": {"type": "str", "default": "confirm", "choices": ["confirm", "cancel"]},
         "reason": {"type": "str", "default": ""},
         "failed_units": {"type": "str", "default": "fail", "choices": ["fail", "ignore"]},
-        "fail_on_warnings": {"type": "bool", "default": False},
         "timeout": {"type": "int", "default": 900},
     }
 
@@ -56,8 +55,6 @@ class ActionModule(NixAction):
             )
         if answer.failed_units and options["failed_units"] == "fail":
             raise units_failure(deployment, answer, **warnings_of_activation(self.play_host, answer, units=False))
-        if answer.warnings and options["fail_on_warnings"]:
-            raise warnings_failure(deployment, answer)
         name = store_path_name(answer.closure) if answer.closure else "the closure"
         return {
             **answer.to_result(),

@@ -82,12 +82,6 @@ options:
     type: str
     choices: [fail, ignore, rollback]
     default: fail
-  fail_on_warnings:
-    description:
-      - Whether a system that stays fails the task when its activation has warned of something, such as a file in C(/etc) that nix-on-droid
-        could not link.
-    type: bool
-    default: false
   activation_timeout:
     description:
       - Seconds after which an activation that has not ended is ended and counts as failed. Returning may take as long again.

@@ -38,12 +38,6 @@ options:
     type: str
     choices: [fail, ignore]
     default: fail
-  fail_on_warnings:
-    description:
-      - Whether a system that stays fails the task when its activation has warned of something, such as a file in C(/etc) that nix-on-droid
-        could not link.
-    type: bool
-    default: false
   timeout:
     description:
       - For how many seconds to go on trying to reach a machine that may be going back.

@@ -131,17 +131,6 @@ def units_failure(deployment: str, answer: Answer, **shown: t.Any) -> Activation
     )
 
 
-def warnings_failure(deployment: str, answer: Answer, **shown: t.Any) -> ActivationError:
-    """Return the error of a deployment that ended well and warned, where that is not to be; ``shown`` is what else is known."""
-    return ActivationError(
-        f"the new {answer.noun} runs, but its activation warns: {'; '.join(answer.warnings)}",
-        code="warnings",
-        log=answer.step_log or answer.log,
-        advice="mend what it warns of, and see that the activation warns no more",
-        **details(deployment, answer) | shown | {"changed": True},
-    )
-
-
 def warnings_of_activation(host: str, answer: Answer, *, units: bool = True) -> dict[str, list[str]]:
     """Return what is to be warned of after a deployment that ended well, as a field of the result.
 

@@ -69,7 +69,7 @@ def peer_port(number: int) -> int:
         raise CopyError(
             f"{number} is not a port that has another one after it",
             code="peer_port",
-            advice=f"set one from 1 to {MOST_PORT} (deploy_peer_port)",
+            advice=f"set one from 1 to {MOST_PORT} (peer_port)",
         )
     return number
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 
 import pytest
@@ -41,17 +40,6 @@ def test_the_summary_says_why_and_what_next(project: Project) -> None:
     assert "evaluation:" in report
     assert "next:" in report
     assert max(map(len, report.splitlines()[1:])) <= 100
-
-
-@pytest.mark.parametrize("checks", [[], [{"command": "true"}]], ids=["activation", "confirmation"])
-def test_a_warning_fails_the_host_where_that_is_wanted(project: Project, checks: list[dict[str, str]]) -> None:
-    warning = f"no disk for {secrets.token_hex(4)}"
-    script = f"system.activationScripts.warns.text = \"echo 'warning: {warning}'\";"
-    project.edit("nix/platforms/nixos.nix", 'time.timeZone = "UTC";', f'time.timeZone = "UTC"; {script}')
-    wanted = json.dumps({"deploy_fail_on_warnings": True, "deploy_health_checks": checks})
-    run = project.run("deploy.yml", "-l", "vps-sg-1", "-e", wanted)
-    assert run.hosts(failed=1) == {"vps-sg-1"}, run.output
-    assert f"warns: {warning}" in " ".join(run.output.split())
 
 
 def test_a_mistyped_variable_is_told_before_anything_is_done(project: Project) -> None:

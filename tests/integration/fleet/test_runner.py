@@ -152,7 +152,7 @@ def test_no_secret_of_a_job_is_among_its_artifacts(jobs: Jobs, tmp_path: Path) -
     # In a file, as a credential of AWX brings it: extra variables and the environment runner itself writes down.
     (tmp_path / "db").write_text(word)
     key = {"name": "db", "content": f"{{{{ lookup('file', '{tmp_path}/db') }}}}"}
-    job = jobs.run("nix.fleet.keys", limit="vps-sg-1", verbosity=3, extravars={"keys_list": [key]})
+    job = jobs.run("nix.fleet.keys", limit="vps-sg-1", verbosity=3, extravars={"deploy_keys": [key]})
     assert job.status == "successful", job.stdout.read()
     assert on("vps-sg-1", "cat /run/keys/db") == word
     artifacts = [path for path in Path(job.config.artifact_dir).rglob("*") if path.is_file()]

@@ -11,7 +11,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome impor
     failure,
     predicted,
     units_failure,
-    warnings_failure,
 )
 
 
@@ -25,10 +24,9 @@ def test_what_the_target_calls_the_cause_is_the_code() -> None:
     assert (error.code, error.details["outcome"]) == ("activation.locked", "refused")
 
 
-def test_units_and_warnings_have_codes_of_their_own() -> None:
-    answer = parse_answer("outcome=activated\nunits_failed=a.service\nwarning=no disk is left")
+def test_units_have_a_code_of_their_own() -> None:
+    answer = parse_answer("outcome=activated\nunits_failed=a.service")
     assert units_failure("d1", answer).code == "activation.units"
-    assert warnings_failure("d1", answer).code == "activation.warnings"
 
 
 def test_a_log_has_what_an_activation_said_and_not_our_steps() -> None:
@@ -44,7 +42,6 @@ def test_a_log_has_what_an_activation_said_and_not_our_steps() -> None:
         "\n".join(["outcome=activated", "warning=no disk", *steps, "log=", "log=== way_back_restore_profile"])
     )
     assert answer.log == "warning: no disk\n== its own"
-    assert warnings_failure("d1", answer).log == answer.log
 
 
 ANSWER = parse_answer("outcome=activated\nlog=would restart the following units: web.service")
