@@ -1,16 +1,34 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a host is evaluated and built when nobody says so."""
+"""Which hosts a playbook is for, and where one is evaluated and built, when nobody says so."""
 
 from __future__ import annotations
 
 import pathlib
+import typing as t
 
 import jinja2
 import pytest
 import yaml
 
-ROLES = pathlib.Path(__file__).resolve().parents[3] / "roles"
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+ROLES = ROOT / "roles"
+PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
+GROUPS = {"nix": ["web"], "all": ["web", "router"]}
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS, ids=lambda playbook: playbook.stem)
+@pytest.mark.parametrize(
+    ("variables", "hosts"),
+    [({"groups": GROUPS}, "nix"), ({"groups": {"all": []}}, "all"), ({"groups": GROUPS, "fleet_hosts": "web"}, "web")],
+)
+def test_a_playbook_is_for_the_fleet_alone_or_for_whom_it_is_told(
+    playbook: pathlib.Path, variables: dict[str, t.Any], hosts: str
+) -> None:
+    plays = [play["hosts"] for play in yaml.safe_load(playbook.read_text())]
+    # What they write is on the controller, and later plays of a rollout are for groups that its first one makes.
+    first = plays[:1] if playbook.stem == "rollout" else [each for each in plays if each != "localhost"]
+    assert {jinja2.Template(each).render(**variables) for each in first} <= {hosts}
 
 
 def default(role: str, variable: str, **variables: str) -> str:

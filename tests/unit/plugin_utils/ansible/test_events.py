@@ -10,7 +10,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.events import ended, our_module
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.events import ended, our_module, print_lines
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.table import Line, Meaning
 
 
 def task(resolved: str, role: str | None = None) -> t.Any:
@@ -53,3 +54,10 @@ def test_a_failed_task_of_the_users_own_has_its_file_and_line(
     monkeypatch.chdir(tmp_path)
     assert origin(f"{tmp_path}/site.yml:12") == "site.yml:12"
     assert origin("/etc/fleet/site.yml:12") == "/etc/fleet/site.yml:12"
+
+
+def test_nothing_that_has_to_be_read_is_blue() -> None:
+    colours: list[str | None] = []
+    display = types.SimpleNamespace(display=lambda _text, color=None: colours.append(color))
+    print_lines(display, [Line("text", meaning) for meaning in t.get_args(Meaning)])
+    assert set(colours) <= {None, "green", "yellow", "red", "bright red"}

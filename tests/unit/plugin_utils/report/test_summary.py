@@ -69,6 +69,15 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert max(map(len, lines)) <= width
 
 
+def test_what_nix_marks_in_a_long_line_of_source_is_marked_below_its_piece() -> None:
+    line = f"  7| {'x' * 90}here"
+    report = text(
+        host("web", "failed", failure=Failure("cause", "evaluation", log=f"{line}\n{' ' * 95}^"))
+    ).splitlines()
+    caret = next(number for number, each in enumerate(report) if each.strip() == "^")
+    assert report[caret - 1][report[caret].index("^") :] == "here"
+
+
 def test_what_a_foreign_message_says_in_a_long_line_is_all_there() -> None:
     said = f"deploy_health_checks.stauts. Supported parameters include: {', '.join(f'key-{n}' for n in range(20))}."
     report = text(host("web", None, failure=Failure(f"Validation of arguments failed:\n{said}")))
