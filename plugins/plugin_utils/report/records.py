@@ -23,22 +23,13 @@ FAILURES = (ROLLED_BACK, "rollback failed", "refused")
 # The outcome that is none yet, and cannot be the last one.
 AWAITING = "awaiting"
 KEYS_BROUGHT = "keys brought"
-DATA_GIVEN = "data given"
-COLLECTED = "collected"
-WOULD_COLLECT = "would collect"
-WOULD_COPY = "would copy"
-PUSHED = "pushed"
-WOULD_PUSH = "would push"
-MOVED = "moved"
-WOULD_MOVE = "would move"
-WRITTEN = "written"
 WOULD_CHANGE = "would change"
 # Of a host that was at work when the run was interrupted.
 INTERRUPTED = "interrupted"
 # The outcomes that leave a host with something else than it had before, and those on the way there.
 DONE = ("activated", "confirmed", "set for boot")
 _STAYS = (*DONE, "rebooted", "undone")
-_ON_THE_WAY = ("evaluated", "built", "copied", WOULD_COPY, "unchanged")
+_ON_THE_WAY = ("evaluated", "built", "copied", "would copy", "unchanged")
 
 
 WHEN_AWAITING = "see what it runs when it is back: unconfirmed, it returns by itself"
@@ -120,7 +111,8 @@ def _with_event(record: HostRecord, event: TaskEvent) -> HostRecord:
     # What only holds a role together does not look at a host.
     record = dataclasses.replace(record, looked_at=record.looked_at or bool(event.module))
     # What is known of a host grows by its failures too: a rolled back activation names its generations.
-    record = _read(record, event)
+    module = MODULES.get(event.module or "")
+    record = module.read(record, event) if module else record
     if event.status == "failed":
         return _failed(before, record, event)
     if before.outcome == "unreachable":
@@ -159,11 +151,6 @@ def _final(record: HostRecord, failed: Collection[str] | None) -> HostRecord:
     return dataclasses.replace(record, failure=None, outcome=outcome)
 
 
-def _read(record: HostRecord, event: TaskEvent) -> HostRecord:
-    module = MODULES.get(event.module or "")
-    return record if module is None else module.read(record, event)
-
-
 def _unread(record: HostRecord, _event: TaskEvent) -> HostRecord:
     return record
 
@@ -178,7 +165,7 @@ def _built(record: HostRecord, event: TaskEvent) -> HostRecord:
 
 
 def _copied(record: HostRecord, event: TaskEvent) -> HostRecord:
-    outcome = WOULD_COPY if event.check_mode else "copied"
+    outcome = "would copy" if event.check_mode else "copied"
     if not event.result.get("changed"):
         outcome = _unless_more(record)
     return dataclasses.replace(record, copied_bytes=_copied_in_all(record, event) or 0, outcome=outcome)
@@ -193,7 +180,7 @@ def _files_brought(record: HostRecord, event: TaskEvent, brought: str) -> HostRe
     if not event.result.get("changed"):
         return dataclasses.replace(record, outcome=record.outcome or "unchanged")
     # Of a deployment that does more, the rest is what matters.
-    if record.outcome not in _BESIDE_KEYS:
+    if record.outcome not in (None, *_ON_THE_WAY):
         return record
     return dataclasses.replace(record, outcome=WOULD_CHANGE if event.check_mode else brought)
 
@@ -268,35 +255,19 @@ def _rebooted(record: HostRecord, event: TaskEvent) -> HostRecord:
     )
 
 
-def _collected(record: HostRecord, event: TaskEvent) -> HostRecord:
-    if not event.result.get("changed"):
+def _did(
+    record: HostRecord, event: TaskEvent, done: str, would: str, *, beside: Collection[str | None] | None = None
+) -> HostRecord:
+    """Read a module that says in a sentence what it did, of which outcomes ``beside`` it matter less; None for all."""
+    changed = event.result.get("changed")
+    if beside is not None and (not changed or record.outcome not in beside):
         return dataclasses.replace(record, outcome=record.outcome or "unchanged")
-    if record.outcome not in (None, "unchanged"):
-        # A deployment is what matters of a run that also tidies up.
-        return record
-    outcome = WOULD_COLLECT if event.check_mode else COLLECTED
-    return dataclasses.replace(record, outcome=outcome, note=_text(event.result.get("msg")))
-
-
-def _pushed(record: HostRecord, event: TaskEvent) -> HostRecord:
-    if not event.result.get("changed") or record.outcome not in _BESIDE_PUSHING:
-        return dataclasses.replace(record, outcome=record.outcome or "unchanged")
-    outcome = WOULD_PUSH if event.check_mode else PUSHED
+    outcome = (would if event.check_mode else done) if changed else "unchanged"
     return dataclasses.replace(record, outcome=outcome, note=_text(event.result.get("msg")))
 
 
 def _inspected(record: HostRecord, event: TaskEvent) -> HostRecord:
     return dataclasses.replace(record, facts=dict(event.result))
-
-
-def _moved(record: HostRecord, event: TaskEvent) -> HostRecord:
-    outcome = (WOULD_MOVE if event.check_mode else MOVED) if event.result.get("changed") else "unchanged"
-    return dataclasses.replace(record, outcome=outcome, note=_text(event.result.get("msg")))
-
-
-def _written(record: HostRecord, event: TaskEvent) -> HostRecord:
-    outcome = (WOULD_CHANGE if event.check_mode else WRITTEN) if event.result.get("changed") else "unchanged"
-    return dataclasses.replace(record, outcome=outcome, note=_text(event.result.get("msg")))
 
 
 def _update_noted(record: HostRecord, event: TaskEvent) -> HostRecord:
@@ -306,13 +277,6 @@ def _update_noted(record: HostRecord, event: TaskEvent) -> HostRecord:
     return dataclasses.replace(
         record, note=f"kept of the update: {plain_message(_text(event.result.get('msg')) or '')}"
     )
-
-
-# What is less than that a key has changed.
-_BESIDE_KEYS = (None, *_ON_THE_WAY)
-
-# What is less than that it can be fetched by others.
-_BESIDE_PUSHING = (None, "unchanged", "evaluated", "built")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -344,7 +308,12 @@ _BUILD = tuple("drv_path out_path built built_derivations fetched failed_derivat
 _EVALUATION = tuple("attr drv_path out_path flake_revision flake_dirty cached".split())
 _REBOOT = tuple("rebooted required reasons expected running units_failed".split())
 _keys_brought = functools.partial(_files_brought, brought=KEYS_BROUGHT)
-_data_given = functools.partial(_files_brought, brought=DATA_GIVEN)
+_data_given = functools.partial(_files_brought, brought="data given")
+# A deployment matters more than what a run tidies up, and more than that others can fetch what was built.
+_collected = functools.partial(_did, done="collected", would="would collect", beside=(None, "unchanged"))
+_pushed = functools.partial(_did, done="pushed", would="would push", beside=(None, "unchanged", "evaluated", "built"))
+_moved = functools.partial(_did, done="moved", would="would move")
+_written = functools.partial(_did, done="written", would=WOULD_CHANGE)
 
 # Those without a stage tell the controller something, or do what somebody asks for by hand.
 MODULES: dict[str, Module] = {

@@ -9,18 +9,7 @@ import collections
 import typing as t
 
 from ..core.text import duration, size
-from .records import (
-    COLLECTED,
-    INTERRUPTED,
-    MOVED,
-    PUSHED,
-    WOULD_CHANGE,
-    WOULD_COLLECT,
-    WOULD_MOVE,
-    WOULD_PUSH,
-    WRITTEN,
-    by_failure,
-)
+from .records import INTERRUPTED, by_failure
 from .status import STATUS
 from .table import NOTHING, Line, Meaning, State, View, aligned, indented, short_paths, wrapped_log
 
@@ -31,7 +20,6 @@ if t.TYPE_CHECKING:
     from .records import HostRecord
 
 
-_NOTED = (None, "unchanged", COLLECTED, WOULD_COLLECT, PUSHED, WOULD_PUSH, MOVED, WOULD_MOVE, WRITTEN, WOULD_CHANGE)
 _MEANINGS: dict[str, Meaning] = {"unchanged": "ok", "evaluated": "ok", "unreachable": "unreachable"}
 
 
@@ -62,7 +50,7 @@ def _state(host: HostRecord) -> State:
 
 
 def _notes(host: HostRecord) -> list[str]:
-    notes = [short_paths(host.note)] if host.note and host.outcome in _NOTED else []
+    notes = [short_paths(host.note)] if host.note and host.failure is None else []
     if host.out_path and host.outcome in ("built", "unchanged"):
         notes.append(host.out_path)
     if host.undone and host.outcome != "undone":
