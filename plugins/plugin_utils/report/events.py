@@ -10,7 +10,7 @@ import re
 import typing as t
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 # The stage between an activation and its confirmation.
@@ -44,6 +44,16 @@ class TaskEvent:
         if self.module == "nix_health":
             return self.status == "ok" and "checks" not in self.result
         return self.module == "nix_activate" and self.result.get("outcome") == "needed"
+
+
+def ended_tasks(events: Iterable[TaskEvent]) -> Iterator[tuple[TaskEvent, float]]:
+    """Yield the end of each task, and when that began for its host; one that was skipped has none."""
+    began: dict[str, float] = {}
+    for event in events:
+        if event.status == "started":
+            began[event.host] = event.at
+        else:
+            yield event, began.get(event.host, event.at)
 
 
 @dataclasses.dataclass(frozen=True)

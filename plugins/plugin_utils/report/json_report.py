@@ -9,22 +9,20 @@ import dataclasses
 import datetime
 import typing as t
 
-from .events import Failure
+from .events import Failure, ended_tasks
 from .records import MODULES, stage_of
 from .status import STATUS
 from .summary import view_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from ..run_state.job import Job
-    from .events import Status, TaskEvent
+    from .events import TaskEvent
     from .records import HostRecord
 
 
 OK, FAILED, UNREACHABLE = 0, 2, 4
-
-_RESULTS: dict[int, str] = {OK: "ok", FAILED: "failed", UNREACHABLE: "unreachable"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,11 +45,6 @@ class Run:
             return UNREACHABLE
         return FAILED if self.failed else OK
 
-    @property
-    def result(self) -> str:
-        """What the exit code means."""
-        return _RESULTS[self.exit_code]
-
     def to_result(self) -> dict[str, t.Any]:
         """Return the run as the report has it."""
         return {
@@ -61,50 +54,9 @@ class Run:
             "seconds": round(self.seconds, 3),
             "check_mode": self.check_mode,
             "exit_code": self.exit_code,
-            "result": self.result,
+            "result": {OK: "ok", FAILED: "failed", UNREACHABLE: "unreachable"}[self.exit_code],
             "job": self.job and self.job.to_result(),
         }
-
-
-@dataclasses.dataclass(frozen=True)
-class Stage:
-    """One task of one host: which stage it was, how it ended and what is known from it."""
-
-    name: str
-    task: str
-    status: Status
-    changed: bool
-    check_mode: bool
-    seconds: float
-    result: Mapping[str, t.Any]
-    failure: Failure | None = None
-
-
-def stages(events: Iterable[TaskEvent]) -> dict[str, tuple[Stage, ...]]:
-    """Return the stages of each host."""
-    found: dict[str, tuple[Stage, ...]] = {}
-    began: dict[str, float] = {}
-    for event in events:
-        if event.status == "started":
-            began[event.host] = event.at
-        elif (name := stage_of(event)) is not None:
-            stage = _stage_of(name, event, event.at - began.get(event.host, event.at))
-            found[event.host] = (*found.get(event.host, ()), stage)
-    return found
-
-
-def _stage_of(name: str, event: TaskEvent, seconds: float) -> Stage:
-    kept = MODULES[event.module or ""].kept
-    return Stage(
-        name=name,
-        task=event.task,
-        status=event.status,
-        changed=bool(event.result.get("changed")),
-        check_mode=event.check_mode,
-        seconds=seconds,
-        result={field: event.result[field] for field in kept if field in event.result},
-        failure=None if event.status == "ok" else Failure.from_result(event.result),
-    )
 
 
 VERSION = 1
@@ -112,25 +64,36 @@ VERSION = 1
 LOG_CHARACTERS = 16_000
 
 
-def document(run: Run, hosts: Sequence[HostRecord], stages: Mapping[str, Sequence[Stage]]) -> dict[str, t.Any]:
+def document(run: Run, hosts: Sequence[HostRecord], events: Iterable[TaskEvent]) -> dict[str, t.Any]:
     """Return the whole report of ``run`` as JSON has it."""
     looked = bool(hosts) and view_of(hosts) is STATUS
-    states = {host.host: STATUS.state(host).text for host in hosts} if looked else {}
+    stages: dict[str, list[dict[str, t.Any]]] = {}
+    for event, began in ended_tasks(events):
+        if (name := stage_of(event)) is not None:
+            stages.setdefault(event.host, []).append(_stage(name, event, event.at - began))
     return {
         "version": VERSION,
         "run": run.to_result(),
-        "hosts": [_host(run, host, states.get(host.host), stages.get(host.host, ())) for host in hosts],
+        "hosts": [
+            _host(run, host, STATUS.state(host).text if looked else None, stages.get(host.host, [])) for host in hosts
+        ],
     }
 
 
-def _host(run: Run, host: HostRecord, state: str | None, stages: Sequence[Stage]) -> dict[str, t.Any]:
+def _host(run: Run, host: HostRecord, state: str | None, stages: Sequence[dict[str, t.Any]]) -> dict[str, t.Any]:
+    if host.outcome == "unreachable" or host.host in run.unreachable:
+        result = "unreachable"
+    else:
+        result = "failed" if host.failure is not None or host.host in run.failed else "ok"
+    # What the host was to run, or else what was built for it.
+    closures = [stage["result"].get("closure") or stage["result"].get("out_path") for stage in reversed(stages)]
     return {
         "host": host.host,
-        "result": _result(run, host),
+        "result": result,
         "outcome": host.outcome,
         "state": state,
         "seconds": round(host.seconds, 3),
-        "closure": _closure(stages),
+        "closure": next((str(path) for path in closures if path), None),
         "generation": {"before": host.generation_before, "after": host.generation_after},
         "copied_bytes": host.copied_bytes,
         "units_failed": list(host.units_failed),
@@ -139,32 +102,21 @@ def _host(run: Run, host: HostRecord, state: str | None, stages: Sequence[Stage]
         "note": host.note,
         "difference": host.difference,
         "failure": host.failure and {**_failure(host.failure), "task": host.failed_task},
-        "stages": [_stage(stage) for stage in stages],
+        "stages": list(stages),
     }
 
 
-def _result(run: Run, host: HostRecord) -> str:
-    if host.outcome == "unreachable" or host.host in run.unreachable:
-        return "unreachable"
-    return "failed" if host.failure is not None or host.host in run.failed else "ok"
-
-
-def _closure(stages: Sequence[Stage]) -> str | None:
-    """Return what the host was to run, or else what was built for it."""
-    known = [stage.result.get("closure") or stage.result.get("out_path") for stage in stages]
-    return next((str(path) for path in reversed(known) if path), None)
-
-
-def _stage(stage: Stage) -> dict[str, t.Any]:
+def _stage(name: str, event: TaskEvent, seconds: float) -> dict[str, t.Any]:
+    kept = MODULES[event.module or ""].kept
     return {
-        "stage": stage.name,
-        "task": stage.task,
-        "status": stage.status,
-        "changed": stage.changed,
-        "check_mode": stage.check_mode,
-        "seconds": round(stage.seconds, 3),
-        "failure": stage.failure and _failure(stage.failure),
-        "result": dict(stage.result),
+        "stage": name,
+        "task": event.task,
+        "status": event.status,
+        "changed": bool(event.result.get("changed")),
+        "check_mode": event.check_mode,
+        "seconds": round(seconds, 3),
+        "failure": None if event.status == "ok" else _failure(Failure.from_result(event.result)),
+        "result": {field: event.result[field] for field in kept if field in event.result},
     }
 
 

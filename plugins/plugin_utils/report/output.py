@@ -24,7 +24,7 @@ import jinja2
 
 from ..core.text import harmless, harmless_line
 from ..nix.closure_diff import ClosureDiff
-from .json_report import document, stages
+from .json_report import document
 from .nix_activities import read_notes
 from .records import by_failure
 from .summary import closing, undo_commands, view_of
@@ -39,7 +39,6 @@ if t.TYPE_CHECKING:
     from .json_report import Run
     from .records import HostRecord
     from .table import State, View
-    from .trace import Row
 
 # What GitHub takes for a comment is 65,536 characters; counted in bytes, so that nobody's count is larger.
 MOST_BYTES = 65_000
@@ -222,17 +221,14 @@ class FinishedRun:
     began: float
     state: RunState
 
-    @property
-    def rows(self) -> Sequence[Row]:
-        """The rows of its trace."""
-        return rows(task_slices(self.events), read_notes(self.state))
-
 
 FORMS: Mapping[str, Callable[[FinishedRun], str]] = {
-    "json": lambda finished: _json(document(finished.run, finished.hosts, stages(finished.events)), indent=2),
+    "json": lambda finished: _json(document(finished.run, finished.hosts, finished.events), indent=2),
     "markdown": lambda finished: markdown(finished.run, finished.hosts),
     "html": lambda finished: page(finished.run, finished.hosts),
-    "trace": lambda finished: _json(chrome_trace(finished.run, finished.began, finished.rows)),
+    "trace": lambda finished: _json(
+        chrome_trace(finished.run, finished.began, rows(task_slices(finished.events), read_notes(finished.state)))
+    ),
 }
 
 

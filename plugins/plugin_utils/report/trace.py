@@ -9,11 +9,10 @@ https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from ..core.text import harmless_line, size
-from .events import Failure
+from .events import Failure, ended_tasks
 from .nix_activities import Slice
 from .records import MODULES, stage_of
 
@@ -32,20 +31,13 @@ LONGEST_TEXT = 500
 def task_slices(events: Iterable[TaskEvent]) -> dict[str, list[Slice]]:
     """Return what each host's tasks did. A task that was skipped did nothing."""
     found: dict[str, list[Slice]] = {}
-    began: dict[str, float] = {}
-    for event in events:
-        if event.status == "started":
-            began[event.host] = event.at
-        elif event.host in began:
-            found.setdefault(event.host, []).append(_slice(event, began.pop(event.host)))
+    for event, began in ended_tasks(events):
+        module = MODULES.get(event.module or "")
+        category = (module and module.stage) or OTHER
+        name = stage_of(event) or event.task or event.module or OTHER
+        done = Slice(harmless_line(name), category, began, event.at, _detail(event))
+        found.setdefault(event.host, []).append(done)
     return found
-
-
-def _slice(event: TaskEvent, began: float) -> Slice:
-    module = MODULES.get(event.module or "")
-    category = (module and module.stage) or OTHER
-    name = stage_of(event) or event.task or event.module or OTHER
-    return Slice(harmless_line(name), category, began, event.at, _detail(event))
 
 
 def _detail(event: TaskEvent) -> dict[str, t.Any]:
@@ -62,25 +54,19 @@ def _detail(event: TaskEvent) -> dict[str, t.Any]:
     }
 
 
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """One host. Its first lane has the stages and what Nix did in them one after the other.
-
-    What Nix did at the same time as something else is in further lanes. Within a lane slices are in the order in
-    which they began, and each is inside another one or after it.
-    """
-
-    host: str
-    lanes: tuple[tuple[Slice, ...], ...]
+# Of one host. The first has the stages and what Nix did in them one after the other; what it did at the same time as
+# something else is in further ones. Within a lane slices are in the order in which they began, and each is inside another
+# one or after it.
+Lanes = tuple[tuple[Slice, ...], ...]
 
 
-def rows(stages: Mapping[str, Sequence[Slice]], activities: Mapping[str, Sequence[Slice]]) -> tuple[Row, ...]:
-    """Return the rows in the order in which the hosts began. An activity outside of all stages is in none."""
+def rows(stages: Mapping[str, Sequence[Slice]], activities: Mapping[str, Sequence[Slice]]) -> dict[str, Lanes]:
+    """Return the lanes of the hosts in the order in which these began. An activity outside of all stages is in none."""
     first = sorted(stages, key=lambda host: min(stage.began for stage in stages[host]))
-    return tuple(Row(host, _lanes(stages[host], activities.get(host, ()))) for host in first)
+    return {host: _lanes(stages[host], activities.get(host, ())) for host in first}
 
 
-def _lanes(stages: Sequence[Slice], activities: Sequence[Slice]) -> tuple[tuple[Slice, ...], ...]:
+def _lanes(stages: Sequence[Slice], activities: Sequence[Slice]) -> Lanes:
     lanes = [_Lane()]
     waiting = sorted(activities, key=lambda activity: (activity.began, -activity.ended))
     for stage in sorted(stages, key=lambda stage: stage.began):
@@ -135,7 +121,7 @@ class _Lane:
 PROCESS = 1
 
 
-def chrome_trace(run: Run, began: float, rows: Sequence[Row]) -> dict[str, t.Any]:
+def chrome_trace(run: Run, began: float, rows: Mapping[str, Lanes]) -> dict[str, t.Any]:
     """Return the trace of a run that began at ``began``; times in it are in microseconds from then on."""
     return {
         "displayTimeUnit": "ms",
@@ -147,12 +133,12 @@ def chrome_trace(run: Run, began: float, rows: Sequence[Row]) -> dict[str, t.Any
     }
 
 
-def _threads(began: float, rows: Sequence[Row]) -> Iterator[dict[str, t.Any]]:
+def _threads(began: float, rows: Mapping[str, Lanes]) -> Iterator[dict[str, t.Any]]:
     thread = 0
-    for row in rows:
-        for number, lane in enumerate(row.lanes, 1):
+    for host, lanes in rows.items():
+        for number, lane in enumerate(lanes, 1):
             thread += 1
-            yield _named("thread_name", thread, name=row.host if number == 1 else f"{row.host} ({number})")
+            yield _named("thread_name", thread, name=host if number == 1 else f"{host} ({number})")
             yield _named("thread_sort_index", thread, sort_index=thread)
             for each in lane:
                 start, end = (round((moment - began) * 1e6) for moment in (each.began, each.ended))

@@ -14,7 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import VERSION, Run, document, stages
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import VERSION, Run, document
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import MODULES, records
 from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.job import Job
 
@@ -68,9 +68,7 @@ def run(**fields: t.Any) -> Run:
 
 def reported(told: list[TaskEvent], **fields: t.Any) -> dict[str, t.Any]:
     the_run = run(**fields)
-    report: dict[str, t.Any] = json.loads(
-        json.dumps(document(the_run, records(told, failed=the_run.failed), stages(told)))
-    )
+    report: dict[str, t.Any] = json.loads(json.dumps(document(the_run, records(told, failed=the_run.failed), told)))
     validate(report)
     return report
 

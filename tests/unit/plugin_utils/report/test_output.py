@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import parse_answer
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome import failure
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import Run, document, stages
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import Run, document
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.output import markdown, page, remove_earlier, write
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
@@ -50,7 +50,7 @@ def test_the_words_of_the_failed_step_are_shown_and_the_way_back_is_not(form: st
     text = {
         "table": lambda: "\n".join(line.text for line in summary(hosts, 120, 1.0)),
         "markdown": lambda: markdown(RUN, hosts),
-        "json": lambda: json.dumps(document(RUN, hosts, stages(EVENTS))),
+        "json": lambda: json.dumps(document(RUN, hosts, EVENTS)),
         "page": lambda: page(RUN, hosts),
     }[form]()
     assert html.unescape(text).count(WHY) >= 2
@@ -61,7 +61,7 @@ def test_the_words_of_the_failed_step_are_shown_and_the_way_back_is_not(form: st
 def test_what_an_activation_warned_of_is_in_the_report_for_programs() -> None:
     result = {"changed": True, "outcome": "activated", "warnings": ["desk: take care"]}
     events = [TaskEvent("desk", "nix_activate", "ok", 1.0, result)]
-    (host,) = document(RUN, records(events), stages(events))["hosts"]
+    (host,) = document(RUN, records(events), events)["hosts"]
     assert host["stages"][0]["result"]["warnings"] == ["desk: take care"]
 
 

@@ -16,7 +16,7 @@ from jsonschema import Draft7Validator
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import Run
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.nix_activities import Slice
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.trace import Row, chrome_trace, rows, task_slices
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.trace import Lanes, chrome_trace, rows, task_slices
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 SCHEMA = json.loads((ROOT / "docs/schemas/trace-1.json").read_text())
@@ -76,8 +76,7 @@ def activity(number: int, began: float, ended: float, parent: int = 0) -> Slice:
 
 
 def lanes(*activities: Slice, stages: t.Sequence[Slice] = (stage(0, 10),)) -> Seen:
-    (row,) = rows({"web": stages}, {"web": activities})
-    return [[each.name for each in lane] for lane in row.lanes]
+    return [[each.name for each in lane] for lane in rows({"web": stages}, {"web": activities})["web"]]
 
 
 def test_what_happens_at_the_same_time_has_a_lane_of_its_own() -> None:
@@ -86,15 +85,15 @@ def test_what_happens_at_the_same_time_has_a_lane_of_its_own() -> None:
 
 
 def test_an_activity_ends_with_its_stage_at_the_latest() -> None:
-    (row,) = rows({"web": [stage(1, 5)]}, {"web": [activity(1, 0.9, 5.1)]})
-    assert [(each.began, each.ended) for each in row.lanes[0]] == [(1, 5), (1, 5)]
+    made = rows({"web": [stage(1, 5)]}, {"web": [activity(1, 0.9, 5.1)]})["web"]
+    assert [(each.began, each.ended) for each in made[0]] == [(1, 5), (1, 5)]
 
 
-def overlapping(row: Row) -> list[tuple[Slice, Slice]]:
+def overlapping(lanes: Lanes) -> list[tuple[Slice, Slice]]:
     """Return the slices of a lane that neither follow nor contain each other, which no viewer could show."""
     return [
         (one, other)
-        for lane in row.lanes
+        for lane in lanes
         for number, one in enumerate(lane)
         for other in lane[number + 1 :]
         if not (one.ended <= other.began or one.ended >= other.ended)
@@ -116,9 +115,9 @@ def activities(draw: st.DrawFn) -> list[Slice]:
 @hypothesis.settings(max_examples=300, deadline=None)
 @hypothesis.given(activities())
 def test_whatever_nix_does_everything_is_inside_or_after_what_came_before(found: list[Slice]) -> None:
-    (row,) = rows({"web": [stage(0, 6), stage(6, 12), stage(13, 20)]}, {"web": found})
-    assert overlapping(row) == []
-    for lane in row.lanes:
+    made = rows({"web": [stage(0, 6), stage(6, 12), stage(13, 20)]}, {"web": found})["web"]
+    assert overlapping(made) == []
+    for lane in made:
         began = [each.began for each in lane]
         assert began == sorted(began)
 
