@@ -35,8 +35,8 @@ options:
     description:
       - A file to write the whole record of every host to, as JSON. C(docs/report.md) of the collection explains it, and
         C(docs/schemas/report-1.json) is its JSON Schema.
-      - A name that ends with V(.md) gets the Markdown of O(report_markdown) instead, and one that ends with V(.html) the page of
-        O(report_html).
+      - A name that ends with V(.md) gets the Markdown of O(report_markdown) instead, and one that ends with V(.html) a page
+        that needs nothing but a browser.
       - The file is for its owner alone, and is replaced in one step when the run is over. A file that was there before is
         removed when the run begins, so that a run that is interrupted leaves no other run's report.
     type: path
@@ -58,16 +58,6 @@ options:
     ini:
       - section: callback_nix_fleet_summary
         key: report_markdown
-  report_html:
-    description:
-      - A file to write the same to as a page that needs nothing but a browser. It is written as that of O(report) is.
-    type: path
-    version_added: 0.2.0
-    env:
-      - name: NIX_FLEET_REPORT_HTML
-    ini:
-      - section: callback_nix_fleet_summary
-        key: report_html
   trace:
     description:
       - A file to write a trace of the run to, in the format that Perfetto (U(https://ui.perfetto.dev)) and Chrome read.
@@ -83,8 +73,8 @@ options:
         key: trace
 """
 
+import contextlib
 import datetime
-import functools
 import os
 import time
 import typing as t
@@ -102,10 +92,13 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import su
 from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.job import job_of, variables_of_jobs
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
     from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord
+
+
+_BY_ENDING = {".md": "markdown", ".html": "html"}
 
 
 class CallbackModule(CallbackBase):
@@ -131,7 +124,6 @@ class CallbackModule(CallbackBase):
         if not self._playbooks:
             self._began = time.monotonic()
             self._started = datetime.datetime.now(datetime.timezone.utc)
-            self._warn_of_lost_reports()
             self._begin_files()
         self._playbooks.append(Path(str(playbook._file_name)).name)
 
@@ -184,21 +176,29 @@ class CallbackModule(CallbackBase):
 
     def _begin_files(self) -> None:
         """Take earlier reports away, and have the processes of the run take notes for a trace."""
-        wanted = [*self._reports(), *self._traces()]
+        wanted = self._wanted()
         if not wanted:
             return
         # Ansible compiles what it imports in each run anew, and most runs write nothing.
         from ansible_collections.nix.fleet.plugins.plugin_utils.report.nix_activities import begin_notes
         from ansible_collections.nix.fleet.plugins.plugin_utils.report.output import remove_earlier
 
-        for path, _form in wanted:
-            self._attempt(path, functools.partial(remove_earlier, path))
-        if self._traces():
+        forms = dict(wanted)
+        for path, form in wanted:
+            if forms[path] != form and not (path.exists() and not path.is_file()):
+                self._display.warning(
+                    f"{path} is named for two reports, and gets the {forms[path]} alone: give each its own file"
+                )
+        for path in forms:
+            with self._attempt(path):
+                remove_earlier(path)
+        if "trace" in forms.values():
             state = run_state()
-            self._attempt(state.directory, functools.partial(begin_notes, state))
+            with self._attempt(state.directory):
+                begin_notes(state)
 
     def _write(self, run: Run, hosts: Sequence[HostRecord]) -> None:
-        wanted = [*self._reports(), *self._traces()]
+        wanted = self._wanted()
         if not wanted:
             return
         from ansible_collections.nix.fleet.plugins.plugin_utils.report.output import FORMS, FinishedRun, write
@@ -206,54 +206,30 @@ class CallbackModule(CallbackBase):
         # Failures that the playbook does not mind are part of it.
         events = sorted((*self._events, *self._ignored), key=lambda event: event.at)
         finished = FinishedRun(run, hosts, events, self._began, run_state())
-
-        def written(path: Path, form: str) -> None:
-            write(path, FORMS[form](finished))
-
         for path, form in wanted:
-            self._attempt(path, functools.partial(written, path, form))
+            with self._attempt(path):
+                write(path, FORMS[form](finished))
 
-    def _reports(self) -> list[tuple[Path, str]]:
-        """Return each file to write a report to, and the form of it."""
-        return [
-            *self._asked("report", "json", {".md": "markdown", ".html": "html"}),
-            *self._asked("report_markdown", "markdown"),
-            *self._asked("report_html", "html"),
-        ]
+    def _wanted(self) -> list[tuple[Path, str]]:
+        """Return each file to write, and its form."""
+        wanted = []
+        for option, form in (("report", "json"), ("report_markdown", "markdown"), ("trace", "trace")):
+            named = self.get_option(option)
+            # A variable of the environment that is empty, as CI makes of one that is not set, comes as this directory.
+            if named and Path(named) != Path.cwd():
+                path = Path(named)
+                wanted.append((path, _BY_ENDING.get(path.suffix, form) if option == "report" else form))
+        return wanted
 
-    def _traces(self) -> list[tuple[Path, str]]:
-        """Return the file to write a trace to, and its form."""
-        return self._asked("trace", "trace")
-
-    def _warn_of_lost_reports(self) -> None:
-        forms: dict[Path, str] = {}
-        for path, form in (*self._reports(), *self._traces()):
-            if forms.setdefault(path, form) != form and not _is_stream(path):
-                self._display.warning(
-                    f"{path} is named for two reports, and gets the {form} alone: give each its own file"
-                )
-                forms[path] = form
-
-    def _asked(self, option: str, form: str, by_ending: Mapping[str, str] | None = None) -> list[tuple[Path, str]]:
-        named = self.get_option(option)
-        # A variable of the environment that is empty, as CI makes of one that is not set, comes as this directory.
-        if not named or Path(named) == Path.cwd():
-            return []
-        path = Path(named)
-        return [(path, (by_ending or {}).get(path.suffix, form))]
-
-    def _attempt(self, path: Path, do: t.Callable[[], None]) -> None:
+    @contextlib.contextmanager
+    def _attempt(self, path: Path) -> Iterator[None]:
         # What was deployed is deployed, whether or not it can be reported here, and one form that fails leaves the others.
         try:
-            do()
+            yield
         except OSError as error:
             self._display.warning(f"{path} cannot be written: {error.strerror or error}")
         except Exception as error:  # noqa: BLE001  # the same, where the fault is in what makes the form
             self._display.warning(f"{path} cannot be written: {type(error).__name__}: {error}")
-
-
-def _is_stream(path: Path) -> bool:
-    return path.exists() and not path.is_file()
 
 
 def _counted(hosts: t.Mapping[t.Any, int]) -> frozenset[str]:

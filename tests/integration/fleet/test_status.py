@@ -113,7 +113,7 @@ def test_status_tells_what_somebody_else_has_changed_what_has_failed_and_how_far
     on("vps-sg-2", "systemd-run --unit=broken --property=Type=oneshot false || :; systemctl is-failed broken || :")
 
     directory = tmp_path_factory.mktemp("reports")
-    reports = {"NIX_FLEET_REPORT": str(directory / "r.json"), "NIX_FLEET_REPORT_HTML": str(directory / "r.html")}
+    reports = {"NIX_FLEET_REPORT": str(directory / "r.json"), "NIX_FLEET_REPORT_MARKDOWN": str(directory / "r.md")}
     with mock.patch.dict(os.environ, reports):
         run = servers.run("nix.fleet.status", "-l", "vps")
     assert run.rc == 0, run.output
@@ -129,7 +129,7 @@ def test_status_tells_what_somebody_else_has_changed_what_has_failed_and_how_far
     assert hosts["vps-sg-2"]["units_failed"] == ["broken.service"]
     behind = hosts["vps-de-1"]["revision"]
     assert (behind["deployed"], behind["behind"], behind["ahead"]) == (revision, 1, 0)
-    page = (directory / "r.html").read_text()
+    page = (directory / "r.md").read_text()
     assert "drifted" in page
     assert "1 commit behind" in page
 

@@ -176,10 +176,10 @@ def test_a_file_that_is_named_for_two_forms_is_told_of(
     plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = str(tmp_path / "report")
-    run_with(plugin, monkeypatch, report=path, report_html=path)
+    run_with(plugin, monkeypatch, report=path, report_markdown=path)
     (line,) = printed(plugin)
-    assert line.startswith(f"warning: {path} is named for two reports, and gets the html alone")
-    assert (tmp_path / "report").read_text().startswith("<!DOCTYPE html>")
+    assert line.startswith(f"warning: {path} is named for two reports, and gets the markdown alone")
+    assert (tmp_path / "report").read_text().startswith("<!-- nix.fleet -->")
 
 
 @pytest.fixture
@@ -216,11 +216,10 @@ def test_processes_note_nothing_where_nobody_wants_a_trace(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("option", ["report", "report_html"])
 def test_a_report_with_the_ending_of_html_is_a_page(
-    plugin: CallbackModule, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, option: str
+    plugin: CallbackModule, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(plugin, "get_option", {option: str(tmp_path / "x.html"), "width": 80}.get)
+    monkeypatch.setattr(plugin, "get_option", {"report": str(tmp_path / "x.html"), "width": 80}.get)
     plugin.v2_runner_on_ok(result("web", task("nix.fleet.nix_activate"), changed=False, outcome="unchanged"))
     plugin.v2_playbook_on_stats(stats())
     assert (tmp_path / "x.html").read_text().startswith("<!DOCTYPE html>")
