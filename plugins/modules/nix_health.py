@@ -49,16 +49,9 @@ options:
         elements: str
       http:
         description:
-          - The URL of a web page, which is fetched with GET. Redirects are followed, unless O(checks[].status) has only
+          - The URL of a web page, which the controller fetches with GET. Redirects are followed, unless O(checks[].status) has only
             such as are redirects.
         type: str
-      from:
-        description:
-          - Who fetches O(checks[].http). The default is V(controller), where C(ansible-playbook) runs.
-          - V(target) is the host itself, and uses C(curl) or C(wget), GNU's or busybox's. Where there is none the check fails
-            at once, and so it does where it needs what only C(curl) can do.
-        type: str
-        choices: [controller, target]
       status:
         description:
           - The statuses that O(checks[].http) may answer with. The default is V(200).
@@ -71,7 +64,7 @@ options:
         type: str
       headers:
         description:
-          - Headers to send with O(checks[].http). From the target they need C(curl), which reads them where no other user can.
+          - Headers to send with O(checks[].http).
         type: dict
       validate_certs:
         description:
@@ -168,10 +161,7 @@ EXAMPLES = r"""
   nix.fleet.nix_health:
     checks:
       - name: the application
-        http: http://localhost:8080/health
-        from: target
-        headers:
-          Authorization: "Bearer {{ health_token }}"
+        command: [curl, --silent, --show-error, --fail, "http://localhost:8080/health"]
       - name: the database
         command: pg_isready --quiet
       - name: the queue

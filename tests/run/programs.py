@@ -54,7 +54,7 @@ CALLS = {
     ),
     "health": (
         *("mark=x limit=1", "health_run health_command 1 true", "health_run health_failed_units 1"),
-        *("health_run health_unit_states 1 a", "health_run http_get 1 http://a/ yes yes no x"),
+        "health_run health_unit_states 1 a",
     ),
     "files": (
         *FILES,

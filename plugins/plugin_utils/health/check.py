@@ -45,10 +45,9 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What a check's function on the target printed, noted, and how it ended; see target/health.sh."""
+    """What a check's function on the target printed, and how it ended; see target/health.sh."""
 
     output: str
-    notes: str
     code: int
     late: bool
 

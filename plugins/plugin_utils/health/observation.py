@@ -96,10 +96,10 @@ def script(checks: Sequence[CheckOnTarget], mark: str) -> str:
 
 def answers_of(text: str, mark: str) -> list[Answer]:
     """Read what the script printed."""
-    pattern = rf"\n{mark} begin\n(.*?)\n{mark} notes\n(.*?)([0-9]+) (late)?\n{mark} end\n"
+    pattern = rf"\n{mark} begin\n(.*?)\n{mark} end ([0-9]+) (late)?\n"
     return [
-        Answer(output=output, notes=notes, code=int(code), late=bool(late))
-        for output, notes, code, late in re.findall(pattern, f"\n{text}", flags=re.DOTALL)
+        Answer(output=output, code=int(code), late=bool(late))
+        for output, code, late in re.findall(pattern, f"\n{text}", flags=re.DOTALL)
     ]
 
 

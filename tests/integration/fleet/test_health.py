@@ -56,7 +56,6 @@ def test_a_system_whose_checks_hold_is_confirmed(project: Project) -> None:
         {"units": "page, sshd" if on(HOST, "systemctl is-active sshd || true") == "active" else "page"},
         {"units": "all"},
         {"http": page_at(), "contains": word},
-        {"http": "http://localhost/", "from": "target", "contains": word, "headers": {"X-Any": "thing"}},
         {"port": 22},
         {"command": f"curl --silent http://localhost/ | grep {word}"},
     ]
@@ -76,7 +75,6 @@ def test_a_system_whose_checks_hold_is_confirmed(project: Project) -> None:
         *(
             pytest.param(check, reason, marks=pytest.mark.thorough)
             for check, reason in (
-                ({"http": "http://localhost/", "from": "target", "status": 418}, "status 200 instead of 418"),
                 ({"port": 8022, "name": "the phone's port"}, "the phone's port: no connection to"),
                 ({"command": "echo no rows; exit 3"}, "exit code 3 instead of 0: no rows"),
             )
@@ -184,13 +182,10 @@ def test_a_machine_that_cannot_be_reached_is_a_failed_check_that_can_be_rescued(
     assert "the machine cannot be reached" in " ".join(run.output.split())
 
 
-@pytest.mark.parametrize(("host", "program"), [("workstation", "curl"), ("macbook", "curl"), ("phone", "wget")])
-def test_every_platform_can_check_itself_without_python(project: Project, host: str, program: str) -> None:
+@pytest.mark.parametrize("host", ["workstation", "macbook", "phone"])
+def test_every_platform_can_check_itself_without_python(project: Project, host: str) -> None:
     good: list[dict[str, t.Any]] = [{"command": ["sh", "-c", 'test -n "$HOME"']}, {"command": "sleep 60 & exit 0"}]
     assert health(project, host, *good).counts(host)["rescued"] == 0
-    page = {"http": "http://127.0.0.1:9/", "from": "target"}
-    refused = " ".join(health(project, host, page).output.split())
-    assert "onnect" in refused.partition("rescued from")[2], f"{program} did not say why"
     assert on(host, "ps -e 2>/dev/null | grep -c '[s]leep 60' || true") == "0"
 
 

@@ -4,14 +4,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.server
 import pathlib
 import shutil
 import subprocess
 import time
 import typing as t
-from collections.abc import Iterator
 
 import pytest
 
@@ -20,8 +17,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.health.check import Chec
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.kinds import check_options, checks_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.observation import TargetAwayError, run_checks
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.web import Request, Response
-
-from .serving import serving
 
 # What the scripts themselves need, and nothing that could be found by accident.
 NEEDED = "sh cat head sleep setsid ps awk grep kill env tr yes".split()
@@ -176,89 +171,3 @@ def test_a_systemctl_that_fails_is_no_healthy_machine(target: Target) -> None:
     found = target.finding(units=["nginx"])
     assert (found.held, found.text) == (False, "systemctl ended with exit code 1")
     assert "bus" in found.output
-
-
-class Pages(http.server.BaseHTTPRequestHandler):
-    """A few pages; /me repeats the headers it was sent."""
-
-    def do_GET(self) -> None:
-        status = {"/": 200, "/me": 200, "/moved": 302, "/endless": 200}.get(self.path, 404)
-        self.send_response(status)
-        if status == 302:
-            self.send_header("Location", "/")
-            # Unless it is told so, wget may take what else comes for the answer to its next request.
-            self.send_header("Connection", "close")
-        self.end_headers()
-        with contextlib.suppress(OSError):
-            while self.path == "/endless":
-                self.wfile.write(b"x" * 65536)
-        self.wfile.write(str(self.headers).encode() if self.path == "/me" else b"HTTP/1.1 500 says the page\n")
-
-    def log_message(self, *_arguments: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[str]:
-    yield from serving(Pages)
-
-
-@pytest.fixture(params=["curl", "wget", "busybox"])
-def client(request: pytest.FixtureRequest, target: Target) -> Target:
-    target.take(str(request.param))
-    return target
-
-
-def test_a_page_is_judged_by_its_status_and_text(client: Target, site: str) -> None:
-    assert client.finding(http=f"{site}/", **{"from": "target"}).held
-    assert client.finding(http=f"{site}/", contains="says the page", **{"from": "target"}).held
-    missing = client.finding(http=f"{site}/nowhere", **{"from": "target"})
-    assert (missing.held, missing.text) == (False, "status 404 instead of 200")
-    assert client.finding(http=f"{site}/nowhere", status=[404], **{"from": "target"}).held
-    other = client.finding(http=f"{site}/", contains="Hello", **{"from": "target"})
-    assert "does not contain 'Hello'" in other.text
-
-
-def test_a_server_that_is_not_there_is_why_the_check_fails(client: Target) -> None:
-    found = client.finding(http="http://127.0.0.1:9/", **{"from": "target"})
-    assert found.held is False
-    assert "onnect" in found.text
-
-
-def test_a_page_without_an_end_does_not_hang_the_check(client: Target, site: str) -> None:
-    begin = time.monotonic()
-    client.finding(http=f"{site}/endless", contains="y", timeout=1, **{"from": "target"})
-    assert time.monotonic() - begin < 10
-
-
-def test_a_redirect_may_be_what_is_wanted(target: Target, site: str) -> None:
-    target.take("busybox")
-    refused = target.finding(http=f"{site}/moved", status=[302], **{"from": "target"})
-    assert (refused.held, refused.final) == (False, True)
-    assert "follows every redirect" in refused.text
-    target.take("curl")
-    assert target.finding(http=f"{site}/moved", status=[302], **{"from": "target"}).held
-
-
-def test_headers_are_sent_and_are_no_process_argument(target: Target, site: str) -> None:
-    target.take("busybox")
-    entry = {"http": f"{site}/me", "from": "target", "headers": {"X-Token": 'se"cr\\et $(id)', "X-Empty": ""}}
-    (refused,) = target.findings(entry)
-    assert "would show the headers" in refused.text
-    curl = shutil.which("curl")
-    target.install("curl", f'echo "$*" >"{target.programs}/arguments"\nexec {curl} "$@"')
-    (sent,) = target.findings(entry | {"contains": 'X-Token: se"cr\\et $(id)'})
-    assert sent.held, sent.output
-    assert "cr" not in (target.programs / "arguments").read_text()
-
-
-def test_a_certificate_that_nobody_checks_is_no_good_one(target: Target) -> None:
-    target.take("busybox")
-    found = target.finding(http="https://127.0.0.1:9/", **{"from": "target"})
-    assert "checks no certificates" in found.text
-
-
-def test_without_curl_and_wget_the_check_says_so(target: Target) -> None:
-    found = target.finding(http="http://127.0.0.1/", **{"from": "target"})
-    assert (found.held, found.final) == (False, True)
-    assert "neither curl nor wget" in found.text
