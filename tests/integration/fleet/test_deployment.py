@@ -41,20 +41,6 @@ def test_deploying_again_changes_nothing(deployed: Project) -> None:
     assert {host: running(host) for host in NIXOS} == before
 
 
-@pytest.mark.thorough
-def test_a_host_that_is_deployed_to_twice_in_a_run_has_nothing_to_do_the_second_time(servers: Project) -> None:
-    servers.edit("inventory/nodes.nix", GREETING, f'greeting = "{secrets.token_hex(4)}";')
-    play = "- import_playbook: nix.fleet.deploy\n"
-    told = '- hosts: all\n  gather_facts: false\n  tasks: [{debug: {msg: "{{ deploy_activation.outcome }}"}}]\n'
-    (servers.root / "twice.yml").write_text(f"{play}{play}{told}")
-    run = servers.run("twice.yml", "-l", "vps-sg-2")
-    assert run.rc == 0, run.output
-    # With the check of its variables: all seven tasks, the first three, and the last one.
-    assert run.counts("vps-sg-2")["ok"] == 7 + 3 + 1
-    assert "unchanged" in run.output
-    assert run.closing.startswith("1 host: 1 confirmed")
-
-
 def test_an_edit_of_the_inventory_deploys_just_what_it_changes(deployed: Project) -> None:
     name = f"edit-{secrets.token_hex(4)}.example"
     deployed.edit("inventory/nodes.nix", '"shop.example.org"', f'"{name}"')

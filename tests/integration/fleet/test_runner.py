@@ -135,18 +135,6 @@ def test_a_stage_that_a_job_leaves_out_by_its_tag_is_left_out_with_what_belongs_
     assert on("vps-sg-2", f"test -e {build['out_path']} && echo there").strip() == "there"
 
 
-@pytest.mark.thorough
-def test_a_job_that_copies_nothing_activates_only_what_is_there_and_not_what_runs_already(jobs: Jobs) -> None:
-    jobs.change()
-    job = jobs.run(limit="vps-sg-2", tags="build,activate")
-    assert (job.status, ours(job)) == ("failed", ["nix_eval", "nix_activate", "nix_build"])
-    assert "--skip-tags activate" in job.stdout.read()
-    assert jobs.run(limit="vps-sg-2", skip_tags="activate").status == "successful"
-    for expected in (["nix_eval", "nix_activate", "nix_build", "nix_activate"], ["nix_eval", "nix_activate"]):
-        job = jobs.run(limit="vps-sg-2", skip_tags="copy")
-        assert (job.status, ours(job)) == ("successful", expected), job.stdout.read()
-
-
 def test_no_secret_of_a_job_is_among_its_artifacts(jobs: Jobs, tmp_path: Path) -> None:
     word = secrets.token_hex(8)
     # In a file, as a credential of AWX brings it: extra variables and the environment runner itself writes down.

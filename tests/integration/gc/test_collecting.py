@@ -36,25 +36,6 @@ def test_a_check_shows_what_would_go_and_touches_nothing(fleet: Fleet, before: d
     assert before == {host: generations(host) for host in PROFILES}
 
 
-@pytest.mark.thorough
-def test_hosts_that_are_none_and_no_generation_at_all_are_refused_and_nothing_goes(
-    fleet: Fleet, before: dict[str, list[int]]
-) -> None:
-    group = fleet.collect("-l", HOST, gc_known_hosts="all").run
-    assert (group.rc, f"known_hosts does not name {HOST} itself" in group.output) == (2, True), group.output
-    none = fleet.collect("-l", HOST, gc_keep_generations=0).run
-    assert (none.rc, "which is at least one" in none.output) == (2, True), none.output
-    assert generations(HOST) == before[HOST]
-    # Empty is as if it were left out.
-    roots = "ls -d /var/lib/nix.fleet/gcroots/*/*"
-    protected = on(HOST, roots)
-    assert protected
-    empty = fleet.collect("--check", "-l", HOST, gc_known_hosts="")
-    assert empty.run.rc == 0, empty.run.output
-    assert "would forget" not in empty.run.output
-    assert on(HOST, roots) == protected
-
-
 def test_on_every_platform_generations_go_and_what_is_needed_stays(fleet: Fleet, before: dict[str, list[int]]) -> None:
     current_state = {host: running(host) for host in ("vps-sg-1", "macbook")}
     closure = on(HOST, f"readlink {SYSTEM}-2-link")

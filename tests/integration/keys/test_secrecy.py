@@ -6,12 +6,10 @@ from __future__ import annotations
 
 import base64
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
 
-from ..fleet.lab import on
 from .conftest import Keys
 from .watching import watching
 
@@ -80,20 +78,3 @@ def test_a_failure_says_everything_but_the_secret(keys: Keys, name: str, secret:
         # ansible-core shows the line of the playbook that a task stands in, and the keys of these stand there.
         said = run.output.replace((keys.project.root / "keys.yml").read_text(), "")
         assert secret not in said
-
-
-@pytest.mark.thorough
-def test_nothing_is_left_in_temporary_files_or_beside_the_keys(keys: Keys, name: str, secret: str) -> None:
-    (keys.project.root / "plain").write_text(secret)
-    keys.bring(HOSTS, {"name": name, "command": ["cat", "plain"]}, allow_disk=True)
-    for host in HOSTS.split(":"):
-        directory = keys.answer(host)["files"][0]["path"].rpartition("/")[0]
-        assert on(host, 'ls -A "$1" | grep -F .nix.fleet || :', directory) == ""
-        assert on(host, 'grep -rlF "$1" /tmp /var/tmp 2>/dev/null || :', secret) == ""
-    ours = subprocess.run(
-        ["grep", "-rlF", secret, tempfile.gettempdir(), str(Path("~/.ansible/tmp").expanduser())],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert [file for file in ours.stdout.splitlines() if not file.startswith(str(keys.project.root))] == []

@@ -52,13 +52,6 @@ def test_sudo_with_a_password_from_a_variable(project: Project, tmp_path: Path) 
     deployed(deploy(project, "sudo", *vault(tmp_path), "-vvvv"))
 
 
-@pytest.mark.thorough
-def test_sudo_with_a_password_from_a_file(project: Project, tmp_path: Path) -> None:
-    on(HOST, SUDO)
-    (tmp_path / "become").write_text(f"{PASSWORD}\n")
-    deployed(deploy(project, "sudo", "--become-password-file", str(tmp_path / "become")))
-
-
 def test_sudo_with_a_password_that_is_typed(project: Project) -> None:
     on(HOST, SUDO)
     deployed(deploy_and_type(project, "sudo", PASSWORD, "--ask-become-pass"))
