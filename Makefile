@@ -18,12 +18,15 @@ DOCUMENTATION_TOOLS := .venv/.installed-docs
 COLLECTION := .venv/collections/ansible_collections/nix/fleet
 LAB := tests/lab/lab
 # What stands for the others, and ends in a quarter of an hour. Continuous integration has more, and 45 minutes: .ci/run.
+SANITY := sanity-few
+UNIT := unit-few
+VERSIONS :=
 FAULTS := faults-some
 INTEGRATION := integration-few
 # What only reads the sources goes on side by side: each is the work of one processor. So do the unit tests with the slow
 # ones, which wait more than they work, and what takes one processor at a time: other versions of ansible-core, and the roles'
 # scenarios. The others measure time, and have the machine to themselves. The fleet is up before all that asks its Nix.
-PARTS := 'sanity | lint build docs importer' lab 'unit-some | unit-versions molecule' $(INTEGRATION) $(FAULTS)
+PARTS := '$(SANITY) docs | lint build importer' lab '$(UNIT) | $(VERSIONS) molecule' $(INTEGRATION) $(FAULTS)
 
 .PHONY: help
 help: ## this list
@@ -62,6 +65,10 @@ unit-all: $(TOOLS) ## with the slow ones
 unit-some: ## the same, without what others stand for
 	@$(MAKE) --no-print-directory unit-all ARGS="-m 'not thorough' $(ARGS)"
 
+.PHONY: unit-few
+unit-few: ## the same, without what continuous integration has besides
+	@$(MAKE) --no-print-directory unit-all ARGS="-m 'not thorough and not wide' $(ARGS)"
+
 .PHONY: unit-versions
 unit-versions: $(TOOLS) ## the unit tests that come to Ansible, on the oldest and the newest ansible-core, where their Pythons are here
 	@PYTEST_ADDOPTS="-m versions --numprocesses 2" tests/run/versions tests/run/unit
@@ -73,6 +80,10 @@ lint: $(TOOLS) ## everything that reads the source and runs none of it
 .PHONY: sanity
 sanity: $(TOOLS) ## ansible-test sanity
 	@tests/run/sanity .venv $(ARGS)
+
+.PHONY: sanity-few
+sanity-few: ## the same without pylint, which takes as long as all the rest
+	@$(MAKE) --no-print-directory sanity ARGS="--skip-test pylint $(ARGS)"
 
 .PHONY: sanity-all
 sanity-all: sanity ## ansible-test sanity on the oldest and the newest ansible-core as well

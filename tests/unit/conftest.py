@@ -32,6 +32,11 @@ NAMED = (
     "examples/test_execution_environment.py",
     "playbooks",
 )
+# What continuous integration has time for, and `make test` has not: machines that something more befalls while they go back,
+# for which a fault of the table stands that `make test` has.
+WIDE = tuple(
+    f"plugin_utils/activation/supervisor/test_{name}.py" for name in ("abandoned", "again", "not_back", "without_files")
+)
 # What a test's file has where it comes to Ansible, or to what of ours does: all else is the same under each ansible-core.
 ANSIBLE = re.compile(
     r"(?:from|import) ansible[. ]|\.plugins\.(?:action|callback|inventory|test)\b|plugin_utils\.ansible\b|\"ansible-playbook\""
@@ -46,12 +51,14 @@ NO_PARAMETERS = types.SimpleNamespace(params={})
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that are run where they are named, those that others stand for, and those that Ansible may break."""
-    places = [Path(__file__).parent / place for place in NAMED]
+    places, wide = ([Path(__file__).parent / place for place in each] for each in (NAMED, WIDE))
     for item in items:
         # dash stands for the other shells: it has the least that is not POSIX.
         given = getattr(item, "callspec", NO_PARAMETERS).params.values()
         if OTHER_SHELLS & {str(value).partition(" ")[0] for value in given}:
             item.add_marker(pytest.mark.thorough)
+        if item.path in wide:
+            item.add_marker(pytest.mark.wide)
         if any(item.path.is_relative_to(place) for place in places):
             item.add_marker(pytest.mark.named)
         elif comes_to_ansible(item.path):
