@@ -13,7 +13,7 @@ from ..core.text import SHORT, size
 from .table import NOTHING, State, View
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from .records import HostRecord
 
@@ -53,47 +53,69 @@ def _since(facts: Mapping[str, t.Any]) -> str:
 
 
 def _state(host: HostRecord) -> State:
-    facts = host.facts
-    if facts is None or host.failure is not None:
-        unreachable = host.outcome == "unreachable"
-        return State(host.outcome or "failed", "unreachable" if unreachable else "failed")
-    if _is_locked(facts):
-        return State("deploying", "changed")
-    if facts.get("interrupted"):
-        return State("failed", "failed")
+    if host.facts is None or host.failure is not None:
+        return State(host.outcome or "failed", "unreachable" if host.outcome == "unreachable" else "failed")
+    return next((state for state, _note in _findings(host.facts) if state), State("ok", "ok"))
+
+
+_FAILED = State("failed", "failed")
+# Somebody may want to see to it.
+_NOTED = State("ok", "changed")
+
+
+def _findings(facts: Mapping[str, t.Any]) -> Iterator[tuple[State | None, str]]:
+    """Yield what there is to say of a host, what matters most first: the state that it means, if it does, and a note."""
+    running, default, free = (facts.get(name) for name in ("current_system", "default", "store_free_bytes"))
+    lock, revision = facts.get("lock") or {}, facts.get("revision") or {}
+    interrupted = facts.get("interrupted")
+    if lock.get("alive"):
+        yield State("deploying", "changed"), _deploying(lock)
+    if interrupted:
+        yield _FAILED, "the last deployment ended without finishing; deploy again, which makes up for it"
     if facts.get("generation") is None:
-        return State("undeployed", "changed")
-    if facts.get("drift"):
-        return State("drifted", "changed")
+        yield State("undeployed", "changed"), ""
+    if drift := facts.get("drift"):
+        text = f"{Drift(**drift).text}: somebody else has changed it; deploy again, or find out who"
+        yield State("drifted", "changed"), "" if lock.get("alive") or interrupted else text
     if facts.get("units_failed"):
-        return State("failed", "failed")
-    if _last_failure(facts):
-        last = facts["journal"][-1]
-        return State("rolled back", "changed") if last.get("outcome") == "rolled_back" else State("failed", "failed")
-    if (facts.get("revision") or {}).get("behind"):
-        return State("behind", "changed")
-    return State(
-        "ok", "changed" if facts.get("reboot_required") or _boots_another(facts) or _little_room(facts) else "ok"
-    )
-
-
-def _is_locked(facts: Mapping[str, t.Any]) -> bool:
-    return bool((facts.get("lock") or {}).get("alive"))
-
-
-def _boots_another(facts: Mapping[str, t.Any]) -> bool:
-    running, default = facts.get("current_system"), facts.get("default")
-    return bool(running and default and running != default and not facts.get("specialisation"))
-
-
-def _little_room(facts: Mapping[str, t.Any]) -> bool:
-    free, total = facts.get("store_free_bytes"), facts.get("store_total_bytes")
-    return free is not None and total is not None and free < LITTLE_ROOM * total
-
-
-def _last_failure(facts: Mapping[str, t.Any]) -> str | None:
-    """Return how the last deployment failed, if it did: deploying again would do something."""
+        yield _FAILED, f"failed units: {', '.join(map(str, facts['units_failed']))}"
     last = (facts.get("journal") or [{}])[-1]
+    if failure := _last_failure(last):
+        yield State("rolled back", "changed") if last.get("outcome") == "rolled_back" else _FAILED, failure
+    if revision.get("behind"):
+        yield State("behind", "changed"), f"{_commits(revision['behind'])} behind {str(revision['current'])[:SHORT]}"
+    if revision.get("ahead"):
+        yield None, f"has {_commits(revision['ahead'])} that the flake here does not have"
+    if revision.get("unknown"):
+        yield None, f"cannot tell how far behind: {revision['unknown']}"
+    kernel = facts.get("kernel") or {}
+    if kernel.get("running") and kernel.get("current") not in (None, "", kernel["running"]):
+        text = f"runs the kernel {kernel['running']}; its system has {kernel['current']}, from the next boot on"
+        yield _NOTED if facts.get("reboot_required") else None, text
+    elif facts.get("reboot_required"):
+        yield _NOTED, "only a reboot brings all of it into use"
+    if free is not None and free < LITTLE_ROOM * (facts.get("store_total_bytes") or 0):
+        yield _NOTED, f"the store has {size(free)} left of {size(facts['store_total_bytes'])}"
+    if facts.get("specialisation"):
+        yield None, f"runs the specialisation {facts['specialisation']} of what it boots"
+    elif running and default and running != default:
+        yield _NOTED, "" if lock.get("alive") else f"runs {running}, boots {default}"
+
+
+def _deploying(lock: Mapping[str, t.Any]) -> str:
+    doing = _DOING.get(str(lock.get("kind")), "being deployed")
+    note = f"{doing} by {lock.get('holder')} since {lock.get('started')}, {lock.get('id')}"
+    left, process = lock.get("awaits_seconds"), lock.get("process")
+    if left == 0:
+        return (
+            f"{note}, its time to be confirmed is over; if it stays so, its supervisor does not answer: look at it"
+            f" (ps -o stat,etime,args -p {process}), it may have been stopped (kill -CONT {process})"
+        )
+    return note if left is None else f"{note}, confirmed within {left} s or gone back from"
+
+
+def _last_failure(last: Mapping[str, t.Any]) -> str | None:
+    """Return how the last deployment failed, if it did: deploying again would do something."""
     if last.get("units_failed"):
         return f"the last deployment left failed units: {', '.join(last['units_failed'])}"
     if last.get("outcome") in (None, "activated", "confirmed", "unchanged"):
@@ -122,57 +144,9 @@ def _last_deployment(entry: Mapping[str, t.Any]) -> str:
 
 def _notes(host: HostRecord) -> list[str]:
     facts = host.facts or {}
-    notes = []
-    if _is_locked(facts):
-        lock = facts["lock"]
-        doing = _DOING.get(str(lock.get("kind")), "being deployed")
-        notes.append(f"{doing} by {lock.get('holder')} since {lock.get('started')}, {lock.get('id')}")
-        if lock.get("awaits_seconds") == 0:
-            process = lock.get("process")
-            notes[-1] += (
-                ", its time to be confirmed is over; if it stays so, its supervisor does not answer: look at it"
-                f" (ps -o stat,etime,args -p {process}), it may have been stopped (kill -CONT {process})"
-            )
-        elif lock.get("awaits_seconds") is not None:
-            notes[-1] += f", confirmed within {lock['awaits_seconds']} s or gone back from"
-    if facts.get("interrupted"):
-        notes.append("the last deployment ended without finishing; deploy again, which makes up for it")
-    if failure := _last_failure(facts):
-        notes.append(failure)
-    if facts.get("drift") and not _is_locked(facts) and not facts.get("interrupted"):
-        notes.append(f"{Drift(**facts['drift']).text}: somebody else has changed it; deploy again, or find out who")
-    if facts.get("units_failed"):
-        notes.append(f"failed units: {', '.join(map(str, facts['units_failed']))}")
-    notes += _kernel(facts) or (["only a reboot brings all of it into use"] if facts.get("reboot_required") else [])
-    if _little_room(facts):
-        notes.append(f"the store has {size(facts['store_free_bytes'])} left of {size(facts['store_total_bytes'])}")
-    notes += _distance(facts.get("revision") or {})
-    if facts.get("specialisation"):
-        notes.append(f"runs the specialisation {facts['specialisation']} of what it boots")
-    if _boots_another(facts) and not _is_locked(facts):
-        notes.append(f"runs {facts['current_system']}, boots {facts['default']}")
     # Two systems of one machine have the same name: the beginning of the hash tells them apart.
-    notes = [_HASH.sub(r"\1-", note) for note in notes]
+    notes = [_HASH.sub(r"\1-", note) for _state, note in _findings(facts) if note] if facts else []
     return [*notes, *map(_last_deployment, (facts.get("journal") or [])[-1:])]
-
-
-def _kernel(facts: Mapping[str, t.Any]) -> list[str]:
-    kernel = facts.get("kernel") or {}
-    running, current = kernel.get("running"), kernel.get("current")
-    if not running or not current or running == current:
-        return []
-    return [f"runs the kernel {running}; its system has {current}, from the next boot on"]
-
-
-def _distance(revision: Mapping[str, t.Any]) -> list[str]:
-    notes = []
-    if revision.get("behind"):
-        notes.append(f"{_commits(revision['behind'])} behind {str(revision['current'])[:SHORT]}")
-    if revision.get("ahead"):
-        notes.append(f"has {_commits(revision['ahead'])} that the flake here does not have")
-    if revision.get("unknown"):
-        notes.append(f"cannot tell how far behind: {revision['unknown']}")
-    return notes
 
 
 def _commits(count: int) -> str:
