@@ -127,7 +127,7 @@ class CallbackModule(CallbackBase):
         with self._lock:
             self._read_pipe()
             self._warn(result)
-            self._print(self._log.add(ended(result, "ok")))
+            self._print(self._log.ended(ended(result, "ok")))
             self._show(result)
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
@@ -142,12 +142,12 @@ class CallbackModule(CallbackBase):
         """Show that a host could not be reached."""
         with self._lock:
             self._read_pipe()
-            self._print(self._log.add(ended(result, "unreachable")))
+            self._print(self._log.ended(ended(result, "unreachable")))
 
     def v2_runner_on_skipped(self, result: t.Any) -> None:
         """Show that a host is done with a task that is not for it."""
         with self._lock:
-            self._log.skipped(str(result._host.get_name()), time.monotonic())
+            self._log.board.skip(str(result._host.get_name()), time.monotonic())
 
     def v2_runner_item_on_ok(self, result: t.Any) -> None:
         """Show what an item of a loop has to say."""
@@ -214,7 +214,7 @@ class CallbackModule(CallbackBase):
 
     def _read_pipe(self) -> None:
         if self._pipe:
-            self._log.update(self._pipe.read(), time.monotonic())
+            self._log.board.update(self._pipe.read(), time.monotonic())
 
     def _clear(self) -> None:
         if self._drawing:

@@ -18,7 +18,7 @@ from .progress import Board
 from .records import AWAITING, INTERRUPTED, MODULES, HostRecord, records, stage_of
 from .status import STATUS
 from .summary import view_of, why
-from .table import NOTHING, Line, indented, short_paths
+from .table import NOTHING, Line, Meaning, indented, short_paths
 
 try:
     from rich.console import Console, Group
@@ -34,7 +34,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from .events import TaskEvent
-    from .progress import Progress, Work
+    from .progress import Work
 
 MARKS = {"failed": "✗", "unreachable": "✗"}
 # Enough for most cells, so that lines which come one by one stand in columns.
@@ -47,31 +47,7 @@ DIFF_LINES = 40
 WITHOUT_DIFF = ("nix_copy_closure", "nix_cache_push")
 
 
-def doing(module: str | None, task: str) -> str:
-    """Return what a host does in a task."""
-    if module == HOLDS_TOGETHER:
-        return "beginning"
-    return MODULES[module].doing if module in MODULES else task
-
-
-def host_line(host: HostRecord, wide: int) -> Line:
-    """Return the line of a host that is done; the names of the hosts are ``wide``."""
-    view = view_of([host])
-    meaning = view.state(host).meaning
-    name, *cells = view.row(host)
-    text = "  ".join(("" if cell == NOTHING else cell).ljust(COLUMN) for cell in cells)
-    return Line(harmless_line(f"{MARKS.get(meaning, '✓')} {name.ljust(wide)}  {text}".rstrip()), meaning)
-
-
-def failure_lines(failure: Failure, command: str | None, width: int) -> list[Line]:
-    """Return why a host failed, to stand below its line."""
-    lines = why(failure, width, "failed", log_lines=LOG_LINES)
-    if command:
-        lines += [Line(line) for line in _command(harmless_line(command), width)]
-    return lines
-
-
-def _command(command: str, width: int) -> list[str]:
+def _command(command: str, width: int) -> list[Line]:
     """Return a command folded between its words as a shell reads it, so that it can be copied as it stands."""
     lines = ["      command:"]
     for word in re.findall(r"(?:'[^']*'|[^\s'])+", command):
@@ -81,29 +57,7 @@ def _command(command: str, width: int) -> list[str]:
         else:
             lines[-1] += " \\"
             lines.append(f"        {word}")
-    return lines
-
-
-def stage_line(event: TaskEvent, seconds: float, wide: int) -> Line | None:
-    """Return the line of a task that has changed something: where nothing is drawn, a log tells of each stage."""
-    if not event.result.get("changed"):
-        return None
-    message = short_paths(str(event.result.get("msg") or "done").partition("\n")[0])
-    what = f"{stage}: {message}" if (stage := stage_of(event)) else f"{event.task}: changed"
-    return Line(harmless_line(f"{event.host.ljust(wide)}  {what} ({duration(seconds)})"), "changed")
-
-
-def running_line(host: str, what: str, seconds: float, wide: int) -> Line:
-    """Return the line of a host that has been at the same for long."""
-    return Line(harmless_line(f"{host.ljust(wide)}  {what} ({duration(seconds)})"))
-
-
-def diff_lines(hosts: Sequence[str], diff: str) -> list[Line]:
-    """Return what changes on ``hosts``, of which each has the same."""
-    lines = [short_paths(line) for line in diff.rstrip().splitlines()]
-    missing = len(lines) - DIFF_LINES
-    more = [Line(f"… and {missing} more lines (-v shows all)")] if missing > 0 else []
-    return [Line(harmless_line(f"{', '.join(hosts)}:")), *map(Line, lines[:DIFF_LINES]), *more]
+    return list(map(Line, lines))
 
 
 # The modules after which a host may be done: what comes then, if anything, makes another line.
@@ -154,9 +108,14 @@ class TerminalLog:
 
     def diffs(self) -> list[Line]:
         """Return what changes, as far as it has not been shown."""
-        lines = [line for diff, hosts in self._diffs.items() for line in diff_lines(list(dict.fromkeys(hosts)), diff)]
+        shown = []
+        for diff, hosts in self._diffs.items():
+            lines = [short_paths(line) for line in diff.rstrip().splitlines()]
+            shown += [Line(harmless_line(f"{', '.join(dict.fromkeys(hosts))}:")), *map(Line, lines[:DIFF_LINES])]
+            if len(lines) > DIFF_LINES:
+                shown.append(Line(f"… and {len(lines) - DIFF_LINES} more lines (-v shows all)"))
         self._diffs.clear()
-        return lines
+        return shown
 
     def _due_diffs(self) -> list[Line]:
         return [] if self._diff_may_come else self.diffs()
@@ -168,22 +127,10 @@ class TerminalLog:
         if event.module == HOLDS_TOGETHER and self.board.has_begun(event.host):
             return
         self._silent_since[event.host] = event.at
-        self.board.begin(event.host, doing(event.module, event.task), event.at, asks=asks)
-
-    def update(self, received: Iterable[Progress], at: float) -> None:
-        """Note what the processes of hosts have sent."""
-        self.board.update(received, at)
-
-    def skipped(self, host: str, at: float) -> None:
-        """Note that a task had nothing to do for a host."""
-        self.board.skip(host, at)
-
-    def add(self, event: TaskEvent) -> list[Line]:
-        """Note an event of a task that had several."""
-        if event.status != "started":
-            return self.ended(event)
-        self.began(event)
-        return []
+        what = "beginning" if event.module == HOLDS_TOGETHER else event.task
+        self.board.begin(
+            event.host, MODULES[event.module].doing if event.module in MODULES else what, event.at, asks=asks
+        )
 
     def ended(self, event: TaskEvent) -> list[Line]:
         """Note how a task ended."""
@@ -196,9 +143,14 @@ class TerminalLog:
             return self._failed(event)
         if event.only_asked:
             return []
-        line = None if self.drawn else stage_line(event, seconds, self.board.widest)
-        finishes = event.module in LAST and event.host not in self._awaiting
-        return [*([line] if line else []), *(self._finish(event.host) if finishes else [])]
+        lines = []
+        if event.result.get("changed") and not self.drawn:
+            message = short_paths(str(event.result.get("msg") or "done").partition("\n")[0])
+            what = f"{stage}: {message}" if (stage := stage_of(event)) else f"{event.task}: changed"
+            lines = [self._line(event.host, what, seconds, "changed")]
+        if event.module in LAST and event.host not in self._awaiting:
+            lines += self._finish(event.host)
+        return lines
 
     def ignored(self, event: TaskEvent) -> list[Line]:
         """Note a failure that the playbook does not mind."""
@@ -271,7 +223,10 @@ class TerminalLog:
         return sorted((event for events in self._events.values() for event in events), key=lambda event: event.at)
 
     def _at_work(self, works: Iterable[Work], now: float) -> list[Line]:
-        return [running_line(work.host, work.text(now), now - work.arrived, self.board.widest) for work in works]
+        return [self._line(work.host, work.text(now), now - work.arrived) for work in works]
+
+    def _line(self, host: str, what: str, seconds: float, meaning: Meaning = "plain") -> Line:
+        return Line(harmless_line(f"{host.ljust(self.board.widest)}  {what} ({duration(seconds)})"), meaning)
 
     def _await(self, event: TaskEvent) -> None:
         if event.module == "nix_activate" and event.result.get("outcome") == AWAITING:
@@ -293,7 +248,8 @@ class TerminalLog:
         if first != host:
             text = f"as {first}: {failure.headline}"
             return [Line(line, "failed") for line in indented(text, self._width(), first="    ", rest="      ")]
-        return failure_lines(failure, command, self._width())
+        lines = why(failure, self._width(), "failed", log_lines=LOG_LINES)
+        return [*lines, *(_command(harmless_line(command), self._width()) if command else [])]
 
     def _finish(self, host: str) -> list[Line]:
         """Return the line of a host that is done, unless it would say the same again."""
@@ -309,7 +265,9 @@ class TerminalLog:
         if self._shown.get(host) == row or brief or not (self.drawn or record.failure):
             return self._due_diffs()
         self._shown[host] = row
-        return [*self._due_diffs(), host_line(record, self.board.widest)]
+        cells = "  ".join(("" if cell == NOTHING else cell).ljust(COLUMN) for cell in view.row(record)[1:])
+        text = f"{MARKS.get(state.meaning, '✓')} {host.ljust(self.board.widest)}  {cells}".rstrip()
+        return [*self._due_diffs(), Line(harmless_line(text), state.meaning)]
 
     def _record(self, host: str) -> HostRecord:
         """Return what is known of a host, also where no module of ours has run."""
@@ -367,12 +325,6 @@ class Drawing:
         if self._live is not None:
             self._live.stop()
             self._live = None
-
-    def leave(self) -> None:
-        """Leave it on the screen as it is."""
-        if self._live is not None:
-            self._live.transient = False
-            self.clear()
 
 
 def picture(board: Board, now: float, seconds: float, height: int) -> Group:

@@ -82,7 +82,7 @@ def test_a_run_that_is_interrupted_tells_what_becomes_of_hosts_that_it_leaves_in
 def test_a_host_that_is_left_in_the_middle_has_the_time_and_the_command_that_decides() -> None:
     run = Run()
     run.task("web", "nix_activate", **{**ACTIVATED, "outcome": "awaiting"})
-    run.log.update([Progress("web", "waiting for confirmation", 30, "abc-1")], run.now)
+    run.log.board.update([Progress("web", "waiting for confirmation", 30, "abc-1")], run.now)
     text = " ".join(" ".join(line.text for line in run.log.unconfirmed(run.now + 3)).split())
     assert "in 27 s" in text
     assert "ansible web -m nix.fleet.nix_confirm -a deployment=abc-1" in text
