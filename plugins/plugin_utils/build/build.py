@@ -298,9 +298,16 @@ class Build:
         # the login.
         return ["env", f"NIX_REMOTE={store}", *command] if store else command
 
+    def planned(self, machine: Machine) -> Built:
+        """Return what the build would have to do."""
+        return dataclasses.replace(self, dry_run=True, link=None, progress=Progress(), watch=None).on(machine)
+
     def on(self, machine: Machine, *, store: str | None = None, name: str | None = None) -> Built:
         """Build by the Nix of ``machine``, in ``store`` or its own."""
-        builders = self.builders() if self.builders and not self.dry_run else None
+        builders = None
+        # Nobody is asked for what is there.
+        if self.builders and not self.dry_run and (store or self.planned(machine).built):
+            builders = self.builders()
         # What serves the store is gone when somebody reads this; what was to be built is there, and its Nix too.
         repeatable = self.command(builders=builders)
         watch = self.watch if isinstance(machine, Controller) else None

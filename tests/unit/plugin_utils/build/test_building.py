@@ -27,7 +27,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import Build
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import CommandTimeoutError, Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import root_name
 
-from ..nix.log_lines import TOP
+from ..nix.log_lines import TOP, event
 from ..nix.log_lines import building as building_line
 
 OUT = "/nix/store/" + "1" * 32 + "-top"
@@ -76,7 +76,8 @@ class ControllerNix:
         if "--dry-run" not in argv and timeout == 0:
             raise CommandTimeoutError(argv, timeout)
         if on_stderr_line is not None:
-            on_stderr_line(self.stderr)
+            for line in self.stderr.splitlines():
+                on_stderr_line(line)
         return Completed(tuple(argv), int(self.fails and "--dry-run" not in argv), ANSWER, self.stderr)
 
 
@@ -119,6 +120,21 @@ def test_what_was_copied_for_the_host_to_this_machine_is_left_alone(nix: Control
 def test_nothing_built_is_nothing_changed(nix: ControllerNix) -> None:
     nix.stderr = ""
     assert not on_controller(job(), ROOT, {}).changed
+
+
+@pytest.mark.parametrize(("planned", "asked"), [("", 0), ("this derivation will be built:", 1)])
+def test_builders_are_asked_only_where_there_is_something_to_build(
+    nix: ControllerNix, planned: str, asked: int
+) -> None:
+    nix.stderr = "\n".join([event(action="msg", level=3, msg=line) for line in (planned, f"  {TOP}")])
+    times: list[int] = []
+
+    def builders() -> str:
+        times.append(1)
+        return "ssh-ng://homelab"
+
+    on_controller(job(builders=builders), ROOT, {})
+    assert (len(times), "ssh-ng://homelab" in nix.commands[-1]) == (asked, bool(asked))
 
 
 def test_check_mode_leaves_no_root(nix: ControllerNix, tmp_path: Path) -> None:
