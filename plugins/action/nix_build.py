@@ -15,7 +15,6 @@ from pathlib import Path
 
 from ..plugin_utils.ansible.action import ON_TERMINAL, NixAction, display, warnings_of_nix
 from ..plugin_utils.ansible.connections import opened_store
-from ..plugin_utils.ansible.evaluation import SOURCE_OPTIONS, machine_of, source_of, task_name, usable_caches
 from ..plugin_utils.ansible.run import run_state
 from ..plugin_utils.ansible.variables import plain
 from ..plugin_utils.build.build import (
@@ -31,8 +30,6 @@ from ..plugin_utils.build.build import (
 )
 from ..plugin_utils.copy.ssh import LinkLostError
 from ..plugin_utils.core.errors import BuildError
-from ..plugin_utils.evaluation.request import Failed, Request
-from ..plugin_utils.evaluation.shared import SharedEvaluation
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,25 +47,23 @@ class ActionModule(NixAction):
     """See plugins/modules/nix_build.py."""
 
     argument_spec: t.ClassVar[dict[str, t.Any]] = {
-        **SOURCE_OPTIONS,
         "drv_path": {"type": "str"},
-        "attr": {"type": "str"},
         "installables": {"type": "list", "elements": "str"},
+        "nix_options": {"type": "dict", "default": {}},
         "remote_builders": {"type": "list", "elements": "str", "default": []},
         "builder_timeout": {"type": "int", "default": 5},
         "gc_root": {"type": "str"},
         "timeout": {"type": "int"},
     }
     constraints: t.ClassVar[dict[str, t.Any]] = {
-        "mutually_exclusive": [["drv_path", "flake", "file", "installables"]],
-        "required_one_of": [["drv_path", "flake", "file", "installables"]],
-        "required_by": {"flake": ["attr"], "file": ["attr"]},
+        "mutually_exclusive": [["drv_path", "installables"]],
+        "required_one_of": [["drv_path", "installables"]],
     }
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Build, or say what would be built."""
         begin = time.monotonic()
-        derivation = options["drv_path"] or self._evaluated(options)
+        derivation = options["drv_path"]
         build = Build(
             [every_output(derivation)] if derivation else options["installables"],
             options["nix_options"],
@@ -190,23 +185,6 @@ class ActionModule(NixAction):
         """Yield the URL of the machine's store."""
         with opened_store(self, trusted=trusted) as opened:
             yield f"unix://{opened.socket}"
-
-    def _evaluated(self, options: dict[str, t.Any]) -> str | None:
-        """Return the derivation that an attribute evaluates to on the machine that the task runs on."""
-        if options["installables"]:
-            return None
-        source, machine = source_of(self, options), machine_of(self, options)
-        caches = usable_caches()
-        for warning in caches.warnings:
-            display.warning(warning)
-        request = Request(source, timeout=options["timeout"])
-        shared = SharedEvaluation(
-            request, caches.used_by(machine), caches.evaluations, run_state(), task=task_name(self._task)
-        )
-        result = shared.ask(options["attr"]).result
-        if isinstance(result, Failed):
-            raise result.error(host=self.play_host)
-        return result.drv_path
 
 
 def _with(warnings: tuple[str, ...], more: dict[str, list[str]]) -> dict[str, list[str]]:

@@ -11,8 +11,7 @@ version_added: 0.1.0
 author:
   - nix.fleet contributors (!UNKNOWN)
 description:
-  - Builds what M(nix.fleet.nix_eval) evaluated, an attribute of a flake or of a Nix file, or anything else that C(nix build)
-    takes.
+  - Builds what M(nix.fleet.nix_eval) evaluated, or anything else that C(nix build) takes.
   - Runs where the task runs. C(delegate_to=localhost) builds on the controller, C(delegate_to) with another inventory host on
     that builder, and no delegation on the target itself.
   - A derivation that was evaluated on the controller and is to be built elsewhere is sent there first, over Ansible's own
@@ -24,11 +23,7 @@ options:
   drv_path:
     description:
       - The derivation to build, all of its outputs.
-      - Exactly one of O(drv_path), O(flake), O(file) and O(installables) must be given.
-    type: str
-  attr:
-    description:
-      - The attribute of O(flake) or O(file) to build. It is evaluated on the machine that builds.
+      - Exactly one of O(drv_path) and O(installables) must be given.
     type: str
   installables:
     description:
@@ -67,7 +62,6 @@ options:
     type: int
 extends_documentation_fragment:
   - nix.fleet._nix
-  - nix.fleet._nix.source
   - nix.fleet._attributes
   - nix.fleet._attributes.actiongroup_nix
 attributes:

@@ -59,8 +59,7 @@ def ill(*, frozen: t.Sequence[str] = (), cut: t.Sequence[str] = ()) -> Iterator[
 
 def options(building: Project, attribute: str = "who", **more: t.Any) -> dict[str, t.Any]:
     return {
-        "flake": f"path:{building.flake}",
-        "attr": attribute,
+        "installables": [f"path:{building.flake}#{attribute}"],
         "builder_timeout": 3,
         "nix_options": {"max-jobs": 0},
         **more,

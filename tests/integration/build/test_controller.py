@@ -34,7 +34,7 @@ OUTPUTS = f"""rec {{
 def build(project: Project, attribute: str, *arguments: str, **options: t.Any) -> dict[str, t.Any]:
     """Build an attribute of the project's flake, and return the host's result."""
     project.write_flake(OUTPUTS)
-    given = {"flake": f"path:{project.flake}", "attr": attribute, **options}
+    given = {"installables": [f"path:{project.flake}#{attribute}"], **options}
     run = project.run("nix_build", given, HOST, *arguments)
     assert "web" in run.results, run.output
     return {**run.results["web"], "calls": run.calls, "output": run.output}
@@ -88,7 +88,7 @@ def test_what_can_be_built_is_built_when_told_to_go_on(project: Project) -> None
 def test_a_setting_of_nix_takes_effect_and_is_shown_nowhere(project: Project) -> None:
     project.write_flake(OUTPUTS)
     secret = {"access-tokens": "example.org=ghp_secret", "builders": "", "max-jobs": 0, "substitute": False}
-    options = {"flake": f"path:{project.flake}", "attr": "library", "nix_options": secret}
+    options = {"installables": [f"path:{project.flake}#library"], "nix_options": secret}
     run = project.run("nix_build", options, {"web": {}}, "-vvv")
     assert run.results["web"]["failed"]
     assert "ghp_secret" not in json.dumps(run.results)

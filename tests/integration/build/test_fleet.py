@@ -111,7 +111,7 @@ def test_a_flake_is_evaluated_and_built_where_it_is(elsewhere: Elsewhere) -> Non
     flake = elsewhere.flake / "flake.nix"
     write = 'mkdir -p /tmp/fleet; printf %s "$1" >/tmp/fleet/flake.nix; echo content >/tmp/fleet/file'
     lab("exec", "homelab", "--", "/bin/sh", "-c", write, "sh", flake.read_text())
-    options = {"flake": "path:/tmp/fleet", "attr": "x86_64-linux.good"}
+    options = {"installables": ["path:/tmp/fleet#x86_64-linux.good"]}
     for changed in (True, False):
         run = elsewhere.run("nix_build", options, {"homelab": {}}, "-l", "homelab", delegate_to="homelab")
         assert run.results["homelab"]["changed"] is changed, run.output
