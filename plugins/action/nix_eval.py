@@ -12,7 +12,6 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.ansible.evaluation import EVALUATION_OPTIONS, SOURCE_OPTIONS, evaluated, machine_of, source_of
 from ..plugin_utils.core.errors import EvaluationError
-from ..plugin_utils.evaluation.sending import sent
 
 if t.TYPE_CHECKING:
     from ..plugin_utils.nix.source import Source
@@ -30,7 +29,6 @@ class ActionModule(NixAction):
         **EVALUATION_OPTIONS,
         "expr": {"type": "str"},
         "apply": {"type": "str"},
-        "hosts": {"type": "list", "elements": "str", "default": []},
         "send_flake": {"type": "bool", "default": False},
     }
     constraints: t.ClassVar[dict[str, t.Any]] = {
@@ -67,4 +65,7 @@ class ActionModule(NixAction):
             )
 
     def _sent(self, source: Source) -> Source:
+        # The controller mostly evaluates what it has.
+        from ..plugin_utils.evaluation.sending import sent
+
         return sent(source, self.shell)

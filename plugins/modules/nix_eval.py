@@ -16,7 +16,7 @@ description:
   - Runs where the task runs. For a fleet that is the controller (C(delegate_to=localhost)) or another machine that has Nix
     and the flake.
   - Many hosts are evaluated by few Nix processes, each with what its hosts have in common evaluated once. Whichever host's
-    task comes first has all hosts of the play (O(whole_play)) or in O(hosts) evaluated. On the controller each host goes on as soon as its own result is
+    task comes first has all hosts of the play (O(whole_play)) evaluated. On the controller each host goes on as soon as its own result is
     there, while the rest is still being evaluated.
   - Each host has an error of its own. A broken configuration costs one more Nix process, and no other host anything else.
   - A revision that was evaluated before is not evaluated again. The results are kept in C(~/.cache/nix.fleet/evaluation) on
@@ -37,14 +37,6 @@ options:
     description:
       - A Nix function of the attribute's value. The module returns its result as RV(value), and no derivation.
     type: str
-  hosts:
-    description:
-      - Inventory hosts to evaluate along with this one, if they have not been yet, beside those of O(whole_play).
-      - For all hosts of the play set O(whole_play) instead. Every host's task would be told of every host here, which
-        with thousands of them takes longer than all else.
-    type: list
-    elements: str
-    default: []
   send_flake:
     description:
       - Whether O(flake), and each of O(override_inputs), that is a plain path is one of the controller, and is sent to the

@@ -65,39 +65,26 @@ def machine_for_secrets(action: NixAction, options: dict[str, t.Any]) -> Machine
 
 
 def source_of(action: NixAction, options: dict[str, t.Any]) -> Source:
-    """Return the source that the options name, on the machine that the task runs on."""
-    if action.on_controller:
-        return source_on_controller(action, options)
-    source = _source(options)
-    if not options.get("send_flake"):
-        return source
-    return dataclasses.replace(_at_home(source, action), file=source.file)
+    """Return the source that the options name, on the machine that the task runs on.
 
-
-def source_on_controller(action: NixAction, options: dict[str, t.Any]) -> Source:
-    """Return the same of the controller, where paths that are relative start at the playbook."""
-    return _at_home(_source(options), action)
-
-
-def _source(options: dict[str, t.Any]) -> Source:
+    On the controller, and for what is sent from there, paths that are relative start at the playbook.
+    """
+    flake, file = options["flake"], options["file"]
+    overrides = {name: str(reference) for name, reference in options["override_inputs"].items()}
+    base = action._loader.get_basedir()
+    if action.on_controller and file is not None:
+        file = absolute_path(file, base)
+    if action.on_controller or options["send_flake"]:
+        flake = None if flake is None else absolute_flake(flake, base)
+        overrides = {name: absolute_flake(reference, base) for name, reference in overrides.items()}
     return Source(
-        flake=options["flake"],
-        file=options["file"],
-        expression=options.get("expr"),
-        override_inputs={name: str(reference) for name, reference in options["override_inputs"].items()},
+        flake=flake,
+        file=file,
+        expression=options["expr"],
+        override_inputs=overrides,
         arguments=options["args"],
         impure=options["impure"],
         options=options["nix_options"],
-    )
-
-
-def _at_home(source: Source, action: NixAction) -> Source:
-    base = action._loader.get_basedir()
-    return dataclasses.replace(
-        source,
-        flake=None if source.flake is None else absolute_flake(source.flake, base),
-        file=None if source.file is None else absolute_path(source.file, base),
-        override_inputs={name: absolute_flake(reference, base) for name, reference in source.override_inputs.items()},
     )
 
 
@@ -246,16 +233,9 @@ def _others(action: NixAction, options: dict[str, t.Any]) -> Iterator[str]:
     mine = rendered_for(action, action.play_host, templates)
     mine.pop("attr", None)
     of_play = plain(action.variables["ansible_play_hosts_all"]) if options["whole_play"] else []
-    for host in dict.fromkeys([*options["hosts"], *of_play]):
+    for host in of_play:
         if host == action.play_host:
             continue
-        if host not in action.variables["hostvars"]:
-            raise EvaluationError(
-                f"hosts names {host}, which is not in the inventory",
-                code="unknown_host",
-                host=action.play_host,
-                advice="give names of inventory hosts, or set whole_play for those of the play",
-            )
         its = rendered_for(action, host, templates)
         wanted = its.pop("attr", None)
         if wanted and its == mine:
