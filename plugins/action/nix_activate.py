@@ -9,7 +9,6 @@ import time
 import typing as t
 
 from ..plugin_utils.activation.answer import CHANGED
-from ..plugin_utils.activation.changes import changes_of_rollback
 from ..plugin_utils.activation.deployment import CONFIRMED, PATIENCE_SECONDS, confirm, deploy, longest, longest_attempt
 from ..plugin_utils.activation.outcome import (
     failure,
@@ -181,6 +180,8 @@ class ActionModule(NixAction):
         """Say what a rollback is about to change; a check says so by what it returns."""
         if request.rollback is None or request.check or request.goal == "dry-activate":
             return {}
+        from ..plugin_utils.activation.changes import changes_of_rollback
+
         found = changes_of_rollback(renewable(self, self.questions), request)
         if found is None:
             return {}

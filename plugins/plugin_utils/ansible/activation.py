@@ -13,7 +13,6 @@ import typing as t
 from ansible import constants
 
 from ..activation.answer import NOT_IN_JOURNAL
-from ..activation.changes import changes, unit_changes
 from ..activation.deployment import up_to_date
 from ..activation.outcome import message, warnings_of_activation
 from ..activation.request import Origin
@@ -109,6 +108,9 @@ def difference(action: NixAction, link: RenewableLink, answer: Answer, source_ho
     before = answer.previous.running or answer.previous.closure
     if not action.diff_mode or answer.closure is None or before is None:
         return {}
+    # Most deployments show no difference.
+    from ..activation.changes import changes
+
     found = changes(link, before, answer.closure, source=lambda argv: _at_source(action, source_host, argv))
     return {} if found is None else {"diff": {"prepared": found.text}, "closure_diff": found.to_result()}
 
@@ -117,6 +119,8 @@ def units_by_source(action: NixAction, link: RenewableLink, answer: Answer, sour
     """Return what is known of the units of a closure that only ``source_host`` has, which no dry run was made of."""
     if answer.exit_code is not None or answer.closure is None or answer.previous.running is None:
         return ""
+    from ..activation.changes import unit_changes
+
     found = unit_changes(
         link, answer.previous.running, answer.closure, source=lambda argv: _at_source(action, source_host, argv)
     )
