@@ -34,7 +34,7 @@ class NixError(Exception):
         self,
         cause: str,
         *,
-        code: str = "failed",
+        code: str,
         host: str | None = None,
         command: Sequence[str] | None = None,
         log: str = "",

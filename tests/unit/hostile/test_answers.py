@@ -162,7 +162,7 @@ def test_a_machine_that_does_not_answer_in_a_frame_is_an_error(stdout: str, stde
 
 @given(cause=texts, log=texts)
 def test_an_error_is_short_and_obeyed_by_no_terminal(cause: str, log: str) -> None:
-    error = NixError(cause * 100, host="vps-1", log=log * 100, advice=cause)
+    error = NixError(cause * 100, code="failed", host="vps-1", log=log * 100, advice=cause)
     text = str(error)
     assert len(text) < 10 * CAUSE_CHARACTERS + 100_000
     assert not {character for character in text if not character.isprintable() and character not in "\n\t"} - set(

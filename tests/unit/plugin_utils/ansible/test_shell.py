@@ -193,7 +193,7 @@ def test_an_escalation_that_fails_is_told_at_once_unless_a_script_may_be_at_work
 
 @pytest.mark.parametrize("kind", ["renewable", "fresh"])
 def test_a_machine_whose_answer_has_no_end_is_not_asked_again(kind: str) -> None:
-    endless = EndlessAnswerError("the machine's answer has no end: it was cut off", host="vps")
+    endless = EndlessAnswerError("the machine's answer has no end: it was cut off", code="endless_answer", host="vps")
     shell = ConnectionShell("vps", Connection("killed", endless).execute)
     link = RenewableLink(shell, lambda: None) if kind == "renewable" else FreshLink(shell)
     with pytest.raises(ConnectionLostError):
@@ -230,7 +230,7 @@ def test_a_machine_that_goes_on_dripping_is_a_lost_connection_when_its_time_is_o
 
 
 def test_a_line_that_fell_silent_may_have_begun_what_it_was_sent() -> None:
-    silent = NoAnswerError("the machine did not answer within 60 s", host="vps")
+    silent = NoAnswerError("the machine did not answer within 60 s", code="no_answer", host="vps")
     refused = AnsibleConnectionFailure("ssh: connect to host 192.0.2.1 port 22: Connection refused")
     link = Connection(silent, refused).link
     for _attempt in range(2):

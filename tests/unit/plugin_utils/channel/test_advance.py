@@ -156,7 +156,7 @@ def test_a_branch_that_others_move_without_end_is_given_up(server: Path, work: P
     moved(work, git(work, "rev-parse", "HEAD"))
     last = commit(work, "mine")
     with (
-        mock.patch.object(Remote, "move", side_effect=OvertakenError("stale")),
+        mock.patch.object(Remote, "move", side_effect=OvertakenError("stale", code="overtaken")),
         fails_with("channel.contended"),
     ):
         moved(work, last)

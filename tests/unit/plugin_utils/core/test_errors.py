@@ -9,7 +9,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import Build
 
 def test_a_message_names_host_stage_cause_command_and_next_step_in_this_order() -> None:
     error = BuildError(
-        "hello failed", host="vps-1", command=["nix", "build", "a b"], log="cc: no\n", advice="read the log"
+        "hello failed", code="failed", host="vps-1", command=["nix", "build", "a b"], log="cc: no\n", advice="read the log"
     )
     assert str(error).splitlines() == [
         "vps-1: build: hello failed",
@@ -20,7 +20,7 @@ def test_a_message_names_host_stage_cause_command_and_next_step_in_this_order() 
 
 
 def test_the_result_carries_every_field_and_the_details() -> None:
-    result = BuildError("no", host="h", command=["nix"], log="cc: no", advice="go", rc=3).to_result()
+    result = BuildError("no", code="failed", host="h", command=["nix"], log="cc: no", advice="go", rc=3).to_result()
     assert result == {
         "host": "h",
         "stage": "build",
