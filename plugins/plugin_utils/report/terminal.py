@@ -31,7 +31,7 @@ else:
     CAN_DRAW = True
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from .events import TaskEvent
     from .progress import Work

@@ -9,7 +9,12 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import Build
 
 def test_a_message_names_host_stage_cause_command_and_next_step_in_this_order() -> None:
     error = BuildError(
-        "hello failed", code="failed", host="vps-1", command=["nix", "build", "a b"], log="cc: no\n", advice="read the log"
+        "hello failed",
+        code="failed",
+        host="vps-1",
+        command=["nix", "build", "a b"],
+        log="cc: no\n",
+        advice="read the log",
     )
     assert str(error).splitlines() == [
         "vps-1: build: hello failed",
