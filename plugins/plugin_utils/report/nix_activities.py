@@ -96,19 +96,13 @@ NAMES_TOLD = 5
 WAIT = "nix-wait"
 
 
-@dataclasses.dataclass(frozen=True)
-class _Begun:
-    event: Event
-    at: float
-    parent: int
-
-
 class Activities:
     """Follows the log of one command, by ``clock``."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._open: dict[int, _Begun] = {}
+        # Each with when it began, and what it is part of.
+        self._open: dict[int, tuple[Event, float, int]] = {}
         # Of what is not shown: the activity that is, and that it is part of.
         self._parents: dict[int, int] = {}
         # The shortest first. The count decides between two that took equally long.
@@ -124,14 +118,13 @@ class Activities:
             self._begin(event)
         elif event.action == "stop":
             self._parents.pop(event.id, None)
-            begun = self._open.pop(event.id, None)
-            if begun is not None:
-                self._keep(begun)
+            if begun := self._open.pop(event.id, None):
+                self._keep(*begun)
 
     def slices(self) -> list[Slice]:
         """Return what was done, in the order in which it began; what has not ended is taken to end now."""
         for begun in self._open.values():
-            self._keep(begun)
+            self._keep(*begun)
         self._open.clear()
         found = sorted((kept for _seconds, _number, kept in self._ended), key=lambda kept: (kept.began, -kept.ended))
         waits = _together([each for each in found if each.category == WAIT])
@@ -141,17 +134,14 @@ class Activities:
         if len(self._open) + len(self._parents) >= MOST_OPEN:
             return
         parent = event.parent if event.parent in self._open else self._parents.get(event.parent, 0)
-        if event.type in _SLICES:
-            self._open[event.id] = _Begun(event, self._clock(), parent)
+        if event.type in (COPY_PATH, SUBSTITUTE, BUILD, POST_BUILD_HOOK, BUILD_WAITING):
+            self._open[event.id] = (event, self._clock(), parent)
         elif parent:
             self._parents[event.id] = parent
 
-    def _keep(self, begun: _Begun) -> None:
-        event = begun.event
-        category, name, detail = _SLICES[event.type](event)
-        done = Slice(
-            harmless_line(name)[:LONGEST_NAME], category, begun.at, self._clock(), detail, event.id, begun.parent
-        )
+    def _keep(self, event: Event, began: float, parent: int) -> None:
+        category, name, detail = _described(event)
+        done = Slice(harmless_line(name)[:LONGEST_NAME], category, began, self._clock(), detail, event.id, parent)
         heapq.heappush(self._ended, (done.seconds, next(self._count), done))
         if len(self._ended) > MOST_KEPT:
             heapq.heappop(self._ended)
@@ -165,56 +155,30 @@ def _together(waits: list[Slice]) -> list[Slice]:
             groups[-1].append(wait)
         else:
             groups.append([wait])
-    return [_one_of(group) for group in groups]
+    return [group[0] if len(group) == 1 else _one_of(group) for group in groups]
 
 
 def _one_of(group: list[Slice]) -> Slice:
-    first, *more = group
-    if not more:
-        return first
-    named = [each.name for each in group[:NAMES_TOLD]]
     rest = [f"and {len(group) - NAMES_TOLD} more"] if len(group) > NAMES_TOLD else []
     return dataclasses.replace(
-        first,
-        name=f"{first.name}, and {len(more)} more",
+        group[0],
+        name=f"{group[0].name}, and {len(group) - 1} more",
         ended=max(each.ended for each in group),
-        detail={"for": "; ".join([*named, *rest])},
+        detail={"for": "; ".join([*(each.name for each in group[:NAMES_TOLD]), *rest])},
     )
 
 
-_Described = tuple[str, str, dict[str, str]]
-
-
-def _build(event: Event) -> _Described:
-    derivation, machine, *_rounds = (*map(str, event.fields), "", "")
-    where = {"machine": redacted(machine)} if machine else {}
-    return "nix-build", f"build {derivation_name(derivation)}", {"derivation": derivation, **where}
-
-
-def _fetch(event: Event) -> _Described:
-    path, substituter, *_more = (*map(str, event.fields), "", "")
-    return "nix-fetch", f"fetch {store_path_name(path)}", {"path": path, "from": redacted(substituter)}
-
-
-def _copy(event: Event) -> _Described:
-    path, *_more = (*map(str, event.fields), "")
-    return "nix-copy", f"copy {store_path_name(path)}", {"path": path}
-
-
-def _hook(event: Event) -> _Described:
-    derivation, *_more = (*map(str, event.fields), "")
-    return "nix-build", f"post-build hook of {derivation_name(derivation)}", {"derivation": derivation}
-
-
-def _wait(event: Event) -> _Described:
+def _described(event: Event) -> tuple[str, str, dict[str, str]]:
+    """Return the category, the name and the details of an activity."""
+    first, second, *_more = (*map(str, event.fields), "", "")
+    if event.type == COPY_PATH:
+        return "nix-copy", f"copy {store_path_name(first)}", {"path": first}
+    if event.type == SUBSTITUTE:
+        return "nix-fetch", f"fetch {store_path_name(first)}", {"path": first, "from": redacted(second)}
+    if event.type == BUILD:
+        where = {"machine": redacted(second)} if second else {}
+        return "nix-build", f"build {derivation_name(first)}", {"derivation": first, **where}
+    if event.type == POST_BUILD_HOOK:
+        return "nix-build", f"post-build hook of {derivation_name(first)}", {"derivation": first}
     # It has no fields in all versions, and says in words whether that is a lock or a machine.
     return WAIT, redacted(event.text) or "waiting", {}
-
-
-_SLICES: dict[int, Callable[[Event], _Described]] = {
-    COPY_PATH: _copy,
-    BUILD: _build,
-    SUBSTITUTE: _fetch,
-    POST_BUILD_HOOK: _hook,
-    BUILD_WAITING: _wait,
-}
