@@ -144,8 +144,8 @@ def of_all_items(result: Mapping[str, t.Any]) -> dict[str, t.Any]:
     A loop is known by ``ansible_loop_var`` in each of its ``results``, which ansible-core puts there. The whole has lists
     joined and what is true of any item; of several failures it has the reasons of the first.
     """
-    items = result.get("results")
-    if not isinstance(items, list) or not items or not all(_is_item(item) for item in items):
+    items = result.get("results") or None
+    if not isinstance(items, list) or not all(isinstance(each, dict) and "ansible_loop_var" in each for each in items):
         return dict(result)
     if bad := [item for item in items if item.get("failed") or item.get("unreachable")]:
         reasons = {name: bad[0][name] for name in _REASONS if bad[0].get(name)}
@@ -154,21 +154,15 @@ def of_all_items(result: Mapping[str, t.Any]) -> dict[str, t.Any]:
     return {**_joined(items), **result, **({"msg": _messages(with_message)} if with_message else {})}
 
 
-def _is_item(item: t.Any) -> bool:
-    return isinstance(item, dict) and "ansible_loop_var" in item
-
-
 def _messages(items: Sequence[Mapping[str, t.Any]]) -> str:
     """Return what the items say, each behind what it is called: all of one, and of several the first lines."""
-    texts = [_labelled(item) for item in items]
+    texts = []
+    for item in items:
+        # What is looped over may be whole structures, which say less.
+        label = item.get("_ansible_item_label", item.get(item["ansible_loop_var"]))
+        text = plain_message(str(item.get("cause") or item.get("msg") or "it gave no reason"))
+        texts.append(f"{label}: {text}" if isinstance(label, (str, int)) else text)
     return texts[0] if len(texts) == 1 else "; ".join(text.partition("\n")[0] for text in texts)
-
-
-def _labelled(item: Mapping[str, t.Any]) -> str:
-    # What is looped over may be whole structures, which say less.
-    label = item.get("_ansible_item_label", item.get(item["ansible_loop_var"]))
-    text = plain_message(str(item.get("cause") or item.get("msg") or "it gave no reason"))
-    return f"{label}: {text}" if isinstance(label, (str, int)) else text
 
 
 def _joined(items: Sequence[Mapping[str, t.Any]]) -> dict[str, t.Any]:

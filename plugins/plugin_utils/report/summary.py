@@ -20,6 +20,7 @@ if t.TYPE_CHECKING:
     from .records import HostRecord
 
 
+_WORST_FIRST: tuple[Meaning, ...] = ("failed", "unreachable", "changed")
 _MEANINGS: dict[str, Meaning] = {"unchanged": "ok", "evaluated": "ok", "unreachable": "unreachable"}
 
 
@@ -93,7 +94,11 @@ def summary(hosts: Sequence[HostRecord], width: int, seconds: float, *, whole: b
             )
             if others := alike[host.failure][1:]:
                 lines += _note(f"the same: {', '.join(others)}", width, "plain")
-    return [*lines, *undo_lines(hosts), Line(""), Line(closing(states, seconds), _worst(states))]
+    for command in undo_commands(hosts):
+        lines += [Line(""), Line(f"undo: {command}")]
+    meanings = {state.meaning for state in states}
+    worst: Meaning = next((each for each in _WORST_FIRST if each in meanings), "ok")
+    return [*lines, Line(""), Line(closing(states, seconds), worst)]
 
 
 def view_of(hosts: Sequence[HostRecord]) -> View:
@@ -112,23 +117,12 @@ def undo_commands(hosts: Iterable[HostRecord]) -> list[str]:
     return [f"ansible-playbook nix.fleet.rollback -e rollback_to=before:{run}" for run in runs]
 
 
-def undo_lines(hosts: Iterable[HostRecord]) -> list[Line]:
-    """Return the same as lines, each below an empty one."""
-    return [line for command in undo_commands(hosts) for line in (Line(""), Line(f"undo: {command}"))]
-
-
 def closing(states: Sequence[State], seconds: float) -> str:
     """Return the run in one line: ``7 hosts: 5 activated, 1 unchanged, 1 failed (45 s)``."""
     counts = collections.Counter(state.text for state in states)
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
     noun = "host" if len(states) == 1 else "hosts"
     return f"{len(states)} {noun}: {outcomes} ({duration(seconds)})"
-
-
-def _worst(states: Sequence[State]) -> Meaning:
-    meanings = {state.meaning for state in states}
-    order: tuple[Meaning, ...] = ("failed", "unreachable", "changed")
-    return next((meaning for meaning in order if meaning in meanings), "ok")
 
 
 def why(failure: Failure, width: int, meaning: Meaning, *, log_lines: int = LOG_LINES) -> list[Line]:

@@ -17,7 +17,7 @@ from .nix_activities import Slice
 from .records import MODULES, stage_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from .events import TaskEvent
     from .json_report import Run
@@ -123,35 +123,20 @@ PROCESS = 1
 
 def chrome_trace(run: Run, began: float, rows: Mapping[str, Lanes]) -> dict[str, t.Any]:
     """Return the trace of a run that began at ``began``; times in it are in microseconds from then on."""
-    return {
-        "displayTimeUnit": "ms",
-        "otherData": run.to_result(),
-        "traceEvents": [
-            _named("process_name", 0, name=f"nix.fleet: {', '.join(run.playbooks)}"),
-            *_threads(began, rows),
-        ],
-    }
-
-
-def _threads(began: float, rows: Mapping[str, Lanes]) -> Iterator[dict[str, t.Any]]:
-    thread = 0
-    for host, lanes in rows.items():
-        for number, lane in enumerate(lanes, 1):
-            thread += 1
-            yield _named("thread_name", thread, name=host if number == 1 else f"{host} ({number})")
-            yield _named("thread_sort_index", thread, sort_index=thread)
-            for each in lane:
-                start, end = (round((moment - began) * 1e6) for moment in (each.began, each.ended))
-                yield {
-                    "ph": "X",
-                    "pid": PROCESS,
-                    "tid": thread,
-                    "ts": start,
-                    "dur": end - start,
-                    "cat": each.category,
-                    "name": each.name,
-                    "args": dict(each.detail),
-                }
+    lanes = [
+        (host if number == 1 else f"{host} ({number})", lane)
+        for host, all_lanes in rows.items()
+        for number, lane in enumerate(all_lanes, 1)
+    ]
+    events = [_named("process_name", 0, name=f"nix.fleet: {', '.join(run.playbooks)}")]
+    for thread, (name, lane) in enumerate(lanes, 1):
+        events.append(_named("thread_name", thread, name=name))
+        events.append(_named("thread_sort_index", thread, sort_index=thread))
+        for each in lane:
+            start, end = (round((moment - began) * 1e6) for moment in (each.began, each.ended))
+            event = {"ph": "X", "pid": PROCESS, "tid": thread, "ts": start, "dur": end - start}
+            events.append({**event, "cat": each.category, "name": each.name, "args": dict(each.detail)})
+    return {"displayTimeUnit": "ms", "otherData": run.to_result(), "traceEvents": events}
 
 
 def _named(what: str, thread: int, **arguments: t.Any) -> dict[str, t.Any]:
