@@ -35,7 +35,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from ..run_state.run_state import RunState
-    from .events import Failure, TaskEvent
+    from .events import TaskEvent
     from .json_report import Run
     from .records import HostRecord
     from .table import State, View
@@ -57,13 +57,14 @@ _PUNCTUATION = re.compile(r"[!-+./:-@\[-`{-~]")
 def page(run: Run, hosts: Sequence[HostRecord]) -> str:
     """Return the report as a page."""
     view, states, hosts = _ordered(hosts)
-    alike = by_failure(hosts)
     return _template("report.html.j2", escape=True).render(
         title=", ".join(run.playbooks) + (" (check mode)" if run.check_mode else ""),
         started=f"{run.started:%Y-%m-%d %H:%M:%S} UTC",
         closing=closing(list(states.values()), run.seconds) if hosts else "no host took part",
-        header=view.header if hosts else (),
-        rows=[_row(host, view, states[host.host], alike) for host in hosts],
+        hosts=hosts,
+        view=view,
+        states=states,
+        alike=by_failure(hosts),
     )
 
 
@@ -73,7 +74,8 @@ def markdown(run: Run, hosts: Sequence[HostRecord]) -> str:
     if not hosts:
         return f"{parts.head(run, 'no host took part')}\n"
     view, states, hosts = _ordered(hosts)
-    rows = [parts.host(list(view.row(host)), states[host.host].is_bad) for host in hosts]
+    bad = {name for name, state in states.items() if state.meaning in ("failed", "unreachable")}
+    rows = [parts.host(list(view.row(host)), host.host in bad) for host in hosts]
     shown = _fitting(rows, MOST_BYTES // 2)
     table = parts.table(list(view.header), shown, len(rows) - len(shown))
     head = f"{parts.head(run, closing(list(states.values()), run.seconds))}\n\n{table}"
@@ -107,7 +109,7 @@ def _template(name: str, *, escape: bool) -> jinja2.Template:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        line=harmless_line, lines=harmless, code=code, cell=cell, references=references, name=_name
+        line=harmless_line, lines=harmless, code=code, cell=cell, references=references, name=_name, packages=_packages
     )
     return environment.from_string(Path(__file__).with_name(name).read_text(encoding="utf-8"))
 
@@ -116,22 +118,14 @@ def _name(text: str) -> str:
     return code(cut(text, _NAME_CHARACTERS))
 
 
+def _packages(difference: Mapping[str, t.Any]) -> str:
+    return ClosureDiff.from_result(difference).text
+
+
 def _ordered(hosts: Sequence[HostRecord]) -> tuple[View, Mapping[str, State], Sequence[HostRecord]]:
     view = view_of(hosts)
     states = {host.host: view.state(host) for host in hosts}
     return view, states, sorted(hosts, key=lambda host: _ORDER.get(states[host.host].meaning, 3))
-
-
-def _row(host: HostRecord, view: View, state: State, alike: Mapping[Failure, Sequence[str]]) -> dict[str, t.Any]:
-    first = alike[host.failure][0] if host.failure else None
-    return {
-        "meaning": state.meaning,
-        "cells": view.row(host),
-        "notes": view.notes(host),
-        "failure": host.failure,
-        "as_host": None if first == host.host else first,
-        "packages": ClosureDiff.from_result(host.difference).text if host.difference else "",
-    }
 
 
 def _parts(parts: t.Any, hosts: Sequence[HostRecord], view: View) -> Iterator[str]:

@@ -146,8 +146,8 @@ class Board:
         self._arrived: dict[str, float] = {}
         self._working: dict[str, Work] = {}
         self._did: dict[str, str] = {}
-        self._goes_back: dict[str, float] = {}
-        self._deployments: dict[str, str] = {}
+        # When the machine does, and the id by which it can be confirmed until then.
+        self._goes_back: dict[str, tuple[float, str]] = {}
         self._finished: dict[str, str] = {}
 
     def play(self, hosts: Iterable[str]) -> None:
@@ -158,18 +158,17 @@ class Board:
     def begin(self, host: str, what: str, at: float, *, asks: bool = False) -> None:
         """Note that a task began."""
         arrived = self._arrived.setdefault(host, at)
-        before = self._did.get(host, "")
-        self._working[host] = Work(host, what, at, arrived, before, self._goes_back.get(host), asks)
+        goes_back, _deployment = self.awaited(host)
+        self._working[host] = Work(host, what, at, arrived, self._did.get(host, ""), goes_back, asks)
 
     def update(self, received: Iterable[Progress], at: float) -> None:
         """Note what the processes of hosts have sent."""
         for progress in received:
             if progress.seconds is not None:
-                self._goes_back[progress.host] = at + progress.seconds
-                self._deployments[progress.host] = progress.deployment
+                self._goes_back[progress.host] = (at + progress.seconds, progress.deployment)
             work = self._working.get(progress.host)
             if work is not None and work.over is None:
-                goes_back = self._goes_back.get(progress.host)
+                goes_back, _deployment = self.awaited(progress.host)
                 self._working[progress.host] = dataclasses.replace(
                     work, what=progress.text, before="", goes_back=goes_back
                 )
@@ -178,7 +177,6 @@ class Board:
         """Note that a task ended; ``awaits`` says that the machine still waits to be confirmed."""
         if not awaits:
             self._goes_back.pop(host, None)
-            self._deployments.pop(host, None)
         self._finished.pop(host, None)
         if host in self._working:
             self._did[host] = self._working[host].what
@@ -197,14 +195,9 @@ class Board:
         self._finished[host] = state
         self._working.pop(host, None)
 
-    def deployment(self, host: str) -> str:
-        """Return the id by which a host can be confirmed that awaits it, or nothing."""
-        return self._deployments.get(host, "")
-
-    def seconds_left(self, host: str, now: float) -> float | None:
-        """Return in how many seconds the machine goes back by itself, unless it is confirmed; None where nobody said."""
-        goes_back = self._goes_back.get(host)
-        return None if goes_back is None else goes_back - now
+    def awaited(self, host: str) -> tuple[float | None, str]:
+        """Return when the machine goes back by itself, None where nobody said, and the id by which it can be confirmed."""
+        return self._goes_back.get(host, (None, ""))
 
     def has_begun(self, host: str) -> bool:
         """Whether the host has had a task."""

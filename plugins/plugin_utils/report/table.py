@@ -107,11 +107,6 @@ class State:
     text: str
     meaning: Meaning
 
-    @property
-    def is_bad(self) -> bool:
-        """Whether somebody has to see to the host."""
-        return self.meaning in ("failed", "unreachable")
-
 
 @dataclasses.dataclass(frozen=True)
 class View:

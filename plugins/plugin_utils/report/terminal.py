@@ -201,11 +201,11 @@ class TerminalLog:
         )
 
     def _unconfirmed(self, host: str, now: float) -> list[Line]:
-        left = self.board.seconds_left(host, now)
-        when = "if a confirmation was asked for" if left is None else f"in {max(round(left), 0)} s"
+        goes_back, deployment = self.board.awaited(host)
+        when = "if a confirmation was asked for" if goes_back is None else f"in {max(round(goes_back - now), 0)} s"
         text = f"{host} was being activated and is not confirmed: it goes back by itself {when}"
         advice = "see with nix.fleet.status what it runs"
-        if deployment := self.board.deployment(host):
+        if deployment:
             command = f"ansible {host} -m nix.fleet.nix_confirm -a deployment={deployment}"
             advice = f"{command} lets it stay; with confirmation=cancel it goes back at once"
         return [
