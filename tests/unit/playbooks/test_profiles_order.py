@@ -34,7 +34,8 @@ class ActionModule(ActionBase):
         if name != "nix_activate":
             return {"drv_path": "/x.drv", "out_path": "/x"}
         if self._task.args.get("query"):
-            return {"outcome": "needed", "after": [host for host in task_vars.get("nix_after", []) if host in task_vars["ansible_play_hosts_all"]], "asked": int(time.time())}
+            after = [host for host in task_vars.get("nix_after", []) if host in task_vars["ansible_play_hosts_all"]]
+            return {"outcome": "needed", "after": after, "asked": int(time.time())}
         with pathlib.Path(task_vars["log"]).open("a") as log:
             log.write(host + "\\n")
         return {"outcome": "activated"}
