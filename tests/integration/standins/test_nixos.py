@@ -9,7 +9,6 @@ import pytest
 from .conftest import Machine
 
 PROFILE = "/nix/var/nix/profiles/system"
-LOADER_CONF = "/boot/loader/loader.conf"
 KERNEL = "({ pkgs, ... }: { boot.kernelPackages = pkgs.linuxPackages_latest; })"
 FAILING = 'systemd.services.bad = { wantedBy = [ "multi-user.target" ]; serviceConfig.ExecStart = "/bin/false"; };'
 

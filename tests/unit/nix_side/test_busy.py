@@ -5,17 +5,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sqlite3
 import threading
+import typing as t
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.build.build import Build
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InventoryError, NixError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed, run
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluator import evaluate
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.request import Evaluated, Failed
@@ -31,6 +31,8 @@ from .conftest import Nix
 
 DERIVATION = 'derivation { name = "x"; system = "x"; builder = "/x"; }'
 EVALUATION = command("eval", "--expr", 'builtins.toFile "a" "x"')
+# Which each store here has.
+MADE = "/nix/store/12wigjpizrn8axaqxj288q1b751qmwya-a"
 WORDS = "SQLite database '{database}' is busy"
 
 
@@ -81,53 +83,47 @@ class LocalShell:
         return run(["sh", "-c", script, "sh", *arguments])
 
 
-def test_an_inventory_is_read_when_the_database_is_free(store: Path, tmp_path: Path) -> None:
-    nodes = tmp_path / "nodes.nix"
+def read_inventory(directory: Path) -> t.Any:
+    nodes = directory / "nodes.nix"
     nodes.write_text('{ web.ips = [ (builtins.readFile (builtins.toFile "address" "192.0.2.1")) ]; }')
-    with somebody_sets_up(store, 1.0):
-        found = inventory.evaluate([NODES], NixFile(nodes), inventory.Settings())
-    assert found.data["web"]["ips"] == ["192.0.2.1"]
+    return inventory.evaluate([NODES], NixFile(nodes), inventory.Settings()).data["web"]["ips"] == ["192.0.2.1"]
 
 
-@pytest.mark.usefixtures("impatient")
-def test_an_inventory_that_never_gets_at_the_database_says_so_and_blames_no_data(store: Path, tmp_path: Path) -> None:
-    nodes = tmp_path / "nodes.nix"
-    nodes.write_text('{ web.ips = [ (builtins.readFile (builtins.toFile "address" "192.0.2.1")) ]; }')
-    with somebody_sets_up(store), pytest.raises(InventoryError) as caught:
-        inventory.evaluate([NODES], NixFile(nodes), inventory.Settings())
-    assert WORDS.format(database=store) in caught.value.cause
-    assert caught.value.advice == nix_machine.BUSY_ADVICE
-
-
-def test_an_evaluation_goes_on_when_the_database_is_free(store: Path) -> None:
+def evaluate_hosts(_directory: Path) -> t.Any:
     source = Source(expression=f"{{ a = {DERIVATION}; b = {DERIVATION}; }}")
+    result = evaluate(source, ["a", "b"], Controller())["a"]
+    return result if isinstance(result, Failed) else isinstance(result, Evaluated)
+
+
+def build_here(_directory: Path, machine: Controller | Remote | None = None) -> t.Any:
+    return Build([MADE]).on(machine or Controller()).outputs[0].out_path == MADE
+
+
+def build_elsewhere(directory: Path) -> t.Any:
+    return build_here(directory, Remote(LocalShell()))
+
+
+WORK = [read_inventory, evaluate_hosts, build_here, build_elsewhere]
+
+
+@pytest.mark.parametrize("work", WORK)
+def test_work_goes_on_when_the_database_is_free(store: Path, tmp_path: Path, work: t.Callable[[Path], t.Any]) -> None:
     with somebody_sets_up(store, 1.0):
-        results = evaluate(source, ["a", "b"], Controller())
-    assert all(isinstance(result, Evaluated) for result in results.values()), results
+        assert work(tmp_path) is True
 
 
 @pytest.mark.usefixtures("impatient")
-def test_an_evaluation_that_never_gets_at_the_database_says_so(store: Path) -> None:
-    source = Source(expression=f"{{ a = {DERIVATION}; }}")
+@pytest.mark.parametrize("work", WORK)
+def test_work_that_never_gets_at_the_database_says_so_and_blames_no_data(
+    store: Path, tmp_path: Path, work: t.Callable[[Path], t.Any]
+) -> None:
     with somebody_sets_up(store):
-        result = evaluate(source, ["a"], Controller())["a"]
-    assert isinstance(result, Failed)
-    assert (result.cause, result.advice) == (WORDS.format(database=store), nix_machine.BUSY_ADVICE)
-
-
-@pytest.mark.parametrize("machine", [Controller(), Remote(LocalShell())], ids=["controller", "builder"])
-def test_a_build_begins_when_the_database_is_free_wherever_it_is(store: Path, machine: Controller | Remote) -> None:
-    path = json.loads(run(command("eval", "--json", "--expr", 'builtins.toFile "a" "x"')).stdout)
-    with somebody_sets_up(store, 1.0):
-        built = Build([path]).on(machine)
-    assert built.outputs[0].out_path == path
-
-
-@pytest.mark.usefixtures("impatient")
-def test_a_build_that_never_gets_at_the_database_says_so(store: Path) -> None:
-    with somebody_sets_up(store), pytest.raises(NixError) as caught:
-        Build(["/nix/store/" + "0" * 32 + "-a"]).on(Controller())
-    assert (caught.value.cause, caught.value.advice) == (WORDS.format(database=store), nix_machine.BUSY_ADVICE)
+        try:
+            error = work(tmp_path)
+        except NixError as raised:
+            error = raised
+    assert WORDS.format(database=store) in error.cause
+    assert error.advice == nix_machine.BUSY_ADVICE
 
 
 class CountingMachine:
