@@ -21,7 +21,7 @@ from ..core.errors import NixError
 from ..core.text import harmless
 from ..report.nix_activities import Activities, notes_wanted, write_notes
 from ..report.progress import Progress, has_reader, send
-from ..report.table import indented
+from ..report.table import note
 from .connections import new_connection, validate_host_key_checking
 from .run import end_with_run, no_room, progress_pipe, run_state, watch_run
 from .shell import QUESTION_SECONDS, ConnectionShell, bounded
@@ -177,7 +177,7 @@ class NixAction(ActionBase):
         line = f"{self.play_host}: {harmless(text)}"
         width = t.cast("int", display.columns)
         if ON_TERMINAL and len(line) > width:
-            line = "\n".join(indented(line, width, first="", rest="  "))
+            line = "\n".join(each.text for each in note(line, width, indent=""))
         display.display(line)
 
     @property

@@ -76,10 +76,12 @@ class HostRecord:
         return self.ended - self.started
 
 
-def records(events: Iterable[TaskEvent], *, failed: Collection[str] | None = None) -> tuple[HostRecord, ...]:
+def records(
+    events: Iterable[TaskEvent], *, failed: Collection[str] | None = None, foreign: bool = False
+) -> tuple[HostRecord, ...]:
     """Fold ``events`` into one record a host, in the order in which the hosts first appeared.
 
-    Hosts that only other collections' tasks ran for are left out. ``failed`` names the hosts that Ansible counts as
+    Hosts that only other collections' tasks ran for are left out, unless ``foreign``. ``failed`` names the hosts that Ansible counts as
     failed in the end, so that a failure that was rescued or ignored is not reported as one; None trusts the events.
     """
     found: dict[str, HostRecord] = {}
@@ -96,7 +98,7 @@ def records(events: Iterable[TaskEvent], *, failed: Collection[str] | None = Non
             ours.add(event.host)
             if event.check_mode:
                 predicted.add(event.host)
-    return tuple(_final(record, failed) for host, record in found.items() if host in ours)
+    return tuple(_final(record, failed) for host, record in found.items() if foreign or host in ours)
 
 
 def _with_event(record: HostRecord, event: TaskEvent) -> HostRecord:

@@ -11,7 +11,7 @@ import typing as t
 from ..core.text import duration, size
 from .records import INTERRUPTED, by_failure
 from .status import STATUS
-from .table import NOTHING, Line, Meaning, State, View, aligned, indented, short_paths, wrapped_log
+from .table import NOTHING, Line, Meaning, State, View, aligned, note, short_paths, wrapped_log
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -86,14 +86,14 @@ def summary(hosts: Sequence[HostRecord], width: int, seconds: float, *, whole: b
     alike = by_failure(hosts)
     for host, state, row in zip(hosts, states, rows, strict=True):
         lines.append(Line(row, state.meaning))
-        for note in view.notes(host):
-            lines += _note(note, width, "changed")
+        for text in view.notes(host):
+            lines += note(text, width, "changed")
         if host.failure is not None and host.host == alike[host.failure][0]:
             lines += (
-                why(host.failure, width, state.meaning) if whole else _note(host.failure.headline, width, state.meaning)
+                why(host.failure, width, state.meaning) if whole else note(host.failure.headline, width, state.meaning)
             )
             if others := alike[host.failure][1:]:
-                lines += _note(f"the same: {', '.join(others)}", width, "plain")
+                lines += note(f"the same: {', '.join(others)}", width)
     for command in undo_commands(hosts):
         lines += [Line(""), Line(f"undo: {command}")]
     meanings = {state.meaning for state in states}
@@ -127,18 +127,14 @@ def closing(states: Sequence[State], seconds: float) -> str:
 
 def why(failure: Failure, width: int, meaning: Meaning, *, log_lines: int = LOG_LINES) -> list[Line]:
     """Return why a host failed, to stand below its line, and what to do about it."""
-    lines = _note(failure.headline, width, meaning)
+    lines = note(failure.headline, width, meaning)
     if failure.origin:
-        lines += _note(f"at {failure.origin}", width, "plain")
+        lines += note(f"at {failure.origin}", width)
     details = [line for line in failure.details.rstrip().splitlines() if line.strip()][-log_lines:]
     if failure.log:
-        lines += [Line(line) for line in wrapped_log(details, width, indent="      ")]
+        lines += wrapped_log(details, width, indent="      ")
     else:
-        lines += [Line(part) for line in details for part in indented(line, width, first="      ", rest="        ")]
+        lines += [part for line in details for part in note(line, width, indent="      ")]
     if failure.advice:
-        lines += _note(f"next: {failure.advice}", width, "plain")
+        lines += note(f"next: {failure.advice}", width)
     return lines
-
-
-def _note(text: str, width: int, meaning: Meaning) -> list[Line]:
-    return [Line(line, meaning) for line in indented(text, width, first="    ", rest="      ")]

@@ -64,13 +64,13 @@ def short_paths(text: str) -> str:
     return _ATTRIBUTE_END.sub(r"\1", _STORE_HASH.sub("", text))
 
 
-def wrapped_log(lines: Sequence[str], width: int, *, indent: str) -> list[str]:
+def wrapped_log(lines: Sequence[str], width: int, *, indent: str) -> list[Line]:
     """Return the lines of a log in ``width`` characters, with nothing left out; a long word stays whole.
 
     Where Nix marks a place in a line of source by a caret, that stands below the piece of the line which has the place.
     """
     room = max(width - len(indent), 20)
-    wrapped: list[str] = []
+    wrapped: list[Line] = []
     for line, following in itertools.zip_longest(lines, lines[1:], fillvalue=""):
         number, column = divmod(following.find("^"), room)
         if _CARET.fullmatch(line) and wrapped:
@@ -78,23 +78,24 @@ def wrapped_log(lines: Sequence[str], width: int, *, indent: str) -> list[str]:
         if _CARET.fullmatch(following):
             pieces = [line[start : start + room] for start in range(0, max(len(line), 1), room)]
             pieces.insert(min(number + 1, len(pieces)), " " * column + following.lstrip(" |"))
-            wrapped += [f"{indent}{piece}" for piece in pieces]
+            wrapped += [Line(harmless_line(f"{indent}{piece}").rstrip()) for piece in pieces]
         else:
             blank = line[: min(len(line) - len(line.lstrip()), room // 2)]
-            wrapped += indented(line.lstrip(), width, first=indent + blank, rest=indent + blank + "  ")
-    return [harmless_line(line).rstrip() for line in wrapped]
+            wrapped += note(line.lstrip(), width, indent=indent + blank)
+    return wrapped
 
 
-def indented(text: str, width: int, *, first: str, rest: str) -> list[str]:
-    """Return ``text`` broken into lines of at most ``width``, each behind an indent; a long word stays whole."""
-    return textwrap.wrap(
+def note(text: str, width: int, meaning: Meaning = "plain", *, indent: str = "    ") -> list[Line]:
+    """Return ``text`` broken into lines of at most ``width``, which go on behind a deeper indent; a long word stays whole."""
+    lines = textwrap.wrap(
         harmless_line(text),
         width,
-        initial_indent=first,
-        subsequent_indent=rest,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return [Line(line, meaning) for line in lines]
 
 
 NOTHING = "-"

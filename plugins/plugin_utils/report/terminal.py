@@ -18,7 +18,7 @@ from .progress import Board
 from .records import AWAITING, INTERRUPTED, MODULES, HostRecord, records, stage_of
 from .status import STATUS
 from .summary import view_of, why
-from .table import NOTHING, Line, Meaning, indented, short_paths
+from .table import NOTHING, Line, Meaning, note, short_paths
 
 try:
     from rich.console import Console, Group
@@ -137,7 +137,10 @@ class TerminalLog:
         events = self._events.setdefault(event.host, [])
         seconds = event.at - events[-1].at if events else 0.0
         events.append(event)
-        self._await(event)
+        if event.module == "nix_activate" and event.result.get("outcome") == AWAITING:
+            self._awaiting.add(event.host)
+        elif event.module in ("nix_activate", "nix_confirm"):
+            self._awaiting.discard(event.host)
         self.board.end(event.host, event.at, awaits=event.host in self._awaiting)
         if event.status != "ok":
             return self._failed(event)
@@ -156,7 +159,7 @@ class TerminalLog:
         """Note a failure that the playbook does not mind."""
         self.board.end(event.host, event.at, awaits=event.host in self._awaiting)
         text = f"{event.host}: {event.task}: {Failure.from_result(event.result).cause} (ignored)"
-        return [Line(line) for line in indented(text, self._width(), first="", rest="  ")]
+        return note(text, self._width(), indent="")
 
     def finish_all(self) -> list[Line]:
         """Finish all hosts that are not done, since nothing follows."""
@@ -208,10 +211,8 @@ class TerminalLog:
         if deployment:
             command = f"ansible {host} -m nix.fleet.nix_confirm -a deployment={deployment}"
             advice = f"{command} lets it stay; with confirmation=cancel it goes back at once"
-        return [
-            *(Line(line, "failed") for line in indented(text, self._width(), first="", rest="  ")),
-            *(Line(line) for line in indented(f"next: {advice}", self._width(), first="  ", rest="    ")),
-        ]
+        width = self._width()
+        return [*note(text, width, "failed", indent=""), *note(f"next: {advice}", width, indent="  ")]
 
     def _is_activating(self, host: str) -> bool:
         last = self._events[host][-1]
@@ -228,12 +229,6 @@ class TerminalLog:
     def _line(self, host: str, what: str, seconds: float, meaning: Meaning = "plain") -> Line:
         return Line(harmless_line(f"{host.ljust(self.board.widest)}  {what} ({duration(seconds)})"), meaning)
 
-    def _await(self, event: TaskEvent) -> None:
-        if event.module == "nix_activate" and event.result.get("outcome") == AWAITING:
-            self._awaiting.add(event.host)
-        elif event.module in ("nix_activate", "nix_confirm"):
-            self._awaiting.discard(event.host)
-
     def _failed(self, event: TaskEvent) -> list[Line]:
         failure = self._record(event.host).failure or Failure.from_event(event)
         command = event.result.get("command") if event.module else None
@@ -246,8 +241,7 @@ class TerminalLog:
         self._causes_shown.add((host, failure.cause))
         first = self._shown_below.setdefault(failure, host)
         if first != host:
-            text = f"as {first}: {failure.headline}"
-            return [Line(line, "failed") for line in indented(text, self._width(), first="    ", rest="      ")]
+            return note(f"as {first}: {failure.headline}", self._width(), "failed")
         lines = why(failure, self._width(), "failed", log_lines=LOG_LINES)
         return [*lines, *(_command(harmless_line(command), self._width()) if command else [])]
 
@@ -271,19 +265,7 @@ class TerminalLog:
 
     def _record(self, host: str) -> HostRecord:
         """Return what is known of a host, also where no module of ours has run."""
-        events = self._events[host]
-        for record in records(events):
-            return record
-        last = events[-1]
-        bad = last.status in ("failed", "unreachable")
-        return HostRecord(
-            host,
-            started=events[0].at,
-            ended=last.at,
-            outcome=last.status if bad else None,
-            failure=Failure.from_event(last) if bad else None,
-            failed_task=last.task,
-        )
+        return records(self._events[host], foreign=True)[0]
 
 
 # Of a terminal's lines, what is drawn takes at most this share: the rest is for the lines that stay.
