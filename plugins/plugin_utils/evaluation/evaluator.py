@@ -118,11 +118,8 @@ def available_memory(root: Path = Path("/")) -> int | None:
     rooms = [int(machine[1]) * 1024] if machine else []
     own = re.search(r"^0::/(.*)$", _text(root / "proc/self/cgroup"), re.MULTILINE)
     if own:
-        top = root / "sys/fs/cgroup"
-        group = top / own[1]
-        # In a container, the path may be one of the machine's, and not be there.
-        group = group if group.is_dir() else top
-        # A limit of any group above counts.
+        group = root / "sys/fs/cgroup" / own[1]
+        # A limit of any group above counts. In a container, the path may be one of the machine's, and not be there.
         rooms += [room for each in (group, *group.parents) if (room := _of_control_group(each)) is not None]
     return max(0, min(rooms)) if rooms else None
 

@@ -25,6 +25,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.build.build import (
 from ansible_collections.nix.fleet.plugins.plugin_utils.core import process
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import BuildError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import CommandTimeoutError, Completed
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import MEMORY, kibibytes
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import root_name
 
 from ..nix.log_lines import TOP, event
@@ -184,6 +185,8 @@ def test_what_the_machine_lacks_is_built_in_its_store_by_its_own_settings(nix: C
     built = in_store_of(shell, job(), TOP, ROOT, store)
     command = nix.commands[1]
     assert "NIX_REMOTE=unix:///tmp/store" in command
+    # What the machine says may not take the controller's memory.
+    assert kibibytes(MEMORY) in command
     assert command[command.index("--max-jobs") + 1] == "4"
     # What the controller's nix.conf says is kept from the machine.
     assert nix.environments[1] == NO_SETTINGS

@@ -36,7 +36,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import (
 from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.run_state import RunState
 
 from ...errors import fails_with
-from .table_machine import BROKEN, TableMachine, derivation
+from .table_machine import BROKEN, HEAVY, HEAVY_HEAP, TableMachine, derivation
 
 FORK = multiprocessing.get_context("fork")
 FLAKE = Source(flake="/srv/fleet")
@@ -389,8 +389,22 @@ def test_hosts_of_a_process_that_was_killed_have_another_evaluate(cache: Evaluat
     assert isinstance(ask(TableMachine({"a": "good"}), cache, "a").result, Evaluated)
 
 
+def test_an_evaluation_is_held_to_the_memory_that_it_was_given(cache: EvaluationCache) -> None:
+    request = Request(FLAKE, memory=HEAVY_HEAP // 2)
+    machine = TableMachine({"a": HEAVY})
+    result = SharedEvaluation(request, machine, cache, state_of(cache), task="1").ask("a").result
+    assert isinstance(result, Failed)
+    assert result.code == "memory"
+
+
 def test_runs_at_the_same_time_evaluate_once(cache: EvaluationCache) -> None:
-    machine = TableMachine(dict.fromkeys("abcdefgh", "good"))
+    class Slow(TableMachine):
+        def run(self, argv: t.Any, **how: t.Any) -> t.Any:
+            if "metadata" not in argv:
+                time.sleep(0.3)
+            return super().run(argv, **how)
+
+    machine = Slow(dict.fromkeys("abcdefgh", "good"))
 
     def run(task: str) -> None:
         ask(machine, cache, "a", "abcdefgh", task=task)
