@@ -25,7 +25,7 @@ import time
 import typing as t
 
 from ..core.errors import CopyError
-from ..nix.store import total
+from ..nix.store import total_size
 from .transfer import PeerError, ReceiverError
 
 if t.TYPE_CHECKING:
@@ -143,7 +143,7 @@ def next_step(lacking: Sequence[PathInfo], fleet: Fleet, reachable: AbstractSet[
 
     batches = [FromPeer(peer, batch) for peer in sorted(reachable & fleet.free) if (batch := batch_of(peer))]
     if batches:
-        return max(batches, key=lambda step: total(step.paths))
+        return max(batches, key=lambda step: total_size(step.paths))
 
     def only_of_source(path: str) -> bool:
         return path not in fleet.coming and not fleet.holders.get(path, frozenset()) & reachable
@@ -159,7 +159,7 @@ def next_step(lacking: Sequence[PathInfo], fleet: Fleet, reachable: AbstractSet[
 
 def seconds_for(paths: Iterable[PathInfo]) -> float:
     """Return how long a transfer of ``paths`` may take before it counts as stuck."""
-    return SECONDS_TO_BEGIN + total(paths) / SLOWEST
+    return SECONDS_TO_BEGIN + total_size(paths) / SLOWEST
 
 
 def _batch(lacking: Iterable[PathInfo], is_offered: Callable[[str], bool], most_bytes: int) -> tuple[PathInfo, ...]:

@@ -70,13 +70,13 @@ class PackageChange:
     def text(self) -> str:
         """The change in one line."""
         growth = signed_size(self.bytes)
-        if self.kind == "added":
-            return _words(f"{self.name}:", _versions(self.after), "added,", growth)
-        if self.kind == "removed":
-            return _words(f"{self.name}:", _versions(self.before), "removed,", growth)
         if self.kind == "resized":
             return f"{self.name}: {growth}"
-        return f"{self.name}: {_versions(self.before) or '(none)'} → {_versions(self.after) or '(none)'}, {growth}"
+        before, after = ", ".join(self.before), ", ".join(self.after)
+        if self.kind in ("added", "removed"):
+            versions = f" {before or after}" if before or after else ""
+            return f"{self.name}:{versions} {self.kind}, {growth}"
+        return f"{self.name}: {before or '(none)'} → {after or '(none)'}, {growth}"
 
     def to_result(self) -> dict[str, t.Any]:
         """Return the change as the value of a module's result."""
@@ -134,7 +134,8 @@ class ClosureDiff:
     @property
     def rebuilt_text(self) -> str:
         """What was rebuilt, in one line."""
-        return f"rebuilt: {_listed(self.rebuilt)}"
+        more = len(self.rebuilt) - NAMED_REBUILDS
+        return f"rebuilt: {', '.join(self.rebuilt[:NAMED_REBUILDS])}{f' and {more} more' if more > 0 else ''}"
 
     @property
     def closure_text(self) -> str:
@@ -219,17 +220,3 @@ def _order(versions: Sequence[str]) -> list[tuple[int, int, str]]:
     components = itertools.chain.from_iterable(COMPONENT.findall(version) for version in versions)
     ranked = [(2, int(word), "") if word.isdigit() else (0, 0, word) for word in components]
     return [*ranked, (1, 0, "")]
-
-
-def _versions(versions: Sequence[str]) -> str:
-    return ", ".join(versions)
-
-
-def _words(*words: str) -> str:
-    return " ".join(word for word in words if word)
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:NAMED_REBUILDS])
-    more = len(names) - NAMED_REBUILDS
-    return f"{shown} and {more} more" if more > 0 else shown

@@ -87,7 +87,9 @@ def path_sizes(*paths: str, closure: bool = False, store: str | None = None) -> 
 
     It fails when a path is not valid; its output is for ``parse_path_sizes``.
     """
-    return nix("path-info", "--size", *_closure(closure), *_store(store), *paths)
+    recursive = ["--recursive"] if closure else []
+    elsewhere = ["--store", store] if store else []
+    return nix("path-info", "--size", *recursive, *elsewhere, *paths)
 
 
 def parse_path_sizes(output: str) -> list[StorePathInfo]:
@@ -118,11 +120,6 @@ def parse_paths(output: str) -> list[str]:
     return [line for line in output.splitlines() if is_store_path(line)]
 
 
-def total_size(paths: Iterable[StorePathInfo]) -> int:
-    """Return the size of all ``paths`` together in bytes."""
-    return sum(path.nar_size for path in paths)
-
-
 def _path_size(line: str) -> StorePathInfo:
     path, *rest = line.split()
     if not is_store_path(path) or len(rest) != 1 or not SIZE.fullmatch(rest[0]):
@@ -132,14 +129,6 @@ def _path_size(line: str) -> StorePathInfo:
             advice="see whether the Nix there is the real one: nix path-info --size",
         )
     return StorePathInfo(path, int(rest[0]))
-
-
-def _closure(wanted: bool) -> list[str]:
-    return ["--recursive"] if wanted else []
-
-
-def _store(url: str | None) -> list[str]:
-    return ["--store", url] if url else []
 
 
 SHA256_BYTES = 32
@@ -262,6 +251,6 @@ def _name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def total(infos: Iterable[PathInfo]) -> int:
+def total_size(infos: Iterable[StorePathInfo | PathInfo]) -> int:
     """Return the size of all archives together in bytes."""
     return sum(info.nar_size for info in infos)

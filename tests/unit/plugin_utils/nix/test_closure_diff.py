@@ -24,10 +24,18 @@ def kinds(diff: ClosureDiff) -> dict[str, str]:
     return {change.name: change.kind for change in diff.packages}
 
 
-def test_upgrade_shows_old_and_new_version_and_the_size() -> None:
-    diff = closure_diff([path("openssh-9.8p1")], [path("openssh-9.9p1", 3 * MIB, "1")])
-    assert diff.text.splitlines()[0] == "openssh: 9.8p1 → 9.9p1, +2.0 MiB"
-    assert diff.bytes == 2 * MIB
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [
+        (["ssh-9.8p1"], ["ssh-9.9p1"], "ssh: 9.8p1 → 9.9p1, +2.0 MiB"),
+        ([], ["ssh-9.9p1"], "ssh: 9.9p1 added, +3.0 MiB"),
+        (["ssh-9.8p1"], [], "ssh: 9.8p1 removed, -1.0 MiB"),
+        ([], ["etc"], "etc: added, +3.0 MiB"),
+    ],
+)
+def test_a_change_shows_old_and_new_version_and_the_size(before: list[str], after: list[str], line: str) -> None:
+    diff = closure_diff([path(name) for name in before], [path(name, 3 * MIB, "1") for name in after])
+    assert diff.text.splitlines()[0] == line
 
 
 @pytest.mark.parametrize(
