@@ -53,6 +53,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.report.terminal import T
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import Status
     from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord
     from ansible_collections.nix.fleet.plugins.plugin_utils.report.terminal import Drawing
 
@@ -125,24 +126,23 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_ok(self, result: t.Any) -> None:
         """Show that a task went well."""
         with self._lock:
-            self._read_pipe()
-            self._warn(result)
-            self._print(self._log.ended(ended(result, "ok")))
+            self._ended(result, "ok")
             self._show(result)
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         """Show why a task failed."""
-        with self._lock:
-            self._read_pipe()
-            self._warn(result)
-            event = ended(result, "failed")
-            self._print(self._log.ignored(event) if ignore_errors else self._log.ended(event))
+        self._ended(result, "failed", ignored=ignore_errors)
 
     def v2_runner_on_unreachable(self, result: t.Any) -> None:
         """Show that a host could not be reached."""
+        self._ended(result, "unreachable")
+
+    def _ended(self, result: t.Any, status: Status, *, ignored: bool = False) -> None:
+        event = ended(result, status)
         with self._lock:
             self._read_pipe()
-            self._print(self._log.ended(ended(result, "unreachable")))
+            self._warn(result)
+            self._print(self._log.ignored(event) if ignored else self._log.ended(event))
 
     def v2_runner_on_skipped(self, result: t.Any) -> None:
         """Show that a host is done with a task that is not for it."""

@@ -10,18 +10,17 @@ nothing else: no script, no font, no other server."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import errno
 import json
 import os
 import re
-import tempfile
 import typing as t
 from pathlib import Path
 
 import jinja2
 
+from ..core.private_directory import replace_file
 from ..core.text import harmless, harmless_line
 from ..nix.closure_diff import ClosureDiff
 from .json_report import document
@@ -169,12 +168,11 @@ def write(path: Path, text: str) -> None:
     A report may hold what programs have printed: the file is for its owner alone. What is no file, such as
     /dev/stdout, is written to as it is. What is no character, as a program may have printed it, is a question mark.
     """
+    text = text.encode(errors="replace").decode()
     if path.exists() and not path.is_file():
-        path.write_text(text, encoding="utf-8", errors="replace")
-        return
-    with _draft_beside(path) as draft:
-        draft.write_text(text, encoding="utf-8", errors="replace")
-        draft.replace(path)
+        path.write_text(text, encoding="utf-8")
+    else:
+        replace_file(path, text)
 
 
 def remove_earlier(path: Path) -> None:
@@ -184,22 +182,9 @@ def remove_earlier(path: Path) -> None:
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if path.exists() and not path.is_file():
-        return
-    with _draft_beside(path):
-        path.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _draft_beside(path: Path) -> Iterator[Path]:
-    # tempfile makes files for their owner alone, whatever the umask.
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(descriptor)
-    draft = Path(name)
-    try:
-        yield draft
-    finally:
-        draft.unlink(missing_ok=True)
+    if path.is_file() or not path.exists():
+        replace_file(path, "")
+        path.unlink()
 
 
 @dataclasses.dataclass(frozen=True)
