@@ -23,7 +23,7 @@ from ..report.nix_activities import Activities, notes_wanted, write_notes
 from ..report.progress import Progress, has_reader, send
 from ..report.table import note
 from .connections import new_connection, validate_host_key_checking
-from .run import end_with_run, no_room, progress_pipe, run_state, watch_run
+from .run import end_with_run, let_threads_print, no_room, progress_pipe, run_state, watch_run
 from .shell import QUESTION_SECONDS, ConnectionShell, bounded
 from .terminal import TerminalShell, wants_terminal, without_terminal
 from .variables import plain, validate_variables
@@ -68,6 +68,7 @@ class NixAction(ActionBase):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         self.variables: dict[str, t.Any] = task_vars or {}
         watch_run()
+        let_threads_print()
         without_terminal(self._connection)
         try:
             validate_variables(self)

@@ -22,6 +22,7 @@ import typing as t
 from pathlib import Path
 
 from ansible import constants
+from ansible.utils.display import Display
 
 from ..core.errors import NixError
 from ..core.private_directory import replace_file
@@ -60,6 +61,17 @@ def watch_run() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:
         threading.Thread(target=_end_after, args=(parent.pid,), name="run", daemon=True).start()
+
+
+def let_threads_print() -> None:
+    """Let every thread of this worker print, and not only the one that Ansible forked.
+
+    Ansible forks with its lock on standard output held. Of a worker, that lock would be the forked thread's for ever; below
+    ansible-runner, and so in AWX, every thread that says something writes there itself.
+    """
+    if multiprocessing.parent_process() is not None:
+        with contextlib.suppress(AttributeError, RuntimeError):
+            Display()._lock.release()
 
 
 def _end_after(run: int) -> None:

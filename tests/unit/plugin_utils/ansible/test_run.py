@@ -8,12 +8,14 @@ import multiprocessing
 import os
 import pathlib
 import signal
+import threading
 import time
 import typing as t
 from collections.abc import Callable
 
 import pytest
 from ansible import constants
+from ansible.utils.display import Display
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import (
     FLEETS_KEPT,
@@ -21,6 +23,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import (
     Workers,
     end_with_run,
     last_run,
+    let_threads_print,
     remember_run,
     run_name,
 )
@@ -168,3 +171,24 @@ def test_who_was_closed_meanwhile_has_brought_its_result() -> None:
     worker.close()
     workers.lost(1)
     assert workers.lost(1 + PATIENCE_SECONDS) is None
+
+
+def _print_in_a_thread() -> None:
+    let_threads_print()
+    let_threads_print()
+
+    def say() -> None:
+        with Display()._lock:
+            os._exit(7)
+
+    threading.Thread(target=say, daemon=True).start()
+    time.sleep(5)
+
+
+def test_each_thread_of_a_worker_prints_though_ansible_forks_it_with_the_output_locked() -> None:
+    worker = multiprocessing.get_context("fork").Process(target=_print_in_a_thread)
+    # As WorkerProcess.start of ansible-core does.
+    with Display()._lock:
+        worker.start()
+    worker.join()
+    assert worker.exitcode == 7
