@@ -32,10 +32,16 @@ NAMED = (
     "examples/test_execution_environment.py",
     "playbooks",
 )
-# What continuous integration has time for, and `make test` has not: machines that something more befalls while they go back,
-# for which a fault of the table stands that `make test` has.
-WIDE = tuple(
-    f"plugin_utils/activation/supervisor/test_{name}.py" for name in ("abandoned", "again", "not_back", "without_files")
+# What continuous integration has time for, and `make test` has not: the set-up of job servers and their images; and machines
+# that something more befalls while they go back, for which a fault of the table stands that `make test` has.
+WIDE = (
+    "examples/test_execution_environment.py",
+    "playbooks/test_awx_setup.py",
+    "playbooks/test_semaphore_setup.py",
+    *(
+        f"plugin_utils/activation/supervisor/test_{name}.py"
+        for name in ("abandoned", "again", "not_back", "without_files")
+    ),
 )
 # What a test's file has where it comes to Ansible, or to what of ours does: all else is the same under each ansible-core.
 ANSIBLE = re.compile(
