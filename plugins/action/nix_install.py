@@ -9,7 +9,6 @@ import shutil
 import typing as t
 
 from ..plugin_utils.ansible.action import NixAction
-from ..plugin_utils.ansible.shell import QUESTION_SECONDS
 from ..plugin_utils.bootstrap.installation import (
     BACKENDS,
     BUILD_ON,
@@ -21,7 +20,6 @@ from ..plugin_utils.bootstrap.installation import (
     directory_in_memory,
     options_of_ssh,
     packed,
-    parts_of,
     unlocked,
 )
 from ..plugin_utils.core.errors import InstallationError
@@ -70,7 +68,6 @@ class ActionModule(NixAction):
         "nix_options": {"type": "dict", "default": {}},
         "ssh_options": {"type": "list", "elements": "str"},
         "program": {"type": "list", "elements": "str", "default": ["nixos-anywhere"]},
-        "commands": {"type": "dict", "default": {}},
         "login_timeout": {"type": "int", "default": 120},
         "return_timeout": {"type": "int", "default": 600},
         "timeout": {"type": "int", "default": 7200},
@@ -91,11 +88,7 @@ class ActionModule(NixAction):
             )
         secrets = options["host_keys"] or options["disk_encryption_keys"]
         with directory_in_memory(allow_disk=options["allow_disk"] or not secrets) as directory:
-            commands = {str(phase): str(command) for phase, command in options["commands"].items()}
-            parts = parts_of(self._installation(options, directory), commands)
-            # All of them are checked before the first one is run.
-            runs = [(command, part, [*options["program"], *arguments(part)]) for command, part in parts]
-            words = runs[0][2] if len(runs) == 1 else [word for *_part, run in runs for word in (*run, ";")][:-1]
+            words = [*options["program"], *arguments(self._installation(options, directory))]
             if self.check_mode:
                 return {
                     "changed": True,
@@ -103,11 +96,7 @@ class ActionModule(NixAction):
                     "command": words,
                     "msg": "would install NixOS, and erase its disks",
                 }
-            steps: list[str] = []
-            for command, part, run_words in runs:
-                if command:
-                    self._command(command, part.port)
-                steps += self._run(run_words, options)
+            steps = self._run(words, options)
         return {"changed": True, "steps": steps, "command": words, "msg": f"NixOS is installed: {', '.join(steps)}"}
 
     def _installation(self, options: dict[str, t.Any], directory: pathlib.Path) -> Installation:
@@ -147,21 +136,6 @@ class ActionModule(NixAction):
 
     def _ssh_options(self) -> tuple[str, ...]:
         return options_of_ssh(" ".join(self._ssh(name) or "" for name in ("ssh_common_args", "ssh_extra_args")))
-
-    def _command(self, command: str, port: int | None) -> None:
-        """Run a command in the installer, where root logs in."""
-        self._connection.set_option("remote_user", "root")
-        if port:
-            self._connection.set_option("port", port)
-        done = self.fresh_shell_within(QUESTION_SECONDS).run(command)
-        if not done.ok:
-            raise InstallationError(
-                f"a command of the installation ended with exit code {done.rc}",
-                code="command",
-                command=["sh", "-c", command],
-                log=done.stderr or done.stdout,
-                advice="correct it (commands), and go on with the phases that are left (phases)",
-            )
 
     def _run(self, words: list[str], options: dict[str, t.Any]) -> list[str]:
         environment = with_secrets(self.environment, self._ssh("password"), options["nix_options"])

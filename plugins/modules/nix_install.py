@@ -121,13 +121,6 @@ options:
     type: list
     elements: str
     default: [nixos-anywhere]
-  commands:
-    description:
-      - What root runs on the machine before a phase, by that phase. C(disko), C(install) and C(reboot) can have one. The installer runs then;
-        from C(install) on, the new system's root is at C(/mnt).
-      - It goes over Ansible's connection as root, so that a login by key is needed. A command that fails ends the installation.
-    type: dict
-    default: {}
   login_timeout:
     description: After how many seconds an installation is ended that does not get in to the machine. nixos-anywhere itself tries for ever.
     type: int
@@ -182,7 +175,7 @@ steps:
   type: list
   elements: str
 command:
-  description: The command, or what it would be; several with a semicolon between them. No secret is in it.
+  description: The command, or what it would be. No secret is in it.
   returned: when something was done, or would be
   type: list
   elements: str

@@ -25,7 +25,7 @@ from ..inventory.source import Check, built_attribute
 from ..nix.command import attribute_steps
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
 MOUNTS = pathlib.Path("/proc/self/mounts")
 IN_MEMORY = {"tmpfs", "ramfs"}
@@ -265,60 +265,13 @@ def _check(installation: Installation) -> None:
                 code="bad_ssh_option",
                 advice="say it in ~/.ssh/config, under the machine's address (Name=value needs no space)",
             )
-    _check_phases(installation.phases)
-
-
-def _check_phases(phases: Sequence[str]) -> None:
+    phases = installation.phases
     if not phases or [phase for phase in PHASES if phase in phases] != list(phases):
         raise InstallationError(
             f"{','.join(phases) or 'none'} are no phases of an installation",
             code="bad_phases",
             advice=f"name some of {', '.join(PHASES)}, in this order",
         )
-
-
-def port_of_installer(installation: Installation) -> int | None:
-    """Return the port on which the installer answers, once the first phase is over.
-
-    nixos-anywhere changes the port that it was told, in the phase kexec and in no other, so that it has to be told the new one later.
-    """
-    changes = installation.port and installation.phases[0] == PHASES[0]
-    return (installation.post_kexec_port or 22) if changes else installation.port
-
-
-def parts_of(installation: Installation, commands: Mapping[str, str]) -> list[tuple[str, Installation]]:
-    """Return the runs of nixos-anywhere that install a machine, each with the command that comes before it, or none.
-
-    ``commands`` are by the phase that each comes before. Raises ``InstallationError`` where nobody could run one.
-    """
-    _check_phases(installation.phases)
-    # Before kexec, the machine runs what it has run so far.
-    if unknown := set(commands) - set(installation.phases[1 if installation.phases[0] == PHASES[0] else 0 :]):
-        raise InstallationError(
-            f"a command before {min(unknown)} is never run",
-            code="bad_commands",
-            advice=f"name one of this run's phases after {PHASES[0]}: {', '.join(PHASES[1:])}",
-        )
-    begins = [number for number, phase in enumerate(installation.phases) if number == 0 or phase in commands]
-    parts = [
-        (
-            commands.get(installation.phases[begin], ""),
-            dataclasses.replace(
-                installation,
-                phases=installation.phases[begin:end],
-                port=port_of_installer(installation) if begin else installation.port,
-                hardware=None if begin else installation.hardware,
-            ),
-        )
-        for begin, end in zip(begins, [*begins[1:], None], strict=True)
-    ]
-    if commands and installation.by_password:
-        raise InstallationError(
-            "the installer knows no password, with which the machine would be logged in to for a command",
-            code="bad_commands",
-            advice="give the login an ssh key (ansible_ssh_private_key_file), or leave the commands out",
-        )
-    return parts
 
 
 @dataclasses.dataclass(frozen=True)

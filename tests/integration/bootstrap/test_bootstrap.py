@@ -62,21 +62,19 @@ def test_a_server_is_installed_with_what_the_inventory_says_and_deployed(project
     assert refused.hosts(failed=1) == {"vps-sg-1"}
     assert "its disks would be erased" in refused.output
 
-    consent = {"bootstrap_erase": ["vps-sg-1"], "bootstrap_host_keys": HOST_KEY}
+    consent: dict[str, t.Any] = {"bootstrap_erase": ["vps-sg-1"], "bootstrap_host_keys": HOST_KEY}
     checked = bootstrap(project, "vps-sg-1", "--check", "-vv", **{**consent, "bootstrap_erase": "other, vps-sg-1"})
     assert checked.rc == 0, checked.output
     assert f"{project.root}#vps-sg-1" in checked.output
     assert on("vps-sg-1", "ls -d /nix/var/nix/profiles/system 2>/dev/null || echo none") == "none"
 
-    commands = {"install": "id -un >/etc/by-command", "reboot": "cat /persist/etc/ssh/*.pub >>/etc/by-command"}
-    defaults = {"commands": commands, "files_root": "/persist"}
-    installed = bootstrap(project, "vps-sg-1", "-vvv", defaults=defaults, **consent)
+    installed = bootstrap(project, "vps-sg-1", "-vvv", defaults={"files_root": "/persist"}, **consent)
     assert installed.rc == 0, installed.output
     assert "Formatting hard drive with disko" in installed.output
     assert "the private key itself" not in installed.output
     assert "vps-sg-1" in running("vps-sg-1").system
-    key = on("vps-sg-1", "stat -c '%a %U' /persist/etc/ssh/ssh_host_ed25519_key; cat /etc/by-command")
-    assert key == "600 root\nroot\nssh-ed25519 AAAA web"
+    key = on("vps-sg-1", "cd /persist/etc/ssh; stat -c '%a %U' ssh_host_ed25519_key; cat ssh_host_ed25519_key.pub")
+    assert key == "600 root\nssh-ed25519 AAAA web"
 
     before = running("vps-sg-1")
     # As host_vars go on saying it, though the login was that of the former system.

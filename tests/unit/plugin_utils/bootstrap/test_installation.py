@@ -19,7 +19,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.bootstrap.installation i
     Output,
     arguments,
     options_of_ssh,
-    parts_of,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InstallationError
 
@@ -201,45 +200,6 @@ def test_files_may_go_to_another_root_than_the_machines_own(tmp_path: pathlib.Pa
 def test_an_owner_whose_path_would_be_cut_off_is_refused() -> None:
     with fails_with("installation.bad_path"):
         arguments(dataclasses.replace(EVERYTHING, owners={"/home/alice/.config/some/where/deeper": "1000:100"}))
-
-
-BY_KEY = dataclasses.replace(EVERYTHING, by_password=False, phases=installation.PHASES)
-
-
-def test_a_command_comes_between_two_runs_and_the_hardware_is_looked_at_once() -> None:
-    parts = parts_of(BY_KEY, {"install": "cp x /mnt", "reboot": "efibootmgr"})
-    assert [(command, part.phases, part.port, bool(part.hardware)) for command, part in parts] == [
-        ("", ("kexec", "disko"), 2222, True),
-        ("cp x /mnt", ("install",), 2223, False),
-        ("efibootmgr", ("reboot",), 2223, False),
-    ]
-    assert parts_of(BY_KEY, {}) == [("", BY_KEY)]
-    assert [command for command, _part in parts_of(dataclasses.replace(BY_KEY, phases=("disko",)), {"disko": "x"})] == [
-        "x"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("change", "port"),
-    [
-        ({"post_kexec_port": None}, 22),
-        ({"phases": ("disko", "install")}, 2222),
-        # Where it was told none, it changes none.
-        ({"port": None}, None),
-    ],
-)
-def test_a_later_part_logs_in_where_the_installer_answers(change: dict[str, t.Any], port: int | None) -> None:
-    parts = parts_of(dataclasses.replace(BY_KEY, **change), {"install": "true"})
-    assert parts[1][1].port == port
-
-
-@pytest.mark.parametrize(
-    ("change", "phase"),
-    [({}, "kexec"), ({"phases": ("kexec", "disko")}, "install"), ({"by_password": True}, "install")],
-)
-def test_a_command_that_nobody_could_run_is_refused(change: dict[str, t.Any], phase: str) -> None:
-    with fails_with("installation.bad_commands"):
-        parts_of(dataclasses.replace(BY_KEY, **change), {phase: "true"})
 
 
 @pytest.mark.parametrize(
