@@ -31,32 +31,8 @@ if t.TYPE_CHECKING:
 SENDER_TIMEOUTS = 3
 
 
-class Source(t.Protocol):
-    """A machine with a store, whose Nix copies from there."""
-
-    @property
-    def name(self) -> str:
-        """The machine, for messages."""
-
-    def run(
-        self,
-        argv: Sequence[str],
-        on_line: Callable[[str], None],
-        *,
-        memory: int | None = None,
-        look: Callable[[], None] | None = None,
-    ) -> process.Completed:
-        """Run a command on the machine; ``on_line`` is handed each line of its standard error.
-
-        It may have ``memory`` bytes. ``look`` is called now and then while it runs. What either raises ends it.
-        """
-
-    def store_at(self, socket: pathlib.Path) -> t.ContextManager[str]:
-        """Make the controller's ``socket`` reachable there, and yield the URL of the store behind it."""
-
-
 class ControllerSource:
-    """The controller's own store; see ``Source``."""
+    """The controller's own store."""
 
     name = "the controller"
 
@@ -71,7 +47,10 @@ class ControllerSource:
         memory: int | None = None,
         look: Callable[[], None] | None = None,
     ) -> process.Completed:
-        """See ``Source.run``."""
+        """Run a command on the machine; ``on_line`` is handed each line of its standard error.
+
+        It may have ``memory`` bytes. ``look`` is called now and then while it runs. What either raises ends it.
+        """
         if not shutil.which(argv[0]):
             raise CopyError(
                 "there is no Nix on the controller to copy with",
@@ -88,12 +67,12 @@ class ControllerSource:
 
     @contextlib.contextmanager
     def store_at(self, socket: pathlib.Path) -> Iterator[str]:
-        """See ``Source.store_at``."""
+        """Make the controller's ``socket`` reachable there, and yield the URL of the store behind it."""
         yield f"unix://{socket}"
 
 
 class HostSource:
-    """The store of an inventory host; see ``Source``. What is copied passes through the controller and is not kept."""
+    """The store of an inventory host. What is copied passes through the controller and is not kept."""
 
     def __init__(self, link: Link, timeout: float, options: Mapping[str, t.Any]) -> None:
         self.name = link.host
@@ -110,7 +89,7 @@ class HostSource:
         memory: int | None = None,
         look: Callable[[], None] | None = None,
     ) -> process.Completed:
-        """See ``Source.run``."""
+        """See ``ControllerSource.run``."""
         period = max(1, round(self._timeout / KEEPALIVES_PER_TIMEOUT))
         script = f"{program('shell')}\n{calling('source_command', 'source_command_run')}"
         words, start = from_stdin(script, str(period), self._socket, kibibytes(memory), *argv)
@@ -134,10 +113,13 @@ class HostSource:
 
     @contextlib.contextmanager
     def store_at(self, socket: pathlib.Path) -> Iterator[str]:
-        """See ``Source.store_at``."""
+        """See ``ControllerSource.store_at``."""
         # sshd makes it for its user alone (StreamLocalBindMask).
         with self._link.remote_forward(socket, f"/tmp/nix.fleet.{secrets.token_hex(8)}") as self._socket:
             yield f"unix://{self._socket}"
+
+
+Source: t.TypeAlias = "ControllerSource | HostSource"
 
 
 def closure_sizes(source: Source, paths: Sequence[str]) -> dict[str, int]:

@@ -20,7 +20,6 @@ from ..target.programs import program
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from contextlib import AbstractContextManager
 
 # Most requests of the control socket are answered here. One to listen there (-R) is answered by the machine, and waits as
 # long as the line is silent.
@@ -44,60 +43,36 @@ class LinkLostError(Exception):
     """The machine at the other end does not answer any more."""
 
 
-class Link(t.Protocol):
-    """The controller's way to one machine, as the user who logs in there."""
-
-    @property
-    def host(self) -> str:
-        """The inventory name of the machine, for messages."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the link is there; one that is silent is."""
-
-    def command(self, argv: Sequence[str]) -> list[str]:
-        """Return the command line which, run here, runs ``argv`` there with its standard input, output and error."""
-
-    def local_forward(self, remote: str, local: pathlib.Path) -> AbstractContextManager[pathlib.Path]:
-        """Make the machine's socket ``remote`` reachable here, and yield where; ``local`` is a free path for it."""
-
-    def remote_forward(self, local: pathlib.Path, remote: str) -> AbstractContextManager[str]:
-        """Make the socket ``local`` reachable on the machine, and yield where; ``remote`` is a free path for it."""
-
-    def drop(self) -> None:
-        """Give the link up, so that nothing waits for it any longer."""
-
-
 class LocalLink:
-    """A machine whose sockets are ours; see ``Link``."""
+    """A machine whose sockets are ours, with what an ``SshLink`` has."""
 
     def __init__(self, host: str) -> None:
         self.host = host
         self.is_open = True
 
     def command(self, argv: Sequence[str]) -> list[str]:
-        """See ``Link.command``."""
+        """Return the command itself."""
         return list(argv)
 
     @contextlib.contextmanager
     def local_forward(self, remote: str, local: pathlib.Path) -> Iterator[pathlib.Path]:
-        """See ``Link.local_forward``."""
+        """Yield the machine's socket, which is here."""
         yield local.__class__(remote)
 
     @contextlib.contextmanager
     def remote_forward(self, local: pathlib.Path, remote: str) -> Iterator[str]:
-        """See ``Link.remote_forward``."""
+        """Yield our socket, which is there."""
         del remote
         yield str(local)
 
     def drop(self) -> None:
-        """See ``Link.drop``."""
+        """Do nothing: there is no session."""
 
 
 class SshLink:
-    """A machine behind the control socket of an ssh session; see ``Link``.
+    """A machine behind the control socket of an ssh session: the controller's way to it, as the user who logs in there.
 
-    ``ssh`` is the command line that finds the session, ``destination`` the host as it is named there.
+    ``host`` is its inventory name, for messages. ``ssh`` is the command line that finds the session, ``destination`` the host as it is named there.
     """
 
     def __init__(self, host: str, ssh: Sequence[str], destination: str) -> None:
@@ -107,7 +82,7 @@ class SshLink:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a session."""
+        """Whether there is a session; one that is silent is."""
         try:
             return self._control("check").ok
         except LinkLostError:
@@ -134,18 +109,18 @@ class SshLink:
         return "compression yes" in answer.stdout.splitlines()
 
     def command(self, argv: Sequence[str]) -> list[str]:
-        """See ``Link.command``."""
+        """Return the command line which, run here, runs ``argv`` there with its standard input, output and error."""
         return [self._ssh[0], *NO_NEW_SESSION, *self._ssh[1:], "-T", self._destination, shlex.join(argv)]
 
     @contextlib.contextmanager
     def local_forward(self, remote: str, local: pathlib.Path) -> Iterator[pathlib.Path]:
-        """See ``Link.local_forward``."""
+        """Make the machine's socket ``remote`` reachable here, and yield where; ``local`` is a free path for it."""
         with self._forwarded("-L", f"{local}:{remote}"):
             yield local
 
     @contextlib.contextmanager
     def remote_forward(self, local: pathlib.Path, remote: str) -> Iterator[str]:
-        """See ``Link.remote_forward``."""
+        """Make the socket ``local`` reachable on the machine, and yield where; ``remote`` is a free path for it."""
         with self._forwarded("-R", f"{remote}:{local}"):
             yield remote
 
@@ -171,7 +146,7 @@ class SshLink:
                 self._control("cancel", direction, sockets)
 
     def drop(self) -> None:
-        """See ``Link.drop``."""
+        """Give the session up, so that nothing waits for it any longer."""
         with contextlib.suppress(LinkLostError):
             self._control("exit")
 
@@ -264,6 +239,9 @@ class SshSession(SshLink):
         askpass.write_text(f"#!/bin/sh\n{program('askpass')}\n")
         askpass.chmod(0o700)
         return {"SSH_ASKPASS": str(askpass), "SSH_ASKPASS_REQUIRE": "force", "DISPLAY": os.environ.get("DISPLAY", ":0")}
+
+
+Link: t.TypeAlias = "LocalLink | SshLink"
 
 
 def _with_compression(ssh: Sequence[str], wanted: bool | None) -> list[str]:
