@@ -75,16 +75,6 @@ def test_nothing_serves_a_store_once_a_process_that_serves_it_is_killed(fleet: F
     assert not copying.result()["changed"], copying.output
 
 
-def test_only_the_login_may_connect_to_the_store_that_is_served_for_it(fleet: Fleet) -> None:
-    path = fleet.closure(PATHS, SIZE)
-    fleet.lab("throttle", "vps-de-1", RATE)
-    copying = fleet.start("vps-de-1", path)
-    assert arriving(fleet, "vps-de-1")
-    assert fleet.says("vps-de-1", "stat -c '%U %a' /run/nix.fleet.*/socket").split() == ["deploy", "600"]
-    fleet.lab("heal", "vps-de-1")
-    assert copying.result()["changed"], copying.output
-
-
 def test_a_copy_that_makes_no_progress_is_given_up(fleet: Fleet) -> None:
     path = fleet.closure(PATHS, SIZE)
     fleet.lab("throttle", "vps-sg-1", "2mbit")

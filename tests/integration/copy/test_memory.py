@@ -2,19 +2,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A copy streams: neither end has memory for what is copied.
 
-One limit is the kernel's on what a process may write to in memory (RLIMIT_DATA), which the host's disk, itself in memory
-here, does not count towards. A process that would take more is refused it, and fails. The other is a control group's on
-all that a machine has in memory, its disk too.
+The limit is the kernel's on what a process may write to in memory (RLIMIT_DATA), which the host's disk, itself in memory
+here, does not count towards. A process that would take more is refused it, and fails.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import resource
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -69,49 +67,6 @@ def watched(fleet: Fleet, host: str) -> PeakMemory:
     """Return what tells how much memory the host's processes had at most, without what is on its disk."""
     first = first_process(fleet, host)
     return PeakMemory(lambda: beside(first))
-
-
-def memory_groups() -> Path | None:
-    """Return where control groups of the first version limit memory, if they do here."""
-    for line in Path("/proc/mounts").read_text().splitlines():
-        _device, place, kind, options, *_rest = line.split()
-        if kind == "cgroup" and "memory" in options.split(",") and os.access(place, os.W_OK):
-            return Path(place)
-    return None
-
-
-@pytest.fixture
-def small_target(fleet: Fleet) -> Iterator[Path]:
-    """The control group of a target with memory for what its disk is to take, and for ``TOGETHER`` besides."""
-    groups = memory_groups()
-    if groups is None:
-        pytest.skip("no control groups of the first version limit memory here")
-    group = groups / f"nix-fleet-test-{os.getpid()}"
-    group.mkdir()
-    (group / "memory.limit_in_bytes").write_text(str(SIZE + TOGETHER))
-    first = first_process(fleet, TARGET)
-    before = groups / group_of(first).lstrip("/")
-    move(beside(first), group)
-    yield group
-    move(beside(first), before)
-    group.rmdir()
-
-
-def group_of(process: int) -> str:
-    """Return the control group that limits the memory of a process."""
-    lines = Path(f"/proc/{process}/cgroup").read_text().splitlines()
-    (group,) = (
-        name for _number, controllers, name in (line.split(":", 2) for line in lines) if controllers == "memory"
-    )
-    return group
-
-
-def move(processes: Iterable[int], group: Path) -> None:
-    """Have processes, and what they start from now on, in a control group."""
-    for process in processes:
-        # Some end meanwhile.
-        with contextlib.suppress(ProcessLookupError):
-            (group / "cgroup.procs").write_text(str(process))
 
 
 def takes(fleet: Fleet, host: str, size: int) -> bool:
@@ -179,16 +134,3 @@ def test_a_target_that_announces_more_than_a_copy_may_take_is_given_up_at_once(f
     assert result["advice"]
     assert "nix-command flakes' copy" in result["command"]
     assert tally.read_text().count("served") == 1
-
-
-@pytest.mark.thorough
-def test_a_path_gets_to_a_target_that_has_no_memory_for_it_beside_its_disk(fleet: Fleet, small_target: Path) -> None:
-    path = fleet.closure(1, size=SIZE)
-    assert fleet.copy(TARGET, path)[TARGET]["copied_bytes"] > SIZE
-    assert fleet.has(TARGET, path)
-    # Its disk, which is memory here, has counted.
-    assert int((small_target / "memory.max_usage_in_bytes").read_text()) > SIZE
-    assert "oom_kill 0" in (small_target / "memory.oom_control").read_text()
-    # And what asks for more than there is does not get it.
-    assert fleet.lab.ssh(TARGET, f"head -c {TOGETHER} /dev/zero | tail -n 1 >/dev/null").returncode != 0
-    assert "oom_kill 0" not in (small_target / "memory.oom_control").read_text()

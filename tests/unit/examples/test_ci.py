@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -137,80 +136,6 @@ def test_the_right_to_push_is_with_the_step_that_pushes_and_no_other(path: Path)
     (update,) = (step for step in job["steps"] if step.get("id") == "update")
     assert "env" not in update
     assert "git push" not in update["run"]
-
-
-class Forge:
-    """What a forge's job runs to propose an update, in a clone of a repository with what stands for the forge's API."""
-
-    def __init__(self, root: Path, forge: str) -> None:
-        self.root = root
-        steps = jobs(CI / forge / "update.yml")["update"]["steps"]
-        (self.script,) = (step["run"] for step in steps if "if" in step)
-        (root / "bin").mkdir()
-        self.git("init", "--quiet", "--bare", str(root / "group/fleet.git"))
-        self.git("init", "--quiet", str(root / "work"))
-        self.git("-C", str(root / "work"), "commit", "--quiet", "--allow-empty", "--message", "Update\n\nof a")
-
-    def git(self, *arguments: str) -> str:
-        identity = ["-c", "user.name=ci", "-c", "user.email=ci@example.org"]
-        return subprocess.run(["git", *identity, *arguments], check=True, capture_output=True, text=True).stdout
-
-    def program(self, called: str, script: str) -> None:
-        path = self.root / "bin" / called
-        path.write_text(f"#!/bin/sh\n{script}\n")
-        path.chmod(0o755)
-
-    def propose(self) -> list[str]:
-        """Return what was asked of the forge."""
-        variables = {"GITHUB_SERVER_URL": f"file://{self.root}", "GITHUB_REPOSITORY": "group/fleet", "API": "api"}
-        variables |= {"SERVER": f"file://{self.root}", "REPOSITORY": "group/fleet", "BASE": "main", "TOKEN": "t"}
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", self.script],
-            cwd=self.root / "work",
-            env={
-                **variables,
-                "PATH": f"{self.root}/bin:{os.environ['PATH']}",
-                "ROOT": str(self.root),
-                "RUNNER_TEMP": str(self.root),
-                "TMPDIR": str(self.root),
-                "BRANCH": "update-flake-inputs",
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        pushed = self.git("--git-dir", str(self.root / "group/fleet.git"), "rev-parse", "update-flake-inputs")
-        assert pushed == self.git("-C", str(self.root / "work"), "rev-parse", "HEAD")
-        return (self.root / "asked").read_text().splitlines()
-
-
-FORKS = [{"number": 6, "head": {"ref": "update-flake-inputs", "repo": {"full_name": "x/y"}}, "isCrossRepository": True}]
-FORKS += [{"number": 7, "head": {"ref": "update-flake-inputs", "repo": None}, "isCrossRepository": True}]
-OWN = {
-    "number": 8,
-    "head": {"ref": "update-flake-inputs", "repo": {"full_name": "group/fleet"}},
-    "isCrossRepository": False,
-}
-
-
-@pytest.mark.parametrize("proposed", [True, False], ids=["proposed", "not yet"])
-def test_a_forks_branch_of_the_same_name_keeps_no_update_from_being_proposed_on_github(
-    tmp_path: Path, *, proposed: bool
-) -> None:
-    forge = Forge(tmp_path, "github")
-    (tmp_path / "pulls").write_text(json.dumps([*FORKS, *([OWN] if proposed else [])]))
-    (tmp_path / "own").write_text(json.dumps([*FORKS, OWN]))
-    forge.program(
-        "gh",
-        'echo "$1 $2" >>"$ROOT/asked"\n'
-        'if [ "$1 $2" = "pr create" ]; then cp "$ROOT/own" "$ROOT/pulls"; fi\n'
-        'if [ "$1 $2" = "pr list" ]; then while [ "$1" != --jq ]; do shift; done; jq "$2" "$ROOT/pulls"; fi\n'
-        'if [ "$1 $2" = "workflow run" ]; then echo "$*" >>"$ROOT/asked"; fi',
-    )
-    asked = forge.propose()
-    assert ("pr create" in asked) is not proposed
-    assert asked[-1].endswith("pull_request=8")
 
 
 class Job:

@@ -64,7 +64,11 @@ class Hydra:
     def answer(self, path: str) -> tuple[int, str | None, t.Any]:
         """Return the status, a place to go to, and the data."""
         words = [urllib.parse.unquote(word) for word in path.strip("/").split("/")]
-        if words[0] == "job" and words[4:] == ["latest"] and (words[1], words[2], words[3]) in self.latest:
+        if (
+            words[0] == "job"
+            and words[4:] in (["latest"], ["latest-finished"])
+            and (words[1], words[2], words[3]) in self.latest
+        ):
             return 302, f"/build/{self.latest[words[1], words[2], words[3]]}", None
         for kind, known, schema in (("build", self.builds, "Build"), ("eval", self.evaluations, "JobsetEval")):
             if words[0] == kind and int(words[1]) in known:
