@@ -54,7 +54,6 @@ class ActionModule(NixAction):
             },
         },
         "cache": {"type": "str"},
-        "user": {"type": "str", "default": "git"},
         "token": {"type": "str", "no_log": True},
         "nix_options": {"type": "dict", "default": {}},
     }
@@ -83,7 +82,7 @@ class ActionModule(NixAction):
             validate_built(machine, proof.closure)
         if options["cache"]:
             validate_cached(machine, proof.closure, options["cache"])
-        remote = Remote(repository, options["remote"], options["user"], options["token"])
+        remote = Remote(repository, options["remote"], options["token"])
         self.doing("moving its channel")
         moved = advance(remote, branch, proof.revision, check=self.check_mode, pause=pause)
         return {

@@ -17,26 +17,26 @@ from ..plugin_utils.evaluation.sending import is_of_controller
 from ..plugin_utils.nix.closure_diff import ClosureDiff
 from ..plugin_utils.update.git import Remote
 from ..plugin_utils.update.lock import (
-    Committed,
     Locked,
     Move,
     answer,
-    commit_here,
     message,
     metadata_result,
     parse_lock,
-    push_for_review,
     sources,
-    validate_clean,
 )
 from ..plugin_utils.update.update import (
+    Committed,
     Draft,
     Place,
     addresses,
     archive_command,
     check_command,
+    commit_here,
     drafted,
     metadata_command,
+    push_for_review,
+    validate_clean,
 )
 
 if t.TYPE_CHECKING:
@@ -62,7 +62,6 @@ class ActionModule(NixAction):
         "host_changes": {"type": "dict", "default": {}},
         "branch": {"type": "str"},
         "remote": {"type": "str", "default": "origin"},
-        "user": {"type": "str", "default": "git"},
         "token": {"type": "str", "no_log": True},
         "allow_dirty": {"type": "bool", "default": False},
         "timeout": {"type": "int"},
@@ -140,7 +139,7 @@ class ActionModule(NixAction):
         if options["branch"]:
             if not draft.moved:
                 return Committed(None, None, changed=False)
-            remote = Remote(draft.place.repository, options["remote"], options["user"], options["token"])
+            remote = Remote(draft.place.repository, options["remote"], options["token"])
             return push_for_review(draft, text, options["branch"], remote, check=self.check_mode)
         if self.check_mode:
             return Committed(None, None, changed=draft.differs or bool(options["commit"] and draft.moved))

@@ -83,14 +83,9 @@ options:
       - A binary cache that must have the system too, as an address for Nix, such as V(https://cache.example.org) or
         V(ssh-ng://cache.example.org). It is asked by the machine that the task runs on.
     type: str
-  user:
-    description:
-      - Who signs in at a remote of https, where O(token) is given. Most forges take any name.
-    type: str
-    default: git
   token:
     description:
-      - The token to sign in with at a remote of https. It reaches Git in its environment, and is on no command line, in no
+      - The token to sign in with at a remote of https, as the user that its address names, or as C(git). It reaches Git in its environment, and is on no command line, in no
         file and in no log. Git's own helpers for credentials are not asked, and not told.
     type: str
 extends_documentation_fragment:

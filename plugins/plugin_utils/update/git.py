@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
     from ..core.process import Completed
     from ..nix.machine import Machine
 
-WEB = re.compile(r"(?P<scheme>https?)://(?:[^/@]*@)?(?P<host>[^/@=]+)(?:/.*)?")
+WEB = re.compile(r"(?P<scheme>https?)://(?:(?P<user>[^/@]*)@)?(?P<host>[^/@=]+)(?:/.*)?")
 # Where nothing travels: what is sent without encryption goes nowhere else.
 LOOPBACK = re.compile(r"(localhost|127(\.[0-9]+){3}|\[::1\])(:[0-9]+)?")
 # user:PASSWORD@host
@@ -46,22 +46,13 @@ def validate_address(url: str) -> None:
         )
 
 
-@dataclasses.dataclass(frozen=True)
-class SignIn:
-    """An address without the password that it had, whose that is, and the password."""
-
-    address: str
-    user: str
-    password: str = dataclasses.field(repr=False)
-
-    @classmethod
-    def of(cls, url: str) -> SignIn | None:
-        """Return what an address of the web has, or None where it has no password."""
-        found = PASSWORD.fullmatch(url)
-        if found is None or found["scheme"] not in ("http", "https"):
-            return None
-        user, password = (urllib.parse.unquote(found[part]) for part in ("user", "password"))
-        return cls(f"{found['scheme']}://{found['rest']}", user, password)
+def without_password(url: str) -> tuple[str, str | None]:
+    """Return an address of the web without the password in it, and that; any other address as it is."""
+    found = PASSWORD.fullmatch(url)
+    if found is None or found["scheme"] not in ("http", "https"):
+        return url, None
+    user = f"{found['user']}@" if found["user"] else ""
+    return f"{found['scheme']}://{user}{found['rest']}", urllib.parse.unquote(found["password"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,8 +63,8 @@ class Credential:
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
 
-def credential(url: str, user: str, token: str) -> Credential:
-    """Return what lets Git sign in at ``url``, on whichever machine and with whatever settings it has there.
+def credential(url: str, token: str) -> Credential:
+    """Return what lets Git sign in at ``url``, as the user in it or as any, on whichever machine and with whatever settings there.
 
     Raises ``GitError`` where a token is of no use: any other address than one of the web has other ways to sign in.
     """
@@ -90,6 +81,8 @@ def credential(url: str, user: str, token: str) -> Credential:
             code="unencrypted",
             advice="give the remote an address of https",
         )
+    # Most forges take any name.
+    user = urllib.parse.unquote(web["user"] or "git")
     if any(mark in token + user for mark in "\n\r\0"):
         raise GitError("the token has a line break", code="bad_token", advice="give it as one line")
     # A user in the address is part of what Git asks for, and a setting for a host answers for each of its users.
@@ -181,11 +174,10 @@ class OvertakenError(GitError):
 
 @dataclasses.dataclass(frozen=True)
 class Remote:
-    """A remote of a repository, by name, path or address, and whom one is there."""
+    """A remote of a repository, by name, path or address."""
 
     repository: Repository
     name: str
-    user: str = "git"
     token: str | None = dataclasses.field(default=None, repr=False)
 
     def head(self, branch: str) -> str | None:
@@ -225,27 +217,27 @@ class Remote:
         return str(redacted(self.name))
 
     @functools.cached_property
-    def _place(self) -> str | SignIn:
-        """Where it is read and written alike: by its name, unless that has another address for pushes.
+    def _place(self) -> tuple[str, str | None]:
+        """Where it is read and written alike, and a password for it: by its name, unless that has another address for pushes.
 
         Semaphore and others leave the password in the address of what they clone. It goes where a token goes.
         """
         validate_address(self.name)
         fetched = self.repository.run("remote", "get-url", "--all", "--", self.name)
         if not fetched.ok:
-            return self.name
+            return self.name, None
         pushed = self.repository.output("remote", "get-url", "--push", "--all", "--", self.name)
         url, *others = pushed.splitlines()
-        signing_in = None if others else SignIn.of(url)
-        if signing_in is not None:
-            return signing_in
+        address, password = without_password(url)
+        if password is not None and not others:
+            return address, password
         for address in (url, *others):
             validate_address(address)
-        return self.name if pushed == fetched.stdout else url
+        return self.name if pushed == fetched.stdout else url, None
 
     @property
     def _address(self) -> str:
-        return self._place.address if isinstance(self._place, SignIn) else self._place
+        return self._place[0]
 
     def _push(self, branch: str, before: str | None, after: str) -> Completed:
         reference = f"refs/heads/{branch}"
@@ -267,12 +259,11 @@ class Remote:
 
     @functools.cached_property
     def _credential(self) -> Credential:
+        address, password = self._place
         if self.token is None:
-            place = self._place
-            return credential(place.address, place.user, place.password) if isinstance(place, SignIn) else Credential()
-        named = self.repository.run("remote", "get-url", "--", self._address)
-        url = named.stdout.strip() if named.ok else self._address
-        return credential(url, self.user, self.token)
+            return Credential() if password is None else credential(address, password)
+        named = self.repository.run("remote", "get-url", "--", address)
+        return credential(named.stdout.strip() if named.ok else address, self.token)
 
     def _error(self, cause: str, done: Completed) -> GitError:
         said = _said(done)

@@ -40,6 +40,9 @@ class Fleet:
     def update(self, *arguments: str) -> t.Any:
         return self.project.run("nix.fleet.update", *RUN, *arguments)
 
+    def deploy(self) -> t.Any:
+        return self.project.run("nix.fleet.deploy", *RUN)
+
     @property
     def locked(self) -> str:
         return (self.repository.path / "flake.lock").read_text()
@@ -77,7 +80,7 @@ def _project(directory: Path, page: Path) -> Project:
     (directory / ".gitignore").write_text("/inventory/group_vars/all/lab.yml\n/inventory/host_vars/\n")
     repository = Repository.made(directory)
     repository.git("config", "user.name", "Fleet")
-    made = project.run("nix.fleet.update", *RUN, "-e", "update_commit=true", "-e", "update_deploy=true")
+    made = project.run("nix.fleet.update", "nix.fleet.deploy", *RUN, "-e", "update_commit=true")
     assert made.rc == 0, made.output
     return project
 
@@ -105,7 +108,7 @@ def test_an_update_is_shown_for_each_host_committed_with_that_and_deployed(fleet
     assert fleet.repository.files == {}
     assert running("vps-sg-1") == before
 
-    deployed = fleet.update("-e", "update_deploy=true")
+    deployed = fleet.deploy()
     assert deployed.rc == 0, deployed.output
     assert running("vps-sg-1").system != before.system
 
@@ -151,9 +154,9 @@ def test_a_lock_file_that_somebody_changes_while_hosts_are_built_stays(fleet: Fl
     fleet.site.commit("late", flake=site("late"))
     lock = fleet.repository.path / "flake.lock"
     theirs = "theirs\n"
-    # The message is not looked at before the hosts are built: just then, somebody writes.
+    # The token is not looked at before the hosts are built: just then, somebody writes.
     writing = json.dumps(
-        {"update_message": f"{{{{ lookup('ansible.builtin.pipe', 'echo theirs >{lock}; echo late') }}}}"}
+        {"update_token": f"{{{{ lookup('ansible.builtin.pipe', 'echo theirs >{lock}; echo late') }}}}"}
     )
     run = fleet.update("-e", "update_check=false", "-e", writing)
     assert run.rc == 2, run.output

@@ -29,7 +29,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.update.git import (
     distance,
     validate_address,
 )
-from ansible_collections.nix.fleet.plugins.plugin_utils.update.lock import lock_file_program
+from ansible_collections.nix.fleet.plugins.plugin_utils.update.update import lock_file_program
 
 from ...errors import fails_with
 from .repositories import IDENTITY, SETTINGS, bare, clone, commit, git, remote_of
@@ -212,6 +212,13 @@ def test_no_command_line_has_the_token(repository: Path, tmp_path: Path) -> None
     assert not [word for word in here.words if TOKEN in word]
 
 
+def test_a_token_signs_in_as_the_user_in_the_address(repository: Path, tmp_path: Path) -> None:
+    work = clone(repository, tmp_path / "work")
+    with forge(tmp_path, user="who@home") as (address, _seen):
+        named = address.replace("http://", "http://who%40home@")
+        assert remote_of(work, f"{named}/fleet.git", token=TOKEN).head("main")
+
+
 def test_a_wrong_token_is_told_without_it(repository: Path, tmp_path: Path) -> None:
     work = clone(repository, tmp_path / "work")
     with forge(tmp_path) as (address, _seen), pytest.raises(GitError) as refused:
@@ -265,7 +272,7 @@ def test_a_builder_signs_in_whatever_settings_git_has_on_the_controller(
 @pytest.mark.parametrize("url", ["ssh://git@git.example.org/fleet", "git@git.example.org:fleet", "/srv/fleet.git"])
 def test_a_token_is_refused_where_it_is_of_no_use(url: str) -> None:
     with fails_with("git.bad_token"):
-        credential(url, "git", TOKEN)
+        credential(url, TOKEN)
 
 
 @pytest.mark.parametrize(
@@ -273,7 +280,7 @@ def test_a_token_is_refused_where_it_is_of_no_use(url: str) -> None:
 )
 def test_a_token_is_sent_to_no_other_machine_without_encryption(url: str) -> None:
     with fails_with("git.unencrypted"):
-        credential(url, "git", TOKEN)
+        credential(url, TOKEN)
 
 
 @pytest.mark.parametrize("url", ["https://git:t0k@git.example.org/x", "http://:t0k@git.example.org"])
