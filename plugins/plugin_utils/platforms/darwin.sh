@@ -190,29 +190,30 @@ platform_remains() {
 # A Mac that loses its power comes back on what the profile stands at, which is the new system. So launchd is to go back at the
 # next boot, unless this deployment has ended by then.
 platform_watch_boot() {
-    darwin_find_watch
+    darwin_find_watch "$id"
     mkdir -p "${darwin_watch%/*}" && darwin_watch_text >"$darwin_watch.new" && mv -f "$darwin_watch.new" "$darwin_watch" &&
         path_flush "$darwin_watch" "${darwin_watch%/*}"
 }
 
 platform_unwatch_boot() {
-    darwin_find_watch
+    darwin_find_watch "$1"
     rm -f "$darwin_watch" "$darwin_watch.new"
 }
 
-darwin_find_watch() {
-    darwin_watch=$darwin_library/LaunchDaemons/nix.fleet.$id.plist
+darwin_find_watch() { # of deployment $1
+    darwin_watch=$darwin_library/LaunchDaemons/nix.fleet.$1.plist
 }
 
-# Of a deployment that has ended, nothing is left to run.
+# Of a deployment that has ended, nothing is left to run. What cannot be read may be on what is not mounted yet.
 # shellcheck disable=SC2016  # expanded by that shell
-darwin_at_boot='/bin/wait4path /nix/store; NIX_FLEET_PROGRAM=$(cat "$1/program"); [ -n "$NIX_FLEET_PROGRAM" ] || exec rm -f "$2"; '\
+darwin_at_boot='/bin/wait4path /nix/store; NIX_FLEET_PROGRAM=$(cat "$1/program") || exit; [ -n "$NIX_FLEET_PROGRAM" ] || exec rm -f "$2"; '\
 'export NIX_FLEET_PROGRAM; set -- recover; '$run_program
 
 darwin_watch_text() {
     printf '%s\n' '<?xml version="1.0" encoding="UTF-8"?>' \
         '<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">' \
-        '<plist version="1.0"><dict><key>RunAtLoad</key><true/>'
+        '<plist version="1.0"><dict><key>RunAtLoad</key><true/>' \
+        '<key>KeepAlive</key><dict><key>SuccessfulExit</key><false/></dict><key>ThrottleInterval</key><integer>30</integer>'
     darwin_text Label "nix.fleet.$id"
     darwin_text StandardErrorPath "$run/log"
     printf '<key>EnvironmentVariables</key><dict>\n'

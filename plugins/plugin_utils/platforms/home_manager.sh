@@ -33,16 +33,19 @@ platform_default_profile() (
 platform_move_profile() {
     own=${XDG_STATE_HOME:-$HOME/.local/state}/nix/profiles/home-manager
     [ "$profile" != "$own" ] && [ -L "$profile" ] && [ "$profile" = "$(platform_default_profile)" ] || return 0
+    step home_move_profile "$profile" "$own" || return
+    # The old one is for home-manager to remove, which does so when it activates.
+    [ ! -L "$own" ] || profile=$own
+}
+
+home_move_profile() { # $1 to $2, unless there is no place for it
     # As home-manager has its directory made.
     nix-env -q >/dev/null 2>&1
-    [ -d "${own%/*}" ] || return 0
-    for link in "$profile"-*-link; do
-        [ ! -L "$link" ] || nix-store --realise "$link" --add-root "${own%/*}/${link##*/}" >/dev/null || return
+    [ -d "${2%/*}" ] || return 0
+    for link in "$1"-*-link; do
+        [ ! -L "$link" ] || nix-store --realise "$link" --add-root "${2%/*}/${link##*/}" >/dev/null || return
     done
-    ln -s "$(readlink "$profile")" "$own" || return
-    path_flush "${own%/*}"
-    # The old one is for home-manager to remove, which does so when it activates.
-    profile=$own
+    ln -s "$(readlink "$1")" "$2" && path_flush "${2%/*}"
 }
 
 platform_refusal() {

@@ -281,7 +281,7 @@ platform_leaving() {
 
 # `systemctl soft-reboot` starts everything anew but the kernel: /run stays, and with it a system that nobody confirmed.
 platform_watch_soft_reboot() {
-    nixos_find_watch
+    nixos_find_watch "$id"
     # What is exported may be secret, as Nix's settings are.
     (umask 077 && nixos_watch_script >"$live/again-$id" && printf '%s\n' "$program" >"$live/program-$id") &&
         mkdir -p "$nixos_units/multi-user.target.wants" &&
@@ -298,12 +298,12 @@ nixos_watch_script() {
 }
 
 platform_unwatch_boot() {
-    nixos_find_watch
-    rm -f "$nixos_units/multi-user.target.wants/$nixos_watch" "$nixos_units/$nixos_watch" "$live/again-$id"
+    nixos_find_watch "$1"
+    rm -f "$nixos_units/multi-user.target.wants/$nixos_watch" "$nixos_units/$nixos_watch" "$live/again-$1"
 }
 
-nixos_find_watch() {
-    nixos_watch=nix-fleet-$id-again.service
+nixos_find_watch() { # of deployment $1
+    nixos_watch=nix-fleet-$1-again.service
 }
 
 platform_reboot_machine() {

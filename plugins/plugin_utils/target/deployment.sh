@@ -42,9 +42,7 @@ deployment_record() {
         return 1
     fi
     { [ -d "${profile%/*}" ] || mkdir -p "${profile%/*}"; } &&
-        deployment_protect closure "$closure" &&
-        { deployment_protect before "$running_now" || :; } &&
-        { [ "$default_now" = "$running_now" ] || deployment_protect default "$default_now" || :; } &&
+        { step deployment_protect || deployment_note_limit $?; } &&
         printf '%s\n' "$recorded" >./recorded.new 2>>"$log" &&
         { [ "$live" = "$state" ] || deployment_record_in_memory 2>>"$log"; } &&
         { path_flush ./recorded.new ./program && mv -f ./recorded.new ./recorded && path_flush .; } &&
@@ -63,8 +61,21 @@ deployment_read_recorded() { # of text $1
     profile=${recorded_profile:-$profile}
 }
 
-deployment_protect() { # closure $2 from the garbage collector while this deployment lasts, by the GC root $1
-    [ -z "$2" ] || nix-store --realise "$2" --add-root "$run/$1" --option substitute false >/dev/null 2>>"$log"
+deployment_note_limit() { # that the last step, which failed with code $1, may have failed by it
+    [ "$1" != 124 ] || echo "Nix did not answer for $activation_timeout s" >>"$log"
+    return "$1"
+}
+
+# From the garbage collector while this deployment lasts: what is new, and as far as Nix knows of it what there is.
+deployment_protect() {
+    deployment_root closure "$closure" || return
+    deployment_root before "$recorded_running"
+    [ "$recorded_default" = "$recorded_running" ] || deployment_root default "$recorded_default"
+    return 0
+}
+
+deployment_root() { # have closure $2 as the GC root $1
+    [ -z "$2" ] || nix-store --realise "$2" --add-root "$run/$1" --option substitute false >/dev/null
 }
 
 deployment_go() {
@@ -89,6 +100,8 @@ deployment_try() {
     code=$?
     status=$(step_words | platform_meaning "$code")
     deployment_keep_warnings
+    # What was lost may tell of a failed script.
+    [ "$status" != units ] || step_words_are_whole || status=failed
     case $status in
         active) ;;
         units)

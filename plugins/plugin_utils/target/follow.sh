@@ -40,7 +40,7 @@ follow() { # until function $1 says that there is nothing to wait for any more
         if follow_is_alive || follow_waits_for_its_turn; then
             waited=0
             if [ "$hundredths" -ge "$follow_limit" ]; then
-                follow_say_silent
+                follow_say_no_end
                 return
             fi
         elif [ ! -d "$run" ] && [ ! -e "$live/program-$id" ] && [ "$waited" -ge 8 ]; then
@@ -81,7 +81,7 @@ follow_awaits() { # whether a supervisor that is alive waits for the confirmatio
 
 follow_never_begins() { # whether a deployment that nobody goes on with has touched nothing, and never will
     # Who makes the directory is the one who begins, should a supervisor start after all.
-    [ ! -e "$run/recorded" ] && { mkdir "$run/begun" 2>/dev/null || run_is_abandoned "$run"; }
+    [ ! -e "$run/recorded" ] && [ ! -e "$live/$id" ] && { mkdir "$run/begun" 2>/dev/null || run_is_abandoned "$run"; }
 }
 
 follow_say() {
@@ -108,12 +108,18 @@ follow_say_awaiting() {
     current_say
 }
 
-follow_say_silent() {
+follow_say_no_end() {
     say outcome unknown
     say silent yes
-    say cause "the deployment's supervisor (process $lock_pid) lives, and does not answer"
-    # The signal that confirms it waits for it.
-    say advice "$(lock_silent_advice)${follow_confirmed:+; the confirmation counts when it goes on}"
+    lock_read
+    if [ "$lock_id:$lock_phase" = "$id:awaiting" ] || process_is_stopped "$lock_pid"; then
+        say cause "the deployment's supervisor (process $lock_pid) lives, and does not answer"
+        # The signal that confirms it waits for it.
+        say advice "$(lock_silent_advice)${follow_confirmed:+; the confirmation counts when it goes on}"
+    else
+        say cause "the deployment is still at work (process $lock_pid)"
+        say advice "wait for its end, which its journal will tell (nix.fleet.nix_info): deployment $id"
+    fi
 }
 
 # The script that confirms or cancels a deployment, over a connection of its own, and waits for its end. It needs to write

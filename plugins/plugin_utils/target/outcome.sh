@@ -80,7 +80,7 @@ outcome_gives_way() { # whether this deployment leaves it to the one before it t
 outcome_remove_files() { # what is of no use any more; the program may hold, and the settings are, what is secret
     rm -f ./closure ./before ./default ./worker ./settings ./default-touched
     rm -f "$live/$id" "$live/program-$id" "$live/touched-$id" "$live/step-$id" "$live/reason-$id"
-    platform_unwatch_boot
+    platform_unwatch_boot "$id"
     run_free_reserve
     # Whoever comes late to finish this finds nothing to do.
     { true >./program; } 2>/dev/null
@@ -103,6 +103,7 @@ outcome_remove_other_runs() { # those that have ended, and those that never touc
             rm -rf "$directory"
             other=${directory##*/}
             rm -f "$live/$other" "$live/program-$other" "$live/touched-$other" "$live/step-$other"
+            platform_unwatch_boot "$other"
         fi
     done
     # What was written into memory goes with the directory that it stood in for: without it, that would pass for interrupted.

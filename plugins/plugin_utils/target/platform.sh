@@ -114,7 +114,7 @@ platform_watch_soft_reboot() { # while the machine leaves, the same for what may
     :
 }
 
-platform_unwatch_boot() { # this deployment has ended
+platform_unwatch_boot() { # deployment $1 has ended
     :
 }
 

@@ -30,6 +30,7 @@ process_find_start() {
         # shellcheck disable=SC2086  # fields are what is wanted
         set -- ${process_line##*) }
         # What only waits for its parent to notice is dead, and some parents never do.
+        process_state=$1
         [ "$1" = Z ] || since=${20}
     elif [ ! -d /proc/self ]; then
         since=$(LC_ALL=C TZ=UTC0 ps -o lstart= -p "$1" 2>/dev/null)
@@ -56,6 +57,15 @@ process_find_name() { # set `process_name` to one that no other process than $1 
     process_find_start "$1"
     process_find_boot
     process_name="$1 $since $this_boot"
+}
+
+process_is_stopped() { # whether process $1, which is there, has been stopped
+    process_state=''
+    process_find_start "$1"
+    case ${process_state:-$(ps -o stat= -p "$1" 2>/dev/null)} in
+        T*) ;;
+        *) return 1 ;;
+    esac
 }
 
 process_has_name() { # whether the process that has name $1 still runs
@@ -114,7 +124,19 @@ process_descendants() { # print process $1 and all that descend from it, for whe
 }
 
 process_exec_session() { # run $@ in place of this process, as the leader of a group where the system can make one
-    if command -v setsid >/dev/null; then exec setsid "$@"; else exec "$@"; fi
+    if command -v setsid >/dev/null; then
+        exec setsid "$@"
+    elif command -v perl >/dev/null; then
+        # macOS has perl.
+        # shellcheck disable=SC2016  # for perl
+        exec perl -e 'use POSIX; POSIX::setsid(); exec { $ARGV[0] } @ARGV or exit 127' -- "$@"
+    else
+        exec "$@"
+    fi
+}
+
+process_leads_group() { # whether there is the group that process $1 has led
+    kill -0 "-$1" 2>/dev/null
 }
 
 process_any_lives() { # of the words of $1
@@ -125,7 +147,7 @@ process_any_lives() { # of the words of $1
 }
 
 process_end() { # process $1, which leads a group where the system can make one, with all that it started: kindly, then not
-    if command -v setsid >/dev/null; then
+    if command -v setsid >/dev/null || command -v perl >/dev/null; then
         # It may be about to make its group.
         process_members="-$1 $1"
     else

@@ -20,6 +20,11 @@ step_words() { # print what the last step has printed, without colours, as far a
     [ ! -f "$log" ] || tail -c "+$((step_before + 1))" "$log" | LC_ALL=C sed "s/$(printf '\033')\[[0-9;]*m//g"
 }
 
+# Whether they could be kept to the end: on a full disk the last of them, which may tell what counts, are lost.
+step_words_are_whole() {
+    [ -f "$log" ] && { echo >>"$log"; } 2>/dev/null
+}
+
 step_last_words() { # the end of it, of a length that fits into an answer
     step_words | grep -v '^[[:space:]]*$' | tail -n 100 | tail -c 16000
 }
@@ -60,6 +65,10 @@ step() {
         clock_pause
     done
     wait "$step_process"
+    set -- $?
+    # Killed alone, it leaves behind what it had started, and that would go on beside the way back.
+    [ "$1" -le 128 ] || ! process_leads_group "$step_process" || process_end "$step_process"
+    return "$1"
 }
 
 # A step whose failure can be that somebody else has the platform's own lock is tried again until that is free: for as long as
@@ -84,7 +93,7 @@ step_end_orphans() { # the step of a supervisor that was killed, lest it goes on
         process_find_start "${step_orphan%% *}"
         # What it has started may have outlived it; its number is no other's as long as its group is there.
         if [ "${step_orphan#* }" = "$since" ] ||
-            { [ -z "$since" ] && command -v setsid >/dev/null && kill -0 "-${step_orphan%% *}" 2>/dev/null; }; then
+            { [ -z "$since" ] && process_leads_group "${step_orphan%% *}"; }; then
             process_end "${step_orphan%% *}"
         fi
     fi

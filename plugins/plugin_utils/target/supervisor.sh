@@ -49,7 +49,7 @@ supervisor_begin() { # what both ways of beginning have in common
     # It is in memory, and a reboot has taken it away.
     [ -d "$live" ] || (umask 077 && mkdir -p "$live") 2>/dev/null
     # It may be hidden by what an activation has mounted.
-    cd "$run" 2>/dev/null || supervisor_enter "$run" || supervisor_enter "$live/run-$id" || cd /
+    cd "$run" 2>/dev/null || { state_make && supervisor_enter "$run"; } || supervisor_enter "$live/run-$id" || cd /
     log=./log
     [ ! -r ./settings ] || request_use_settings "$(cat ./settings)"
     started=$(clock_date)
@@ -103,10 +103,14 @@ supervisor_run() {
             ;;
     esac
     supervisor_check
-    platform_move_profile >>"$log" 2>&1 ||
+    platform_move_profile >>"$log" 2>&1 || {
+        supervisor_heed_stop
         outcome_refuse "$profile could not be moved to where this platform has its profile now: $(tail -n 1 "$log")"
-    { deployment_record && supervisor_is_whole; } ||
+    }
+    if ! deployment_record || ! supervisor_is_whole; then
+        supervisor_heed_stop
         outcome_refuse "the state before the deployment could not be recorded in $run, so nothing was done: $(tail -n 1 "$log")"
+    fi
     supervisor_work &
     supervisor_guard "$!"
 }
@@ -314,7 +318,7 @@ supervisor_resume() { # in a process of its own
 }
 
 supervisor_let_go() {
-    platform_unwatch_boot
+    platform_unwatch_boot "$id"
     lock_release
     trap - EXIT
     exit 0

@@ -15,7 +15,7 @@ way_back() { # ends this deployment
     # Who is told to stop is on the way there already.
     going_back=yes
     first_cause=$cause
-    if [ "$unconfirmed" = yes ] && [ -n "$confirming" ]; then
+    if [ -n "$confirming" ]; then
         deployment_find_default_and_running
         [ "$default_and_running" = "$confirming" ] || ! way_back_is_superseded || way_back_give_way
     fi
@@ -199,6 +199,9 @@ way_back_read_reported() { # why it goes back, which the failure of doing so has
 way_back_give_way() { # end, as somebody else has changed the machine since
     first_cause=$cause
     cause="$first_cause, and somebody else has brought the machine to another $platform_noun since, so nothing was undone"
+    path_find_closure "$profile"
+    [ "$target" != "$closure" ] || [ "$recorded_boot" = "$this_boot" ] ||
+        cause="$first_cause, and the machine has booted what was deployed, which is its default, so nothing was undone"
     way_back_end_unconfirmed || outcome_finish rollback_failed
     outcome_finish superseded
 }

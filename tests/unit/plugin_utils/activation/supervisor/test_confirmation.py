@@ -239,10 +239,21 @@ def test_nothing_is_left_of_a_confirmed_deployment_but_its_log(nixos: NixOS, old
 @pytest.mark.parametrize("goal", ["switch", "test"])
 def test_what_does_not_run_any_more_when_it_is_confirmed_does_not_stay(nixos: NixOS, old: str, goal: str) -> None:
     request = awaiting(nixos, nixos.system("nixos-new"), goal=goal)
-    nixos.link(RUNNING, nixos.system("nixos-other"))
+    nixos.link(RUNNING, old)
     answer = end(nixos, request)
     assert (answer.outcome, "what runs is" in answer.cause) == ("rolled_back", True)
     assert nixos.whole_as == whole(old)
+
+
+def test_what_others_have_made_of_the_machine_is_not_undone_by_a_confirmation(nixos: NixOS, old: str) -> None:
+    request = awaiting(nixos, nixos.system("nixos-new"))
+    other = nixos.system("nixos-other")
+    nixos.link(f"{PROFILE}-7-link", other)
+    nixos.link(PROFILE, "system-7-link")
+    nixos.link(RUNNING, other)
+    nixos.load(other)
+    assert end(nixos, request).outcome == "superseded"
+    assert nixos.whole_as == whole(other)
 
 
 def test_nobody_is_asked_to_confirm_what_does_not_run(nixos: NixOS, old: str) -> None:

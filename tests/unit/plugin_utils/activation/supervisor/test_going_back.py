@@ -80,6 +80,21 @@ def test_a_profile_that_cannot_be_set_takes_the_activation_back(nixos: NixOS, ol
     assert nixos.whole_as == whole(old)
 
 
+@pytest.mark.parametrize("leader", ["setsid", "perl"])
+def test_what_an_activation_has_started_goes_on_no_longer_when_that_is_killed(
+    nixos: NixOS, old: str, leader: str
+) -> None:
+    if leader == "perl":  # as on a Mac
+        nixos.tool("setsid").rename(nixos.path("/setsid"))
+        nixos.replace_tool("perl", 'exec {perl} "$@"')
+    goes_on = f'kill -KILL "$PPID"; sleep 1; ln -sfn "$self" "{RUNNING}"; : > "$root/went-on"'
+    assert nixos.deploy(nixos.system("nixos-bad", trouble=goes_on)).outcome == "rolled_back"
+    # Longer than it would have taken.
+    time.sleep(1.5)
+    assert not nixos.path("/went-on").exists()
+    assert nixos.whole_as == whole(old)
+
+
 def test_an_activation_that_hangs_is_ended_with_all_it_started(nixos: NixOS, old: str) -> None:
     nap = a_nap_of_its_own()
     answer = nixos.deploy(nixos.system("nixos-bad", trouble=f"sleep {nap} & sleep {nap}"), activation_timeout=1)

@@ -254,6 +254,22 @@ def test_who_is_told_to_stop_before_anything_was_touched_touches_nothing(
     assert nixos.whole_as == whole(old)
 
 
+@pytest.mark.parametrize("how", ["ended", "told to stop"])
+def test_a_nix_that_hangs_before_anything_was_touched_ends_in_a_refusal(nixos: NixOS, old: str, how: str) -> None:
+    nix = nixos.tool("nix-store").read_text()
+    nixos.tool("nix-store").write_text(nix.replace("\n", f'\n: > "{nixos.root}/hangs"; exec sleep 1000\n', 1))
+    asked = nixos.request(nixos.system("nixos-new"), activation_timeout=1 if how == "ended" else 600)
+    answers: list[str] = []
+    thread = threading.Thread(target=lambda: answers.append(deploy(nixos, asked).outcome), daemon=True)
+    thread.start()
+    wait_for(nixos.path("/hangs").exists)
+    if how == "told to stop":
+        os.kill(nixos.supervisor_of(asked), signal.SIGTERM)
+    thread.join(20)
+    assert answers == ["refused"]
+    assert nixos.whole_as == whole(old)
+
+
 def test_who_is_told_to_stop_with_all_that_it_runs_ends_only_when_the_machine_is_back(nixos: NixOS, old: str) -> None:
     blocked_recovery(nixos, old)
     asked = nixos.request(nixos.system("nixos-new"))

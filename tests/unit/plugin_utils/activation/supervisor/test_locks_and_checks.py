@@ -16,7 +16,8 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import CONFIRMED, confirm, deploy
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome import failure
 
-from .nixos import NixOS, wait_for, whole
+from .interrupting import STATE
+from .nixos import RUNNING, NixOS, wait_for, whole
 
 LOCKED = 'echo "Could not acquire lock" >&2; exit 11'
 LOCKED_ONCE = f'[ -e "$root/tried" ] || {{ : > "$root/tried"; {LOCKED}; }}'
@@ -229,6 +230,13 @@ def test_the_way_back_asks_for_no_check(nixos: NixOS) -> None:
     nixos.install(nixos.system("nixos-first"), old)
     assert nixos.deploy(nixos.system("nixos-bad", loading="exit 1")).outcome == "rolled_back"
     assert nixos.calls == ["test bad", "boot bad", "boot old", "test old"]
+    assert nixos.whole_as == whole(old)
+
+
+def test_units_that_may_be_a_failed_activation_script_are_not_taken_for_failed_units(nixos: NixOS, old: str) -> None:
+    # As on a full disk: what would tell is lost.
+    lost = f'log=$(echo {STATE}/runs/*/log); rm "$log"; mkdir "$log"; ln -sfn "$self" "{RUNNING}"; exit 4'
+    assert nixos.deploy(nixos.system("nixos-bad", trouble=lost)).outcome == "rolled_back"
     assert nixos.whole_as == whole(old)
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import plistlib
 import signal
 import typing as t
 
@@ -161,6 +162,25 @@ def test_a_mac_that_boots_in_the_middle_is_to_go_back_by_itself(mac: Darwin) -> 
     assert deploy(mac, asked).outcome == "activated"
     assert set(mac.calls) == {"activate darwin-new", f"nix.fleet.{asked.id}.plist"}
     assert list(mac.path("/Library/LaunchDaemons").iterdir()) == []
+
+
+def test_a_mac_whose_state_directory_is_not_there_at_boot_goes_back_when_it_is(mac: Darwin) -> None:
+    old = mac.standing(RUNNING)
+    request = mac.request(mac.mac_system("darwin-new"), platform=platforms()["darwin"], confirm_timeout=600)
+    assert deploy(mac, request).outcome == "awaiting"
+    cut_down([guard_of(mac, request), mac.supervisor_of(request)])
+    (plist,) = mac.path("/Library/LaunchDaemons").iterdir()
+    watch = plistlib.loads(plist.read_bytes())
+    assert watch["KeepAlive"] == {"SuccessfulExit": False}
+    words = watch["ProgramArguments"]
+    words[2] = words[2].replace("/bin/wait4path", ":")
+    mac.state.rename(mac.path("/elsewhere"))
+    assert mac.script(*words[1:]).returncode != 0
+    assert plist.exists()
+    mac.path("/elsewhere").rename(mac.state)
+    assert mac.script(*words[1:]).returncode == 0
+    assert mac.standing(RUNNING) == old
+    assert not plist.exists()
 
 
 def test_units_that_fail_on_the_way_back_are_told(nixos: NixOS) -> None:

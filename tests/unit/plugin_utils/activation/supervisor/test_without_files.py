@@ -91,6 +91,18 @@ def test_what_the_place_lies_in_stays_open_to_others(nixos: NixOS, old: str) -> 
     assert (nixos.root / "var/lib").stat().st_mode & 0o777 == 0o755
 
 
+def test_what_the_place_lies_in_stays_open_to_others_when_it_is_made_for_a_recovery(nixos: NixOS, old: str) -> None:
+    slow = cut_off(
+        nixos, nixos.request(nixos.system("nixos-slow", trouble=f'ln -sfn "$self" "/run/current-system"; {STUCK}'))
+    )
+    program = shutil.copy(nixos.state / "runs" / slow.id / "program", nixos.path("/program"))
+    nixos.path("/var").rename(nixos.path("/hidden"))
+    nixos.path("/repaired").touch()
+    nixos.script("-c", f'export NIX_FLEET_PROGRAM="$(cat {program})"; eval "$NIX_FLEET_PROGRAM"', "x", "run")
+    assert nixos.whole_as == whole(old)
+    assert [path.stat().st_mode & 0o777 for path in (nixos.state.parent, nixos.state)] == [0o755, 0o700]
+
+
 def test_what_was_hidden_and_comes_back_passes_for_no_interrupted_deployment(nixos: NixOS, old: str) -> None:
     new = nixos.system("nixos-new", trouble=HIDE)
     assert nixos.deploy(new).outcome == "activated"
@@ -304,6 +316,19 @@ def test_a_supervisor_that_was_stopped_is_called_silent_and_goes_on_when_it_may(
     os.kill(supervisor, signal.SIGCONT)
     assert confirm(nixos, request.id, CONFIRMED, 60).outcome == "confirmed"
     assert nixos.whole_as == whole(new)
+
+
+def test_a_supervisor_that_takes_long_to_go_back_is_not_called_silent(nixos: NixOS) -> None:
+    old = nixos.system("nixos-old", trouble='until [ -e "$root/go" ]; do sleep 0.05; done')
+    nixos.install(old)
+    request = nixos.request(nixos.system("nixos-new"), confirm_timeout=600)
+    deploy(nixos, request)
+    with fails_with("activation.no_answer") as told:
+        confirm(nixos, request.id, cancelled("no"), 1)
+    assert "is still at work" in told.value.cause
+    assert "kill" not in (told.value.advice or "")
+    nixos.path("/go").touch()
+    assert confirm(nixos, request.id, CONFIRMED, 60).outcome == "rolled_back"
 
 
 @pytest.mark.slow
