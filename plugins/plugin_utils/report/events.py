@@ -116,10 +116,10 @@ class Failure:
             cause=plain_message(
                 str(result.get("cause") or result.get("msg") or result.get("reason") or without_reason)
             ),
-            stage=_text(result.get("stage")),
+            stage=text_of(result.get("stage")),
             log=str(result.get("log") or _printed(result)),
-            advice=_text(result.get("advice")),
-            code=_text(result.get("code")),
+            advice=text_of(result.get("advice")),
+            code=text_of(result.get("code")),
         )
 
 
@@ -176,5 +176,6 @@ def _joined(items: Sequence[Mapping[str, t.Any]]) -> dict[str, t.Any]:
     return joined
 
 
-def _text(value: t.Any) -> str | None:
+def text_of(value: t.Any) -> str | None:
+    """Return ``value`` as text, if it is anything."""
     return str(value) if value else None

@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import typing as t
 
-from .events import HEALTH, Failure, plain_message
+from .events import HEALTH, Failure, plain_message, text_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -162,7 +162,7 @@ def _evaluated(record: HostRecord, _event: TaskEvent) -> HostRecord:
 
 
 def _built(record: HostRecord, event: TaskEvent) -> HostRecord:
-    record = dataclasses.replace(record, out_path=_text(event.result.get("out_path")))
+    record = dataclasses.replace(record, out_path=text_of(event.result.get("out_path")))
     return dataclasses.replace(record, outcome="built" if event.result.get("changed") else _unless_more(record))
 
 
@@ -216,12 +216,12 @@ def _activated(record: HostRecord, event: TaskEvent) -> HostRecord:
     return dataclasses.replace(
         record,
         outcome="undone" if undone and outcome in ("activated", "confirmed") else outcome,
-        run=_text(result.get("run")) or record.run,
+        run=text_of(result.get("run")) or record.run,
         activated=activated,
         undone=undone or record.undone,
         copied_bytes=_copied_in_all(record, event),
         # A rollback that had nowhere to go says why.
-        note=_text(result.get("msg")) if result.get("rollback") and outcome == "unchanged" else None,
+        note=text_of(result.get("msg")) if result.get("rollback") and outcome == "unchanged" else None,
         # The first activation of a run knows what ran before it.
         generation_before=before if record.generation_before is None else record.generation_before,
         generation_after=after if after is not None else record.generation_after,
@@ -265,7 +265,7 @@ def _did(
     if beside is not None and (not changed or record.outcome not in beside):
         return dataclasses.replace(record, outcome=record.outcome or "unchanged")
     outcome = (would if event.check_mode else done) if changed else "unchanged"
-    return dataclasses.replace(record, outcome=outcome, note=_text(event.result.get("msg")))
+    return dataclasses.replace(record, outcome=outcome, note=text_of(event.result.get("msg")))
 
 
 def _inspected(record: HostRecord, event: TaskEvent) -> HostRecord:
@@ -277,7 +277,7 @@ def _update_noted(record: HostRecord, event: TaskEvent) -> HostRecord:
     if event.check_mode or event.result.get("moved") in (None, []):
         return record
     return dataclasses.replace(
-        record, note=f"kept of the update: {plain_message(_text(event.result.get('msg')) or '')}"
+        record, note=f"kept of the update: {plain_message(text_of(event.result.get('msg')) or '')}"
     )
 
 
@@ -356,10 +356,6 @@ _WITH_OUTCOME = ("nix_activate", "nix_confirm")
 def _activation_outcome(event: TaskEvent) -> str | None:
     outcome = event.result.get("outcome") if event.module in _WITH_OUTCOME else None
     return str(outcome).replace("_", " ") if outcome else None
-
-
-def _text(value: t.Any) -> str | None:
-    return str(value) if value else None
 
 
 def _number(value: t.Any) -> int | None:

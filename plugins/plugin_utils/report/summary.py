@@ -25,21 +25,14 @@ _MEANINGS: dict[str, Meaning] = {"unchanged": "ok", "evaluated": "ok", "unreacha
 
 
 def _row(host: HostRecord) -> tuple[str, ...]:
+    before, after = (NOTHING if each is None else str(each) for each in (host.generation_before, host.generation_after))
     return (
         host.host,
         _state(host).text,
-        generations(host),
+        before if after in (NOTHING, before) else f"{before} → {after}",
         NOTHING if host.copied_bytes is None else size(host.copied_bytes),
         duration(host.seconds),
     )
-
-
-def generations(host: HostRecord) -> str:
-    """Return the profile's generation from → to, or the one it stays at."""
-    before, after = host.generation_before, host.generation_after
-    if after is None or before == after:
-        return NOTHING if before is None else str(before)
-    return f"{NOTHING if before is None else before} → {after}"
 
 
 def _state(host: HostRecord) -> State:
@@ -104,11 +97,8 @@ def summary(hosts: Sequence[HostRecord], width: int, seconds: float, *, whole: b
 def view_of(hosts: Sequence[HostRecord]) -> View:
     """Return the view for what the run did: it only looked where no host got further than a failure."""
     looked = any(host.facts is not None for host in hosts)
-    return (
-        STATUS
-        if looked and all(host.outcome in (None, "failed", "unreachable", INTERRUPTED) for host in hosts)
-        else DEPLOYMENT
-    )
+    only = all(host.outcome in (None, "failed", "unreachable", INTERRUPTED) for host in hosts)
+    return STATUS if looked and only else DEPLOYMENT
 
 
 def undo_commands(hosts: Iterable[HostRecord]) -> list[str]:
