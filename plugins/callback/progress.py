@@ -48,14 +48,13 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.report.progress import P
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.table import Line
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.terminal import TerminalLog
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.terminal import CAN_DRAW, Drawing, TerminalLog
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import Status
     from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord
-    from ansible_collections.nix.fleet.plugins.plugin_utils.report.terminal import Drawing
 
 NAME = "nix.fleet.progress"
 SECONDS_BETWEEN_PICTURES = 0.125
@@ -74,8 +73,10 @@ class CallbackModule(CallbackBase):
         # Ansible holds it while it prints, and while it forks: a worker must not begin in the middle of a line.
         self._lock: threading.RLock = self._display._lock
         self._began = time.monotonic()
-        self._draws = _is_terminal() and not _wants_keyboard()
-        self._drawing = _drawing() if self._draws else None
+        # Ansible itself may ask something in the middle of the run.
+        asks = context.CLIARGS.get("step") or constants.ENABLE_TASK_DEBUGGER
+        self._draws = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb" and not asks
+        self._drawing = Drawing(color=not constants.ANSIBLE_NOCOLOR) if self._draws and CAN_DRAW else None
         self._log = TerminalLog(screen_width, drawn=self._drawing is not None)
         self._pipe: ProgressPipe | None = None
         self._over = threading.Event()
@@ -260,23 +261,6 @@ class CallbackModule(CallbackBase):
 
     def _print(self, lines: Iterable[Line]) -> None:
         print_lines(self._display, lines)
-
-
-def _is_terminal() -> bool:
-    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-
-
-def _drawing() -> Drawing | None:
-    """Return what draws, or None where the library for it is missing."""
-    # Nobody but a terminal needs it, and it takes as long to import as a host's task does.
-    from ansible_collections.nix.fleet.plugins.plugin_utils.report.terminal import CAN_DRAW, Drawing
-
-    return Drawing(color=not constants.ANSIBLE_NOCOLOR) if CAN_DRAW else None
-
-
-def _wants_keyboard() -> bool:
-    """Whether Ansible itself will ask something in the middle of the run."""
-    return bool(context.CLIARGS.get("step") or constants.ENABLE_TASK_DEBUGGER)
 
 
 def _counted(stats: t.Any, besides: set[str]) -> list[Line]:
