@@ -201,14 +201,13 @@ class CallbackModule(CallbackBase):
         wanted = self._wanted()
         if not wanted:
             return
-        from ansible_collections.nix.fleet.plugins.plugin_utils.report.output import FORMS, FinishedRun, write
+        from ansible_collections.nix.fleet.plugins.plugin_utils.report.output import rendered, write
 
         # Failures that the playbook does not mind are part of it.
         events = sorted((*self._events, *self._ignored), key=lambda event: event.at)
-        finished = FinishedRun(run, hosts, events, self._began, run_state())
         for path, form in wanted:
             with self._attempt(path):
-                write(path, FORMS[form](finished))
+                write(path, rendered(form, run, hosts, events, self._began, run_state()))
 
     def _wanted(self) -> list[tuple[Path, str]]:
         """Return each file to write, and its form."""

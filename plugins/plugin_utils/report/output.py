@@ -10,7 +10,6 @@ nothing else: no script, no font, no other server."""
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import json
 import os
@@ -31,7 +30,7 @@ from .table import cut
 from .trace import chrome_trace, rows, task_slices
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ..run_state.run_state import RunState
     from .events import TaskEvent
@@ -187,29 +186,17 @@ def remove_earlier(path: Path) -> None:
         path.unlink()
 
 
-@dataclasses.dataclass(frozen=True)
-class FinishedRun:
-    """What became of the hosts of ``run``, and all events on the way there in their order.
+def rendered(
+    form: str, run: Run, hosts: Sequence[HostRecord], events: Sequence[TaskEvent], began: float, state: RunState
+) -> str:
+    """Return a run that is over in a form: ``json``, ``markdown``, ``html`` or ``trace``.
 
-    ``began`` is the run's start on the clock of the events, and ``state`` holds what tasks have added to its trace.
+    ``events`` are in their order, ``began`` is the run's start on their clock, and ``state`` has what tasks add to a trace.
     """
-
-    run: Run
-    hosts: Sequence[HostRecord]
-    events: Sequence[TaskEvent]
-    began: float
-    state: RunState
-
-
-FORMS: Mapping[str, Callable[[FinishedRun], str]] = {
-    "json": lambda finished: _json(document(finished.run, finished.hosts, finished.events), indent=2),
-    "markdown": lambda finished: markdown(finished.run, finished.hosts),
-    "html": lambda finished: page(finished.run, finished.hosts),
-    "trace": lambda finished: _json(
-        chrome_trace(finished.run, finished.began, rows(task_slices(finished.events), read_notes(finished.state)))
-    ),
-}
-
-
-def _json(value: t.Any, indent: int | None = None) -> str:
-    return json.dumps(value, indent=indent, default=str) + "\n"
+    if form == "markdown":
+        return markdown(run, hosts)
+    if form == "html":
+        return page(run, hosts)
+    if form == "json":
+        return json.dumps(document(run, hosts, events), indent=2, default=str) + "\n"
+    return json.dumps(chrome_trace(run, began, rows(task_slices(events), read_notes(state))), default=str) + "\n"

@@ -15,8 +15,8 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.callback import summary
 from ansible_collections.nix.fleet.plugins.callback.summary import CallbackModule
+from ansible_collections.nix.fleet.plugins.plugin_utils.report import output
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.nix_activities import Slice, write_notes
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.output import FORMS
 from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.run_state import RunState
 
 
@@ -155,7 +155,7 @@ def test_a_form_that_cannot_be_made_costs_neither_the_table_nor_the_other_forms(
     def broken(*_arguments: t.Any) -> t.NoReturn:
         raise error
 
-    monkeypatch.setitem(t.cast("dict[str, t.Any]", FORMS), "json", broken)
+    monkeypatch.setattr(output, "document", broken)
     begin(plugin)
     plugin.v2_runner_on_ok(result("web", task("nix.fleet.nix_info"), generation=3))
     plugin.v2_playbook_on_stats(stats())
