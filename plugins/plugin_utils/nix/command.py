@@ -14,7 +14,6 @@ import json
 import os
 import re
 import shlex
-import sys
 import typing as t
 
 from ..core.errors import EvaluationError, NixError
@@ -93,7 +92,7 @@ STEP = re.compile(r'"(?P<quoted>[^"]*)"|(?P<plain>[^."]+)')
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_'-]*")
 # What the language keeps for itself, and what means something where it stands alone.
 _WORDS = frozenset("assert else if in inherit let or rec then with null true false".split())
-_LEAST, _MOST = -(2**63), 2**63 - 1
+NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]+)?")
 
 
 def attribute_steps(path: str) -> tuple[str, ...]:
@@ -159,10 +158,9 @@ def laid_out(value: t.Any, depth: int = 0) -> str:
         return _enclosed("[", [_element(item, depth + 1) for item in value], "]", depth)
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, int):
-        return _integer(value)
-    if isinstance(value, float):
-        return _real(value)
+    if isinstance(value, (int, float)):
+        # The language has no literal for the least integer, nor for every exponent.
+        return repr(value) if NUMBER.fullmatch(repr(value)) else value_literal(value)
     if "\0" in value:
         raise NixError(
             f"{value[:40]!r} cannot be written in Nix, whose texts have no zero bytes",
@@ -188,25 +186,3 @@ def _element(value: t.Any, depth: int) -> str:
 
 def _name(name: str) -> str:
     return name if PLAIN.fullmatch(name) and name not in _WORDS else laid_out(name)
-
-
-def _integer(value: int) -> str:
-    if not _LEAST <= value <= _MOST:
-        raise NixError(
-            f"{value} cannot be written in Nix, whose integers have 64 bits",
-            code="large_number",
-            advice="write it as a text",
-        )
-    # The sign is an operator, and the number behind it would not fit.
-    return f"({_LEAST + 1} - 1)" if value == _LEAST else str(value)
-
-
-def _real(value: float) -> str:
-    if 0 < abs(value) < sys.float_info.min:
-        raise NixError(
-            f"{value} cannot be written in Nix, which knows no number so small",
-            code="small_number",
-            advice="write it as a text",
-        )
-    mantissa, exponent_sign, exponent = repr(value).partition("e")
-    return re.sub(r"^(-?\d+)$", r"\1.0", mantissa) + exponent_sign + exponent

@@ -9,12 +9,11 @@ import math
 import typing as t
 
 import hypothesis
-import pytest
 from hypothesis import strategies as st
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.command import laid_out
 
+from ..errors import fails_with
 from .conftest import Nix
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
@@ -49,7 +48,6 @@ def test_nix_reads_what_was_laid_out(nix: Nix) -> None:
     ]
 
 
-@pytest.mark.parametrize("value", [2**63, -(2**63) - 1, 5e-324, "a\0b"])
-def test_what_nix_has_no_way_to_write_is_refused(value: t.Any) -> None:
-    with pytest.raises(NixError, match="cannot be written in Nix"):
-        laid_out({"x": value})
+def test_what_nix_has_no_way_to_write_is_refused() -> None:
+    with fails_with("nix.null_character"):
+        laid_out({"x": "a\0b"})
