@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The questions that are put to a store, word for word."""
+"""What a store answers, and what is a path of one."""
 
 from __future__ import annotations
 
@@ -10,13 +10,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import StorePa
 from ...errors import fails_with
 
 BASH = "/nix/store/" + "0" * 32 + "-bash-5.2"
-
-
-def test_sizes_of_a_closure_in_another_store() -> None:
-    assert store.path_sizes(BASH, closure=True, store="unix:///run/nix.sock") == [
-        "nix", "--extra-experimental-features", "nix-command flakes",
-        "path-info", "--size", "--recursive", "--store", "unix:///run/nix.sock", BASH,
-    ]  # fmt: skip
 
 
 def test_sizes_are_read_whatever_the_column_width() -> None:

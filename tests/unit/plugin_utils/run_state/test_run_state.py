@@ -253,14 +253,3 @@ def test_a_file_that_is_no_database_is_an_error_of_ours(tmp_path: Path, state: R
     with pytest.raises(RunStateError) as raised:
         RunState(tmp_path).notes("topic")
     assert raised.value.code == "run_state.unusable"
-
-
-def test_a_host_that_notes_and_reads_asks_the_database_little(state: RunState) -> None:
-    state.note("topic", "web", 1)
-    asked: list[str] = []
-    with state.change() as database:
-        database.set_trace_callback(asked.append)
-    asked.clear()
-    state.latest("topic", "web")
-    state.note("topic", "web", 2)
-    assert len(asked) == 4  # a question; the begin, the line and the end of a transaction
