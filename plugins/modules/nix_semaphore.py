@@ -11,7 +11,7 @@ version_added: 0.2.0
 author:
   - nix.fleet contributors (!UNKNOWN)
 description:
-  - Makes a project's keys, repositories, inventories, variable groups, templates and schedules by Semaphore's API, and changes
+  - Makes a project's keys, repositories, inventories, variable groups, views, templates and schedules by Semaphore's API, and changes
     those that differ. Nothing is removed, and what the project does not name of an object is left as it is.
   - Objects are told from each other by their names. The playbook C(nix.fleet.semaphore_setup) has one for a fleet.
   - The requests come from the controller, whatever host the task is for.
@@ -30,8 +30,8 @@ options:
     description:
       - The project, in the form of its file. What C(semaphore project export) writes and C(semaphore project import) reads.
       - Two objects of one kind and name are an error, here and on the server.
-      - Of its parts C(meta), C(keys), C(repositories), C(inventories), C(environments), C(templates) and C(schedules) are used; of
-        templates not C(view) and C(build_template), which stay as they are on the server.
+      - Of its parts C(meta), C(keys), C(repositories), C(inventories), C(environments), C(views), C(templates) and C(schedules) are
+        used.
     type: dict
     required: true
   secrets:

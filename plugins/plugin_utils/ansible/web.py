@@ -80,7 +80,8 @@ class SemaphoreServer:
             found = json.loads(text)
             # A list without anything in it is null.
             found = [] if found is None else found
-            if isinstance(found, list) and all({"name", "id"} <= set(item) for item in found):
+            # A view has a title.
+            if isinstance(found, list) and all("id" in item and {"name", "title"} & set(item) for item in found):
                 return found
         except (ValueError, TypeError, RecursionError):
             pass

@@ -19,15 +19,14 @@ from ..core.errors import SemaphoreError
 from ..core.text import HIDDEN, redacted
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     Object: t.TypeAlias = dict[str, t.Any]
     Numbers: t.TypeAlias = Mapping[str, Mapping[str, int]]
-    from collections.abc import Callable, Mapping
 
 VAULTS = "vaults"
-# They name what is not brought about here, or what may come later in the file: a template keeps those that it has.
-_LEFT = frozenset({"view", "build_template"})
+# The template that another one deploys what it has built.
+BUILD_TEMPLATE = "build_template"
 # Of a variable group, whose values may be secret.
 _VARIABLES = frozenset({"json", "env"})
 # A server knows of one of them, by how old it is.
@@ -54,6 +53,7 @@ KINDS = (
     Kind("repositories", "repositories", {"ssh_key": "keys"}),
     Kind("inventory", "inventories", {"ssh_key": "keys", "become_key": "keys"}),
     Kind("environment", "environments"),
+    Kind("views", "views"),
     Kind(
         "templates",
         "templates",
@@ -62,6 +62,8 @@ KINDS = (
             "inventory": "inventory",
             "environment": "environment",
             "environments": "environment",
+            "view": "views",
+            BUILD_TEMPLATE: "templates",
         },
     ),
     Kind("schedules", "schedules", {"template": "templates"}),
@@ -76,13 +78,20 @@ def validate_project(project: Mapping[str, t.Any]) -> None:
         if not isinstance(items, list):
             raise SemaphoreError(f"project: {kind.part} is no list", code="bad_project")
         for place, item in enumerate(items):
-            _validate_fields(f"{kind.part}[{place}]", item, ("name", "type") if kind.path == "keys" else ("name",))
-        one_of_each_name(f"project: {kind.part}", items, {item["name"] for item in items})
+            fields = {"keys": ("name", "type"), "views": ("title",)}.get(kind.path, ("name",))
+            _validate_fields(f"{kind.part}[{place}]", item, fields)
+        one_of_each_name(f"project: {kind.part}", items, set(map(name_of, items)))
+
+
+def name_of(item: Object) -> str:
+    """Return what an object goes by."""
+    name: str = item["name"] if "name" in item else item["title"]
+    return name
 
 
 def one_of_each_name(where: str, items: Sequence[Object], names: Collection[str]) -> None:
     """Raise ``SemaphoreError`` for two objects of one of these names: nobody could say which is meant."""
-    for name, count in collections.Counter(item["name"] for item in items).items():
+    for name, count in collections.Counter(map(name_of, items)).items():
         if count > 1 and name in names:
             raise SemaphoreError(
                 f"{where} has two of the name {name!r}", code="duplicate", advice="rename or remove one of them"
@@ -101,7 +110,7 @@ def body(kind: Kind, item: Object, numbers: Numbers, project: int) -> Object:
     for field, value in item.items():
         named = kind.references.get(field)
         # A backup of 2.10 has no vault of a template that has some.
-        if field in _LEFT or (field == VAULTS and not value):
+        if field == VAULTS and not value:
             continue
         if field == VAULTS:
             found[field] = [_vault(vault, numbers) for vault in value]
@@ -129,7 +138,10 @@ def differs(wanted: Object, there: Object) -> bool:
 
 def _known(wanted: Object, there: Object) -> Object:
     unknown = ONE_ENVIRONMENT if SEVERAL_ENVIRONMENTS in there else SEVERAL_ENVIRONMENTS
-    return {field: value for field, value in wanted.items() if field != unknown}
+    known = {field: value for field, value in wanted.items() if field != unknown}
+    if VAULTS in known and there.get(VAULTS) and not any("type" in vault for vault in there[VAULTS]):
+        known[VAULTS] = [{**vault, "type": None} for vault in known[VAULTS]]
+    return known
 
 
 def merged(there: Object, wanted: Object) -> Object:
@@ -257,6 +269,17 @@ class Server(t.Protocol):
         """Change an object."""
 
 
+def _in_order(items: list[Object]) -> Iterator[list[Object]]:
+    """Yield those together that name none of those left, and once if there is nothing."""
+    while True:
+        left = set(map(name_of, items))
+        ready = [item for item in items if item.get(BUILD_TEMPLATE) not in left] or items
+        yield ready
+        items = [item for item in items if item not in ready]
+        if not items:
+            return
+
+
 @dataclasses.dataclass
 class Setup:
     """One run over all objects of a project, and what it has made and changed, each by kind and name.
@@ -284,23 +307,23 @@ class Setup:
         number = self._brought_about("projects", [meta], dict, changes=False)[meta["name"]]
         numbers: dict[str, dict[str, int]] = {}
         for kind in KINDS:
-            numbers[kind.path] = self._brought_about(
-                f"project/{number}/{kind.path}",
-                self._wanted(kind),
-                functools.partial(body, kind, numbers=numbers, project=number),
-                changes=kind.changes,
-            )
+            for items in _in_order(self._wanted(kind)):
+                numbers[kind.path] = self._brought_about(
+                    f"project/{number}/{kind.path}",
+                    items,
+                    functools.partial(body, kind, numbers=numbers, project=number),
+                    changes=kind.changes,
+                )
 
     def _validate_references(self, project: int) -> None:
         """Raise ``SemaphoreError`` for a name of nothing that is there or wanted, before anything is made."""
         numbers: dict[str, dict[str, int]] = {}
         for kind in KINDS:
-            wanted = self._wanted(kind)
+            wanted, there = self._wanted(kind), self._there(f"project/{project}/{kind.path}")
+            numbers[kind.path] = {name_of(item): NOT_YET for item in (*wanted, *there)}
             for item in wanted:
                 body(kind, item, numbers, project)
-            there = self._there(f"project/{project}/{kind.path}")
-            one_of_each_name(kind.path, there, {item["name"] for item in self.project.get(kind.part, [])})
-            numbers[kind.path] = {item["name"]: NOT_YET for item in (*wanted, *there)}
+            one_of_each_name(kind.path, there, set(map(name_of, self.project.get(kind.part, []))))
 
     def _there(self, path: str) -> list[Object]:
         """Return what was at ``path`` at first, asked for once: nothing, of a project that a check has not made."""
@@ -325,25 +348,25 @@ class Setup:
     ) -> dict[str, int]:
         """Return the number of each object at ``path``, by its name, when those that are wanted are there."""
         name = path.rpartition("/")[2]
-        there = {item["name"]: item for item in self._there(path)}
-        missing = [item for item in items if item["name"] not in there]
+        there = {name_of(item): item for item in self._there(path)}
+        missing = [item for item in items if name_of(item) not in there]
         for item in items:
-            present = there.get(item["name"])
+            present = there.get(name_of(item))
             if present is None:
-                self.made.append(f"{name} {item['name']}")
+                self.made.append(f"{name} {name_of(item)}")
                 if not self.check:
                     self.server.post(path, as_body(item))
             elif changes:
                 self._changed(path, present, as_body(item))
-            elif item["name"] in self.secrets and (present.get("empty") or self.replace_keys):
+            elif name_of(item) in self.secrets and (present.get("empty") or self.replace_keys):
                 self._fill(path, present, as_body(item))
         if missing and not self.check:
-            there = {item["name"]: item for item in self.server.get(path)}
-        return {**{item["name"]: NOT_YET for item in missing}, **{key: item["id"] for key, item in there.items()}}
+            there = {name_of(item): item for item in self.server.get(path)}
+        return {**{name_of(item): NOT_YET for item in missing}, **{key: item["id"] for key, item in there.items()}}
 
     def _changed(self, path: str, present: Object, wanted: Object) -> None:
         """Give an object the fields that are wanted, and leave it those that nobody named."""
-        place, label = f"{path}/{present['id']}", f"{path.rpartition('/')[2]} {present['name']}"
+        place, label = f"{path}/{present['id']}", f"{path.rpartition('/')[2]} {name_of(present)}"
         if VAULTS in wanted:
             # A list of templates leaves them out.
             present = self.server.one(place)
@@ -352,8 +375,8 @@ class Setup:
         if not self.check:
             before = self.server.one(place)
             self.server.put(place, merged(before, {**wanted, "id": before["id"]}))
-            # An old server forgets the fields that it does not know.
-            if self.server.one(place) == before:
+            # An old server forgets the fields that it does not know, and gives vaults other numbers.
+            if difference(wanted, self.server.one(place)) == difference(wanted, before):
                 return
         self.changed.append(label)
         self.differences.append(

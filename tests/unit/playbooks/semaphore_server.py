@@ -14,7 +14,7 @@ import threading
 import typing as t
 
 TOKEN = "secret-token-of-the-test"
-KINDS = ("keys", "repositories", "inventory", "environment", "templates", "schedules")
+KINDS = ("keys", "repositories", "inventory", "environment", "views", "templates", "schedules")
 PATH = re.compile(r"/api/(?:projects|project/(?P<project>\d+)/(?P<kind>[a-z]+)(?:/(?P<id>\d+))?)")
 # What of a key is told to nobody.
 SECRET = ("ssh", "login_password")

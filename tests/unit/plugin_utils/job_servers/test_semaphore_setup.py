@@ -113,6 +113,8 @@ class Table:
         self.written.append(f"PUT {path}")
         place, _slash, number = path.rpartition("/")
         assert int(number) == item["id"]
+        if "environment_ids" in self._unknown and "vaults" in item:
+            item = {**item, "vaults": [{**vault, "id": len(self.written)} for vault in item["vaults"]]}
         self.objects[place] = [item if each["id"] == item["id"] else each for each in self.objects[place]]
 
 
@@ -150,6 +152,7 @@ def test_only_what_differs_is_changed() -> None:
     setup = set_up(server, {**PROJECT, "repositories": [{**PROJECT["repositories"][0], "git_branch": "stable"}]})
     assert setup.changed == ["repositories Fleet"]
     assert len(server.written) == 1
+    assert set_up(server, {**PROJECT, "repositories": []}).changed == []
 
 
 RENAMED = {**PROJECT, "templates": [{**PROJECT["templates"][0], "description": "new", "task_params": {"debug": True}}]}
@@ -182,19 +185,31 @@ def test_what_changes_is_told_field_by_field_and_no_value_of_a_variable() -> Non
     assert "token" in str(told)
 
 
-def test_a_backup_goes_in_with_vaults_and_without_what_may_not_be_there() -> None:
+def test_a_backup_goes_in_with_its_views_build_templates_and_vaults() -> None:
     server = Table()
     vaults = [{"name": "v", "type": "password", "vault_key": "machines"}]
     (deploy,) = PROJECT["templates"]
     build = {**deploy, "name": "build", "vaults": []}
-    backup = {**PROJECT, "templates": [{**deploy, "view": "Mine", "build_template": "build", "vaults": vaults}, build]}
-    set_up(server, backup)
-    template, built = server.objects["project/1/templates"]
-    key = server.objects["project/1/keys"][1]
+    # A deployment may stand before what it builds with.
+    templates = [{**deploy, "view": "Mine", "build_template": "build", "vaults": vaults}, build]
+    backup = {**PROJECT, "views": [{"title": "Mine", "position": 1}], "templates": templates}
+    assert set_up(server, backup, check=True).made == set_up(server, backup).made
+    built, template = server.objects["project/1/templates"]
+    key, (view,) = server.objects["project/1/keys"][1], server.objects["project/1/views"]
     assert template["vaults"] == [{"name": "v", "type": "password", "vault_key_id": key["id"]}]
+    assert (template["build_template_id"], template["view_id"]) == (built["id"], view["id"])
     assert not {"view", "build_template"} & set(template)
     built["vaults"] = [{"vault_key_id": 2}]
     assert set_up(server, backup).changed == []
+    assert set_up(server, {**backup, "views": [{"title": "Mine", "position": 2}]}).changed == ["views Mine"]
+
+
+@pytest.mark.parametrize("reference", ["view", "build_template"])
+def test_a_template_that_names_what_is_not_there_is_told_before_anything_is_made(reference: str) -> None:
+    server = Table()
+    with fails_with("semaphore.unknown_name"):
+        set_up(server, {**PROJECT, "templates": [{**PROJECT["templates"][0], reference: "gone"}]})
+    assert server.written == []
 
 
 @pytest.mark.parametrize("path", ["projects", "project/1/templates", "project/1/keys"])
@@ -216,6 +231,7 @@ def test_two_objects_of_one_name_in_the_file_are_told() -> None:
 def test_a_server_that_is_too_old_for_a_field_is_not_changed_by_it_again_and_again() -> None:
     server = Table("environment_ids", "task_params")
     project = {**RENAMED, "templates": [{**RENAMED["templates"][0], "task_params": {"debug": True}}]}
+    project["templates"][0]["vaults"] = [{"vault_key": "machines"}]
     set_up(server, project)
     assert set_up(server, project).changed == []
 
@@ -301,6 +317,12 @@ TOLD = {"required": False, "type": "", "description": "", "default_value": None}
 )
 def test_what_a_server_adds_inside_a_field_is_no_difference(wanted: t.Any, there: t.Any, differ: bool) -> None:
     assert differs({"survey_vars": wanted}, {"survey_vars": there, "id": 3}) is differ
+
+
+def test_a_vault_of_a_server_that_knows_of_no_types_is_no_difference() -> None:
+    wanted = {"vaults": [{"name": None, "type": "password", "vault_key_id": 3}]}
+    assert not differs(wanted, {"vaults": [{"id": 8, "name": None, "vault_key_id": 3}]})
+    assert differs(wanted, {"vaults": [{"id": 8, "name": None, "vault_key_id": 4}]})
 
 
 @pytest.mark.parametrize(
