@@ -85,8 +85,9 @@ options:
     type: str
   token:
     description:
-      - The token to sign in with at a remote of https, as the user that its address names, or as C(git). It reaches Git in its environment, and is on no command line, in no
-        file and in no log. Git's own helpers for credentials are not asked, and not told.
+      - The token to sign in with at a remote of https, as the user that its address names, or as C(git). It reaches Git in its
+        environment, and is on no command line, in no file and in no log. Git's own helpers for credentials are not asked, and
+        not told.
     type: str
 extends_documentation_fragment:
   - nix.fleet._nix

@@ -77,8 +77,9 @@ options:
     default: origin
   token:
     description:
-      - The token to sign in with at a remote of https, as the user that its address names, or as C(git). It reaches Git in its environment, and is on no command line, in no
-        file and in no log. Git's own helpers for credentials are not asked, and not told.
+      - The token to sign in with at a remote of https, as the user that its address names, or as C(git). It reaches Git in its
+        environment, and is on no command line, in no file and in no log. Git's own helpers for credentials are not asked, and
+        not told.
       - On another machine than the controller, with a way to become another user which takes scripts as files, such as doas and
         su, the login must be able to write to a file system in memory.
     type: str
