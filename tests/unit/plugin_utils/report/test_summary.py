@@ -107,6 +107,14 @@ def test_times_read_well(seconds: float, words: str) -> None:
     assert duration(seconds) == words
 
 
+@pytest.mark.parametrize("outcome", ["built", "unchanged"])
+def test_below_a_host_is_the_store_path_that_was_built_for_it_and_no_other_host_has_one(outcome: str) -> None:
+    path = f"/nix/store/{'0' * 32}-nixos-system-web"
+    lines = text(host("web", outcome, out_path=path), host("db", "confirmed", out_path=path)).splitlines()
+    assert [line.strip() for line in lines].count(path) == 1
+    assert lines[lines.index(f"    {path}") - 1].startswith("web")
+
+
 def test_a_run_that_changed_something_says_how_to_undo_it() -> None:
     command = "undo: ansible-playbook nix.fleet.rollback -e rollback_to=before:night"
     assert command in text(host("web", run="night", activated=True), host("mail", "unchanged", run="night"))
