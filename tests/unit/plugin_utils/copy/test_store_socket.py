@@ -355,30 +355,17 @@ def shells_of(opened: StoreSocket) -> dict[int, int]:
     return found
 
 
-@pytest.mark.parametrize("which", [0, 1])
-def test_a_private_daemon_ends_with_its_clients_when_one_of_its_two_shells_is_killed(
-    which: int, each_shell: Machine
+@pytest.mark.parametrize(
+    ("victim", "number"),
+    [("parent", signal.SIGKILL), ("parent", signal.SIGTERM), ("child", signal.SIGKILL), ("daemon", signal.SIGKILL)],
+)
+def test_a_private_daemon_ends_with_its_clients_when_a_part_of_it_is_killed(
+    victim: str, number: signal.Signals, each_shell: Machine
 ) -> None:
     opened = open_store_socket(each_shell, private=True, escalation=None, timeout=LONG)
     process_of(each_shell, "client")
-    os.kill(supervisors(opened)[which], signal.SIGKILL)
-    assert ended(each_shell, "daemon")
-    assert ended(each_shell, "client")
-    assert gone(opened)
-
-
-def test_the_clients_of_a_private_daemon_that_is_killed_end_as_well(each_shell: Machine) -> None:
-    opened = open_store_socket(each_shell, private=True, escalation=None, timeout=LONG)
-    process_of(each_shell, "client")
-    os.kill(process_of(each_shell, "daemon"), signal.SIGKILL)
-    assert ended(each_shell, "client")
-    assert gone(opened)
-
-
-def test_a_private_daemon_that_is_told_to_end_by_a_signal_leaves_nothing(each_shell: Machine) -> None:
-    opened = open_store_socket(each_shell, private=True, escalation=None, timeout=LONG)
-    process_of(each_shell, "client")
-    os.kill(supervisors(opened)[0], signal.SIGTERM)
+    parent, child = supervisors(opened)
+    os.kill({"parent": parent, "child": child, "daemon": process_of(each_shell, "daemon")}[victim], number)
     assert ended(each_shell, "daemon")
     assert ended(each_shell, "client")
     assert gone(opened)
