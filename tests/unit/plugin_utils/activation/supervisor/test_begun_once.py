@@ -63,6 +63,14 @@ def test_what_has_a_new_directory_where_its_own_was_hidden_has_begun_all_the_sam
     assert nixos.standing(RUNNING) == (old if left == "record in memory" else slow.closure)
 
 
+def test_what_nix_does_not_know_of_touches_nothing(nixos: NixOS, old: str) -> None:
+    new = nixos.system("nixos-new")
+    nixos.forget(new)
+    answer = nixos.deploy(new)
+    assert (answer.outcome, "is not valid" in answer.cause) == ("refused", True)
+    assert nixos.whole_as == whole(old)
+
+
 @pytest.mark.parametrize("file", ["worker", "lock.*"])
 def test_what_cannot_say_that_it_is_there_touches_nothing(nixos: NixOS, old: str, file: str) -> None:
     nixos.replace_tool("ln", f'case "$*" in */{file}) exit 1 ;; esac; exec {{ln}} "$@"')

@@ -85,18 +85,19 @@ def test_what_is_started_again_where_its_directory_is_hidden_goes_back(nixos: Ni
     assert [entry["outcome"] for entry in nixos.journal] == ["rolled_back"]
 
 
-@pytest.mark.parametrize("next_one", ["another", "what ran before"])
+@pytest.mark.parametrize("next_one", ["another", "the same"])
 def test_what_was_interrupted_where_its_directory_is_hidden_goes_back_with_the_next_deployment(
     nixos: NixOS, old: str, next_one: str
 ) -> None:
-    cut_off(nixos, nixos.request(nixos.system("nixos-slow", trouble=f'ln -sfn "$self" "{RUNNING}"; {STUCK}')))
+    slow = nixos.request(nixos.system("nixos-slow", trouble=f'ln -sfn "$self" "{RUNNING}"; {STUCK}'), goal="test")
+    cut_off(nixos, slow)
     nixos.state.rename(nixos.path("/hidden"))
     nixos.path("/repaired").touch()
-    closure = old if next_one == "what ran before" else nixos.system("nixos-new")
-    answer = nixos.deploy(closure)
+    closure = str(slow.closure) if next_one == "the same" else nixos.system("nixos-new")
+    answer = nixos.deploy(closure, goal="test")
     assert (answer.outcome, answer.previous.running) == ("activated", old)
     assert [entry["outcome"] for entry in nixos.journal] == ["rolled_back", "activated"]
-    assert nixos.whole_as == whole(closure)
+    assert nixos.standing(RUNNING) == closure
 
 
 def test_the_journal_has_when_an_interrupted_deployment_began_and_how_long_it_took(nixos: NixOS, old: str) -> None:

@@ -141,7 +141,10 @@ def test_asking_again_to_go_back_by_one_goes_back_by_one(nixos: NixOS, old: str)
     assert [deploy(nixos, asked).outcome for _time in range(2)] == ["activated", "activated"]
 
 
-def test_who_waits_for_its_turn_is_told_what_became_of_it_on_another_connection(nixos: NixOS, old: str) -> None:
+@pytest.mark.parametrize("freed", [False, True])
+def test_who_waits_for_its_turn_is_told_what_became_of_it_on_another_connection(
+    nixos: NixOS, old: str, *, freed: bool
+) -> None:
     nixos.hold_lock(os.getpid())
     asked = nixos.request(old, lock_timeout=600)
     answers: list[str] = []
@@ -152,8 +155,9 @@ def test_who_waits_for_its_turn_is_told_what_became_of_it_on_another_connection(
     run = nixos.state / "runs" / asked.id
     run.mkdir(parents=True)
     (run / "outcome").write_text("outcome=activated\n")
-    (nixos.live / "lock").unlink()
-    thread.join()
+    if freed:
+        (nixos.live / "lock").unlink()
+    thread.join(30)
     assert answers == ["activated"]
 
 

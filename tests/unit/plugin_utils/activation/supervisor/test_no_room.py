@@ -108,7 +108,9 @@ def test_what_could_tell_its_end_in_memory_alone_is_not_undone_after_a_reboot(ni
     nixos.replace_tool(
         "rm", f'case "$*" in *{outcome}*) ln -sfn /nowhere/outcome {outcome} ;; *) exec {{rm}} "$@" ;; esac'
     )
+    nixos.replace_tool("sync", f'echo "$*" >> "{nixos.root}/synced"')
     assert deploy(nixos, asked).outcome == "activated"
+    assert nixos.path("/synced").read_text().splitlines()[-2:] == ["./outcome.new", "."]
     for tool in ("mv", "rm"):
         nixos.replace_tool(tool, f'exec {{{tool}}} "$@"')
     outcome.unlink()
@@ -140,7 +142,8 @@ def test_an_end_for_which_there_was_no_room_is_no_end(nixos: NixOS, old: str) ->
     assert nixos.journal[0]["outcome"] == "rolled_back"
 
 
-def test_an_end_that_memory_alone_has_beside_a_record_is_an_end(nixos: NixOS) -> None:
+@pytest.mark.parametrize("rebooted", [False, True])
+def test_an_end_that_memory_alone_has_beside_a_record_is_an_end(nixos: NixOS, *, rebooted: bool) -> None:
     website: dict[str, t.Any] = {"platform": platforms()["custom"], "profile": SITE, "program": "activate"}
     sites = [nixos.closure(f"site-{name}", activate=f"echo {name} >> @root@/calls") for name in ("old", "new")]
     nixos.deploy(sites[0], **website)
@@ -149,9 +152,16 @@ def test_an_end_that_memory_alone_has_beside_a_record_is_an_end(nixos: NixOS) ->
     nixos.replace_tool("mv", NO_OUTCOME)
     unwritable = f'*{outcome}*) ln -sfn /nowhere/outcome {outcome} ;; "-f ./recorded") exit 1'
     nixos.replace_tool("rm", f'case "$*" in {unwritable} ;; *) exec {{rm}} "$@" ;; esac')
+    nixos.replace_tool("sync", f'echo "$*" >> "{nixos.root}/synced"')
     assert deploy(nixos, asked).outcome == "activated"
-    assert nixos.deploy(sites[1], **website).outcome == "unchanged"
-    assert nixos.calls == ["old", "new"]
+    assert nixos.path("/synced").read_text().splitlines()[-1] == nixos.here("/nix/var/nix/profiles")
+    if rebooted:
+        for tool in ("mv", "rm"):
+            nixos.replace_tool(tool, f'exec {{{tool}}} "$@"')
+        outcome.unlink()
+        shutil.rmtree(nixos.live)
+    assert nixos.deploy(sites[1], **website).outcome == ("activated" if rebooted else "unchanged")
+    assert nixos.calls == ["old", "new", *["new"] * rebooted]
 
 
 def test_on_a_full_disk_the_journal_has_what_nobody_was_asked_to_confirm(small: NixOS) -> None:

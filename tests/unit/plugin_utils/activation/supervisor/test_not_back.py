@@ -74,12 +74,16 @@ def test_a_deployment_that_fails_takes_no_way_back_away(nixos: NixOS, stuck: str
 
 def test_a_deployment_that_stays_takes_the_place_of_one_that_is_not_back(nixos: NixOS, stuck: str) -> None:
     first = not_back(nixos)
+    assert (nixos.live / f"program-{first.id}").exists()
     guard = int((nixos.state / "runs" / first.id / "worker").readlink().as_posix().split()[0])
     good = nixos.system("nixos-good")
     assert deploy(nixos, nixos.request(good, lock_timeout=600)).outcome == "activated"
     nixos.path("/no-way-back").unlink()
     wait_for(lambda: not Path(f"/proc/{guard}").exists(), 60)
     assert nixos.whole_as == whole(good)
+    # What memory has of it would pass for what is hidden.
+    assert not list(nixos.live.glob(f"*{first.id}"))
+    assert nixos.deploy(good).outcome == "unchanged"
 
 
 def test_a_recovery_that_fails_under_another_deployment_is_tried_again_after_it(nixos: NixOS, stuck: str) -> None:

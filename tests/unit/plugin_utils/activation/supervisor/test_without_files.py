@@ -327,6 +327,12 @@ def test_a_supervisor_that_takes_long_to_go_back_is_not_called_silent(nixos: Nix
         confirm(nixos, request.id, cancelled("no"), 1)
     assert "is still at work" in told.value.cause
     assert "kill" not in (told.value.advice or "")
+    supervisor = nixos.supervisor_of(request)
+    os.kill(supervisor, signal.SIGSTOP)
+    with fails_with("activation.no_answer") as told:
+        confirm(nixos, request.id, cancelled("no"), 1)
+    assert f"kill -CONT {supervisor}" in (told.value.advice or "")
+    os.kill(supervisor, signal.SIGCONT)
     nixos.path("/go").touch()
     assert confirm(nixos, request.id, CONFIRMED, 60).outcome == "rolled_back"
 
