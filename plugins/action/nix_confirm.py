@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ..plugin_utils.activation.answer import CHANGED, details
+from ..plugin_utils.activation.answer import CHANGED, details, failure, units_failure, warnings_of_activation
 from ..plugin_utils.activation.deployment import CONFIRMED, cancelled, confirm, longest_attempt
-from ..plugin_utils.activation.outcome import failure, units_failure, warnings_of_activation
 from ..plugin_utils.activation.request import DEPLOYMENT, one_line
 from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.ansible.run import remember_run, run_id

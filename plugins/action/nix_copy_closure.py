@@ -15,10 +15,8 @@ from collections import Counter
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ..plugin_utils.ansible.action import NixAction, display, now_and_then
-from ..plugin_utils.ansible.connections import opened_if_missing
-from ..plugin_utils.ansible.peers import HostAmongPeers, source_at
+from ..plugin_utils.ansible.connections import opened_if_missing, source_at
 from ..plugin_utils.ansible.run import end_with_run
-from ..plugin_utils.copy.cascade import PEER_PORT, Spread
 from ..plugin_utils.copy.copying import Copy, CopyLog, retried, stalled, verify
 from ..plugin_utils.copy.source import Source, closure_infos, closure_sizes
 from ..plugin_utils.copy.ssh import LinkLostError
@@ -32,11 +30,15 @@ if t.TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from ..plugin_utils.ansible.connections import OpenedStore
+    from ..plugin_utils.ansible.peers import HostAmongPeers
+    from ..plugin_utils.copy.cascade import Spread
     from ..plugin_utils.nix.store import PathInfo
 
     Send = t.Callable[[t.Sequence[PathInfo]], None]
     Transport = t.Callable[[Copy, "Attempt"], None]
 
+# Where a host serves, and, to a second host at a time, the port after it.
+PEER_PORT = 26940
 NOTHING_MISSING = "everything is there already"
 
 
@@ -112,7 +114,7 @@ class ActionModule(NixAction):
         arrived = Arrived()
         self._reached = False
         cascading = options["topology"] == "cascade" and self._connection.transport == "ssh"
-        peers = HostAmongPeers(self, options) if cascading else None
+        peers = self._peers(options) if cascading else None
         transport = functools.partial(self._in_cascade, peers) if peers else self._directly
         self._progress_timeout = options["progress_timeout"]
         missing = retried(
@@ -163,6 +165,12 @@ class ActionModule(NixAction):
         with attempt.source.store_at(attempt.here.socket) as store:
             self._send(copy, store, attempt)
 
+    def _peers(self, options: dict[str, t.Any]) -> HostAmongPeers:
+        # Few fleets copy from host to host.
+        from ..plugin_utils.ansible.peers import HostAmongPeers
+
+        return HostAmongPeers(self, options)
+
     def _in_cascade(self, peers: HostAmongPeers, copy: Copy, attempt: Attempt) -> None:
         """Have other hosts serve what they have, and the source send the rest."""
         arrived = attempt.arrived
@@ -188,6 +196,8 @@ class ActionModule(NixAction):
         self, peers: HostAmongPeers, here: OpenedStore, infos: list[PathInfo], send: Send, copy: Copy
     ) -> Spread:
         """Return what others have served, and what is left for the source to send."""
+        from ..plugin_utils.copy.cascade import Spread
+
         everything = Spread({}, tuple(copy.paths))
         if not infos:
             return everything

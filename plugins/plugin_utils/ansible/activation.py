@@ -12,9 +12,8 @@ import typing as t
 
 from ansible import constants
 
-from ..activation.answer import NOT_IN_JOURNAL
+from ..activation.answer import NOT_IN_JOURNAL, message, warnings_of_activation
 from ..activation.deployment import up_to_date
-from ..activation.outcome import message, warnings_of_activation
 from ..activation.request import Origin
 from ..core.errors import ActivationError, NixError
 from ..core.process import run, run_command

@@ -21,6 +21,7 @@ from ansible.plugins.connection import ConnectionBase
 from ansible.plugins.loader import connection_loader
 
 from ..copy.keepalive import Keepalive
+from ..copy.source import ControllerSource, HostSource
 from ..copy.ssh import LinkLostError, LocalLink, SshLink, SshSession
 from ..copy.store_socket import (
     Escalation,
@@ -36,8 +37,9 @@ from .shell import QUESTION_SECONDS, ConnectionShell, bounded
 from .terminal import without_terminal
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from ..copy.source import Source
     from ..copy.ssh import Link
     from .action import NixAction
 
@@ -330,3 +332,24 @@ def address_of(connection: t.Any) -> str:
         return destination
     names = [line.partition(" ")[2] for line in answer.stdout.splitlines() if line.startswith("hostname ")]
     return names[0] if names else destination
+
+
+@contextlib.contextmanager
+def source_at(
+    action: NixAction, host: str, *, timeout: float = TIMEOUT, nix_options: Mapping[str, t.Any]
+) -> Iterator[Source]:
+    """Yield the store of ``host``; `localhost` is the controller, unless the inventory says otherwise."""
+    # A plugin is loaded and set up anew for each host that is copied to: only where one is of use.
+    connection = None if _is_controller(action, host) else connection_to(action, host)
+    if connection is None or connection.transport == "local":
+        yield ControllerSource(nix_options)
+        return
+    with link_to(connection, host) as way:
+        yield HostSource(way, timeout, nix_options)
+
+
+def _is_controller(action: NixAction, host: str) -> bool:
+    if host not in constants.LOCALHOST:
+        return False
+    hostvars = action.variables.get("hostvars", {})
+    return host not in hostvars or hostvars[host].get("ansible_connection", "local") == "local"

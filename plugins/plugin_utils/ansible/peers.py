@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The machines that closures come from: the controller, an inventory host, or the other hosts of a run."""
+"""The other hosts of a run, as machines that closures come from."""
 
 from __future__ import annotations
 
@@ -9,48 +9,24 @@ import contextlib
 import functools
 import typing as t
 
-from ansible import constants
 from ansible.errors import AnsibleError
 
 from ..copy.cascade import ADDRESS, Peers, Server, Spread, cascade, peer_address, peer_port
-from ..copy.source import ControllerSource, HostSource
 from ..copy.ssh import LinkLostError
 from ..copy.store_socket import missing_of_many
 from ..copy.transfer import PeerError, receiving, served
 from ..core.errors import NixError
 from ..run_state.run_state import RunStateError
-from .connections import TIMEOUT, connection_to, link_to
+from .connections import connection_to, link_to
 from .run import run_state
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from ..copy.source import Source
     from ..copy.transfer import PeerServer, Received, Receiver
     from ..nix.store import PathInfo
     from .action import NixAction
     from .connections import OpenedStore
-
-
-@contextlib.contextmanager
-def source_at(
-    action: NixAction, host: str, *, timeout: float = TIMEOUT, nix_options: Mapping[str, t.Any]
-) -> Iterator[Source]:
-    """Yield the store of ``host``; `localhost` is the controller, unless the inventory says otherwise."""
-    # A plugin is loaded and set up anew for each host that is copied to: only where one is of use.
-    connection = None if _is_controller(action, host) else connection_to(action, host)
-    if connection is None or connection.transport == "local":
-        yield ControllerSource(nix_options)
-        return
-    with link_to(connection, host) as way:
-        yield HostSource(way, timeout, nix_options)
-
-
-def _is_controller(action: NixAction, host: str) -> bool:
-    if host not in constants.LOCALHOST:
-        return False
-    hostvars = action.variables.get("hostvars", {})
-    return host not in hostvars or hostvars[host].get("ansible_connection", "local") == "local"
 
 
 class HostAmongPeers:

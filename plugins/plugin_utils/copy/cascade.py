@@ -42,8 +42,6 @@ if t.TYPE_CHECKING:
 
 ADDRESS = re.compile(r"[0-9A-Za-z_:][0-9A-Za-z._:%-]{0,252}")
 MOST_PORT = 65534
-# Where a host serves, and, to a second host at a time, the port after it.
-PEER_PORT = 26940
 # How many hosts one host serves at a time: the second is prepared for while the first is served.
 UPLOADS = 2
 

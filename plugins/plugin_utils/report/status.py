@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ..activation.info import Drift
 from ..core.text import SHORT, size
 from .table import NOTHING, State, View
 
@@ -75,6 +74,8 @@ def _findings(facts: Mapping[str, t.Any]) -> Iterator[tuple[State | None, str]]:
     if facts.get("generation") is None:
         yield State("undeployed", "changed"), ""
     if drift := facts.get("drift"):
+        from ..activation.info import Drift
+
         text = f"{Drift(**drift).text}: somebody else has changed it; deploy again, or find out who"
         yield State("drifted", "changed"), "" if lock.get("alive") or interrupted else text
     if facts.get("units_failed"):

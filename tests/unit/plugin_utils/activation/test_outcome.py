@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import parse_answer
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome import (
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import (
     failure,
+    parse_answer,
     predicted,
     units_failure,
 )

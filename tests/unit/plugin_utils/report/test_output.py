@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import parse_answer
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome import failure
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import failure, parse_answer
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import Run, document
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.output import markdown, page, remove_earlier, write

@@ -9,8 +9,8 @@ import shutil
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import failure
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome import failure
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
 from ..machine import SHELLS

@@ -13,8 +13,8 @@ import typing as t
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import failure
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import CONFIRMED, confirm, deploy
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome import failure
 
 from .interrupting import STATE
 from .nixos import RUNNING, NixOS, wait_for, whole

@@ -15,14 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import parse_answer
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import failure, parse_answer
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import (
     CONFIRMED,
     cancelled,
     confirm_script,
     deploy,
 )
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome import failure
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import begin_script
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 

@@ -9,13 +9,13 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import Answer
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import CONFIRMED, confirm, deploy
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.outcome import (
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import (
+    Answer,
     failure,
     units_failure,
     warnings_of_activation,
 )
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import CONFIRMED, confirm, deploy
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
 from ..machine import SHELLS
