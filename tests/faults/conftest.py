@@ -19,7 +19,6 @@ from .row import Row
 from .scene import Scene
 
 __all__ = ["new_lab"]
-PLAIN = {"deploy_confirm": False}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

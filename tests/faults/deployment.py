@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -136,7 +137,8 @@ class Deployment:
     def kill(self) -> None:
         """End everything on the controller that belongs to the run, as a loss of power does."""
         for pid in processes_with(self.mark):
-            with_suppressed_kill(pid)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def kill_main(self) -> None:
         """Kill the process group of `ansible-playbook`, of which its workers are no part."""
@@ -152,14 +154,6 @@ class Deployment:
         self._reader.join(5)
         text = self._results.read_text() if self._results.exists() else ""
         return Ended(rc, self.output, tuple(json.loads(line) for line in text.splitlines()))
-
-
-def with_suppressed_kill(pid: int) -> None:
-    """Kill a process that may have ended already."""
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
 
 
 def processes_with(mark: str) -> dict[int, str]:

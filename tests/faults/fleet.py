@@ -31,7 +31,6 @@ LIVE = "/run/nix.fleet"
 class Kind:
     """Where a platform keeps what a deployment changes."""
 
-    platform: str
     profile: str
     # What runs, in the words of a shell.
     running: str
@@ -47,17 +46,13 @@ _SSHD = (
     "{ cp /etc/ssh/sshd_config /run/; systemctl reset-failed ssh || :; systemctl restart ssh || :; }''; };"
 )
 NIXOS = Kind(
-    "nixos",
     SYSTEM,
     "readlink -f /run/current-system",
     "/etc/deployed",
     f'environment.etc."deployed".text = "%s"; {_SSHD}',
 )
-DARWIN = Kind(
-    "darwin", SYSTEM, "readlink -f /run/current-system", "/etc/deployed", 'environment.etc."deployed".text = "%s";'
-)
+DARWIN = Kind(SYSTEM, "readlink -f /run/current-system", "/etc/deployed", 'environment.etc."deployed".text = "%s";')
 HOME = Kind(
-    "home-manager",
     "/home/alice/.local/state/nix/profiles/home-manager",
     "readlink -f /home/alice/.local/state/home-manager/gcroots/current-home",
     "/home/alice/.deployed",
@@ -65,7 +60,6 @@ HOME = Kind(
     state="/home/alice/.local/state/nix.fleet",
 )
 DROID = Kind(
-    "nix-on-droid",
     "/nix/var/nix/profiles/nix-on-droid",
     "readlink -f /nix/var/nix/profiles/nix-on-droid",
     "/etc/deployed",
@@ -192,11 +186,6 @@ class Machine:
         """Return the deployments that the host remembers, the last one last."""
         journal = self.path(f"{self.kind.state}/journal.jsonl")
         return [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
-
-    def runs(self) -> list[Path]:
-        """Return the directories of deployments, the newest last."""
-        directory = self.path(f"{self.kind.state}/runs")
-        return sorted(directory.iterdir()) if directory.is_dir() else []
 
     def lock(self) -> dict[str, str]:
         """Return what the lock says of who holds it; nothing when nobody does, or while the host is off."""

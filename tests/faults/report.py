@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table of the fault suite: at the end of the tests' output, and in tests/output/faults.md and faults.json."""
+"""The table of the fault suite: at the end of the tests' output, and in tests/output/faults.json."""
 
 from __future__ import annotations
 
@@ -39,7 +39,6 @@ class Table:
         rows = sorted(self._rows, key=lambda row: int(row["order"]))
         OUTPUT.mkdir(exist_ok=True)
         (OUTPUT / "faults.json").write_text(json.dumps(rows, indent=2) + "\n")
-        (OUTPUT / "faults.md").write_text(markdown(rows))
         terminalreporter.section("faults")
         for line in plain(rows):
             terminalreporter.write_line(line)
@@ -52,9 +51,3 @@ def plain(rows: list[dict[str, t.Any]]) -> list[str]:
     lines = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells]
     good = sum(row["result"] == "ok" for row in rows)
     return [*lines, f"{len(rows)} rows: {good} as expected, {len(rows) - good} not"]
-
-
-def markdown(rows: list[dict[str, t.Any]]) -> str:
-    """Return the table in Markdown."""
-    cells = [list(COLUMNS), ["---"] * len(COLUMNS), *([str(row[column]) for column in COLUMNS] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in cells) + "\n"

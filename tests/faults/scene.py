@@ -37,9 +37,7 @@ class Scene:
         self.seen: list[str] = []
         self.wrong: list[str] = []
         self.old_units = ""
-        self._others: list[Deployment] = []
         self._known = {entry["id"] for entry in machine.journal()}
-        self._ended_runs = {run.name for run in machine.runs()}
 
     @property
     def gate(self) -> str:
@@ -68,12 +66,10 @@ class Scene:
 
     def deploy_besides(self, **variables: t.Any) -> Ended:
         """Deploy once more while the first deployment is under way, and wait for that."""
-        aside = self.directory / f"aside-{len(self._others)}"
-        aside.mkdir()
+        aside = self.directory / "aside"
+        aside.mkdir(exist_ok=True)
         arguments = ["-l", self.machine.name, "-e", json.dumps(variables)]
-        other = Deployment(self.project.root, aside, arguments, None)
-        self._others.append(other)
-        return other.ended()
+        return Deployment(self.project.root, aside, arguments, None).ended()
 
     # The gate of a configuration on the target.
 
@@ -99,14 +95,6 @@ class Scene:
     def wait_at_gate(self) -> None:
         """Wait until the target has come to its gate."""
         self.run.wait_until((self.machine.path(self.gate) / "reached").exists, "an activation under way")
-
-    def wait_for_file(self, path: str, what: str, seconds: float = 60) -> None:
-        """Wait until the target has a file."""
-        self.run.wait_until(lambda: self.machine.exists(path), what, seconds)
-
-    def runs(self) -> list[Path]:
-        """Return the directories of the deployments that the target has begun in this row."""
-        return [run for run in self.machine.runs() if run.name not in self._ended_runs]
 
     def wait_until(self, condition: t.Callable[[], bool], what: str, seconds: float = 30) -> None:
         """Wait until something comes true, whether the run goes on or not."""
@@ -139,10 +127,7 @@ class Scene:
 
     def wait_for_confirmation_awaited(self) -> None:
         """Wait until the machine runs the new system and waits for somebody to confirm it."""
-        self.run.wait_until(
-            lambda: self.machine.lock().get("phase") == "awaiting",
-            "a deployment awaiting confirmation",
-        )
+        self.run.wait_until(lambda: self.machine.lock().get("phase") == "awaiting", "a wait for a confirmation")
 
     def copied(self) -> str:
         """Return the closure that has been copied to the machine last."""

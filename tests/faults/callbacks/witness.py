@@ -46,25 +46,10 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
         """Write a result down."""
-        self._write("ok", result)
+        line = {"host": result._host.get_name(), "outcome": result._result.get("outcome")}
+        with (self._directory / "results.jsonl").open("a") as file:
+            file.write(json.dumps(line, default=str) + "\n")
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         """Write a result down."""
-        self._write("failed", result)
-
-    def v2_runner_on_unreachable(self, result: t.Any) -> None:
-        """Write a result down."""
-        self._write("unreachable", result)
-
-    def _write(self, status: str, result: t.Any) -> None:
-        line = {
-            "host": result._host.get_name(),
-            "task": result._task.get_name().rpartition(" : ")[2],
-            "status": status,
-            **{
-                key: result._result.get(key)
-                for key in ("outcome", "changed", "cause", "msg", "id", "units_failed", "reboot_required")
-            },
-        }
-        with (self._directory / "results.jsonl").open("a") as file:
-            file.write(json.dumps(line, default=str) + "\n")
+        self.v2_runner_on_ok(result)

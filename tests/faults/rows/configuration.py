@@ -12,7 +12,7 @@ from ..moments import ACTIVATION, AT_REST, AWAITING
 from ..row import CHANGED, ROLLED_BACK, Expectation, Fault, Row
 
 if t.TYPE_CHECKING:
-    from ..scene import Scene
+    pass
 
 
 def says(expectation: Expectation, *words: str) -> Expectation:
@@ -60,11 +60,6 @@ NO_LOGIN = Fault("login refused", module=sshd("HostKey /etc/ssh/ssh_host_ed25519
 SESSIONS_ENDED = Fault(
     "every session ended", module=script("pkill -9 -f sshd-session; sleep 1; systemctl restart ssh || :")
 )
-
-
-def boots_again(scene: Scene) -> None:
-    """Reboot the machine, whose new system waits for that."""
-    scene.lab("reboot", scene.machine.name)
 
 
 ROWS = (
