@@ -41,6 +41,8 @@ in
   system.nixos = lib.optionalAttrs (options.system.nixos ? distroId) { distroId = "debian"; };
   fileSystems."/".device = "/dev/disk/by-label/root";
   boot.loader.grub.device = "/dev/vda";
+  # They have no boot loader.
+  system.build.installBootLoader = lib.mkForce (pkgs.writeShellScript "no-boot-loader" "");
   environment.etc.change.text = change;
   system.extraDependencies = ballast "shared" 90 ++ ballast "own-${node.name}" 10;
 }
