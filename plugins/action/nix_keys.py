@@ -24,7 +24,7 @@ from ..plugin_utils.files.keys import (
     message,
     to_result,
 )
-from ..plugin_utils.inventory.loading import text_in_hive
+from ..plugin_utils.inventory.colmena import text_in_hive
 
 SOURCES = ("content", "file", "command", "hive")
 

@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 import typing as t
 
 from ..core.errors import InventoryError
 from ..nix.command import string_literal
 from ..platforms.platform import platforms
+from .evaluation import Settings, evaluate
+from .place import FlakeOutput, NixFile
 from .source import Check, Node, Origin, Source, attribute_path, become_variables, shown, ssh_variables
 
 if t.TYPE_CHECKING:
@@ -53,8 +56,6 @@ def _key(check: Check, node: str, attribute: str, value: t.Any, origin: Origin) 
 
 
 OUTPUT = ("colmenaHive",)
-# What colmena reads where there is no flake.
-FILE = "hive.nix"
 
 
 def nodes_of(data: t.Any, origin: Origin) -> tuple[Node, ...]:
@@ -171,17 +172,25 @@ _EXPRESSION = r"""
 """
 
 
-def text_source(node: str, key: str) -> Source:
-    """Return the source that reads nothing of a hive but the text of one key."""
-    steps = " ".join(map(string_literal, (node, "keys", key, "text")))
-    hive = "if value != null then value else outputs.colmenaHive"
-    return dataclasses.replace(SOURCE, expression=f"{{ outputs, value }}: select ({hive}).deploymentConfig [ {steps} ]")
-
-
 SOURCE = Source(
     name="colmena",
     looks_for="output colmenaHive",
     expression=_EXPRESSION,
     nodes=nodes_of,
+    bare_files=("hive.nix",),
     tells_broken=True,
 )
+
+
+def text_in_hive(hive: Mapping[str, t.Any]) -> str:
+    """Return the text of a key, which ``hive`` names as the inventory does; nothing else of the hive is read."""
+    place: FlakeOutput | NixFile
+    if hive["file"]:
+        place = NixFile(pathlib.Path(hive["file"]))
+    else:
+        place = FlakeOutput(hive["flake"], tuple(hive["attribute"]) if hive["attribute"] else None)
+    settings = Settings(override_inputs=hive["override_inputs"] or {}, impure=bool(hive["impure"]))
+    steps = " ".join(map(string_literal, (hive["node"], "keys", hive["key"], "text")))
+    given = "if value != null then value else outputs.colmenaHive"
+    text = f"{{ outputs, value }}: select ({given}).deploymentConfig [ {steps} ]"
+    return str(evaluate([dataclasses.replace(SOURCE, expression=text)], place, settings).data)

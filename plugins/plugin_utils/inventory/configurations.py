@@ -53,4 +53,5 @@ SOURCE = Source(
         else null
     """,
     nodes=nodes_of,
+    whole_flake=True,
 )

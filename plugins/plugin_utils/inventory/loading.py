@@ -8,19 +8,19 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import difflib
-import pathlib
 import typing as t
 
 from ..core.errors import InventoryError
 from . import colmena, configurations, deploy_rs, nodes
 from .cache import cached_evaluation
-from .evaluation import Evaluated, Settings, evaluate
+from .evaluation import Evaluated, Settings
 from .fleet import Fleet, fleet_of
 from .nodes import SOURCE as NODES
 from .place import DataFile, FlakeOutput, NixFile, find_flake, found_place, named_place, read_data_file
 from .source import Origin
 
 if t.TYPE_CHECKING:
+    import pathlib
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from .cache import Cache
@@ -41,13 +41,12 @@ def files_of(source: str) -> tuple[str, ...]:
 
 def sources_for(source: str, place: Place) -> tuple[Source, ...]:
     """Return the sources that may read ``place``: one, but for a whole flake and ``auto``."""
-    if source != AUTO:
+    if source != AUTO or (isinstance(place, FlakeOutput) and place.attribute is None):
         return _meant(source)
-    if isinstance(place, FlakeOutput) and place.attribute is None:
-        return tuple(SOURCES.values())
-    if isinstance(place, NixFile) and place.path.name == colmena.FILE:
-        return (colmena.SOURCE,)
-    return (nodes.SOURCE,)
+    named = (
+        each for each in SOURCES.values() if not isinstance(place, FlakeOutput) and place.path.name in each.bare_files
+    )
+    return (next(named, NODES),)
 
 
 def _meant(source: str) -> tuple[Source, ...]:
@@ -67,17 +66,6 @@ def reading(place: Place, settings: Settings) -> dict[str, t.Any]:
         **({"override_inputs": dict(settings.override_inputs)} if settings.override_inputs else {}),
         **({"impure": True} if settings.impure else {}),
     }
-
-
-def text_in_hive(hive: Mapping[str, t.Any]) -> str:
-    """Return the text of a colmena key, which ``hive`` names as the inventory does."""
-    place: FlakeOutput | NixFile
-    if hive["file"]:
-        place = NixFile(pathlib.Path(hive["file"]))
-    else:
-        place = FlakeOutput(hive["flake"], tuple(hive["attribute"]) if hive["attribute"] else None)
-    settings = Settings(override_inputs=hive["override_inputs"] or {}, impure=bool(hive["impure"]))
-    return str(evaluate([colmena.text_source(hive["node"], hive["key"])], place, settings).data)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,14 +104,15 @@ class Reading:
 def plan(source: str, nodes: str | None, flake: str | None, directory: pathlib.Path) -> Plan:
     """Return the plan that the options make; paths in them begin at ``directory``. Reads no data."""
     reference = find_flake(flake, directory)
-    beside = directory / colmena.FILE
-    if nodes is None and reference is None and colmena.SOURCE in _meant(source) and beside.is_file():
-        place: Place = NixFile(beside)
-    elif nodes is None:
-        place = found_place(files_of(source), reference, directory)
-    elif source == configurations.SOURCE.name:
+    meant = _meant(source)
+    if nodes is None:
+        bare = tuple(
+            name for each in meant for name in each.bare_files if reference is None and (directory / name).is_file()
+        )
+        place = found_place(bare or files_of(source), reference, directory)
+    elif all(each.whole_flake for each in meant):
         raise InventoryError(
-            "the source configurations reads the standard outputs of the option flake, and nodes has no meaning to it",
+            f"the source {source} reads the standard outputs of the option flake, and nodes has no meaning to it",
             code="bad_option",
             advice="leave nodes out, or choose another source",
         )

@@ -251,6 +251,10 @@ class Source:
     nodes: Callable[[t.Any, Origin], tuple[Node, ...]]
     # Files beside the inventory file that are read when no option names a place.
     files: tuple[str, ...] = ()
+    # Those that are read instead where there is no flake.
+    bare_files: tuple[str, ...] = ()
+    # Whether it reads a whole flake and nothing else.
+    whole_flake: bool = False
     # Whether the expression leaves out the nodes named in `broken`, since they stop an evaluation as a whole.
     tells_broken: bool = False
 

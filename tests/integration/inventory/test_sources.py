@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.loading import text_in_hive
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.colmena import text_in_hive
 
 from .project import FLEETS, Project, nixpkgs, unmarked
 
