@@ -87,20 +87,10 @@ def test_root_escalates_with_nothing() -> None:
     assert (host.become_user, host.ignored) == (None, ())
 
 
-def test_a_hive_that_wants_its_nodes_named_has_a_run_without_a_limit_refused() -> None:
-    assert hosts({"a": {}}, meta={**META, "allowApplyAll": False})["a"].variables == {"deploy_require_limit": True}
+def test_a_node_that_does_not_evaluate_has_a_run_without_a_limit_refused_where_the_hive_wants_that() -> None:
     data = {"raw": False, "meta": {**META, "allowApplyAll": False}, "nodes": {"does-not-evaluate": None}}
     (broken,) = nodes_of(data, Origin("flake", "/flake"))
     assert broken.variables == {"deploy_require_limit": True}
-
-
-def test_what_is_asked_for_in_vain_is_told_of_its_node() -> None:
-    given = {"replaceUnknownProfiles": False, "allowLocalDeployment": True}
-    assert hosts({"a": given}, meta={**META, "machinesFile": "/etc/nix/machines"})["a"].ignored == (
-        "meta.machinesFile",
-        "deployment.allowLocalDeployment",
-        "deployment.replaceUnknownProfiles = false",
-    )
 
 
 def test_options_with_an_equivalent_become_variables() -> None:

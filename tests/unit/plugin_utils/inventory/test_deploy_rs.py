@@ -106,10 +106,9 @@ def test_settings_with_an_equivalent_become_variables_and_all_are_kept() -> None
     assert host.data["sudo"] == "doas -u"
 
 
-def test_what_is_asked_for_in_vain_is_told_of_its_host() -> None:
-    settings = {"tempPath": "/scratch", "interactiveSudo": True, "sudo": "please -u", "user": "root"}
-    host = hosts({"p": settings}, {"sshUser": "deploy", "profilesOrder": ["p", "system"]})["p@example"]
-    assert host.ignored == ("sudo", "interactiveSudo", "tempPath")
+def test_a_program_that_ansible_cannot_escalate_with_is_told_of_its_host() -> None:
+    host = hosts({"p": {"sudo": "please -u", "user": "root"}}, {"sshUser": "deploy"})["p@example"]
+    assert host.ignored == ("sudo",)
 
 
 @pytest.mark.parametrize(
