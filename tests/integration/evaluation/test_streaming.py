@@ -24,7 +24,7 @@ from .project import Project, running, wait_until
 EACH = {
     "flake": "{{ nix_flake }}",
     "attr": "{{ nix_attr }}",
-    "hosts": "{{ ansible_play_hosts_all }}",
+    "whole_play": True,
     "impure": True,
 }
 
