@@ -220,12 +220,6 @@ def test_a_key_without_host_keys_reaches_no_host(job: Job) -> None:
     assert "nix.fleet.diff" not in done.stdout
 
 
-def test_host_keys_come_from_the_repository_or_a_variable_and_nowhere_else(job: Job) -> None:
-    done = job.run("diff", SSH_PRIVATE_KEY="key", SSH_KNOWN_HOSTS="web ssh-ed25519 AAAA")
-    assert "StrictHostKeyChecking=yes" in done.stdout
-    assert "GlobalKnownHostsFile=/dev/null" in done.stdout
-
-
 def test_the_key_is_in_nothings_environment_and_gone_when_the_job_is_over(job: Job) -> None:
     done = job.run("diff", SSH_PRIVATE_KEY="the-key", SSH_KNOWN_HOSTS="web ssh-ed25519 AAAA")
     assert "the-key" not in done.stdout
