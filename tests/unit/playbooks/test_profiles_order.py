@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 # Each version has ways of its own to read what an expression lacks.
-pytestmark = pytest.mark.versions
+pytestmark = [pytest.mark.versions, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[3]
 # Of the ansible-core that the tests run on.
@@ -79,7 +79,7 @@ def deployed(directory: Path, *arguments: str) -> tuple[int, list[str]]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     log = directory / "log"
     return done.returncode, log.read_text().split() if log.exists() else []
