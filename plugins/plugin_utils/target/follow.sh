@@ -111,14 +111,18 @@ follow_say_awaiting() {
 follow_say_no_end() {
     say outcome unknown
     say silent yes
+    follow_advice="wait for its end, which its journal will tell (nix.fleet.nix_info): deployment $id"
     lock_read
-    if [ "$lock_id:$lock_phase" = "$id:awaiting" ] || process_is_stopped "$lock_pid"; then
+    if [ "$lock_id" != "$id" ]; then
+        say cause "the deployment still waits for its turn${lock_id:+: $(lock_cause)}"
+        say advice "$follow_advice"
+    elif [ "$lock_phase" = awaiting ] || process_is_stopped "$lock_pid"; then
         say cause "the deployment's supervisor (process $lock_pid) lives, and does not answer"
         # The signal that confirms it waits for it.
         say advice "$(lock_silent_advice)${follow_confirmed:+; the confirmation counts when it goes on}"
     else
         say cause "the deployment is still at work (process $lock_pid)"
-        say advice "wait for its end, which its journal will tell (nix.fleet.nix_info): deployment $id"
+        say advice "$follow_advice"
     fi
 }
 

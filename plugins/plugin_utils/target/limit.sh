@@ -8,13 +8,14 @@ late='' limit_left=0 limit_group=''
 limit_run() { # SECONDS WORD...: its exit code; `late` is set when it was ended
     limit_left=$(($1 * 100))
     shift
-    # As the leader of a process group, where there is a program that makes it one (macOS has perl).
+    # As the leader of a process group, where there is a program that makes it one (macOS has perl, which would speak of a locale
+    # that the machine lacks).
     limit_group=-
     if command -v setsid >/dev/null; then
         set -- setsid "$@"
     elif command -v perl >/dev/null; then
         # shellcheck disable=SC2016  # for perl
-        set -- perl -e 'setpgrp; exec { $ARGV[0] } @ARGV or exit 127' -- "$@"
+        set -- env PERL_BADLANG=0 perl -e 'delete $ENV{PERL_BADLANG}; setpgrp; exec { $ARGV[0] } @ARGV or exit 127' -- "$@"
     else
         limit_group=''
     fi

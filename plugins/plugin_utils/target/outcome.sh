@@ -100,9 +100,10 @@ outcome_remove_other_runs() { # those that have ended, and those that never touc
             continue
         fi
         if run_find_outcome "$directory" || run_is_abandoned "$directory"; then
-            rm -rf "$directory"
             other=${directory##*/}
-            rm -f "$live/$other" "$live/program-$other" "$live/touched-$other" "$live/step-$other"
+            # First what tells that it has begun, and the record last: what is cut off from here on must not pass for interrupted.
+            rm -f "$live/$other" "$live/program-$other" "$live/touched-$other" "$live/step-$other" "$directory/recorded"
+            rm -rf "$directory"
             platform_unwatch_boot "$other"
         fi
     done

@@ -127,9 +127,9 @@ process_exec_session() { # run $@ in place of this process, as the leader of a g
     if command -v setsid >/dev/null; then
         exec setsid "$@"
     elif command -v perl >/dev/null; then
-        # macOS has perl.
+        # macOS has perl. Of a locale that the machine lacks, it would speak among the words of the step.
         # shellcheck disable=SC2016  # for perl
-        exec perl -e 'use POSIX; POSIX::setsid(); exec { $ARGV[0] } @ARGV or exit 127' -- "$@"
+        exec env PERL_BADLANG=0 perl -e 'delete $ENV{PERL_BADLANG}; use POSIX; POSIX::setsid(); exec { $ARGV[0] } @ARGV or exit 127' -- "$@"
     else
         exec "$@"
     fi
@@ -147,11 +147,13 @@ process_any_lives() { # of the words of $1
 }
 
 process_end() { # process $1, which leads a group where the system can make one, with all that it started: kindly, then not
-    if command -v setsid >/dev/null || command -v perl >/dev/null; then
+    if command -v setsid >/dev/null; then
         # It may be about to make its group.
         process_members="-$1 $1"
     else
         process_members=$(process_descendants "$1")
+        # On a Mac, Homebrew starts what it runs in groups of their own, and nothing tells whose they are but their parents.
+        ! command -v perl >/dev/null || process_members="-$1 $process_members"
     fi
     # shellcheck disable=SC2086  # one word a process
     kill -TERM $process_members 2>/dev/null

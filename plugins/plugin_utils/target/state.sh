@@ -162,14 +162,17 @@ run_is_hidden() { # whether the deployment whose program is kept in memory as $1
     [ -s "$1" ] && [ -s "$live/$hidden" ] && [ ! -e "$state/runs/$hidden/program" ]
 }
 
-runs_uncover() { # give those a directory again, by which they are found as all others
+# Whole or not at all: one that is found with a part of its program would pass for finished. As long as it has no program, it is
+# hidden, so that comes last.
+runs_uncover() { # give those a directory again, by which they are found as all others; fails where there is no room
     process_find_boot
     for file in "$live"/program-*; do
         ! run_is_hidden "$file" || (
             umask 077
-            mkdir -p "$state/runs/$hidden" && cd "$state/runs/$hidden" && cp "$live/$hidden" ./recorded && cp "$file" ./program &&
-                ln -s "boot $this_boot" ./boot
-        ) 2>/dev/null
+            mkdir -p "$state/runs/$hidden" && cd "$state/runs/$hidden" && cp "$live/$hidden" ./recorded.new &&
+                cp "$file" ./program.new && ln -sf "boot $this_boot" ./boot && mv -f ./recorded.new ./recorded &&
+                mv -f ./program.new ./program
+        ) 2>/dev/null || return
     done
 }
 

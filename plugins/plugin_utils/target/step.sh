@@ -49,8 +49,8 @@ step() {
     step_start "$@" >>"$log" 2>&1 </dev/null &
     step_process=$!
     # For whoever has to finish the work should this program be killed.
-    process_find_start "$step_process"
-    { say step "$step_process $since" >"$live/step-$id"; } 2>/dev/null
+    process_find_name "$step_process"
+    { say step "$process_name" >"$live/step-$id"; } 2>/dev/null
     hundredths=0
     # Counted rather than read from a clock, which the step itself may set.
     while kill -0 "$step_process" 2>/dev/null; do
@@ -89,11 +89,11 @@ step_when_free() { # as `step`
 
 step_end_orphans() { # the step of a supervisor that was killed, lest it goes on beside what now follows
     step_orphan=$(record_field step "$live/step-$id")
-    if [ -n "${step_orphan#* }" ]; then
-        process_find_start "${step_orphan%% *}"
-        # What it has started may have outlived it; its number is no other's as long as its group is there.
-        if [ "${step_orphan#* }" = "$since" ] ||
-            { [ -z "$since" ] && process_leads_group "${step_orphan%% *}"; }; then
+    if [ -n "$step_orphan" ]; then
+        process_find_name "${step_orphan%% *}"
+        # What it has started may have outlived it; in the same boot, its number is no other's as long as its group is there.
+        if [ "$step_orphan" = "$process_name" ] ||
+            { [ -z "$since" ] && [ "${step_orphan##* }" = "$this_boot" ] && process_leads_group "${step_orphan%% *}"; }; then
             process_end "${step_orphan%% *}"
         fi
     fi

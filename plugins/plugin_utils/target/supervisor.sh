@@ -133,7 +133,8 @@ supervisor_has_lock() { # fails as long as somebody else has it
 }
 
 supervisor_finish_interrupted() { # the latest first: it has recorded what the others before it had left
-    runs_uncover
+    runs_uncover || outcome_refuse "$state cannot be written, and what an earlier deployment has left is to be finished first" \
+        'check the free space and the permissions of the file system'
     supervisor_runs=$(supervisor_latest_runs)$newline
     while [ -n "$supervisor_runs" ]; do
         directory=${supervisor_runs%%"$newline"*}

@@ -200,7 +200,7 @@ way_back_give_way() { # end, as somebody else has changed the machine since
     first_cause=$cause
     cause="$first_cause, and somebody else has brought the machine to another $platform_noun since, so nothing was undone"
     path_find_closure "$profile"
-    [ "$target" != "$closure" ] || [ "$recorded_boot" = "$this_boot" ] ||
+    [ "$target" != "$closure" ] || [ "$platform_boot_activates" = no ] || [ "$recorded_boot" = "$this_boot" ] ||
         cause="$first_cause, and the machine has booted what was deployed, which is its default, so nothing was undone"
     way_back_end_unconfirmed || outcome_finish rollback_failed
     outcome_finish superseded

@@ -50,6 +50,23 @@ def test_what_could_only_say_in_memory_how_it_ended_is_removed(nixos: NixOS, old
     assert [file for file in [run, *files] if file.exists()] == []
 
 
+def test_what_is_removed_half_way_passes_for_nothing_interrupted(nixos: NixOS, old: str) -> None:
+    run = cut_off_early(nixos, boot=boot_of_now())
+    (run / "outcome").write_text("outcome=rollback_failed\n")
+    nixos.live.mkdir(exist_ok=True)
+    files = [nixos.live / "early", nixos.live / "program-early"]
+    for file in [run / "recorded", *files]:
+        file.write_text("complete=yes\n")
+    # As one that is killed in the middle, before anything else is removed.
+    seen = nixos.path("/seen")
+    removed = f'ls "{nixos.live}" >"{seen}"; exec {{rm}} -f "$2/outcome"'
+    nixos.replace_tool("rm", f'case "$*" in "-rf "*/runs/early) {removed} ;; esac; exec {{rm}} "$@"')
+    new = nixos.system("nixos-new")
+    assert nixos.deploy(new).outcome == "activated"
+    assert not {file.name for file in files} & set(seen.read_text().split())
+    assert nixos.deploy(new).outcome == "unchanged"
+
+
 def test_what_is_about_to_start_keeps_its_program(nixos: NixOS, old: str) -> None:
     run = cut_off_early(nixos, boot=boot_of_now())
     nixos.deploy(nixos.system("nixos-new"))

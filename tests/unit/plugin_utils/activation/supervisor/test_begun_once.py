@@ -10,8 +10,9 @@ import threading
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import CONFIRMED, confirm, deploy
 
+from ....errors import fails_with
 from .interrupting import HALFWAY, OTHER, STUCK, custom, cut_off, guard_of, is_gone
 from .nixos import RUNNING, NixOS, wait_for, whole
 
@@ -166,6 +167,19 @@ def test_systemd_ends_in_the_end_what_cannot_act_and_starts_it_anew(nixos: NixOS
     nixos.deploy(nixos.system("nixos-new"))
     unit = nixos.path("/unit").read_text().splitlines()
     assert {"--property=Restart=on-failure", "--property=RuntimeMaxSec=2d"} <= set(unit)
+
+
+def test_of_what_waits_for_its_turn_no_other_is_said_to_be_the_supervisor(nixos: NixOS, old: str) -> None:
+    asked = nixos.request(nixos.system("nixos-new"), lock_timeout=600)
+    have_others_come_first(nixos)
+    thread = threading.Thread(target=lambda: deploy(nixos, asked))
+    thread.start()
+    wait_for((nixos.state / "runs" / asked.id / "worker").is_symlink)
+    with fails_with("activation.no_answer") as told:
+        confirm(nixos, asked.id, CONFIRMED, 1)
+    assert ("waits for its turn" in told.value.cause, "bob@desk" in told.value.cause) == (True, True)
+    (nixos.live / "lock").unlink()
+    thread.join()
 
 
 def test_what_waits_for_its_turn_is_waited_for(nixos: NixOS, old: str) -> None:

@@ -95,6 +95,30 @@ def test_what_an_activation_has_started_goes_on_no_longer_when_that_is_killed(
     assert nixos.whole_as == whole(old)
 
 
+@pytest.fixture
+def macs_tools(nixos: NixOS) -> None:
+    """Perl makes process groups, and nothing else does."""
+    nixos.tool("setsid").unlink()
+    nixos.replace_tool("perl", 'exec {perl} "$@"')
+
+
+@pytest.mark.usefixtures("macs_tools")
+def test_on_a_mac_what_hangs_in_a_group_of_its_own_is_ended_as_well(nixos: NixOS, old: str) -> None:
+    nap = a_nap_of_its_own()
+    apart = f"perl -e 'setpgrp; exec @ARGV' sleep {nap}"
+    answer = nixos.deploy(nixos.system("nixos-bad", trouble=f"{apart} & sleep {nap}"), activation_timeout=1)
+    assert (answer.outcome, nixos.whole_as) == ("rolled_back", whole(old))
+    assert not [command for command in processes() if nap in command]
+
+
+@pytest.mark.usefixtures("macs_tools")
+def test_on_a_mac_a_locale_that_it_lacks_is_no_word_of_a_step(nixos: NixOS, old: str) -> None:
+    nixos.environment["LC_ALL"] = "xx_YY"
+    # What a step itself starts is told as without us.
+    answer = nixos.deploy(nixos.system("nixos-bad", trouble='echo "${PERL_BADLANG-unset}"; exit 2'))
+    assert ("perl: warning" in answer.log, "unset" in answer.log) == (False, True)
+
+
 def test_an_activation_that_hangs_is_ended_with_all_it_started(nixos: NixOS, old: str) -> None:
     nap = a_nap_of_its_own()
     answer = nixos.deploy(nixos.system("nixos-bad", trouble=f"sleep {nap} & sleep {nap}"), activation_timeout=1)

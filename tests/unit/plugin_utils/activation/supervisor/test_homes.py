@@ -15,6 +15,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform impor
 
 from ..machine import SHELLS
 from .home import CURRENT, LEGACY, OWN, Home
+from .interrupting import children_of, cut_down, guard_of, rewrite_record
 from .nixos import wait_for
 
 
@@ -55,6 +56,22 @@ def test_a_profile_in_the_legacy_directory_is_moved_as_home_manager_moves_it(use
     assert (user.standing(OWN), user.standing(CURRENT), user.standing(LEGACY)) == (new, new, None)
     assert list(user.generations(OWN)) == [1, 2, 3]
     assert user.deploy_home(new).outcome == "unchanged"
+
+
+def test_what_somebody_switches_to_again_after_a_reboot_is_not_said_to_be_booted(user: Home) -> None:
+    fragile = user.home_of("fragile", trouble="[ ! -e @root@/no-way-back ] || exit 2")
+    user.install_homes(user.home_of("first"), fragile)
+    user.path("/no-way-back").touch()
+    bad = user.home_of("bad", trouble="exit 2")
+    request = user.request(bad, platform=platforms()["home-manager"])
+    assert deploy(user, request).outcome == "rollback_failed"
+    guard = guard_of(user, request)
+    cut_down([guard, *children_of(guard)])
+    rewrite_record(user, request, recorded_boot="earlier")
+    user.link(f"{OWN}-9-link", bad)
+    user.link(OWN, "home-manager-9-link")
+    user.program(request, "recover")
+    assert (user.journal[-1]["outcome"], "booted" in user.journal[-1]["cause"]) == ("superseded", False)
 
 
 def test_a_home_that_fails_goes_back_where_its_profile_was_moved(user: Home, legacy: str) -> None:

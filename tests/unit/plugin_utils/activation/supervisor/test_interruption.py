@@ -8,6 +8,7 @@ import os
 import pathlib
 import shutil
 import signal
+import subprocess
 import threading
 import time
 import typing as t
@@ -22,6 +23,7 @@ from ..machine import SHELLS
 from .interrupting import (
     STUCK,
     blocked_recovery,
+    boot_of_now,
     children_of,
     cut_down,
     cut_off,
@@ -98,6 +100,36 @@ def test_what_was_interrupted_where_its_directory_is_hidden_goes_back_with_the_n
     assert (answer.outcome, answer.previous.running) == ("activated", old)
     assert [entry["outcome"] for entry in nixos.journal] == ["rolled_back", "activated"]
     assert nixos.standing(RUNNING) == closure
+
+
+def test_what_is_hidden_is_found_again_with_all_of_its_program_or_not_at_all(nixos: NixOS, old: str) -> None:
+    slow = nixos.request(nixos.system("nixos-slow", trouble=f'ln -sfn "$self" "{RUNNING}"; {STUCK}'), goal="test")
+    cut_off(nixos, slow)
+    nixos.state.rename(nixos.path("/hidden"))
+    # There is room for no more than its first line.
+    full = 'for to; do :; done; head -n 1 "$1" >"$to"; exit 1'
+    nixos.replace_tool("cp", f'case $1 in */program-*) {full} ;; esac; exec {{cp}} "$@"')
+    new = nixos.system("nixos-new")
+    assert nixos.deploy(new, goal="test").outcome == "refused"
+    nixos.replace_tool("cp", 'exec {cp} "$@"')
+    answer = nixos.deploy(new, goal="test")
+    assert (answer.outcome, answer.previous.running) == ("activated", old)
+
+
+@pytest.mark.parametrize("boot", ["earlier", boot_of_now()], ids=["earlier boot", "this boot"])
+def test_of_a_step_of_an_earlier_boot_the_number_may_be_another_s(nixos: NixOS, old: str, boot: str) -> None:
+    slow = cut_off(nixos)
+    nixos.path("/repaired").touch()
+    with subprocess.Popen(
+        ["sh", "-c", "sleep 60 & echo $!"], stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as led:
+        assert led.stdout
+        member = int(led.stdout.readline())
+        led.wait()
+        (nixos.live / f"step-{slow.id}").write_text(f"step={led.pid} 1 {boot}\n")
+        deploy(nixos, slow)
+        assert is_gone(member) == (boot != "earlier")
+        cut_down([member])
 
 
 def test_the_journal_has_when_an_interrupted_deployment_began_and_how_long_it_took(nixos: NixOS, old: str) -> None:
