@@ -90,6 +90,11 @@ platform_make_default_again() {
     nixos_no_check=1
     # To install the boot loader itself begins by taking away what it boots.
     install_bootloader=0
+    # What runs is to be brought back first, and after that this is tried again.
+    nixos_boot_answers || {
+        echo 'what the machine boots from does not answer'
+        return 124
+    }
     # systemd-boot's builder does not begin while what it left on a full disk is there.
     [ -n "$(platform_lock_holder)" ] || rm -f /boot/loader/loader.tmp /efi/loader/loader.tmp /boot/efi/loader/loader.tmp
     nixos_switch "$1" boot && nixos_flush_boot
@@ -187,6 +192,7 @@ platform_units_named() {
 # is not the whole of it.
 platform_find_boots() {
     boots='' nixos_loaders=0
+    nixos_boot_answers || return 0
     for nixos_file in /boot/loader/loader.conf /efi/loader/loader.conf /boot/efi/loader/loader.conf; do
         [ ! -r "$nixos_file" ] || nixos_find_systemd_boot "${nixos_file%/loader.conf}"
     done
@@ -199,6 +205,19 @@ platform_find_boots() {
     case $boots in
         *-activatable-*) boots=$(path_closure "$boots") ;;
     esac
+}
+
+# What /boot lies on may hang, like a network file system that an activation has cut off: who read it without a limit would never
+# come to bring the machine back.
+nixos_boot_answers() {
+    cat /boot/loader/loader.conf /efi/loader/loader.conf /boot/efi/loader/loader.conf \
+        /boot/grub/grub.cfg /boot/extlinux/extlinux.conf >/dev/null 2>&1 &
+    nixos_asks=$!
+    # By then most have answered, and what follows looks less often.
+    sleep 0.01 2>/dev/null
+    ! process_await_end "$nixos_asks" 3000 || return 0
+    kill -KILL "$nixos_asks"
+    return 1
 }
 
 nixos_find_systemd_boot() { # of the loader's directory $1

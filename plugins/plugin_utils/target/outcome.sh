@@ -73,6 +73,8 @@ outcome_keep_beside_profile() {
 outcome_gives_way() { # whether this deployment leaves it to the one before it to bring the machine back
     case $outcome:$going_back in
         rolled_back:* | failed:yes) ;;
+        # What was not to be gone back from may have changed nothing, and then all that the one before owes is still to be done.
+        failed:no) [ "$running_now" = "$recorded_running" ] && [ "$default_now" = "$recorded_default" ] ;;
         *) return 1 ;;
     esac
 }

@@ -210,7 +210,7 @@ way_back_give_way() { # end, as somebody else has changed the machine since
 way_back_end_unconfirmed() { # fails as long as that runs
     [ "$unconfirmed" = yes ] && [ "$goal" != boot ] && [ "$recorded_boot" = "$this_boot" ] && [ -n "$recorded_running" ] || return 0
     platform_find_running
-    [ "$target" = "$activated" ] && [ "$target" != "$recorded_running" ] || return 0
+    way_back_runs_own || return 0
     own_path=$PATH going_back=yes
     step_when_free way_back_leave_unconfirmed
     back_code=$?
@@ -222,15 +222,31 @@ way_back_end_unconfirmed() { # fails as long as that runs
             cause="$cause; the machine runs again what ran before"
             way_back_tell_units
             ;;
-        "$recorded_running:"* | "$activated:"*) cause="$cause; activating $recorded_running again ended with exit code $back_code" ;;
+        *)
+            [ "$target" != "$recorded_running" ] && ! way_back_runs_own ||
+                cause="$cause; activating $recorded_running again ended with exit code $back_code"
+            ;;
     esac
-    [ "$target" != "$activated" ]
+    ! way_back_runs_own
 }
 
 way_back_leave_unconfirmed() { # unless whoever had the platform's own lock until now has left it already
     request_find_activated
     platform_find_running
-    [ "$target" != "$activated" ] || platform_activate_again "$recorded_running" '' yes
+    ! way_back_runs_own || platform_activate_again "$recorded_running" '' yes
+}
+
+# A system may itself change between its specialisations, by a timer or a rule of its own: that is nobody else's doing.
+way_back_runs_own() { # whether $target, which runs, is a part of what was deployed, and not what ran before
+    [ "$target" != "$recorded_running" ] || return
+    case $target in
+        "$activated" | "$closure") return ;;
+    esac
+    for back_part in "$closure"/specialisation/*; do
+        path_follow "$back_part"
+        [ "$target" != "$resolved" ] || return 0
+    done
+    return 1
 }
 
 way_back_was_left() { # whether somebody has come again to what this deployment had already gone back from
@@ -271,8 +287,9 @@ way_back_is_superseded() { # whether there is something by now that this deploym
     [ "$goal" != boot ] || return 1
     platform_find_running
     case $target in
-        '' | "$recorded_running" | "$activated" | "$recorded_default" | "$closure") return 1 ;;
+        '' | "$recorded_running" | "$recorded_default") return 1 ;;
     esac
+    ! way_back_runs_own
 }
 
 # A loss of power can empty files that had not reached the disk, in paths that Nix takes for whole ever after: then no

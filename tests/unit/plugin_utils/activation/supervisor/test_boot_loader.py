@@ -4,7 +4,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import cancelled, confirm_script, deploy
 
 from .interrupting import STUCK, cut_off
 from .nixos import LOADER, PROFILE, RUNNING, NixOS, wait_for, whole
@@ -320,6 +324,21 @@ def test_a_boot_partition_that_cannot_be_written_to_the_disk_in_time_is_told(nix
     answer = nixos.deploy(new, activation_timeout=8)
     assert (answer.outcome, len(answer.warnings)) == ("activated", 1)
     assert nixos.whole_as == whole(new)
+
+
+def test_a_boot_partition_that_hangs_keeps_no_machine_from_running_what_ran_before(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool("sleep", "exec {sleep} 0.02")
+    request = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=1000)
+    assert deploy(nixos, request).outcome == "awaiting"
+    hanging = nixos.path(f"{LOADER}/loader.conf")
+    hanging.unlink()
+    os.mkfifo(hanging)
+    nixos.run(confirm_script(request.id, cancelled("not wanted"), 0))
+    wait_for(lambda: nixos.standing(RUNNING) == old, 30)
+    hanging.unlink()
+    nixos.load(old)
+    wait_for(lambda: bool(nixos.journal) and nixos.journal[-1]["outcome"] == "rolled_back", 60)
+    assert nixos.whole_as == whole(old)
 
 
 def test_where_no_boot_loader_is_known_the_profile_decides(nixos: NixOS, old: str) -> None:

@@ -71,6 +71,22 @@ def test_a_deployment_that_fails_takes_no_way_back_away(nixos: NixOS, stuck: str
     wait_for(lambda: nixos.whole_as == whole(stuck), 60)
 
 
+def test_a_deployment_that_fails_and_leaves_what_it_found_takes_no_way_back_away(nixos: NixOS, stuck: str) -> None:
+    first = not_back(nixos)
+    bad = nixos.system("nixos-bad", trouble="exit 2")
+    answer = deploy(nixos, nixos.request(bad, rollback_on_failure=False, lock_timeout=600))
+    assert (answer.outcome, (nixos.state / "runs" / first.id / "recorded").exists()) == ("failed", True)
+    nixos.path("/no-way-back").unlink()
+    wait_for(lambda: nixos.whole_as == whole(stuck), 60)
+
+
+def test_a_deployment_that_fails_and_stays_takes_the_place_of_one_that_is_not_back(nixos: NixOS, stuck: str) -> None:
+    first = not_back(nixos)
+    bad = nixos.system("nixos-bad", trouble=f'ln -sfn "$self" "{RUNNING}"; exit 2')
+    answer = deploy(nixos, nixos.request(bad, rollback_on_failure=False, lock_timeout=600))
+    assert (answer.outcome, (nixos.state / "runs" / first.id).exists()) == ("failed", False)
+
+
 def test_a_deployment_that_stays_takes_the_place_of_one_that_is_not_back(nixos: NixOS, stuck: str) -> None:
     first = not_back(nixos)
     assert (nixos.live / f"program-{first.id}").exists()
@@ -125,6 +141,26 @@ def test_what_was_made_the_default_by_hand_stays_and_what_runs_unconfirmed_does_
     ended(nixos, request, how)
     assert nixos.journal[-1]["outcome"] == "superseded"
     assert nixos.whole_as == (old, other, "other")
+
+
+@pytest.mark.parametrize("default", ["as it was", "made by hand"])
+def test_a_specialisation_of_what_nobody_confirmed_is_gone_back_from_as_well(
+    nixos: NixOS, old: str, default: str
+) -> None:
+    new, inner = nixos.system("nixos-unconfirmed"), nixos.system("nixos-inner")
+    nixos.link(f"{new}/specialisation/night", inner)
+    request = nixos.request(new, confirm_timeout=1000)
+    assert deploy(nixos, request).outcome == "awaiting"
+    # As its own timer does.
+    nixos.link(RUNNING, inner)
+    if default != "as it was":
+        by_hand(nixos, runs=False)
+    ended(nixos, request, "cancelled")
+    assert (nixos.journal[-1]["outcome"], nixos.whole_as) == (
+        ("rolled_back", whole(old))
+        if default == "as it was"
+        else ("superseded", (old, nixos.system("nixos-other"), "other"))
+    )
 
 
 def test_what_somebody_else_is_about_to_run_is_not_undone_when_that_was_waited_for(nixos: NixOS) -> None:
