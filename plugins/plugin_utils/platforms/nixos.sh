@@ -71,13 +71,9 @@ nixos_flush_boot() {
     done
     [ "$#" -gt 0 ] || return 0
     # Whoever reads what this prints would wait for it.
-    sync -f "$@" >/dev/null 2>&1 &
-    nixos_flush=$!
     # A quarter of what the whole step has.
-    process_await_end "$nixos_flush" $((activation_timeout * 25)) || {
-        kill -KILL "$nixos_flush"
+    process_run_within $((activation_timeout * 25)) sync -f "$@" >/dev/null 2>&1 ||
         echo "warning: what the machine boots was not on the disk after $((activation_timeout / 4)) s: $*"
-    }
 }
 
 # The system that a machine goes back to ran already: a check of its own, which may need the network, keeps nobody locked out.
@@ -210,14 +206,8 @@ platform_find_boots() {
 # What /boot lies on may hang, like a network file system that an activation has cut off: who read it without a limit would never
 # come to bring the machine back.
 nixos_boot_answers() {
-    cat /boot/loader/loader.conf /efi/loader/loader.conf /boot/efi/loader/loader.conf \
-        /boot/grub/grub.cfg /boot/extlinux/extlinux.conf >/dev/null 2>&1 &
-    nixos_asks=$!
-    # By then most have answered, and what follows looks less often.
-    sleep 0.01 2>/dev/null
-    ! process_await_end "$nixos_asks" 3000 || return 0
-    kill -KILL "$nixos_asks"
-    return 1
+    process_run_within 3000 cat /boot/loader/loader.conf /efi/loader/loader.conf /boot/efi/loader/loader.conf \
+        /boot/grub/grub.cfg /boot/extlinux/extlinux.conf >/dev/null 2>&1
 }
 
 nixos_find_systemd_boot() { # of the loader's directory $1

@@ -8,19 +8,11 @@ late='' limit_left=0 limit_group=''
 limit_run() { # SECONDS WORD...: its exit code; `late` is set when it was ended
     limit_left=$(($1 * 100))
     shift
-    # As the leader of a process group, where there is a program that makes it one (macOS has perl, which would speak of a locale
-    # that the machine lacks).
-    limit_group=-
-    if command -v setsid >/dev/null; then
-        set -- setsid "$@"
-    elif command -v perl >/dev/null; then
-        # shellcheck disable=SC2016  # for perl
-        set -- env PERL_BADLANG=0 perl -e 'delete $ENV{PERL_BADLANG}; setpgrp; exec { $ARGV[0] } @ARGV or exit 127' -- "$@"
-    else
-        limit_group=''
-    fi
+    limit_group=''
+    # By one of these it leads a group.
+    ! { command -v setsid || command -v perl; } >/dev/null || limit_group=-
     # A command in the background has no standard input unless it is given one.
-    { "$@" <&6 & } 6<&0
+    { process_exec_session "$@" <&6 & } 6<&0
     limit_process=$!
     while kill -0 "$limit_process" 2>/dev/null; do
         if [ "$limit_left" -le 0 ]; then

@@ -172,6 +172,18 @@ process_await_end() { # of the words of $1; fails when any of them lives after $
     done
 }
 
+process_run_within() { # $1 hundredths of a second the command $2…; fails, and ends it, when it takes longer. How it ends is not told
+    process_within=$1
+    shift
+    "$@" &
+    process_asked=$!
+    # By then most have ended, and what follows looks less often.
+    sleep 0.01 2>/dev/null
+    ! process_await_end "$process_asked" "$process_within" || return 0
+    kill -KILL "$process_asked"
+    return 1
+}
+
 # Time. What waits counts its own sleeps, since the activation itself may set the clock.
 
 hundredths=0 clock='' clock_exact=''

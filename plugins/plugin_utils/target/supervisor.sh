@@ -59,10 +59,7 @@ supervisor_begin() { # what both ways of beginning have in common
 # Have function $1 ask what our files lie on. That may hang by now, like a network file system that an activation has cut off: then
 # all that is still read or written is in memory, and where there is none for files, in the supervisor's own.
 supervisor_ask_files() {
-    "$1" 2>/dev/null &
-    supervisor_asks=$!
-    ! process_await_end "$supervisor_asks" 3000 || return 0
-    kill -KILL "$supervisor_asks"
+    ! process_run_within 3000 "$1" 2>/dev/null || return 0
     [ "$live" != "$state" ] || live=/dev/null
     state=/dev/null run=/dev/null/$id log=./log
     supervisor_enter "$live/run-$id" || cd /
