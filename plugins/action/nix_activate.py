@@ -19,7 +19,6 @@ from ..plugin_utils.activation.deployment import CONFIRMED, PATIENCE_SECONDS, co
 from ..plugin_utils.activation.request import Request
 from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.ansible.activation import (
-    TARGET_OPTIONS,
     ask_whether_up_to_date,
     confirm_seconds,
     difference,
@@ -48,22 +47,6 @@ WITHOUT_BARRIER = ("free", "host_pinned")
 class ActionModule(NixAction):
     """See the documentation of the module of the same name."""
 
-    argument_spec: t.ClassVar[dict[str, t.Any]] = {
-        "closure": {"type": "str"},
-        **TARGET_OPTIONS,
-        "rollback": {"type": "str"},
-        "rollback_on_failure": {"type": "bool", "default": True},
-        "failed_units": {"type": "str", "default": "fail", "choices": ["fail", "ignore", "rollback"]},
-        "lock_timeout": {"type": "int", "default": 60},
-        "no_check": {"type": "bool", "default": False},
-        "confirm": {"type": "str", "default": "now", "choices": ["now", "later", "never"]},
-        "backup_extension": {"type": "str"},
-        "description": {"type": "str"},
-        "flake_revision": {"type": "str"},
-        "flake_dirty": {"type": "bool"},
-        "nix_options": {"type": "dict", "default": {}},
-        "query": {"type": "bool", "default": False},
-    }
     constraints: t.ClassVar[dict[str, t.Any]] = {
         "mutually_exclusive": [["closure", "rollback"]],
         "required_one_of": [["closure", "rollback"]],

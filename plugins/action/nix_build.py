@@ -46,15 +46,6 @@ SECONDS_SHARED = 60.0
 class ActionModule(NixAction):
     """See plugins/modules/nix_build.py."""
 
-    argument_spec: t.ClassVar[dict[str, t.Any]] = {
-        "drv_path": {"type": "str"},
-        "installables": {"type": "list", "elements": "str"},
-        "nix_options": {"type": "dict", "default": {}},
-        "remote_builders": {"type": "list", "elements": "str", "default": []},
-        "builder_timeout": {"type": "int", "default": 5},
-        "gc_root": {"type": "str"},
-        "timeout": {"type": "int"},
-    }
     constraints: t.ClassVar[dict[str, t.Any]] = {
         "mutually_exclusive": [["drv_path", "installables"]],
         "required_one_of": [["drv_path", "installables"]],

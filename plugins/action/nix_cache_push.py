@@ -24,15 +24,6 @@ from ..plugin_utils.nix.store import store_paths
 class ActionModule(NixAction):
     """The action behind ``nix.fleet.nix_cache_push``."""
 
-    argument_spec: t.ClassVar[dict[str, t.Any]] = {
-        "paths": {"type": "list", "elements": "str", "required": True, "aliases": ["path"]},
-        "store": {"type": "str", "required": True, "aliases": ["to"]},
-        # The name of a file, and no secret.
-        "secret_key_file": {"type": "str", "no_log": False},
-        "nix_options": {"type": "dict", "default": {}},
-        "timeout": {"type": "int"},
-    }
-
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Ask the store what it lacks, and push that."""
         paths = store_paths(options["paths"], CacheError)

@@ -34,29 +34,6 @@ PAUSE_SECONDS = 0.2
 class ActionModule(NixAction):
     """See plugins/modules/nix_channel.py."""
 
-    argument_spec: t.ClassVar[dict[str, t.Any]] = {
-        "repository": {"type": "str", "required": True},
-        "remote": {"type": "str", "default": "origin"},
-        "branch": {"type": "str"},
-        "revision": {"type": "str"},
-        "dirty": {"type": "bool", "default": False},
-        "closure": {"type": "str"},
-        "hydra": {
-            "type": "dict",
-            "options": {
-                "url": {"type": "str", "required": True},
-                "project": {"type": "str", "required": True},
-                "jobset": {"type": "str", "required": True},
-                "job": {"type": "str", "required": True},
-                "input": {"type": "str"},
-                "timeout": {"type": "int", "default": 30},
-                "validate_certs": {"type": "bool", "default": True},
-            },
-        },
-        "cache": {"type": "str"},
-        "token": {"type": "str", "no_log": True},
-        "nix_options": {"type": "dict", "default": {}},
-    }
     constraints: t.ClassVar[dict[str, t.Any]] = {
         "mutually_exclusive": [["closure", "hydra"], ["revision", "hydra"]],
         "required_one_of": [["closure", "hydra"]],

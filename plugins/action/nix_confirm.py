@@ -20,14 +20,6 @@ from ..plugin_utils.nix.store import store_path_name
 class ActionModule(NixAction):
     """See the documentation of the module of the same name."""
 
-    argument_spec: t.ClassVar[dict[str, t.Any]] = {
-        "deployment": {"type": "str", "required": True},
-        "confirmation": {"type": "str", "default": "confirm", "choices": ["confirm", "cancel"]},
-        "reason": {"type": "str", "default": ""},
-        "failed_units": {"type": "str", "default": "fail", "choices": ["fail", "ignore"]},
-        "timeout": {"type": "int", "default": 900},
-    }
-
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
         deployment = options["deployment"]

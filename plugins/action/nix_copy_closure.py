@@ -37,8 +37,6 @@ if t.TYPE_CHECKING:
     Send = t.Callable[[t.Sequence[PathInfo]], None]
     Transport = t.Callable[[Copy, "Attempt"], None]
 
-# Where a host serves, and, to a second host at a time, the port after it.
-PEER_PORT = 26940
 NOTHING_MISSING = "everything is there already"
 
 
@@ -62,22 +60,6 @@ class Attempt:
 
 class ActionModule(NixAction):
     """The action behind ``nix.fleet.nix_copy_closure``."""
-
-    argument_spec = {
-        "paths": {"type": "list", "elements": "str", "required": True, "aliases": ["path"]},
-        "source_host": {"type": "str", "default": "localhost"},
-        "substitute_on_destination": {"type": "bool", "default": False},
-        "check_signatures": {"type": "bool", "default": False},
-        "compression": {"type": "bool"},
-        "topology": {"type": "str", "choices": ["direct", "cascade"], "default": "direct"},
-        "peer_address": {"type": "str"},
-        "peer_port": {"type": "int", "default": PEER_PORT},
-        "nix_options": {"type": "dict", "default": {}},
-        "retries": {"type": "int", "default": 3},
-        "delay": {"type": "float", "default": 5.0},
-        "timeout": {"type": "float", "default": 60.0},
-        "progress_timeout": {"type": "float", "default": 600.0},
-    }
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Ask the target what it lacks, and send that."""

@@ -10,7 +10,7 @@ import typing as t
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..plugin_utils.ansible.action import NixAction
-from ..plugin_utils.ansible.evaluation import EVALUATION_OPTIONS, SOURCE_OPTIONS, evaluated, machine_of, source_of
+from ..plugin_utils.ansible.evaluation import evaluated, machine_of, source_of
 from ..plugin_utils.core.errors import EvaluationError
 
 if t.TYPE_CHECKING:
@@ -24,13 +24,6 @@ THE_VALUE_ITSELF = "value: value"
 class ActionModule(NixAction):
     """See plugins/modules/nix_eval.py."""
 
-    argument_spec: t.ClassVar[dict[str, t.Any]] = {
-        **SOURCE_OPTIONS,
-        **EVALUATION_OPTIONS,
-        "expr": {"type": "str"},
-        "apply": {"type": "str"},
-        "send_flake": {"type": "bool", "default": False},
-    }
     constraints: t.ClassVar[dict[str, t.Any]] = {
         "mutually_exclusive": [["flake", "file", "expr"]],
         "required_one_of": [["flake", "file", "expr"]],

@@ -49,24 +49,6 @@ if t.TYPE_CHECKING:
 class ActionModule(NixAction):
     """See plugins/modules/nix_flake.py."""
 
-    argument_spec: t.ClassVar[dict[str, t.Any]] = {
-        "flake": {"type": "str", "required": True},
-        "update": {"type": "bool", "default": False},
-        "inputs": {"type": "list", "elements": "str", "default": []},
-        "lock": {"type": "str"},
-        "lock_of": {"type": "str"},
-        "check": {"type": "bool", "default": False},
-        "archive": {"type": "bool", "default": False},
-        "commit": {"type": "bool", "default": False},
-        "message": {"type": "str"},
-        "host_changes": {"type": "dict", "default": {}},
-        "branch": {"type": "str"},
-        "remote": {"type": "str", "default": "origin"},
-        "token": {"type": "str", "no_log": True},
-        "allow_dirty": {"type": "bool", "default": False},
-        "timeout": {"type": "int"},
-        "nix_options": {"type": "dict", "default": {}},
-    }
     constraints: t.ClassVar[dict[str, t.Any]] = {"mutually_exclusive": [["commit", "branch"], ["inputs", "lock"]]}
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:

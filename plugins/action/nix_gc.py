@@ -27,17 +27,6 @@ from ..plugin_utils.platforms.platform import platforms
 class ActionModule(NixAction):
     """See the documentation of the module of the same name."""
 
-    argument_spec: t.ClassVar[dict[str, t.Any]] = {
-        "platform": {"type": "str", "choices": [*platforms()]},
-        "profiles": {"type": "list", "elements": "str", "default": []},
-        "keep_generations": {"type": "int"},
-        "keep_for": {"type": "str"},
-        "free_space": {"type": "str"},
-        "known_hosts": {"type": "list", "elements": "str"},
-        "wait": {"type": "int", "default": 0},
-        "timeout": {"type": "int", "default": 3600},
-    }
-
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
         self._validate_known_hosts(options["known_hosts"])

@@ -16,7 +16,7 @@ from ..plugin_utils.ansible.shell import EndlessAnswerError
 from ..plugin_utils.ansible.web import fetch
 from ..plugin_utils.core.errors import NixError
 from ..plugin_utils.health.check import Context, HealthError, shortened
-from ..plugin_utils.health.kinds import check_options, checks_of
+from ..plugin_utils.health.kinds import checks_of
 from ..plugin_utils.health.observation import (
     Limits,
     TargetAwayError,
@@ -36,13 +36,6 @@ class ActionModule(NixAction):
     """See the documentation of the module of the same name."""
 
     known_hosts_only = False
-    argument_spec: t.ClassVar[dict[str, t.Any]] = {
-        "checks": {"type": "list", "elements": "dict", "required": True, "options": check_options()},
-        "within": {"type": "float", "default": 10.0},
-        "stable_for": {"type": "float", "default": 0.0},
-        "interval": {"type": "float", "default": 2.0},
-        "look": {"type": "bool", "default": True},
-    }
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""

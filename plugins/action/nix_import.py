@@ -24,12 +24,6 @@ PLUGIN = "nix.fleet.nix_inventory"
 class ActionModule(NixAction):
     """See the documentation of the module of the same name."""
 
-    argument_spec: t.ClassVar[dict[str, t.Any]] = {
-        "inventory": {"type": "path"},
-        "path": {"type": "path"},
-        "overwrite": {"type": "bool", "default": False},
-    }
-
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
         inventory = pathlib.Path(options["inventory"] or self._own_inventory()).absolute()

@@ -13,12 +13,11 @@ from ansible.errors import AnsibleConnectionFailure
 from ..plugin_utils.activation.info import deployed_revision, drift_of, info_script, parse_info
 from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.ansible.evaluation import absolute_flake
-from ..plugin_utils.ansible.shell import QUESTION_SECONDS, NoAnswerError
+from ..plugin_utils.ansible.shell import NoAnswerError
 from ..plugin_utils.core.errors import NixError
 from ..plugin_utils.evaluation.sending import is_of_controller
 from ..plugin_utils.nix.machine import Controller
 from ..plugin_utils.nix.store import store_path_name
-from ..plugin_utils.platforms.platform import platforms
 from ..plugin_utils.update.git import Distance, Repository, distance
 
 # How many entries of the journal tell where the machine stands, however many are asked for.
@@ -29,13 +28,6 @@ class ActionModule(NixAction):
     """See the documentation of the module of the same name."""
 
     known_hosts_only = False
-    argument_spec: t.ClassVar[dict[str, t.Any]] = {
-        "platform": {"type": "str", "choices": [*platforms()]},
-        "profile": {"type": "str"},
-        "journal": {"type": "int", "default": 10},
-        "flake": {"type": "str"},
-        "timeout": {"type": "int", "default": int(QUESTION_SECONDS)},
-    }
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""

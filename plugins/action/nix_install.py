@@ -10,10 +10,6 @@ import typing as t
 
 from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.bootstrap.installation import (
-    BACKENDS,
-    BUILD_ON,
-    DISKO_MODES,
-    PHASES,
     Installation,
     Output,
     arguments,
@@ -40,38 +36,6 @@ class ActionModule(NixAction):
 
     # nixos-anywhere has a way of its own to a machine that nobody knows yet.
     known_hosts_only = False
-    argument_spec: t.ClassVar[dict[str, t.Any]] = {
-        "flake": {"type": "str", "required": True},
-        "attr": {"type": "str", "required": True},
-        "erase": {"type": "bool", "default": False},
-        "reinstall": {"type": "bool", "default": False},
-        "phases": {"type": "list", "elements": "str", "default": [*PHASES], "choices": [*PHASES]},
-        "build_on": {"type": "str", "default": BUILD_ON[0], "choices": [*BUILD_ON]},
-        "disko_mode": {"type": "str", "default": DISKO_MODES[0], "choices": [*DISKO_MODES]},
-        "hardware_config": {
-            "type": "dict",
-            "options": {
-                "backend": {"type": "str", "required": True, "choices": [*BACKENDS]},
-                "path": {"type": "path", "required": True},
-            },
-        },
-        "extra_files": {"type": "path"},
-        "owners": {"type": "dict", "default": {}},
-        "host_keys": {"type": "dict", "default": {}, "no_log": True},
-        "files_root": {"type": "str", "default": "/"},
-        "copy_host_keys": {"type": "bool", "default": False},
-        "disk_encryption_keys": {"type": "dict", "default": {}, "no_log": True},
-        "allow_disk": {"type": "bool", "default": False},
-        "kexec": {"type": "str"},
-        "post_kexec_port": {"type": "int"},
-        "substitute_on_destination": {"type": "bool", "default": True},
-        "nix_options": {"type": "dict", "default": {}},
-        "ssh_options": {"type": "list", "elements": "str"},
-        "program": {"type": "list", "elements": "str", "default": ["nixos-anywhere"]},
-        "login_timeout": {"type": "int", "default": 120},
-        "return_timeout": {"type": "int", "default": 600},
-        "timeout": {"type": "int", "default": 7200},
-    }
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""

@@ -15,7 +15,7 @@ from ..plugin_utils.core.errors import InventoryError, KeysError
 from ..plugin_utils.files.engine import Request, parse_answer
 from ..plugin_utils.files.file import content_of_command, content_of_text, the_source
 from ..plugin_utils.files.keys import (
-    WHEN,
+    BEFORE_ACTIVATION,
     failure,
     key_directory,
     keys_of,
@@ -31,42 +31,6 @@ SOURCES = ("content", "file", "command", "hive")
 
 class ActionModule(NixAction):
     """See the documentation of the module of the same name."""
-
-    argument_spec: t.ClassVar[dict[str, t.Any]] = {
-        "keys": {
-            "type": "list",
-            "elements": "dict",
-            "default": [],
-            "options": {
-                "name": {"type": "str", "required": True},
-                "content": {"type": "raw", "no_log": True},
-                "file": {"type": "path"},
-                "command": {"type": "list", "elements": "str"},
-                "hive": {
-                    "type": "dict",
-                    "options": {
-                        "node": {"type": "str", "required": True},
-                        "key": {"type": "str", "required": True},
-                        "flake": {"type": "str"},
-                        "attribute": {"type": "list", "elements": "str"},
-                        "override_inputs": {"type": "dict"},
-                        "impure": {"type": "bool"},
-                        "file": {"type": "str"},
-                    },
-                },
-                "directory": {"type": "str"},
-                "owner": {"type": "str"},
-                "group": {"type": "str"},
-                "mode": {"type": "raw"},
-                "upload_at": {"type": "str", "default": WHEN[0], "choices": [*WHEN]},
-                "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
-            },
-        },
-        "directory": {"type": "str"},
-        "upload_at": {"type": "str", "default": "any", "choices": ["any", *WHEN]},
-        "exclusive": {"type": "bool", "default": False},
-        "allow_disk": {"type": "bool", "default": False},
-    }
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
@@ -85,7 +49,7 @@ class ActionModule(NixAction):
             check=self.check_mode,
             allow_disk=options["allow_disk"],
             exclusive=exclusive,
-            late_owner=options["upload_at"] == WHEN[0],
+            late_owner=options["upload_at"] == BEFORE_ACTIVATION,
         )
         completed = self.shell_for_secrets(QUESTION_SECONDS, allow_disk=options["allow_disk"]).run(text)
         answer = parse_answer(completed.stdout, request)

@@ -15,7 +15,7 @@ from ..plugin_utils.core.errors import RebootError
 from ..plugin_utils.core.text import duration
 from ..plugin_utils.nix.store import store_path_name
 from ..plugin_utils.platforms.platform import platforms
-from ..plugin_utils.reboot.reboot import WHEN, Reboot, Request, reboot
+from ..plugin_utils.reboot.reboot import Reboot, Request, reboot
 
 # Longer than a machine that is starting may take to answer, and than a line that is silent is given.
 STATE_SECONDS = 30.0
@@ -25,16 +25,6 @@ ASK_SECONDS = 60.0
 
 class ActionModule(NixAction):
     """See the documentation of the module of the same name."""
-
-    argument_spec: t.ClassVar[dict[str, t.Any]] = {
-        "when": {"type": "str", "default": "if_required", "choices": [*WHEN]},
-        "platform": {"type": "str", "default": "nixos", "choices": [*platforms()]},
-        "closure": {"type": "str"},
-        "profile": {"type": "str"},
-        "timeout": {"type": "int", "default": 600},
-        "message": {"type": "str", "default": ""},
-        "delay": {"type": "int", "default": 0},
-    }
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""

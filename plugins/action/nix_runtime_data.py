@@ -24,30 +24,6 @@ SOURCES = ("content", "file")
 class ActionModule(NixAction):
     """See the documentation of the module of the same name."""
 
-    argument_spec: t.ClassVar[dict[str, t.Any]] = {
-        "files": {
-            "type": "list",
-            "elements": "dict",
-            "required": True,
-            "options": {
-                "path": {"type": "str", "required": True},
-                "content": {"type": "raw"},
-                "file": {"type": "path"},
-                "owner": {"type": "str"},
-                "group": {"type": "str"},
-                "mode": {"type": "raw"},
-                "secret": {"type": "bool", "default": False},
-                "validate": {"type": "raw"},
-                "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
-            },
-        },
-        "test": {"type": "raw"},
-        "reload": {"type": "raw"},
-        "health": {"type": "raw"},
-        "health_within": {"type": "int", "default": 10},
-        "timeout": {"type": "int", "default": 60},
-    }
-
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
         request = request_of(options)

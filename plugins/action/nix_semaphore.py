@@ -15,16 +15,6 @@ from ..plugin_utils.job_servers.semaphore import Access, Setup
 class ActionModule(NixAction):
     """See plugins/modules/nix_semaphore.py."""
 
-    argument_spec: t.ClassVar[dict[str, t.Any]] = {
-        "url": {"type": "str", "required": True},
-        "token": {"type": "str", "required": True, "no_log": True},
-        "project": {"type": "dict", "required": True},
-        "secrets": {"type": "dict", "default": {}, "no_log": True},
-        "replace_keys": {"type": "bool", "default": False, "no_log": False},
-        "timeout": {"type": "float", "default": 30.0},
-        "validate_certs": {"type": "bool", "default": True},
-    }
-
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Have the server hold the project, or say what would be made and changed."""
         access = Access.of(options["url"], options["token"])

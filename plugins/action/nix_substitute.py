@@ -20,13 +20,6 @@ from ..plugin_utils.nix.store import root_name, store_paths
 class ActionModule(NixAction):
     """The action behind ``nix.fleet.nix_substitute``."""
 
-    argument_spec: t.ClassVar[dict[str, t.Any]] = {
-        "paths": {"type": "list", "elements": "str", "required": True, "aliases": ["path"]},
-        "store": {"type": "str", "aliases": ["from"]},
-        "nix_options": {"type": "dict", "default": {}},
-        "timeout": {"type": "int"},
-    }
-
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
         paths = store_paths(options["paths"], CacheError)

@@ -8,12 +8,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import pathlib
+import re
 import shlex
 import sys
 import time
 import typing as t
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -43,6 +45,43 @@ display = Display()
 ON_TERMINAL = sys.stdout.isatty()
 
 
+PLUGINS = pathlib.Path(__file__).parents[2]
+# What documentation has no word for: options whose values are secrets.
+SECRETS = ("content", "disk_encryption_keys", "host_keys", "secrets", "token")
+FIELDS = ("type", "elements", "required", "default", "choices", "aliases")
+
+
+def argument_spec_of(module: str) -> dict[str, t.Any]:
+    """Return the options of ``module`` as Ansible validates them: as its documentation, with the fragments of that, has them."""
+    documentation = _documentation("modules", module, "DOCUMENTATION")
+    options: dict[str, t.Any] = documentation.get("options", {})
+    for name in documentation.get("extends_documentation_fragment", ()):
+        file, *part = name.split(".")[2:]
+        fragment = _documentation("doc_fragments", file, part[0].upper() if part else "DOCUMENTATION")
+        for option, described in fragment.get("options", {}).items():
+            # A module may say part of a fragment's option otherwise.
+            options[option] = {**described, **options.get(option, {})}
+    return _argument_spec(options)
+
+
+def _documentation(kind: str, file: str, name: str) -> dict[str, t.Any]:
+    # Read, and not imported: this is asked for in each run.
+    text = (PLUGINS / kind / f"{file}.py").read_text(encoding="utf-8")
+    found = re.search(rf'^ *{name} = r"""\n(.*?)"""', text, re.MULTILINE | re.DOTALL)
+    return dict(yaml_load(found[1])) if found else {}
+
+
+def _argument_spec(options: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    return {
+        name: {
+            **{field: described[field] for field in FIELDS if field in described},
+            "no_log": name in SECRETS,
+            **({"options": _argument_spec(described["suboptions"])} if "suboptions" in described else {}),
+        }
+        for name, described in options.items()
+    }
+
+
 # The host variable that names where a machine keeps the journal, where the usual place does not survive a reboot.
 STATE_DIRECTORY = "nix_fleet_state_directory"
 
@@ -50,8 +89,8 @@ STATE_DIRECTORY = "nix_fleet_state_directory"
 class NixAction(ActionBase):
     """An action: options in, one call into the program, result out.
 
-    A subclass names its ``argument_spec`` and writes ``perform``. Whatever it raises as ``NixError`` becomes the
-    failure of this host, with every field of the error in the result. ``known_hosts_only``: whether it refuses a
+    A subclass writes ``perform``; its options are those that the module of its name documents. Whatever it raises as
+    ``NixError`` becomes the failure of this host, with every field of the error in the result. ``known_hosts_only``: whether it refuses a
     machine that may be any other, since it brings it something or runs something there, and does not only look.
     """
 
@@ -62,6 +101,12 @@ class NixAction(ActionBase):
     argument_spec: t.ClassVar[dict[str, t.Any]]
     constraints: t.ClassVar[dict[str, t.Any]] = {}
     known_hosts_only: t.ClassVar[bool] = True
+
+    def __init_subclass__(cls) -> None:
+        """Read the options once, when Ansible loads the action, before it forks."""
+        super().__init_subclass__()
+        if "argument_spec" not in vars(cls):
+            cls.argument_spec = argument_spec_of(cls.__module__.rpartition(".")[2])
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Validate the task's options and perform it."""

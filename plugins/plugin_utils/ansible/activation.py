@@ -18,7 +18,7 @@ from ..activation.request import Origin
 from ..core.errors import ActivationError, NixError
 from ..core.process import run, run_command
 from ..nix.store import root_name
-from ..platforms.platform import GOALS, platforms
+from ..platforms.platform import platforms
 from ..run_state.job import job_of, variables_of_jobs
 from .connections import connection_to, shell_of
 from .run import run_id
@@ -30,18 +30,6 @@ if t.TYPE_CHECKING:
     from ..activation.request import Request
     from ..core.process import Completed, Shell
     from .action import NixAction
-
-TARGET_OPTIONS: dict[str, t.Any] = {
-    "platform": {"type": "str", "default": "nixos", "choices": [*platforms()]},
-    "profile": {"type": "str"},
-    "activate": {"type": "str"},
-    "goal": {"type": "str", "default": "switch", "choices": [*GOALS]},
-    "specialisation": {"type": "str"},
-    "install_bootloader": {"type": "bool", "default": False},
-    "activation_timeout": {"type": "int", "default": 600},
-    "confirm_timeout": {"type": "int", "default": 30},
-    "source_host": {"type": "str", "default": "localhost"},
-}
 
 
 def target_of(options: dict[str, t.Any]) -> dict[str, t.Any]:

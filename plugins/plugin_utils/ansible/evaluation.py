@@ -35,14 +35,8 @@ if t.TYPE_CHECKING:
     from .action import NixAction
 
 
-SOURCE_OPTIONS: dict[str, t.Any] = {
-    "flake": {"type": "str"},
-    "file": {"type": "str"},
-    "args": {"type": "dict", "default": {}},
-    "override_inputs": {"type": "dict", "default": {}},
-    "impure": {"type": "bool", "default": False},
-    "nix_options": {"type": "dict", "default": {}},
-}
+# The options that say what is evaluated.
+SOURCE_OPTIONS = ("flake", "file", "args", "override_inputs", "impure", "nix_options")
 
 
 def machine_of(action: NixAction, options: dict[str, t.Any]) -> Machine:
@@ -139,16 +133,6 @@ def usable_caches() -> Caches:
                 advice="make room in one of them; or name another place for caches in XDG_CACHE_HOME, or for Ansible's own files"
                 " in ANSIBLE_LOCAL_TEMP",
             ) from neither
-
-
-EVALUATION_OPTIONS: dict[str, t.Any] = {
-    "attr": {"type": "str"},
-    "whole_play": {"type": "bool", "default": False},
-    "eval_memory": {"type": "str"},
-    "timeout": {"type": "int"},
-    "revision": {"type": "list", "elements": "str", "default": []},
-    "require_lock": {"type": "bool", "default": False},
-}
 
 
 def evaluated(

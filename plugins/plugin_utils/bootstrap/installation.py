@@ -127,9 +127,6 @@ def _write(file: pathlib.Path, text: str, mode: int, end: str = "\n") -> None:
 
 
 PHASES = ("kexec", "disko", "install", "reboot")
-BUILD_ON = ("auto", "local", "remote")
-DISKO_MODES = ("disko", "format", "mount")
-BACKENDS = ("nixos-facter", "nixos-generate-config")
 # It puts these into commands for a shell of the machine without quoting them.
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._/+@-]+")
 # It sends paths and owners in two columns, and the first of them ends here.
@@ -151,8 +148,8 @@ class Installation:
     ssh_options: tuple[str, ...] = ()
     by_password: bool = False
     phases: tuple[str, ...] = PHASES
-    build_on: str = BUILD_ON[0]
-    disko_mode: str = DISKO_MODES[0]
+    build_on: str = "auto"
+    disko_mode: str = "disko"
     # Which program looks at the hardware, and the file of the flake that is made of what it sees.
     hardware: tuple[str, str] | None = None
     extra_files: str | None = None
@@ -171,7 +168,7 @@ def arguments(installation: Installation) -> list[str]:
     _check(installation)
     words = ["--flake", f"{installation.flake}#{configuration_of(installation.attr)}"]
     words += ["--phases", ",".join(installation.phases), "--build-on", installation.build_on]
-    if installation.disko_mode != DISKO_MODES[0]:
+    if installation.disko_mode != "disko":
         words += ["--disko-mode", installation.disko_mode]
     if installation.hardware:
         words += ["--generate-hardware-config", *installation.hardware]

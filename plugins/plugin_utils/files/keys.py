@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
 
     from .engine import Answer, State
 
-WHEN = ("pre-activation", "post-activation")
+BEFORE_ACTIVATION = "pre-activation"
 MODE = "0400"
 _OWNER_ADVICE = "a user or group of the new system is there after the activation: upload_at post-activation"
 
@@ -29,7 +29,7 @@ class Key(File):
 
     mode: str = MODE
     secret: bool = True
-    upload_at: str = WHEN[0]
+    upload_at: str = BEFORE_ACTIVATION
 
 
 def key_of(options: Mapping[str, t.Any], directory: str | None) -> Key:

@@ -108,12 +108,11 @@ Check: t.TypeAlias = "CheckFromController | CheckOnTarget"
 class Kind:
     """A kind of check, named for the option that asks for it.
 
-    ``options`` are the argument specs of what its checks take, beside ``name`` and ``timeout``. ``of`` makes a check of
-    options; it raises ``ValueError`` with what is wrong with them.
+    ``options`` are what its checks take, beside ``name`` and ``timeout``. ``of`` makes a check of options; it raises ``ValueError`` with what is wrong with them.
     """
 
     name: str
-    options: Mapping[str, Mapping[str, t.Any]]
+    options: tuple[str, ...]
     of: Callable[[Mapping[str, t.Any], Context], Check]
 
 

@@ -211,30 +211,10 @@ def _command_of(options: Mapping[str, t.Any], context: Context) -> CommandCheck 
     return CommandCheck(name, options["timeout"], argv, codes, options["contains"])
 
 
-UNITS = Kind(
-    "units",
-    {"units": {"type": "list", "elements": "str"}, "except": {"type": "list", "elements": "str"}},
-    _units_of,
-)
-PORT = Kind("port", {"port": {"type": "int"}, "host": {"type": "str"}}, _port_of)
-COMMAND = Kind(
-    "command",
-    {"command": {"type": "raw"}, "rc": {"type": "list", "elements": "int"}, "contains": {"type": "str"}},
-    _command_of,
-)
+UNITS = Kind("units", ("units", "except"), _units_of)
+PORT = Kind("port", ("port", "host"), _port_of)
+COMMAND = Kind("command", ("command", "rc", "contains"), _command_of)
 KINDS: tuple[Kind, ...] = (UNITS, web.HTTP, PORT, COMMAND)
-TIMEOUT_SECONDS = 10
-
-
-def check_options() -> dict[str, dict[str, t.Any]]:
-    """Return the argument spec of one check, whatever its kind."""
-    options: dict[str, dict[str, t.Any]] = {
-        "name": {"type": "str"},
-        "timeout": {"type": "int", "default": TIMEOUT_SECONDS},
-    }
-    for kind in KINDS:
-        options |= {name: dict(spec) for name, spec in kind.options.items()}
-    return options
 
 
 def checks_of(entries: Sequence[Mapping[str, t.Any]], context: Context) -> list[Check]:

@@ -128,14 +128,4 @@ def _of(options: Mapping[str, t.Any], context: Context) -> HttpCheck:
     return HttpCheck(options["name"] or f"http {without_password(request.url)}", request, context.fetch)
 
 
-HTTP = Kind(
-    "http",
-    {
-        "http": {"type": "str"},
-        "status": {"type": "list", "elements": "int"},
-        "contains": {"type": "str"},
-        "headers": {"type": "dict"},
-        "validate_certs": {"type": "bool"},
-    },
-    _of,
-)
+HTTP = Kind("http", ("http", "status", "contains", "headers", "validate_certs"), _of)

@@ -24,8 +24,6 @@ if t.TYPE_CHECKING:
     from ..core.process import ScriptLink
     from ..platforms.platform import Platform
 
-WHEN = ("if_required", "always")
-
 
 @dataclasses.dataclass(frozen=True)
 class Request:

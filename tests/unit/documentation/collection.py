@@ -36,26 +36,6 @@ def argument_spec(action: str) -> dict[str, dict[str, t.Any]]:
     return spec
 
 
-def documented_options(module: str) -> dict[str, dict[str, t.Any]]:
-    """Return the options that a module documents, those of its fragments among them."""
-    documentation = section(module, "DOCUMENTATION")
-    options: dict[str, dict[str, t.Any]] = documentation.get("options") or {}
-    for name in documentation.get("extends_documentation_fragment", []):
-        for option, described in fragment(name).get("options", {}).items():
-            # A module may say part of a fragment's option otherwise.
-            options[option] = described | options.get(option, {})
-    return options
-
-
 def section(module: str, name: str) -> t.Any:
     """Return one of a module's DOCUMENTATION, EXAMPLES and RETURN."""
     return yaml.safe_load(getattr(importlib.import_module(f"{PACKAGE}.modules.{module}"), name))
-
-
-def fragment(name: str) -> dict[str, t.Any]:
-    """Return a documentation fragment by the name that modules give it: nix.fleet.FILE or nix.fleet.FILE.PART."""
-    namespace, collection, file, *part = name.split(".")
-    assert (namespace, collection) == ("nix", "fleet"), f"{name} is not this collection's"
-    fragments = importlib.import_module(f"{PACKAGE}.doc_fragments.{file}").ModuleDocFragment
-    content: dict[str, t.Any] = yaml.safe_load(getattr(fragments, part[0].upper() if part else "DOCUMENTATION"))
-    return content

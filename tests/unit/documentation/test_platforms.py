@@ -14,13 +14,13 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import nodes, source
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
-from .collection import ROOT, fragment
+from .collection import ROOT, argument_spec
 
 NAMES = {platform.name for platform in platforms().values()}
 
 
 def test_the_platforms_are_the_same_wherever_they_are_listed() -> None:
-    listed = {"_platform.py": fragment("nix.fleet._platform")["options"]["platform"]["choices"]}
+    listed = {"_platform.py": argument_spec("nix_gc")["platform"]["choices"]}
     nix = (ROOT / "inventory" / "lib" / "check.nix").read_text()
     listed["check.nix"] = re.findall('"(.+?)"', nix.partition("platforms = [")[2].partition("]")[0])
     schema = json.loads((ROOT / "docs/schemas/nodes.schema.json").read_text(encoding="utf-8"))["definitions"]

@@ -20,6 +20,8 @@ from ...errors import fails_with
 class Unreachable(NixAction):
     """An action whose machine is away."""
 
+    argument_spec: t.ClassVar[dict[str, t.Any]] = {}
+
     def __init__(self, delegate_to: str | None) -> None:
         self._task: t.Any = types.SimpleNamespace(delegate_to=delegate_to)
         self.variables = {"inventory_hostname": "web", "hostvars": {"web": {}, "homelab": {}}}
@@ -47,6 +49,8 @@ def test_a_builder_that_the_inventory_does_not_have_is_called_so() -> None:
 
 class Silent(NixAction):
     """An action whose machine takes a connection, and then is silent."""
+
+    argument_spec: t.ClassVar[dict[str, t.Any]] = {}
 
     def __init__(self, become: t.Any = None) -> None:
         self._task: t.Any = types.SimpleNamespace(delegate_to=None, environment=None)

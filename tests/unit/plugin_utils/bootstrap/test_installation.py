@@ -13,6 +13,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.action.nix_install import ActionModule
 from ansible_collections.nix.fleet.plugins.plugin_utils.bootstrap import installation
 from ansible_collections.nix.fleet.plugins.plugin_utils.bootstrap.installation import (
     Installation,
@@ -92,9 +93,10 @@ def test_what_needs_no_saying_is_not_said() -> None:
 
 def test_what_can_be_chosen_is_what_it_knows() -> None:
     assert list(installation.PHASES) == RECORDED["phases"]
-    assert list(installation.BUILD_ON) == RECORDED["choices"]["--build-on"]
-    assert list(installation.DISKO_MODES) == RECORDED["choices"]["--disko-mode"]
-    assert list(installation.BACKENDS) == RECORDED["choices"]["--generate-hardware-config"]
+    spec = ActionModule.argument_spec
+    assert spec["build_on"]["choices"] == RECORDED["choices"]["--build-on"]
+    assert spec["disko_mode"]["choices"] == RECORDED["choices"]["--disko-mode"]
+    assert spec["hardware_config"]["options"]["backend"]["choices"] == RECORDED["choices"]["--generate-hardware-config"]
 
 
 @pytest.mark.parametrize(

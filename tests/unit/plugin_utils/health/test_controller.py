@@ -14,9 +14,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.action.nix_health import ActionModule
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.web import fetch
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.check import Context, Finding
-from ansible_collections.nix.fleet.plugins.plugin_utils.health.kinds import check_options, checks_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.health.kinds import checks_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.observation import run_checks
 
 
@@ -30,7 +31,7 @@ class NoShell:
 
 
 def findings(*entries: dict[str, t.Any]) -> list[Finding]:
-    usual = {name: spec.get("default") for name, spec in check_options().items()}
+    usual = {name: spec.get("default") for name, spec in ActionModule.argument_spec["checks"]["options"].items()}
     return run_checks(checks_of([usual | entry for entry in entries], Context(lambda: "127.0.0.1", fetch)), NoShell())
 
 

@@ -8,8 +8,9 @@ import typing as t
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.action.nix_health import ActionModule
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.check import Check, Context, Finding, HealthError
-from ansible_collections.nix.fleet.plugins.plugin_utils.health.kinds import CommandCheck, check_options, checks_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.health.kinds import CommandCheck, checks_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.observation import (
     Limits,
     Observation,
@@ -24,7 +25,9 @@ def nobody(_request: Request) -> Response:
 
 
 def check(*, check_mode: bool = False, **given: t.Any) -> Check:
-    options = {name: spec.get("default") for name, spec in check_options().items()} | given
+    options = {
+        name: spec.get("default") for name, spec in ActionModule.argument_spec["checks"]["options"].items()
+    } | given
     (made,) = checks_of([options], Context(lambda: "192.0.2.7", nobody, check_mode))
     return made
 

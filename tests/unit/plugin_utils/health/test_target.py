@@ -12,9 +12,10 @@ import typing as t
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.action.nix_health import ActionModule
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.check import Check, Context, Finding
-from ansible_collections.nix.fleet.plugins.plugin_utils.health.kinds import check_options, checks_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.health.kinds import checks_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.observation import TargetAwayError, run_checks
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.web import Request, Response
 
@@ -75,7 +76,7 @@ def nobody(_request: Request) -> Response:
 
 
 def checks(*entries: dict[str, t.Any]) -> list[Check]:
-    usual = {name: spec.get("default") for name, spec in check_options().items()}
+    usual = {name: spec.get("default") for name, spec in ActionModule.argument_spec["checks"]["options"].items()}
     return checks_of([usual | entry for entry in entries], Context(lambda: "127.0.0.1", nobody))
 
 
