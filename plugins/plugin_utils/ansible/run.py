@@ -106,36 +106,13 @@ def _state_in(directory: pathlib.Path) -> RunState:
     return RunState(directory)
 
 
-def run_name() -> str:
-    """Return the name of this run of Ansible. Whoever asks first writes it down for the others."""
-    directory = run_directory()
-    try:
-        return _written_name(directory)
-    except OSError:
-        # No room, or no such directory any more: another time for each, and the rest is the same.
-        return f"{new_name().partition('-')[0]}-{hashlib.sha256(str(directory).encode()).hexdigest()[:8]}"
+# Ansible loads callbacks and actions before it forks the processes that work for hosts: all of these have it from there.
+_NAME = new_name()
 
 
 def run_id(variables: Mapping[str, t.Any]) -> str:
     """Return the name by which hosts are taken back: of this run, or of the whole workflow of AWX that it is a job of."""
-    return workflow_run(variables) or run_name()
-
-
-def _written_name(directory: pathlib.Path) -> str:
-    name = directory / "nix.fleet-run"
-    if not name.exists():
-        descriptor, draft = tempfile.mkstemp(dir=directory)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(new_name())
-        # Only the first of several processes can give it its place, and it is whole by then.
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, name)
-        pathlib.Path(draft).unlink()
-    # A file system without room makes files that stay empty.
-    written = name.read_text(encoding="utf-8")
-    if not written:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    return written
+    return workflow_run(variables) or _NAME
 
 
 # Of so many fleets the last run is remembered, by when one was deployed to.

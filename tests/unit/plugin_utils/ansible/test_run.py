@@ -14,7 +14,6 @@ import typing as t
 from collections.abc import Callable
 
 import pytest
-from ansible import constants
 from ansible.utils.display import Display
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import (
@@ -25,30 +24,13 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import (
     last_run,
     let_threads_print,
     remember_run,
-    run_name,
+    run_id,
 )
 
 
-@pytest.fixture
-def directory(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
-    return tmp_path
-
-
-def test_all_processes_of_a_run_have_the_same_name(directory: pathlib.Path) -> None:
+def test_all_processes_of_a_run_have_the_same_name() -> None:
     with multiprocessing.get_context("fork").Pool(4) as workers:
-        names = workers.starmap(run_name, [()] * 64)
-    assert len(set(names)) == 1
-    assert [path.name for path in directory.iterdir()] == ["nix.fleet-run"]
-
-
-def test_another_run_has_another_name(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = set()
-    for number in range(2):
-        (tmp_path / str(number)).mkdir()
-        monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path / str(number)))
-        names.add(run_name())
-    assert len(names) == 2
+        assert set(workers.starmap(run_id, [({},)] * 64)) == {run_id({})}
 
 
 def test_the_last_run_is_the_last_other_one_that_has_changed_a_host(
