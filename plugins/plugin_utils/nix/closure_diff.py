@@ -34,37 +34,13 @@ NAMED_REBUILDS = 12
 
 @dataclasses.dataclass(frozen=True)
 class PackageChange:
-    """One package in both closures, by the versions that each has of it."""
+    """A package, by the versions that each closure has of it: ``added``, ``removed``, ``upgraded``, ``downgraded`` or ``resized``."""
 
     name: str
-    before: tuple[str, ...]
-    after: tuple[str, ...]
+    kind: str
+    before: Sequence[str]
+    after: Sequence[str]
     bytes: int
-    paths_before: int
-    paths_after: int
-
-    @classmethod
-    def from_result(cls, result: Mapping[str, t.Any]) -> PackageChange:
-        """Read what ``to_result`` has written, which knows of the paths only whether there were any."""
-        return cls(
-            name=str(result["name"]),
-            before=tuple(result["before"]),
-            after=tuple(result["after"]),
-            bytes=int(result["bytes"]),
-            paths_before=int(result["kind"] != "added"),
-            paths_after=int(result["kind"] != "removed"),
-        )
-
-    @property
-    def kind(self) -> str:
-        """One of ``added``, ``removed``, ``upgraded``, ``downgraded`` and ``resized``."""
-        if not self.paths_before:
-            return "added"
-        if not self.paths_after:
-            return "removed"
-        if self.before == self.after:
-            return "resized"
-        return "upgraded" if _order(self.after[-1:]) >= _order(self.before[-1:]) else "downgraded"
 
     @property
     def text(self) -> str:
@@ -78,16 +54,6 @@ class PackageChange:
             return f"{self.name}:{versions} {self.kind}, {growth}"
         return f"{self.name}: {before or '(none)'} → {after or '(none)'}, {growth}"
 
-    def to_result(self) -> dict[str, t.Any]:
-        """Return the change as the value of a module's result."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "before": list(self.before),
-            "after": list(self.after),
-            "bytes": self.bytes,
-        }
-
 
 @dataclasses.dataclass(frozen=True)
 class ClosureDiff:
@@ -96,8 +62,8 @@ class ClosureDiff:
     ``rebuilt`` names what has other content under the same name and version: the configuration itself, mostly.
     """
 
-    packages: tuple[PackageChange, ...]
-    rebuilt: tuple[str, ...]
+    packages: Sequence[PackageChange]
+    rebuilt: Sequence[str]
     paths_before: int
     paths_after: int
     bytes_before: int
@@ -106,14 +72,8 @@ class ClosureDiff:
     @classmethod
     def from_result(cls, result: Mapping[str, t.Any]) -> ClosureDiff:
         """Read what ``to_result`` has written."""
-        return cls(
-            packages=tuple(PackageChange.from_result(package) for package in result["packages"]),
-            rebuilt=tuple(result["rebuilt"]),
-            paths_before=int(result["paths_before"]),
-            paths_after=int(result["paths_after"]),
-            bytes_before=int(result["bytes_before"]),
-            bytes_after=int(result["bytes_after"]),
-        )
+        fields = {field.name: result[field.name] for field in dataclasses.fields(cls)}
+        return cls(**{**fields, "packages": [PackageChange(**package) for package in result["packages"]]})
 
     @property
     def bytes(self) -> int:
@@ -147,15 +107,7 @@ class ClosureDiff:
 
     def to_result(self) -> dict[str, t.Any]:
         """Return the difference as the value of a module's result."""
-        return {
-            "packages": [change.to_result() for change in self.packages],
-            "rebuilt": list(self.rebuilt),
-            "bytes": self.bytes,
-            "bytes_before": self.bytes_before,
-            "bytes_after": self.bytes_after,
-            "paths_before": self.paths_before,
-            "paths_after": self.paths_after,
-        }
+        return {**dataclasses.asdict(self), "bytes": self.bytes}
 
 
 def closure_diff(before: Iterable[StorePathInfo], after: Iterable[StorePathInfo]) -> ClosureDiff:
@@ -169,7 +121,7 @@ def closure_diff(before: Iterable[StorePathInfo], after: Iterable[StorePathInfo]
             changes.append(change)
         elif {path.path for path in was[name]} != {path.path for path in now[name]}:
             rebuilt.append(name)
-    return ClosureDiff(tuple(changes), tuple(rebuilt), len(old), len(new), total_size(old), total_size(new))
+    return ClosureDiff(changes, rebuilt, len(old), len(new), total_size(old), total_size(new))
 
 
 def package_name_and_version(name: str) -> tuple[str, str]:
@@ -200,19 +152,19 @@ def _by_package(paths: Sequence[StorePathInfo]) -> dict[str, list[StorePathInfo]
 
 
 def _change(name: str, before: Sequence[StorePathInfo], after: Sequence[StorePathInfo]) -> PackageChange:
-    return PackageChange(
-        name=name,
-        before=_version_list(before),
-        after=_version_list(after),
-        bytes=total_size(after) - total_size(before),
-        paths_before=len(before),
-        paths_after=len(after),
-    )
+    old, new = _version_list(before), _version_list(after)
+    if not (before and after):
+        kind = "removed" if before else "added"
+    elif old == new:
+        kind = "resized"
+    else:
+        kind = "upgraded" if _order(new[-1:]) >= _order(old[-1:]) else "downgraded"
+    return PackageChange(name, kind, old, new, total_size(after) - total_size(before))
 
 
-def _version_list(paths: Sequence[StorePathInfo]) -> tuple[str, ...]:
+def _version_list(paths: Sequence[StorePathInfo]) -> list[str]:
     versions = {package_name_and_version(path.name)[1] for path in paths}
-    return tuple(sorted(versions - {""}, key=lambda version: _order([version])))
+    return sorted(versions - {""}, key=lambda version: _order([version]))
 
 
 def _order(versions: Sequence[str]) -> list[tuple[int, int, str]]:

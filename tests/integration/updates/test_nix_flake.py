@@ -61,7 +61,9 @@ def test_only_the_named_input_moves_and_an_unknown_name_is_refused(flake: Flake)
 def test_a_commit_has_the_lock_file_alone_and_says_what_moved(flake: Flake) -> None:
     after = flake.one.commit("two", flake=input_flake("2"))
     (flake.repository.path / "note.txt").write_text("not mine to commit")
-    changes = ClosureDiff((PackageChange("bash", ("5.2",), ("5.3",), 1024, 1, 1),), (), 10, 10, 2048, 3072).to_result()
+    changes = ClosureDiff(
+        (PackageChange("bash", "upgraded", ["5.2"], ["5.3"], 1024),), (), 10, 10, 2048, 3072
+    ).to_result()
     result = flake.result(update=True, commit=True, host_changes={"web": changes, "mail": changes})
     assert result["commit"] == flake.repository.git("rev-parse", "HEAD")
     assert result["branch"] == "main"

@@ -54,7 +54,7 @@ def test_versions_are_ordered_as_people_count_them(old: str, new: str, kind: str
 
 def test_configuration_that_was_rebuilt_is_named_and_not_a_package_change() -> None:
     diff = closure_diff([path("etc"), path("bash-5.2")], [path("etc", content="1"), path("bash-5.2")])
-    assert diff.packages == ()
+    assert not diff.packages
     assert diff.text.startswith("rebuilt: etc\n")
 
 

@@ -29,7 +29,7 @@ def test_what_is_of_an_update_alone_is_refused_without_one(options: dict[str, t.
 
 
 def test_hosts_on_which_the_same_changes_are_told_together() -> None:
-    change = PackageChange("bash", ("5.2",), ("5.3",), 0, 1, 1)
+    change = PackageChange("bash", "upgraded", ["5.2"], ["5.3"], 0)
     some = ClosureDiff((change,), (), 1, 1, 0, 0).to_result()
     nothing = ClosureDiff((), (), 1, 1, 0, 0).to_result()
     text = host_changes({"a": some, "b": nothing, "c": some})
