@@ -13,7 +13,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from ..plugin_utils.ansible.action import ON_TERMINAL, NixAction, display, warnings_of_nix
+from ..plugin_utils.ansible.action import NixAction, display, following, warnings_of_nix
 from ..plugin_utils.ansible.connections import opened_store
 from ..plugin_utils.ansible.run import run_state
 from ..plugin_utils.ansible.variables import plain
@@ -21,7 +21,6 @@ from ..plugin_utils.build.build import (
     ANYBODYS,
     Build,
     Built,
-    Progress,
     Root,
     every_output,
     in_store_of,
@@ -30,6 +29,7 @@ from ..plugin_utils.build.build import (
 )
 from ..plugin_utils.copy.ssh import LinkLostError
 from ..plugin_utils.core.errors import BuildError
+from ..plugin_utils.nix.log import NixLog
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,11 +63,12 @@ class ActionModule(NixAction):
             dry_run=self.check_mode and self.host == self.play_host,
             timeout=options["timeout"],
             builders=self._remote_builders(options),
-            progress=self._progress(),
+            log=NixLog(self.announce if display.verbosity else None),
         )
         try:
             with self.traced() as watch:
-                built = self._built_over_link(dataclasses.replace(build, watch=watch), derivation, options)
+                follow = following(self, build.log, watch, each=True)
+                built = self._built_over_link(dataclasses.replace(build, follow=follow), derivation, options)
         except BuildError as error:
             error.host = self.play_host
             # A builder that was left out may be what the build is missing.
@@ -139,14 +140,6 @@ class ActionModule(NixAction):
             validate_builder_name(first, hosts)
             return [named]
         return [builder_at(plain(dict(hosts[first])), first, tuple(fields)).line]
-
-    def _progress(self) -> Progress:
-        """Return whom to tell of the build's progress, how often, and how much."""
-        if display.verbosity:
-            return Progress(self.announce, stream=self.announce)
-        if self.followed:
-            return Progress(self.doing, pause=0.0, whole=True)
-        return Progress(self.announce if ON_TERMINAL else None)
 
     def _built_over_link(self, build: Build, derivation: str | None, options: dict[str, t.Any]) -> Built:
         try:

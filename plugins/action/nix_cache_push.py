@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
-from ..plugin_utils.ansible.action import NixAction, now_and_then
+from ..plugin_utils.ansible.action import NixAction, following
 from ..plugin_utils.ansible.evaluation import absolute_path
 from ..plugin_utils.cache.push import NotHereError, Push, Survey
 from ..plugin_utils.cache.store import ASK_ANEW, parse_store
@@ -38,7 +38,7 @@ class ActionModule(NixAction):
             survey = push.survey(machine)
             log = CopyLog()
             if not self.check_mode:
-                push.carry_out(machine, survey, self._progress(log), log)
+                push.carry_out(machine, survey, following(self, log), log)
         except NotHereError:
             if not self.check_mode:
                 raise
@@ -57,16 +57,6 @@ class ActionModule(NixAction):
         if self.on_controller:
             return Controller(with_settings(self.environment, settings))
         return Remote(self.shell_within(timeout), settings)
-
-    def _progress(self, log: CopyLog) -> t.Callable[[str], None]:
-        """Return what follows the lines of a push and says now and then how far it is."""
-        tell = now_and_then(self)
-
-        def follow(line: str) -> None:
-            log.read(line)
-            tell(lambda: log.progress.replace("copying", "pushing", 1))
-
-        return follow
 
     def _shown(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
         if not self.diff_mode:

@@ -14,7 +14,7 @@ from collections import Counter
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
-from ..plugin_utils.ansible.action import NixAction, display, now_and_then
+from ..plugin_utils.ansible.action import NixAction, following
 from ..plugin_utils.ansible.connections import opened_if_missing, source_at
 from ..plugin_utils.ansible.run import end_with_run
 from ..plugin_utils.copy.copying import Copy, CopyLog, retried, stalled, verify
@@ -204,7 +204,7 @@ class ActionModule(NixAction):
 
         try:
             with self.traced() as watch:
-                follow = self._progress(log, watch)
+                follow = following(self, log, watch)
 
                 def hear(line: str) -> None:
                     # Nix has a line to say of whatever it has sent or been told.
@@ -228,19 +228,6 @@ class ActionModule(NixAction):
                 "the paths are not in this machine's own store", code="not_there", advice="build them here first"
             )
         return source_at(self, host, timeout=options["timeout"], nix_options=options["nix_options"])
-
-    def _progress(self, log: CopyLog, watch: t.Callable[[str], None]) -> t.Callable[[str], None]:
-        """Return what follows the lines of a copy and says now and then how far it is."""
-        tell = now_and_then(self)
-
-        def follow(line: str) -> None:
-            watch(line)
-            path = log.read(line)
-            if path is not None:
-                display.vv(f"copying {path}", host=self.host)
-            tell(lambda: log.progress)
-
-        return follow
 
     def _report(self, arrived: Arrived, *, msg: str | None = None, changed: bool | None = None) -> dict[str, t.Any]:
         """Return the result: what was copied, or would be."""

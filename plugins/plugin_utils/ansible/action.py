@@ -34,6 +34,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ..core.process import Shell
+    from ..nix.log import NixLog
 
     # Ansible's own way to run a command, and ours, which has all that is to be said of it but these two.
     LowLevel = Callable[..., Mapping[str, t.Any]]
@@ -337,18 +338,29 @@ PRINTED_SECONDS = 10.0
 FOLLOWED_SECONDS = 0.2
 
 
-def now_and_then(action: NixAction) -> Callable[[Callable[[], str]], None]:
-    """Return what says the message that it is given for the host of ``action``, unless it has just said one."""
+def following(
+    action: NixAction, log: NixLog, watch: Callable[[str], None] = lambda _line: None, *, each: bool = False
+) -> Callable[[str], None]:
+    """Return what hands each line to ``log`` and ``watch``, and says now and then how far that is.
+
+    ``each``: where somebody shows it as it goes, whatever begins is said at once, since it may be silent from then on.
+    """
     last = time.monotonic()
-    pause, tell = (FOLLOWED_SECONDS, action.doing) if action.followed else (PRINTED_SECONDS, action.announce)
+    followed = action.followed
+    pause, tell = (FOLLOWED_SECONDS, action.doing) if followed else (PRINTED_SECONDS, action.announce)
 
-    def say(message: Callable[[], str]) -> None:
+    def follow(line: str) -> None:
         nonlocal last
-        if time.monotonic() - last > pause:
+        watch(line)
+        begun = log.read(line)
+        if begun:
+            display.vv(begun, host=action.host)
+        due = time.monotonic() - last > pause or (begun and each and followed)
+        if due and (progress := log.progress):
             last = time.monotonic()
-            tell(message())
+            tell(progress)
 
-    return say
+    return follow
 
 
 def place_of(action: ActionBase, file: str) -> str:

@@ -9,14 +9,13 @@ import dataclasses
 import json
 import os
 import re
-import time
 import typing as t
 from pathlib import Path
 
 from ..core.errors import BuildError
 from ..core.process import CommandTimeoutError, run_command
 from ..nix.command import nix, with_settings
-from ..nix.log import LOG_FORMAT, LOG_ROOM, FailedBuild, NixLog, derivation_name, readable
+from ..nix.log import LOG_FORMAT, LOG_ROOM, FailedBuild, NixLog, readable
 from ..nix.machine import BUSY, BUSY_ADVICE, MEMORY, Controller, Remote, is_busy, when_free
 from ..nix.store import GONE, GONE_ADVICE, is_store_path, protect, root_name, store_path_name
 from ..target.programs import program
@@ -166,59 +165,6 @@ def _diagnosis(text: str, machine: str, failed: FailedBuild | None = None) -> tu
     return "nix", f"run the command on {machine} to see all of its messages"
 
 
-# A compiler may print thousands of lines a second.
-SECONDS_BETWEEN_LINES = 0.2
-
-
-class Progress:
-    """Tells of one build while it runs, a line at a time and not more than one in ``pause`` seconds.
-
-    ``whole``: with the phase and the last line of what builds. ``stream`` is handed every line of every builder.
-    """
-
-    def __init__(
-        self,
-        say: Callable[[str], None] | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        *,
-        pause: float = 2.0,
-        whole: bool = False,
-        stream: Callable[[str], None] | None = None,
-    ) -> None:
-        self.log = NixLog(stream)
-        self._say = say
-        self._clock = clock
-        self._pause = pause
-        self._whole = whole
-        self._last: float | None = None
-        self._told = ""
-
-    def read(self, line: str) -> None:
-        """Take one line of Nix's log."""
-        before = self._message()
-        self.log.read(line)
-        message = self._message()
-        if self._say is None or message is None:
-            return
-        told = f"{message}{self.log.latest}" if self._whole else message
-        if told == self._told or (message == before and not self._whole):
-            return
-        now = self._clock()
-        pause = self._pause if message != before else max(self._pause, SECONDS_BETWEEN_LINES)
-        if self._last is None or now - self._last >= pause:
-            self._last, self._told = now, told
-            self._say(told)
-
-    def _message(self) -> str | None:
-        log = self.log
-        if log.building:
-            return f"building {len(log.built)}/{log.builds_expected} {derivation_name(log.building)}"
-        if log.fetching:
-            # How many there will be is only known where Nix was asked for its plan.
-            return f"fetching {max(len(log.fetched), len(log.to_fetch))} paths, {store_path_name(log.fetching)}"
-        return None
-
-
 # Nix hands the settings of whoever asks to the daemon that builds. What this controller's nix.conf says of sandboxes,
 # substituters and systems is of no concern to another machine.
 NO_SETTINGS = {"NIX_CONF_DIR": "/nix/var/empty", "NIX_USER_CONF_FILES": "", "NIX_CONFIG": ""}
@@ -262,7 +208,7 @@ class Build:
     """One build to be done: what, how, and what tells of it while it runs.
 
     ``options`` reach Nix beside the command line, which beats them: see ``with_settings``. ``link`` is a GC root to make.
-    ``watch`` is handed each line of the log, where that comes while the build goes on. ``builders`` is asked right before
+    ``follow`` hands each line to ``log``, where they come while the build goes on. ``builders`` is asked right before
     anything is built which remote builders are to be used, if that is not left to Nix: nobody waits for them in vain.
     """
 
@@ -272,8 +218,8 @@ class Build:
     link: str | None = None
     dry_run: bool = False
     timeout: float | None = None
-    progress: Progress = dataclasses.field(default_factory=Progress)
-    watch: Callable[[str], None] | None = None
+    log: NixLog = dataclasses.field(default_factory=NixLog)
+    follow: Callable[[str], None] | None = None
     builders: Callable[[], str | None] | None = None
 
     def command(self, *, builders: str | None = None, store: str | None = None) -> list[str]:
@@ -300,7 +246,7 @@ class Build:
 
     def planned(self, machine: Machine) -> Built:
         """Return what the build would have to do."""
-        return dataclasses.replace(self, dry_run=True, link=None, progress=Progress(), watch=None).on(machine)
+        return dataclasses.replace(self, dry_run=True, link=None, log=NixLog(), follow=None).on(machine)
 
     def on(self, machine: Machine, *, store: str | None = None, name: str | None = None) -> Built:
         """Build by the Nix of ``machine``, in ``store`` or its own."""
@@ -310,12 +256,7 @@ class Build:
             builders = self.builders()
         # What serves the store is gone when somebody reads this; what was to be built is there, and its Nix too.
         repeatable = self.command(builders=builders)
-        watch = self.watch if isinstance(machine, Controller) else None
-
-        def read(line: str) -> None:
-            self.progress.read(line)
-            if watch:
-                watch(line)
+        read = self.follow if self.follow and isinstance(machine, Controller) else self.log.read
 
         try:
             completed = machine.run(
@@ -326,10 +267,10 @@ class Build:
                 f"no end of the build after {late.seconds:g} s",
                 code="timeout",
                 command=readable(repeatable),
-                log=self.progress.log.text,
+                log=self.log.text,
                 advice="allow more seconds in timeout; what is built already is kept",
             ) from late
-        log = self.progress.log
+        log = self.log
         if not completed.ok:
             raise failure(log, rc=completed.rc, command=repeatable, machine=name or machine.name)
         built = log.to_build if self.dry_run else log.built

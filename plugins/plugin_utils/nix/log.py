@@ -173,7 +173,7 @@ class NixLog:
         self._lines: dict[int, str] = {}
 
     def read(self, line: str) -> str | None:
-        """Take one line; return the derivation that starts to be built with it, if any."""
+        """Take one line; return the derivation or path that starts to be built or fetched with it, if any."""
         event = Event.parse(line)
         if event is None:
             self.other.append(line)
@@ -207,21 +207,17 @@ class NixLog:
         return max(len(self.built), len(self.to_build) or self.expected)
 
     @property
-    def building(self) -> str | None:
-        """The derivation that has been building for longest."""
-        return next(iter(self._building.values()), None)
-
-    @property
-    def latest(self) -> str:
-        """The phase of that, and the last line that its builder printed, to follow its name."""
-        activity = next(iter(self._building), 0)
-        phase, line = self._phases.get(activity), self._lines.get(activity)
-        return (f", {phase}" if phase else "") + (f": {line}" if line else "")
-
-    @property
-    def fetching(self) -> str | None:
-        """The path that has been on its way for longest."""
-        return next(iter(self._fetching.values()), None)
+    def progress(self) -> str:
+        """How far the command is: ``building 3/12 linux-6.12, buildPhase: CC main.o``; nothing while it does neither that nor fetch."""
+        # What has been going on for longest.
+        for activity, derivation in self._building.items():
+            phase, line = self._phases.get(activity), self._lines.get(activity)
+            latest = (f", {phase}" if phase else "") + (f": {line}" if line else "")
+            return f"building {len(self.built)}/{self.builds_expected} {derivation_name(derivation)}{latest}"
+        for path in self._fetching.values():
+            # How many there will be is only known where Nix was asked for its plan.
+            return f"fetching {max(len(self.fetched), len(self.to_fetch))} paths, {store_path_name(path)}"
+        return ""
 
     @property
     def errors(self) -> list[Message]:
@@ -291,7 +287,8 @@ class NixLog:
         elif event.type == SUBSTITUTE and event.fields:
             self.fetched.append(str(event.fields[0]))
             self._fetching[event.id] = self.fetched[-1]
-        elif event.type == BUILD and event.fields:
+            return self.fetched[-1]
+        if event.type == BUILD and event.fields:
             derivation = str(event.fields[0])
             self._derivations[event.id] = derivation
             self._building[event.id] = derivation

@@ -11,10 +11,12 @@ import typing as t
 import pytest
 from ansible.errors import AnsibleConnectionFailure
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.action import NixAction
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.action import NixAction, following
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.log import NixLog
 
 from ...errors import fails_with
+from ..nix.log_lines import BAD, building
 
 
 class Unreachable(NixAction):
@@ -69,3 +71,11 @@ class Silent(NixAction):
 def test_a_new_connection_that_stays_silent_is_given_up_whoever_is_become(become: t.Any) -> None:
     with fails_with("nix.no_answer"):
         Silent(become).fresh_shell_within(0.2).run("true")
+
+
+@pytest.mark.parametrize(("each", "said"), [(True, ["building 1/1 bad-1.0"]), (False, [])])
+def test_what_may_be_silent_from_then_on_is_shown_as_soon_as_it_begins(each: bool, said: list[str]) -> None:
+    shown = list[str]()
+    action: t.Any = types.SimpleNamespace(followed=True, host="web", doing=shown.append)
+    following(action, NixLog(), each=each)(building(BAD))
+    assert shown == said

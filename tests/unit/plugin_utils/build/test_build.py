@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Building: commands word for word, answers, failures and progress."""
+"""Building: commands word for word, answers and failures."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.build.build import (
     Build,
     Output,
-    Progress,
     failure,
     parse_outputs,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.log import NixLog
 
-from ..nix.log_lines import BAD, HASH, NEW_FAILURE, TOP, building, error, event, log_line
+from ..nix.log_lines import BAD, HASH, NEW_FAILURE, TOP, building, error, log_line
 
 NIX = ["nix", "--extra-experimental-features", "nix-command flakes"]
 LOG = ["--log-format", "internal-json"]
@@ -97,50 +96,3 @@ def test_what_is_wrong_has_a_code_and_a_next_step(message: str, code: str) -> No
 def test_a_full_disk_in_a_builder_is_recognised_by_its_log() -> None:
     log = NixLog().read_all("\n".join([building(BAD), log_line("cp: No space left on device"), error(NEW_FAILURE)]))
     assert failure(log, rc=1, command=[], machine="m").code == "build.no_room"
-
-
-def test_progress_names_what_is_built_and_how_much_is_left_but_not_all_the_time() -> None:
-    now, said = [0.0], list[str]()
-    progress = Progress(said.append, lambda: now[0])
-    progress.read(event(action="msg", level=3, msg="these 3 derivations will be built:"))
-    for name in "abc":
-        progress.read(event(action="msg", level=3, msg=f"  /nix/store/{HASH}-{name}.drv"))
-    for second, name in enumerate("abc"):
-        now[0] = second * 1.5
-        progress.read(building(f"/nix/store/{HASH}-{name}.drv", number=second))
-        progress.read(event(action="stop", id=second))
-    assert said == ["building 1/3 a", "building 3/3 c"]
-
-
-def test_progress_can_be_told_each_time_and_of_what_is_fetched() -> None:
-    said = list[str]()
-    progress = Progress(said.append, lambda: 0.0, pause=0.0)
-    for number, name in enumerate("ab"):
-        path = f"/nix/store/{HASH}-{name}"
-        fields = [path, "https://cache.example"]
-        progress.read(event(action="start", id=number, level=3, type=108, text="", fields=fields))
-    progress.read(building(BAD, number=2))
-    assert said == ["fetching 1 paths, a", "fetching 2 paths, a", "building 1/1 bad-1.0"]
-
-
-def test_progress_has_the_phase_and_the_last_line_of_what_builds_where_somebody_watches() -> None:
-    now, said = [0.0], list[str]()
-    progress = Progress(said.append, lambda: now[0], pause=0.0, whole=True)
-    progress.read(building(BAD))
-    now[0] = 1.0
-    progress.read(event(action="result", id=1, type=104, fields=["buildPhase"]))
-    for now[0], line in ((2.0, "checking for gcc"), (2.01, "a moment later")):
-        progress.read(log_line(f"\x1b[32m{line}\n"))
-    assert said == [
-        "building 1/1 bad-1.0",
-        "building 1/1 bad-1.0, buildPhase",
-        "building 1/1 bad-1.0, buildPhase: checking for gcc",
-    ]
-
-
-def test_every_line_of_a_builder_can_be_had_as_it_comes() -> None:
-    streamed = list[str]()
-    progress = Progress(None, lambda: 0.0, stream=streamed.append)
-    progress.read(building(BAD))
-    progress.read(log_line("checking for gcc"))
-    assert streamed == ["bad-1.0> checking for gcc"]
