@@ -7,20 +7,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: nix_substitute
-short_description: Have a machine fetch store paths from a binary cache, or prove that it could
+short_description: Prove that a machine could fetch store paths from a binary cache
 version_added: 0.2.0
 author:
   - nix.fleet contributors (!UNKNOWN)
 description:
-  - Makes store paths present on the machine that the task runs on by fetching them and what they need from binary caches. Nothing is
-    built, and nothing is sent by the controller.
-  - With O(store), first of all it is proved that the machine can reach that store, that the store has the whole closure, signed by keys
-    that the machine trusts, and that what was asked for can be read there whole. Then what is lacking is fetched from that
-    store alone. A machine that has the paths already proves it as well.
+  - Proves that the machine that the task runs on can reach a store, that the store has the whole closure of paths, signed by keys
+    that the machine trusts, and that what was asked for can be read there whole. Nothing is fetched.
+  - To have a machine fetch, give M(nix.fleet.nix_build) on it the paths as O(nix.fleet.nix_build#module:installables).
 options:
   paths:
     description:
-      - The store paths to fetch, such as RV(nix.fleet.nix_build#module:out_path).
+      - The store paths, such as RV(nix.fleet.nix_build#module:out_path).
       - An empty list is nothing to do.
     type: list
     elements: str
@@ -28,10 +26,9 @@ options:
     aliases: [path]
   store:
     description:
-      - The address of the only store to fetch from, as the machine reaches it, in any of the forms of
-        O(nix.fleet.nix_cache_push#module:store).
-      - By default, wherever the machine's Nix fetches from (C(substituters)), and nothing is proved beforehand.
+      - The address of the store, as the machine reaches it, in any of the forms of O(nix.fleet.nix_cache_push#module:store).
     type: str
+    required: true
     aliases: [from]
   timeout:
     description:
@@ -44,55 +41,33 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details:
-      - The proof is made in check mode, too.
   diff_mode:
-    support: none
+    support: N/A
+    details:
+      - This action does not modify state.
   idempotent:
     support: full
 notes:
-  - A user whom the machine's Nix daemon does not trust fetches only from the stores that the daemon knows by itself. Escalate
-    (C(become)), or have the machine's configuration name the store (C(nix.settings.extra-substituters)).
-  - The keys that count for the proof are those that Nix finds as this user (C(nix config show trusted-public-keys)). Those
-    that count for fetching are the daemon's. For root they are the same.
-  - The paths that were fetched last for an inventory host are kept from the garbage collector, as those of
-    M(nix.fleet.nix_copy_closure) are.
+  - The keys that count are those that Nix finds as this user (C(nix config show trusted-public-keys)). Those that count for
+    fetching are the daemon's. For root they are the same.
 seealso:
   - module: nix.fleet.nix_cache_push
 """
 
 EXAMPLES = r"""
-- name: Fetch the new system before it is deployed
-  nix.fleet.nix_substitute:
-    paths: "{{ deploy_build.out_path }}"
-  become: true
-
 - name: Prove that the host could be deployed from the cache alone
   nix.fleet.nix_substitute:
     paths: "{{ deploy_build.out_path }}"
     store: https://cache.example.org
   become: true
-  check_mode: true
 """
 
 RETURN = r"""
-fetched_paths:
-  description:
-    - The store paths that were fetched. In check mode, those that would be.
-  type: list
-  elements: str
-  returned: success
-  sample: ["/nix/store/w5pa9fkvm8yhpjcyb3gaw1pmdks51z4h-bash-5.2"]
-fetched_count:
-  description: The number of RV(fetched_paths).
-  type: int
-  returned: success
-  sample: 1
 msg:
   description: What happened, in a few words, or why it did not.
   type: str
   returned: always
-  sample: fetched 12 paths
+  sample: https://cache.example.org offers all of it
 host:
   description: The host that it failed for.
   type: str

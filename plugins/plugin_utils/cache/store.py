@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A store that others fetch from: its address, what it has of some paths, how a machine fetches these, and what
+"""A store that others fetch from: its address, what it has of some paths, whether a machine could fetch these, and what
 Nix means when it cannot be asked.
 
 `nix store verify` without contents asks for many paths at once, and names each that is missing or unsigned.
@@ -260,48 +260,17 @@ def _asked(store: Store, command: Sequence[str], machine: Machine, timeout: floa
     return Lack(tuple(dict.fromkeys(missing)), tuple(dict.fromkeys(unsigned)))
 
 
-# With these, what no store has fails at once.
-NO_BUILDS = ("--max-jobs", "0", "--builders", "")
+def prove(store: Store, paths: Sequence[str], machine: Machine, *, timeout: float | None = None) -> None:
+    """Raise ``CacheError`` unless ``machine`` finds the closure of ``paths`` in ``store``, signed by keys that it trusts.
 
-
-@dataclasses.dataclass(frozen=True)
-class Fetch:
-    """Paths to be fetched, from ``store`` alone or from wherever the machine fetches."""
-
-    paths: Sequence[str]
-    store: Store | None = None
-    timeout: float | None = None
-
-    def prove(self, machine: Machine, store: Store) -> None:
-        """Raise ``CacheError`` unless ``machine`` finds the whole closure in ``store``, signed by keys that it trusts.
-
-        What was asked for is also read there, archive and all.
-        """
-        trust = ("--sigs-needed", "1", "--store", store.uri, "--", *self.paths)
-        for how in (("--recursive", "--no-contents"), ()):
-            command = nix("store", "verify", *LOG_FORMAT, *how, *trust)
-            answer = machine.run(command, timeout=self.timeout)
-            if not answer.ok:
-                raise _unproved(store, command, NixLog().read_all(answer.stderr), machine, answer.rc)
-
-    def carry_out(self, machine: Machine, on_line: t.Callable[[str], t.Any], log: NixLog, *, dry_run: bool) -> None:
-        """Have ``machine`` fetch, or say what it would; ``log`` has read each line that ``on_line`` was handed."""
-        only = ["--option", "substituters", self.store.uri] if self.store else []
-        command = nix(
-            "build",
-            *LOG_FORMAT,
-            "--no-link",
-            *(["--dry-run"] if dry_run else NO_BUILDS),
-            "--option",
-            "substitute",
-            "true",
-            *only,
-            "--",
-            *self.paths,
-        )
-        answer = machine.run(command, timeout=self.timeout, on_stderr_line=on_line)
+    What was asked for is also read there, archive and all.
+    """
+    trust = ("--sigs-needed", "1", "--store", store.uri, "--", *paths)
+    for how in (("--recursive", "--no-contents"), ()):
+        command = nix("store", "verify", *LOG_FORMAT, *how, *trust)
+        answer = machine.run(command, timeout=timeout)
         if not answer.ok:
-            raise _unfetched(self.store, command, log, machine, answer.rc)
+            raise _unproved(store, command, NixLog().read_all(answer.stderr), machine, answer.rc)
 
 
 def _unproved(store: Store, command: Sequence[str], log: NixLog, machine: Machine, rc: int) -> CacheError:
@@ -328,17 +297,3 @@ def _unproved(store: Store, command: Sequence[str], log: NixLog, machine: Machin
         )
     causes = [message.cause for message in log.errors]
     return failure(store, command=readable(command), causes=causes, log=log.text, machine=machine.name, rc=rc)
-
-
-def _unfetched(store: Store | None, command: Sequence[str], log: NixLog, machine: Machine, rc: int) -> CacheError:
-    where = store.uri if store else "its substituters"
-    return CacheError(
-        f"{machine.name} could not fetch from {where}: {log.cause or f'Nix ended with exit code {rc}'}",
-        code="not_fetched",
-        command=readable(command),
-        log=log.text,
-        advice="a user whom the machine's Nix does not trust (trusted-users) fetches only from its own substituters: escalate"
-        " (become), or name the store in its configuration: nix.settings.extra-substituters"
-        if store and "untrusted substituter" in log.text
-        else "see that a store that the machine fetches from has them, signed by a key that it trusts",
-    )

@@ -323,7 +323,7 @@ MODULES: dict[str, Module] = {
     "nix_eval": Module("evaluating", "evaluation", _EVALUATION, _evaluated),
     "nix_build": Module("building", "build", _BUILD, _built),
     "nix_cache_push": Module("pushing", "push", ("store", "pushed_count", "pushed_bytes"), _pushed),
-    "nix_substitute": Module("fetching", "substitution", ("fetched_count",)),
+    "nix_substitute": Module("looking at the cache", "substitution"),
     "nix_copy_closure": Module("copying", "copy", ("copied_count", "copied_bytes"), _copied),
     "nix_keys": Module("bringing keys", "keys", ("files",), _keys_brought),
     "nix_activate": Module("activating", "activation", _ACTIVATION, _activated),

@@ -130,12 +130,12 @@ def reached_from(host: str, cache: Cache) -> Iterator[str]:
 
 
 # homelab builds for the server.
-_HOSTS = ("homelab", "vps-sg-1", "workstation", "phone")
+_HOSTS = ("homelab", "vps-sg-1", "workstation")
 
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
-    """Return a builder, a server, a machine of a user whom Nix does not trust, and one that owns its store."""
+    """Return a builder, a server, and a machine of a user whom Nix does not trust."""
     new_fleet(*_HOSTS)
     return Fleet(Project.copied_to(tmp_path_factory.mktemp("project")))
 

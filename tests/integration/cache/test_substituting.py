@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fleet that fetches what was built from a cache behind nginx: by role and playbook, on each kind of host."""
+"""A fleet that fetches what was built from a cache behind nginx: by role and playbook."""
 
 from __future__ import annotations
 
@@ -17,19 +17,12 @@ from ..copy.conftest import large_path
 from ..fleet.adhoc import Fleet
 from ..fleet.changes import change_everything
 from ..fleet.lab import on, running
-from .conftest import Cache, Key, closure_of, reached_from
+from .conftest import Cache, Key, reached_from
 
 HOST = "vps-sg-1"
-HOSTS = (HOST, "homelab", "phone", "workstation")
+HOSTS = (HOST, "homelab")
 ON_HOST = "PATH=$PATH:/opt/nix/bin"
 HAS = f'{ON_HOST}; if nix-store --check-validity "$1" 2>/dev/null; then echo yes; else echo no; fi'
-
-
-def name_in_own_file(host: str, user: str, store: str, key: Key) -> None:
-    """Have the user's own nix.conf name the cache and its key."""
-    write = 'mkdir -p ~/.config/nix; printf "extra-%s\\n" "substituters = $1" "trusted-public-keys = $2" >>~/.config/nix/nix.conf'
-    home = f"HOME=$(eval echo ~{user})"
-    on(host, f"{home}; {write}; chown -R {user} ~/.config", store, key.public)
 
 
 @pytest.fixture(scope="module")
@@ -103,30 +96,3 @@ def test_a_host_fetches_during_a_copy_what_its_own_caches_have(
     assert result["changed"], result
     assert path in result["substituted_paths"]
     assert on(HOST, HAS, path).strip() == "yes"
-
-
-@pytest.mark.thorough
-def test_a_phone_fetches_from_the_substituters_of_its_own_file(
-    fleet: Fleet, cache: Cache, key: Key, closure: str, fetching: str
-) -> None:
-    name_in_own_file("phone", "nix-on-droid", fetching, key)
-    push = {"nix_options": {"netrc-file": str(cache.netrc)}, "secret_key_file": str(key.file)}
-    fleet.ask("localhost", "nix_cache_push", paths=[closure], store=cache.uri, **push)
-    would = fleet.ask("phone", "nix_substitute", "--check", paths=[closure])
-    assert (would["changed"], on("phone", HAS, closure)) == (True, "no"), would
-    # From its own substituters, of which there is this one.
-    fetched = fleet.ask("phone", "nix_substitute", paths=[closure])
-    assert (set(fetched["fetched_paths"]), on("phone", HAS, closure)) == (closure_of(closure), "yes"), fetched
-    assert not fleet.ask("phone", "nix_substitute", paths=[closure])["changed"]
-
-
-@pytest.mark.thorough
-def test_a_user_whom_the_daemon_does_not_trust_is_told_so(
-    fleet: Fleet, cache: Cache, key: Key, closure: str, fetching: str
-) -> None:
-    name_in_own_file("workstation", "alice", fetching, key)
-    push = {"nix_options": {"netrc-file": str(cache.netrc)}, "secret_key_file": str(key.file)}
-    fleet.ask("localhost", "nix_cache_push", paths=[closure], store=cache.uri, **push)
-    refused = fleet.ask("workstation", "nix_substitute", paths=[closure], store=fetching)
-    assert refused["failed"]
-    assert "trusted-users" in refused["advice"]
