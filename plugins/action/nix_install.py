@@ -76,16 +76,10 @@ class ActionModule(NixAction):
             ssh_options=self._ssh_options() if options["ssh_options"] is None else tuple(options["ssh_options"]),
             by_password=bool(self._ssh("password")),
             phases=tuple(options["phases"]),
-            build_on=options["build_on"],
-            disko_mode=options["disko_mode"],
             hardware=(hardware["backend"], hardware["path"]) if hardware else None,
             extra_files=packed(directory, options["extra_files"], options["host_keys"], options["files_root"]),
             owners={str(path): str(owner) for path, owner in options["owners"].items()},
             encryption_keys=unlocked(directory, keys),
-            copy_host_keys=options["copy_host_keys"],
-            kexec=options["kexec"],
-            post_kexec_port=options["post_kexec_port"],
-            substitute_on_destination=options["substitute_on_destination"],
         )
 
     def _ssh(self, option: str) -> t.Any:

@@ -41,16 +41,6 @@ options:
     elements: str
     choices: [kexec, disko, install, reboot]
     default: [kexec, disko, install, reboot]
-  build_on:
-    description: Where to build. V(auto) builds on the controller if that can, and else on the machine.
-    type: str
-    choices: [auto, local, remote]
-    default: auto
-  disko_mode:
-    description: What to do with the disks. V(disko) erases and formats, V(format) formats what is not, V(mount) keeps what is there.
-    type: str
-    choices: [disko, format, mount]
-    default: disko
   hardware_config:
     description: Have the machine's hardware looked at, and a file of the flake written from it before anything is built.
     type: dict
@@ -81,10 +71,6 @@ options:
     description: The directory of the machine to which O(extra_files) and O(host_keys) go, as V(/persist) where its root is made anew with each boot.
     type: str
     default: /
-  copy_host_keys:
-    description: Whether to take over the keys of the sshd that is there now.
-    type: bool
-    default: false
   disk_encryption_keys:
     description: What unlocks the disks, by the path where the configuration looks for it during the installation.
     type: dict
@@ -95,16 +81,6 @@ options:
         controller has no file system in memory that can be written to, as on a Mac. Otherwise the task fails there.
     type: bool
     default: false
-  kexec:
-    description: The installer, a file of the controller or an address, in place of the one that nixos-anywhere fetches.
-    type: str
-  post_kexec_port:
-    description: The port of the installer's sshd, if it is not 22.
-    type: int
-  substitute_on_destination:
-    description: Whether the machine may fetch from its own substituters what it can.
-    type: bool
-    default: true
   nix_options:
     description:
       - Settings of C(nix.conf) by name, for all that nixos-anywhere has Nix do on the controller. Nix finds them in its
@@ -117,7 +93,9 @@ options:
     type: list
     elements: str
   program:
-    description: The program and its first arguments.
+    description:
+      - The program and its first arguments, among them what no option here says, such as V(--build-on), V(--copy-host-keys) or
+        V(--kexec).
     type: list
     elements: str
     default: [nixos-anywhere]
@@ -153,7 +131,7 @@ EXAMPLES = r"""
     flake: "{{ nix_flake }}"
     attr: "{{ nix_attr }}"
     erase: true
-    build_on: local
+    program: [nixos-anywhere, --build-on, local]
     host_keys:
       ed25519:
         private: "{{ vault_host_key }}"

@@ -148,8 +148,6 @@ class Installation:
     ssh_options: tuple[str, ...] = ()
     by_password: bool = False
     phases: tuple[str, ...] = PHASES
-    build_on: str = "auto"
-    disko_mode: str = "disko"
     # Which program looks at the hardware, and the file of the flake that is made of what it sees.
     hardware: tuple[str, str] | None = None
     extra_files: str | None = None
@@ -157,19 +155,13 @@ class Installation:
     owners: Mapping[str, str] = dataclasses.field(default_factory=dict)
     # Files of the controller by the path where the disks' encryption looks for them in the installer.
     encryption_keys: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    copy_host_keys: bool = False
-    kexec: str | None = None
-    post_kexec_port: int | None = None
-    substitute_on_destination: bool = True
 
 
 def arguments(installation: Installation) -> list[str]:
     """Return the arguments of nixos-anywhere; raises ``InstallationError`` for what it would take for something else."""
     _check(installation)
     words = ["--flake", f"{installation.flake}#{configuration_of(installation.attr)}"]
-    words += ["--phases", ",".join(installation.phases), "--build-on", installation.build_on]
-    if installation.disko_mode != "disko":
-        words += ["--disko-mode", installation.disko_mode]
+    words += ["--phases", ",".join(installation.phases)]
     if installation.hardware:
         words += ["--generate-hardware-config", *installation.hardware]
     if installation.extra_files:
@@ -180,14 +172,6 @@ def arguments(installation: Installation) -> list[str]:
     ):
         for name, value in pairs.items():
             words += [option, name, value]
-    if installation.copy_host_keys:
-        words += ["--copy-host-keys"]
-    if installation.kexec:
-        words += ["--kexec", installation.kexec]
-    if installation.post_kexec_port:
-        words += ["--post-kexec-ssh-port", str(installation.post_kexec_port)]
-    if not installation.substitute_on_destination:
-        words += ["--no-substitute-on-destination"]
     if installation.identity_file:
         words += ["-i", installation.identity_file]
     if installation.port:

@@ -37,16 +37,10 @@ EVERYTHING = Installation(
     ssh_options=("ProxyJump=gate",),
     by_password=True,
     phases=("disko", "install"),
-    build_on="remote",
-    disko_mode="mount",
     hardware=("nixos-facter", "/etc/fleet/hosts/db/facter.json"),
     extra_files="/run/user/0/x",
     owners={"/var/lib/db": "999:999"},
     encryption_keys={"/tmp/disk.key": "/dev/shm/x/disk-key-0"},
-    copy_host_keys=True,
-    kexec="/srv/kexec.tar.gz",
-    post_kexec_port=2223,
-    substitute_on_destination=False,
 )
 
 
@@ -78,7 +72,7 @@ def test_what_there_is_to_say_is_said_in_options_that_it_has() -> None:
     assert said["--phases"] == [["disko,install"]]
     assert said["--chown"] == [["/var/lib/db", "999:999"]]
     assert said["-i"] == [["/home/ops/my key"]]
-    assert len(said) == 17
+    assert len(said) == 11
 
 
 def test_what_needs_no_saying_is_not_said() -> None:
@@ -86,7 +80,6 @@ def test_what_needs_no_saying_is_not_said() -> None:
     assert said == {
         "--flake": [["/etc/fleet#web-3"]],
         "--phases": [["kexec,disko,install,reboot"]],
-        "--build-on": [["auto"]],
         "--target-host": [["192.0.2.13"]],
     }
 
@@ -94,8 +87,6 @@ def test_what_needs_no_saying_is_not_said() -> None:
 def test_what_can_be_chosen_is_what_it_knows() -> None:
     assert list(installation.PHASES) == RECORDED["phases"]
     spec = ActionModule.argument_spec
-    assert spec["build_on"]["choices"] == RECORDED["choices"]["--build-on"]
-    assert spec["disko_mode"]["choices"] == RECORDED["choices"]["--disko-mode"]
     assert spec["hardware_config"]["options"]["backend"]["choices"] == RECORDED["choices"]["--generate-hardware-config"]
 
 
