@@ -256,7 +256,7 @@ class Build:
             builders = self.builders()
         # What serves the store is gone when somebody reads this; what was to be built is there, and its Nix too.
         repeatable = self.command(builders=builders)
-        read = self.follow if self.follow and isinstance(machine, Controller) else self.log.read
+        read: Callable[[str], t.Any] = self.follow if self.follow and isinstance(machine, Controller) else self.log.read
 
         try:
             completed = machine.run(
