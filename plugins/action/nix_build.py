@@ -61,7 +61,6 @@ class ActionModule(NixAction):
             # A check may not write on the host itself. Elsewhere a result that nothing refers to changes nothing, and
             # without it nobody could say what would be copied and activated.
             dry_run=self.check_mode and self.host == self.play_host,
-            timeout=options["timeout"],
             builders=self._remote_builders(options),
             log=NixLog(self.announce if display.verbosity else None),
         )

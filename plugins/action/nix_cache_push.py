@@ -9,15 +9,12 @@ import typing as t
 from pathlib import Path
 
 from ..plugin_utils.ansible.action import NixAction, following
-from ..plugin_utils.ansible.evaluation import absolute_path
+from ..plugin_utils.ansible.evaluation import absolute_path, machine_of
 from ..plugin_utils.cache.push import NotHereError, Push, Survey
 from ..plugin_utils.cache.store import ASK_ANEW, parse_store
 from ..plugin_utils.copy.copying import CopyLog
 from ..plugin_utils.core.errors import CacheError
-from ..plugin_utils.core.process import CommandTimeoutError
 from ..plugin_utils.core.text import counted, size
-from ..plugin_utils.nix.command import with_settings
-from ..plugin_utils.nix.machine import Controller, Machine, Remote
 from ..plugin_utils.nix.store import store_paths
 
 
@@ -32,8 +29,8 @@ class ActionModule(NixAction):
         key_file = options["secret_key_file"]
         if key_file and self.on_controller:
             key_file = str(Path(absolute_path(key_file, self._loader.get_basedir())).absolute())
-        push = Push(paths, parse_store(options["store"]), key_file, options["timeout"])
-        machine = self._machine({**ASK_ANEW, **options["nix_options"]}, options["timeout"])
+        push = Push(paths, parse_store(options["store"]), key_file)
+        machine = machine_of(self, {"nix_options": {**ASK_ANEW, **options["nix_options"]}})
         try:
             survey = push.survey(machine)
             log = CopyLog()
@@ -44,19 +41,7 @@ class ActionModule(NixAction):
                 raise
             # Nothing was built in a check.
             return _report(push.store.uri, dict.fromkeys(paths, 0), (), None, check=True)
-        except CommandTimeoutError as late:
-            raise CacheError(
-                f"no end after {late.seconds:g} s",
-                code="timeout",
-                command=late.argv,
-                advice="allow more seconds in timeout; what has arrived is not sent a second time",
-            ) from late
         return self._shown(_pushed(push, survey, log, check=self.check_mode))
-
-    def _machine(self, settings: dict[str, t.Any], timeout: int | None) -> Machine:
-        if self.on_controller:
-            return Controller(with_settings(self.environment, settings))
-        return Remote(self.shell_within(timeout), settings)
 
     def _shown(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
         if not self.diff_mode:

@@ -11,7 +11,6 @@ import typing as t
 from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.ansible.evaluation import absolute_flake, machine_for_secrets, machine_of
 from ..plugin_utils.core.errors import UpdateError
-from ..plugin_utils.core.process import CommandTimeoutError
 from ..plugin_utils.core.text import SHORT, harmless
 from ..plugin_utils.evaluation.sending import is_of_controller
 from ..plugin_utils.nix.closure_diff import ClosureDiff
@@ -57,17 +56,9 @@ class ActionModule(NixAction):
         validate_options(options)
         machine = machine_of(self, options) if options["token"] is None else machine_for_secrets(self, options)
         flake = absolute_flake(options["flake"], self._loader.get_basedir()) if self.on_controller else options["flake"]
-        try:
-            result = (
-                self._updated(machine, flake, options) if options["update"] else self._as_it_is(machine, flake, options)
-            )
-        except CommandTimeoutError as late:
-            raise UpdateError(
-                str(late),
-                code="timeout",
-                command=late.argv,
-                advice="see what it waits for, or give it more time (timeout)",
-            ) from late
+        result = (
+            self._updated(machine, flake, options) if options["update"] else self._as_it_is(machine, flake, options)
+        )
         return {**result, "seconds": round(time.monotonic() - begin, 2)}
 
     def _as_it_is(self, machine: Machine, flake: str, options: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -93,7 +84,6 @@ class ActionModule(NixAction):
             options["lock"],
             options["lock_of"],
             since_commit=commits,
-            timeout=options["timeout"],
         ) as draft:
             looked = self._looked_at(machine, flake, draft.new, options)
             return {**looked, **self._done(draft, options, looked)}
@@ -140,11 +130,11 @@ class ActionModule(NixAction):
         result: dict[str, t.Any] = {"metadata": metadata_result(data)}
         if options["check"]:
             self.doing("checking the flake")
-            gate(machine.run(check_command(flake, lock), timeout=options["timeout"]), updated=lock is not None)
+            gate(machine.run(check_command(flake, lock)), updated=lock is not None)
         if options["archive"]:
             self.doing("fetching the flake's inputs")
             archived = answer(
-                machine.run(archive_command(flake, lock), timeout=options["timeout"]),
+                machine.run(archive_command(flake, lock)),
                 "the flake and its inputs cannot be had in the store",
                 "see what Nix says: an address that cannot be reached from here, or a token that is missing",
             )

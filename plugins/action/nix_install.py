@@ -19,7 +19,7 @@ from ..plugin_utils.bootstrap.installation import (
     unlocked,
 )
 from ..plugin_utils.core.errors import InstallationError
-from ..plugin_utils.core.process import CommandTimeoutError, run
+from ..plugin_utils.core.process import run
 from ..plugin_utils.nix.command import with_settings
 from ..plugin_utils.target.programs import fields_and_log, program
 
@@ -105,23 +105,7 @@ class ActionModule(NixAction):
             )
         output = Output({name: options[name] for name in ("login_timeout", "return_timeout")}, self.doing)
         self.doing("installing")
-        try:
-            completed = run(
-                [*ONE_STREAM, *words],
-                environment=environment,
-                timeout=options["timeout"],
-                on_stderr_line=output.read,
-                look=output.look,
-            )
-        except CommandTimeoutError:
-            raise InstallationError(
-                f"the installation took longer than {options['timeout']} seconds and was ended",
-                code="timeout",
-                command=words,
-                log=output.log,
-                advice="raise timeout",
-                steps=output.steps,
-            ) from None
+        completed = run([*ONE_STREAM, *words], environment=environment, on_stderr_line=output.read, look=output.look)
         if not completed.ok:
             raise InstallationError(
                 f"nixos-anywhere ended with exit code {completed.rc}"

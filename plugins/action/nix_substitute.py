@@ -21,6 +21,6 @@ class ActionModule(NixAction):
         """See ``NixAction.perform``."""
         store = parse_store(options["store"])
         if paths := store_paths(options["paths"], CacheError):
-            machine = Remote(self.shell_within(options["timeout"]), {**ASK_ANEW, **options["nix_options"]})
-            prove(store, paths, machine, timeout=options["timeout"])
+            machine = Remote(self.shell, {**ASK_ANEW, **options["nix_options"]})
+            prove(store, paths, machine)
         return {"changed": False, "msg": f"{store.uri} offers all of it"}

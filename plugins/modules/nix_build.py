@@ -55,11 +55,6 @@ options:
       - The link that keeps the result from the garbage collector, an absolute path on the machine that builds, or V(none).
       - The default is named after the host, in C(~/.local/state/nix.fleet/gcroots/built) of the user who builds.
     type: str
-  timeout:
-    description:
-      - Seconds after which the build is given up. What is built by then is kept.
-      - Applies to builds that the controller runs or follows. Elsewhere use the task's own C(timeout).
-    type: int
 extends_documentation_fragment:
   - nix.fleet._nix
   - nix.fleet._attributes

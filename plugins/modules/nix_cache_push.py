@@ -42,10 +42,6 @@ options:
       - It is refused when everyone on the machine may read it.
       - On the controller, a relative path starts at the playbook's directory. Elsewhere it has to be absolute, or begin with V(~/).
     type: str
-  timeout:
-    description:
-      - Seconds that each command of Nix may take. By default there is no limit.
-    type: int
 extends_documentation_fragment:
   - nix.fleet._nix
   - nix.fleet._attributes

@@ -99,11 +99,6 @@ options:
         of the commit.
     type: bool
     default: false
-  timeout:
-    description:
-      - Seconds that Nix may take to find out what is newest, to check, or to fetch, each. By default, any time.
-      - It is of the controller alone. Elsewhere, that of the connection counts.
-    type: int
 extends_documentation_fragment:
   - nix.fleet._nix
   - nix.fleet._attributes

@@ -107,10 +107,6 @@ options:
     description: The same for an installer that does not answer after kexec, and for a machine that does not reboot in the end.
     type: int
     default: 600
-  timeout:
-    description: After how many seconds the installation is ended.
-    type: int
-    default: 7200
 extends_documentation_fragment:
   - nix.fleet._attributes
   - nix.fleet._attributes.actiongroup_nix

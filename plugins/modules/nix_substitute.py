@@ -30,10 +30,6 @@ options:
     type: str
     required: true
     aliases: [from]
-  timeout:
-    description:
-      - Seconds that each command of Nix may take. By default there is no limit.
-    type: int
 extends_documentation_fragment:
   - nix.fleet._nix
   - nix.fleet._attributes

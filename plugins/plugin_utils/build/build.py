@@ -13,7 +13,7 @@ import typing as t
 from pathlib import Path
 
 from ..core.errors import BuildError
-from ..core.process import CommandTimeoutError, run_command
+from ..core.process import run_command
 from ..nix.command import nix, with_settings
 from ..nix.log import LOG_FORMAT, LOG_ROOM, FailedBuild, NixLog, readable
 from ..nix.machine import BUSY, BUSY_ADVICE, MEMORY, Controller, Remote, is_busy, when_free
@@ -217,7 +217,6 @@ class Build:
     max_jobs: str | None = None
     link: str | None = None
     dry_run: bool = False
-    timeout: float | None = None
     log: NixLog = dataclasses.field(default_factory=NixLog)
     follow: Callable[[str], None] | None = None
     builders: Callable[[], str | None] | None = None
@@ -258,18 +257,7 @@ class Build:
         repeatable = self.command(builders=builders)
         read: Callable[[str], t.Any] = self.follow if self.follow and isinstance(machine, Controller) else self.log.read
 
-        try:
-            completed = machine.run(
-                self.command(builders=builders, store=store), timeout=self.timeout, on_stderr_line=read
-            )
-        except CommandTimeoutError as late:
-            raise BuildError(
-                f"no end of the build after {late.seconds:g} s",
-                code="timeout",
-                command=readable(repeatable),
-                log=self.log.text,
-                advice="allow more seconds in timeout; what is built already is kept",
-            ) from late
+        completed = machine.run(self.command(builders=builders, store=store), on_stderr_line=read)
         log = self.log
         if not completed.ok:
             raise failure(log, rc=completed.rc, command=repeatable, machine=name or machine.name)

@@ -81,12 +81,11 @@ class Survey:
 
 @dataclasses.dataclass(frozen=True)
 class Push:
-    """What is to be pushed, where to, and the file of the key that signs it; ``timeout`` is for each command."""
+    """What is to be pushed, where to, and the file of the key that signs it."""
 
     paths: Sequence[str]
     store: Store
     key_file: str | None = None
-    timeout: float | None = None
 
     def survey(self, machine: Machine) -> Survey:
         """Ask ``machine``, which has the closure, what the store lacks of it; changes nothing."""
@@ -96,7 +95,7 @@ class Push:
             # Nix would make the directory to tell that it is empty.
             return Survey(sizes, Lack(tuple(sizes)), key)
         public = key.public if key else None
-        lacking = lack(self.store, [*sizes], machine, public_key=public, timeout=self.timeout)
+        lacking = lack(self.store, [*sizes], machine, public_key=public)
         if lacking.unsigned and not self.store.adds_signatures:
             raise CacheError(
                 f"{self.store.uri} has {counted(len(lacking.unsigned), 'path')} without a signature of this key,"
@@ -119,7 +118,7 @@ class Push:
 
     def _closure(self, machine: Machine) -> dict[str, int]:
         command = path_sizes(*self.paths, closure=True)
-        answer = machine.run(command, timeout=self.timeout)
+        answer = machine.run(command)
         if not answer.ok:
             raise NotHereError(
                 f"{machine.name} does not have what is to be pushed",
@@ -138,7 +137,7 @@ class Push:
             self._run(machine, command, log.read, log)
 
     def _run(self, machine: Machine, command: Sequence[str], follow: Callable[[str], t.Any], log: NixLog) -> None:
-        answer = machine.run(command, timeout=self.timeout, on_stderr_line=follow)
+        answer = machine.run(command, on_stderr_line=follow)
         if not answer.ok:
             raise failure(
                 self.store,

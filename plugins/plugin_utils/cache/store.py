@@ -223,19 +223,17 @@ def verification(store: Store, paths: Sequence[str], public_key: str | None) -> 
     return nix("store", "verify", *LOG_FORMAT, "--no-contents", *trust, "--store", store.uri, "--", *paths)
 
 
-def lack(
-    store: Store, paths: Sequence[str], machine: Machine, *, public_key: str | None = None, timeout: float | None = None
-) -> Lack:
+def lack(store: Store, paths: Sequence[str], machine: Machine, *, public_key: str | None = None) -> Lack:
     """Return what ``store`` lacks of ``paths`` as ``machine`` sees it; raises ``CacheError`` when it cannot be asked."""
     found = Lack()
     for some in portions(paths, len):
-        part = _asked(store, verification(store, some, public_key), machine, timeout)
+        part = _asked(store, verification(store, some, public_key), machine)
         found = Lack((*found.missing, *part.missing), (*found.unsigned, *part.unsigned))
     return found
 
 
-def _asked(store: Store, command: Sequence[str], machine: Machine, timeout: float | None) -> Lack:
-    answer = machine.run(command, timeout=timeout)
+def _asked(store: Store, command: Sequence[str], machine: Machine) -> Lack:
+    answer = machine.run(command)
     if answer.ok:
         return Lack()
     log = NixLog().read_all(answer.stderr)
@@ -260,7 +258,7 @@ def _asked(store: Store, command: Sequence[str], machine: Machine, timeout: floa
     return Lack(tuple(dict.fromkeys(missing)), tuple(dict.fromkeys(unsigned)))
 
 
-def prove(store: Store, paths: Sequence[str], machine: Machine, *, timeout: float | None = None) -> None:
+def prove(store: Store, paths: Sequence[str], machine: Machine) -> None:
     """Raise ``CacheError`` unless ``machine`` finds the closure of ``paths`` in ``store``, signed by keys that it trusts.
 
     What was asked for is also read there, archive and all.
@@ -268,7 +266,7 @@ def prove(store: Store, paths: Sequence[str], machine: Machine, *, timeout: floa
     trust = ("--sigs-needed", "1", "--store", store.uri, "--", *paths)
     for how in (("--recursive", "--no-contents"), ()):
         command = nix("store", "verify", *LOG_FORMAT, *how, *trust)
-        answer = machine.run(command, timeout=timeout)
+        answer = machine.run(command)
         if not answer.ok:
             raise _unproved(store, command, NixLog().read_all(answer.stderr), machine, answer.rc)
 

@@ -199,7 +199,6 @@ def drafted(
     beginning: str | None,
     *,
     since_commit: bool,
-    timeout: float | None,
 ) -> Iterator[Draft]:
     """Yield the updated lock file, made from ``given`` or by Nix; its files are gone after the block.
 
@@ -218,9 +217,7 @@ def drafted(
     directory = place.temporary()
     try:
         place.write(found, f"{directory}/found")
-        new = (
-            _given(place, given, directory) if given is not None else _updated(place, inputs, directory, found, timeout)
-        )
+        new = _given(place, given, directory) if given is not None else _updated(place, inputs, directory, found)
         before = parse_lock(place.committed(), f"{place.lock} of the last commit") if since_commit else locked
         moved = moves(before, parse_lock(new, "the new lock file"))
         yield Draft(place, directory, found, new, moved, here)
@@ -257,9 +254,9 @@ def _given(place: Place, text: str, directory: str) -> str:
     return text
 
 
-def _updated(place: Place, inputs: Sequence[str], directory: str, found: str, timeout: float | None) -> str:
+def _updated(place: Place, inputs: Sequence[str], directory: str, found: str) -> str:
     argv = update_command(place.directory, inputs, f"{directory}/new")
-    done = place.machine.run(argv, timeout=timeout)
+    done = place.machine.run(argv)
     if not done.ok:
         raise UpdateError(
             "the inputs cannot be updated",

@@ -57,5 +57,5 @@ def test_a_program_that_is_not_there_is_named() -> None:
 
 def installed_by(words: list[str], **options: t.Any) -> list[str]:
     action: t.Any = types.SimpleNamespace(environment={}, _ssh=lambda _option: None, doing=lambda _what: None)
-    given = {"nix_options": {}, "timeout": 60, "login_timeout": 60, "return_timeout": 60, **options}
+    given = {"nix_options": {}, "login_timeout": 60, "return_timeout": 60, **options}
     return ActionModule._run(action, words, given)
