@@ -40,7 +40,13 @@ from ansible.plugins.callback import CallbackBase
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.utils.display import Display
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.events import began, ended, print_lines, screen_width
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.events import (
+    began,
+    ended,
+    fleet_options,
+    print_lines,
+    screen_width,
+)
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import Workers, progress_pipe
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.variables import plain
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.text import harmless, redacted
@@ -78,6 +84,7 @@ class CallbackModule(CallbackBase):
         self._draws = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb" and not asks
         self._drawing = Drawing(color=not constants.ANSIBLE_NOCOLOR) if self._draws and CAN_DRAW else None
         self._log = TerminalLog(screen_width, drawn=self._drawing is not None)
+        self._fleet_options = ""
         self._pipe: ProgressPipe | None = None
         self._over = threading.Event()
         self._ticker: threading.Thread | None = None
@@ -101,6 +108,7 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_play_start(self, play: t.Any) -> None:
         """Begin a play, or the next batch of one."""
+        self._fleet_options = fleet_options(play)
         variables = play.get_variable_manager().get_vars(play=play)
         with self._lock:
             self._print(self._log.play(map(str, variables.get("ansible_play_hosts_all", ()))))
@@ -233,10 +241,11 @@ class CallbackModule(CallbackBase):
             self._clear()
             self._print([*self._log.interrupted(now), *self._log.diffs()])
             self._print(self._table(self._log.interrupted_records(now)))
-            self._print(self._log.unconfirmed(now))
+            self._print(self._log.unconfirmed(now, self._fleet_options))
 
     def _table(self, hosts: Sequence[HostRecord]) -> list[Line]:
-        return [Line(""), *summary(hosts, screen_width(), time.monotonic() - self._began, whole=False)]
+        seconds = time.monotonic() - self._began
+        return [Line(""), *summary(hosts, screen_width(), seconds, whole=False, options=self._fleet_options)]
 
     def _warn(self, result: t.Any) -> None:
         """Print what a task warns of, once however many hosts it is about."""

@@ -83,7 +83,13 @@ from pathlib import Path
 from ansible import constants
 from ansible.plugins.callback import CallbackBase
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.events import began, ended, print_lines, screen_width
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.events import (
+    began,
+    ended,
+    fleet_options,
+    print_lines,
+    screen_width,
+)
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import run_id, run_state
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.variables import plain
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import Run
@@ -118,6 +124,7 @@ class CallbackModule(CallbackBase):
         self._playbooks: list[str] = []
         self._checks: list[bool] = []
         self._variables: dict[str, t.Any] = {}
+        self._fleet_options = ""
 
     def v2_playbook_on_start(self, playbook: t.Any) -> None:
         """Start the clock, unless it runs already: several playbooks are one run."""
@@ -131,6 +138,7 @@ class CallbackModule(CallbackBase):
         """Note whether the play only checks, and what a server says of the job that it is."""
         self._checks.append(bool(play.check_mode))
         self._variables = variables_of_jobs(play.get_variable_manager().extra_vars)
+        self._fleet_options = fleet_options(play)
 
     def v2_runner_on_start(self, host: t.Any, task: t.Any) -> None:
         """Note that a host's task began."""
@@ -154,7 +162,8 @@ class CallbackModule(CallbackBase):
         hosts = records(self._events, failed=run.failed)
         # Our own callback has shown each failure whole when it happened; others show it in their own way.
         shown = constants.DEFAULT_STDOUT_CALLBACK == "nix.fleet.progress" and not self._display.verbosity
-        lines = summary(hosts, int(self.get_option("width")) or screen_width(), run.seconds, whole=not shown)
+        width = int(self.get_option("width")) or screen_width()
+        lines = summary(hosts, width, run.seconds, whole=not shown, options=run.fleet_options)
         if lines:
             self._display.banner("FLEET")
             print_lines(self._display, lines)
@@ -172,6 +181,7 @@ class CallbackModule(CallbackBase):
             failed=_counted(stats.failures),
             unreachable=_counted(stats.dark),
             job=job_of(variables, os.environ),
+            fleet_options=self._fleet_options,
         )
 
     def _begin_files(self) -> None:

@@ -28,7 +28,7 @@ from .connections import new_connection, validate_host_key_checking
 from .run import end_with_run, let_threads_print, no_room, progress_pipe, run_state, watch_run
 from .shell import QUESTION_SECONDS, ConnectionShell, bounded
 from .terminal import TerminalShell, wants_terminal, without_terminal
-from .variables import plain, validate_variables
+from .variables import STATE_DIRECTORY, plain, validate_variables
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -81,10 +81,6 @@ def _argument_spec(options: Mapping[str, t.Any]) -> dict[str, t.Any]:
         }
         for name, described in options.items()
     }
-
-
-# The host variable that names where a machine keeps the journal, where the usual place does not survive a reboot.
-STATE_DIRECTORY = "nix_fleet_state_directory"
 
 
 class NixAction(ActionBase):

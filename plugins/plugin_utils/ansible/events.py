@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shlex
 import shutil
 import time
 import typing as t
 
-from ansible import constants
+from ansible import constants, context
 
 from ..core.text import redacted
 from ..report.events import TaskEvent, of_all_items
-from .variables import plain
+from .variables import STATE_DIRECTORY, plain
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,8 +66,22 @@ def origin_of(task: t.Any) -> str:
     file = os.path.realpath(path.rpartition(":")[0])
     if not path or any(file.startswith(str(COLLECTION_ROOT / own / "")) for own in ("roles", "playbooks")):
         return ""
+    return _near(path)
+
+
+def _near(path: str) -> str:
     near = os.path.relpath(path)
     return path if near.startswith("..") else near
+
+
+def fleet_options(play: t.Any) -> str:
+    """Return what takes a later command to the same hosts and their journals, as far as this run's own command line says it."""
+    given = list(context.CLIARGS.get("inventory") or ())
+    sources = [] if given == list(constants.DEFAULT_HOST_LIST) else given
+    words = [word for source in sources for word in ("-i", source if "," in source else _near(source))]
+    if directory := play.get_variable_manager().extra_vars.get(STATE_DIRECTORY):
+        words += ["-e", f"{STATE_DIRECTORY}={directory}"]
+    return "".join(f" {shlex.quote(word)}" for word in words)
 
 
 WIDEST = 100

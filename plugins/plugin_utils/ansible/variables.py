@@ -22,6 +22,9 @@ if t.TYPE_CHECKING:
     from .action import NixAction
 
 OURS = "nix.fleet."
+# The host variable that names where a machine keeps the journal, where the usual place does not survive a reboot.
+STATE_DIRECTORY = "nix_fleet_state_directory"
+COLLECTION_ROOT = Path(__file__).resolve().parents[3]
 
 
 def plain(value: t.Any) -> t.Any:
@@ -76,42 +79,55 @@ def rendered_for(action: NixAction, host: str, templates: Mapping[str, t.Any]) -
 
 
 def validate_variables(action: NixAction) -> None:
-    """Raise ``VariablesError`` for variables that begin as those of the task's role do, and are none of them.
+    """Raise ``VariablesError`` for variables that begin as those of the task's role or playbook do, and are none of them.
 
     Ansible overlooks a misspelt name, and takes the default.
     """
+    for prefix, path in _owners(action).items():
+        candidates = {each for each in action.variables if each.startswith(prefix)}
+        # The results of its tasks stand in its files too.
+        if unknown := sorted(candidates - _named(prefix, path) if candidates else ()):
+            raise _unknown(unknown, prefix, path, action.play_host)
+
+
+def _owners(action: NixAction) -> dict[str, Path]:
+    """Return how variables begin that may be for the task, each with the files that name those that there are."""
     role = action._task._role
-    if role is None or not role.get_name().startswith(OURS):
-        return
-    name = role.get_name().removeprefix(OURS)
-    path = Path(role._role_path)
-    unknown = _unknown(name, path, action.variables)
-    if unknown:
-        # What all have in common would make any two alike.
-        known = [each.removeprefix(f"{name}_") for each in _specified(path)]
-        nearest = {each: difflib.get_close_matches(each.removeprefix(f"{name}_"), known, n=1) for each in unknown}
-        raise VariablesError(
-            "; ".join(
-                f"{each} is no variable of the role {role.get_name()}" + (f"; {name}_{near[0]} is one" if near else "")
-                for each, near in nearest.items()
-            ),
-            code="unknown",
-            host=action.play_host,
-            advice=f"correct the name, or give a variable of your own a name that does not begin with {name}_"
-            f" (ansible-doc -t role {role.get_name()} has all that there are)",
-            nearest={each: f"{name}_{near[0]}" for each, near in nearest.items() if near},
-        )
+    in_playbook = Path(str(action.variables.get("playbook_dir"))).resolve() == COLLECTION_ROOT / "playbooks"
+    owners = {"rollout_": COLLECTION_ROOT / "playbooks"} if in_playbook else {}
+    if role is not None and role.get_name().startswith(OURS):
+        owners[f"{role.get_name().removeprefix(OURS)}_"] = Path(role._role_path)
+    elif role is None and in_playbook:
+        owners |= dict.fromkeys(("deploy_", "reboot_"), COLLECTION_ROOT / "roles/deploy")
+    return owners
 
 
-def _unknown(name: str, role: Path, given: Iterable[str]) -> list[str]:
-    """Return which of ``given`` begin with the role's name, and stand nowhere in its files, as its results do."""
-    prefix = f"{name}_"
-    candidates = {each for each in given if each.startswith(prefix)}
-    for file in sorted(role.glob("*/*.yml")) if candidates else ():
-        candidates.difference_update(re.findall(rf"\b{prefix}\w+", file.read_text(encoding="utf-8")))
-    return sorted(candidates)
+def _named(prefix: str, path: Path) -> set[str]:
+    words = re.compile(rf"\b{prefix}\w+")
+    return {name for file in path.rglob("*.yml") for name in words.findall(file.read_text(encoding="utf-8"))}
 
 
-def _specified(role: Path) -> list[str]:
-    text = (role / "meta/argument_specs.yml").read_text(encoding="utf-8")
-    return [name for entry in yaml_load(text)["argument_specs"].values() for name in entry["options"]]
+def _unknown(names: list[str], prefix: str, path: Path, host: str) -> VariablesError:
+    specification = path / "meta/argument_specs.yml"
+    own, whose, known = prefix, f"playbook {OURS}{prefix[:-1]}", sorted(_named(prefix, path))
+    if specification.is_file():
+        own, whose, known = f"{path.name}_", f"role {OURS}{path.name}", _specified(specification)
+    # What all have in common would make any two alike.
+    words = [each.removeprefix(own) for each in known]
+    nearest = {each: difflib.get_close_matches(each.removeprefix(own), words, n=1) for each in names}
+    return VariablesError(
+        "; ".join(
+            f"{each} is no variable of the {whose}" + (f"; {own}{near[0]} is one" if near else "")
+            for each, near in nearest.items()
+        ),
+        code="unknown",
+        host=host,
+        advice=f"correct the name, or give a variable of your own a name that does not begin with {prefix}"
+        + (f" (`ansible-doc -t {whose}` has all that there are)" if specification.is_file() else ""),
+        nearest={each: f"{own}{near[0]}" for each, near in nearest.items() if near},
+    )
+
+
+def _specified(specification: Path) -> list[str]:
+    entries = yaml_load(specification.read_text(encoding="utf-8"))["argument_specs"].values()
+    return [name for entry in entries for name in entry["options"]]

@@ -37,6 +37,7 @@ class Run:
     failed: frozenset[str] = frozenset()
     unreachable: frozenset[str] = frozenset()
     job: Job | None = None
+    fleet_options: str = ""
 
     @property
     def exit_code(self) -> int:

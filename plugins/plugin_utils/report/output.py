@@ -77,7 +77,7 @@ def markdown(run: Run, hosts: Sequence[HostRecord]) -> str:
     shown = _fitting(rows, MOST_BYTES // 2)
     table = parts.table(list(view.header), shown, len(rows) - len(shown))
     head = f"{parts.head(run, closing(list(states.values()), run.seconds))}\n\n{table}"
-    rest = list(_parts(parts, hosts, view))
+    rest = list(_parts(parts, run, hosts, view))
     kept = _fitting(rest, MOST_BYTES - len(head.encode()) - _RESERVED)
     missing = [parts.missing(len(rest) - len(kept))] if len(kept) < len(rest) else []
     return "\n\n".join([head, *kept, *missing]) + "\n"
@@ -126,7 +126,7 @@ def _ordered(hosts: Sequence[HostRecord]) -> tuple[View, Mapping[str, State], Se
     return view, states, sorted(hosts, key=lambda host: _ORDER.get(states[host.host].meaning, 3))
 
 
-def _parts(parts: t.Any, hosts: Sequence[HostRecord], view: View) -> Iterator[str]:
+def _parts(parts: t.Any, run: Run, hosts: Sequence[HostRecord], view: View) -> Iterator[str]:
     """Yield what stands below the table."""
     outcomes = {host.host: host.outcome for host in hosts}
     for failure, names in by_failure(hosts).items():
@@ -137,7 +137,7 @@ def _parts(parts: t.Any, hosts: Sequence[HostRecord], view: View) -> Iterator[st
         changes = [f"{_SIGNS.get(package.kind, '!')} {package.text}" for package in difference.packages]
         rebuilt = [f"! {difference.rebuilt_text}"] if difference.rebuilt else []
         yield parts.packages(names, difference, [*changes, *rebuilt])
-    for command in undo_commands(hosts):
+    for command in undo_commands(hosts, run.fleet_options):
         yield parts.undo(command)
 
 

@@ -110,7 +110,7 @@ def _deploying(lock: Mapping[str, t.Any]) -> str:
     if left == 0:
         return (
             f"{note}, its time to be confirmed is over; if it stays so, its supervisor does not answer: look at it"
-            f" (ps -o stat,etime,args -p {process}), it may have been stopped (kill -CONT {process})"
+            f" (`ps -o stat,etime,args -p {process}`), it may have been stopped (`kill -CONT {process}`)"
         )
     return note if left is None else f"{note}, confirmed within {left} s or gone back from"
 
@@ -125,8 +125,8 @@ def _last_failure(last: Mapping[str, t.Any]) -> str | None:
     return f"the last deployment ended {str(last['outcome']).replace('_', ' ')}{why}"
 
 
-def _last_deployment(entry: Mapping[str, t.Any]) -> str:
-    """Return who deployed last, when, in which run, and what."""
+def _last_deployment(entry: Mapping[str, t.Any], known: Mapping[str, t.Any]) -> str:
+    """Return who deployed last, when, in which run, and what, unless it is what the row says: ``known``."""
     verb = "found up to date" if entry.get("outcome") == "unchanged" else "deployed"
     who = "@".join(str(entry[field]) for field in ("user", "controller") if entry.get(field))
     parts = [f"{verb} {entry.get('started') or 'once'}{who and f' by {who}'}"]
@@ -136,10 +136,10 @@ def _last_deployment(entry: Mapping[str, t.Any]) -> str:
         parts.append(f"back to {entry['rollback']}")
     if entry.get("run"):
         parts.append(f"run {entry['run']}")
-    if entry.get("revision"):
-        parts.append(f"revision {str(entry['revision'])[:12]}")
-    if entry.get("dirty"):
-        parts.append("uncommitted changes")
+    revision = str(entry.get("revision") or "")[:SHORT]
+    if (revision, bool(entry.get("dirty"))) != (str(known.get("deployed"))[:SHORT], bool(known.get("dirty"))):
+        parts += [f"revision {revision}"] if revision else []
+        parts += ["uncommitted changes"] if entry.get("dirty") else []
     return ", ".join(parts)
 
 
@@ -147,7 +147,8 @@ def _notes(host: HostRecord) -> list[str]:
     facts = host.facts or {}
     # Two systems of one machine have the same name: the beginning of the hash tells them apart.
     notes = [_HASH.sub(r"\1-", note) for _state, note in _findings(facts) if note] if facts else []
-    return [*notes, *map(_last_deployment, (facts.get("journal") or [])[-1:])]
+    last = [_last_deployment(entry, facts.get("revision") or {}) for entry in (facts.get("journal") or [])[-1:]]
+    return [*notes, *last]
 
 
 def _commits(count: int) -> str:

@@ -65,8 +65,10 @@ DEPLOYMENT = View(("host", "outcome", "generation", "copied", "time"), _row, _st
 LOG_LINES = 6
 
 
-def summary(hosts: Sequence[HostRecord], width: int, seconds: float, *, whole: bool = True) -> list[Line]:
-    """Return the closing report of a run that took ``seconds``.
+def summary(
+    hosts: Sequence[HostRecord], width: int, seconds: float, *, whole: bool = True, options: str = ""
+) -> list[Line]:
+    """Return the closing report of a run that took ``seconds``; another of the same fleet takes ``options``.
 
     ``whole`` says that nothing has told yet why hosts failed; else their failures are named, and no more.
     """
@@ -78,16 +80,16 @@ def summary(hosts: Sequence[HostRecord], width: int, seconds: float, *, whole: b
     lines = [Line(header)]
     alike = by_failure(hosts)
     for host, state, row in zip(hosts, states, rows, strict=True):
-        lines.append(Line(row, state.meaning))
+        lines += [Line(line, state.meaning) for line in row.split("\n")]
         for text in view.notes(host):
-            lines += note(text, width, "changed")
+            lines += note(text, width, "plain" if state.meaning == "ok" else "changed")
         if host.failure is not None and host.host == alike[host.failure][0]:
             lines += (
                 why(host.failure, width, state.meaning) if whole else note(host.failure.headline, width, state.meaning)
             )
             if others := alike[host.failure][1:]:
                 lines += note(f"the same: {', '.join(others)}", width)
-    for command in undo_commands(hosts):
+    for command in undo_commands(hosts, options):
         lines += [Line(""), Line(f"undo: {command}")]
     meanings = {state.meaning for state in states}
     worst: Meaning = next((each for each in _WORST_FIRST if each in meanings), "ok")
@@ -101,10 +103,10 @@ def view_of(hosts: Sequence[HostRecord]) -> View:
     return STATUS if looked and only else DEPLOYMENT
 
 
-def undo_commands(hosts: Iterable[HostRecord]) -> list[str]:
+def undo_commands(hosts: Iterable[HostRecord], options: str = "") -> list[str]:
     """Return the command that takes back what the run has done, if a host has changed: one for each run."""
     runs = dict.fromkeys(host.run for host in hosts if host.run and host.activated)
-    return [f"ansible-playbook nix.fleet.rollback -e rollback_to=before:{run}" for run in runs]
+    return [f"ansible-playbook nix.fleet.rollback -e rollback_to=before:{run}{options}" for run in runs]
 
 
 def closing(states: Sequence[State], seconds: float) -> str:

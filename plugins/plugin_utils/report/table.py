@@ -28,6 +28,8 @@ GAP = "  "
 _STORE_HASH = re.compile(r"/nix/store/[0-9a-z]{32}-")
 # What follows the name of a configuration in the attribute that is built.
 _ATTRIBUTE_END = re.compile(r"(Configurations\.(?:\"[^\"]+\"|[\w-]+))(?:\.[A-Za-z]+)+")
+_COMMAND = re.compile("`[^`]+`")
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 _CARET = re.compile(r" *\|? *\^[ ^~-]*")
 
 
@@ -42,15 +44,17 @@ class Line:
 def aligned(rows: Sequence[Sequence[str]], width: int) -> list[str]:
     """Lay ``rows`` of equal length out in columns, at most ``width`` wide.
 
-    A column is as wide as its widest cell. Where that is too much, the first column gives way: it has the names.
+    A column is as wide as its widest cell. Where that is too much, the gaps give way, and then a name has a line of its own.
     """
     rows = [[harmless_line(cell) for cell in row] for row in rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    rest = sum(widths[1:]) + len(GAP) * (len(widths) - 1)
-    widths[0] = min(widths[0], max(8, width - rest))
-    return [
-        GAP.join(cut(cell, wide).ljust(wide) for cell, wide in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    gap = GAP if sum(widths) + len(GAP) * (len(widths) - 1) <= width else " "
+    widths[0] = min(widths[0], max(8, width - sum(widths[1:]) - len(gap) * (len(widths) - 1)))
+    lines = []
+    for name, *cells in rows:
+        names = [name] if len(name) <= widths[0] else [name, ""]
+        lines.append("\n".join(names[:-1] + [gap.join(map(str.ljust, [names[-1], *cells], widths)).rstrip()]))
+    return lines
 
 
 def cut(text: str, width: int) -> str:
@@ -86,16 +90,19 @@ def wrapped_log(lines: Sequence[str], width: int, *, indent: str) -> list[Line]:
 
 
 def note(text: str, width: int, meaning: Meaning = "plain", *, indent: str = "    ") -> list[Line]:
-    """Return ``text`` broken into lines of at most ``width``, which go on behind a deeper indent; a long word stays whole."""
+    """Return ``text`` broken into lines of at most ``width``, which go on behind a deeper indent.
+
+    A long word stays whole, and so does a command, which stands in backquotes: it is to be copied.
+    """
     lines = textwrap.wrap(
-        harmless_line(text),
+        _COMMAND.sub(lambda found: found[0].replace(" ", _NO_BREAK), harmless_line(text)),
         width,
         initial_indent=indent,
         subsequent_indent=f"{indent}  ",
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return [Line(line, meaning) for line in lines]
+    return [Line(line.replace(_NO_BREAK, " "), meaning) for line in lines]
 
 
 NOTHING = "-"

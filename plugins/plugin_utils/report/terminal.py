@@ -110,10 +110,10 @@ class TerminalLog:
         """Return what changes, as far as it has not been shown."""
         shown = []
         for diff, hosts in self._diffs.items():
-            lines = [short_paths(line) for line in diff.rstrip().splitlines()]
+            lines = [f"  {short_paths(line)}" for line in diff.rstrip().splitlines()]
             shown += [Line(harmless_line(f"{', '.join(dict.fromkeys(hosts))}:")), *map(Line, lines[:DIFF_LINES])]
             if len(lines) > DIFF_LINES:
-                shown.append(Line(f"… and {len(lines) - DIFF_LINES} more lines (-v shows all)"))
+                shown.append(Line(f"  … and {len(lines) - DIFF_LINES} more lines (-v shows all)"))
         self._diffs.clear()
         return shown
 
@@ -185,9 +185,9 @@ class TerminalLog:
         """Return that the run was interrupted, and a line for each host that was at work."""
         return [Line("interrupted", "failed"), *self._at_work(self.board.working(now), now)]
 
-    def unconfirmed(self, now: float) -> list[Line]:
+    def unconfirmed(self, now: float, options: str = "") -> list[Line]:
         """Return what becomes of the hosts that an interrupted run can no longer confirm, and how to decide it at once."""
-        return [line for host in self._left_in_the_middle() for line in self._unconfirmed(host, now)]
+        return [line for host in self._left_in_the_middle() for line in self._unconfirmed(host, now, options)]
 
     def _left_in_the_middle(self) -> list[str]:
         return [host for host in self.board.unfinished if host in self._awaiting or self._is_activating(host)]
@@ -203,16 +203,18 @@ class TerminalLog:
             for record in records(self.events)
         )
 
-    def _unconfirmed(self, host: str, now: float) -> list[Line]:
+    def _unconfirmed(self, host: str, now: float, options: str) -> list[Line]:
         goes_back, deployment = self.board.awaited(host)
         when = "if a confirmation was asked for" if goes_back is None else f"in {max(round(goes_back - now), 0)} s"
         text = f"{host} was being activated and is not confirmed: it goes back by itself {when}"
-        advice = "see with nix.fleet.status what it runs"
-        if deployment:
-            command = f"ansible {host} -m nix.fleet.nix_confirm -a deployment={deployment}"
-            advice = f"{command} lets it stay; with confirmation=cancel it goes back at once"
-        width = self._width()
-        return [*note(text, width, "failed", indent=""), *note(f"next: {advice}", width, indent="  ")]
+        lines = note(text, self._width(), "failed", indent="")
+        if not deployment:
+            return [*lines, Line("  next: see with nix.fleet.status what it runs")]
+        # To be copied, so that no line of it is broken.
+        command = f"ansible {host}{options} -m nix.fleet.nix_confirm -a"
+        lines += [Line("  next, to let it stay:"), Line(f"    {command} deployment={deployment}")]
+        cancelled = f"    {command} 'deployment={deployment} confirmation=cancel'"
+        return [*lines, Line("  or to have it go back at once:"), Line(cancelled)]
 
     def _is_activating(self, host: str) -> bool:
         last = self._events[host][-1]

@@ -14,7 +14,8 @@ import yaml
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.variables import plain, templates_of, validate_variables
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import VariablesError
 
-ROLE = Path(__file__).resolve().parents[4] / "roles/deploy"
+ROOT = Path(__file__).resolve().parents[4]
+ROLE = ROOT / "roles/deploy"
 DEFAULTS = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
 
 
@@ -28,9 +29,11 @@ def test_strings_become_plain_at_every_depth() -> None:
     assert {type(text) for text in ("a", *value, value["a"][0], value["a"][1]["c"])} == {str}
 
 
-def with_variables(**variables: t.Any) -> None:
+DEPLOY = types.SimpleNamespace(_role_path=str(ROLE), get_name=lambda: "nix.fleet.deploy")
+
+
+def with_variables(role: t.Any = DEPLOY, **variables: t.Any) -> None:
     """Run a task of the role `deploy` with ``variables`` beside its defaults."""
-    role = types.SimpleNamespace(_role_path=str(ROLE), get_name=lambda: "nix.fleet.deploy")
     action: t.Any = types.SimpleNamespace(
         _task=types.SimpleNamespace(_role=role), variables={**DEFAULTS, **variables}, play_host="web"
     )
@@ -51,6 +54,27 @@ def test_a_name_that_is_like_none_is_refused_by_itself() -> None:
     with pytest.raises(VariablesError) as raised:
         with_variables(deploy_my_own_notes="none")
     assert (raised.value.code, raised.value.details["nearest"]) == ("variables.unknown", {})
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "nearest"),
+    [
+        (None, "deploy_reboot_timeoutt", "deploy_reboot_timeout"),
+        (None, "reboot_timeoutt", "deploy_reboot_timeout"),
+        (None, "rollout_puase", "rollout_pause"),
+        (DEPLOY, "rollout_puase", "rollout_pause"),
+    ],
+)
+def test_a_playbook_refuses_names_that_begin_as_its_own_and_are_none(role: t.Any, name: str, nearest: str) -> None:
+    with_variables(role, **{name: 1})
+    with pytest.raises(VariablesError) as raised:
+        with_variables(role, **{name: 1}, playbook_dir=str(ROOT / "playbooks"))
+    assert raised.value.details["nearest"] == {name: nearest}
+
+
+@pytest.mark.parametrize("name", ["rollout_batches", "rollout_failed", "fleet_mine"])
+def test_a_playbook_knows_its_own_names(name: str) -> None:
+    with_variables(**{name: 1}, playbook_dir=str(ROOT / "playbooks"))
 
 
 @pytest.mark.parametrize("name", ["deploy_evaluation", "deploy_ask", "rollback_to", "deployment", "nix_platform"])

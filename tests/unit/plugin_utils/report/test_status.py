@@ -132,9 +132,11 @@ def test_below_a_host_is_who_deployed_last_in_which_run_and_what() -> None:
         "rollback": None,
         "units_failed": [],
     }
-    lines = " ".join(" ".join(report(seen(journal=[entry]))).split())
+    who = "deployed 2026-01-31T12:00:00Z by ada@laptop, run night"
+    lines = " ".join(" ".join(report(seen(journal=[entry], revision={"deployed": "7" * 40}))).split())
     assert "web ok" in lines
-    assert "deployed 2026-01-31T12:00:00Z by ada@laptop, run night, revision 0123456789ab, uncommitted changes" in lines
+    assert f"{who}, revision 0123456789ab, uncommitted changes" in lines
+    assert f"    {who}" in report(seen(journal=[entry], revision={"deployed": entry["revision"], "dirty": True}))
 
 
 @pytest.mark.parametrize(

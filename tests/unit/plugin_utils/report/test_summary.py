@@ -38,6 +38,35 @@ def test_columns_are_aligned() -> None:
     )
 
 
+def test_a_name_is_never_cut() -> None:
+    names = ["workstation", "a-name-of-thirty-two-characters-x", "web"]
+    facts = {
+        "platform": "home-manager",
+        "generation": 12,
+        "store_free_bytes": 2**40,
+        "revision": {"deployed": "0" * 40},
+    }
+    lines = text(
+        *[host(name, None, facts=facts) for name in names], host("phone", "unreachable"), width=75
+    ).splitlines()
+    words = {line.split()[0]: line.split() for line in lines if line}
+    assert {name: len(words[name]) > 1 for name in names} == {names[0]: True, names[1]: False, "web": True}
+    assert lines[lines.index(names[1]) + 1].split()[:2] == ["ok", "home-manager"]
+    assert max(map(len, lines)) <= 75
+
+
+def test_a_command_that_is_to_be_copied_is_never_broken() -> None:
+    command = "`ansible web -m raw -a id`"
+    failure = Failure("cause", advice=f"{'x ' * 33}{command}")
+    report = text(host("web", "failed", failure=failure, run="night", activated=True))
+    assert command in report
+    options = f" -i {'x' * 80}"
+    lines = summary([host("web", run="night", activated=True)], WIDTH, 1.0, options=options)
+    assert f"undo: ansible-playbook nix.fleet.rollback -e rollback_to=before:night{options}" in [
+        each.text for each in lines
+    ]
+
+
 def test_under_a_failed_host_is_why_and_what_next() -> None:
     failure = Failure("build of page failed with exit code 1", "build", log="one\ntwo", advice="fix the builder")
     assert text(host("web", "failed", failure=failure)).splitlines()[2:6] == [
@@ -65,7 +94,7 @@ def test_a_cause_that_hosts_share_is_told_once_and_names_them() -> None:
 @pytest.mark.parametrize("width", [60, 80, 100])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     failure = Failure("cause " * 40, "build", log="x " * 150, advice="advice " * 40)
-    lines = text(host("h" * 90, "failed", failure=failure), host("short"), width=width).splitlines()
+    lines = text(host("h" * 50, "failed", failure=failure), host("short"), width=width).splitlines()
     assert max(map(len, lines)) <= width
 
 

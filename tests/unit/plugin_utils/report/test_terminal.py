@@ -83,9 +83,11 @@ def test_a_host_that_is_left_in_the_middle_has_the_time_and_the_command_that_dec
     run = Run()
     run.task("web", "nix_activate", **{**ACTIVATED, "outcome": "awaiting"})
     run.log.board.update([Progress("web", "waiting for confirmation", 30, "abc-1")], run.now)
-    text = " ".join(" ".join(line.text for line in run.log.unconfirmed(run.now + 3)).split())
-    assert "in 27 s" in text
-    assert "ansible web -m nix.fleet.nix_confirm -a deployment=abc-1" in text
+    lines = [line.text.strip() for line in run.log.unconfirmed(run.now + 3, f" -i {'x' * 80}")]
+    assert lines[0].endswith("in 27 s")
+    command = f"ansible web -i {'x' * 80} -m nix.fleet.nix_confirm -a"
+    assert f"{command} deployment=abc-1" in lines
+    assert f"{command} 'deployment=abc-1 confirmation=cancel'" in lines
 
 
 def test_the_table_of_an_interrupted_run_says_of_whom_it_left_at_work_or_being_activated() -> None:
@@ -166,14 +168,14 @@ def difference(run: Run, host: str, text: str, module: str = "nix_activate") -> 
 def test_what_changes_alike_on_several_hosts_is_told_once() -> None:
     run = Run()
     assert difference(run, "web", "linux 6.1 → 6.2\n") == []
-    assert difference(run, "db", "linux 6.1 → 6.2\n") == ["web, db:", "linux 6.1 → 6.2"]
+    assert difference(run, "db", "linux 6.1 → 6.2\n") == ["web, db:", "  linux 6.1 → 6.2"]
 
 
 def test_a_change_of_many_lines_is_cut_with_a_count() -> None:
     run = Run()
     difference(run, "web", "\n".join(f"package-{number}" for number in range(100)))
     *_shown, last = difference(run, "db", "other")[: 2 + DIFF_LINES]
-    assert last == f"… and {100 - DIFF_LINES} more lines (-v shows all)"
+    assert last == f"  … and {100 - DIFF_LINES} more lines (-v shows all)"
 
 
 def drawn(board: Board, *, width: int = 80, height: int = 24) -> list[str]:

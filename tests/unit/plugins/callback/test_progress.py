@@ -10,7 +10,7 @@ import types
 import typing as t
 
 import pytest
-from ansible import constants
+from ansible import constants, context
 
 from ansible_collections.nix.fleet.plugins.callback import progress
 from ansible_collections.nix.fleet.plugins.callback.progress import CallbackModule
@@ -161,6 +161,29 @@ def test_an_interrupted_run_ends_with_the_table_and_how_to_undo_it(
     plugin.leave()
     assert any(line.startswith("web   activated  1 → 2") for line in printed(plugin))
     assert "undo: ansible-playbook nix.fleet.rollback -e rollback_to=before:night" in printed(plugin)
+
+
+@pytest.mark.parametrize(
+    ("inventory", "extra", "options"),
+    [
+        (["/etc/ansible/hosts"], {}, ""),
+        (
+            ["/nowhere/fleet", "web,"],
+            {"nix_fleet_state_directory": "/persist"},
+            " -i /nowhere/fleet -i web, -e nix_fleet_state_directory=/persist",
+        ),
+    ],
+)
+def test_what_undoes_the_run_has_what_the_run_was_called_with(
+    plugin: CallbackModule, monkeypatch: pytest.MonkeyPatch, inventory: list[str], extra: dict[str, str], options: str
+) -> None:
+    monkeypatch.setattr(constants, "DEFAULT_HOST_LIST", ["/etc/ansible/hosts"])
+    monkeypatch.setattr(context, "CLIARGS", {"inventory": inventory})
+    manager = types.SimpleNamespace(extra_vars=extra, get_vars=lambda play: {"ansible_play_hosts_all": ["web"]})
+    plugin.v2_playbook_on_play_start(types.SimpleNamespace(get_variable_manager=lambda: manager))
+    plugin.v2_runner_on_ok(result(task("nix.fleet.nix_activate"), **ACTIVATED, run="night"))
+    plugin.v2_playbook_on_stats(Stats(ok=1))
+    assert f"undo: ansible-playbook nix.fleet.rollback -e rollback_to=before:night{options}" in printed(plugin)
 
 
 def test_a_run_that_has_ended_says_nothing_more(plugin: CallbackModule) -> None:
