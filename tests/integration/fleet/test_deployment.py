@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 
 import pytest
@@ -48,6 +49,22 @@ def test_an_edit_of_the_inventory_deploys_just_what_it_changes(deployed: Project
     assert run.rc == 0, run.output
     assert run.hosts(changed=0) == set(HOSTS) - {"vps-sg-2"}
     assert name in page("vps-sg-2")
+
+
+@pytest.mark.wide
+def test_the_play_of_the_page_on_stages_does_the_user_s_task_between_two_stages(deployed: Project) -> None:
+    (play,) = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs/stages.md").read_text(), flags=re.MULTILINE | re.DOTALL)
+    between = play.replace("touch /run/maintenance", "readlink -f /run/current-system >/run/maintenance")
+    (deployed.root / "deploy.yml").write_text(between.replace("rm /run/maintenance", "mv /run/maintenance /run/was"))
+    deployed.name_inputs()
+    change_everything(deployed)
+    before = running("vps-sg-1")
+    run = deployed.run("deploy.yml", "-l", "vps-sg-1")
+    assert run.rc == 0, run.output
+    assert on("vps-sg-1", "cat /run/was") == before.system
+    assert running("vps-sg-1").system != before.system
+    again = deployed.run("deploy.yml", "-l", "vps-sg-1")
+    assert again.counts("vps-sg-1")["changed"] == 0, again.output
 
 
 def test_check_mode_writes_nothing_on_a_target(deployed: Project) -> None:
