@@ -41,7 +41,7 @@ class ActionModule(NixAction):
             raise ActivationError(
                 f"the cancellation{why} came too late: the deployment had ended as {answer.outcome} and stays",
                 code="too_late",
-                advice=f"return with nix_activate, rollback: before:{deployment}",
+                advice=f"go back: `ansible-playbook nix.fleet.rollback -l {self.play_host} -e rollback_to=before:{deployment}`",
                 **details(deployment, answer),
             )
         if answer.failed_units and options["failed_units"] == "fail":

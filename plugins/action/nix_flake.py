@@ -176,7 +176,7 @@ def gate(done: Completed, *, updated: bool) -> None:
             code="check",
             command=done.argv,
             log=done.stderr,
-            advice="see what failed; update fewer inputs at a time (inputs) to find which one it is"
+            advice="see what failed; update fewer inputs at a time (update_inputs) to find which one it is"
             if updated
             else None,
         )

@@ -224,7 +224,7 @@ def details(deployment: str, answer: Answer) -> dict[str, t.Any]:
 ADVICE = {
     "rolled_back": "see to the cause, and deploy again",
     "rollback_failed": "look at the machine at once: neither the new {noun} nor the one before it runs as it should",
-    "failed": "the machine may be between two {noun}s: correct the cause and deploy again, or return with rollback",
+    "failed": "the machine may be between two {noun}s: correct the cause and deploy again, or go back with nix.fleet.rollback",
     "superseded": "look at what runs there now, and deploy again",
 }
 

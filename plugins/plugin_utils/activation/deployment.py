@@ -91,7 +91,7 @@ def checked(completed: Completed, deployment: str) -> Answer:
             answer.cause or "the activation's supervisor did not say how it ended",
             code="no_answer",
             log=answer.log or "\n".join([completed.stdout[-4000:], completed.stderr]),
-            advice=answer.advice or f"look at the machine with nix.fleet.nix_info; this was deployment {deployment}",
+            advice=answer.advice or f"see with nix.fleet.status what it runs; this was deployment {deployment}",
             **details(deployment, answer),
         )
     return answer
@@ -103,7 +103,7 @@ def unreachable(deployment: str, cause: str) -> ActivationError:
         cause,
         code="unreachable",
         advice=(
-            f"deployment {deployment} ends on the target by itself; its journal tells how (nix.fleet.nix_info), and where it"
+            f"deployment {deployment} ends on the target by itself; its journal tells how (nix.fleet.status), and where it"
             " does not, its supervisor may have been stopped: get in by the console, and look at it with ps (kill -CONT)"
         ),
         outcome="unknown",

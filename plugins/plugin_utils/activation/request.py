@@ -155,7 +155,7 @@ class Request:
         if platform.takes_program and not self.program:
             yield f"{platform.name} needs the option activate: the program inside the closure"
         if platform.takes_program and not self.profile:
-            yield f"{platform.name} needs the option profile"
+            yield f"{platform.name} needs the name of its profile (nix_profile)"
         if self.program and not platform.takes_program:
             yield f"{platform.name} has its own program to activate a closure; leave the option activate out"
         if self.program and not all(NAME.fullmatch(part) for part in self.program.split("/")):

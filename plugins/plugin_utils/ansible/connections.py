@@ -295,7 +295,9 @@ def shell_of(connection: ConnectionBase, host: str) -> ConnectionShell:
         except AnsibleError as error:
             # Not this task's machine: Ansible would take its own host for unreachable.
             raise CopyError(
-                f"{host} cannot be reached: {error.message}", code="unreachable", advice=f"ansible {host} -m raw -a id"
+                f"{host} cannot be reached: {error.message}",
+                code="unreachable",
+                advice=f"see what this says: `ansible {host} -m raw -a id`",
             ) from error
         return {"rc": rc, "stdout": os.fsdecode(stdout), "stderr": os.fsdecode(stderr)}
 

@@ -65,7 +65,7 @@ def bounded(host: str, seconds: float | None = None) -> Iterator[None]:
 
 
 def _limit_error(host: str, watch: _Watch) -> NixError:
-    advice = f"look at the machine: ansible {host} -m raw -a id; it may be overloaded, or not what it is taken for"
+    advice = f"look at the machine: `ansible {host} -m raw -a id`; it may be overloaded, or not what it is taken for"
     if watch.late:
         return NoAnswerError(watch.reason, code="no_answer", host=host, advice=advice)
     return EndlessAnswerError(watch.reason, code="endless_answer", host=host, advice=advice)
@@ -202,7 +202,7 @@ def completed(host: str, argv: tuple[str, ...], answer: Mapping[str, t.Any], mar
         host=host,
         command=argv[:2],
         log=log,
-        advice="check that the login and its privilege escalation can run a POSIX sh: ansible HOST -m raw -a id",
+        advice="check that the login and its privilege escalation can run a POSIX sh: `ansible HOST -m raw -a id`",
         rc=answer.get("rc"),
     )
 

@@ -79,7 +79,9 @@ def packed(
             f"{files_root} is no directory of the machine", code="bad_path", advice="give an absolute path (files_root)"
         )
     if extra_files and not pathlib.Path(extra_files).is_dir():
-        raise InstallationError(f"{extra_files} is no directory", code="no_directory", advice="correct extra_files")
+        raise InstallationError(
+            f"{extra_files} is no directory", code="no_directory", advice="correct bootstrap_extra_files"
+        )
     if not host_keys and (len(steps) == 1 or not extra_files):
         return extra_files
     top = root = directory / "root"
@@ -276,7 +278,7 @@ _WAITS = (
         "machine will boot into nixos",
         "return_timeout",
         "the installer did not answer as root within {0:g} s after kexec",
-        "look at the machine's console; raise return_timeout where it only takes long",
+        "look at the machine's console; raise bootstrap_return_timeout where it only takes long",
     ),
     _Wait(
         "### Waiting for the machine to become unreachable due to reboot ###",

@@ -40,7 +40,7 @@ DIAGNOSES = (
         re.compile(r"is required to build|platform mismatch|missing system features"),
         "wrong_system",
         "build it on a machine of that kind: on the target itself (deploy_build_on: target), on an inventory host "
-        "(deploy_build_on), or with a remote builder (remote_builders)",
+        "(deploy_build_on), or with a remote builder (deploy_remote_builders)",
     ),
     (
         re.compile(r"No space left on device", re.IGNORECASE),
@@ -106,7 +106,7 @@ def parse_outputs(text: str) -> list[Output]:
             "Nix was to name what it built, and said something else",
             code="bad_answer",
             log=text[:LOG_ROOM],
-            advice="see whether the Nix on the machine that builds is the real one: nix build --json",
+            advice="see whether the Nix on the machine that builds is the real one: `nix build --json`",
         ) from error
 
 
@@ -161,7 +161,7 @@ def _diagnosis(text: str, machine: str, failed: FailedBuild | None = None) -> tu
         if pattern.search(text):
             return code, advice
     if failed:
-        return "builder_failed", f"its whole log, on {machine}: nix-store --read-log {failed.derivation}"
+        return "builder_failed", f"its whole log, on {machine}: `nix-store --read-log {failed.derivation}`"
     return "nix", f"run the command on {machine} to see all of its messages"
 
 

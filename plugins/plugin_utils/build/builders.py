@@ -148,7 +148,7 @@ def own_builders(shell: Shell) -> list[str]:
         "Nix does not say which builders it is to use",
         code="no_setting",
         host=shell.host,
-        advice="check its nix.conf: nix config show builders",
+        advice="check its nix.conf: `nix config show builders`",
     )
     return entries(shell.run(f"{PROGRAM}builders_setting\n").or_raise(unsaid).stdout)
 

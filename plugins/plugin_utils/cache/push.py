@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
 # NAME:BASE64 of the 32 bytes of an Ed25519 key (the Nix manual, `nix key`).
 PUBLIC_KEY = re.compile(r"[^\s:]+:[A-Za-z0-9+/]{43}=")
 
-MAKE_ONE = "(umask 077; nix key generate-secret --key-name cache.example.org-1 >FILE)"
+MAKE_ONE = "`(umask 077; nix key generate-secret --key-name cache.example.org-1 >FILE)`"
 # By exit code of the script.
 ADVICE = {
     3: f"put it there, or make one: {MAKE_ONE}",
@@ -102,7 +102,7 @@ class Push:
                 " and takes none for what it has already",
                 code="unsigned",
                 log="\n".join(lacking.unsigned),
-                advice="push to it by ssh-ng:// instead of ssh://, or sign them on that machine: nix store sign",
+                advice="push to it by ssh-ng:// instead of ssh://, or sign them on that machine: `nix store sign`",
             )
         return Survey(sizes, lacking, key)
 

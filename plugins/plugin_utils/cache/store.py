@@ -64,7 +64,7 @@ def parse_store(uri: str) -> Store:
         raise CacheError(
             "the address of the store has a password in it, which everyone on the machine could read",
             code="bad_address",
-            advice="leave it out, and have Nix read it from a file: `nix_options: {netrc-file: /etc/nix/netrc}`",
+            advice="leave it out, and have Nix read it from a file: `deploy_nix_options: {netrc-file: /etc/nix/netrc}`",
         )
     if parts.scheme not in SCHEMES or not uri.startswith(f"{parts.scheme}://"):
         raise CacheError(f"not the address of a store that can be pushed to: {uri}", code="bad_address", advice=_FORMS)
@@ -73,7 +73,7 @@ def parse_store(uri: str) -> Store:
         raise CacheError(
             f"the address of the store has the parameter {named[0]}",
             code="bad_address",
-            advice="name the key in `secret_key_file` instead",
+            advice="name the key in deploy_cache_key_file instead",
         )
     return Store(uri, parts.scheme, _directory(parts))
 
@@ -104,7 +104,7 @@ MEANINGS = (
     Meaning(
         r"lacks (a signature|a valid signature|signature) by a trusted key",
         "it takes no paths that no key it trusts has signed",
-        "sign them (secret_key_file) with a key that is in trusted-public-keys of that machine's nix.conf, or log in there as root"
+        "sign them (deploy_cache_key_file) with a key that is in trusted-public-keys of that machine's nix.conf, or log in there as root"
         " or as one of its trusted-users",
     ),
     Meaning(
@@ -137,7 +137,7 @@ MEANINGS = (
         r"HTTP error 40[13]|AccessDenied|Access Denied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken"
         r"|[Nn]o (AWS|valid) [Cc]redentials|provider.*credentials",
         "it does not permit that",
-        "check what the user who pushes may do there: for http, `netrc-file` in nix_options and the methods that the server allows;"
+        "check what the user who pushes may do there: for http, `netrc-file` in deploy_nix_options and the methods that the server allows;"
         " for S3, ~/.aws/credentials, `profile=` in the address, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the"
         " task's environment",
     ),
@@ -146,7 +146,7 @@ MEANINGS = (
         r"does not appear to be a binary cache",
         "there is no binary cache, and this user cannot make one",
         "check the address, that its server takes PUT (docs/caches.md has nginx's lines for it), and what the user who pushes may do"
-        " there (`netrc-file` in nix_options)",
+        " there (`netrc-file` in deploy_nix_options)",
     ),
     Meaning(
         r"HTTP error (404|405|501)|NoSuchBucket",
@@ -280,7 +280,7 @@ def _unproved(store: Store, command: Sequence[str], log: NixLog, machine: Machin
             code="unsigned",
             command=readable(command),
             log=messages,
-            advice="push it with a key (secret_key_file), and have the machine trust that one:"
+            advice="push it with a key (deploy_cache_key_file), and have the machine trust that one:"
             " nix.settings.extra-trusted-public-keys in its configuration",
         )
     missing = NOT_VALID.findall(messages)

@@ -277,7 +277,7 @@ def _planned(here: Repository, remote: Remote, branch: str, revision: str) -> Ad
         raise ChannelError(
             f"{branch} is at {before[:SHORT]}, which cannot be fetched from {remote.shown}",
             code="not_fetched",
-            advice="see whether the remote is whole: git fetch",
+            advice="see whether the remote is whole: `git fetch`",
         )
     if _is_ancestor(here, before, revision):
         commits = here.output("log", "--format=%h %s", f"--max-count={MOST_COMMITS}", f"{before}..{revision}", "--")
@@ -293,7 +293,7 @@ def _not_forward(here: Repository, branch: str, before: str, revision: str) -> C
         return ChannelError(
             f"{moving}, as far as this repository knows, which has not all of the history",
             code="shallow",
-            advice="have all of it here: git fetch --unshallow, or in CI a checkout of full depth",
+            advice="have all of it here: `git fetch --unshallow`, or in CI a checkout of full depth",
         )
     base = here.run("merge-base", before, revision).stdout.strip()
     parted = f"they parted after {base[:SHORT]}" if base else "they have no commit in common"
@@ -311,7 +311,7 @@ def _bring_here(here: Repository, remote: Remote, revision: str) -> None:
         raise ChannelError(
             f"the commit {revision[:SHORT]} is neither in {here.path} nor to be had from {remote.shown}",
             code="no_commit",
-            advice="name the repository that it is of (repository), and see that it was pushed",
+            advice="name the repository that it is of (deploy_flake), and see that it was pushed",
         )
 
 

@@ -136,13 +136,13 @@ class Meaning:
 NO_NIX = 127
 NOT_THERE_ADVICE = (
     "if it was built a moment ago, a garbage collection has taken it: run again; otherwise build it there first, or name"
-    " the machine that has it as `source_host`"
+    " the machine that has it (deploy_build_on, source_host)"
 )
 MEANINGS = (
     Meaning(
         r"lacks (a signature|a valid signature|signature) by a trusted key|lacks a valid signature",
         "the store does not take paths that no key it trusts has signed",
-        "sign them with a key that it trusts (`nix store sign`, trusted-public-keys); or, unless check_signatures asks for"
+        "sign them with a key that it trusts (`nix store sign`, trusted-public-keys); or, unless deploy_check_signatures asks for"
         " signatures: log in as root, escalate, or make the login a trusted user of its Nix (trusted-users); or let the"
         " target build for itself (deploy_build_on: target)",
         code="unsigned",

@@ -56,7 +56,7 @@ class ControllerSource:
                 "there is no Nix on the controller to copy with",
                 code="no_nix",
                 command=argv,
-                advice="install Nix on the controller, or name a machine that has the closure as `source_host`",
+                advice="install Nix on the controller, or name a machine that has the closure (deploy_build_on, source_host)",
             )
         answer = when_free(
             lambda: process.run(

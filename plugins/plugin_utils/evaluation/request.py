@@ -186,7 +186,7 @@ def take_snapshot(source: Source, machine: Machine, timeout: float | None = None
                 f"{source.name}: Nix was to say which revision it is, and said something else ({error})",
                 readable_command,
                 log.text,
-                "see whether the Nix there is the real one: nix flake metadata --json",
+                "see whether the Nix there is the real one: `nix flake metadata --json`",
                 "bad_answer",
             )
         snapshot = dataclasses.replace(snapshot, unlocked=unlocked_inputs(log, source.override_inputs))

@@ -145,7 +145,7 @@ def parse_collection(text: str, plan: Plan) -> Collection:
             "the machine does not say how the collection ended",
             code="no_answer",
             log=text[-4000:],
-            advice="look at it with nix_info",
+            advice="see with nix.fleet.status what it runs",
         )
     gone = set(fields.get("deleted", ()))
     deleted = tuple(each for each in plan.going if f"{each.number} {each.profile}" in gone)

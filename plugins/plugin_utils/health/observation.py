@@ -251,7 +251,7 @@ def failure(checks: Sequence[Check], observation: Observation) -> HealthError:
         f"{lead}: {reasons}",
         code="lost" if observation.lost_after is not None else "failing",
         log=log,
-        advice="look at what the checks found on the host; if they only need more time, give it to them with `within`",
+        advice="look at what the checks found on the host; if they only need more time, give it to them (deploy_health_within)",
         **result(checks, observation),
     )
 

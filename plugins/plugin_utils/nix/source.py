@@ -45,7 +45,7 @@ def of_another_version(library: str | None) -> str | None:
         return None
     return (
         f"the flake's outputs are made by version {library} of nix.fleet's library, and this collection is {ours}; update the"
-        f" flake's input (nix flake update nix-fleet), or install version {library} of the collection"
+        f" flake's input (`nix flake update nix-fleet`), or install version {library} of the collection"
     )
 
 

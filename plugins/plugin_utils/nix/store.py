@@ -126,7 +126,7 @@ def _path_size(line: str) -> StorePathInfo:
         raise NixError(
             f"a store was asked for the sizes of paths and told something else: {line[:200]!r}",
             code="no_sizes",
-            advice="see whether the Nix there is the real one: nix path-info --size",
+            advice="see whether the Nix there is the real one: `nix path-info --size`",
         )
     return StorePathInfo(path, int(rest[0]))
 

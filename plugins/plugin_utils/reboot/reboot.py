@@ -250,7 +250,7 @@ def _ask(
             "the machine does not say which boot it is in",
             code="no_answer",
             log="\n".join([completed.stdout[-4000:], completed.stderr]),
-            advice="look at the machine with nix.fleet.nix_info",
+            advice="see with nix.fleet.status what it runs",
         )
     return asked
 
@@ -297,7 +297,7 @@ def _away(request: Request, so_far: Reboot, trouble: str) -> RebootError:
     return RebootError(
         f"the machine was not back within {request.timeout} s: {trouble}",
         code="timeout",
-        advice="look at its console; it may still come back, and nix.fleet.nix_info says on what",
+        advice="look at its console; it may still come back, and nix.fleet.status says on what",
         **result,
         changed=True,
     )

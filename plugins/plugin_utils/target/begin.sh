@@ -94,6 +94,6 @@ begin_predict() { # check mode: what would come of it
     elif [ -e "$closure" ]; then
         begin_dry_run
     else
-        echo 'log=which units would be started, stopped, restarted and reloaded is known once the closure is on the machine (--skip-tags activate brings it)'
+        echo 'log=starts and restarts are known once the closure is there (--skip-tags activate)'
     fi
 }

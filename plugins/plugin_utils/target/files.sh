@@ -46,7 +46,7 @@ files_enter() { # make directory $1 the working directory, if what is written th
     safety_enter "$1"
     [ "$memory_only" = 0 ] || safety_holds_memory ||
         answer_fail not_in_memory "$directory is not in memory: what is written there stays on a disk" \
-            'name a directory on a tmpfs (directory), or accept the disk (allow_disk)'
+            'name a directory on a tmpfs (directory), or accept the disk (deploy_keys_allow_disk)'
 }
 
 files_lock() { # so that nobody else replaces the file at the same time

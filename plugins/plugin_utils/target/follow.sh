@@ -111,7 +111,7 @@ follow_say_awaiting() {
 follow_say_no_end() {
     say outcome unknown
     say silent yes
-    follow_advice="wait for its end, which its journal will tell (nix.fleet.nix_info): deployment $id"
+    follow_advice="wait for its end, which its journal will tell (nix.fleet.status): deployment $id"
     lock_read
     if [ "$lock_id" != "$id" ]; then
         say cause "the deployment still waits for its turn${lock_id:+: $(lock_cause)}"

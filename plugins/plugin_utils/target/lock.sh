@@ -67,9 +67,10 @@ lock_advice() { # print what to do while it is another's
 }
 
 lock_silent_advice() { # print what to do about a holder that lives, and does not answer
-    printf 'look at the process on the machine: ps -o stat,etime,args -p %s; it may have been stopped (kill -CONT %s' \
+    # shellcheck disable=SC2016  # in backquotes, a command is not broken where it is shown
+    printf 'look at the process on the machine: `ps -o stat,etime,args -p %s`; it may have been stopped (`kill -CONT %s`' \
         "$lock_pid" "$lock_pid"
-    ! state_is_root || [ ! -d /run/systemd/system ] || printf "; all of it: systemctl kill -s CONT 'nix-fleet-%s-*'" "$lock_id"
+    ! state_is_root || [ ! -d /run/systemd/system ] || printf "; all of it: \`systemctl kill -s CONT 'nix-fleet-%s-*'\`" "$lock_id"
     echo ')'
 }
 

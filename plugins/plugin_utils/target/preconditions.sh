@@ -17,7 +17,7 @@ preconditions_hold() {
         cause="this platform is activated by root, and this is $(id -un)"
         advice='escalate: become, or ansible_become in the inventory'
     elif [ -z "$profile" ]; then
-        cause='no profile is named' advice='set the option profile'
+        cause='no profile is named' advice='name it: nix_profile'
     elif [ -e "$profile" ] && [ ! -L "$profile" ]; then
         cause="$profile is not a profile: it is not a symbolic link" advice='name another profile, or move it away'
     elif [ -z "$closure" ]; then
@@ -62,7 +62,7 @@ preconditions_find_way_back() {
     cause=$(platform_refusal "$target")
     [ -n "$cause" ] || return
     cause="there would be no way back from a failure to what runs now: $cause"
-    advice='deploy for the next boot (goal=boot) and reboot, or without confirmation and rollback_on_failure'
+    advice='deploy for the next boot (deploy_goal=boot) and reboot, or with deploy_confirm=false and deploy_rollback_on_failure=false'
 }
 
 preconditions_specialisations() { # print the names of those that the closure has

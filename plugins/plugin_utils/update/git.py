@@ -42,7 +42,7 @@ def validate_address(url: str) -> None:
         raise GitError(
             "the address of the remote has a password in it, which would be seen on command lines",
             code="password",
-            advice="leave it out there, and give it as token",
+            advice="leave it out there, and give it by itself (update_token, channel_token)",
         )
 
 
@@ -73,7 +73,7 @@ def credential(url: str, token: str) -> Credential:
         raise GitError(
             "a token is of use for a remote of https alone",
             code="bad_token",
-            advice="leave token out; ssh signs in with its keys",
+            advice="leave the token out; ssh signs in with its keys",
         )
     if web["scheme"] == "http" and not LOOPBACK.fullmatch(web["host"]):
         raise GitError(
@@ -139,7 +139,7 @@ class Repository:
             f"{branch!r} cannot be the name of a branch",
             code="bad_branch",
             host=host,
-            advice="choose another name (branch, or channel_branch of the role); git help check-ref-format has the rules",
+            advice="choose another name (update_branch, channel_branch); `git help check-ref-format` has the rules",
         )
 
 
@@ -295,7 +295,7 @@ def _reason(text: str) -> str:
 
 def _remote_advice(said: str) -> str:
     if "could not read Username" in said or "Authentication failed" in said or "terminal prompts disabled" in said:
-        return "give a token that may write there (token), or let Git's own settings sign in"
+        return "give a token that may write there (update_token, channel_token), or let Git's own settings sign in"
     if "Permission denied (publickey" in said or "Host key verification failed" in said:
         return "let ssh sign in there without a question: a key that the remote knows, and its host key in known_hosts"
     if "hook declined" in said or "protected branch" in said:

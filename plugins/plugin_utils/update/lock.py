@@ -92,7 +92,7 @@ def parse_lock(text: str, where: str) -> dict[str, Locked]:
         raise UpdateError(
             f"{where} has the marks of a conflict: two branches have updated it differently",
             code="conflict",
-            advice="take the file of either side (git checkout --ours flake.lock), and run again, which updates it from there",
+            advice="take the file of either side (`git checkout --ours flake.lock`), and run again, which updates it from there",
         )
     if not text.strip():
         return {}
@@ -104,7 +104,7 @@ def parse_lock(text: str, where: str) -> dict[str, Locked]:
         raise UpdateError(
             f"{where} is no lock file: {type(error).__name__} {error}",
             code="bad_lock",
-            advice="restore it (git checkout flake.lock), or remove it to have all inputs locked anew",
+            advice="restore it (`git checkout flake.lock`), or remove it to have all inputs locked anew",
         ) from error
 
 

@@ -308,7 +308,7 @@ def validate_clean(place: Place, *, allow: bool) -> None:
         raise UpdateError(
             f"a merge is under way in {place.directory}: {_names(unmerged)}",
             code="merge",
-            advice="bring it to its end, or abort it (git merge --abort), and run again",
+            advice="bring it to its end, or abort it (`git merge --abort`), and run again",
         )
     mine = repository.output("rev-parse", "--show-prefix").strip() + LOCK
     dirty = [line[3:] for line in lines if line[3:] != mine]

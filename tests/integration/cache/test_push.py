@@ -83,7 +83,7 @@ def test_a_machine_that_asks_for_signatures_takes_what_a_key_that_it_trusts_has_
     unsigned = fleet.within(ssh).ask("localhost", MODULE, paths=[closure], store=store)
     assert unsigned["failed"]
     assert "no key it trusts has signed" in unsigned["msg"]
-    assert "secret_key_file" in unsigned["advice"]
+    assert "deploy_cache_key_file" in unsigned["advice"]
     on(
         "workstation",
         'echo "extra-trusted-public-keys = $1" >>/etc/nix/nix.conf; systemctl restart nix-daemon',

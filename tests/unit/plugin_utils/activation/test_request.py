@@ -59,7 +59,7 @@ def request(platform: str = "nixos", **fields: t.Any) -> Request:
         ("nixos", {"nix_options": {"cores": "1\nbuilders = x"}}, "nix_options: "),
         ("home-manager", {"backup_extension": "/../x"}, "not the end of a file name"),
         ("custom", {"profile": "/p"}, "needs the option activate"),
-        ("custom", {"program": "activate"}, "needs the option profile"),
+        ("custom", {"program": "activate"}, "nix_profile"),
         ("custom", {"profile": "/p", "program": "../activate"}, "not the path of a program"),
         ("custom", {"profile": "/p", "program": "/bin/sh"}, "not the path of a program"),
     ],

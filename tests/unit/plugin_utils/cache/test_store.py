@@ -140,7 +140,7 @@ def test_a_closure_of_any_size_is_asked_for_in_commands_of_a_length_that_a_machi
         ("unable to upload 'https://cache.example.org/x': HTTP error 405", "nothing at that address that takes files", "PUT"),
         ("'https://cache.example.org' does not appear to be a binary cache", "no binary cache, and this user cannot make one", "netrc-file"),
         ("unable to upload 'https://cache.example.org/x': HTTP error 413", "files of that size", "client_max_body_size"),
-        ("cannot add path '/nix/store/x' because it lacks a signature by a trusted key", "no key it trusts", "secret_key_file"),
+        ("cannot add path '/nix/store/x' because it lacks a signature by a trusted key", "no key it trusts", "deploy_cache_key_file"),
         ("creating directory \"/srv/cache/nar\": Permission denied", "not this user", "become"),
         ("writing to file: No space left on device", "disk is full", "not sent a second time"),
         ("don't know how to open Nix store with scheme 's3'", "this Nix knows no store of that kind", "support"),
