@@ -24,7 +24,7 @@ from ..core.text import harmless
 from ..report.nix_activities import Activities, notes_wanted, write_notes
 from ..report.progress import Progress, has_reader, send
 from ..report.table import note
-from .connections import new_connection, validate_host_key_checking
+from .connections import advice_of_unknown, new_connection, validate_host_key_checking
 from .run import end_with_run, let_threads_print, no_room, progress_pipe, run_state, watch_run
 from .shell import QUESTION_SECONDS, ConnectionShell, bounded
 from .terminal import TerminalShell, wants_terminal, without_terminal
@@ -142,7 +142,7 @@ class NixAction(ActionBase):
                 code="builder_unreachable",
                 advice=f"see that {self.host} is up, or delegate to another machine (deploy_build_on)"
                 if known
-                else f"{self.host} is not in the inventory: check the name (deploy_build_on, delegate_to)",
+                else advice_of_unknown(self.variables, self.host),
             ) from error
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -232,6 +232,15 @@ def ssh_command(connection: t.Any) -> tuple[list[str], str]:
     return words[words.index(executable) :], str(connection.host)
 
 
+def advice_of_unknown(variables: Mapping[str, t.Any], host: str) -> str:
+    """Return what to do about a host that is not in the inventory."""
+    advice = f"{host} is not in the inventory: check the name (deploy_build_on, source_host, delegate_to)"
+    # As each slice of a job has. Nothing else tells that there are slices.
+    if "awx_workflow_job_id" in variables:
+        advice += "; a slice of a job has its share of the hosts alone: build on the controller or on each host"
+    return advice
+
+
 def connection_to(action: NixAction, host: str) -> ConnectionBase:
     """Return a connection to another inventory host, as its login, set up from its variables as a task's would be."""
     hostvars = action.variables.get("hostvars", {})
@@ -240,7 +249,7 @@ def connection_to(action: NixAction, host: str) -> ConnectionBase:
             f"there is no host {host!r} in the inventory",
             code="unknown_host",
             host=action.host,
-            advice="name an inventory host, or localhost for the controller",
+            advice=advice_of_unknown(action.variables, host),
         )
     variables = hostvars[host]
     context = action._play_context.copy()

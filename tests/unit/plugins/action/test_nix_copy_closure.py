@@ -181,7 +181,9 @@ def test_only_store_paths_are_taken(target: Target, path: str) -> None:
 
 
 def test_a_source_that_is_not_in_the_inventory_is_named(target: Target) -> None:
-    assert target.failure(paths=[TWO], source_host="homelab")["code"] == "copy.unknown_host"
+    failure = target.failure(paths=[TWO], source_host="homelab")
+    assert failure["code"] == "copy.unknown_host"
+    assert "homelab is not in the inventory" in failure["advice"]
 
 
 def test_a_machine_cannot_be_its_own_source(target: Target) -> None:
