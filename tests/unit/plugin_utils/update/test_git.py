@@ -29,7 +29,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.update.git import (
     distance,
     validate_address,
 )
-from ansible_collections.nix.fleet.plugins.plugin_utils.update.update import lock_file_program
+from ansible_collections.nix.fleet.plugins.plugin_utils.update.update import Place, lock_file_program, validate_clean
 
 from ...errors import fails_with
 from .repositories import IDENTITY, SETTINGS, bare, clone, commit, git, remote_of
@@ -373,6 +373,12 @@ def test_a_machine_of_another_branch_is_ahead_too(work: Path) -> None:
 def test_what_the_history_does_not_have_is_unknown(work: Path, deployed: str) -> None:
     why = f"the history in {work} does not have the revision that was deployed"
     assert seen(work, deployed) == Distance(deployed, False, git(work, "rev-parse", "HEAD"), unknown=why)
+
+
+def test_a_flake_that_is_no_clone_is_told_with_the_variables_that_name_one(tmp_path: Path) -> None:
+    with fails_with("update.no_repository") as raised:
+        validate_clean(Place(Controller(), str(tmp_path)), allow=False)
+    assert "(update_flake, update_on)" in str(raised.value.advice)
 
 
 def test_without_a_repository_or_git_nothing_is_known(tmp_path: Path) -> None:
