@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleError
-
-from ..plugin_utils.ansible.action import NixAction, place_of
+from ..plugin_utils.ansible.action import NixAction, content_of_file
 from ..plugin_utils.ansible.shell import QUESTION_SECONDS
 from ..plugin_utils.core.errors import InventoryError, KeysError
 from ..plugin_utils.files.engine import Request, parse_answer
@@ -20,7 +18,6 @@ from ..plugin_utils.files.keys import (
     key_directory,
     keys_of,
     keys_script,
-    listed_names,
     message,
     to_result,
 )
@@ -38,9 +35,7 @@ class ActionModule(NixAction):
         every = keys_of(options["keys"], directory)
         given = dict(zip(every, options["keys"], strict=True))
         keys = [key for key in every if options["upload_at"] in ("any", key.upload_at)]
-        # Also those of the other moment stay, which are not brought now.
-        exclusive = listed_names(every, directory) if options["exclusive"] else {}
-        if not keys and not exclusive:
+        if not keys:
             return {"changed": False, "files": [], "late": [], "msg": "no keys to bring"}
         request = Request(tuple(keys))
         text = keys_script(
@@ -48,7 +43,6 @@ class ActionModule(NixAction):
             {key: self._content(f"key {key.name}", given[key]) for key in keys if not key.absent},
             check=self.check_mode,
             allow_disk=options["allow_disk"],
-            exclusive=exclusive,
             late_owner=options["upload_at"] == BEFORE_ACTIVATION,
         )
         completed = self.shell_for_secrets(QUESTION_SECONDS, allow_disk=options["allow_disk"]).run(text)
@@ -71,21 +65,10 @@ class ActionModule(NixAction):
             case "command":
                 return content_of_command(KeysError, label, options["command"], self.environment)
             case "file":
-                return self._content_of_file(label, options["file"])
+                return content_of_file(self, KeysError, label, options["file"])
             case "hive":
                 return self._content_in_hive(label, options["hive"])
         return content_of_text(KeysError, label, options["content"])
-
-    def _content_of_file(self, label: str, file: str) -> bytes:
-        try:
-            # In memory: `get_real_file` would write what it decrypts to a disk.
-            return bytes(self._loader._get_file_contents(place_of(self, file))[0])
-        except (AnsibleError, OSError) as error:
-            raise KeysError(
-                f"{label}: {file} cannot be read on the controller: {error}",
-                code="unreadable",
-                advice="name it from the root, or from where Ansible is started; for a vault give --vault-id",
-            ) from error
 
     def _content_in_hive(self, label: str, hive: dict[str, t.Any]) -> bytes:
         if bool(hive["flake"]) == bool(hive["file"]):

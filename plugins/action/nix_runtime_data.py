@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleError
-
-from ..plugin_utils.ansible.action import NixAction, place_of
+from ..plugin_utils.ansible.action import NixAction, content_of_file
 from ..plugin_utils.core.errors import RuntimeDataError
 from ..plugin_utils.files.engine import parse_answer, script
 from ..plugin_utils.files.file import content_of_text, the_source
@@ -43,9 +41,7 @@ class ActionModule(NixAction):
             "reloaded": answer.reloaded,
         }
         if self.diff_mode:
-            result["diff"] = [
-                state.to_difference(contents.get(state.file) if state.file else None) for state in answer.changed
-            ]
+            result["diff"] = [state.to_difference(contents.get(state.file)) for state in answer.changed]
         if not completed.ok:
             raise failure(answer, completed.stderr, **result)
         return {**result, "msg": message(request, answer, self.check_mode)}
@@ -53,12 +49,4 @@ class ActionModule(NixAction):
     def _content(self, file: File, options: dict[str, t.Any]) -> bytes:
         if the_source(RuntimeDataError, file.path, options, SOURCES) == "content":
             return content_of_text(RuntimeDataError, file.path, options["content"])
-        try:
-            # In memory: what a vault holds comes to no disk.
-            return bytes(self._loader._get_file_contents(place_of(self, options["file"]))[0])
-        except (AnsibleError, OSError) as error:
-            raise RuntimeDataError(
-                f"{file.path}: {options['file']} cannot be read on the controller: {error}",
-                code="unreadable",
-                advice="name it from the root, or from where Ansible is started",
-            ) from error
+        return content_of_file(self, RuntimeDataError, file.path, options["file"])

@@ -125,12 +125,6 @@ options:
     type: str
     choices: [any, pre-activation, post-activation]
     default: any
-  exclusive:
-    description:
-      - Whether to remove every other file from the directories of O(keys). Directories in them stay.
-      - What O(upload_at) leaves out is not removed.
-    type: bool
-    default: false
   allow_disk:
     description:
       - Whether the directory may be on a disk, where secrets outlast the machine's memory. Otherwise the task fails there.
@@ -187,9 +181,8 @@ EXAMPLES = r"""
       - name: token
         command: [age, --decrypt, --identity, ~/.config/age/key.txt, secrets/token.age]
 
-- name: Keep just these, and on a Mac, on its encrypted disk
+- name: On a Mac, bring it to its encrypted disk
   nix.fleet.nix_keys:
-    exclusive: true
     allow_disk: true
     keys:
       - name: license
@@ -209,7 +202,7 @@ msg:
   returned: always
   sample: "1 of 3 keys changed: database-password"
 files:
-  description: The keys in their order, then what was removed with O(exclusive). Never what they hold.
+  description: The keys in their order. Never what they hold.
   type: list
   elements: dict
   returned: always, unless it failed before it looked

@@ -62,7 +62,6 @@ CALLS = {
         'keys_warn "$usual_directory"',
         'files_health() { limit_run "$timeout" true; }',
         "files_apply 0",
-        'keys_remove_others "$usual_directory" x',
     ),
     "terminal": (
         "check=0 allow_disk=1",

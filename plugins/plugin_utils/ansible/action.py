@@ -359,13 +359,22 @@ def following(
     return follow
 
 
-def place_of(action: ActionBase, file: str) -> str:
-    """Return the path of ``file`` on the controller, looked for as Ansible's own modules do; raises ``AnsibleError``."""
+def content_of_file(action: ActionBase, error: type[NixError], label: str, file: str) -> bytes:
+    """Return what ``file`` of the controller holds, looked for as Ansible's own modules do, a vault's without its cipher."""
+    # A playbook of a collection is not where its user's files are.
+    here = pathlib.Path.cwd() / file
     try:
-        return str(action._find_needle("files", file))
-    except AnsibleError:
-        # A playbook of a collection is not where its user's files are.
-        here = pathlib.Path.cwd() / file
-        if here.is_file():
-            return str(here)
-        raise
+        try:
+            place = str(action._find_needle("files", file))
+        except AnsibleError:
+            if not here.is_file():
+                raise
+            place = str(here)
+        # In memory: `get_real_file` would write what it decrypts to a disk.
+        return bytes(action._loader._get_file_contents(place)[0])
+    except (AnsibleError, OSError) as cause:
+        raise error(
+            f"{label}: {file} cannot be read on the controller: {cause}",
+            code="unreadable",
+            advice="name it from the root, or from where Ansible is started; for a vault give --vault-id",
+        ) from cause

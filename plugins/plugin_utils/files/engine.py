@@ -56,19 +56,18 @@ class State:
     """A file on the machine, and how it is not as it was, or would not be."""
 
     path: str
+    file: File
     changes: tuple[str, ...] = ()
     # Mode, user and group, as the machine says them, for a person's eyes.
     before: str = ""
     after: str = ""
     # What it held; None where there was nothing, or it is not to be seen.
     old: bytes | None = None
-    # None for one that was not asked for, and goes.
-    file: File | None = None
 
     def to_difference(self, new: bytes | None) -> dict[str, str]:
         """Return what changed, as Ansible shows differences; of a secret, all but what it holds."""
         before, after = (f"{facts}\n" if facts else "" for facts in (self.before, self.after))
-        if self.file is None or self.file.secret:
+        if self.file.secret:
             if {"content", "created", "removed"} & {*self.changes}:
                 before, after = (before and f"{before}another secret\n"), (after and f"{after}a secret\n")
         else:
@@ -112,9 +111,8 @@ def script(
     check: bool,
     diff: bool = False,
     begin: Sequence[str] = ("files_mask=022 memory_only=0",),
-    end: Sequence[str] = (),
 ) -> str:
-    """Return program ``files`` with its data, and with the lines ``begin`` and ``end`` around its work; see ``parse_answer``.
+    """Return program ``files`` with its data, and with the lines ``begin`` before its work; see ``parse_answer``.
 
     All of it is read before any of it is run, so that it goes on when the connection is gone.
     """
@@ -131,7 +129,6 @@ def script(
             "file_check_printf",
             *begin,
             shlex.join(["files_apply", *(str(number) for number, _file in files)]),
-            *end,
             # What went wrong has ended it before; that nobody listens any more is no failure.
             "exit 0",
             "}",
@@ -187,7 +184,7 @@ def parse_answer(text: str, request: Request) -> Answer:
     path, changes, before, after, old = (
         _numbered(fields.get(name, [])) for name in ("file", "changed", "before", "after", "old")
     )
-    files = [
+    files = tuple(
         State(
             path=path[number][-1],
             changes=tuple(word for word in changes.get(number, [""])[-1].split() if word in CHANGES),
@@ -198,12 +195,11 @@ def parse_answer(text: str, request: Request) -> Answer:
         )
         for number, file in enumerate(request.files)
         if number in path
-    ]
-    files += [State(other, ("removed",), before="present") for other in fields.get("other", [])]
+    )
     healthy = fields.get("healthy", [""])[-1]
     code = fields.get("code", [""])[0]
     return Answer(
-        files=tuple(files),
+        files=files,
         recovered=tuple(
             request.files[int(number)].path
             for number in fields.get("recovered", [])

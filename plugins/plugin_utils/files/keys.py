@@ -72,25 +72,15 @@ def keys_of(entries: Sequence[Mapping[str, t.Any]], directory: str | None) -> li
     return keys
 
 
-def listed_names(keys: Sequence[Key], directory: str | None) -> dict[str | None, list[str]]:
-    """Return, for each directory of ``keys``, the only files that may stay in it; without keys, none in ``directory``."""
-    # Absent ones too: they are removed by themselves, and counted once.
-    listed: dict[str | None, list[str]] = {} if keys else {directory: []}
-    for key in keys:
-        listed.setdefault(key.directory, []).append(key.name)
-    return listed
-
-
 def keys_script(
     request: Request,
     contents: Mapping[File, bytes],
     *,
     check: bool,
     allow_disk: bool,
-    exclusive: Mapping[str | None, Sequence[str]],
     late_owner: bool = False,
 ) -> str:
-    """Return the program that brings the keys of ``request``; ``exclusive`` is what ``listed_names`` returns.
+    """Return the program that brings the keys of ``request``.
 
     ``late_owner``: a key whose owner is not there yet is root's for now, as colmena has it before an activation.
     """
@@ -105,9 +95,6 @@ def keys_script(
             f"no_owner_advice={shlex.quote(_OWNER_ADVICE)}",
             *(f"keys_warn {_directory(directory)}" for directory in needed),
         ],
-        end=[
-            f"keys_remove_others {_directory(directory)} {shlex.join(names)}" for directory, names in exclusive.items()
-        ],
     )
 
 
@@ -117,8 +104,7 @@ def _directory(directory: str | None) -> str:
 
 def to_result(state: State) -> dict[str, t.Any]:
     """Return a key on the machine as a field of the module's result."""
-    name = state.file.name if state.file else state.path.rpartition("/")[2]
-    return {"name": name, "path": state.path, "changed": bool(state.changes), "changes": list(state.changes)}
+    return {"name": state.file.name, "path": state.path, "changed": bool(state.changes), "changes": list(state.changes)}
 
 
 def failure(answer: Answer, errors: str, **result: t.Any) -> KeysError:

@@ -261,27 +261,3 @@ keys_warn() { # if directory $1 goes when the user logs out
         answer_say warning "$1 goes when the last session of $(id -un) ends: loginctl enable-linger"
     fi
 }
-
-keys_remove_others() { # remove every file from directory $1 except those with the names $2…
-    files_enter "$1"
-    [ "$missing" = no ] || return 0
-    shift
-    for keys_file in ./* ./.[!.]* ./..?*; do
-        [ -f "$keys_file" ] || [ -L "$keys_file" ] || continue
-        keys_file=${keys_file#./}
-        case $keys_file in .*.nix.fleet-lock) continue ;; esac
-        ! keys_is_listed "$keys_file" "$@" || continue
-        [ "$check" = 1 ] || rm -f "./$keys_file" ||
-            answer_fail not_removed "$directory/$keys_file could not be removed" ''
-        answer_say other "$directory/$keys_file"
-    done
-}
-
-keys_is_listed() ( # whether $1 is among the others
-    wanted=$1
-    shift
-    for name; do
-        [ "$name" != "$wanted" ] || exit 0
-    done
-    exit 1
-)
