@@ -98,26 +98,25 @@ class ActionModule(NixAction):
 
         def find() -> str | None:
             self.doing("asking builders")
-            seconds = max(options["builder_timeout"], 1)
-            question = json.dumps([self.host, self.escalates, named, seconds])
+            question = json.dumps([self.host, self.escalates, named])
             # The hosts of a run that build on one machine ask once a minute.
             builders, warnings = run_state().once(
-                "builders", question, lambda: self._usable_builders(named, seconds), seconds=SECONDS_SHARED
+                "builders", question, lambda: self._usable_builders(named), seconds=SECONDS_SHARED
             )
             self._left_out = tuple(warnings)
             return builders
 
         return find
 
-    def _usable_builders(self, named: list[str], seconds: int) -> tuple[str | None, list[str]]:
+    def _usable_builders(self, named: list[str]) -> tuple[str | None, list[str]]:
         """Return the value of Nix's setting ``builders``, or None to leave that as it is, and what to warn of."""
         # Few hosts have any.
         from ..plugin_utils.build.builders import check, expanded
 
-        # A shell without the limit for questions: this one ends by itself, somewhat later than ``seconds``.
+        # A shell without the limit for questions: this one ends by itself, somewhat later than ``ANSWER_SECONDS``.
         shell = self.shell_within(None)
         entries = [entry for name in named for entry in self._entries(shell, name)]
-        found = check(shell, expanded(shell, entries), seconds)
+        found = check(shell, expanded(shell, entries))
         warnings = [each.warning for each in found if each.warning is not None]
         if named == [OWN] and not warnings:
             # To name them would take a user whom the Nix daemon trusts.

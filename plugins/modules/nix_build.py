@@ -44,12 +44,6 @@ options:
     elements: str
     default: []
     version_added: 0.2.0
-  builder_timeout:
-    description:
-      - Seconds that each of O(remote_builders) may take to let us in and answer. At least V(1).
-    type: int
-    default: 5
-    version_added: 0.2.0
   gc_root:
     description:
       - The link that keeps the result from the garbage collector, an absolute path on the machine that builds, or V(none).

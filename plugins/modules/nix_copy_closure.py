@@ -64,8 +64,8 @@ options:
       - With V(cascade), hosts of the run that have a path already serve it to those that do not, whatever else the two
         have in common, and the source sends each path about once. What can be had from no other host comes from the
         source all the same, so that nothing fails for the lack of a route.
-      - For that, hosts must reach each other at O(peer_port). They need no keys, no logins and no trust in each other.
-        A host takes content from another one only if it is what the source says that it must be.
+      - For that, hosts must reach each other at the TCP ports 26940 and 26941, where something listens only while somebody is
+        served. They need no keys, no logins and no trust in each other. A host takes content from another one only if it is what the source says that it must be.
       - Hosts take part that are connected to by ssh.
     type: str
     choices: [direct, cascade]
@@ -76,14 +76,6 @@ options:
       - The address or name at which the other hosts reach the host of the task, for O(topology=cascade).
       - When not set, the one that Ansible connects to, as the inventory has it.
     type: str
-    version_added: 0.2.0
-  peer_port:
-    description:
-      - The TCP port at which the host of the task serves others, for O(topology=cascade). The port after it is used as
-        well, when two are served at a time. Both must be let through by its firewall, for the other hosts.
-      - Something listens there only while somebody is served.
-    type: int
-    default: 26940
     version_added: 0.2.0
   nix_options:
     description:

@@ -11,7 +11,7 @@ import typing as t
 
 from ansible.errors import AnsibleError
 
-from ..copy.cascade import ADDRESS, Peers, Server, Spread, cascade, peer_address, peer_port
+from ..copy.cascade import ADDRESS, PORT, Peers, Server, Spread, cascade, peer_address
 from ..copy.ssh import LinkLostError
 from ..copy.store_socket import missing_of_many
 from ..copy.transfer import PeerError, receiving, served
@@ -36,14 +36,13 @@ class HostAmongPeers:
         self._action = action
         self._options = options
         self._address = _address(options["peer_address"], action)
-        self._port = peer_port(options["peer_port"])
         self._peers = Peers(run_state(), action.host)
 
     def has(self, infos: Sequence[PathInfo]) -> None:
         """Let the others know that the host has all of these, and where it serves them."""
         # Where no file can be locked, such as in some homes on NFS, there is no cascade, and no failure either.
         with contextlib.suppress(RunStateError):
-            self._peers.serves(Server(self._action.host, self._address, self._port))
+            self._peers.serves(Server(self._action.host, self._address))
             self._peers.has(info.path for info in infos)
 
     def fetch(self, here: OpenedStore, infos: Sequence[PathInfo], send: Callable[[Sequence[PathInfo]], None]) -> Spread:
@@ -92,8 +91,8 @@ class HostAmongPeers:
                 link = stack.enter_context(link_to(connection_to(self._action, server.host), server.host))
             except (NixError, LinkLostError, AnsibleError) as error:
                 raise PeerError(f"{server.host} cannot serve: {error}") from error
-            port = server.port + slot
-            yield stack.enter_context(served(link, paths, address=server.address, port=port, to=key, seconds=seconds))
+            serving = served(link, paths, address=server.address, port=PORT + slot, to=key, seconds=seconds)
+            yield stack.enter_context(serving)
 
     def _include_source(self, infos: Sequence[PathInfo]) -> None:
         """Let another host that is the source serve like any that has got everything."""
@@ -102,7 +101,7 @@ class HostAmongPeers:
         if host in variables and connection_to(self._action, host).transport == "ssh":
             address = str(variables[host].get("ansible_host", host))
             if ADDRESS.fullmatch(address):
-                self._peers.serves_unless_known(Server(host, address, self._port))
+                self._peers.serves_unless_known(Server(host, address))
                 self._peers.has([info.path for info in infos], host)
 
 

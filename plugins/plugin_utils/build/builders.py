@@ -30,6 +30,8 @@ SSH = ("ssh://", "ssh-ng://")
 # How deep files of builders may name each other.
 MOST_FILES = 8
 LONGEST_CAUSE = 300
+# For a builder to let us in and answer.
+ANSWER_SECONDS = 5
 PROGRAM = program("builders") + "\n"
 # What ssh says where a machine answers and lets nobody in.
 REFUSED = re.compile(r"Permission denied|Host key verification failed|Too many authentication failures")
@@ -168,7 +170,7 @@ def expanded(shell: Shell, named: Iterable[str]) -> list[Builder]:
     raise NixError(cause, code="endless_builders", host=shell.host)
 
 
-def check(shell: Shell, builders: Sequence[Builder], seconds: int) -> list[Health]:
+def check(shell: Shell, builders: Sequence[Builder], seconds: int = ANSWER_SECONDS) -> list[Health]:
     """Ask all ``builders`` from the machine at once; who has not answered after ``seconds`` is down."""
     if not builders:
         return []

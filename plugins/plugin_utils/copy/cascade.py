@@ -9,7 +9,7 @@ as long as it may take.
 
 | topic | name | a note's value | a claim |
 |---|---|---|---|
-| `cascade server` | a host | where it serves: address, port | |
+| `cascade server` | a host | the address at which it serves | |
 | `cascade held` | a host | paths that its store has | |
 | `cascade wanted` | a host | paths that it lacks | |
 | `cascade gone` | a host that cannot serve | nothing | |
@@ -41,7 +41,8 @@ if t.TYPE_CHECKING:
     Fetch = Callable[["Server", int, Sequence[PathInfo], float], Callable[[], Received]]
 
 ADDRESS = re.compile(r"[0-9A-Za-z_:][0-9A-Za-z._:%-]{0,252}")
-MOST_PORT = 65534
+# Where a host serves, and, to a second host at a time, the port after it.
+PORT = 26940
 # How many hosts one host serves at a time: the second is prepared for while the first is served.
 UPLOADS = 2
 
@@ -61,17 +62,6 @@ LEAST_BATCH, LARGEST_BATCH = 1 << 20, 64 << 20
 MOST_UNREACHABLE = 3
 
 
-def peer_port(number: int) -> int:
-    """Return a port at which a host can serve; raises ``CopyError`` for any other number."""
-    if not 0 < number <= MOST_PORT:
-        raise CopyError(
-            f"{number} is not a port that has another one after it",
-            code="peer_port",
-            advice=f"set one from 1 to {MOST_PORT} (peer_port)",
-        )
-    return number
-
-
 def peer_address(text: str) -> str:
     """Return an address that others can connect to; raises ``CopyError`` for what is none."""
     if not ADDRESS.fullmatch(text):
@@ -85,11 +75,10 @@ def peer_address(text: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Server:
-    """A host that may serve others: where they find it, by its first TCP port."""
+    """A host that may serve others: where they find it."""
 
     host: str
     address: str
-    port: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,7 +176,7 @@ class Peers:
 
     def serves(self, server: Server) -> None:
         """Tell the others that a host may serve them."""
-        self._state.note("cascade server", server.host, [server.address, server.port])
+        self._state.note("cascade server", server.host, server.address)
 
     def serves_unless_known(self, server: Server) -> None:
         """Tell the others that another host may serve them, where it has not said so itself."""
@@ -209,7 +198,7 @@ class Peers:
 
     def server(self, host: str) -> Server:
         """Return where a host serves, which must have been told."""
-        return Server(host, *self._told("cascade server")[host])
+        return Server(host, self._told("cascade server")[host])
 
     def begin(self, lacking: Sequence[PathInfo], unreachable: AbstractSet[str], most_bytes: int) -> tuple[Step, int]:
         """Return what our host does next, and at which slot of its peer; the others are told in the same moment."""

@@ -14,7 +14,7 @@ value, and is never changed. A **claim** says who is doing something: it counts 
 | `evaluation` | a task | the revision that it is about, or why there is none | who evaluates |
 | `evaluation TASK` | an attribute | what it evaluated to | |
 | `builders` | the question | what the builders answered | who asks them |
-| `cascade server`, `cascade gone` | a host | its address and port; that it serves no more | |
+| `cascade server`, `cascade gone` | a host | its address; that it serves no more | |
 | `cascade held`, `cascade wanted` | a host | paths that it has; that it will fetch from whoever has them | |
 | `cascade sending` | a path | | who is sent it by the source |
 | `cascade serving` | a host and a slot | | who fetches from it |

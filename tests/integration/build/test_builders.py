@@ -60,7 +60,6 @@ def ill(*, frozen: t.Sequence[str] = (), cut: t.Sequence[str] = ()) -> Iterator[
 def options(building: Project, attribute: str = "who", **more: t.Any) -> dict[str, t.Any]:
     return {
         "installables": [f"path:{building.flake}#{attribute}"],
-        "builder_timeout": 3,
         "nix_options": {"max-jobs": 0},
         **more,
     }

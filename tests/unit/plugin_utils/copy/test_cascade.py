@@ -26,7 +26,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.copy.cascade import (
     cascade,
     next_step,
     peer_address,
-    peer_port,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.transfer import PeerError, Received, ReceiverError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import CopyError
@@ -46,18 +45,6 @@ def test_what_ssh_or_a_shell_would_take_for_something_else_is_no_address(text: s
     with pytest.raises(CopyError) as failure:
         peer_address(text)
     assert failure.value.code == "copy.peer_address"
-
-
-@pytest.mark.parametrize("number", [1, 26940, 65534])
-def test_a_port_has_one_after_it(number: int) -> None:
-    assert peer_port(number) == number
-
-
-@pytest.mark.parametrize("number", [0, -1, 65535, 99999])
-def test_any_other_number_is_no_port(number: int) -> None:
-    with pytest.raises(CopyError) as failure:
-        peer_port(number)
-    assert failure.value.code == "copy.peer_port"
 
 
 OTHERS = frozenset({"one", "two"})
@@ -137,7 +124,7 @@ def views(tmp_path: Path) -> Views:
 
 def serving(view: Peers, host: str) -> None:
     """Have a host that has everything."""
-    view.serves(Server(host, "192.0.2.1", 26940))
+    view.serves(Server(host, "192.0.2.1"))
     view.has([info.path for info in ALL], host)
 
 
@@ -149,19 +136,19 @@ def test_the_source_sends_a_path_to_one_host_only(views: Views) -> None:
 
 def test_a_host_has_from_another_what_that_has_got(views: Views) -> None:
     first, second = views("first"), views("second")
-    first.serves(Server("first", "192.0.2.1", 26940))
+    first.serves(Server("first", "192.0.2.1"))
     first.begin(ALL, NOBODY, 250)
     first.has([BASE.path, LEFT.path])
     first.end(FromSource((BASE, LEFT)))
     assert second.begin(ALL, NOBODY, 1000) == (FromPeer("first", (BASE, LEFT)), 0)
-    assert second.server("first") == Server("first", "192.0.2.1", 26940)
+    assert second.server("first") == Server("first", "192.0.2.1")
 
 
 def test_where_a_host_serves_is_its_own_to_say(views: Views) -> None:
     builder, other = views("builder"), views("other")
-    own = Server("builder", "10.0.0.1", 30000)
+    own = Server("builder", "10.0.0.1")
     builder.serves(own)
-    other.serves_unless_known(Server("builder", "192.0.2.9", 26940))
+    other.serves_unless_known(Server("builder", "192.0.2.9"))
     assert other.server("builder") == own
 
 
@@ -248,7 +235,7 @@ def host(tmp_path: Path) -> Host:
 
 def have(host: Host, name: str, *paths: PathInfo) -> None:
     """Have another host that has some paths."""
-    host.peers.serves(Server(name, "192.0.2.1", 26940))
+    host.peers.serves(Server(name, "192.0.2.1"))
     host.peers.has([info.path for info in paths], name)
 
 
@@ -265,7 +252,7 @@ def test_others_serve_what_they_have_and_the_source_sends_the_rest(host: Host) -
 
 def test_what_it_has_got_others_are_told(host: Host, tmp_path: Path) -> None:
     host.served()
-    host.peers.serves(Server("host", "192.0.2.9", 26940))
+    host.peers.serves(Server("host", "192.0.2.9"))
     other = Peers(RunState(tmp_path), "other")
     assert Host(other).served() == {info.path: "host" for info in ALL}
 
