@@ -76,7 +76,7 @@ class ActionModule(NixAction):
         commits = bool(options["commit"] or options["branch"])
         if commits:
             parse_lock(place.read(), place.lock)
-            validate_clean(place, allow=options["allow_dirty"])
+            validate_clean(place)
         self.doing("updating the flake's inputs")
         with drafted(
             place,
@@ -90,7 +90,7 @@ class ActionModule(NixAction):
 
     def _done(self, draft: Draft, options: dict[str, t.Any], looked: dict[str, t.Any]) -> dict[str, t.Any]:
         """Put the lock file in place or on a branch, and return what became of it."""
-        text = message(draft.moved, options["message"], host_changes(options["host_changes"]))
+        text = message(draft.moved, host_changes(options["host_changes"]))
         urls = addresses(draft.place, draft.moved)
         committed = self._kept(draft, options, text)
         moved = [move_result(move, urls) for move in draft.moved]
@@ -144,7 +144,7 @@ class ActionModule(NixAction):
 
 def validate_options(options: dict[str, t.Any]) -> None:
     """Refuse options that mean something of an update alone, where there is none."""
-    for name in ("inputs", "lock", "lock_of", "commit", "branch", "host_changes", "message"):
+    for name in ("inputs", "lock", "lock_of", "commit", "branch", "host_changes"):
         if options[name] and not options["update"]:
             raise UpdateError(
                 f"{name} is of an update, and there is none", code="bad_option", advice="set update: true"

@@ -78,7 +78,6 @@ class ActionModule(NixAction):
             phases=tuple(options["phases"]),
             hardware=(hardware["backend"], hardware["path"]) if hardware else None,
             extra_files=packed(directory, options["extra_files"], options["host_keys"], options["files_root"]),
-            owners={str(path): str(owner) for path, owner in options["owners"].items()},
             encryption_keys=unlocked(directory, keys),
         )
 

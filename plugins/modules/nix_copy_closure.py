@@ -65,7 +65,8 @@ options:
         have in common, and the source sends each path about once. What can be had from no other host comes from the
         source all the same, so that nothing fails for the lack of a route.
       - For that, hosts must reach each other at the TCP ports 26940 and 26941, where something listens only while somebody is
-        served. They need no keys, no logins and no trust in each other. A host takes content from another one only if it is what the source says that it must be.
+        served. They need no keys, no logins and no trust in each other. A host takes content from another one only if it is
+        what the source says that it must be.
       - Hosts take part that are connected to by ssh.
     type: str
     choices: [direct, cascade]

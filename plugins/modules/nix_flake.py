@@ -83,22 +83,12 @@ options:
       - On another machine than the controller, with a way to become another user which takes scripts as files, such as doas and
         su, the login must be able to write to a file system in memory.
     type: str
-  message:
-    description:
-      - The first line of the commit's message. By default, it names the inputs that moved.
-    type: str
   host_changes:
     description:
       - What the update changes on hosts, by host, each as RV(nix.fleet.nix_activate#module:closure_diff). It becomes the end of the
         commit's message.
     type: dict
     default: {}
-  allow_dirty:
-    description:
-      - Whether to commit although other files have changes that are not committed. They are part of what is checked, and not part
-        of the commit.
-    type: bool
-    default: false
 extends_documentation_fragment:
   - nix.fleet._nix
   - nix.fleet._attributes

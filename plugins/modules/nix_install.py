@@ -57,10 +57,6 @@ options:
   extra_files:
     description: A directory of the controller, whose contents are copied to the root of the new system. Its files are root's.
     type: path
-  owners:
-    description: Owners of these on the machine, C(UID:GID) by path of up to 35 characters, for all that is below it.
-    type: dict
-    default: {}
   host_keys:
     description:
       - Keys that the new machine's sshd is to have, by kind (V(ed25519), V(rsa)), each with C(private) and C(public). A machine whose key is

@@ -131,8 +131,6 @@ def _write(file: pathlib.Path, text: str, mode: int, end: str = "\n") -> None:
 PHASES = ("kexec", "disko", "install", "reboot")
 # It puts these into commands for a shell of the machine without quoting them.
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._/+@-]+")
-# It sends paths and owners in two columns, and the first of them ends here.
-_OWNED_PATH_LENGTH = 35
 _ADDRESS = re.compile(r"[A-Za-z0-9_\[:][A-Za-z0-9_.:%@\[\]-]*")
 
 
@@ -153,8 +151,6 @@ class Installation:
     # Which program looks at the hardware, and the file of the flake that is made of what it sees.
     hardware: tuple[str, str] | None = None
     extra_files: str | None = None
-    # Owners of what is in there, by path on the machine.
-    owners: Mapping[str, str] = dataclasses.field(default_factory=dict)
     # Files of the controller by the path where the disks' encryption looks for them in the installer.
     encryption_keys: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -168,12 +164,8 @@ def arguments(installation: Installation) -> list[str]:
         words += ["--generate-hardware-config", *installation.hardware]
     if installation.extra_files:
         words += ["--extra-files", installation.extra_files]
-    for option, pairs in (
-        ("--chown", installation.owners),
-        ("--disk-encryption-keys", installation.encryption_keys),
-    ):
-        for name, value in pairs.items():
-            words += [option, name, value]
+    for path, file in installation.encryption_keys.items():
+        words += ["--disk-encryption-keys", path, file]
     if installation.identity_file:
         words += ["-i", installation.identity_file]
     if installation.port:
@@ -226,14 +218,7 @@ def _check(installation: Installation) -> None:
             code="bad_address",
             advice="correct address and user",
         )
-    for path in installation.owners:
-        if len(path) > _OWNED_PATH_LENGTH:
-            raise InstallationError(
-                f"{path} cannot be told to nixos-anywhere, which gives owners only to paths of up to {_OWNED_PATH_LENGTH} characters",
-                code="bad_path",
-                advice="name the directory above it, whose contents get the owner as well",
-            )
-    for path in (*installation.owners, *installation.encryption_keys):
+    for path in installation.encryption_keys:
         if not _PLAIN_PATH.fullmatch(path):
             raise InstallationError(
                 f"{path!r} cannot be told to nixos-anywhere, which hands it to a shell as it is",

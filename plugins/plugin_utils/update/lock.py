@@ -114,13 +114,11 @@ def moves(before: Mapping[str, Locked], after: Mapping[str, Locked]) -> tuple[Mo
     return tuple(Move(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name))
 
 
-def message(moved: tuple[Move, ...], subject: str | None, details: str | None) -> str:
+def message(moved: tuple[Move, ...], details: str) -> str:
     """Return the message of the commit: a subject, what moved, and what else is to be said."""
     names = ", ".join(move.name for move in moved)
-    subject = subject or (
-        f"flake.lock: update {names}" if len(names) <= 50 else f"flake.lock: update {len(moved)} inputs"
-    )
-    parts = [subject, "\n".join(move.text for move in moved), (details or "").strip()]
+    subject = f"flake.lock: update {names}" if len(names) <= 50 else f"flake.lock: update {len(moved)} inputs"
+    parts = [subject, "\n".join(move.text for move in moved), details.strip()]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 

@@ -292,7 +292,7 @@ class Committed:
     changed: bool
 
 
-def validate_clean(place: Place, *, allow: bool) -> None:
+def validate_clean(place: Place) -> None:
     """Raise ``UpdateError`` where a commit would not have what was updated and checked, or could not be made at all."""
     repository = place.repository
     repository.run("rev-parse", "--is-inside-work-tree").or_raise(
@@ -312,12 +312,12 @@ def validate_clean(place: Place, *, allow: bool) -> None:
         )
     mine = repository.output("rev-parse", "--show-prefix").strip() + LOCK
     dirty = [line[3:] for line in lines if line[3:] != mine]
-    if dirty and not allow:
+    if dirty:
         raise UpdateError(
             f"{place.directory} has changes that are not committed, which a check would see and a commit would not have: "
             f"{_names(dirty)}",
             code="dirty",
-            advice="commit or stash them, or set allow_dirty",
+            advice="commit or stash them",
         )
     if repository.commit_named("HEAD") is None:
         raise UpdateError(

@@ -39,7 +39,6 @@ EVERYTHING = Installation(
     phases=("disko", "install"),
     hardware=("nixos-facter", "/etc/fleet/hosts/db/facter.json"),
     extra_files="/run/user/0/x",
-    owners={"/var/lib/db": "999:999"},
     encryption_keys={"/tmp/disk.key": "/dev/shm/x/disk-key-0"},
 )
 
@@ -70,9 +69,8 @@ def test_what_there_is_to_say_is_said_in_options_that_it_has() -> None:
     assert said["--flake"] == [["/etc/fleet#db.example"]]
     assert said["--target-host"] == [["ubuntu@192.0.2.13"]]
     assert said["--phases"] == [["disko,install"]]
-    assert said["--chown"] == [["/var/lib/db", "999:999"]]
     assert said["-i"] == [["/home/ops/my key"]]
-    assert len(said) == 11
+    assert len(said) == 10
 
 
 def test_what_needs_no_saying_is_not_said() -> None:
@@ -101,7 +99,6 @@ def test_what_can_be_chosen_is_what_it_knows() -> None:
         {"user": "$(id)"},
         {"phases": ()},
         {"phases": ("install", "disko")},
-        {"owners": {"/a b": "0:0"}},
         {"encryption_keys": {"/tmp/$(id)": "/x"}},
     ],
 )
@@ -188,11 +185,6 @@ def test_files_may_go_to_another_root_than_the_machines_own(tmp_path: pathlib.Pa
     assert stat.S_IMODE(pathlib.Path(root, "persist").stat().st_mode) == 0o755
     with fails_with("installation.bad_path"):
         installation.packed(tmp_path, None, key, "../persist")
-
-
-def test_an_owner_whose_path_would_be_cut_off_is_refused() -> None:
-    with fails_with("installation.bad_path"):
-        arguments(dataclasses.replace(EVERYTHING, owners={"/home/alice/.config/some/where/deeper": "1000:100"}))
 
 
 @pytest.mark.parametrize(

@@ -76,11 +76,11 @@ def test_what_is_no_lock_file_is_refused(text: str) -> None:
 
 def test_the_message_of_a_commit_names_what_moved_or_how_much_of_it() -> None:
     few = moves({}, {"nixpkgs": Locked({"rev": NEW})})
-    assert message(few, None, None) == "flake.lock: update nixpkgs\n\nnixpkgs: bbbbbbbbbbbb added\n"
-    assert message(few, "Update", "on web: all").splitlines()[::2] == [
-        "Update",
+    assert message(few, "") == "flake.lock: update nixpkgs\n\nnixpkgs: bbbbbbbbbbbb added\n"
+    assert message(few, "on web: all").splitlines()[::2] == [
+        "flake.lock: update nixpkgs",
         "nixpkgs: bbbbbbbbbbbb added",
         "on web: all",
     ]
     many = moves({}, {f"input-{number}": Locked({"rev": NEW}) for number in range(9)})
-    assert message(many, None, None).startswith("flake.lock: update 9 inputs\n")
+    assert message(many, "").startswith("flake.lock: update 9 inputs\n")

@@ -19,7 +19,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.nix.closure_diff import 
 
 @pytest.mark.parametrize(
     "options",
-    [{"commit": True}, {"inputs": ["one"]}, {"branch": "update"}, {"message": "m"}, {"host_changes": {"a": {}}}],
+    [{"commit": True}, {"inputs": ["one"]}, {"branch": "update"}, {"host_changes": {"a": {}}}],
 )
 def test_what_is_of_an_update_alone_is_refused_without_one(options: dict[str, t.Any]) -> None:
     given = {name: spec.get("default") for name, spec in ActionModule.argument_spec.items()} | options
