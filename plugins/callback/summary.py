@@ -21,16 +21,6 @@ description:
 requirements:
   - enable in configuration (C(callbacks_enabled = nix.fleet.summary))
 options:
-  width:
-    description:
-      - The widest that a line may get. V(0) takes the width of the terminal, but not more than 100.
-    type: int
-    default: 0
-    env:
-      - name: NIX_FLEET_SUMMARY_WIDTH
-    ini:
-      - section: callback_nix_fleet_summary
-        key: width
   report:
     description:
       - A file to write the whole record of every host to, as JSON. C(docs/report.md) of the collection explains it, and
@@ -162,8 +152,7 @@ class CallbackModule(CallbackBase):
         hosts = records(self._events, failed=run.failed)
         # Our own callback has shown each failure whole when it happened; others show it in their own way.
         shown = constants.DEFAULT_STDOUT_CALLBACK == "nix.fleet.progress" and not self._display.verbosity
-        width = int(self.get_option("width")) or screen_width()
-        lines = summary(hosts, width, run.seconds, whole=not shown, options=run.fleet_options)
+        lines = summary(hosts, screen_width(), run.seconds, whole=not shown, options=run.fleet_options)
         if lines:
             self._display.banner("FLEET")
             print_lines(self._display, lines)

@@ -42,7 +42,7 @@ class Screen:
 def plugin(monkeypatch: pytest.MonkeyPatch) -> CallbackModule:
     plugin = CallbackModule()
     monkeypatch.setattr(plugin, "_display", Screen())
-    monkeypatch.setattr(plugin, "get_option", {"width": 80}.get)
+    monkeypatch.setattr(plugin, "get_option", {}.get)
     return plugin
 
 
@@ -85,7 +85,7 @@ def test_a_run_with_our_modules_ends_with_the_table(plugin: CallbackModule) -> N
 @pytest.fixture
 def wanted(plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory that both reports are asked for in."""
-    options = {"report": str(tmp_path / "report.json"), "report_markdown": str(tmp_path / "summary.md"), "width": 80}
+    options = {"report": str(tmp_path / "report.json"), "report_markdown": str(tmp_path / "summary.md")}
     monkeypatch.setattr(plugin, "get_option", options.get)
     return tmp_path
 
@@ -141,7 +141,7 @@ def test_passwords_in_addresses_get_into_no_report(plugin: CallbackModule, wante
 def test_a_report_that_cannot_be_written_is_told_before_anything_is_done(
     plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plugin, "get_option", {"report": str(tmp_path / "no/report.json"), "width": 80}.get)
+    monkeypatch.setattr(plugin, "get_option", {"report": str(tmp_path / "no/report.json")}.get)
     begin(plugin)
     assert printed(plugin) == [f"warning: {tmp_path}/no/report.json cannot be written: No such file or directory"]
 
@@ -167,7 +167,7 @@ def test_a_form_that_cannot_be_made_costs_neither_the_table_nor_the_other_forms(
 
 
 def run_with(plugin: CallbackModule, monkeypatch: pytest.MonkeyPatch, **options: str) -> None:
-    monkeypatch.setattr(plugin, "get_option", {"width": 80, **options}.get)
+    monkeypatch.setattr(plugin, "get_option", options.get)
     begin(plugin)
     plugin.v2_playbook_on_stats(stats())
 
@@ -185,7 +185,7 @@ def test_a_file_that_is_named_for_two_forms_is_told_of(
 @pytest.fixture
 def traced(plugin: CallbackModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory that a trace is asked for in."""
-    options = {"trace": str(tmp_path / "run.json"), "width": 80}
+    options = {"trace": str(tmp_path / "run.json")}
     monkeypatch.setattr(plugin, "get_option", options.get)
     monkeypatch.setattr(summary, "run_state", lambda: RunState(tmp_path))
     return tmp_path
@@ -219,7 +219,7 @@ def test_processes_note_nothing_where_nobody_wants_a_trace(
 def test_a_report_with_the_ending_of_html_is_a_page(
     plugin: CallbackModule, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(plugin, "get_option", {"report": str(tmp_path / "x.html"), "width": 80}.get)
+    monkeypatch.setattr(plugin, "get_option", {"report": str(tmp_path / "x.html")}.get)
     plugin.v2_runner_on_ok(result("web", task("nix.fleet.nix_activate"), changed=False, outcome="unchanged"))
     plugin.v2_playbook_on_stats(stats())
     assert (tmp_path / "x.html").read_text().startswith("<!DOCTYPE html>")
