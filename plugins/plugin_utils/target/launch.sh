@@ -9,13 +9,16 @@ launch() { # with argument $1
     { true >>"$log"; } 2>/dev/null || log=/dev/null
     if state_is_root && [ -d /run/systemd/system ]; then
         unit=nix-fleet-$id-$1
+        # Its shell and its programs too: what systemd starts anew would look for them in what runs by then.
+        path_pin
         # Were all of its processes stopped, nothing of ours could act. What systemd ends it also continues, and starts it anew. The
         # time is longer than a lock is waited for.
         systemd-run --quiet --collect --no-ask-password --service-type=exec --unit="$unit" \
             --description="nix.fleet $id" \
             --property=Restart=on-failure --property=RestartSec=1 --property=StartLimitIntervalSec=0 --property=TimeoutStopSec=1h \
             --property=RuntimeMaxSec=2d \
-            --setenv=PATH="$PATH" --setenv=HOME="${HOME:-/root}" --setenv=NIX_FLEET_PROGRAM="$program" \
+            --setenv=PATH="$PATH" --setenv=NIX_FLEET_PATH="$own_path" \
+            --setenv=HOME="${HOME:-/root}" --setenv=NIX_FLEET_PROGRAM="$program" \
             ${LOCALE_ARCHIVE:+--setenv=LOCALE_ARCHIVE="$LOCALE_ARCHIVE"} \
             ${NIX_FLEET_STATE_DIRECTORY:+--setenv=NIX_FLEET_STATE_DIRECTORY="$NIX_FLEET_STATE_DIRECTORY"} \
             "$(command -v sh)" -c "$run_program" "nix.fleet-$id" "$1" >>"$log" 2>&1 </dev/null && return
@@ -28,7 +31,7 @@ launch() { # with argument $1
     (
         trap '' HUP
         cd / || exit
-        export NIX_FLEET_PROGRAM="$program"
+        export NIX_FLEET_PROGRAM="$program" NIX_FLEET_PATH="$own_path"
         process_exec_session sh -c "$run_program" "nix.fleet-$id" "$1"
     ) >>"$log" 2>&1 </dev/null &
 }

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import CONFIRMED, confirm, deploy
 
 from ....errors import fails_with
-from .interrupting import HALFWAY, OTHER, STUCK, custom, cut_off, guard_of, is_gone
+from .interrupting import HALFWAY, OTHER, STUCK, custom, cut_down, cut_off, guard_of, is_gone
 from .nixos import RUNNING, NixOS, wait_for, whole
 
 
@@ -167,6 +168,23 @@ def test_systemd_ends_in_the_end_what_cannot_act_and_starts_it_anew(nixos: NixOS
     nixos.deploy(nixos.system("nixos-new"))
     unit = nixos.path("/unit").read_text().splitlines()
     assert {"--property=Restart=on-failure", "--property=RuntimeMaxSec=2d"} <= set(unit)
+
+
+def test_what_systemd_starts_anew_takes_no_program_of_the_system_that_runs_by_then(nixos: NixOS, old: str) -> None:
+    nixos.path("/run/systemd/system").mkdir(parents=True)
+    tools = nixos.path("/tools")
+    tools.symlink_to("bin")
+    nixos.environment["PATH"] = str(tools)
+    nixos.replace_tool("systemd-run", f'printf "%s\\0" "$@" >"{nixos.root}/unit"; exit 1')
+    request = nixos.request(nixos.system("nixos-new"), confirm_timeout=600)
+    assert deploy(nixos, request).outcome == "awaiting"
+    cut_down([guard_of(nixos, request), nixos.worker_of(request)])
+    tools.unlink()
+    words = nixos.path("/unit").read_text().rstrip("\0").split("\0")
+    command = [word for word in words if not word.startswith("--")]
+    settings = [word.removeprefix("--setenv=") for word in words if word.startswith("--setenv=")]
+    subprocess.run(command, env=dict(setting.split("=", 1) for setting in settings), check=False)
+    assert nixos.whole_as == whole(old)
 
 
 def test_of_what_waits_for_its_turn_no_other_is_said_to_be_the_supervisor(nixos: NixOS, old: str) -> None:
