@@ -17,10 +17,9 @@ in_login_environment() (
     USER=${USER:-$(id -un)}
     export USER
     session=$HOME/.nix-profile/etc/profile.d/nix-on-droid-session-init.sh
-    if [ -r "$session" ]; then
-        # shellcheck disable=SC1090  # the user's own
-        . "$session"
-    fi
+    # On the way back it is the failed system's. What ends the shell that reads it is left out.
+    # shellcheck disable=SC1090  # the user's own
+    if [ -r "$session" ] && [ "$(. "$session" >/dev/null 2>&1; echo whole)" = whole ]; then . "$session"; fi
     "$@"
 )
 

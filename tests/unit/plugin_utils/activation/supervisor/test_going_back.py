@@ -296,6 +296,17 @@ def test_nix_on_droid_goes_back_by_the_generation_it_came_from(nixos: NixOS) -> 
     assert nixos.calls[-1] == "nix-on-droid-1-link/activate"
 
 
+@pytest.mark.parametrize("broken", ['export A="', "exit 1"])
+def test_a_phone_goes_back_though_what_its_login_reads_is_broken_by_then(nixos: NixOS, broken: str) -> None:
+    droid: dict[str, t.Any] = {"platform": platforms()["nix-on-droid"], "profile": "/nix/var/nix/profiles/nix-on-droid"}
+    session = nixos.home / ".nix-profile/etc/profile.d/nix-on-droid-session-init.sh"
+    session.parent.mkdir(parents=True)
+    itself = 'nix-env --profile "/nix/var/nix/profiles/nix-on-droid" --set "$(readlink "${0%/activate}" || echo "${0%/activate}")"'
+    assert nixos.deploy(nixos.closure("droid-1", activate=itself), **droid).outcome == "activated"
+    breaks = f"{itself}; echo '{broken}' > '{session}'; exit 1"
+    assert nixos.deploy(nixos.closure("droid-2", activate=breaks), **droid).outcome == "rolled_back"
+
+
 def test_a_profile_that_another_tool_linked_is_put_back_as_it_was(nixos: NixOS) -> None:
     old = nixos.system("nixos-old")
     nixos.link(RUNNING, old)
