@@ -85,7 +85,7 @@ deployment_go() {
         *:yes) deployment_change_default && deployment_make_permanent ;;
         # A machine that loses its power in the middle comes back as it was: the default changes last.
         *) deployment_make_permanent && deployment_change_default ;;
-    esac && deployment_verify_default
+    esac && { [ "$goal" = boot ] || deployment_verify_running; } && deployment_verify_default
 }
 
 deployment_make_permanent() { # what runs in the end is what was tried and, where that is wanted, confirmed
@@ -205,7 +205,11 @@ deployment_find_default_and_running() { # set the variable of that name
 }
 
 deployment_change_default() {
-    { { true >./default-touched && path_flush . ./default-touched; } || true >"$live/touched-$id"; } 2>/dev/null || {
+    # In memory too, since the directory may be hidden by now from whoever has to finish this.
+    {
+        true >"$live/touched-$id"
+        { true >./default-touched && path_flush . ./default-touched; } || [ -e "$live/touched-$id" ]
+    } 2>/dev/null || {
         code=1
         cause="that $profile is about to change could not be noted"
         return 1

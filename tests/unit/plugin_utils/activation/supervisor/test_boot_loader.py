@@ -145,6 +145,20 @@ def test_a_boot_loader_that_was_written_before_a_power_cut_is_read_and_written_b
     assert nixos.whole_as == whole(old)
 
 
+def test_a_boot_loader_of_which_nothing_can_be_read_is_written_back_where_its_directory_is_hidden(
+    nixos: NixOS, old: str
+) -> None:
+    nixos.path("/boot/grub").mkdir()
+    nixos.path("/boot/grub/grub.cfg").write_text("of another loader\n")
+    slow = nixos.request(nixos.system("nixos-slow", loading=f"{WRITE}; {STUCK}"))
+    cut_off(nixos, slow)
+    # On its way back, it had got as far as the profile.
+    nixos.link(PROFILE, "system-2-link")
+    nixos.state.rename(nixos.path("/hidden"))
+    nixos.deploy(old, goal="test")
+    assert nixos.whole_as == whole(old)
+
+
 @pytest.mark.parametrize("lost", ["default-touched", "profile", "both but what is in memory"])
 def test_a_boot_loader_of_which_nothing_can_be_read_is_written_back_after_a_power_cut(
     nixos: NixOS, old: str, lost: str

@@ -256,6 +256,14 @@ def test_what_others_have_made_of_the_machine_is_not_undone_by_a_confirmation(ni
     assert nixos.whole_as == whole(other)
 
 
+def test_what_others_activate_while_a_boot_loader_is_written_is_not_said_to_be_ours(nixos: NixOS, old: str) -> None:
+    other = nixos.system("nixos-other")
+    new = nixos.system("nixos-new", loading=f'ln -sfn "{other}" "{RUNNING}"')
+    answer = end(nixos, awaiting(nixos, new))
+    assert (answer.outcome, answer.now.running) == ("superseded", other)
+    assert nixos.whole_as == (other, new, "new")
+
+
 def test_nobody_is_asked_to_confirm_what_does_not_run(nixos: NixOS, old: str) -> None:
     bad = nixos.system("nixos-bad", trouble="exit 0")
     assert nixos.deploy(bad, confirm_timeout=600).outcome == "rolled_back"
