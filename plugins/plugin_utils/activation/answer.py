@@ -240,23 +240,34 @@ def message(request: Request, answer: Answer) -> str:
     """Return what became of the machine, or would become of it."""
     if answer.outcome == "unchanged" and answer.cause:
         return f"nothing was changed: {answer.cause}"
-    name = store_path_name(answer.closure) if answer.closure else "the closure"
-    if request.specialisation:
-        name = f"{name} with its specialisation {request.specialisation}"
+    bare = name = store_path_name(answer.closure) if answer.closure else "the closure"
+    if request.specialisation and request.goal != "boot":
+        name = f"{bare} with its specialisation {request.specialisation}"
+    # Of a specialisation, what runs is another path.
+    waits = answer.status == "reboot" or (
+        request.goal == "switch" and not request.specialisation and answer.now.running not in (None, answer.closure)
+    )
+
+    def words(verbs: Mapping[str, str]) -> str:
+        runs, both, default = verbs[request.goal].partition(" and ")
+        return f"{runs}, and {bare} itself {default}" if both and request.specialisation else f"{runs}{both}{default}"
+
     if request.goal == "dry-activate":
         if answer.exit_code is None:
             return f"{name} is not on the machine yet, where it could be tried"
         return f"nothing was activated; the log says what activating {name} would do"
     if answer.outcome == "unchanged":
-        return f"{name} {ALREADY[request.goal]}{_generation(answer)}"
+        already = "is the default already, and runs after a reboot" if waits else words(ALREADY)
+        return f"{name} {already}{_generation(answer)}"
     if request.check:
-        return f"{name} {WOULD[request.goal]}"
+        return f"{name} {words(WOULD)}"
     if answer.outcome == "awaiting":
-        return f"{name} runs now, and goes again unless it is confirmed within {request.confirm_timeout} s"
-    if answer.status == "reboot":
+        runs = "is to run after a reboot" if waits else "runs now"
+        return f"{name} {runs}, and goes again unless it is confirmed within {request.confirm_timeout} s"
+    if waits:
         return f"{name} is the default{_generation(answer)}, and runs after a reboot"
     reboot = "; only a reboot brings all of it into use" if answer.reboot_required else ""
-    return f"{name} {DONE[request.goal]}{_generation(answer)}{reboot}"
+    return f"{name} {words(DONE)}{_generation(answer)}{reboot}"
 
 
 def predicted(shown: Mapping[str, t.Any], answer: Answer, units: str = "") -> dict[str, t.Any]:

@@ -9,6 +9,7 @@ import pathlib
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import message
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin
 
@@ -87,7 +88,18 @@ def test_a_system_that_only_a_reboot_brings_becomes_the_default(nixos: NixOS, ol
     answer = nixos.deploy(new)
     assert (answer.outcome, answer.reboot_required) == ("activated", True)
     assert nixos.whole_as == (old, new, "new")
-    assert nixos.deploy(new).outcome == "unchanged"
+    request = nixos.request(new)
+    again = deploy(nixos, request)
+    assert (again.outcome, "runs already" in message(request, again)) == ("unchanged", False)
+
+
+def test_a_system_that_only_a_reboot_brings_is_not_said_to_run_while_it_awaits_its_confirmation(
+    nixos: NixOS, old: str
+) -> None:
+    new = nixos.system("nixos-new", trouble="exit 100", init_interface_version="2")
+    request = nixos.request(new, confirm_timeout=600)
+    answer = deploy(nixos, request)
+    assert (answer.outcome, "runs now" in message(request, answer)) == ("awaiting", False)
 
 
 def test_another_kernel_asks_for_a_reboot(nixos: NixOS) -> None:
@@ -134,7 +146,10 @@ def test_a_specialisation_runs_and_its_parent_is_the_default(nixos: NixOS, old: 
     inner = nixos.system("nixos-inner")
     new = nixos.system("nixos-new")
     nixos.link(f"{new}/specialisation/travel", inner)
-    assert nixos.deploy(new, specialisation="travel").outcome == "activated"
+    request = nixos.request(new, specialisation="travel")
+    answer = deploy(nixos, request)
+    assert answer.outcome == "activated"
+    assert message(request, answer).endswith("now, and nixos-new itself is the default, generation 2 → 3")
     assert nixos.whole_as == (inner, new, "new")
     assert nixos.deploy(new, specialisation="travel").outcome == "unchanged"
 
