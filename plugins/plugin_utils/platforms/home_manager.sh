@@ -111,6 +111,8 @@ home_is_in_the_way() { # whether home-manager puts file $2 nowhere, for what is 
 # a home that failed half way is not yet that.
 platform_activate_again() {
     request_find_activated
+    # Nor is a home activated as long as no Nix runs, by the settings of what failed.
+    nix-env -q >/dev/null 2>&1 || export NIX_USER_CONF_FILES="$1/home-files/.config/nix/nix.conf"
     # Where Nix will not, since the closure is damaged, what is left is told.
     [ "$3" = no ] || [ ! -e "$activated/home-files" ] ||
         nix-store --realise "$activated" --add-root "$(home_current)" --option substitute false >/dev/null

@@ -32,6 +32,12 @@ platform_activate() {
     fi
 }
 
+platform_activate_again() {
+    # By what the failed one has in /etc, no Nix may run any more, and only after Nix does an activation see to /etc.
+    nix-env -q >/dev/null 2>&1 || export NIX_CONF_DIR="$1/etc/nix"
+    platform_activate "$@"
+}
+
 platform_dry_activate() {
     DRY_RUN=1 in_login_environment "$1/activate"
 }

@@ -147,6 +147,12 @@ class Machine:
         """Have ``text`` in place of a tool; ``{name}`` in it is the tool itself."""
         self._program(self.tool(name), f"#!/bin/sh\n{text.replace(f'{{{name}}}', str(shutil.which(name)))}\n")
 
+    def stop_nix(self, variable: str, condition: str) -> None:
+        """Have no Nix run as long as ``condition`` holds, unless ``variable`` names other settings."""
+        for name in ("nix-env", "nix-store"):
+            itself = self.tool(name).rename(self.tool(f"{name}.itself"))
+            self.replace_tool(name, f'[ -n "${{{variable}-}}" ] || ! {condition} || exit 1; exec "{itself}" "$@"')
+
     def renew(self) -> None:
         """Be the link of a deployment."""
 

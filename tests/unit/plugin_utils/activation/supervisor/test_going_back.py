@@ -307,6 +307,15 @@ def test_a_phone_goes_back_though_what_its_login_reads_is_broken_by_then(nixos: 
     assert nixos.deploy(nixos.closure("droid-2", activate=breaks), **droid).outcome == "rolled_back"
 
 
+def test_a_phone_whose_settings_stop_every_nix_is_gone_back_from(nixos: NixOS) -> None:
+    droid: dict[str, t.Any] = {"platform": platforms()["nix-on-droid"], "profile": "/nix/var/nix/profiles/nix-on-droid"}
+    nixos.stop_nix("NIX_CONF_DIR", f'test -e "{nixos.root}/unreadable"')
+    itself = 'nix-env --profile "/nix/var/nix/profiles/nix-on-droid" --set "$(readlink "${0%/activate}" || echo "${0%/activate}")"'
+    assert nixos.deploy(nixos.closure("droid-1", activate=itself), **droid).outcome == "activated"
+    bad = nixos.closure("droid-2", activate=f"{itself}; : > @root@/unreadable; exit 1")
+    assert nixos.deploy(bad, **droid).outcome == "rolled_back"
+
+
 def test_a_profile_that_another_tool_linked_is_put_back_as_it_was(nixos: NixOS) -> None:
     old = nixos.system("nixos-old")
     nixos.link(RUNNING, old)

@@ -116,6 +116,14 @@ def test_what_was_moved_aside_is_put_back(user: Home, old: str, trouble: str) ->
     assert files_of(user) == before
 
 
+def test_a_home_whose_settings_stop_every_nix_is_gone_back_from(user: Home, old: str) -> None:
+    user.stop_nix("NIX_USER_CONF_FILES", 'test -e "$HOME/unreadable"')
+    before = files_of(user)
+    answer = user.deploy_home(user.home_of("bad", "kept", "unreadable", trouble="exit 3"))
+    assert (answer.outcome, "left of it" in answer.cause) == ("rolled_back", False), answer
+    assert files_of(user) == before
+
+
 def test_where_more_is_in_the_way_than_could_be_put_back_nothing_is_touched(user: Home, old: str) -> None:
     names = [f"{number:0200}" for number in range(700)]
     for name in names:
