@@ -253,8 +253,9 @@ way_back_was_left() { # whether somebody has come again to what this deployment 
     [ -n "$(way_back_reported outcome)" ] || return
     path_find_closure "$profile"
     [ "$target" != "$closure" ] || [ "$(way_back_reported default)" = "$closure" ] || return 0
-    # What the way back does itself is nobody else's doing.
+    # What the way back does itself is nobody else's doing, nor is what a boot loader that could not be written brings up.
     [ "$platform_again_sets_running" = no ] || return 1
+    [ "$recorded_boot" = "$this_boot" ] || [ -z "$(way_back_reported loader_failed)" ] || return 1
     platform_find_running
     [ "$target" = "$activated" ] && [ "$(way_back_reported running)" != "$activated" ]
 }

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import cancelled, confirm_script, deploy
 
-from .interrupting import STUCK, cut_off
+from .interrupting import STUCK, children_of, cut_down, cut_off, guard_of, rewrite_record
 from .nixos import LOADER, PROFILE, RUNNING, NixOS, wait_for, whole
 
 # What a boot loader's installer does, for one that does something else as well.
@@ -103,6 +103,21 @@ def test_a_boot_loader_that_cannot_be_written_back_is_told_and_written_when_it_c
     assert bad in answer.cause
     nixos.path("/repaired").touch()
     wait_for(lambda: [entry["outcome"] for entry in nixos.journal] == ["rollback_failed", "rolled_back"])
+    assert nixos.whole_as == whole(old)
+
+
+def test_what_a_boot_loader_that_could_not_be_written_back_has_brought_up_is_nobody_elses_doing(nixos: NixOS) -> None:
+    nixos.hurry()
+    old = nixos.system("nixos-old", loading=UNTIL_REPAIRED)
+    nixos.install(nixos.system("nixos-first"), old)
+    bad = nixos.request(nixos.system("nixos-bad", loading=f"{WRITE}; exit 1"))
+    assert deploy(nixos, bad).outcome == "rollback_failed"
+    cut_down([guard := guard_of(nixos, bad), *children_of(guard)])
+    nixos.link(RUNNING, bad.closure or "")
+    rewrite_record(nixos, bad, recorded_boot="earlier")
+    nixos.path("/repaired").touch()
+    nixos.program(bad, "recover")
+    assert [entry["outcome"] for entry in nixos.journal] == ["rollback_failed", "rolled_back"]
     assert nixos.whole_as == whole(old)
 
 
