@@ -97,16 +97,17 @@ platform_dry_activate() (
 )
 
 platform_activate() {
-    # Systems from before mid-2025 have a part that the user runs; newer ones keep a stub that only warns.
-    if [ -x "$1/activate-user" ] && ! grep -q '^# nix-darwin: deprecated$' "$1/activate-user"; then
-        if [ -z "${SUDO_USER:-}" ]; then
-            echo 'this system has an activate-user program, and there is no SUDO_USER to run it as'
-            return 1
-        fi
-        sudo --user="$SUDO_USER" --set-home -- "$1/activate-user" || return
-    fi
-    PATH=$own_path "$1/activate" || return
+    darwin_activate_user "$1" && PATH=$own_path "$1/activate" || return
     darwin_remove_services "$recorded_running" "$1"
+}
+
+darwin_activate_user() { # systems from before mid-2025 have a part that the user runs; newer ones keep a stub that only warns
+    [ -x "$1/activate-user" ] && ! grep -q '^# nix-darwin: deprecated$' "$1/activate-user" || return 0
+    if [ -z "${SUDO_USER:-}" ]; then
+        echo 'this system has an activate-user program, and there is no SUDO_USER to run it as'
+        return 1
+    fi
+    sudo --user="$SUDO_USER" --set-home -- "$1/activate-user"
 }
 
 # An activation removes what /run/current-system has and the new system has not: after one that has failed half way, that is to be
@@ -114,9 +115,10 @@ platform_activate() {
 platform_activate_again() {
     darwin_await_job
     [ "$3" = no ] || ln -sfn "$activated" "$current_system"
-    platform_activate "$1" || return
+    PATH=$own_path "$1/activate" || return
     darwin_remove_services "$activated" "$1"
-    darwin_put_back
+    # The user's part last: it needs sudo, which the new system may have broken. Without one, that has changed nothing of the user's.
+    darwin_put_back && { [ -z "${SUDO_USER:-}" ] || darwin_activate_user "$1"; }
 }
 
 # A file that nix-darwin knows is renamed for its own link, of two of which `//` is between.
@@ -220,6 +222,7 @@ darwin_watch_text() {
     darwin_text PATH "$PATH"
     darwin_text HOME "${HOME:-/var/root}"
     [ -z "${NIX_FLEET_STATE_DIRECTORY:-}" ] || darwin_text NIX_FLEET_STATE_DIRECTORY "$NIX_FLEET_STATE_DIRECTORY"
+    [ -z "${SUDO_USER:-}" ] || darwin_text SUDO_USER "$SUDO_USER"
     printf '</dict><key>ProgramArguments</key><array>\n'
     for darwin_word in /bin/sh -c "$darwin_at_boot" "nix.fleet-$id" "$run" "$darwin_watch"; do
         printf '<string>%s</string>\n' "$(darwin_xml "$darwin_word")"

@@ -25,7 +25,8 @@ deployment_record() {
         say recorded_generation "$stands_at"
         say recorded_newest "$(profile_generations "$profile" | tail -n 1)"
         say recorded_default "$target"
-        say recorded_running "$running_now"
+        # Of a Mac that has not activated its system since it booted, nothing runs, and the default is to go back to all the same.
+        say recorded_running "${running_now:-$target}"
         say recorded_boots "$boots"
         say recorded_boot "$this_boot"
         say recorded_started "$started"

@@ -11,7 +11,12 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import (
+    CONFIRMED,
+    cancelled,
+    confirm,
+    deploy,
+)
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
 from ..machine import SHELLS
@@ -21,6 +26,8 @@ from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
 
 if t.TYPE_CHECKING:
     import pathlib
+
+    from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Request
 
 SHELL = next(iter(SHELLS))
 # The first time, it gets there and fails nevertheless; then it fails at once.
@@ -37,9 +44,9 @@ class Darwin(NixOS):
         places = "darwin_etc=/etc darwin_library=/Library"
         return super().here(text.replace(places, "darwin_etc=@root@/etc darwin_library=@root@/Library"))
 
-    def mac_system(self, name: str, checks: str = ":") -> str:
+    def mac_system(self, name: str, checks: str = ":", **programs: str) -> str:
         activate = f'{checks}; echo "activate {name}" >> @root@/calls; ln -sfn "${{0%/activate}}" {RUNNING}'
-        system = self.closure(name, activate=activate, systemConfig="")
+        system = self.closure(name, activate=activate, systemConfig="", **programs)
         self.path(f"{system}/etc").mkdir()
         return system
 
@@ -191,3 +198,47 @@ def test_units_that_fail_on_the_way_back_are_told(nixos: NixOS) -> None:
     assert answer.outcome == "rolled_back"
     assert "web.service" in answer.cause
     assert nixos.whole_as == whole(old)
+
+
+def awaited(mac: Darwin, **fields: t.Any) -> Request:
+    """Deploy to a Mac what nobody confirms."""
+    request = mac.request(mac.mac_system("darwin-new", **fields), platform=platforms()["darwin"], confirm_timeout=600)
+    assert deploy(mac, request).outcome == "awaiting"
+    return request
+
+
+@pytest.fixture
+def mac_of_2024(mac: Darwin) -> Darwin:
+    """A Mac whose system has a part that its user activates, and mends sudo."""
+    old = mac.mac_system("darwin-older", "rm -f @root@/no-sudo", activate_user="echo user >> @root@/calls")
+    mac.link(f"{PROFILE}-1-link", old)
+    mac.link(RUNNING, old)
+    mac.replace_tool("sudo", f'[ ! -e "{mac.root}/no-sudo" ] || exit 1; shift 3; exec "$@"')
+    return mac
+
+
+@pytest.mark.parametrize(("login", "user"), [("alice", ["user"]), ("", [])])
+def test_a_mac_whose_sudo_was_broken_or_not_used_goes_back_to_a_system_with_a_part_for_its_user(
+    mac_of_2024: Darwin, login: str, user: list[str]
+) -> None:
+    mac, old = mac_of_2024, mac_of_2024.standing(RUNNING)
+    mac.environment["SUDO_USER"] = login
+    request = awaited(mac, checks="touch @root@/no-sudo")
+    assert confirm(mac, request.id, cancelled("not wanted"), 30).outcome == "rolled_back"
+    assert mac.standing(RUNNING) == old
+    assert mac.calls == ["activate darwin-new", "activate darwin-older", *user]
+
+
+def test_a_mac_that_boots_in_the_middle_knows_whose_part_of_its_system_is_to_be_activated(mac_of_2024: Darwin) -> None:
+    mac_of_2024.environment["SUDO_USER"] = "alice"
+    request = awaited(mac_of_2024)
+    (plist,) = mac_of_2024.path("/Library/LaunchDaemons").iterdir()
+    assert plistlib.loads(plist.read_bytes())["EnvironmentVariables"]["SUDO_USER"] == "alice"
+    confirm(mac_of_2024, request.id, CONFIRMED, 30)
+
+
+def test_a_mac_that_had_not_activated_its_system_since_it_booted_goes_back_to_that(mac: Darwin) -> None:
+    old = mac.standing(PROFILE)
+    mac.path(RUNNING).unlink()
+    answer = confirm(mac, awaited(mac).id, cancelled("not wanted"), 30)
+    assert (answer.outcome, mac.standing(RUNNING)) == ("rolled_back", old)
