@@ -206,7 +206,7 @@ class TerminalLog:
     def _unconfirmed(self, host: str, now: float, options: str) -> list[Line]:
         goes_back, deployment = self.board.awaited(host)
         when = "if a confirmation was asked for" if goes_back is None else f"in {max(round(goes_back - now), 0)} s"
-        text = f"{host} was being activated and is not confirmed: it goes back by itself {when}"
+        text = f"{host} was being activated: unconfirmed, it goes back by itself {when}"
         lines = note(text, self._width(), "failed", indent="")
         if not deployment:
             return [*lines, Line("  next: see with nix.fleet.status what it runs")]
