@@ -111,7 +111,7 @@ def answered(directory: Path, answer: str) -> tuple[int, str]:
 @pytest.mark.parametrize(("answer", "deploys"), [("yes", True), ("no", False), ("", False)])
 def test_all_is_shown_before_the_question_and_only_a_yes_deploys(tmp_path: Path, answer: str, deploys: bool) -> None:
     code, shown = answered(tmp_path, answer)
-    before = shown.partition("Deploy this to 2 hosts? (yes or no)")[0]
+    before = shown.partition("Deploy this to 2 of 2 hosts? (yes or no)")[0]
     assert "Go the way of a host" in before, shown
     assert len(list(tmp_path.glob("*.deployed"))) == (2 if deploys else 0), shown
     assert (code == 0) is deploys
