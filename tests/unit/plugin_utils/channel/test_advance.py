@@ -13,7 +13,7 @@ from unittest import mock
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.channel.channel import Advance, advance
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import ChannelError, GitError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import GitError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.update.git import OvertakenError, Remote
 
@@ -71,8 +71,9 @@ def test_what_does_not_come_after_it_is_refused_with_where_they_parted(server: P
     moved(work, second)
     git(work, "reset", "--quiet", "--hard", first)
     other = commit(work, "another second")
-    with pytest.raises(ChannelError, match=f"moves forward only.*they parted after {first[:12]}"):
+    with fails_with("channel.not_forward") as refused:
         moved(work, other)
+    assert f"they parted after {first[:12]}" in refused.value.cause
     assert at(server) == second
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.web import fetch
 from ansible_collections.nix.fleet.plugins.plugin_utils.channel.channel import Job, Proof, last_success, revision_of
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import ChannelError
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.web import Response
 
 from ...errors import fails_with
@@ -72,10 +71,9 @@ def test_a_jobset_without_a_flake_tells_its_commit_by_an_input(hydra: Hydra) -> 
     given = {"fleet": {"type": "git", "uri": "https://x", "revision": OLD}, "n": {"type": "nix"}}
     hydra.evaluations[12].update(flake=None, jobsetevalinputs=given)
     assert asked(hydra, dataclasses.replace(JOB, source="fleet")).revision == OLD
-    with fails_with("channel.hydra_no_commit"):
-        asked(hydra)
-    with pytest.raises(ChannelError, match="has no input nixpkgs with a revision; it has fleet, n"):
-        asked(hydra, dataclasses.replace(JOB, source="nixpkgs"))
+    for job in (JOB, dataclasses.replace(JOB, source="nixpkgs")):
+        with fails_with("channel.hydra_no_commit"):
+            asked(hydra, job)
 
 
 @pytest.mark.parametrize(
@@ -99,17 +97,10 @@ def test_a_flake_reference_without_a_commit_is_refused(flake: str) -> None:
         revision_of({"id": 1, "flake": flake}, JOB)
 
 
-@pytest.mark.parametrize(
-    ("response", "told"),
-    [
-        (Response(500, "oops"), "status 500"),
-        (Response(200, "<html>"), "no JSON"),
-        (Response(200, "[]"), "something else"),
-        (Response(200, "[" * 100_000), "no JSON"),
-    ],
-)
-def test_an_answer_that_is_none_is_told(response: Response, told: str) -> None:
-    with pytest.raises(ChannelError, match=told):
+@pytest.mark.parametrize("answer", [(500, "oops"), (200, "<html>"), (200, "[]"), (200, "[" * 100_000)])
+def test_an_answer_that_is_none_is_told(answer: tuple[int, str]) -> None:
+    response = Response(*answer)
+    with fails_with("channel.hydra_answer"):
         last_success(JOB, lambda _request: response)
 
 

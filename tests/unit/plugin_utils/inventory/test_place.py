@@ -21,6 +21,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.place import (
     read_data_file,
 )
 
+from ...errors import fails_with
+
 
 def test_the_flake_is_the_nearest_one_upwards(tmp_path: pathlib.Path) -> None:
     (tmp_path / "flake.nix").touch()
@@ -55,7 +57,7 @@ def test_a_flake_reference_means_the_same_wherever_it_is_used(
 
 
 def test_an_output_where_a_flake_belongs_is_refused() -> None:
-    with pytest.raises(InventoryError, match="names an output where only a flake belongs"):
+    with fails_with("inventory.bad_option"):
         absolute_reference(".#nodes", t.cast("pathlib.Path", None))
 
 
@@ -73,8 +75,9 @@ def test_an_output_is_one_of_the_named_flake_or_else_of_the_fleets(
 
 
 def test_a_missing_file_is_told_by_its_whole_path(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(InventoryError, match=rf"^inventory: {tmp_path}/nodes.nix: there is no such file"):
+    with fails_with("inventory.no_file") as raised:
         named_place("nodes.nix", None, tmp_path)
+    assert raised.value.cause.startswith(f"{tmp_path}/nodes.nix: ")
 
 
 def test_without_a_named_place_a_file_beside_the_inventory_goes_before_the_flake(tmp_path: pathlib.Path) -> None:
@@ -84,8 +87,9 @@ def test_without_a_named_place_a_file_beside_the_inventory_goes_before_the_flake
 
 
 def test_without_file_and_flake_the_message_says_what_was_looked_for(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(InventoryError, match=r"no flake.nix here or above and none of nodes.nix, hive.nix in it"):
+    with fails_with("inventory.no_flake") as raised:
         found_place(("nodes.nix", "hive.nix"), None, tmp_path)
+    assert "nodes.nix, hive.nix" in raised.value.cause
 
 
 def read(directory: pathlib.Path, name: str, text: str) -> t.Any:
@@ -127,5 +131,5 @@ def test_what_cannot_be_read_is_told_with_its_place(tmp_path: pathlib.Path, name
 
 def test_a_file_that_is_not_text_is_told(tmp_path: pathlib.Path) -> None:
     (tmp_path / "n.json").write_bytes(b'{"a": "\xff"}')
-    with pytest.raises(InventoryError, match="it is not UTF-8"):
+    with fails_with("inventory.syntax"):
         read_data_file(DataFile(tmp_path / "n.json"))
