@@ -16,6 +16,7 @@ import urllib.parse
 
 from ..copy.copying import Meaning
 from ..core.errors import CacheError
+from ..core.text import redacted
 from ..nix.command import nix
 from ..nix.log import LOG_FORMAT, NixLog, is_error, readable
 from ..nix.machine import portions
@@ -53,21 +54,23 @@ class Store:
 
 def parse_store(uri: str) -> Store:
     """Read the address of a store; raises ``CacheError`` for what is none, or holds a secret."""
-    if UNPRINTABLE.search(uri):
-        raise CacheError("the address of a store has no white space in it", code="bad_address", advice=_FORMS)
     try:
         parts = urllib.parse.urlsplit(uri)
         password = parts.password
-    except ValueError as error:
-        raise CacheError(f"not the address of a store ({error})", code="bad_address", advice=_FORMS) from error
+        local = parts.scheme == "file"
+        known = parts.scheme in SCHEMES and uri.startswith(f"{parts.scheme}://") and not UNPRINTABLE.search(uri)
+        if not known or bool(parts.netloc) is local or (local and not parts.path.startswith("/")):
+            raise ValueError
+    except ValueError:
+        raise CacheError(
+            f"not the address of a store that can be pushed to: {redacted(uri)!r}", code="bad_address", advice=_FORMS
+        ) from None
     if password is not None:
         raise CacheError(
             "the address of the store has a password in it, which everyone on the machine could read",
             code="bad_address",
             advice="leave it out, and have Nix read it from a file: `deploy_nix_options: {netrc-file: /etc/nix/netrc}`",
         )
-    if parts.scheme not in SCHEMES or not uri.startswith(f"{parts.scheme}://"):
-        raise CacheError(f"not the address of a store that can be pushed to: {uri}", code="bad_address", advice=_FORMS)
     parameters = urllib.parse.parse_qs(parts.query, keep_blank_values=True)
     if named := [name for name in KEY_PARAMETERS if name in parameters]:
         raise CacheError(
@@ -75,23 +78,7 @@ def parse_store(uri: str) -> Store:
             code="bad_address",
             advice="name the key in deploy_cache_key_file instead",
         )
-    return Store(uri, parts.scheme, _directory(parts))
-
-
-def _directory(parts: urllib.parse.SplitResult) -> str | None:
-    if parts.scheme != "file":
-        if not parts.netloc:
-            raise CacheError(
-                f"the address of the store names no {_place(parts.scheme)}", code="bad_address", advice=_FORMS
-            )
-        return None
-    if parts.netloc or not parts.path.startswith("/"):
-        raise CacheError("the directory of a file:// store is an absolute path", code="bad_address", advice=_FORMS)
-    return urllib.parse.unquote(parts.path.rstrip("/"))
-
-
-def _place(scheme: str) -> str:
-    return "bucket" if scheme == "s3" else "host"
+    return Store(uri, parts.scheme, urllib.parse.unquote(parts.path.rstrip("/")) if local else None)
 
 
 _FORMS: t.Final = (
