@@ -190,25 +190,16 @@ def _asked(job: Job, url: str, fetch: Callable[[Request], Response]) -> dict[str
             log=response.body,
             advice=f"check the names of project, jobset and job, and that a build has succeeded: {url}",
         )
-    if response.status != OK:
+    try:
+        data = json.loads(response.body) if response.status == OK else None
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
         raise ChannelError(
-            f"Hydra answers with status {response.status}",
+            f"Hydra answers with something else than it documents (status {response.status})",
             code="hydra_answer",
             log=response.body,
             advice=f"see what is there: {url}",
-        )
-    try:
-        data = json.loads(response.body)
-    except (ValueError, RecursionError) as error:
-        raise ChannelError(
-            "what Hydra answers is no JSON", code="hydra_answer", log=response.body, advice=f"see {url}"
-        ) from error
-    if not isinstance(data, dict):
-        raise ChannelError(
-            "Hydra answers something else than it documents",
-            code="hydra_answer",
-            log=response.body,
-            advice=f"see {url}",
         )
     return data
 
