@@ -22,7 +22,7 @@ from ..plugin_utils.channel.channel import (
     validate_cached,
     validate_clean,
 )
-from ..plugin_utils.core.errors import ChannelError
+from ..plugin_utils.core.errors import NixError
 from ..plugin_utils.core.text import SHORT
 from ..plugin_utils.nix.machine import Controller
 from ..plugin_utils.update.git import Remote, Repository
@@ -47,9 +47,9 @@ class ActionModule(NixAction):
         repository = Repository(Controller(self.environment if self.on_controller else {}), place)
         repository.validate_branch(branch, host=self.play_host)
         if not options["remote"].strip():
-            raise ChannelError(
+            raise NixError(
                 "there is no remote to have the branch at",
-                code="no_remote",
+                code="channel.no_remote",
                 advice="name it (remote, or channel_remote of the role): origin, an address or a path",
             )
         proof = self._proof(options)

@@ -10,7 +10,7 @@ import typing as t
 
 from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.ansible.evaluation import absolute_flake, machine_for_secrets, machine_of
-from ..plugin_utils.core.errors import UpdateError
+from ..plugin_utils.core.errors import NixError
 from ..plugin_utils.core.text import SHORT, harmless
 from ..plugin_utils.evaluation.sending import is_of_controller
 from ..plugin_utils.nix.closure_diff import ClosureDiff
@@ -67,9 +67,9 @@ class ActionModule(NixAction):
 
     def _updated(self, machine: Machine, flake: str, options: dict[str, t.Any]) -> dict[str, t.Any]:
         if not is_of_controller(flake):
-            raise UpdateError(
+            raise NixError(
                 f"only a flake in a directory can be updated, not {flake}",
-                code="no_directory",
+                code="update.no_directory",
                 advice="give the path of a clone of it, absolute or (on the controller) beginning with a dot",
             )
         place = Place(machine, flake)
@@ -146,8 +146,8 @@ def validate_options(options: dict[str, t.Any]) -> None:
     """Refuse options that mean something of an update alone, where there is none."""
     for name in ("inputs", "lock", "lock_of", "commit", "branch", "host_changes"):
         if options[name] and not options["update"]:
-            raise UpdateError(
-                f"{name} is of an update, and there is none", code="bad_option", advice="set update: true"
+            raise NixError(
+                f"{name} is of an update, and there is none", code="update.bad_option", advice="set update: true"
             )
 
 
@@ -158,9 +158,9 @@ def host_changes(changes: dict[str, t.Any]) -> str:
         try:
             alike.setdefault(ClosureDiff.from_result(change).text, []).append(host)
         except (LookupError, TypeError, ValueError) as error:
-            raise UpdateError(
+            raise NixError(
                 f"host_changes: what changes on {host} is not what a task of nix_activate said",
-                code="bad_option",
+                code="update.bad_option",
                 advice="give its closure_diff, which is there when the run shows differences (--diff)",
             ) from error
     told = [f"{', '.join(hosts)}:\n{text or 'nothing changes'}".rstrip() for text, hosts in alike.items()]
@@ -168,12 +168,12 @@ def host_changes(changes: dict[str, t.Any]) -> str:
 
 
 def gate(done: Completed, *, updated: bool) -> None:
-    """Raise ``UpdateError`` for a flake whose checks do not hold."""
+    """Raise ``NixError`` for a flake whose checks do not hold."""
     if not done.ok:
         what = "the flake's checks do not hold with the updated inputs: nothing was changed"
-        raise UpdateError(
+        raise NixError(
             what if updated else "the flake's checks do not hold",
-            code="check",
+            code="update.check",
             command=done.argv,
             log=done.stderr,
             advice="see what failed; update fewer inputs at a time (update_inputs) to find which one it is"

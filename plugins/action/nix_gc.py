@@ -10,7 +10,7 @@ import typing as t
 from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.ansible.activation import origin
 from ..plugin_utils.ansible.run import new_name
-from ..plugin_utils.core.errors import GarbageCollectionError
+from ..plugin_utils.core.errors import NixError
 from ..plugin_utils.gc.collection import (
     Collection,
     collect_script,
@@ -52,9 +52,9 @@ class ActionModule(NixAction):
             **({"diff": difference(done, survey.profiles)} if self.diff_mode else {}),
         }
         if done.failed is not None:
-            raise GarbageCollectionError(
+            raise NixError(
                 done.failed,
-                code="incomplete",
+                code="collection.incomplete",
                 log=done.log,
                 advice="see to it, and run again: what is left to do is done then",
                 **result,
@@ -64,9 +64,9 @@ class ActionModule(NixAction):
     def _validate_known_hosts(self, known: list[str] | None) -> None:
         """Raise for a list that cannot be all hosts there are, since it lacks this one."""
         if known is not None and self.play_host not in known:
-            raise GarbageCollectionError(
+            raise NixError(
                 f"known_hosts does not name {self.play_host} itself, so that it cannot be the hosts that there are",
-                code="bad_option",
+                code="collection.bad_option",
                 advice="name hosts, not groups or patterns: \"{{ groups['all'] }}\"; or leave it out (gc_known_hosts)",
             )
 
@@ -74,11 +74,11 @@ class ActionModule(NixAction):
         answer = self.questions.run(survey_script(policy, platform, check=self.check_mode))
         survey = parse_survey(answer.stdout)
         if survey.refused is not None:
-            raise GarbageCollectionError(survey.refused, code="refused", advice=survey.advice)
+            raise NixError(survey.refused, code="collection.refused", advice=survey.advice)
         if survey.now is None:
-            raise GarbageCollectionError(
+            raise NixError(
                 "the machine does not say what it has",
-                code="no_answer",
+                code="collection.no_answer",
                 log="\n".join([answer.stdout[-4000:], answer.stderr]),
             )
         return survey

@@ -18,7 +18,7 @@ from ..plugin_utils.bootstrap.installation import (
     packed,
     unlocked,
 )
-from ..plugin_utils.core.errors import InstallationError
+from ..plugin_utils.core.errors import NixError
 from ..plugin_utils.core.process import run
 from ..plugin_utils.nix.command import with_settings
 from ..plugin_utils.target.programs import fields_and_log, program
@@ -45,9 +45,9 @@ class ActionModule(NixAction):
             return {"changed": False, "installed": installed, "steps": [], "msg": f"runs NixOS {installed} already"}
         if not options["erase"]:
             found = (installed and f"NixOS {installed}") or fields.get("os", [""])[-1] or "an unknown system"
-            raise InstallationError(
+            raise NixError(
                 f"it runs {found}, and its disks would be erased",
-                code="installed",
+                code="installation.installed",
                 advice="see that nothing on it is needed, and say so (erase; of the role, bootstrap_erase with its name)",
             )
         secrets = options["host_keys"] or options["disk_encryption_keys"]
@@ -84,9 +84,9 @@ class ActionModule(NixAction):
     def _ssh(self, option: str) -> t.Any:
         """Return what Ansible's own ssh is told."""
         if self._connection.transport != "ssh":
-            raise InstallationError(
+            raise NixError(
                 f"it is reached by {self._connection.transport}, and nixos-anywhere by ssh alone",
-                code="bad_connection",
+                code="installation.bad_connection",
                 advice="set ansible_connection to ssh",
             )
         return self._connection.get_option(option)
@@ -97,19 +97,19 @@ class ActionModule(NixAction):
     def _run(self, words: list[str], options: dict[str, t.Any]) -> list[str]:
         environment = with_secrets(self.environment, self._ssh("password"), options["nix_options"])
         if not shutil.which(words[0], path=environment.get("PATH")):
-            raise InstallationError(
+            raise NixError(
                 f"there is no program {words[0]} on the controller",
-                code="no_program",
+                code="installation.no_program",
                 advice="install it, or say how it is run (program: [nix, run, github:nix-community/nixos-anywhere, --])",
             )
         output = Output({name: options[name] for name in ("login_timeout", "return_timeout")}, self.doing)
         self.doing("installing")
         completed = run([*ONE_STREAM, *words], environment=environment, on_stderr_line=output.read, look=output.look)
         if not completed.ok:
-            raise InstallationError(
+            raise NixError(
                 f"nixos-anywhere ended with exit code {completed.rc}"
                 + (f" after: {output.steps[-1]}" if output.steps else ""),
-                code="nixos_anywhere",
+                code="installation.nixos_anywhere",
                 command=words,
                 log=output.log,
                 advice="see its output; what was begun on the machine's disks is not undone",

@@ -31,7 +31,7 @@ from ..copy.store_socket import (
     open_store_socket,
     open_store_socket_if_missing,
 )
-from ..core.errors import CopyError, UnknownHostError
+from ..core.errors import CopyError, NixError
 from ..core.process import CommandTimeoutError, run
 from .shell import QUESTION_SECONDS, ConnectionShell, bounded
 from .terminal import without_terminal
@@ -48,12 +48,12 @@ CONSENT = "fleet_allow_unknown_hosts"
 
 
 def validate_host_key_checking(action: NixAction) -> None:
-    """Raise ``UnknownHostError`` where the task's connection believes any machine, and nobody has consented to that."""
+    """Raise ``NixError`` where the task's connection believes any machine, and nobody has consented to that."""
     if _checked(action._connection) or _consented(action):
         return
-    raise UnknownHostError(
+    raise NixError(
         "the host's key is not checked, so that any machine could answer in its place: host_key_checking is off",
-        code="unchecked_key",
+        code="connection.unchecked_key",
         advice=f"set ANSIBLE_HOST_KEY_CHECKING=True (which beats ansible.cfg) or ansible_host_key_checking: true, and have "
         f"the host's key in known_hosts; or set {CONSENT}: true for hosts that may be anybody",
     )

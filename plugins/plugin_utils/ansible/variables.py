@@ -14,7 +14,7 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.yaml import yaml_load
 from ansible.template import Templar
 
-from ..core.errors import VariablesError
+from ..core.errors import NixError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -79,7 +79,7 @@ def rendered_for(action: NixAction, host: str, templates: Mapping[str, t.Any]) -
 
 
 def validate_variables(action: NixAction) -> None:
-    """Raise ``VariablesError`` for variables that begin as those of the task's role or playbook do, and are none of them.
+    """Raise ``NixError`` for variables that begin as those of the task's role or playbook do, and are none of them.
 
     Ansible overlooks a misspelt name, and takes the default.
     """
@@ -107,7 +107,7 @@ def _named(prefix: str, path: Path) -> set[str]:
     return {name for file in path.rglob("*.yml") for name in words.findall(file.read_text(encoding="utf-8"))}
 
 
-def _unknown(names: list[str], prefix: str, path: Path, host: str) -> VariablesError:
+def _unknown(names: list[str], prefix: str, path: Path, host: str) -> NixError:
     specification = path / "meta/argument_specs.yml"
     own, whose, known = prefix, f"playbook {OURS}{prefix[:-1]}", sorted(_named(prefix, path))
     if specification.is_file():
@@ -115,12 +115,12 @@ def _unknown(names: list[str], prefix: str, path: Path, host: str) -> VariablesE
     # What all have in common would make any two alike.
     words = [each.removeprefix(own) for each in known]
     nearest = {each: difflib.get_close_matches(each.removeprefix(own), words, n=1) for each in names}
-    return VariablesError(
+    return NixError(
         "; ".join(
             f"{each} is no variable of the {whose}" + (f"; {own}{near[0]} is one" if near else "")
             for each, near in nearest.items()
         ),
-        code="unknown",
+        code="variables.unknown",
         host=host,
         advice=f"correct the name, or give a variable of your own a name that does not begin with {prefix}"
         + (f" (`ansible-doc -t {whose}` has all that there are)" if specification.is_file() else ""),

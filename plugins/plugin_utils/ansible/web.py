@@ -12,7 +12,7 @@ import urllib.error
 
 from ansible.module_utils import urls
 
-from ..core.errors import SemaphoreError
+from ..core.errors import NixError
 from ..health.check import SEARCHED_BYTES
 from ..health.web import NoAnswerError, Request, Response
 
@@ -85,9 +85,9 @@ class SemaphoreServer:
                 return found
         except (ValueError, TypeError, RecursionError):
             pass
-        raise SemaphoreError(
+        raise NixError(
             f"{self._access.shown(path)} answers with something else than a list of objects",
-            code="no_list",
+            code="semaphore.no_list",
             advice="see that it is a server of Semaphore, without a login page in front of it",
         )
 
@@ -99,7 +99,9 @@ class SemaphoreServer:
             found = None
         if isinstance(found, dict) and {"name", "id"} <= set(found):
             return found
-        raise SemaphoreError(f"{self._access.shown(path)} answers with something else than an object", code="no_object")
+        raise NixError(
+            f"{self._access.shown(path)} answers with something else than an object", code="semaphore.no_object"
+        )
 
     def post(self, path: str, item: Object) -> None:
         """Make an object."""
@@ -128,14 +130,16 @@ class SemaphoreServer:
             with answer:
                 return str(answer.read(MOST_BYTES).decode(errors="replace"))
         except urllib.error.HTTPError as refusal:
-            raise SemaphoreError(
+            raise NixError(
                 f"{place}: {refusal.code} {refusal.reason}",
-                code="refused",
+                code="semaphore.refused",
                 log=refusal.read(MOST_BYTES).decode(errors="replace"),
                 advice=ADVICE.get(refusal.code, "see what the server says"),
             ) from None
         except (OSError, ValueError, http.client.HTTPException, urls.ConnectionError) as error:
             reason = getattr(error, "reason", None) or error
-            raise SemaphoreError(
-                f"{place}: no answer: {reason}", code="no_answer", advice="check the address, and that it is up"
+            raise NixError(
+                f"{place}: no answer: {reason}",
+                code="semaphore.no_answer",
+                advice="check the address, and that it is up",
             ) from None

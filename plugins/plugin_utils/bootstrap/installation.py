@@ -20,7 +20,7 @@ import tempfile
 import time
 import typing as t
 
-from ..core.errors import LOG_LINES, InstallationError
+from ..core.errors import LOG_LINES, NixError
 from ..inventory.source import Check, built_attribute
 from ..nix.command import attribute_steps
 
@@ -35,14 +35,14 @@ IN_MEMORY = {"tmpfs", "ramfs"}
 def directory_in_memory(*, allow_disk: bool) -> Iterator[pathlib.Path]:
     """Yield a directory of this process alone, in memory, that is gone afterwards; ``allow_disk``: elsewhere, where there is none.
 
-    Raises ``InstallationError`` where there is no such place.
+    Raises ``NixError`` where there is no such place.
     """
     places = (os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm")
     place = next((place for place in places if place and os.access(place, os.W_OK) and _is_in_memory(place)), None)
     if place is None and not allow_disk:
-        raise InstallationError(
+        raise NixError(
             "the controller has no file system in memory that could be written to, and secrets belong on no disk",
-            code="not_in_memory",
+            code="installation.not_in_memory",
             advice="name a directory on a tmpfs (XDG_RUNTIME_DIR), or accept the disk (allow_disk)",
         )
     with tempfile.TemporaryDirectory(prefix="nix.fleet-", dir=place) as directory:
@@ -75,12 +75,14 @@ def packed(
     """
     steps = pathlib.PurePosixPath(files_root).parts
     if steps[:1] != ("/",) or ".." in steps:
-        raise InstallationError(
-            f"{files_root} is no directory of the machine", code="bad_path", advice="give an absolute path (files_root)"
+        raise NixError(
+            f"{files_root} is no directory of the machine",
+            code="installation.bad_path",
+            advice="give an absolute path (files_root)",
         )
     if extra_files and not pathlib.Path(extra_files).is_dir():
-        raise InstallationError(
-            f"{extra_files} is no directory", code="no_directory", advice="correct bootstrap_extra_files"
+        raise NixError(
+            f"{extra_files} is no directory", code="installation.no_directory", advice="correct bootstrap_extra_files"
         )
     if not host_keys and (len(steps) == 1 or not extra_files):
         return extra_files
@@ -93,8 +95,10 @@ def packed(
         shutil.copytree(extra_files, root, symlinks=True, dirs_exist_ok=True)
     for kind, key in host_keys.items():
         if not kind.isascii() or not kind.isalnum():
-            raise InstallationError(
-                f"{kind!r} is no kind of a host key", code="bad_host_key", advice="name it ed25519, rsa or ecdsa"
+            raise NixError(
+                f"{kind!r} is no kind of a host key",
+                code="installation.bad_host_key",
+                advice="name it ed25519, rsa or ecdsa",
             )
         place = root / "etc/ssh" / f"ssh_host_{kind}_key"
         for each in (root, root / "etc", place.parent):
@@ -156,7 +160,7 @@ class Installation:
 
 
 def arguments(installation: Installation) -> list[str]:
-    """Return the arguments of nixos-anywhere; raises ``InstallationError`` for what it would take for something else."""
+    """Return the arguments of nixos-anywhere; raises ``NixError`` for what it would take for something else."""
     _check(installation)
     words = ["--flake", f"{installation.flake}#{configuration_of(installation.attr)}"]
     words += ["--phases", ",".join(installation.phases)]
@@ -186,23 +190,23 @@ def configuration_of(attr: str) -> str:
     steps = attribute_steps(attr)
     if len(steps) > 1 and attr == built_attribute("nixos", steps[1], Check("attr")) and not set(steps[1]) & {"#", '"'}:
         return steps[1]
-    raise InstallationError(
+    raise NixError(
         f"{attr} is not the system of one of the flake's nixosConfigurations, from which nixos-anywhere installs",
-        code="bad_attribute",
+        code="installation.bad_attribute",
         advice="give the flake this output, and the node its configuration",
     )
 
 
 def options_of_ssh(arguments: str) -> tuple[str, ...]:
-    """Return the options in arguments of ssh, each as `-o` takes it; raises ``InstallationError`` for any other argument."""
+    """Return the options in arguments of ssh, each as `-o` takes it; raises ``NixError`` for any other argument."""
     options: list[str] = []
     words = iter(shlex.split(arguments))
     for word in words:
         flag, value = word[:2], word[2:]
         if flag not in ("-o", "-J"):
-            raise InstallationError(
+            raise NixError(
                 f"nixos-anywhere cannot be told ssh's argument {word}",
-                code="bad_ssh_option",
+                code="installation.bad_ssh_option",
                 advice="say it in ~/.ssh/config, or as an option (ssh_options: Name=value)",
             )
         value = value or next(words, "")
@@ -213,31 +217,31 @@ def options_of_ssh(arguments: str) -> tuple[str, ...]:
 def _check(installation: Installation) -> None:
     user = installation.user or ""
     if not _ADDRESS.fullmatch(f"{user}@{installation.address}" if user else installation.address):
-        raise InstallationError(
+        raise NixError(
             f"{user}@{installation.address} is no address to log in to",
-            code="bad_address",
+            code="installation.bad_address",
             advice="correct address and user",
         )
     for path in installation.encryption_keys:
         if not _PLAIN_PATH.fullmatch(path):
-            raise InstallationError(
+            raise NixError(
                 f"{path!r} cannot be told to nixos-anywhere, which hands it to a shell as it is",
-                code="bad_path",
+                code="installation.bad_path",
                 advice="give an absolute path of letters, digits and . _ + @ -",
             )
     for option in installation.ssh_options:
         # Its own ssh takes such an option as it is. For `nix copy` it joins all of them with spaces.
         if re.search(r"[\s'\"\\]", option):
-            raise InstallationError(
+            raise NixError(
                 f"nixos-anywhere cannot pass ssh's option {option} on to Nix: it has spaces or quotes",
-                code="bad_ssh_option",
+                code="installation.bad_ssh_option",
                 advice="say it in ~/.ssh/config, under the machine's address (Name=value needs no space)",
             )
     phases = installation.phases
     if not phases or [phase for phase in PHASES if phase in phases] != list(phases):
-        raise InstallationError(
+        raise NixError(
             f"{','.join(phases) or 'none'} are no phases of an installation",
-            code="bad_phases",
+            code="installation.bad_phases",
             advice=f"name some of {', '.join(PHASES)}, in this order",
         )
 
@@ -309,13 +313,13 @@ class Output:
             self._on_step(self.steps[-1])
 
     def look(self) -> None:
-        """Raise ``InstallationError`` when it has waited for too long."""
+        """Raise ``NixError`` when it has waited for too long."""
         if self._wait and self._clock() - self._since > self._limits[self._wait.code]:
             last = next((line for line in reversed(self._lines) if line.strip() and self._wait.begins not in line), "")
             cause = self._wait.cause.format(self._limits[self._wait.code])
-            raise InstallationError(
+            raise NixError(
                 f"nixos-anywhere was ended: {cause}{last and f': {last.strip()}'}",
-                code=self._wait.code,
+                code=f"installation.{self._wait.code}",
                 log=self.log,
                 advice=self._wait.advice,
                 steps=self.steps,

@@ -14,7 +14,7 @@ import re
 import typing as t
 import urllib.parse
 
-from ..core.errors import ChannelError
+from ..core.errors import NixError
 from ..core.text import SHORT
 from ..health.web import NoAnswerError, Request
 from ..nix.store import is_store_path, path_sizes
@@ -41,32 +41,32 @@ class Proof:
     def __post_init__(self) -> None:
         """Refuse what is none."""
         if not REVISION.fullmatch(self.revision):
-            raise ChannelError(
+            raise NixError(
                 f"{self.revision!r} is not the whole name of a commit",
-                code="bad_revision",
+                code="channel.bad_revision",
                 advice="deploy from a Git repository all of whose changes are committed",
             )
         if not is_store_path(self.closure):
-            raise ChannelError(f"{self.closure!r} is not the store path of what was built", code="bad_closure")
+            raise NixError(f"{self.closure!r} is not the store path of what was built", code="channel.bad_closure")
 
 
 def validate_clean(revision: str | None, *, dirty: bool) -> None:
-    """Raise ``ChannelError`` for files that no commit has."""
+    """Raise ``NixError`` for files that no commit has."""
     if dirty or revision is None or revision.endswith("-dirty"):
-        raise ChannelError(
+        raise NixError(
             "what was built has changes that are not committed, or no commit at all",
-            code="dirty",
+            code="channel.dirty",
             advice="commit them, and build that; a flake outside of a Git repository has no branch to move",
         )
 
 
 def validate_built(machine: Machine, closure: str) -> None:
-    """Raise ``ChannelError`` when the machine does not have the system."""
+    """Raise ``NixError`` when the machine does not have the system."""
     done = machine.run(path_sizes(closure))
     done.or_raise(
-        ChannelError(
+        NixError(
             f"{closure} is not in the store of {machine.name}: it was not built there, or is gone again",
-            code="not_built",
+            code="channel.not_built",
             command=done.argv,
             advice="build it first; the role nix.fleet.channel does both",
         )
@@ -74,12 +74,12 @@ def validate_built(machine: Machine, closure: str) -> None:
 
 
 def validate_cached(machine: Machine, closure: str, cache: str) -> None:
-    """Raise ``ChannelError`` when a cache does not have the system, which hosts that pull would then have to build."""
+    """Raise ``NixError`` when a cache does not have the system, which hosts that pull would then have to build."""
     done = machine.run(path_sizes(closure, store=cache))
     done.or_raise(
-        ChannelError(
+        NixError(
             f"{closure} is not in the cache {cache}",
-            code="not_cached",
+            code="channel.not_cached",
             command=done.argv,
             advice="push it there first, and run again; or see whether the cache can be reached and read",
         )
@@ -124,15 +124,16 @@ def last_success(job: Job, fetch: Callable[[Request], Response]) -> Proof:
     """Return what the job has last built, and the newest commit that it is the build of."""
     build = _asked(job, job.latest, fetch)
     if build.get("finished") in (False, 0) or build.get("buildstatus") != SUCCEEDED:
-        raise ChannelError(
+        raise NixError(
             f"Hydra's build {build.get('id')} of {job.job} has not succeeded (status {build.get('buildstatus')})",
-            code="hydra_not_built",
+            code="channel.hydra_not_built",
             advice=f"see {job.latest}",
         )
     evaluations = [number for number in build.get("jobsetevals") or () if _is_number(number)]
     if not evaluations:
-        raise ChannelError(
-            f"Hydra's build {build.get('id')} of {job.job} is part of no evaluation any more", code="hydra_not_built"
+        raise NixError(
+            f"Hydra's build {build.get('id')} of {job.job} is part of no evaluation any more",
+            code="channel.hydra_not_built",
         )
     # The same build can be that of many commits. The one that was evaluated last is the one to move to.
     newest = max(evaluations)
@@ -150,25 +151,26 @@ def revision_of(evaluation: Mapping[str, t.Any], job: Job) -> str:
         source = inputs.get(job.source) if isinstance(inputs, dict) else None
         if not isinstance(source, dict) or not source.get("revision"):
             known = ", ".join(sorted(map(str, inputs))) if isinstance(inputs, dict) and inputs else "none"
-            raise ChannelError(
+            raise NixError(
                 f"Hydra's evaluation {evaluation.get('id')} has no input {job.source} with a revision; it has {known}",
-                code="hydra_no_commit",
+                code="channel.hydra_no_commit",
                 advice="name the jobset's input that is the fleet's repository (hydra.input)",
             )
         return str(source["revision"])
     flake = evaluation.get("flake")
     if not isinstance(flake, str) or not flake:
-        raise ChannelError(
+        raise NixError(
             f"Hydra's evaluation {evaluation.get('id')} is not of a flake",
-            code="hydra_no_commit",
+            code="channel.hydra_no_commit",
             advice="name the jobset's input that is the fleet's repository (hydra.input)",
         )
     if in_path := IN_PATH.fullmatch(flake):
         return in_path[1]
     given = urllib.parse.parse_qs(urllib.parse.urlsplit(flake).query).get("rev")
     if not given:
-        raise ChannelError(
-            f"Hydra's evaluation {evaluation.get('id')} is of {flake}, which names no commit", code="hydra_no_commit"
+        raise NixError(
+            f"Hydra's evaluation {evaluation.get('id')} is of {flake}, which names no commit",
+            code="channel.hydra_no_commit",
         )
     return given[-1]
 
@@ -180,13 +182,13 @@ def _asked(job: Job, url: str, fetch: Callable[[Request], Response]) -> dict[str
     try:
         response = fetch(request)
     except NoAnswerError as error:
-        raise ChannelError(
-            f"Hydra does not answer: {error}", code="hydra_away", advice=f"see whether it is up: {url}"
+        raise NixError(
+            f"Hydra does not answer: {error}", code="channel.hydra_away", advice=f"see whether it is up: {url}"
         ) from error
     if response.status == NOT_FOUND:
-        raise ChannelError(
+        raise NixError(
             f"Hydra has never built {job.project}:{job.jobset}:{job.job}, or does not know of it",
-            code="hydra_not_built",
+            code="channel.hydra_not_built",
             log=response.body,
             advice=f"check the names of project, jobset and job, and that a build has succeeded: {url}",
         )
@@ -195,9 +197,9 @@ def _asked(job: Job, url: str, fetch: Callable[[Request], Response]) -> dict[str
     except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict):
-        raise ChannelError(
+        raise NixError(
             f"Hydra answers with something else than it documents (status {response.status})",
-            code="hydra_answer",
+            code="channel.hydra_answer",
             log=response.body,
             advice=f"see what is there: {url}",
         )
@@ -233,7 +235,7 @@ def advance(remote: Remote, branch: str, revision: str, *, check: bool, pause: C
     """Move ``branch`` of ``remote`` forward to ``revision``, or say that it would be; ``pause`` waits before another attempt.
 
     Between a look at the branch and its move, the server itself sees to it that nobody else has moved it. Raises
-    ``ChannelError`` when forward does not lead there.
+    ``NixError`` when forward does not lead there.
     """
     here = remote.repository
     _bring_here(here, remote, revision)
@@ -247,9 +249,9 @@ def advance(remote: Remote, branch: str, revision: str, *, check: bool, pause: C
             remote.move(branch, planned.before, revision)
         except OvertakenError as overtaken:
             if attempt == ATTEMPTS:
-                raise ChannelError(
+                raise NixError(
                     f"others have moved {branch} {attempt} times while it was to be moved to {revision[:SHORT]}",
-                    code="contended",
+                    code="channel.contended",
                     log=overtaken.log,
                     advice="see who else writes to this branch: its name should be of one host alone",
                 ) from overtaken
@@ -265,9 +267,9 @@ def _planned(here: Repository, remote: Remote, branch: str, revision: str) -> Ad
     if here.commit_named(before) is None:
         remote.fetch(f"refs/heads/{branch}")
     if here.commit_named(before) is None:
-        raise ChannelError(
+        raise NixError(
             f"{branch} is at {before[:SHORT]}, which cannot be fetched from {remote.shown}",
-            code="not_fetched",
+            code="channel.not_fetched",
             advice="see whether the remote is whole: `git fetch`",
         )
     if _is_ancestor(here, before, revision):
@@ -278,19 +280,19 @@ def _planned(here: Repository, remote: Remote, branch: str, revision: str) -> Ad
     raise _not_forward(here, branch, before, revision)
 
 
-def _not_forward(here: Repository, branch: str, before: str, revision: str) -> ChannelError:
+def _not_forward(here: Repository, branch: str, before: str, revision: str) -> NixError:
     moving = f"{branch} moves forward only: it is at {before[:SHORT]}, and {revision[:SHORT]} does not come after that"
     if here.run("rev-parse", "--is-shallow-repository").stdout.strip() == "true":
-        return ChannelError(
+        return NixError(
             f"{moving}, as far as this repository knows, which has not all of the history",
-            code="shallow",
+            code="channel.shallow",
             advice="have all of it here: `git fetch --unshallow`, or in CI a checkout of full depth",
         )
     base = here.run("merge-base", before, revision).stdout.strip()
     parted = f"they parted after {base[:SHORT]}" if base else "they have no commit in common"
-    return ChannelError(
+    return NixError(
         f"{moving}; {parted}",
-        code="not_forward",
+        code="channel.not_forward",
         advice=f"merge {before[:SHORT]} or build on top of it; if the branch is to be given up, delete it at the remote",
     )
 
@@ -299,9 +301,9 @@ def _bring_here(here: Repository, remote: Remote, revision: str) -> None:
     if here.commit_named(revision) is None:
         remote.fetch(revision)
     if here.commit_named(revision) is None:
-        raise ChannelError(
+        raise NixError(
             f"the commit {revision[:SHORT]} is neither in {here.path} nor to be had from {remote.shown}",
-            code="no_commit",
+            code="channel.no_commit",
             advice="name the repository that it is of (deploy_flake), and see that it was pushed",
         )
 

@@ -22,13 +22,13 @@ CAUSE_CHARACTERS = 2_000
 class NixError(Exception):
     """A stage failed for one host.
 
-    ``code`` names what went wrong within the stage, and stays the same whatever the words are: programs and tests
-    compare it. ``cause`` is one sentence. ``command`` is what was run, ``log`` what it printed (its last lines are kept), and
+    ``code`` names the stage, if the class does not, and what went wrong within it, such as `copy.no_nix`. It stays the same
+    whatever the words are: programs and tests compare it. ``cause`` is one sentence. ``command`` is what was run, ``log`` what it printed (its last lines are kept), and
     ``advice`` the next step for the operator. The host is filled in at the border to Ansible when it is not known here.
     All of them may be another machine's words: they are kept short, and fit to be printed.
     """
 
-    stage: t.ClassVar[str] = "nix"
+    stage = "nix"
 
     def __init__(
         self,
@@ -41,7 +41,9 @@ class NixError(Exception):
         advice: str | None = None,
         **details: t.Any,
     ) -> None:
-        self.code = f"{self.stage}.{code}"
+        if "." in code:
+            self.stage = code.partition(".")[0]
+        self.code = f"{self.stage}.{code.rpartition('.')[2]}"
         self.cause = harmless(cause[:CAUSE_CHARACTERS])
         super().__init__(self.cause)
         self.host = host
@@ -93,18 +95,6 @@ class NixError(Exception):
         }
 
 
-class VariablesError(NixError):
-    """The variables of a role are not what they have to be."""
-
-    stage = "variables"
-
-
-class UnknownHostError(NixError):
-    """Nobody would notice that another machine answers than the one that is meant."""
-
-    stage = "connection"
-
-
 class EvaluationError(NixError):
     """The configuration could not be evaluated."""
 
@@ -141,22 +131,10 @@ class RuntimeDataError(NixError):
     stage = "data"
 
 
-class InstallationError(NixError):
-    """The machine does not have the operating system that was to be installed on it."""
-
-    stage = "installation"
-
-
 class RebootError(NixError):
     """The target was not rebooted, or not into the system that it was to come back on."""
 
     stage = "reboot"
-
-
-class GarbageCollectionError(NixError):
-    """The target's store was not collected, or not as it was asked for."""
-
-    stage = "collection"
 
 
 class CacheError(NixError):
@@ -169,24 +147,6 @@ class GitError(NixError):
     """Git did not do what it was asked for."""
 
     stage = "git"
-
-
-class UpdateError(NixError):
-    """The flake's inputs were not updated, or the flake is not fit to be."""
-
-    stage = "update"
-
-
-class ChannelError(NixError):
-    """The host's branch stays where it was."""
-
-    stage = "channel"
-
-
-class SemaphoreError(NixError):
-    """The server of Semaphore does not have the project as it was meant to."""
-
-    stage = "semaphore"
 
 
 class InventoryError(NixError):

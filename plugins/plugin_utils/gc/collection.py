@@ -11,7 +11,7 @@ import shlex
 import typing as t
 
 from ..activation.request import one_line
-from ..core.errors import GarbageCollectionError
+from ..core.errors import NixError
 from ..core.text import counted, size
 from ..nix.store import store_path_name
 from ..platforms.platform import by_presence, platforms
@@ -133,17 +133,17 @@ def predicted(survey: Survey, plan: Plan) -> Collection:
 
 
 def parse_collection(text: str, plan: Plan) -> Collection:
-    """Read the answer to ``plan``; raises ``GarbageCollectionError`` when the machine refused, or gave none."""
+    """Read the answer to ``plan``; raises ``NixError`` when the machine refused, or gave none."""
     fields, log = fields_and_log(text)
     one = {key: values[-1] for key, values in fields.items()}
     if one.get("outcome") == "refused":
-        raise GarbageCollectionError(
-            one.get("cause", "no reason was given"), code="refused", advice=one.get("advice") or None
+        raise NixError(
+            one.get("cause", "no reason was given"), code="collection.refused", advice=one.get("advice") or None
         )
     if "complete" not in one:
-        raise GarbageCollectionError(
+        raise NixError(
             "the machine does not say how the collection ended",
-            code="no_answer",
+            code="collection.no_answer",
             log=text[-4000:],
             advice="see with nix.fleet.status what it runs",
         )

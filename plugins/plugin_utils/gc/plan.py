@@ -11,7 +11,7 @@ import typing as t
 
 from ..activation.info import date_of
 from ..activation.request import PROFILE
-from ..core.errors import GarbageCollectionError
+from ..core.errors import NixError
 from ..nix.store import root_name, store_path
 from ..target.programs import fields_and_log, number
 
@@ -134,9 +134,9 @@ class Policy:
     wait: int = 0
 
     def __post_init__(self) -> None:
-        """Raise ``GarbageCollectionError`` for what no machine should be asked."""
+        """Raise ``NixError`` for what no machine should be asked."""
         for problem in self._problems():
-            raise GarbageCollectionError(problem, code="bad_option", advice="correct the option")
+            raise NixError(problem, code="collection.bad_option", advice="correct the option")
 
     @property
     def keep_seconds(self) -> int | None:

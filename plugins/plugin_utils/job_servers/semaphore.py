@@ -15,7 +15,7 @@ import json
 import re
 import typing as t
 
-from ..core.errors import SemaphoreError
+from ..core.errors import NixError
 from ..core.text import HIDDEN, redacted
 
 if t.TYPE_CHECKING:
@@ -71,12 +71,12 @@ KINDS = (
 
 
 def validate_project(project: Mapping[str, t.Any]) -> None:
-    """Raise ``SemaphoreError`` for what is no project's file, naming the part."""
+    """Raise ``NixError`` for what is no project's file, naming the part."""
     _validate_fields("meta", project.get("meta"), ("name",))
     for kind in KINDS:
         items = project.get(kind.part, [])
         if not isinstance(items, list):
-            raise SemaphoreError(f"project: {kind.part} is no list", code="bad_project")
+            raise NixError(f"project: {kind.part} is no list", code="semaphore.bad_project")
         for place, item in enumerate(items):
             fields = {"keys": ("name", "type"), "views": ("title",)}.get(kind.path, ("name",))
             _validate_fields(f"{kind.part}[{place}]", item, fields)
@@ -90,22 +90,24 @@ def name_of(item: Object) -> str:
 
 
 def one_of_each_name(where: str, items: Sequence[Object], names: Collection[str]) -> None:
-    """Raise ``SemaphoreError`` for two objects of one of these names: nobody could say which is meant."""
+    """Raise ``NixError`` for two objects of one of these names: nobody could say which is meant."""
     for name, count in collections.Counter(map(name_of, items)).items():
         if count > 1 and name in names:
-            raise SemaphoreError(
-                f"{where} has two of the name {name!r}", code="duplicate", advice="rename or remove one of them"
+            raise NixError(
+                f"{where} has two of the name {name!r}",
+                code="semaphore.duplicate",
+                advice="rename or remove one of them",
             )
 
 
 def _validate_fields(part: str, item: t.Any, fields: tuple[str, ...]) -> None:
     for field in fields:
         if not isinstance(item, dict) or not isinstance(item.get(field), str):
-            raise SemaphoreError(f"project: {part} has no {field}", code="bad_project")
+            raise NixError(f"project: {part} has no {field}", code="semaphore.bad_project")
 
 
 def body(kind: Kind, item: Object, numbers: Numbers, project: int) -> Object:
-    """Return an object of the file as the API takes it; raises ``SemaphoreError`` when it names one that is not there."""
+    """Return an object of the file as the API takes it; raises ``NixError`` when it names one that is not there."""
     found: Object = {"project_id": project}
     for field, value in item.items():
         named = kind.references.get(field)
@@ -193,9 +195,9 @@ def _number(kind: str, name: str, numbers: Numbers) -> int:
     try:
         return numbers[kind][name]
     except KeyError:
-        raise SemaphoreError(
+        raise NixError(
             f"there is no {name!r} among the project's {kind}",
-            code="unknown_name",
+            code="semaphore.unknown_name",
             advice="make it in Semaphore first, or say what is in it (secrets)" if kind == "keys" else None,
         ) from None
 
@@ -214,28 +216,28 @@ class Access:
 
     @classmethod
     def of(cls, url: str, token: str) -> Access:
-        """Return both, without the line break that a file may end with; raises ``SemaphoreError`` for what can be neither.
+        """Return both, without the line break that a file may end with; raises ``NixError`` for what can be neither.
 
         Nothing that is raised has the token in it.
         """
         url, token = url.strip(), token.strip()
         if not ADDRESS.fullmatch(url):
-            raise SemaphoreError(
+            raise NixError(
                 # A password may stand before the name.
                 f"{url.rpartition('@')[2]!r} is not the address of a server: https:// and its name are needed",
-                code="bad_address",
+                code="semaphore.bad_address",
                 advice="write it as a browser shows it, such as https://semaphore.example",
             )
         if not token:
-            raise SemaphoreError(
+            raise NixError(
                 f"there is no token for {redacted(url)}",
-                code="no_token",
+                code="semaphore.no_token",
                 advice="make one with the server (User settings, API Tokens), and set SEMAPHORE_TOKEN or the module's token",
             )
         if not TOKEN.fullmatch(token):
-            raise SemaphoreError(
+            raise NixError(
                 "the token is none: it has a space, a line break or a character beyond ASCII in it",
-                code="bad_token",
+                code="semaphore.bad_token",
                 advice="copy it once more; it is one word",
             )
         return cls(url.rstrip("/"), token)
@@ -254,7 +256,7 @@ NOT_YET = 0
 
 
 class Server(t.Protocol):
-    """What is asked, by a path below that of the API; raises ``SemaphoreError`` when the server refuses."""
+    """What is asked, by a path below that of the API; raises ``NixError`` when the server refuses."""
 
     def get(self, path: str) -> list[Object]:
         """Return the objects there."""
@@ -316,7 +318,7 @@ class Setup:
                 )
 
     def _validate_references(self, project: int) -> None:
-        """Raise ``SemaphoreError`` for a name of nothing that is there or wanted, before anything is made."""
+        """Raise ``NixError`` for a name of nothing that is there or wanted, before anything is made."""
         numbers: dict[str, dict[str, int]] = {}
         for kind in KINDS:
             wanted, there = self._wanted(kind), self._there(f"project/{project}/{kind.path}")

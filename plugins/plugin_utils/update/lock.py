@@ -13,7 +13,7 @@ import datetime
 import json
 import typing as t
 
-from ..core.errors import UpdateError
+from ..core.errors import NixError
 from ..core.text import SHORT
 from ..nix.store import is_store_path
 
@@ -86,12 +86,12 @@ class Move:
 def parse_lock(text: str, where: str) -> dict[str, Locked]:
     """Return what each input is locked to, by its path (``home-manager/nixpkgs``); inputs that follow others are left out.
 
-    An empty text is that of a flake without a lock file. Raises ``UpdateError`` for what is none.
+    An empty text is that of a flake without a lock file. Raises ``NixError`` for what is none.
     """
     if any(line.startswith(mark) for line in text.splitlines() for mark in CONFLICT):
-        raise UpdateError(
+        raise NixError(
             f"{where} has the marks of a conflict: two branches have updated it differently",
-            code="conflict",
+            code="update.conflict",
             advice="take the file of either side (`git checkout --ours flake.lock`), and run again, which updates it from there",
         )
     if not text.strip():
@@ -101,9 +101,9 @@ def parse_lock(text: str, where: str) -> dict[str, Locked]:
         root = data["nodes"][data["root"]]
         return dict(_inputs(data["nodes"], root, ()))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise UpdateError(
+        raise NixError(
             f"{where} is no lock file: {type(error).__name__} {error}",
-            code="bad_lock",
+            code="update.bad_lock",
             advice="restore it (`git checkout flake.lock`), or remove it to have all inputs locked anew",
         ) from error
 
@@ -137,13 +137,15 @@ def _inputs(
 
 
 def answer(done: Completed, cause: str, advice: str) -> t.Any:
-    """Return what a command of Nix printed as JSON; raises ``UpdateError`` when it failed."""
+    """Return what a command of Nix printed as JSON; raises ``NixError`` when it failed."""
     if not done.ok:
-        raise UpdateError(cause, code="nix", command=done.argv, log=done.stderr, advice=advice)
+        raise NixError(cause, code="update.nix", command=done.argv, log=done.stderr, advice=advice)
     try:
         return json.loads(done.stdout)
     except ValueError as error:
-        raise UpdateError(f"{cause}: its answer is no JSON", code="nix", command=done.argv, log=done.stdout) from error
+        raise NixError(
+            f"{cause}: its answer is no JSON", code="update.nix", command=done.argv, log=done.stdout
+        ) from error
 
 
 def metadata_result(data: Mapping[str, t.Any]) -> dict[str, t.Any]:

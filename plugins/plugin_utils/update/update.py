@@ -16,7 +16,7 @@ import json
 import shlex
 import typing as t
 
-from ..core.errors import GitError, NixError, UpdateError
+from ..core.errors import GitError, NixError
 from ..core.text import SHORT
 from ..nix.command import nix, string_literal
 from ..nix.source import NO_LOCK_FILE
@@ -89,9 +89,9 @@ class Place:
     def read(self) -> str:
         """Return the lock file's text, which is empty where there is none."""
         if not self.machine.existing([f"{self.directory}/flake.nix"]):
-            raise UpdateError(
+            raise NixError(
                 f"there is no flake.nix in {self.directory} of {self.machine.name}",
-                code="no_flake",
+                code="update.no_flake",
                 advice="name the directory of the flake; only a flake in a directory can be updated",
             )
         if not self.machine.existing([self.lock]):
@@ -107,13 +107,15 @@ class Place:
         """Put the file ``new`` in the lock file's place, if that is still what the file ``expected`` has."""
         done = self.machine.run([*lock_file_program("replace"), self.lock, expected, new])
         if done.rc == CHANGED_MEANWHILE:
-            raise UpdateError(
+            raise NixError(
                 f"{self.lock} was changed by somebody else meanwhile, and was left as it is now",
-                code="overtaken",
+                code="update.overtaken",
                 advice="run again, which begins with what is there now",
             )
-        unwritten = UpdateError(
-            f"{self.lock} cannot be written", code="not_written", advice="see that the directory can be written to"
+        unwritten = NixError(
+            f"{self.lock} cannot be written",
+            code="update.not_written",
+            advice="see that the directory can be written to",
         )
         done.or_raise(unwritten)
 
@@ -133,12 +135,12 @@ class Place:
     def write(self, text: str, path: str) -> None:
         """Write a text to a file."""
         data = base64.b64encode(gzip.compress(text.encode())).decode()
-        unwritten = UpdateError(f"{path} cannot be written on {self.machine.name}", code="not_written")
+        unwritten = NixError(f"{path} cannot be written on {self.machine.name}", code="update.not_written")
         self.machine.run([*lock_file_program("write"), data, path]).or_raise(unwritten)
 
     def printed(self, *argv: str) -> str:
         """Return what a command prints; one that fails is an error."""
-        failed = UpdateError(f"{shlex.join(argv)} failed on {self.machine.name}", code="command", command=argv)
+        failed = NixError(f"{shlex.join(argv)} failed on {self.machine.name}", code="update.command", command=argv)
         return self.machine.run(argv).or_raise(failed).stdout
 
 
@@ -175,7 +177,7 @@ class Draft:
         return self.text_new != self.text_found
 
     def put_in_place(self) -> None:
-        """Replace the flake's own; raises ``UpdateError`` when somebody else has changed it meanwhile."""
+        """Replace the flake's own; raises ``NixError`` when somebody else has changed it meanwhile."""
         if not self.differs:
             return
         self.place.replace(self.found, self.new)
@@ -202,15 +204,15 @@ def drafted(
 ) -> Iterator[Draft]:
     """Yield the updated lock file, made from ``given`` or by Nix; its files are gone after the block.
 
-    Raises ``UpdateError`` when ``beginning`` is given and the flake does not stand there any more.
+    Raises ``NixError`` when ``beginning`` is given and the flake does not stand there any more.
     """
     found = place.read()
     here = _beginning(place, found)
     if beginning not in (None, here):
-        raise UpdateError(
+        raise NixError(
             f"{place.lock} or the commit that is checked out was changed by somebody else since this update was made, "
             "and both were left as they are now",
-            code="overtaken",
+            code="update.overtaken",
             advice="run again, which begins with what is there now",
         )
     locked = parse_lock(found, place.lock)
@@ -247,8 +249,10 @@ def addresses(place: Place, moved: Sequence[Move]) -> dict[str, str]:
 
 def _given(place: Place, text: str, directory: str) -> str:
     if not text.strip():
-        raise UpdateError(
-            "the lock file that is given is empty", code="bad_lock", advice="give what an update has returned as lock"
+        raise NixError(
+            "the lock file that is given is empty",
+            code="update.bad_lock",
+            advice="give what an update has returned as lock",
         )
     place.write(text, f"{directory}/new")
     return text
@@ -258,9 +262,9 @@ def _updated(place: Place, inputs: Sequence[str], directory: str, found: str) ->
     argv = update_command(place.directory, inputs, f"{directory}/new")
     done = place.machine.run(argv)
     if not done.ok:
-        raise UpdateError(
+        raise NixError(
             "the inputs cannot be updated",
-            code="not_updated",
+            code="update.not_updated",
             command=argv,
             log=done.stderr,
             advice="see what Nix says: an address that cannot be reached, or a token that is missing (nix_options: access-tokens)",
@@ -268,9 +272,9 @@ def _updated(place: Place, inputs: Sequence[str], directory: str, found: str) ->
     # To Nix that is worth a warning only.
     unknown = [line for line in done.stderr.splitlines() if UNKNOWN_INPUT in line]
     if unknown:
-        raise UpdateError(
+        raise NixError(
             unknown[0].partition("warning: ")[2] or unknown[0],
-            code="unknown_input",
+            code="update.unknown_input",
             command=argv,
             advice="name inputs as flake.nix does; an input of an input as home-manager/nixpkgs",
         )
@@ -293,36 +297,36 @@ class Committed:
 
 
 def validate_clean(place: Place) -> None:
-    """Raise ``UpdateError`` where a commit would not have what was updated and checked, or could not be made at all."""
+    """Raise ``NixError`` where a commit would not have what was updated and checked, or could not be made at all."""
     repository = place.repository
     repository.run("rev-parse", "--is-inside-work-tree").or_raise(
-        UpdateError(
+        NixError(
             f"{place.directory} is in no Git repository that could have a commit",
-            code="no_repository",
+            code="update.no_repository",
             advice="leave commit and branch out, or name a clone on a host that may push (update_flake, update_on)",
         )
     )
     lines = repository.output("status", "--porcelain", "--untracked-files=no").splitlines()
     unmerged = [line[3:] for line in lines if "U" in line[:2] or line[:2] in ("AA", "DD")]
     if unmerged:
-        raise UpdateError(
+        raise NixError(
             f"a merge is under way in {place.directory}: {_names(unmerged)}",
-            code="merge",
+            code="update.merge",
             advice="bring it to its end, or abort it (`git merge --abort`), and run again",
         )
     mine = repository.output("rev-parse", "--show-prefix").strip() + LOCK
     dirty = [line[3:] for line in lines if line[3:] != mine]
     if dirty:
-        raise UpdateError(
+        raise NixError(
             f"{place.directory} has changes that are not committed, which a check would see and a commit would not have: "
             f"{_names(dirty)}",
-            code="dirty",
+            code="update.dirty",
             advice="commit or stash them",
         )
     if repository.commit_named("HEAD") is None:
-        raise UpdateError(
+        raise NixError(
             f"{place.directory} has no commit yet that an update could follow",
-            code="no_commit",
+            code="update.no_commit",
             advice="commit the flake first",
         )
 
@@ -362,9 +366,9 @@ def push_for_review(draft: Draft, message: str, branch: str, remote: Remote, *, 
     try:
         remote.move(branch, before, revision)
     except OvertakenError as overtaken:
-        raise UpdateError(
+        raise NixError(
             f"somebody else has pushed to {branch} meanwhile, and it was left as it is",
-            code="overtaken",
+            code="update.overtaken",
             advice="run again, which looks at what is there now",
         ) from overtaken
     return Committed(revision, branch, changed=True)
@@ -392,9 +396,9 @@ def _commit_beside(draft: Draft, parent: str, message: str) -> str:
         parent,
         message,
     ]
-    uncommitted = UpdateError(
+    uncommitted = NixError(
         f"the update of {place.directory} cannot be committed on top of {parent[:SHORT]}",
-        code="not_committed",
+        code="update.not_committed",
         advice="see what Git says; user.name and user.email have to be set",
     )
     return place.machine.run(argv).or_raise(uncommitted).stdout.strip()

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.variables import plain, templates_of, validate_variables
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import VariablesError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 
 ROOT = Path(__file__).resolve().parents[4]
 ROLE = ROOT / "roles/deploy"
@@ -44,14 +44,14 @@ def with_variables(role: t.Any = DEPLOY, **variables: t.Any) -> None:
     ("name", "nearest"), [("deploy_gaol", "deploy_goal"), ("deploy_confirm_timeuot", "deploy_confirm_timeout")]
 )
 def test_a_name_that_the_role_does_not_know_is_refused_with_the_nearest(name: str, nearest: str) -> None:
-    with pytest.raises(VariablesError) as raised:
+    with pytest.raises(NixError) as raised:
         with_variables(**{name: "dry-activate"})
     assert (raised.value.code, raised.value.host) == ("variables.unknown", "web")
     assert raised.value.details["nearest"] == {name: nearest}
 
 
 def test_a_name_that_is_like_none_is_refused_by_itself() -> None:
-    with pytest.raises(VariablesError) as raised:
+    with pytest.raises(NixError) as raised:
         with_variables(deploy_my_own_notes="none")
     assert (raised.value.code, raised.value.details["nearest"]) == ("variables.unknown", {})
 
@@ -67,7 +67,7 @@ def test_a_name_that_is_like_none_is_refused_by_itself() -> None:
 )
 def test_a_playbook_refuses_names_that_begin_as_its_own_and_are_none(role: t.Any, name: str, nearest: str) -> None:
     with_variables(role, **{name: 1})
-    with pytest.raises(VariablesError) as raised:
+    with pytest.raises(NixError) as raised:
         with_variables(role, **{name: 1}, playbook_dir=str(ROOT / "playbooks"))
     assert raised.value.details["nearest"] == {name: nearest}
 

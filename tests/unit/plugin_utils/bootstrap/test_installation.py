@@ -21,7 +21,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.bootstrap.installation i
     arguments,
     options_of_ssh,
 )
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InstallationError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 
 from ...errors import fails_with
 
@@ -45,7 +45,7 @@ EVERYTHING = Installation(
 
 @pytest.mark.parametrize("option", ["ProxyCommand=ssh -W %h:%p gate", "ServerAliveInterval 5", "ProxyCommand='nc'"])
 def test_an_option_that_its_copy_would_take_for_several_is_refused_before(option: str) -> None:
-    with pytest.raises(InstallationError) as refused:
+    with pytest.raises(NixError) as refused:
         arguments(dataclasses.replace(EVERYTHING, ssh_options=("ProxyJump=gate", option)))
     assert option in refused.value.cause
     assert "~/.ssh/config" in (refused.value.advice or "")
@@ -103,7 +103,7 @@ def test_what_can_be_chosen_is_what_it_knows() -> None:
     ],
 )
 def test_what_it_would_take_for_something_else_is_refused(change: dict[str, t.Any]) -> None:
-    with pytest.raises(InstallationError):
+    with pytest.raises(NixError):
         arguments(Installation(**{"flake": "/etc/fleet", "attr": ATTR, "address": "192.0.2.13", **change}))
 
 
@@ -129,7 +129,7 @@ def test_what_the_machine_is_given_is_for_nobody_else_and_gone_afterwards(tmp_pa
         unlocked = installation.unlocked(directory, {"/tmp/disk.key": "passphrase"})
         assert pathlib.Path(unlocked["/tmp/disk.key"]).read_bytes() == b"passphrase"
     assert not directory.exists()
-    with pytest.raises(InstallationError), installation.directory_in_memory(allow_disk=True) as directory:
+    with pytest.raises(NixError), installation.directory_in_memory(allow_disk=True) as directory:
         installation.packed(directory, None, {"../x": {"private": "secret"}})
 
 
@@ -152,7 +152,7 @@ def test_secrets_come_to_a_disk_only_where_that_is_accepted(
     with installation.directory_in_memory(allow_disk=False) as directory:
         assert directory.parent == tmp_path
     mounts.unlink()  # as where there is no Linux
-    with pytest.raises(InstallationError), installation.directory_in_memory(allow_disk=False):
+    with pytest.raises(NixError), installation.directory_in_memory(allow_disk=False):
         pass
 
 

@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import GarbageCollectionError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import Collection, difference, message, predicted
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import (
     Generation,
@@ -142,7 +142,7 @@ def test_where_there_is_room_and_nothing_goes_the_machine_is_left_alone(
     ids=str,
 )
 def test_what_makes_no_sense_is_refused(options: dict[str, t.Any]) -> None:
-    with pytest.raises(GarbageCollectionError) as raised:
+    with pytest.raises(NixError) as raised:
         Policy(**options)
     assert raised.value.code == "collection.bad_option"
 

@@ -13,7 +13,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import GarbageCollectionError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import parse_collection
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import Generation, Plan, Policy, parse_survey, plan_of
 
@@ -172,7 +172,7 @@ def test_a_deployment_at_work_is_named_and_nothing_is_touched(machine: Collectin
         if moment == "before the question":
             refused = machine.look().refused or ""
         else:
-            with pytest.raises(GarbageCollectionError) as raised:
+            with pytest.raises(NixError) as raised:
                 machine.collect(plan)
             refused = raised.value.cause
         process.kill()
@@ -254,7 +254,7 @@ def test_a_user_who_is_not_root_is_refused_where_the_generations_are_roots(machi
 def test_nonsense_is_as_if_it_were_not_there(nonsense: str) -> None:
     survey = parse_survey(nonsense)
     assert (survey.generations, survey.roots, survey.lacking) == ((), (), None)
-    with pytest.raises(GarbageCollectionError):
+    with pytest.raises(NixError):
         parse_collection(nonsense, Plan())
 
 

@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import SemaphoreError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.job_servers.semaphore import Access, Setup, differs
 
 from ...errors import fails_with
@@ -28,9 +28,7 @@ def test_an_address_is_taken_as_a_browser_shows_it(url: str) -> None:
     ["semaphore.example", "localhost:3000", "ftp://semaphore.example", "https:/one", "https://", "", "https://a b"],
 )
 def test_what_is_no_address_is_told_with_one_that_is(url: str) -> None:
-    with pytest.raises(
-        SemaphoreError, match="is not the address of a server: https:// and its name are needed"
-    ) as told:
+    with pytest.raises(NixError, match="is not the address of a server: https:// and its name are needed") as told:
         Access.of(url, "token")
     assert "https://semaphore.example" in str(told.value.advice)
 
@@ -55,7 +53,7 @@ def test_what_is_no_token_is_not_told(token: str) -> None:
 
 @pytest.mark.parametrize("url", ["https://me:hunter2@semaphore.example", "me:hunter2@semaphore.example"])
 def test_a_password_in_an_address_is_not_shown(url: str) -> None:
-    with pytest.raises(SemaphoreError) as told:
+    with pytest.raises(NixError) as told:
         Access.of(url, "")
     assert "hunter2" not in str(told.value)
     assert "hunter2" not in Access.of("https://me:hunter2@semaphore.example", "token").shown("projects")
@@ -337,6 +335,6 @@ def test_a_vault_of_a_server_that_knows_of_no_types_is_no_difference() -> None:
 )
 def test_what_is_no_project_is_refused_by_the_part_that_is_wrong(part: str, value: t.Any, fault: str) -> None:
     server = Table()
-    with pytest.raises(SemaphoreError, match=fault):
+    with pytest.raises(NixError, match=fault):
         set_up(server, {**PROJECT, part: value})
     assert server.written == []

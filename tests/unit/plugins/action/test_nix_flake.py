@@ -13,7 +13,7 @@ from ansible_collections.nix.fleet.plugins.action.nix_flake import (
     host_changes,
     validate_options,
 )
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import UpdateError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.closure_diff import ClosureDiff, PackageChange
 
 
@@ -23,7 +23,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.nix.closure_diff import 
 )
 def test_what_is_of_an_update_alone_is_refused_without_one(options: dict[str, t.Any]) -> None:
     given = {name: spec.get("default") for name, spec in ActionModule.argument_spec.items()} | options
-    with pytest.raises(UpdateError, match=f"{next(iter(options))} is of an update"):
+    with pytest.raises(NixError, match=f"{next(iter(options))} is of an update"):
         validate_options(given)
     validate_options(given | {"update": True})
 
@@ -38,5 +38,5 @@ def test_hosts_on_which_the_same_changes_are_told_together() -> None:
 
 
 def test_what_is_no_difference_of_closures_is_refused() -> None:
-    with pytest.raises(UpdateError, match="what changes on web is not"):
+    with pytest.raises(NixError, match="what changes on web is not"):
         host_changes({"web": {"packages": 3}})

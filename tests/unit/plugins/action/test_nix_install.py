@@ -11,7 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.action.nix_install import ActionModule, with_secrets
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InstallationError, NixError
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 
 from ...errors import fails_with
 
@@ -34,7 +34,7 @@ def test_a_value_that_would_be_another_setting_is_refused() -> None:
 
 def test_a_token_is_in_no_failure() -> None:
     fails = ["sh", "-c", 'test -n "$NIX_CONFIG" && exit 3']
-    with pytest.raises(InstallationError, match="exit code 3") as failure:
+    with pytest.raises(NixError, match="exit code 3") as failure:
         installed_by(fails, nix_options=SETTINGS)
     assert "ghp_secret" not in json.dumps(failure.value.to_result())
 
