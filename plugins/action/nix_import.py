@@ -26,40 +26,30 @@ class ActionModule(NixAction):
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
-        inventory = pathlib.Path(options["inventory"] or self._own_inventory()).absolute()
-        file = inventory.parent / (options["path"] or "nodes.nix")
-        plugin = inventory_loader.get(PLUGIN)
-        if not plugin.verify_file(str(inventory)):
-            raise InventoryError(
-                f"{inventory} is no inventory file of {PLUGIN}",
-                code="bad_inventory",
-                advice="name a file that is there and ends in .nix.yml (inventory)",
-            )
+        del options
+        inventory = pathlib.Path(self._own_inventory()).absolute()
+        file = inventory.parent / "nodes.nix"
         try:
-            read = plugin.read(self._loader, str(inventory))
+            read = inventory_loader.get(PLUGIN).read(self._loader, str(inventory))
         except InventoryError:
             raise
         except AnsibleError as error:
             raise InventoryError(
                 f"{inventory} cannot be used: {error}", code="bad_inventory", advice="correct its options"
             ) from None
-        wanted = prepared_import(read, file, overwrite=options["overwrite"])
-        if wanted.needed and not self.check_mode:
-            _replace(file, wanted.text)
+        wanted = prepared_import(read, file)
+        needed = bool(wanted.text)
+        if wanted.text and not self.check_mode:
+            _write(file, wanted.text)
         result = {
-            "changed": wanted.needed,
+            "changed": needed,
             "path": str(file),
             "source": read.evaluated.source,
             "hosts": wanted.hosts,
-            "msg": ". ".join((_message(wanted.hosts, file, wanted.needed, self.check_mode), *wanted.notes)),
+            "msg": ". ".join((_message(wanted.hosts, file, needed, self.check_mode), *wanted.notes)),
         }
-        if self.diff_mode and wanted.needed:
-            result["diff"] = {
-                "before_header": str(file),
-                "after_header": str(file),
-                "before": wanted.present or "",
-                "after": wanted.text,
-            }
+        if self.diff_mode and needed:
+            result["diff"] = {"after_header": str(file), "before": "", "after": wanted.text}
         return result
 
     def _own_inventory(self) -> str:
@@ -69,29 +59,23 @@ class ActionModule(NixAction):
             raise InventoryError(
                 f"the run has no inventory file of {PLUGIN}",
                 code="bad_inventory",
-                advice="name a file that is there and ends in .nix.yml (-i, or inventory)",
+                advice="name a file that is there and ends in .nix.yml (-i)",
             )
         return own
 
 
-def _replace(file: pathlib.Path, text: str) -> None:
-    """Put a whole new file in place of ``file``, with the permissions of the old one or those of any new file."""
+def _write(file: pathlib.Path, text: str) -> None:
+    """Put a whole new file in its place, with the permissions of any new file."""
+    mask = os.umask(0)
+    os.umask(mask)
     try:
-        replace_file(file, text, _mode(file))
+        replace_file(file, text, 0o666 & ~mask)
     except OSError as error:
         raise InventoryError(
             f"{file} cannot be written: {error.strerror}",
             code="not_written",
             advice="see who may write to its directory",
         ) from error
-
-
-def _mode(file: pathlib.Path) -> int:
-    if file.exists():
-        return file.stat().st_mode & 0o7777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
 
 
 def _message(hosts: int, file: pathlib.Path, needed: bool, check: bool) -> str:

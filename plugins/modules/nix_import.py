@@ -18,23 +18,7 @@ description:
   - Nodes in JSON or YAML, or of a flake's output, keep their roles. Of other sources each host becomes a node.
   - A file that describes the same fleet already stays as it is, in whatever words it does.
   - Runs on the controller, whatever host the task is for.
-options:
-  inventory:
-    description:
-      - The inventory file, named C(*.nix.yml), whose fleet is written down.
-      - By default, the first such file of the run's inventories.
-    type: path
-  path:
-    description:
-      - The file to write. A relative path begins at the directory of O(inventory).
-      - By default, C(nodes.nix) beside O(inventory), which the inventory plugin takes before a flake's outputs when its C(source) is
-        C(auto).
-    type: path
-  overwrite:
-    description:
-      - Whether to overwrite a file that describes another fleet. Otherwise the task fails and says in what the two differ.
-    type: bool
-    default: false
+options: {}
 requirements:
   - Nix 2.24 or newer on the controller
 extends_documentation_fragment:
@@ -54,19 +38,9 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Write down what the hive says
+- name: Write down what the run's inventory says
   nix.fleet.nix_import:
-    inventory: inventory/fleet.nix.yml
   delegate_to: localhost
-
-- name: See what would become of a file that is there
-  nix.fleet.nix_import:
-    inventory: inventory/deploy-rs.nix.yml
-    path: nodes.nix
-    overwrite: true
-  delegate_to: localhost
-  check_mode: true
-  diff: true
 """
 
 RETURN = r"""

@@ -136,26 +136,19 @@ _TOLD = 5
 
 @dataclasses.dataclass(frozen=True)
 class Import:
-    """What the file is to hold, and what it holds: None where there is none."""
+    """What is to be written for so many hosts, or None where a file describes the fleet already."""
 
-    file: pathlib.Path
     hosts: int
-    text: str
-    present: str | None
+    text: str | None
     # What its user should know, a sentence each.
     notes: tuple[str, ...] = ()
 
-    @property
-    def needed(self) -> bool:
-        """Whether the file does not describe the fleet yet."""
-        return self.text != self.present
 
-
-def prepared_import(read: Reading, file: pathlib.Path, *, overwrite: bool) -> Import:
+def prepared_import(read: Reading, file: pathlib.Path) -> Import:
     """Return what is to be written to ``file``, which nothing is written to yet.
 
     A file that describes the fleet already, in whatever words, stays as it is. One that describes another raises
-    ``InventoryError`` unless it is to be overwritten, and so does a fleet that would not come out of the file as it is.
+    ``InventoryError``, and so does a fleet that would not come out of the file as it is.
     """
     nodes = tuple(_with_keys_of_project(node, read) for node in read.nodes())
     if broken := [node.name for node in nodes if node.broken]:
@@ -167,22 +160,19 @@ def prepared_import(read: Reading, file: pathlib.Path, *, overwrite: bool) -> Im
     fleet = fleet_of(nodes)
     notes = (*fleet.notes, *_frozen_keys(nodes))
     if read.plan.place == NixFile(file):
-        itself = file.read_text(encoding="utf-8")
-        return Import(file, len(fleet.hosts), itself, itself)
+        return Import(len(fleet.hosts), None)
     own = read.evaluated.source == NODES.name
     ignored = frozenset() if own else _WORDS_OF_THE_SOURCE
-    present = _text_of(file)
-    if present is not None:
+    if file.exists():
         different = _differences(fleet, file, read, ignored)
         if not different:
-            return Import(file, len(fleet.hosts), present, present, notes)
-        if not overwrite:
-            raise InventoryError(
-                f"{file} is there, and describes another fleet than {read.plan.place}: {_told(different)}",
-                code="other_fleet",
-                advice="remove it or have it overwritten (overwrite), with --check --diff first; or name another file (path)",
-                differences=list(different),
-            )
+            return Import(len(fleet.hosts), None, notes)
+        raise InventoryError(
+            f"{file} is there, and describes another fleet than {read.plan.place}: {_told(different)}",
+            code="other_fleet",
+            advice="move it out of the way",
+            differences=list(different),
+        )
     try:
         data = read.evaluated.data if own else nodes_data(nodes)
         text = f"{HEADER}{laid_out(data)}\n"
@@ -200,7 +190,7 @@ def prepared_import(read: Reading, file: pathlib.Path, *, overwrite: bool) -> Im
             advice="go on with the source as it stands, and report this",
             differences=list(different),
         )
-    return Import(file, len(fleet.hosts), text, present, notes)
+    return Import(len(fleet.hosts), text, notes)
 
 
 # A file of a flake, or of one of its inputs, as it is on the day.
@@ -240,17 +230,6 @@ def _frozen_keys(nodes: Iterable[Node]) -> Iterator[str]:
             f"these keys are files of the Nix store as they are today, and no later rotation is noticed: {', '.join(frozen)};"
             " name the files themselves"
         )
-
-
-def _text_of(file: pathlib.Path) -> str | None:
-    try:
-        return file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InventoryError(
-            f"{file} cannot be read: {error}", code="unreadable", advice="name another file (path)"
-        ) from None
 
 
 def _differences(fleet: Fleet, file: pathlib.Path, read: Reading, ignored: frozenset[str]) -> tuple[str, ...]:

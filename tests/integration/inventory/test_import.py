@@ -135,7 +135,3 @@ def test_it_is_written_once_and_no_other_fleet_is_overwritten_without_being_told
     assert "describes another fleet" in refused.stdout
     assert "ansible_host is" in refused.stdout or "is missing" in refused.stdout
     assert file.read_text() == mine
-
-    task = ("localhost", "-m", "nix.fleet.nix_import", "-a", "overwrite=true")
-    assert "CHANGED" in project.run(*task, program="ansible").stdout
-    assert file.read_text() == written
