@@ -15,7 +15,6 @@ from ..plugin_utils.files.file import content_of_command, content_of_text, the_s
 from ..plugin_utils.files.keys import (
     BEFORE_ACTIVATION,
     failure,
-    key_directory,
     keys_of,
     keys_script,
     message,
@@ -31,8 +30,7 @@ class ActionModule(NixAction):
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
-        directory = key_directory(options["directory"])
-        every = keys_of(options["keys"], directory)
+        every = keys_of(options["keys"])
         given = dict(zip(every, options["keys"], strict=True))
         keys = [key for key in every if options["upload_at"] in ("any", key.upload_at)]
         if not keys:

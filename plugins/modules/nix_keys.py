@@ -83,7 +83,12 @@ options:
             type: str
       directory:
         description:
-          - The directory of this key, if it is another than O(directory).
+          - The directory, an absolute path. It is made when it is not there.
+          - By default, C(/run/keys) for root on Linux, which NixOS itself keeps in memory; C($XDG_RUNTIME_DIR/keys) for others,
+            where there is such a thing. Elsewhere, as on a Mac or a phone, C(/var/lib/nix.fleet-keys) for root and
+            C(${XDG_STATE_HOME:-~/.local/state}/nix.fleet/keys) for others, which take O(allow_disk).
+          - It must not be writable by others, and nothing on the way to it may belong to a user who is neither root nor the one
+            whom the task is run as. The user's own home directory and what is above it is trusted.
         type: str
       owner:
         description:
@@ -110,15 +115,6 @@ options:
         type: str
         choices: [present, absent]
         default: present
-  directory:
-    description:
-      - The directory, an absolute path. It is made when it is not there.
-      - By default, C(/run/keys) for root on Linux, which NixOS itself keeps in memory; C($XDG_RUNTIME_DIR/keys) for others,
-        where there is such a thing. Elsewhere, as on a Mac or a phone, C(/var/lib/nix.fleet-keys) for root and
-        C(${XDG_STATE_HOME:-~/.local/state}/nix.fleet/keys) for others, which take O(allow_disk).
-      - It must not be writable by others, and nothing on the way to it may belong to a user who is neither root nor the one
-        whom the task is run as. The user's own home directory and what is above it is trusted.
-    type: str
   upload_at:
     description:
       - Which keys to bring, by their own O(keys[].upload_at).

@@ -32,17 +32,23 @@ class Key(File):
     upload_at: str = BEFORE_ACTIVATION
 
 
-def key_of(options: Mapping[str, t.Any], directory: str | None) -> Key:
-    """Return the key that the options describe; ``directory`` is where keys go that name none."""
-    name = options["name"]
+def key_of(options: Mapping[str, t.Any]) -> Key:
+    """Return the key that the options describe."""
+    name, directory = options["name"], options["directory"]
     if not is_name(name):
         raise KeysError(
             f"{name!r} is no name for a key",
             code="bad_name",
             advice="it becomes the name of a file: no slash, no control character, and no dot or dash at its beginning",
         )
+    if directory is not None and not is_absolute(directory):
+        raise KeysError(
+            f"{directory!r} is no directory for keys",
+            code="bad_directory",
+            advice="give an absolute path without any .. in it, such as /run/keys",
+        )
     key = Key(
-        directory=key_directory(options["directory"]) or directory,
+        directory=directory and directory.rstrip("/"),
         name=name,
         owner=options["owner"],
         group=options["group"],
@@ -54,20 +60,9 @@ def key_of(options: Mapping[str, t.Any], directory: str | None) -> Key:
     return key
 
 
-def key_directory(path: str | None) -> str | None:
-    """Return the directory ``path``, which is to be absolute."""
-    if path is not None and not is_absolute(path):
-        raise KeysError(
-            f"{path!r} is no directory for keys",
-            code="bad_directory",
-            advice="give an absolute path without any .. in it, such as /run/keys",
-        )
-    return path if path is None else path.rstrip("/")
-
-
-def keys_of(entries: Sequence[Mapping[str, t.Any]], directory: str | None) -> list[Key]:
+def keys_of(entries: Sequence[Mapping[str, t.Any]]) -> list[Key]:
     """Return the keys that a task's options make; raises ``KeysError``."""
-    keys = [key_of(entry, directory) for entry in entries]
+    keys = [key_of(entry) for entry in entries]
     validate_unique(KeysError, keys, "list it once, or give one another name or directory")
     return keys
 

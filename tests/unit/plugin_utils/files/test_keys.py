@@ -270,14 +270,14 @@ OPTIONS = {"name": "token", "upload_at": "pre-activation", "state": "present"} |
 
 def key(name: str = "token", **fields: t.Any) -> Key:
     """Return what the options make."""
-    (made,) = keys_of([{**OPTIONS, "name": name, **fields}], None)
+    (made,) = keys_of([{**OPTIONS, "name": name, **fields}])
     return made
 
 
 def code_of(*entries: dict[str, t.Any]) -> str:
     """Return the code of the error that the options are."""
     with pytest.raises(KeysError) as raised:
-        keys_of([{**OPTIONS, **entry} for entry in entries], None)
+        keys_of([{**OPTIONS, **entry} for entry in entries])
     return raised.value.code
 
 
@@ -310,5 +310,5 @@ def test_a_directory_that_does_not_say_where_it_is_is_refused(directory: str) ->
 
 
 def test_two_keys_of_one_name_are_refused_unless_their_directories_differ() -> None:
-    keys_of([OPTIONS, {**OPTIONS, "directory": "/run/other"}], None)
+    keys_of([OPTIONS, {**OPTIONS, "directory": "/run/other"}])
     assert code_of({}, {"owner": "root"}) == "keys.duplicate"
