@@ -16,7 +16,7 @@ if t.TYPE_CHECKING:
 
 _VARIABLES = (
     *("awx_job_id", "awx_user_name", "awx_schedule_name", "awx_project_revision", "awx_workflow_job_id"),
-    "semaphore_vars",
+    *("fleet_workflow_job_id", "semaphore_vars"),
 )
 _COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -42,7 +42,8 @@ def variables_of_jobs(variables: Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 def workflow_run(variables: Mapping[str, t.Any]) -> str | None:
     """Return the one name of all runs of a workflow of AWX, by which all are taken back: the slices of a job are one too."""
-    number = str(variables.get("awx_workflow_job_id") or "")
+    # The playbook build hands the first of them on: a job that is cut into slices is a workflow in the workflow.
+    number = str(variables.get("fleet_workflow_job_id") or variables.get("awx_workflow_job_id") or "")
     return f"awx-workflow-{number}" if number.isdecimal() else None
 
 

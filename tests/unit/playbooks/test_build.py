@@ -47,9 +47,13 @@ def built(*arguments: str, **variables: t.Any) -> subprocess.CompletedProcess[st
 def handed_on(*arguments: str, evaluation: dict[str, t.Any] | None = None) -> list[str]:
     """Return the revisions that a build of two hosts hands on, of which nothing is evaluated but what is given."""
     done = built(*arguments, **({} if evaluation is None else {"deploy_evaluation": evaluation}))
+    return t.cast("list[str]", statistics(done)["deploy_revision"])
+
+
+def statistics(done: subprocess.CompletedProcess[str]) -> dict[str, t.Any]:
+    """Return all that a build hands on."""
     assert done.returncode == 0, done.stdout + done.stderr
-    statistics = json.loads(done.stdout.partition("RUN: ")[2])
-    return t.cast("list[str]", statistics["deploy_revision"])
+    return t.cast("dict[str, t.Any]", json.loads(done.stdout.partition("RUN: ")[2]))
 
 
 @pytest.mark.parametrize("chosen", [("--tags", "activate"), ("--skip-tags", "evaluate,build")])
@@ -64,6 +68,11 @@ def test_where_tags_have_nothing_evaluated_a_deployment_refuses_what_is_handed_o
 def test_what_was_evaluated_is_handed_on_once(identity: str | None, revision: str) -> None:
     evaluation = {"flake_identity": identity}
     assert handed_on("--tags", "of_somebody_else", evaluation=evaluation) == [revision]
+
+
+def test_the_workflow_of_awx_is_handed_on_so_that_slices_in_it_go_back_by_its_name() -> None:
+    assert statistics(built("--tags", "activate", awx_workflow_job_id=17))["fleet_workflow_job_id"] == 17
+    assert "fleet_workflow_job_id" not in statistics(built("--tags", "activate"))
 
 
 def test_a_build_that_is_told_to_deploy_is_refused() -> None:

@@ -128,6 +128,8 @@ def test_a_password_in_an_address_is_not_told() -> None:
     [
         ({"awx_job_id": 18, "awx_workflow_job_id": 17}, "awx-workflow-17"),
         ({"awx_job_id": 19, "awx_workflow_job_id": 17}, "awx-workflow-17"),
+        # Slices in a workflow are one of their own, and know of the other by what its build hands on.
+        ({"awx_job_id": 21, "awx_workflow_job_id": 20, "fleet_workflow_job_id": 17}, "awx-workflow-17"),
         ({"awx_job_id": 17}, None),
         ({"awx_workflow_job_id": "; reboot"}, None),
     ],
