@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import typing as t
+import urllib.parse
 import urllib.request
 import uuid
 from pathlib import Path
@@ -389,6 +390,7 @@ def test_a_real_server_brings_it_about_once(tmp_path: Path) -> None:
         "awx_image": os.environ["AWX_IMAGE"],
         "awx_name": name,
         "awx_scheduled": False,
+        "awx_labels": [name],
     }
     settings = {
         "CONTROLLER_HOST": os.environ["AWX_URL"],
@@ -410,6 +412,8 @@ def test_a_real_server_brings_it_about_once(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         written.append(written_since(entry["id"], name))
+    labelled = real(f"job_templates/?labels__name={urllib.parse.quote(name)}")
+    assert labelled == real(f"job_templates/?name__startswith={urllib.parse.quote(name)}") != []
     made = {"credential", "execution_environment", "inventory", "inventory_source", "job_template", "project"}
     assert {("create", kind) for kind in made | {"schedule", "workflow_job_template"}} <= written[0]
     # What an import adds to the inventory's variables is taken away, and comes with the import that follows.
