@@ -116,7 +116,8 @@ platform_activate_again() {
     # Where Nix will not, since the closure is damaged, what is left is told.
     [ "$3" = no ] || [ ! -e "$activated/home-files" ] ||
         nix-store --realise "$activated" --add-root "$(home_current)" --option substitute false >/dev/null
-    platform_activate "$@" && home_each_aside home_put_back
+    # What the failed home, or a program, has put where this one has a link is in nobody's way.
+    { platform_activate "$@" || (backup_extension=$id && platform_activate "$@"); } && home_each_aside home_put_back
 }
 
 home_current() {
@@ -170,6 +171,9 @@ platform_remains() {
         done
     fi
     home_each_aside home_say_aside
+    home_files "$2" | while IFS= read -r file; do
+        [ ! -e "$HOME/$file.$id" ] || printf '%s\n' "$HOME/$file.$id"
+    done
 }
 
 platform_failure_named() { # the first file that is in the way, and how many more are

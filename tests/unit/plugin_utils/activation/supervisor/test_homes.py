@@ -124,6 +124,14 @@ def test_a_home_whose_settings_stop_every_nix_is_gone_back_from(user: Home, old:
     assert files_of(user) == before
 
 
+def test_what_a_failed_home_has_put_in_place_of_a_link_is_moved_aside_for_the_old_one(user: Home, old: str) -> None:
+    before = files_of(user)
+    answer = user.deploy_home(user.home_of("bad", "kept", trouble='echo new > "$HOME/dropped"; exit 3'))
+    (aside,) = files_of(user).keys() - before.keys()
+    assert (answer.outcome, f"/{aside}" in answer.cause) == ("rolled_back", True), answer
+    assert before.items() < files_of(user).items()
+
+
 def test_where_more_is_in_the_way_than_could_be_put_back_nothing_is_touched(user: Home, old: str) -> None:
     names = [f"{number:0200}" for number in range(700)]
     for name in names:
