@@ -115,6 +115,8 @@ darwin_activate_user() { # systems from before mid-2025 have a part that the use
 platform_activate_again() {
     darwin_await_job
     [ "$3" = no ] || ln -sfn "$activated" "$current_system"
+    # What stands by now where this system has its links would stop it.
+    darwin_unknown_files "$1" | while IFS= read -r darwin_file; do mv "$darwin_file" "$darwin_file.$id"; done
     PATH=$own_path "$1/activate" || return
     darwin_remove_services "$activated" "$1"
     # The user's part last: it needs sudo, which the new system may have broken. Without one, that has changed nothing of the user's.
@@ -187,6 +189,7 @@ platform_remains() {
                 ;;
         esac
     done
+    find "$darwin_etc/" -name "*.$id" 2>/dev/null
 }
 
 # A Mac that loses its power comes back on what the profile stands at, which is the new system. So launchd is to go back at the

@@ -117,7 +117,8 @@ platform_activate_again() {
     [ "$3" = no ] || [ ! -e "$activated/home-files" ] ||
         nix-store --realise "$activated" --add-root "$(home_current)" --option substitute false >/dev/null
     # What the failed home, or a program, has put where this one has a link is in nobody's way.
-    { platform_activate "$@" || (backup_extension=$id && platform_activate "$@"); } && home_each_aside home_put_back
+    { platform_activate "$@" || in_user_session env HOME_MANAGER_BACKUP_EXT="$id" "$1/activate" --driver-version 1; } &&
+        home_each_aside home_put_back
 }
 
 home_current() {

@@ -144,6 +144,16 @@ def test_content_that_nix_darwin_knows_of_another_file_is_in_the_way(mac: Darwin
     assert answer.outcome == outcome, answer
 
 
+def test_what_a_failed_system_has_put_in_place_of_a_link_is_moved_aside_for_the_old_one(mac: Darwin) -> None:
+    careful = mac.mac_system("darwin-careful", '[ ! -f "@root@/etc/hosts.allow" ] || exit 2')
+    mac.path(f"{careful}/etc/hosts.allow").symlink_to("/nowhere")
+    for link in (f"{PROFILE}-1-link", RUNNING):
+        mac.link(link, careful)
+    bad = mac.mac_system("darwin-bad", 'mkdir -p "@root@/etc"; echo new > "@root@/etc/hosts.allow"; exit 3')
+    answer = deploy(mac, mac.request(bad, platform=platforms()["darwin"]))
+    assert (answer.outcome, "/etc/hosts.allow." in answer.cause) == ("rolled_back", True), answer
+
+
 def test_a_launch_agent_of_a_failed_system_is_removed_and_told(mac: Darwin) -> None:
     agent = "Library/LaunchAgents/org.nixos.ticking.plist"
     there = mac.path(f"/{agent}")
