@@ -54,9 +54,9 @@ def test_settings_of_nix_appear_in_its_environment_and_nowhere_else(
         evaluate(NODES, FILE, settings)
     assert (tmp_path / "config").read_text() == "cores = 2\naccess-tokens = github.com=ghp_secret"
     assert "ghp_secret" not in f"{told.value} {told.value.to_result()}"
-    with fails_with("inventory.bad_settings") as told:
+    with fails_with("inventory.bad_settings") as refused:
         evaluate(NODES, FILE, Settings(nix_options={"access-tokens": "ghp_secret\n"}))
-    assert "ghp_secret" not in f"{told.value} {told.value.to_result()}"
+    assert "ghp_secret" not in f"{refused.value} {refused.value.to_result()}"
 
 
 def test_the_function_takes_the_named_output_step_by_step() -> None:

@@ -377,7 +377,7 @@ def test_what_the_history_does_not_have_is_unknown(work: Path, deployed: str) ->
 
 def test_a_flake_that_is_no_clone_is_told_with_the_variables_that_name_one(tmp_path: Path) -> None:
     with fails_with("update.no_repository") as raised:
-        validate_clean(Place(Controller(), str(tmp_path)), allow=False)
+        validate_clean(Place(Controller(), str(tmp_path)))
     assert "(update_flake, update_on)" in str(raised.value.advice)
 
 
