@@ -65,7 +65,7 @@ let
     role:
     let
       checkRole = check "role ${role.name}";
-      given = checkRole.spelt checkRole.nodeFields (checkRole.whole role.value);
+      given = checkRole.spelt (checkRole.nodeFields ++ [ "targets" ]) (checkRole.whole role.value);
       defaults = removeAttrs given [ "targets" ] // {
         tags = checkRole.texts "tags" (given.tags or null);
       };

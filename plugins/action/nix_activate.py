@@ -61,7 +61,6 @@ class ActionModule(NixAction):
         link = renewable(self, self.shell_within(longest(request)))
         if options["query"]:
             return self._queried(link, request, options["source_host"])
-        previewed = self._preview(request)
         answer = deploy(link, request, say=self.announce)
         if answer.outcome == "awaiting":
             self.doing("waiting for confirmation", seconds=request.confirm_timeout, deployment=request.id)
@@ -75,7 +74,7 @@ class ActionModule(NixAction):
             # What was asked for is this text, whatever the verbosity.
             for line in answer.log.splitlines():
                 self.announce(line)
-        shown = previewed or difference(self, link, answer, options["source_host"])
+        shown = difference(self, link, answer, options["source_host"])
         if request.check and self.diff_mode:
             shown = predicted(shown, answer, units_by_source(self, link, answer, options["source_host"]))
         # While it awaits its confirmation it has not come to stay: then nix_confirm says so.
@@ -158,16 +157,3 @@ class ActionModule(NixAction):
     @property
     def _strategy(self) -> str:
         return plain(str(self._task.get_play().strategy))
-
-    def _preview(self, request: Request) -> dict[str, t.Any]:
-        """Say what a rollback is about to change; a check says so by what it returns."""
-        if request.rollback is None or request.check or request.goal == "dry-activate":
-            return {}
-        from ..plugin_utils.activation.changes import changes_of_rollback
-
-        found = changes_of_rollback(renewable(self, self.questions), request)
-        if found is None:
-            return {}
-        for line in found.text.splitlines():
-            self.announce(line)
-        return {"closure_diff": found.to_result()}

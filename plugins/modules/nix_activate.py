@@ -401,7 +401,7 @@ closure_diff:
     - What changes by package, as a structure, between what ran and what was asked for.
     - Ansible prints it for a host that succeeds. That of a host with failed units is in the result alone.
   type: dict
-  returned: with C(--diff) or O(rollback), when both closures can be listed
+  returned: with C(--diff), when both closures can be listed
   contains:
     packages:
       description: The packages that come, go or change.

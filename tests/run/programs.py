@@ -26,10 +26,6 @@ FILES = ("check=0 diff=0 shown_bytes=1 timeout=1 within=1", "file_check_printf")
 CALLS = {
     "reboot": (*REBOOT, "program=x", "reboot_main", "reboot_state x", "reboot_ask"),
     "question": ("request_read a=b", "question_ask root"),
-    "rollback": (
-        "request_read a=b",
-        'rollback_find_closure && echo "$closure" "$(platform_running)" "$missing$remedy"',
-    ),
     "deployment": ("request_read a=b", 'begin "$(cat)" request settings', 'supervisor_main "$@"'),
     "confirmation": ("request_read id=x", "confirm confirmed ''"),
     "store_socket": ('store_socket_open "$@"', 'store_socket_open_if_missing "$@"'),

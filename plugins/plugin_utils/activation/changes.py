@@ -15,11 +15,9 @@ from ..core.process import ConnectionLostError
 from ..nix.closure_diff import ClosureDiff, closure_diff
 from ..nix.store import StorePathInfo, parse_path_sizes, path_sizes
 from ..target.programs import calling, program
-from .request import rollback_script
 
 if t.TYPE_CHECKING:
     from ..core.process import Completed, ScriptLink
-    from .request import Request
 
 # A unit is its file and what is added to it. What else is in there are directories of links.
 BETWEEN = "then"
@@ -48,26 +46,10 @@ def changes(
     return None if old is None or new is None else closure_diff(old, new)
 
 
-def changes_of_rollback(link: ScriptLink, request: Request) -> ClosureDiff | None:
-    """Compare what runs with where the rollback is to go, in one round trip.
-
-    None when one of the two cannot be listed: seeing less never keeps a machine from going back.
-    """
-    listing = shlex.join(path_sizes(closure=True))
-    running, target = f'{listing} "$(platform_running)"', f'rollback_find_closure && {listing} "$closure"'
-    try:
-        old, new = _listed(link, running, target, functions=f"{rollback_script(request)}\n")
-    except (ConnectionLostError, NixError, ValueError):
-        return None
-    return None if old is None or new is None else closure_diff(old, new)
-
-
-def _listed(
-    link: ScriptLink, before: str, after: str, *, functions: str = ""
-) -> tuple[list[StorePathInfo] | None, list[StorePathInfo] | None]:
+def _listed(link: ScriptLink, before: str, after: str) -> tuple[list[StorePathInfo] | None, list[StorePathInfo] | None]:
     """Return what two commands list, by one script; None for one that fails."""
     first, second = (f"{{ {command}; }} 2>/dev/null || echo {MISSING}\n" for command in (before, after))
-    old, between, new = link.run(f"{functions}{first}echo {BETWEEN}\n{second}").stdout.partition(f"{BETWEEN}\n")
+    old, between, new = link.run(f"{first}echo {BETWEEN}\n{second}").stdout.partition(f"{BETWEEN}\n")
     return (_read(old), _read(new)) if between else (None, None)
 
 
@@ -83,11 +65,12 @@ class UnitChanges:
     removed: tuple[str, ...]
     added: tuple[str, ...]
 
-    def text(self, host: str) -> str:
-        """Say so, by the closure that is on ``host``."""
+    @property
+    def text(self) -> str:
+        """Return a line for each kind of change."""
         kinds = (("run and change", self.changed), ("run and go", self.removed), ("are new", self.added))
-        lines = [f"units that {what}, by the closure on {host}: {', '.join(units)}" for what, units in kinds if units]
-        return "\n".join(lines or [f"no unit changes, by the closure on {host}"])
+        lines = [f"units that {what}: {', '.join(units)}" for what, units in kinds if units]
+        return "\n".join(lines or ["no unit changes"])
 
 
 def unit_changes(

@@ -215,11 +215,6 @@ def question_script(request: Request, gc_root: str | None) -> str:
     )
 
 
-def rollback_script(request: Request) -> str:
-    """Return the script that knows where a rollback goes, and does nothing."""
-    return "\n".join([program("rollback", request.platform), read_script(request.arguments())])
-
-
 def read_script(arguments: list[str]) -> str:
     """Return the line of a script that reads a request."""
     return shlex.join(["request_read", *arguments])

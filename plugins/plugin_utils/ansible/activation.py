@@ -111,7 +111,7 @@ def units_by_source(action: NixAction, link: RenewableLink, answer: Answer, sour
     found = unit_changes(
         link, answer.previous.running, answer.closure, source=lambda argv: _at_source(action, source_host, argv)
     )
-    return "" if found is None else found.text(source_host)
+    return "" if found is None else found.text
 
 
 def _at_source(action: NixAction, host: str, argv: list[str]) -> Completed:

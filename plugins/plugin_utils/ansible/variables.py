@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
 OURS = "nix.fleet."
 # The host variable that names where a machine keeps the journal, where the usual place does not survive a reboot.
 STATE_DIRECTORY = "nix_fleet_state_directory"
-COLLECTION_ROOT = Path(__file__).resolve().parents[3]
+ROLES, PLAYBOOKS = (Path(__file__).resolve().parents[3] / each for each in ("roles", "playbooks"))
 
 
 def plain(value: t.Any) -> t.Any:
@@ -79,26 +79,39 @@ def rendered_for(action: NixAction, host: str, templates: Mapping[str, t.Any]) -
 
 
 def validate_variables(action: NixAction) -> None:
-    """Raise ``NixError`` for variables that begin as those of the task's role or playbook do, and are none of them.
+    """Raise ``NixError`` for variables that begin as those of the task's roles or playbook do, and are none of them.
 
     Ansible overlooks a misspelt name, and takes the default.
     """
-    for prefix, path in _owners(action).items():
+    for prefix, path in _owners(action._task).items():
         candidates = {each for each in action.variables if each.startswith(prefix)}
         # The results of its tasks stand in its files too.
-        if unknown := sorted(candidates - _named(prefix, path) if candidates else ()):
+        unknown = sorted(candidates - _named(prefix, path) if candidates else ())
+        if prefix == "fleet_":
+            # A word that anybody may begin a variable with: only what is nearly one of ours was meant to be.
+            unknown = [each for each in unknown if difflib.get_close_matches(each, _named(prefix, path), cutoff=0.85)]
+        if unknown:
             raise _unknown(unknown, prefix, path, action.play_host)
 
 
-def _owners(action: NixAction) -> dict[str, Path]:
-    """Return how variables begin that may be for the task, each with the files that name those that there are."""
-    role = action._task._role
-    in_playbook = Path(str(action.variables.get("playbook_dir"))).resolve() == COLLECTION_ROOT / "playbooks"
-    owners = {"rollout_": COLLECTION_ROOT / "playbooks"} if in_playbook else {}
-    if role is not None and role.get_name().startswith(OURS):
-        owners[f"{role.get_name().removeprefix(OURS)}_"] = Path(role._role_path)
-    elif role is None and in_playbook:
-        owners |= dict.fromkeys(("deploy_", "reboot_"), COLLECTION_ROOT / "roles/deploy")
+def _owners(task: t.Any) -> dict[str, Path]:
+    """Return how variables begin that may be for ``task``, each with the files that name those that there are."""
+    roles = [task._role, *task._role.get_parents()] if task._role else []
+    owners = {
+        f"{each.get_name().removeprefix(OURS)}_": Path(each._role_path)
+        for each in roles
+        if each.get_name().startswith(OURS)
+    }
+    # A task by itself, as `ansible -m` has it, is of no file.
+    play = task.get_play() if getattr(task, "_parent", task) else None
+    file = Path(play.get_path().rpartition(":")[0] if play else "").resolve()
+    if file.parent == PLAYBOOKS:
+        owners["fleet_"] = PLAYBOOKS
+        # Where a playbook has no role of its name, its variables are those of a deployment.
+        own = PLAYBOOKS if _named(f"{file.stem}_", file.parent) else ROLES / "deploy"
+        owners.setdefault(f"{file.stem}_", own)
+        if not roles:
+            owners.setdefault("deploy_", ROLES / "deploy")
     return owners
 
 
@@ -109,7 +122,8 @@ def _named(prefix: str, path: Path) -> set[str]:
 
 def _unknown(names: list[str], prefix: str, path: Path, host: str) -> NixError:
     specification = path / "meta/argument_specs.yml"
-    own, whose, known = prefix, f"playbook {OURS}{prefix[:-1]}", sorted(_named(prefix, path))
+    whose = "playbooks" if prefix == "fleet_" else f"playbook {OURS}{prefix[:-1]}"
+    own, known = prefix, sorted(_named(prefix, path))
     if specification.is_file():
         own, whose, known = f"{path.name}_", f"role {OURS}{path.name}", _specified(specification)
     # What all have in common would make any two alike.

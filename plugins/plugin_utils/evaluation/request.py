@@ -39,9 +39,14 @@ DIAGNOSES = (
         "if the configuration is meant to depend on the machine that evaluates it, set impure (nix_impure)",
     ),
     (
-        re.compile(r"not tracked by Git|does not exist in Git repository", re.IGNORECASE),
+        re.compile(r"not tracked by Git", re.IGNORECASE),
         "untracked_file",
-        "git add the file: a flake in a Git repository consists of the files that Git knows",
+        "`git add` the file: a flake in a Git repository consists of the files that Git knows",
+    ),
+    (
+        re.compile(r"does not exist in Git repository", re.IGNORECASE),
+        "missing_file",
+        "correct its name, or make it and `git add` it: a flake consists of the files that Git knows",
     ),
     (
         re.compile(r"Could not resolve|unable to download|Failed to open archive|cannot fetch", re.IGNORECASE),

@@ -55,7 +55,7 @@ def _entries(place: str, nodes: dict[str, t.Any]) -> list[_Entry]:
 
 def _targets(role: str, value: t.Any) -> list[_Entry]:
     check = Check(f"role {shown(role)}")
-    given = check.spelt(NODE_FIELDS, check.whole(value))
+    given = check.spelt((*NODE_FIELDS, "targets"), check.whole(value))
     if given.get("targets") is None:
         raise check.failure("has no targets; a role is { targets.<name> = { ... }; } and its targets' defaults")
     targets = check.set("targets", given["targets"])

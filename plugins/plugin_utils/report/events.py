@@ -111,12 +111,14 @@ class Failure:
         without_reason = (
             "it failed, and what it says is not to be logged" if result.get("censored") else "it gave no reason"
         )
+        # What Ansible finds wrong with a role's variables; its message begins with a line that says nothing of them.
+        variables = "; ".join(map(str, result.get("argument_errors") or ()))
         return cls(
             # `reason` is that of an include.
             cause=plain_message(
-                str(result.get("cause") or result.get("msg") or result.get("reason") or without_reason)
+                str(result.get("cause") or variables or result.get("msg") or result.get("reason") or without_reason)
             ),
-            stage=text_of(result.get("stage")),
+            stage=text_of(result.get("stage")) or ("variables" if variables else None),
             log=str(result.get("log") or _printed(result)),
             advice=text_of(result.get("advice")),
             code=text_of(result.get("code")),

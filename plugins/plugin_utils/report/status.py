@@ -105,14 +105,14 @@ def _findings(facts: Mapping[str, t.Any]) -> Iterator[tuple[State | None, str]]:
 
 def _deploying(lock: Mapping[str, t.Any]) -> str:
     doing = _DOING.get(str(lock.get("kind")), "being deployed")
-    note = f"{doing} by {lock.get('holder')} since {lock.get('started')}, {lock.get('id')}"
+    note = f"{doing} by {lock.get('holder')} since {lock.get('started')} (id {lock.get('id')})"
     left, process = lock.get("awaits_seconds"), lock.get("process")
     if left == 0:
         return (
             f"{note}, its time to be confirmed is over; if it stays so, its supervisor does not answer: look at it"
             f" (`ps -o stat,etime,args -p {process}`), it may have been stopped (`kill -CONT {process}`)"
         )
-    return note if left is None else f"{note}, confirmed within {left} s or gone back from"
+    return note if left is None else f"{note}; without a confirmation it goes back in {left} s"
 
 
 def _last_failure(last: Mapping[str, t.Any]) -> str | None:

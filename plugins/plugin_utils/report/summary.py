@@ -104,8 +104,10 @@ def view_of(hosts: Sequence[HostRecord]) -> View:
 
 
 def undo_commands(hosts: Iterable[HostRecord], options: str = "") -> list[str]:
-    """Return the command that takes back what the run has done, if a host has changed: one for each run."""
-    runs = dict.fromkeys(host.run for host in hosts if host.run and host.activated)
+    """Return the command that takes back what the run has done, where a host has something to go back to: one for each run."""
+    runs = dict.fromkeys(
+        host.run for host in hosts if host.run and host.activated and host.generation_before is not None
+    )
     return [f"ansible-playbook nix.fleet.rollback -e rollback_to=before:{run}{options}" for run in runs]
 
 

@@ -94,6 +94,6 @@ begin_predict() { # check mode: what would come of it
     elif [ -e "$closure" ]; then
         begin_dry_run
     else
-        echo 'log=starts and restarts are known once the closure is there (--skip-tags activate)'
+        echo 'log=restarts are known once the host has the closure (--skip-tags activate)'
     fi
 }

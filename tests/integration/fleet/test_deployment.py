@@ -86,7 +86,7 @@ def test_the_playbook_diff_is_such_a_check(servers: Project) -> None:
     assert run.rc == 0, run.output
     assert run.closing.startswith("1 host: 1 would change")
     assert "closure: " in run.output
-    assert "units that run and change, by the closure on homelab: page.service" in run.output
+    assert "units that run and change: page.service" in run.output
     assert contents("vps-sg-1") == before
 
 

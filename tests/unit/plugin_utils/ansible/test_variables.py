@@ -29,13 +29,22 @@ def test_strings_become_plain_at_every_depth() -> None:
     assert {type(text) for text in ("a", *value, value["a"][0], value["a"][1]["c"])} == {str}
 
 
-DEPLOY = types.SimpleNamespace(_role_path=str(ROLE), get_name=lambda: "nix.fleet.deploy")
+def role(name: str, *parents: t.Any) -> t.Any:
+    return types.SimpleNamespace(
+        _role_path=str(ROOT / "roles" / name), get_name=lambda: f"nix.fleet.{name}", get_parents=lambda: list(parents)
+    )
 
 
-def with_variables(role: t.Any = DEPLOY, **variables: t.Any) -> None:
-    """Run a task of the role `deploy` with ``variables`` beside its defaults."""
+DEPLOY = role("deploy")
+
+
+def with_variables(of: t.Any = DEPLOY, playbook: str = "/srv/fleet/deploy.yml", **variables: t.Any) -> None:
+    """Run a task of a role in a playbook with ``variables`` beside the defaults of the role `deploy`."""
+    play = types.SimpleNamespace(get_path=lambda: f"{playbook}:7")
     action: t.Any = types.SimpleNamespace(
-        _task=types.SimpleNamespace(_role=role), variables={**DEFAULTS, **variables}, play_host="web"
+        _task=types.SimpleNamespace(_role=of, get_play=lambda: play),
+        variables={**DEFAULTS, **variables},
+        play_host="web",
     )
     validate_variables(action)
 
@@ -57,24 +66,32 @@ def test_a_name_that_is_like_none_is_refused_by_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "name", "nearest"),
+    ("of", "playbook", "name", "nearest"),
     [
-        (None, "deploy_reboot_timeoutt", "deploy_reboot_timeout"),
-        (None, "reboot_timeoutt", "deploy_reboot_timeout"),
-        (None, "rollout_puase", "rollout_pause"),
-        (DEPLOY, "rollout_puase", "rollout_pause"),
+        (None, "reboot", "deploy_reboot_timeoutt", "deploy_reboot_timeout"),
+        (None, "reboot", "reboot_timeoutt", "deploy_reboot_timeout"),
+        (DEPLOY, "rollout", "rollout_puase", "rollout_pause"),
+        (DEPLOY, "deploy", "fleet_host", "fleet_hosts"),
+        (DEPLOY, "deploy", "fleet_batchsize", "fleet_batch_size"),
     ],
 )
-def test_a_playbook_refuses_names_that_begin_as_its_own_and_are_none(role: t.Any, name: str, nearest: str) -> None:
-    with_variables(role, **{name: 1})
+def test_a_playbook_refuses_names_that_begin_as_its_own_and_are_none(
+    of: t.Any, playbook: str, name: str, nearest: str
+) -> None:
     with pytest.raises(NixError) as raised:
-        with_variables(role, **{name: 1}, playbook_dir=str(ROOT / "playbooks"))
+        with_variables(of, str(ROOT / f"playbooks/{playbook}.yml"), **{name: 1})
     assert raised.value.details["nearest"] == {name: nearest}
 
 
-@pytest.mark.parametrize("name", ["rollout_batches", "rollout_failed", "fleet_mine"])
-def test_a_playbook_knows_its_own_names(name: str) -> None:
-    with_variables(**{name: 1}, playbook_dir=str(ROOT / "playbooks"))
+def test_a_role_refuses_a_name_also_where_another_works_for_it() -> None:
+    with pytest.raises(NixError) as raised:
+        with_variables(role("deploy", role("rollback")), rollback_too=3)
+    assert raised.value.details["nearest"] == {"rollback_too": "rollback_to"}
+
+
+@pytest.mark.parametrize("name", ["rollout_batches", "rollout_failed", "fleet_hosts", "fleet_mine"])
+def test_a_playbook_knows_its_own_names_and_leaves_those_of_the_fleet_to_the_user(name: str) -> None:
+    with_variables(DEPLOY, str(ROOT / "playbooks/rollout.yml"), **{name: 1})
 
 
 @pytest.mark.parametrize("name", ["deploy_evaluation", "deploy_ask", "rollback_to", "deployment", "nix_platform"])

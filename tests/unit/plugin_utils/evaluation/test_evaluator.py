@@ -131,6 +131,7 @@ def test_the_function_of_a_playbook_may_end_in_a_comment() -> None:
     [
         ("error: access to absolute path '/etc' is forbidden in pure evaluation mode", "impure"),
         ("error: path 'x.nix' is not tracked by Git", "untracked_file"),
+        ("error: Path 'x.nix' does not exist in Git repository \"/srv/fleet\".", "missing_file"),
         ("error: unable to download 'https://x': Could not resolve host", "network"),
         ('error: getting status of "/fleet": No such file or directory', "no_flake"),
         ("error: path '/fleet/flake.nix' does not exist", "no_flake"),

@@ -169,7 +169,7 @@ def test_a_row_says_which_revision_it_is_and_how_far_that_is_behind(known: dict[
         ),
         (
             {"lock": {"alive": True, "kind": "collection", "id": "gc-1", "holder": "a@b", "started": "now"}},
-            "its garbage is being collected by a@b since now, gc-1",
+            "its garbage is being collected by a@b since now (id gc-1)",
         ),
     ],
 )

@@ -58,10 +58,10 @@ def test_a_name_is_never_cut() -> None:
 def test_a_command_that_is_to_be_copied_is_never_broken() -> None:
     command = "`ansible web -m raw -a id`"
     failure = Failure("cause", advice=f"{'x ' * 33}{command}")
-    report = text(host("web", "failed", failure=failure, run="night", activated=True))
+    report = text(host("web", "failed", failure=failure, run="night", activated=True, generation_before=1))
     assert command in report
     options = f" -i {'x' * 80}"
-    lines = summary([host("web", run="night", activated=True)], WIDTH, 1.0, options=options)
+    lines = summary([host("web", run="night", activated=True, generation_before=1)], WIDTH, 1.0, options=options)
     assert f"undo: ansible-playbook nix.fleet.rollback -e rollback_to=before:night{options}" in [
         each.text for each in lines
     ]
@@ -146,7 +146,9 @@ def test_below_a_host_is_the_store_path_that_was_built_for_it_and_no_other_host_
 
 def test_a_run_that_changed_something_says_how_to_undo_it() -> None:
     command = "undo: ansible-playbook nix.fleet.rollback -e rollback_to=before:night"
-    assert command in text(host("web", run="night", activated=True), host("mail", "unchanged", run="night"))
+    mail = host("mail", "unchanged", run="night")
+    assert command in text(host("web", run="night", activated=True, generation_before=1), mail)
+    assert "undo:" not in text(host("web", run="night", activated=True), mail), "there is nothing to go back to"
     assert "undo:" not in text(host("mail", "unchanged", run="night"))
 
 

@@ -10,7 +10,6 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.changes import changes_of_rollback
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
@@ -159,22 +158,3 @@ def test_a_login_that_must_escalate_is_told_so_first(tmp_path: pathlib.Path, she
     machine = NixOS(tmp_path, shell, uid=1000)
     machine.install(machine.system("nixos-old"))
     assert "by root" in machine.deploy(rollback="before:night").cause
-
-
-# As `nix path-info --size` says of its last argument, which is there.
-PATH_INFO = 'for path; do :; done; [ -e "$path" ] && echo "$path 10"'
-
-
-def test_it_is_told_first_which_packages_a_rollback_changes(nixos: NixOS, old: str) -> None:
-    nixos.replace_tool("nix", PATH_INFO)
-    found = changes_of_rollback(nixos, nixos.request(rollback="previous"))
-    assert found is not None
-    assert {change["name"]: change["kind"] for change in found.to_result()["packages"]} == {
-        "nixos-first": "added",
-        "nixos-old": "removed",
-    }
-
-
-def test_nothing_is_told_of_a_rollback_that_has_no_place_to_go(nixos: NixOS, old: str) -> None:
-    nixos.replace_tool("nix", PATH_INFO)
-    assert changes_of_rollback(nixos, nixos.request(rollback="7")) is None

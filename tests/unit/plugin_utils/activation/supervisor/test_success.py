@@ -69,7 +69,7 @@ def test_check_mode_foretells_and_writes_nothing(nixos: NixOS, old: str) -> None
 def test_check_mode_does_not_need_the_closure(nixos: NixOS, old: str) -> None:
     absent = "/nix/store/00000000000000000000000000000000-nixos-absent"
     answer = nixos.deploy(absent, check=True)
-    assert (answer.outcome, "once the closure is there" in answer.log) == ("activated", True)
+    assert (answer.outcome, "once the host has the closure" in answer.log) == ("activated", True)
     assert "is not on this machine" in nixos.deploy(absent).cause
 
 
