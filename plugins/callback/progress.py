@@ -277,7 +277,9 @@ def _counted(stats: t.Any, besides: set[str]) -> list[Line]:
     lines = []
     for host in sorted(set(map(str, stats.processed)) - besides):
         counts = stats.summarize(host)
-        text = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        text = ", ".join(
+            f"{count} {'failed' if what == 'failures' else what}" for what, count in counts.items() if count
+        )
         bad = counts["failures"] or counts["unreachable"]
         lines.append(Line(f"{host}: {text}", "failed" if bad else "changed" if counts["changed"] else "ok"))
     return lines

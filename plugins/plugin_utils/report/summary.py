@@ -45,7 +45,8 @@ def _state(host: HostRecord) -> State:
 
 def _notes(host: HostRecord) -> list[str]:
     notes = [short_paths(host.note)] if host.note and host.failure is None else []
-    if host.out_path and host.outcome in ("built", "unchanged"):
+    # Of a run that only builds.
+    if host.out_path and host.outcome in ("built", "unchanged") and host.generation_before is None:
         notes.append(host.out_path)
     if host.undone and host.outcome != "undone":
         notes.append("what this run did was undone")

@@ -139,7 +139,8 @@ def test_times_read_well(seconds: float, words: str) -> None:
 @pytest.mark.parametrize("outcome", ["built", "unchanged"])
 def test_below_a_host_is_the_store_path_that_was_built_for_it_and_no_other_host_has_one(outcome: str) -> None:
     path = f"/nix/store/{'0' * 32}-nixos-system-web"
-    lines = text(host("web", outcome, out_path=path), host("db", "confirmed", out_path=path)).splitlines()
+    others = host("db", "confirmed", out_path=path), host("mail", "unchanged", out_path=path, generation_before=3)
+    lines = text(host("web", outcome, out_path=path), *others).splitlines()
     assert [line.strip() for line in lines].count(path) == 1
     assert lines[lines.index(f"    {path}") - 1].startswith("web")
 
