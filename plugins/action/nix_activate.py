@@ -61,6 +61,10 @@ class ActionModule(NixAction):
         link = renewable(self, self.shell_within(longest(request)))
         if options["query"]:
             return self._queried(link, request, options["source_host"])
+        if request.check:
+            self.doing("comparing")
+        elif options["confirm"] != "never":
+            self.doing("activating", deployment=request.id)
         answer = deploy(link, request, say=self.announce)
         if answer.outcome == "awaiting":
             self.doing("waiting for confirmation", seconds=request.confirm_timeout, deployment=request.id)

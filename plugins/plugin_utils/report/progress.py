@@ -147,7 +147,7 @@ class Board:
         self._working: dict[str, Work] = {}
         self._did: dict[str, str] = {}
         # When the machine does, and the id by which it can be confirmed until then.
-        self._goes_back: dict[str, tuple[float, str]] = {}
+        self._goes_back: dict[str, tuple[float | None, str]] = {}
         self._finished: dict[str, str] = {}
 
     def play(self, hosts: Iterable[str]) -> None:
@@ -164,8 +164,9 @@ class Board:
     def update(self, received: Iterable[Progress], at: float) -> None:
         """Note what the processes of hosts have sent."""
         for progress in received:
-            if progress.seconds is not None:
-                self._goes_back[progress.host] = (at + progress.seconds, progress.deployment)
+            if progress.deployment or progress.seconds is not None:
+                ends = None if progress.seconds is None else at + progress.seconds
+                self._goes_back[progress.host] = (ends, progress.deployment)
             work = self._working.get(progress.host)
             if work is not None and work.over is None:
                 goes_back, _deployment = self.awaited(progress.host)

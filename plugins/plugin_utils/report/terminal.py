@@ -205,14 +205,22 @@ class TerminalLog:
 
     def _unconfirmed(self, host: str, now: float, options: str) -> list[Line]:
         goes_back, deployment = self.board.awaited(host)
-        when = "if a confirmation was asked for" if goes_back is None else f"in {max(round(goes_back - now), 0)} s"
+        when = "once it is up" if goes_back is None else f"in {max(round(goes_back - now), 0)} s"
+        if not deployment:
+            lines = note(f"{host} was being activated, which goes on there", self._width(), "failed", indent="")
+            return [*lines, Line("  next: see with nix.fleet.status what it runs")]
         text = f"{host} was being activated: unconfirmed, it goes back by itself {when}"
         lines = note(text, self._width(), "failed", indent="")
-        if not deployment:
-            return [*lines, Line("  next: see with nix.fleet.status what it runs")]
         # To be copied, so that no line of it is broken.
         command = f"ansible {host}{options} -m nix.fleet.nix_confirm -a"
-        lines += [Line("  next, to let it stay:"), Line(f"    {command} deployment={deployment}")]
+        lines += [
+            Line(
+                "  next, to let it stay, as soon as it waits for that:"
+                if goes_back is None
+                else "  next, to let it stay:"
+            ),
+            Line(f"    {command} deployment={deployment}"),
+        ]
         cancelled = f"    {command} 'deployment={deployment} confirmation=cancel'"
         return [*lines, Line("  or to have it go back at once:"), Line(cancelled)]
 

@@ -90,6 +90,14 @@ def test_a_host_that_is_left_in_the_middle_has_the_time_and_the_command_that_dec
     assert f"{command} 'deployment=abc-1 confirmation=cancel'" in lines
 
 
+def test_a_host_that_is_left_before_it_waits_has_the_command_too() -> None:
+    run = Run()
+    run.log.began(TaskEvent("web", "nix_activate", "started", run.now))
+    run.log.board.update([Progress("web", "activating", None, "abc-1")], run.now)
+    lines = [line.text.strip() for line in run.log.unconfirmed(run.now)]
+    assert "ansible web -m nix.fleet.nix_confirm -a deployment=abc-1" in lines
+
+
 def test_the_table_of_an_interrupted_run_says_of_whom_it_left_at_work_or_being_activated() -> None:
     run = Run()
     run.task("web", "nix_activate", **{**ACTIVATED, "outcome": "awaiting"})
