@@ -69,10 +69,8 @@ follow_has_ended_or_awaits() {
 }
 
 follow_has_ended() {
-    run_find_outcome "$run" || return
     # It is at an end only when the next may begin.
-    lock_read
-    [ "$lock_id" != "$id" ] || [ "$lock_phase" = free ]
+    run_find_outcome "$run" && ! follow_is_alive
 }
 
 follow_awaits() { # whether a supervisor that is alive waits for the confirmation

@@ -480,6 +480,17 @@ def test_what_has_ended_without_files_is_not_begun_again(nixos: NixOS, old: str)
     assert nixos.calls == ["test new", "boot new"]
 
 
+def test_who_is_killed_when_all_has_been_told_has_ended_as_was_told_where_its_directory_is_hidden(
+    nixos: NixOS, old: str
+) -> None:
+    new = nixos.system("nixos-new", trouble=HIDE)
+    once = f'[ "$*" != "-f {nixos.live}/lock" ] || [ -e "{nixos.root}/once" ] || {{ : >"{nixos.root}/once"; '
+    kill = 'kill -9 "$(ps -o ppid= -p "$PPID" | tr -d " ")" "$PPID"; exit 1; }'
+    nixos.replace_tool("rm", f'{once}{kill}; exec {{rm}} "$@"')
+    assert nixos.deploy(new).outcome == "activated"
+    assert nixos.whole_as == whole(new)
+
+
 def test_what_a_step_has_said_is_told_without_files(nixos: NixOS, old: str) -> None:
     answer = nixos.deploy(nixos.system("nixos-bad", trouble=BLOCK, loading="echo no entry; exit 1"))
     assert (answer.outcome, "no entry" in answer.cause) == ("rolled_back", True)
