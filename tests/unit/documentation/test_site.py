@@ -43,12 +43,6 @@ def test_a_page_begins_with_what_most_readers_want_to_type(page: Path) -> None:
     assert "##" not in before
 
 
-@pytest.mark.parametrize("role", [path.parent.name for path in (ROOT / "roles").glob("*/meta")])
-def test_the_reference_of_a_role_begins_with_what_it_does_when_it_is_called_by_its_name(role: str) -> None:
-    specification = (ROOT / "roles" / role / "meta/argument_specs.yml").read_text(encoding="utf-8")
-    assert re.search(r"^argument_specs:\n  main:$", specification, flags=re.MULTILINE)
-
-
 def test_on_a_phone_words_stay_whole_in_tables_and_what_is_too_wide_scrolls() -> None:
     style = re.sub(r"\s+", " ", (ROOT / "docs/site/static/site.css").read_text(encoding="utf-8"))
     narrow = style.partition("@media (max-width: 46em)")[2]
