@@ -147,7 +147,7 @@ class Request:
             yield f"closure is not a store path: {self.closure!r}"
         if self.rollback and not ROLLBACK.fullmatch(self.rollback):
             yield (
-                "rollback is neither 'previous' nor the number of a generation nor 'before:' and a deployment or run: "
+                "rollback_to is none of 'previous', 'last', the number of a generation, and 'before:' with a deployment or run: "
                 f"{self.rollback!r}"
             )
         if self.profile is not None and not PROFILE.fullmatch(self.profile):

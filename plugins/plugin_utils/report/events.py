@@ -101,7 +101,9 @@ class Failure:
         failure = cls.from_result(event.result)
         if event.status == "unreachable":
             return failure
-        task = event.task if failure.stage is None else ""
+        # Ansible itself sees to a role's variables, by a task with a name of a whole line.
+        name = "variables" if event.task.startswith("Validating arguments against arg spec") else event.task
+        task = name if failure.stage is None else ""
         return dataclasses.replace(failure, task=task, origin=event.origin)
 
     @classmethod

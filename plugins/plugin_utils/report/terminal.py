@@ -205,11 +205,11 @@ class TerminalLog:
 
     def _unconfirmed(self, host: str, now: float, options: str) -> list[Line]:
         goes_back, deployment = self.board.awaited(host)
-        when = "once it is up" if goes_back is None else f"in {max(round(goes_back - now), 0)} s"
+        when = "unless it is confirmed when it is up" if goes_back is None else f"in {max(round(goes_back - now), 0)} s"
         if not deployment:
             lines = note(f"{host} was being activated, which goes on there", self._width(), "failed", indent="")
             return [*lines, Line("  next: see with nix.fleet.status what it runs")]
-        text = f"{host} was being activated: unconfirmed, it goes back by itself {when}"
+        text = f"{host} was being activated, and goes back by itself {when}"
         lines = note(text, self._width(), "failed", indent="")
         # To be copied, so that no line of it is broken.
         command = f"ansible {host}{options} -m nix.fleet.nix_confirm -a"

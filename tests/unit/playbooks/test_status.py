@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The playbook nix.fleet.status, where no host answers."""
+"""The playbook nix.fleet.status, where no host answers, or where one answers with less than is usual."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ import subprocess
 import sys
 import threading
 import time
+import typing as t
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 # Of the ansible-core that the tests run on.
@@ -121,3 +125,20 @@ def commands() -> list[str]:
     """Return the command lines of all processes of this machine."""
     listed = subprocess.run(["ps", "-A", "-ww", "-o", "args="], capture_output=True, text=True, check=True)
     return listed.stdout.splitlines()
+
+
+@pytest.mark.parametrize("journal", [[], [{"outcome": "confirmed", "user": "a\nweb  ok"}], [{"job": 1, "run": None}]])
+def test_a_line_of_a_journal_that_lacks_fields_fails_no_host(tmp_path: Path, journal: list[dict[str, t.Any]]) -> None:
+    (_ask, say) = yaml.safe_load((ROOT / "roles/status/tasks/main.yml").read_text())
+    answer = {"current_system": None, "generation": None, "generations": [], "journal": journal}
+    play = {"hosts": "localhost", "gather_facts": False, "vars": {"status_result": answer}, "tasks": [say]}
+    (tmp_path / "play.yml").write_text(json.dumps([play]))
+    done = subprocess.run(
+        [ANSIBLE_PLAYBOOK, "-v", "-i", "localhost,", tmp_path / "play.yml"],
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ("no deployment is recorded" in done.stdout) is (journal == [])
