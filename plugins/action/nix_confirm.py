@@ -35,7 +35,8 @@ class ActionModule(NixAction):
         if not answer.good:
             raise failure(deployment, answer)
         if answer.outcome in CHANGED and confirmation is CONFIRMED:
-            remember_run(run_id(self.variables), self.inventory_sources)
+            # Who confirms by hand does so in another run than the one that the journals name.
+            remember_run((answer.journal or {}).get("run") or run_id(self.variables), self.inventory_sources)
         if confirmation is not CONFIRMED:
             why = f" ({one_line(options['reason'])})" if options["reason"].strip() else ""
             raise ActivationError(

@@ -9,6 +9,7 @@ import pathlib
 import pytest
 
 from ansible_collections.nix.fleet.plugins.action.nix_confirm import ActionModule
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import last_run
 
 from .playing import Machine, played
 
@@ -22,6 +23,15 @@ def test_what_an_activation_has_warned_of_comes_with_its_confirmation(
     machine = Machine(f"outcome=confirmed\nclosure={CLOSURE}\nwarning=a file is in the way\n")
     result = played(ActionModule, {"deployment": "a-deployment"}, machine)
     assert (result["outcome"], "in the way" in result["warnings"][0]) == ("confirmed", True)
+
+
+def test_who_confirms_by_hand_leaves_the_last_run_to_be_the_one_that_deployed(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    machine = Machine(f'outcome=confirmed\nclosure={CLOSURE}\nentry={{"id": "a-deployment", "run": "monday"}}\n')
+    played(ActionModule, {"deployment": "a-deployment"}, machine)
+    assert last_run("own", []) == "monday"
 
 
 @pytest.mark.parametrize(("reason", "told"), [("", False), ("the shop is down", True)])
