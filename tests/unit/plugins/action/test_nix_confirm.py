@@ -29,7 +29,7 @@ def test_who_confirms_by_hand_leaves_the_last_run_to_be_the_one_that_deployed(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    machine = Machine(f'outcome=confirmed\nclosure={CLOSURE}\nentry={{"id": "a-deployment", "run": "monday"}}\n')
+    machine = Machine(f'outcome=confirmed\nclosure={CLOSURE}\nentry={{"outcome": "confirmed", "run": "monday"}}\n')
     played(ActionModule, {"deployment": "a-deployment"}, machine)
     assert last_run("own", []) == "monday"
 
