@@ -112,7 +112,8 @@ def test_what_a_boot_loader_that_could_not_be_written_back_has_brought_up_is_nob
     nixos.install(nixos.system("nixos-first"), old)
     bad = nixos.request(nixos.system("nixos-bad", loading=f"{WRITE}; exit 1"))
     assert deploy(nixos, bad).outcome == "rollback_failed"
-    cut_down([guard := guard_of(nixos, bad), *children_of(guard)])
+    guard = guard_of(nixos, bad)
+    cut_down([guard, *children_of(guard)])
     nixos.link(RUNNING, bad.closure or "")
     rewrite_record(nixos, bad, recorded_boot="earlier")
     nixos.path("/repaired").touch()
