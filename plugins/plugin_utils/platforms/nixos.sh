@@ -137,7 +137,6 @@ platform_lock_holder() {
 platform_meaning() {
     nixos_words=$(cat)
     case $1 in
-        0) echo active ;;
         4)
             case $nixos_words in
                 *'Failed to run activate script'* | *'Activation script snippet '*' failed ('*) echo failed ;;
@@ -169,12 +168,12 @@ platform_failure_named() {
 
 # What units have failed is told by their names. Of all users and groups whose numbers stay as they are, one is named.
 platform_warnings() {
-    sed -n 's/^[Ww]arning: //p' |
-        grep -v -e '^the following \(user \)*units failed: ' -e '^user activation for ' -e '^the new NixOS configuration has an ' |
-        awk '
-            /^not applying [GU]ID change of / { if (!kept[$3]++) first[$3] = $0; next }
-            { print }
-            END { for (kind in first) print first[kind] (kept[kind] > 1 ? ", and of " kept[kind] - 1 " more" : "") }'
+    awk '
+        !sub(/^[Ww]arning: /, "") { next }
+        /^(the following (user )?units failed: |user activation for |the new NixOS configuration has an )/ { next }
+        /^not applying [GU]ID change of / { if (!kept[$3]++) first[$3] = $0; next }
+        { print }
+        END { for (kind in first) print first[kind] (kept[kind] > 1 ? ", and of " kept[kind] - 1 " more" : "") }'
 }
 
 platform_units_named() {

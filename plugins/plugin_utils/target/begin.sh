@@ -26,6 +26,7 @@ begin() { # $1: the functions of the program, $2: the request; $3: Nix's setting
     if [ "$begin_turn" != 0 ]; then
         say_refused "$(lock_cause)" "$(lock_advice); it is waited for as long as deploy_lock_timeout says" locked
     elif [ "$goal" = dry-activate ]; then
+        current_observe
         current_answer unchanged
         [ ! -e "$closure" ] || begin_dry_run
     # Somebody still tries to bring the machine back.
@@ -44,7 +45,7 @@ begin() { # $1: the functions of the program, $2: the request; $3: Nix's setting
         case $2 in
             *"closure=$store/"*) set -- "$1" "${2%%"closure=$store/"*}closure=$store//${2#*"closure=$store/"}" "$3" ;;
         esac
-        program="$1$newline$2${newline}supervisor_main \"\$@\""
+        program="$1${newline}own_uid=$own_uid$newline$2${newline}supervisor_main \"\$@\""
         if run_claim; then
             launch run
             follow follow_has_ended_or_awaits
@@ -87,6 +88,7 @@ begin_predict() { # check mode: what would come of it
         printf '%s\n' "$output" | tail -n 200 | sed 's/^/log=/'
         return
     fi
+    current_observe
     current_answer activated
     if [ "$platform_dry_run_writes" = yes ]; then
         platform_unchecked | sed 's/^/log=/'

@@ -26,8 +26,7 @@ current_say() { # what was observed
     fi
 }
 
-current_answer() { # answer with outcome $1 and what there is now, which nothing has changed
-    current_observe
+current_answer() { # answer with outcome $1 and what was observed, which nothing has changed
     say outcome "$1"
     say previous_generation "$generation_now"
     say previous_closure "$default_now"
@@ -35,14 +34,14 @@ current_answer() { # answer with outcome $1 and what there is now, which nothing
     current_say
 }
 
-current_is_up_to_date() { # whether there is nothing to do
+current_is_up_to_date() { # observe, and say whether there is nothing to do
+    current_observe
     if [ -z "$closure" ]; then
         # There is nothing to go back from, unless a deployment has been interrupted which goes back by itself.
         runs_none_interrupted
         return
     fi
     [ "$install_bootloader" = 0 ] && current_is_whole || return
-    current_observe
     request_find_activated
     case $goal in
         test) [ "$running_now" = "$activated" ] ;;

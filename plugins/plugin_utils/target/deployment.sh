@@ -38,7 +38,8 @@ deployment_record() {
         say complete yes
     )
     # As one word of an environment, which every step has it in, Linux takes 128 KiB at most.
-    if [ "$(printf '%s' "$recorded" | wc -c)" -ge 120000 ]; then
+    # A character may be four bytes.
+    if [ "${#recorded}" -ge 30000 ] && [ "$(printf '%s' "$recorded" | wc -c)" -ge 120000 ]; then
         echo 'too many files are in the way' >>"$log"
         return 1
     fi
@@ -99,7 +100,7 @@ deployment_try() {
     step_is_to_end || tried=yes
     step_when_free platform_activate "$activated" "$generation_of_closure"
     code=$?
-    status=$(step_words | platform_meaning "$code")
+    status=$(step_meaning "$code")
     deployment_keep_warnings
     # What was lost may tell of a failed script.
     [ "$status" != units ] || step_words_are_whole || status=failed
@@ -149,6 +150,7 @@ deployment_last_line() { # of standard input, with the part it is of: home-manag
 
 deployment_keep_warnings() { # of the last step, each once and not more than fit into an answer
     deployment_warnings=$(step_words | platform_warnings | LC_ALL=C cut -b 1-400)
+    [ -n "$deployment_warnings" ] || return 0
     warnings=$(printf '%s\n' "$warnings" "$deployment_warnings" | awk '$0 != "" && !told[$0]++ && ++count <= 30')
 }
 

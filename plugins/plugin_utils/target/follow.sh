@@ -73,7 +73,8 @@ follow_has_ended() {
     run_find_outcome "$run" && ! follow_is_alive
 }
 
-follow_awaits() { # whether a supervisor that is alive waits for the confirmation
+follow_awaits() { # whether a supervisor that is alive waits for the confirmation, and not before it has recorded what there was
+    [ -e "$run/recorded" ] || [ ! -L "$run/worker" ] || return
     follow_is_alive && [ "$lock_phase" = awaiting ] && follow_seen=awaiting
 }
 
@@ -89,7 +90,7 @@ follow_say() {
         { run_find_outcome "$run" && cat "$outcome_file" 2>/dev/null; } || follow_journal || say outcome unknown
     fi
     for log in "$run/log" "$live/log-$id"; do
-        tail -n 200 "$log" 2>/dev/null | tail -c 60000 | sed 's/^/log=/'
+        [ ! -e "$log" ] || tail -n 200 "$log" 2>/dev/null | tail -c 60000 | sed 's/^/log=/'
     done
     [ ! -e "$run/log" ] || say log_file "$run/log"
 }

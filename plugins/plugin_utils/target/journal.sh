@@ -47,7 +47,8 @@ journal_note_unchanged() { # write that the profile was found at $closure, unles
         journal_revision="\"revision\":${journal_revision%%',"description":'*}"
         ;;
     esac
-    journal_last=$(grep -F "\"profile\":$(record_json_text "$profile")," "$state/journal.jsonl" 2>/dev/null | tail -n 1)
+    journal_last=$(grep -F "\"profile\":$(record_json_text "$profile")," "$state/journal.jsonl" 2>/dev/null)
+    journal_last=${journal_last##*"$newline"}
     case $journal_last:$journal_revision in
         : | :'"revision":null,'*) return 0 ;;
         *'"outcome":"rolled_back"'* | *'"outcome":"failed"'* | *'"outcome":"rollback_failed"'* | *'"outcome":"superseded"'*) ;;

@@ -17,7 +17,7 @@ lock_record() { # print the record of process $1
     process_find_boot
     say id "${lock_for:-$id}"
     # A link has room for 1,023 bytes on macOS, and busybox's mv looks for a file of that name.
-    say who "$(printf '%.100s' "$who")"
+    printf 'who=%.100s\n' "$who"
     say run "$of_run"
     say profile "$profile"
     say pid "$1"
@@ -30,7 +30,9 @@ lock_record() { # print the record of process $1
 }
 
 lock_read() { # set lock_id, lock_who, … to what the lock says; they are empty when there is none
-    record_read lock_ "$(readlink "$live/lock" 2>/dev/null)" lock_id lock_who lock_run lock_profile lock_pid lock_start \
+    lock_text=''
+    [ ! -L "$live/lock" ] || lock_text=$(readlink "$live/lock" 2>/dev/null)
+    record_read lock_ "$lock_text" lock_id lock_who lock_run lock_profile lock_pid lock_start \
         lock_boot lock_started lock_phase lock_until
 }
 

@@ -80,8 +80,8 @@ outcome_gives_way() { # whether this deployment leaves it to the one before it t
 }
 
 outcome_remove_files() { # what is of no use any more; the program may hold, and the settings are, what is secret
-    rm -f ./closure ./before ./default ./worker ./settings ./default-touched
-    rm -f "$live/$id" "$live/program-$id" "$live/touched-$id" "$live/step-$id" "$live/reason-$id"
+    rm -f ./closure ./before ./default ./worker ./settings ./default-touched \
+        "$live/$id" "$live/program-$id" "$live/touched-$id" "$live/step-$id" "$live/reason-$id"
     platform_unwatch_boot "$id"
     run_free_reserve
     # Whoever comes late to finish this finds nothing to do.
@@ -113,7 +113,7 @@ outcome_remove_other_runs() { # those that have ended, and those that never touc
     for file in "$live"/outcome-* "$live"/log-* "$live"/reason-* "$live"/run-*; do
         other=${file##*/}
         other=${other#*-}
-        [ "$other" = "$id" ] || [ -d "$state/runs/$other" ] || rm -rf "$file"
+        [ "$other" = "$id" ] || [ ! -e "$file" ] || [ -d "$state/runs/$other" ] || rm -rf "$file"
     done
 }
 
@@ -170,12 +170,7 @@ outcome_write() {
     {
         printf '%s\n' "$outcome_text" >./outcome.new && path_flush ./outcome.new && mv -f ./outcome.new ./outcome && path_flush .
     } 2>/dev/null
-    if ! outcome_is_written; then
-        [ -L "$run/boot" ] ||
-            (umask 077 && mkdir -p "$run" && ln -s "boot $this_boot" "$run/boot" && cp "$log" "$run/log") 2>/dev/null
-        { printf '%s\n' "$outcome_text" >"$run/outcome.new" && mv -f "$run/outcome.new" "$run/outcome"; } 2>/dev/null
-    fi
-    if outcome_is_written; then
+    if outcome_is_written || outcome_is_written_anew; then
         rm -f "$live/outcome-$id"
         return
     fi
@@ -187,6 +182,13 @@ outcome_write() {
         rm -f "$live/told-$id"
     fi
     return 1
+}
+
+outcome_is_written_anew() {
+    [ -L "$run/boot" ] ||
+        (umask 077 && mkdir -p "$run" && ln -s "boot $this_boot" "$run/boot" && cp "$log" "$run/log") 2>/dev/null
+    { printf '%s\n' "$outcome_text" >"$run/outcome.new" && mv -f "$run/outcome.new" "$run/outcome"; } 2>/dev/null
+    outcome_is_written
 }
 
 outcome_is_written() { # whether $outcome_text is what the next one finds

@@ -60,16 +60,16 @@ path_flush() { # write the files $@ to the disk; where `sync` knows of no files,
 }
 
 # Put into PATH, first of all, where its directories lead to now: an activation changes what the links in them lead to, and the
-# way back must find the programs that it began with.
+# way back must find the programs that it began with. Whoever calls this is elsewhere afterwards.
 path_pin() {
     path_rest=$PATH: path_pinned=''
     while [ -n "$path_rest" ]; do
         path_directory=${path_rest%%:*}
         path_rest=${path_rest#*:}
-        path_directory=$(CDPATH='' cd -P -- "$path_directory" 2>/dev/null && pwd -P) || continue
+        case $path_directory in /*) CDPATH='' cd -P -- "$path_directory" 2>/dev/null ;; *) false ;; esac || continue
         case :$path_pinned in
-            *":$path_directory:"*) ;;
-            *) path_pinned=$path_pinned$path_directory: ;;
+            *":$PWD:"*) ;;
+            *) path_pinned=$path_pinned$PWD: ;;
         esac
     done
     case $PATH: in

@@ -135,13 +135,10 @@ platform_dry_activate() { # say what activating closure $1 would do
     return 1
 }
 
-# Of exit code $1 of an activation, and of what it has printed, which is read from standard input: active, units (active, but
-# units failed), reboot (only by a reboot), failed.
+# Of exit code $1 of an activation that did not end well, and of what it has printed, which is read from standard input: units
+# (active, but units failed), reboot (only by a reboot), failed.
 platform_meaning() {
-    case $1 in
-        0) echo active ;;
-        *) echo failed ;;
-    esac
+    echo failed
 }
 
 platform_only_by_reboot() { # whether closure $1 cannot become active in the running system at all

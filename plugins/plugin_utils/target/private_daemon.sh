@@ -113,11 +113,10 @@ private_daemon_end() { # and all that it has started, and its directory
     kill -KILL $left 2>/dev/null
 
     # What else the user may have put there is no tree to walk for another user, and stays.
-    chown "$(id -u)" "$keepalive" 2>/dev/null
-    rm -f "$keepalive/alive" "$keepalive/end" 2>/dev/null
-    rmdir "$keepalive" 2>/dev/null
-    cd "$directory" && rm -f private_daemon socket log end ended question draft answer
-    rmdir "$directory" 2>/dev/null
+    # shellcheck disable=SC3067  # POSIX has no -O, but every sh does
+    [ -O "$keepalive" ] || chown "$(id -u)" "$keepalive" 2>/dev/null
+    cd "$directory" && rm -f keepalive/alive keepalive/end private_daemon socket log end ended question draft answer 2>/dev/null
+    rmdir "$keepalive" "$directory" 2>/dev/null
 }
 
 # Shows each side of a connection that the other is there.
@@ -145,7 +144,7 @@ keepalive_ask() { # the private daemon of directory $1; wait for the answer as l
     if [ -p "$1/question" ] && echo 1<>"$1/question"; then
         until [ -e "$1/answer" ]; do
             kill -0 "$keepalive_printer" || break
-            sleep 0.02 || sleep 1
+            sleep 0.05 || sleep 1
         done 2>/dev/null
     fi
     cat "$1/answer" 2>/dev/null || echo 'nix.fleet: the closure may be incomplete'

@@ -105,7 +105,11 @@ run_is_interrupted() { # whether the deployment of directory $1 began to change 
 # Of the deployments of a profile in this boot, the last one that has touched anything is the one to bring the machine back. One
 # that has gone back leaves that to the one before it: what it has gone back to may be what nobody has confirmed.
 run_find_mark() { # set `mark` to the link that says who is the last, and `marked` to its deployment
-    mark=$live/acting-$(printf '%s' "$profile" | tr / _)
+    mark=$live/acting- run_rest=$profile/
+    while [ -n "$run_rest" ]; do
+        mark=$mark${run_rest%%/*}_ run_rest=${run_rest#*/}
+    done
+    mark=${mark%_}
     process_find_boot
     marked=$(readlink "$mark" 2>/dev/null)
     case $marked in

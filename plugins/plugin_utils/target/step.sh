@@ -17,7 +17,11 @@ step_find_log() {
 }
 
 step_words() { # print what the last step has printed, without colours, as far as that could be kept
-    [ ! -f "$log" ] || tail -c "+$((step_before + 1))" "$log" | LC_ALL=C sed "s/$(printf '\033')\[[0-9;]*m//g"
+    [ ! -f "$log" ] || tail -c "+$((step_before + 1))" "$log" | LC_ALL=C sed 's/[[:cntrl:]]\[[0-9;]*m//g'
+}
+
+step_meaning() { # print what exit code $1 of the last step, an activation, means
+    if [ "$1" = 0 ]; then echo active; else step_words | platform_meaning "$1"; fi
 }
 
 # Whether they could be kept to the end: on a full disk the last of them, which may tell what counts, are lost.

@@ -158,7 +158,10 @@ supervisor_finish_interrupted() { # the latest first: it has recorded what the o
 # differ; a date of the machine's own counts only where it has been booted since.
 supervisor_latest_runs() {
     process_find_boot
-    for supervisor_run in "$state"/runs/*; do
+    set -- "$state"/runs/*
+    # Our own alone is in order.
+    [ $# -gt 1 ] || { printf '%s\n' "$1" && return; }
+    for supervisor_run; do
         record_read '' "$(cat "$supervisor_run/recorded" 2>/dev/null)" recorded_boot recorded_clock recorded_started
         [ "$recorded_boot" = "$this_boot" ] && supervisor_order=${recorded_clock:-0} || supervisor_order=-1
         printf '%s %s %s\n' "$supervisor_order" "${recorded_started:--}" "$supervisor_run"

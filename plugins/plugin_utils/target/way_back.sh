@@ -64,7 +64,7 @@ way_back_go() {
         step_when_free platform_activate_again "$recorded_running" "$1" "$tried"
         back_code=$?
         # Only its words tell what the exit code of a failed unit may hide.
-        back_meaning=$(step_words | platform_meaning "$back_code")
+        back_meaning=$(step_meaning "$back_code")
         way_back_tell_units
         # Some activations set the profile themselves.
         way_back_restore_profile
@@ -214,7 +214,7 @@ way_back_end_unconfirmed() { # fails as long as that runs
     own_path=$PATH going_back=yes
     step_when_free way_back_leave_unconfirmed
     back_code=$?
-    back_meaning=$(step_words | platform_meaning "$back_code")
+    back_meaning=$(step_meaning "$back_code")
     cause="$first_cause, and somebody else has made another $platform_noun the default since, so that was left"
     platform_find_running
     case $target:$back_meaning in
