@@ -17,11 +17,17 @@ in_login_environment() (
     USER=${USER:-$(id -un)}
     export USER
     session=$HOME/.nix-profile/etc/profile.d/nix-on-droid-session-init.sh
-    # On the way back it is the failed system's. What ends the shell that reads it is left out.
+    # On the way back it is the failed system's. What ends the shell that reads it, or comes to no end, is left out.
     # shellcheck disable=SC1090  # the user's own
-    if [ -r "$session" ] && [ "$(. "$session" >/dev/null 2>&1; echo whole)" = whole ]; then . "$session"; fi
+    if [ -r "$session" ] && [ "$(process_run_within 3000 droid_read "$session")" = whole ]; then . "$session"; fi
     "$@"
 )
+
+droid_read() { # file $1, and say so
+    # shellcheck disable=SC1090  # the user's own
+    . "$1" >/dev/null 2>&1
+    echo whole
+}
 
 platform_activate() {
     # From its generation's link, activation returns to that generation instead of making a new one.

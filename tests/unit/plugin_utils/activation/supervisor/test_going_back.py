@@ -296,7 +296,7 @@ def test_nix_on_droid_goes_back_by_the_generation_it_came_from(nixos: NixOS) -> 
     assert nixos.calls[-1] == "nix-on-droid-1-link/activate"
 
 
-@pytest.mark.parametrize("broken", ['export A="', "exit 1"])
+@pytest.mark.parametrize("broken", ['export A="', "exit 1", "sleep 1000"])
 def test_a_phone_goes_back_though_what_its_login_reads_is_broken_by_then(nixos: NixOS, broken: str) -> None:
     droid: dict[str, t.Any] = {"platform": platforms()["nix-on-droid"], "profile": "/nix/var/nix/profiles/nix-on-droid"}
     session = nixos.home / ".nix-profile/etc/profile.d/nix-on-droid-session-init.sh"
@@ -304,6 +304,7 @@ def test_a_phone_goes_back_though_what_its_login_reads_is_broken_by_then(nixos: 
     itself = 'nix-env --profile "/nix/var/nix/profiles/nix-on-droid" --set "$(readlink "${0%/activate}" || echo "${0%/activate}")"'
     assert nixos.deploy(nixos.closure("droid-1", activate=itself), **droid).outcome == "activated"
     breaks = f"{itself}; echo '{broken}' > '{session}'; exit 1"
+    nixos.replace_tool("sleep", 'case $1 in 0.*) set 0.001 ;; esac; exec {sleep} "$1"')
     assert nixos.deploy(nixos.closure("droid-2", activate=breaks), **droid).outcome == "rolled_back"
 
 
