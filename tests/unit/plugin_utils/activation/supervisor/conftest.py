@@ -17,8 +17,13 @@ from .nixos import NixOS
 
 
 @pytest.fixture(params=SHELLS)
-def nixos(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> t.Iterator[NixOS]:
-    yield NixOS(tmp_path, request.param, uid=0)
+def nixos(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> NixOS:
+    return NixOS(tmp_path, request.param, uid=0)
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_on(tmp_path: pathlib.Path) -> t.Iterator[None]:
+    yield
     # What is not back is brought back again and again, also when nobody looks any more.
     for cwd in pathlib.Path("/proc").glob("[0-9]*/cwd"):
         with contextlib.suppress(OSError):
