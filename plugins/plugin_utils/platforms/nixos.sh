@@ -52,15 +52,26 @@ nixos_switch() { # closure $1, action $2
     NIXOS_INSTALL_BOOTLOADER=$install_bootloader NIXOS_NO_CHECK=$nixos_no_check PATH=$own_path "$1/bin/switch-to-configuration" "$2"
 }
 
-# `test` and then `boot`, never `switch`, which installs the boot loader before it has tried anything.
+# `test` and then `boot`, never `switch`, which installs the boot loader before it has tried anything. In a container of LXC, the
+# activation itself has that boot the new system, which is put off until then.
 platform_activate() {
     nixos_no_check=$no_check
+    nixos_init=$(readlink /sbin/init)
     nixos_switch "$1" test
+    set -- $? "$1"
+    [ -z "$nixos_init" ] || [ "$(readlink /sbin/init)" != "$2/init" ] || ln -sfn "$nixos_init" /sbin/init
+    return "$1"
 }
 
 platform_make_default() {
     nixos_no_check=$no_check
-    nixos_switch "$1" boot && nixos_flush_boot
+    nixos_boot "$1"
+}
+
+nixos_boot() {
+    nixos_switch "$1" boot || return
+    case $(readlink /sbin/init) in "$store"/*/init) ln -sfn "$1/init" /sbin/init || return ;; esac
+    nixos_flush_boot
 }
 
 # What writes files for GRUB or U-Boot leaves them in memory. By name and not for ever, since a file system can hang.
@@ -93,7 +104,7 @@ platform_make_default_again() {
     }
     # systemd-boot's builder does not begin while what it left on a full disk is there.
     [ -n "$(platform_lock_holder)" ] || rm -f /boot/loader/loader.tmp /efi/loader/loader.tmp /boot/efi/loader/loader.tmp
-    nixos_switch "$1" boot && nixos_flush_boot
+    nixos_boot "$1"
 }
 
 platform_dry_activate() {

@@ -29,6 +29,7 @@ PLACES = (
     "/run/nix.fleet",
     "/run/nixos",
     "/boot/",
+    "/sbin/init",
     "/sys/firmware",
 )
 

@@ -8,7 +8,14 @@ import os
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import cancelled, confirm_script, deploy
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import (
+    CONFIRMED,
+    Confirmation,
+    cancelled,
+    confirm,
+    confirm_script,
+    deploy,
+)
 
 from .interrupting import STUCK, children_of, cut_down, cut_off, guard_of, rewrite_record
 from .nixos import LOADER, PROFILE, RUNNING, NixOS, wait_for, whole
@@ -381,3 +388,20 @@ def test_the_exit_code_of_a_boot_loader_that_cannot_be_written_is_told(nixos: Ni
     answer = nixos.deploy(nixos.system("nixos-bad", loading="exit 7"))
     assert (answer.outcome, answer.exit_code) == ("rolled_back", 7)
     assert "exit code 7" in answer.cause
+
+
+@pytest.mark.parametrize(
+    ("confirmation", "number"), [(CONFIRMED, 1), (cancelled("no"), 0)], ids=["confirmed", "cancelled"]
+)
+def test_a_container_whose_activation_says_what_it_boots_boots_what_is_confirmed(
+    nixos: NixOS, confirmation: Confirmation, number: int
+) -> None:
+    links = 'ln -sfn "$self/init" "/sbin/init"'
+    systems = [nixos.system(f"nixos-{name}", trouble=links) for name in ("old", "new")]
+    nixos.install(systems[0])
+    nixos.link("/sbin/init", f"{systems[0]}/init")
+    request = nixos.request(systems[1], confirm_timeout=600)
+    assert deploy(nixos, request).outcome == "awaiting"
+    assert nixos.standing("/sbin/init") == f"{systems[0]}/init"
+    confirm(nixos, request.id, confirmation, 60)
+    assert nixos.standing("/sbin/init") == f"{systems[number]}/init"
