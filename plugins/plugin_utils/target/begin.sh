@@ -45,6 +45,7 @@ begin() { # $1: the functions of the program, $2: the request; $3: Nix's setting
         case $2 in
             *"closure=$store/"*) set -- "$1" "${2%%"closure=$store/"*}closure=$store//${2#*"closure=$store/"}" "$3" ;;
         esac
+        # Whose it is, is asked once: what an activation has left may answer no more.
         program="$1${newline}own_uid=$own_uid$newline$2${newline}supervisor_main \"\$@\""
         if run_claim; then
             launch run

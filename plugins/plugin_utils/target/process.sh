@@ -200,9 +200,20 @@ clock_pause() { # wait a moment, a shorter one at first; adds it to `hundredths`
     if sleep "0.$clock_nap" 2>/dev/null; then
         hundredths=$((hundredths + clock_nap))
     else
-        sleep 1 # this sleep counts whole seconds only
+        clock_sleep 1 # this sleep counts whole seconds only
         hundredths=$((hundredths + 100))
     fi
+}
+
+clock_sleep() { # $1 seconds
+    sleep "$1" 2>/dev/null || clock_make_up "$1"
+}
+
+clock_make_up() { # for the $1 seconds of a `sleep` that has failed, which may not be there any more; one that was ended has none left
+    case $? in 137 | 143) return ;; esac
+    clock_read
+    clock_end=$((clock + $1))
+    while [ "$clock" -lt "$clock_end" ]; do clock_read; done
 }
 
 # Set `clock` to seconds that no change of the date touches, where the system has them, and `clock_exact` to the same with what it

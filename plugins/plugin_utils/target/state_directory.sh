@@ -7,7 +7,7 @@
 own_uid='' state='' live=''
 
 state_is_root() {
-    [ -n "$own_uid" ] || own_uid=$(id -u)
+    [ -n "$own_uid" ] || own_uid=$(id -u) || exit
     [ "$own_uid" = 0 ]
 }
 

@@ -236,7 +236,7 @@ supervisor_guard() { # wait for the end of worker $1, and bring the machine back
         fi
         # Killed, it is made up for at once the first time.
         [ "$supervisor_code" != 3 ] || supervisor_nap=$((supervisor_nap > 5 ? supervisor_nap : 5))
-        sleep "$supervisor_nap"
+        clock_sleep "$supervisor_nap"
         supervisor_nap=$((supervisor_nap < 30 ? supervisor_nap * 2 + 5 : 60))
         # What was too slow on the way there may be so on the way back.
         activation_timeout=$((activation_timeout < supervisor_longest ? activation_timeout * 2 : activation_timeout))
@@ -277,7 +277,7 @@ supervisor_watch() {
         supervisor_seen=$supervisor_sees supervisor_still=$((supervisor_still + 1))
         sleep 60 &
         supervisor_sleep=$!
-        wait "$supervisor_sleep"
+        wait "$supervisor_sleep" || clock_make_up 60
         supervisor_waited=$((supervisor_waited + 60))
     done
 }

@@ -414,6 +414,28 @@ def test_the_way_back_finds_the_programs_that_it_began_with(nixos: NixOS) -> Non
     assert nixos.whole_as == whole(old)
 
 
+def test_who_goes_on_where_nothing_tells_who_it_is_goes_back(nixos: NixOS, old: str) -> None:
+    trouble = f'ln -sfn "$self" "/run/current-system"; {STUCK}'
+    slow = cut_off(nixos, nixos.request(nixos.system("nixos-slow", trouble=trouble)))
+    nixos.replace_tool("id", "exit 1")
+    with fails_with("activation.no_answer"):
+        confirm(nixos, slow.id, CONFIRMED, 60)
+    nixos.program(slow, "recover")
+    assert nixos.whole_as == whole(old)
+
+
+def test_time_passes_where_nothing_can_sleep_any_more(nixos: NixOS, stuck: str) -> None:
+    request = nixos.request(nixos.system("nixos-new"), confirm_timeout=600)
+    assert deploy(nixos, request).outcome == "awaiting"
+    nixos.replace_tool("sleep", "exit 127")
+    time.sleep(1)
+    answer = confirm(nixos, request.id, cancelled("no"), 60)
+    assert (answer.outcome, answer.cause[:20]) == ("rollback_failed", "it was cancelled: no")
+    tries = len(nixos.calls)
+    time.sleep(2)
+    assert len(nixos.calls) == tries
+
+
 def test_each_write_is_on_the_disk_before_what_relies_on_it(nixos: NixOS, old: str) -> None:
     nixos.replace_tool("sync", f'echo "sync $*" >> {nixos.root}/calls')
     assert nixos.deploy(nixos.system("nixos-new")).outcome == "activated"
