@@ -272,14 +272,12 @@ class Server(t.Protocol):
 
 
 def _in_order(items: list[Object]) -> Iterator[list[Object]]:
-    """Yield those together that name none of those left, and once if there is nothing."""
-    while True:
+    """Yield those together that name none of those left."""
+    while items:
         left = set(map(name_of, items))
         ready = [item for item in items if item.get(BUILD_TEMPLATE) not in left] or items
         yield ready
         items = [item for item in items if item not in ready]
-        if not items:
-            return
 
 
 @dataclasses.dataclass
@@ -309,13 +307,11 @@ class Setup:
         number = self._brought_about("projects", [meta], dict, changes=False)[meta["name"]]
         numbers: dict[str, dict[str, int]] = {}
         for kind in KINDS:
+            path = f"project/{number}/{kind.path}"
+            numbers[kind.path] = {name_of(item): item["id"] for item in self._there(path)}
+            as_body = functools.partial(body, kind, numbers=numbers, project=number)
             for items in _in_order(self._wanted(kind)):
-                numbers[kind.path] = self._brought_about(
-                    f"project/{number}/{kind.path}",
-                    items,
-                    functools.partial(body, kind, numbers=numbers, project=number),
-                    changes=kind.changes,
-                )
+                numbers[kind.path] |= self._brought_about(path, items, as_body, changes=kind.changes)
 
     def _validate_references(self, project: int) -> None:
         """Raise ``NixError`` for a name of nothing that is there or wanted, before anything is made."""

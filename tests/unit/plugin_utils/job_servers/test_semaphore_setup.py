@@ -202,6 +202,21 @@ def test_a_backup_goes_in_with_its_views_build_templates_and_vaults() -> None:
     assert set_up(server, {**backup, "views": [{"title": "Mine", "position": 2}]}).changed == ["views Mine"]
 
 
+@pytest.mark.parametrize("there", ["build", "deploy"])
+def test_a_build_template_is_found_where_only_it_or_only_what_it_is_for_is_new(there: str) -> None:
+    server = Table()
+    (deploy,) = PROJECT["templates"]
+    every = [{**deploy, "name": "build"}, {**deploy, "build_template": "build"}]
+    set_up(server, {**PROJECT, "templates": [{**deploy, "name": there}], "schedules": []})
+    wanted = every if there == "deploy" else every[1:]
+    nightly = {"name": "nightly", "template": "build"}
+    assert set_up(server, {**PROJECT, "templates": wanted, "schedules": [nightly]}).made[-1] == "schedules nightly"
+    numbers = {item["name"]: item["id"] for item in server.objects["project/1/templates"]}
+    (template,) = (item for item in server.objects["project/1/templates"] if item["name"] == "deploy")
+    assert template["build_template_id"] == numbers["build"]
+    assert server.objects["project/1/schedules"][0]["template_id"] == numbers["build"]
+
+
 @pytest.mark.parametrize("reference", ["view", "build_template"])
 def test_a_template_that_names_what_is_not_there_is_told_before_anything_is_made(reference: str) -> None:
     server = Table()
