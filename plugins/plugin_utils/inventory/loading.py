@@ -106,8 +106,12 @@ def plan(source: str, nodes: str | None, flake: str | None, directory: pathlib.P
     reference = find_flake(flake, directory)
     meant = _meant(source)
     if nodes is None:
+        root = directory / (reference or "")
         bare = tuple(
-            name for each in meant for name in each.bare_files if reference is None and (directory / name).is_file()
+            str(root / name)
+            for each in meant
+            for name in each.bare_files
+            if (root / name).is_file() and find_flake(None, root) is None
         )
         place = found_place(bare or files_of(source), reference, directory)
     elif all(each.whole_flake for each in meant):

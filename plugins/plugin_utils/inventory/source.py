@@ -286,8 +286,8 @@ _ESCALATIONS = {
     "run0": "community.general.run0",
     "su": "su",
 }
-# What Ansible's sudo has by itself.
-_USUAL_FLAGS = frozenset(("-H", "-S", "-n", "-u", "--"))
+# What Ansible says by itself: of sudo's flags these, and the user.
+_USUAL_FLAGS = frozenset(("-H", "-S", "-n", "--"))
 
 
 def become_variables(command: Sequence[str]) -> dict[str, t.Any] | None:
@@ -301,6 +301,9 @@ def become_variables(command: Sequence[str]) -> dict[str, t.Any] | None:
     if "/" in command[0]:
         variables["ansible_become_exe"] = command[0]
     flags = [word for word in command[1:] if word not in _USUAL_FLAGS]
+    if "-u" in flags:
+        user = flags.index("-u")
+        del flags[user : user + 2]
     if flags:
         usual = ("-H", "-S", "-n") if method == "sudo" else ()
         variables["ansible_become_flags"] = shlex.join((*usual, *flags))

@@ -72,6 +72,7 @@ def test_a_node_that_does_not_evaluate_is_a_host_of_which_only_the_name_is_known
         (["doas"], {"ansible_become_method": "community.general.doas"}, ()),
         (["/run/wrappers/bin/sudo", "--"], {"ansible_become_exe": "/run/wrappers/bin/sudo"}, ()),
         (["sudo", "-E", "--"], {"ansible_become_flags": "-H -S -n -E"}, ()),
+        (["sudo", "-u", "root", "--"], {}, ()),
         (["please"], {}, ("deployment.privilegeEscalationCommand",)),
     ],
 )

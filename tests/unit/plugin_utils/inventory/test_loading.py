@@ -46,12 +46,14 @@ def test_a_flakes_hive_is_never_overruled_by_a_file_beside(here: pathlib.Path) -
     (here / "hive.nix").touch()
     for source in ("auto", "colmena"):
         assert loading.plan(source, None, None, here).place == FlakeOutput(str(here.parent))
+        assert loading.plan(source, None, ".", here).place == FlakeOutput(str(here))
 
 
 def test_a_hive_without_a_flake_is_found(tmp_path: pathlib.Path) -> None:
     (tmp_path / "hive.nix").touch()
     for source in ("auto", "colmena"):
-        assert loading.plan(source, None, None, tmp_path).place == NixFile(tmp_path / "hive.nix")
+        for flake, directory in ((None, tmp_path), ("..", tmp_path / "inventory")):
+            assert loading.plan(source, None, flake, directory).place == NixFile(tmp_path / "hive.nix")
 
 
 def test_configurations_are_built_of_the_nearest_flake_or_of_the_one_that_is_named(here: pathlib.Path) -> None:
