@@ -7,9 +7,11 @@ from __future__ import annotations
 import pathlib
 import typing as t
 
-import jinja2
+import jinja2.nativetypes
 import pytest
 import yaml
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 ROLES = ROOT / "roles"
@@ -29,6 +31,19 @@ def test_a_playbook_is_for_the_fleet_alone_or_for_whom_it_is_told(
     # What they write is on the controller, and later plays of a rollout are for groups that its first one makes.
     first = plays[:1] if playbook.stem == "rollout" else [each for each in plays if each != "localhost"]
     assert {jinja2.Template(each).render(**variables) for each in first} <= {hosts}
+
+
+def test_a_rollout_to_several_groups_comes_to_each_of_their_hosts_once(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "hosts").write_text("[web]\na\nb\n[db]\nc\nd\n[canary]\na\nc\nother\n")
+    inventory = InventoryManager(DataLoader(), str(tmp_path / "hosts"))
+    canaries, batches = (
+        jinja2.nativetypes.NativeEnvironment()
+        .from_string(play["hosts"])
+        .render(groups=inventory.get_groups_dict(), fleet_hosts="web:db")
+        for play in yaml.safe_load((ROOT / "playbooks/rollout.yml").read_text())[1:3]
+    )
+    assert {host.name for host in inventory.get_hosts(canaries)} == {"a", "c"}
+    assert {host.name for host in inventory.get_hosts(batches)} == {"b", "d"}
 
 
 def default(role: str, variable: str, **variables: str) -> str:
