@@ -57,6 +57,17 @@ def test_a_unit_that_fails_is_exit_code_4(vps: Machine) -> None:
     assert running(vps) == system
 
 
+def test_of_a_users_units_those_that_changed_are_told_when_they_fail_and_new_ones_are_not(vps: Machine) -> None:
+    vps.says("id bob || useradd -m bob; loginctl enable-linger bob; until test -S /run/user/$(id -u bob)/bus; do sleep 0.1; done")
+    unit = '{ systemd.user.services.mine = { wantedBy = [ "default.target" ]; serviceConfig = { %s }; }; }'
+    failing = vps.system(unit % 'Type = "oneshot"; ExecStart = "/bin/false";')
+    assert vps.switch(failing).rc == 0
+    assert vps.switch(vps.system(unit % 'ExecStart = "/bin/sleep 1000";')).rc == 0
+    outcome = vps.switch(failing)
+    vps.says("loginctl disable-linger bob; systemctl stop user@$(id -u bob)")
+    assert (outcome.rc, "the following user units failed: mine.service" in outcome.said) == (4, True), outcome
+
+
 def test_a_script_that_fails_is_exit_code_2_and_the_others_still_run(vps: Machine) -> None:
     system = vps.system('{ system.activationScripts = { a-bad = "false"; z-good = "echo still here"; }; }')
     outcome = vps.switch(system)

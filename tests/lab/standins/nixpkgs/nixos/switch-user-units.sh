@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# What switch-to-configuration does for each user who is logged in, in a process of that user's: units of /etc/systemd/user
-# that the new system changed are restarted, and those that it brings are started. Exit code 4: some of them failed.
+# What switch-to-configuration does for each user who is logged in, in a process of theirs: units of /etc/systemd/user
+# that the new system changed are restarted, and what it brings comes with its target. Exit code 4: a changed one failed.
 set -u
 old=$OLD_TOPLEVEL/etc/systemd/user
 new=$TOPLEVEL/etc/systemd/user
@@ -23,21 +23,16 @@ systemctl --user daemon-reload
 
 for unit in "$new"/*.service; do
   name=${unit##*/}
-  if ! test -e "$unit" || test "$name" = dbus.service; then continue; fi
-  if systemctl --user --quiet is-active "$name"; then
-    if cmp -s "$old/$name" "$unit"; then continue; fi
-    doing=restart
-  elif test -e "$new/default.target.wants/$name"; then
-    doing=start
-  else
-    continue
-  fi
-  say "${doing}ing the following user units: $name"
-  systemctl --user "$doing" "$name" 2> /dev/null || {
-    say "Failed to $doing user unit $name"
+  if ! test -e "$unit" || test "$name" = dbus.service || cmp -s "$old/$name" "$unit"; then continue; fi
+  systemctl --user --quiet is-active "$name" || continue
+  say "restarting the following user units: $name"
+  systemctl --user restart "$name" 2> /dev/null || {
+    say "Failed to restart user unit $name"
     failed="$failed $name"
   }
 done
+# What is new comes with its target, and is not heard of when it fails.
+systemctl --user start default.target || failed="$failed default.target"
 
 test -z "$failed" || {
   say "warning: the following user units failed: $(echo "$failed" | sed 's/^ //; s/ /, /g')"
