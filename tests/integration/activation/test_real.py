@@ -46,7 +46,7 @@ def test_a_real_platform_is_deployed_and_gone_back_to(host: Target) -> None:
     deployed(host, host.system())
     new = host.system(DIFFERENT[host.name] % "real")
     deployed(host, new)
-    answer = host.activate(host.system(STEP[host.name] % "exit 3"))
+    answer = host.activate(host.system(STEP[host.name] % "(exit 3)"))
     assert (answer["outcome"], answer["exit_code"]) == ("rolled_back", 3), answer
     assert host.current_state == (new, new)
 
