@@ -58,7 +58,9 @@ def test_a_unit_that_fails_is_exit_code_4(vps: Machine) -> None:
 
 
 def test_of_a_users_units_those_that_changed_are_told_when_they_fail_and_new_ones_are_not(vps: Machine) -> None:
-    vps.says("id bob || useradd -m bob; loginctl enable-linger bob; until test -S /run/user/$(id -u bob)/bus; do sleep 0.1; done")
+    vps.says(
+        "id bob || useradd -m bob; loginctl enable-linger bob; until test -S /run/user/$(id -u bob)/bus; do sleep 0.1; done"
+    )
     unit = '{ systemd.user.services.mine = { wantedBy = [ "default.target" ]; serviceConfig = { %s }; }; }'
     failing = vps.system(unit % 'Type = "oneshot"; ExecStart = "/bin/false";')
     assert vps.switch(failing).rc == 0
