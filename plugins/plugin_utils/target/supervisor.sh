@@ -172,7 +172,8 @@ supervisor_launch_recovery() { # of the deployment of directory $1
     set -- "$1" "$run" "$id" "$program" "$log"
     run=$1 id=${1##*/}
     program=$(cat "$run/program")
-    launch recover
+    # Whoever launches is elsewhere afterwards.
+    (launch recover)
     run=$2 id=$3 program=$4 log=$5
 }
 

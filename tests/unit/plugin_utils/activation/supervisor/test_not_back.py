@@ -484,3 +484,13 @@ def test_a_recovery_for_another_deployment_that_is_stopped_is_made_up_for(nixos:
     thread.join(60)
     assert nixos.whole_as == whole(str(new.closure))
     assert nixos.calls == ["test slow", "test old", "test old", "test new", "boot new"]
+
+
+def test_who_starts_the_recovery_of_another_goes_on_where_it_was(nixos: NixOS, stuck: str) -> None:
+    nixos.path("/run/systemd/system").mkdir(parents=True)
+    nixos.replace_tool("systemd-run", "exit 1")
+    request = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=1000)
+    assert deploy(nixos, request).outcome == "awaiting"
+    killed(nixos, request)
+    assert nixos.deploy(nixos.system("nixos-next")).outcome == "activated"
+    assert not nixos.tool("outcome").exists()
