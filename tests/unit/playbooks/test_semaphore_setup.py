@@ -218,19 +218,19 @@ def test_what_was_set_by_hand_is_kept_and_what_changes_is_shown() -> None:
 
 
 def test_the_keys_of_the_repository_of_sudo_and_of_the_vault_are_made_and_printed_nowhere() -> None:
-    given = {"semaphore_repository_key_name": "Forge", "semaphore_repository_password": "hunter2", **GIVEN}
+    given = {"semaphore_repository_password": "hunter2", **GIVEN}
     with Server() as server:
         given |= {"semaphore_become_password": "hunter3", "semaphore_vault_password": "hunter4"}
         done = play(server.url, TOKEN, **given, semaphore_machine_key=KEY)
         assert done.returncode == 0, done.stdout + done.stderr
         server.shutdown()
     keys = {item["name"]: item for item in server.objects["keys"]}
-    assert keys["Forge"]["login_password"]["password"] == "hunter2"
+    assert keys["Fleet repository"]["login_password"]["password"] == "hunter2"
     assert keys["Fleet become"]["login_password"]["password"] == "hunter3"
     assert keys["Fleet vault"]["login_password"]["password"] == "hunter4"
     vault = {"name": None, "type": "password", "vault_key_id": keys["Fleet vault"]["id"]}
     assert all(template["vaults"] == [vault] for template in server.objects["templates"])
-    assert server.objects["repositories"][0]["ssh_key_id"] == keys["Forge"]["id"]
+    assert server.objects["repositories"][0]["ssh_key_id"] == keys["Fleet repository"]["id"]
     assert server.objects["inventory"][0]["become_key_id"] == keys["Fleet become"]["id"]
     assert "hunter" not in done.stdout + done.stderr
 
