@@ -62,12 +62,13 @@ ROLE = """\
 
 
 def answered(directory: Path, answer: str) -> tuple[int, str]:
-    """Deploy with that role, and give ``answer`` at the terminal; return the exit code and what was shown."""
+    """Deploy with that role, one host being away, and give ``answer`` at the terminal; return the exit code and what was shown."""
     fleet = directory / "ansible_collections/nix/fleet"
     (fleet / "roles/deploy/tasks").mkdir(parents=True)
     (fleet / "roles/deploy/tasks/main.yml").write_text(ROLE)
     for name in ("playbooks", "plugins", "meta"):
         (fleet / name).symlink_to(ROOT / name)
+    (directory / "hosts").write_text("a\nb\naway ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1\n")
     environment = {
         **{name: value for name, value in os.environ.items() if name not in ("CI", "PYTHONPATH", "ANSIBLE_CONFIG")},
         "ANSIBLE_COLLECTIONS_PATH": str(directory),
@@ -83,11 +84,11 @@ def answered(directory: Path, answer: str) -> tuple[int, str]:
                 "ansible-playbook",
                 "nix.fleet.deploy",
                 "-i",
-                "a,b,",
+                "hosts",
                 "-c",
                 "local",
                 "-e",
-                f"deploy_ask=true place={directory}",
+                f"deploy_ask=true deploy_ignore_unreachable=true place={directory}",
             ],
             environment,
         )
@@ -111,7 +112,8 @@ def answered(directory: Path, answer: str) -> tuple[int, str]:
 @pytest.mark.parametrize(("answer", "deploys"), [("yes", True), ("no", False), ("", False)])
 def test_all_is_shown_before_the_question_and_only_a_yes_deploys(tmp_path: Path, answer: str, deploys: bool) -> None:
     code, shown = answered(tmp_path, answer)
-    before = shown.partition("Deploy this to 2 of 2 hosts? (yes or no)")[0]
+    before, question, _after = shown.partition("Deploy this to 3 of 3 hosts? (yes or no)")
+    assert question, shown
     assert "Go the way of a host" in before, shown
     assert len(list(tmp_path.glob("*.deployed"))) == (2 if deploys else 0), shown
     assert (code == 0) is deploys
