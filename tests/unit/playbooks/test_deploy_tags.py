@@ -50,24 +50,6 @@ def test_a_tag_that_needs_no_build_reaches_the_host(tag: str, variables: dict[st
     assert done.returncode == 4, done.stdout + done.stderr
 
 
-def see_that(variable: str, cases: list[tuple[dict[str, t.Any], str]], directory: Path) -> None:
-    """Have Ansible render a variable of the role for each case."""
-    files = [str(ROOT / "roles/deploy" / part / "main.yml") for part in ("defaults", "vars")]
-    tasks = [
-        {"ansible.builtin.assert": {"that": f"{variable} == '{expected}'"}, "vars": known} for known, expected in cases
-    ]
-    play = {"hosts": "localhost", "gather_facts": False, "vars_files": files, "tasks": tasks}
-    (directory / "play.yml").write_text(json.dumps([play]))
-    done = subprocess.run(
-        [ANSIBLE_PLAYBOOK, "-i", "localhost,", directory / "play.yml"],
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_a_host_is_brought_the_keys_that_it_has_not_been_brought(tmp_path: Path) -> None:
     rebooted = {"rebooted": True}
     cases = [
@@ -77,23 +59,24 @@ def test_a_host_is_brought_the_keys_that_it_has_not_been_brought(tmp_path: Path)
         ({"deploy_activation": {"outcome": "confirmed"}, "deploy_rebooting": rebooted}, "any"),
         ({"deploy_activation": {"outcome": "activated"}, "deploy_rebooting": {"rebooted": False}}, "post-activation"),
     ]
-    see_that("deploy_keys_left", cases, tmp_path)
-
-
-def test_a_host_goes_through_no_task_that_it_would_skip(tmp_path: Path) -> None:
-    keys, build = {"deploy_keys": [{"name": "token"}]}, {"deploy_goal": "build"}
-    unchanged = {"deploy_activation": {"outcome": "unchanged"}}
-    cases = [
-        ({}, "straight.yml"),
-        (keys, "deploy.yml"),
-        ({"deploy_reboot": "always"}, "deploy.yml"),
-        ({"deploy_health_checks": [{"tcp": 80}]}, "deploy.yml"),
-        ({"deploy_cache_push": "file:///cache"}, "deploy.yml"),
-        ({**keys, **unchanged}, "afterwards.yml"),
-        ({**keys, **build}, "build.yml"),
-        ({**build, "deploy_cache_push": "file:///cache"}, "push.yml"),
-    ]
-    see_that("deploy_way", cases, tmp_path)
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars_files": [str(ROOT / "roles/deploy/vars/main.yml")],
+        "tasks": [
+            {"ansible.builtin.assert": {"that": f"deploy_keys_left == '{expected}'"}, "vars": known}
+            for known, expected in cases
+        ],
+    }
+    (tmp_path / "play.yml").write_text(json.dumps([play]))
+    done = subprocess.run(
+        [ANSIBLE_PLAYBOOK, "-i", "localhost,", tmp_path / "play.yml"],
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("cleared", [None, ""])
