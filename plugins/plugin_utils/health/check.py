@@ -108,7 +108,8 @@ Check: t.TypeAlias = "CheckFromController | CheckOnTarget"
 class Kind:
     """A kind of check, named for the option that asks for it.
 
-    ``options`` are what its checks take, beside ``name`` and ``timeout``. ``of`` makes a check of options; it raises ``ValueError`` with what is wrong with them.
+    ``options`` are what its checks take, beside ``name`` and ``timeout``. ``of`` makes a check of options; it raises
+    ``ValueError`` with what is wrong with them.
     """
 
     name: str
