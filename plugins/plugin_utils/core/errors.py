@@ -24,8 +24,8 @@ class NixError(Exception):
 
     ``code`` names the stage, if the class does not, and what went wrong within it, such as `copy.no_nix`. It stays the same
     whatever the words are: programs and tests compare it. ``cause`` is one sentence. ``command`` is what was run, ``log`` what
-    it printed (its last lines are kept), and ``advice`` the next step for the operator. The host is filled in at the border to Ansible when it is not known here.
-    All of them may be another machine's words: they are kept short, and fit to be printed.
+    it printed (its last lines are kept), and ``advice`` the next step for the operator. The host is filled in at the border to
+    Ansible when it is not known here. All of them may be another machine's words: they are kept short, and fit to be printed.
     """
 
     stage = "nix"
