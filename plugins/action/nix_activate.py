@@ -55,7 +55,8 @@ class ActionModule(NixAction):
 
     def perform(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """See ``NixAction.perform``."""
-        if options["rollback"] == "last":
+        last = options["rollback"] == "last"
+        if last:
             options["rollback"] = self._before_last_run()
         request = self._request(options)
         link = renewable(self, self.shell_within(longest(request)))
@@ -72,7 +73,8 @@ class ActionModule(NixAction):
             answer = self._confirmed(request)
         if not answer.good:
             raise failure(request.id, answer)
-        if answer.outcome in CHANGED and not request.check:
+        # Asked for once more, as for a host that was away, the last run is the same.
+        if answer.outcome in CHANGED and not request.check and not last:
             remember_run(run_id(self.variables), self.inventory_sources)
         if request.goal == "dry-activate":
             # What was asked for is this text, whatever the verbosity.

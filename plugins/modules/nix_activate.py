@@ -66,7 +66,7 @@ options:
         has been deleted, as long as its closure is there. A target that had no such deployment, or that went back from it
         by itself, is V(unchanged). A system that merely ran then, by O(goal=test) for example, is not returned to.
       - V(last) is the same for the last other run of Ansible from this controller, by this user and with the same inventory,
-        that has changed a host.
+        that has changed a host. Said again, it is the same run.
     type: str
   rollback_on_failure:
     description:

@@ -11,7 +11,7 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.nix.fleet.plugins.action.nix_activate import ActionModule
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import remember_run
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import last_run, remember_run
 
 from .playing import Machine, played
 
@@ -48,6 +48,13 @@ def test_the_last_run_is_gone_back_from_by_its_name() -> None:
     remember_run("monday", [])
     result = perform("outcome=unchanged\ncode=not_in_journal\n", rollback="last")
     assert (result["rollback"], result["recorded"]) == ("before:monday", False)
+
+
+def test_the_last_run_stays_the_same_for_a_host_that_was_away_when_others_went_back() -> None:
+    remember_run("monday", [])
+    assert perform(f"outcome=activated\n{STANDING}", rollback="last")["changed"]
+    assert last_run("the next run", []) == "monday"
+    assert perform(f"outcome=activated\n{STANDING}")["run"] == last_run("the next run", [])
 
 
 def test_a_success_and_a_failure_name_the_deployment() -> None:
