@@ -43,7 +43,7 @@ def ended(result: t.Any, status: Status) -> TaskEvent:
 def our_module(task: t.Any) -> str | None:
     """Return the name of this collection's module that ``task`` runs, or None.
 
-    Whatever the role ``deploy`` does counts as ours, so that a host whose variables are not valid is reported too.
+    Whatever a role of ours does counts as ours, so that a host whose variables are not valid is reported too.
     """
     name = str(getattr(task, "resolved_action", None) or task.action)
     if name.startswith(COLLECTION):
@@ -63,8 +63,8 @@ def _event(host: t.Any, task: t.Any, status: Status, result: dict[str, t.Any]) -
 def origin_of(task: t.Any) -> str:
     """Return the file and line of a task that is the user's own and not one of this collection's."""
     path = str(task.get_path() or "") if hasattr(task, "get_path") else ""
-    file = os.path.realpath(path.rpartition(":")[0])
-    if not path or any(file.startswith(str(COLLECTION_ROOT / own / "")) for own in ("roles", "playbooks")):
+    file = pathlib.Path(path.rpartition(":")[0]).resolve()
+    if not path or any(file.is_relative_to(COLLECTION_ROOT / own) for own in ("roles", "playbooks")):
         return ""
     return _near(path)
 

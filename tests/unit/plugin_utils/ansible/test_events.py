@@ -10,7 +10,12 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.events import ended, our_module, print_lines
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.events import (
+    COLLECTION_ROOT,
+    ended,
+    our_module,
+    print_lines,
+)
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.table import Line, Meaning
 
 
@@ -54,6 +59,9 @@ def test_a_failed_task_of_the_users_own_has_its_file_and_line(
     monkeypatch.chdir(tmp_path)
     assert origin(f"{tmp_path}/site.yml:12") == "site.yml:12"
     assert origin("/etc/fleet/site.yml:12") == "/etc/fleet/site.yml:12"
+    # Of this collection are the files of its directory roles, and of none whose name begins so.
+    assert origin(f"{COLLECTION_ROOT}/roles/deploy/tasks/main.yml:9") == ""
+    assert origin(f"{COLLECTION_ROOT}/roles-mine/tasks/main.yml:9") != ""
 
 
 def test_nothing_that_has_to_be_read_is_blue() -> None:
