@@ -64,8 +64,13 @@ ADVICE = {
 }
 
 
+def _is_object(found: t.Any) -> bool:
+    # A view has a title.
+    return isinstance(found, dict) and "id" in found and bool({"name", "title"} & set(found))
+
+
 class SemaphoreServer:
-    """See ``semaphore.setup.Server``."""
+    """See ``job_servers.semaphore.Server``."""
 
     def __init__(self, access: Access, *, timeout: float, validate_certs: bool) -> None:
         self._access = access
@@ -80,10 +85,9 @@ class SemaphoreServer:
             found = json.loads(text)
             # A list without anything in it is null.
             found = [] if found is None else found
-            # A view has a title.
-            if isinstance(found, list) and all("id" in item and {"name", "title"} & set(item) for item in found):
+            if isinstance(found, list) and all(map(_is_object, found)):
                 return found
-        except (ValueError, TypeError, RecursionError):
+        except (ValueError, RecursionError):
             pass
         raise NixError(
             f"{self._access.shown(path)} answers with something else than a list of objects",
@@ -97,7 +101,7 @@ class SemaphoreServer:
             found = json.loads(self._answer("GET", path))
         except (ValueError, RecursionError):
             found = None
-        if isinstance(found, dict) and {"name", "id"} <= set(found):
+        if _is_object(found):
             return found
         raise NixError(
             f"{self._access.shown(path)} answers with something else than an object", code="semaphore.no_object"

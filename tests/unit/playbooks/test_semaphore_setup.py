@@ -19,6 +19,9 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.web import SemaphoreServer
+from ansible_collections.nix.fleet.plugins.plugin_utils.job_servers.semaphore import Access
+
 from .semaphore_server import TOKEN, Server
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -250,6 +253,14 @@ def test_a_refusal_is_told_with_its_status_and_without_the_token() -> None:
     assert "/api/projects: 401" in done.stdout + done.stderr
     assert "another-token" not in done.stdout + done.stderr
     assert server.written == []
+
+
+def test_a_view_is_asked_for_as_all_else_is_though_it_has_no_name() -> None:
+    with Server() as server:
+        server.objects["views"].append({"id": 7, "title": "Mine"})
+        asked = SemaphoreServer(Access.of(server.url, TOKEN), timeout=9.0, validate_certs=True)
+        assert asked.one("project/7/views/7")["title"] == "Mine"
+        server.shutdown()
 
 
 def test_a_server_without_a_token_is_told_before_anything_is_written(tmp_path: Path) -> None:
