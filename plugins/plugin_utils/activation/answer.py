@@ -170,7 +170,7 @@ def journal_entry(line: str) -> dict[str, t.Any] | None:
         entry = json.loads(line[:LONGEST_ENTRY])
     except (ValueError, RecursionError):
         return None
-    if not isinstance(entry, dict) or "outcome" not in entry:
+    if not isinstance(entry, dict) or not entry.get("outcome"):
         return None
     units = entry.get("units_failed")
     # Older versions wrote it as `ending`.

@@ -125,7 +125,8 @@ def test_the_journal_and_a_dead_holder_are_shown(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize(
-    "nonsense", ["", "\0", "generations=1", "generations=x y z", "store_free_kib=9e9", "journal=7"]
+    "nonsense",
+    ["", "\0", "generations=1", "generations=x y z", "store_free_kib=9e9", "journal=7", 'journal={"outcome":null}'],
 )
 def test_nonsense_is_null(nonsense: str) -> None:
     facts = parse_info(nonsense)
