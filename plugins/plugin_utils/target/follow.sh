@@ -73,8 +73,7 @@ follow_has_ended() {
     run_find_outcome "$run" && ! follow_is_alive
 }
 
-follow_awaits() { # whether a supervisor that is alive waits for the confirmation, and not before it has recorded what there was
-    [ -e "$run/recorded" ] || [ ! -L "$run/worker" ] || return
+follow_awaits() { # whether a supervisor that is alive waits for the confirmation
     follow_is_alive && [ "$lock_phase" = awaiting ] && follow_seen=awaiting
 }
 
