@@ -159,6 +159,18 @@ def merged(there: Object, wanted: Object) -> Object:
     }
 
 
+def with_variables_of(there: Object, wanted: Object) -> Object:
+    """Return what is wanted with the variables that are there besides: all of a group's are one text."""
+    found = dict(wanted)
+    for field in _VARIABLES.intersection(wanted):
+        before, own = _variables(there.get(field)), _variables(wanted[field])
+        if before and before.items() >= own.items():
+            found[field] = there[field]
+        elif before.keys() - own.keys():
+            found[field] = json.dumps({**before, **own})
+    return found
+
+
 def difference(wanted: Object, there: Object) -> Object:
     """Return the fields that are to change, before and after it, with the names of variables and none of their values."""
     fields = [field for field, value in _known(wanted, there).items() if not _holds(value, there.get(field))]
@@ -368,6 +380,7 @@ class Setup:
         if VAULTS in wanted:
             # A list of templates leaves them out.
             present = self.server.one(place)
+        wanted = with_variables_of(present, wanted)
         if not differs(wanted, present):
             return
         if not self.check:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 import pytest
@@ -169,6 +170,16 @@ def test_what_is_set_by_hand_and_the_file_does_not_name_is_kept_when_the_rest_ch
     assert by_hand.items() <= template.items()
     assert (template["description"], template["task_params"]) == ("new", {"limit": ["web"], "debug": True})
     assert server.objects["project/1/inventory"][0]["become_key_id"] == 2
+
+
+def test_a_variable_that_was_added_by_hand_is_kept_beside_those_of_the_file() -> None:
+    server, variables = Table(), {"name": "Fleet", "json": '{"theirs": "from the file"}'}
+    set_up(server, {**PROJECT, "environments": [variables]})
+    (group,) = server.objects["project/1/environment"]
+    group["json"] = '{ "theirs": "by hand", "ours": 1 }'
+    changed = [set_up(server, {**PROJECT, "environments": [variables]}).changed for _ in range(2)]
+    assert changed == [["environment Fleet"], []]
+    assert json.loads(server.objects["project/1/environment"][0]["json"]) == {"theirs": "from the file", "ours": 1}
 
 
 def test_what_changes_is_told_field_by_field_and_no_value_of_a_variable() -> None:
