@@ -18,15 +18,18 @@ in_login_environment() (
     export USER
     session=$HOME/.nix-profile/etc/profile.d/nix-on-droid-session-init.sh
     # On the way back it is the failed system's. What ends the shell that reads it, or comes to no end, is left out.
-    # shellcheck disable=SC1090  # the user's own
-    if [ -r "$session" ] && [ "$(process_run_within 3000 droid_read "$session")" = whole ]; then . "$session"; fi
+    if [ -r "$session" ] && process_run_within 3000 droid_read "$session" >/dev/null 2>&1; then
+        wait "$process_asked"
+        # shellcheck disable=SC1090  # the user's own
+        [ $? != 77 ] || . "$session"
+    fi
     "$@"
 )
 
-droid_read() { # file $1, and say so
+droid_read() { # file $1, and say by a code of its own that it came to its end: what it has started would hold a pipe open
     # shellcheck disable=SC1090  # the user's own
-    . "$1" >/dev/null 2>&1
-    echo whole
+    . "$1"
+    exit 77
 }
 
 platform_activate() {

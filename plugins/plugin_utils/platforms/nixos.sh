@@ -59,7 +59,7 @@ platform_activate() {
     nixos_init=$(readlink /sbin/init)
     nixos_switch "$1" test
     set -- $? "$1"
-    [ -z "$nixos_init" ] || [ "$(readlink /sbin/init)" != "$2/init" ] || ln -sfn "$nixos_init" /sbin/init
+    case $nixos_init in "$store"/*) [ "$(readlink /sbin/init)" = "$nixos_init" ] || nixos_link_init "$nixos_init" ;; esac
     return "$1"
 }
 
@@ -70,8 +70,17 @@ platform_make_default() {
 
 nixos_boot() {
     nixos_switch "$1" boot || return
-    case $(readlink /sbin/init) in "$store"/*/init) ln -sfn "$1/init" /sbin/init || return ;; esac
+    nixos_init=$(readlink /sbin/init)
+    case $nixos_init in
+        # Its name there is another one where systemd is the initrd's init.
+        "$1"/*) path_flush /sbin ;;
+        "$store"/*/*) nixos_link_init "$1/${nixos_init##*/}" || return ;;
+    esac
     nixos_flush_boot
+}
+
+nixos_link_init() { # have a container of LXC boot $1
+    ln -sfn "$1" /sbin/init && path_flush /sbin
 }
 
 # What writes files for GRUB or U-Boot leaves them in memory. By name and not for ever, since a file system can hang.

@@ -134,7 +134,7 @@ confirm() { # deployment $id: $1 is `confirmed`, or `cancelled` for the reason $
             run_refuse_foreign
             return
         fi
-    elif ! follow_is_alive && ! run_find_outcome "$run"; then
+    elif ! follow_is_alive && ! run_find_outcome "$run" && [ ! -e "$live/program-$id" ]; then
         follow_journal ||
             say_refused "this machine knows of no deployment $id" 'check the id, and the user: each has a state of its own'
         return

@@ -15,6 +15,8 @@ path_follow() {
     path_hops=0
     while [ -L "$resolved" ] && [ "$path_hops" -lt 40 ]; do
         path_link=$(readlink "$resolved")
+        # One that was killed has said nothing, and what is recorded for the way back would be that there is nothing.
+        [ -n "$path_link" ] || path_link=$(readlink "$resolved")
         [ "$path_hops" -gt 0 ] || first_link=$path_link
         case $path_link in
             /*) resolved=$path_link ;;

@@ -12,8 +12,10 @@ step_find_log() {
         { printf '\n== %s\n' "$1" >>"$step_file"; } 2>/dev/null && break
     done
     log=$step_file
-    step_before=0
-    [ ! -f "$log" ] || step_before=$(($(wc -c <"$log")))
+    # Of one that was killed there is no number, and such an expression would end dash.
+    step_before=''
+    [ ! -f "$log" ] || step_before=$(wc -c <"$log")
+    step_before=$((${step_before:-0}))
 }
 
 step_words() { # print what the last step has printed, without colours, as far as that could be kept

@@ -70,7 +70,7 @@ way_back_go() {
         way_back_restore_profile
         step way_back_drop_generations
     fi
-    [ "${back_loader_code:-0}" = 0 ] || way_back_restore_default
+    [ "$back_loader_code" = 0 ] || way_back_restore_default
 }
 
 # Make the boot loader come up with what was recorded, if it may have been written since, and its menu be without the failed one.
@@ -95,6 +95,8 @@ way_back_reactivation_helps() {
 # by now is it Nix's to make a new one: in a step of its own, lest it keeps what comes next.
 way_back_restore_profile() {
     [ "$(readlink "$profile")" != "$recorded_link" ] || way_back_generation_is_gone || return 0
+    # Whoever has set it, perhaps to the same closure, may have written a boot loader too, and not each of them can be read.
+    default_touched=yes
     if [ -n "$recorded_generation" ]; then
         if way_back_generation_is_gone; then
             step way_back_put_link

@@ -182,6 +182,21 @@ def test_a_boot_loader_of_which_nothing_can_be_read_is_written_back_where_its_di
     assert nixos.whole_as == whole(old)
 
 
+def test_a_boot_loader_that_somebody_else_has_written_with_the_same_closure_is_written_back(
+    nixos: NixOS, old: str
+) -> None:
+    nixos.path("/boot/grub").mkdir()
+    nixos.path("/boot/grub/grub.cfg").write_text("of another loader\n")
+    new = nixos.system("nixos-new")
+    request = nixos.request(new, confirm_timeout=60)
+    assert deploy(nixos, request).outcome == "awaiting"
+    nixos.link(f"{PROFILE}-3-link", new)
+    nixos.link(PROFILE, "system-3-link")
+    nixos.load(new)
+    assert confirm(nixos, request.id, cancelled("the shop is down"), 10).outcome == "rolled_back"
+    assert nixos.whole_as == whole(old)
+
+
 @pytest.mark.parametrize("lost", ["default-touched", "profile", "both but what is in memory"])
 def test_a_boot_loader_of_which_nothing_can_be_read_is_written_back_after_a_power_cut(
     nixos: NixOS, old: str, lost: str
@@ -390,18 +405,19 @@ def test_the_exit_code_of_a_boot_loader_that_cannot_be_written_is_told(nixos: Ni
     assert "exit code 7" in answer.cause
 
 
+@pytest.mark.parametrize("init", ["init", "prepare-root"])
 @pytest.mark.parametrize(
     ("confirmation", "number"), [(CONFIRMED, 1), (cancelled("no"), 0)], ids=["confirmed", "cancelled"]
 )
 def test_a_container_whose_activation_says_what_it_boots_boots_what_is_confirmed(
-    nixos: NixOS, confirmation: Confirmation, number: int
+    nixos: NixOS, confirmation: Confirmation, number: int, init: str
 ) -> None:
-    links = 'ln -sfn "$self/init" "/sbin/init"'
+    links = f'ln -sfn "$self/{init}" "/sbin/init"'
     systems = [nixos.system(f"nixos-{name}", trouble=links) for name in ("old", "new")]
     nixos.install(systems[0])
-    nixos.link("/sbin/init", f"{systems[0]}/init")
+    nixos.link("/sbin/init", f"{systems[0]}/{init}")
     request = nixos.request(systems[1], confirm_timeout=600)
     assert deploy(nixos, request).outcome == "awaiting"
-    assert nixos.standing("/sbin/init") == f"{systems[0]}/init"
+    assert nixos.standing("/sbin/init") == f"{systems[0]}/{init}"
     confirm(nixos, request.id, confirmation, 60)
-    assert nixos.standing("/sbin/init") == f"{systems[number]}/init"
+    assert nixos.standing("/sbin/init") == f"{systems[number]}/{init}"

@@ -20,6 +20,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment im
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.info import info_script, parse_info
 
+from .interrupting import children_of, cut_down, guard_of
 from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
 
 if t.TYPE_CHECKING:
@@ -194,6 +195,15 @@ def test_nor_does_it_stay_when_the_supervisor_is_killed_before_it_went_back(
     os.kill(nixos.supervisor_of(request), signal.SIGKILL)
     wait_for(lambda: bool(nixos.journal))
     assert nixos.journal[-1]["outcome"] == "rolled_back"
+    assert nixos.whole_as == whole(old)
+
+
+def test_nor_is_it_of_an_unknown_deployment_where_its_directory_is_hidden_by_then(nixos: NixOS, old: str) -> None:
+    request = awaiting(nixos, nixos.system("nixos-new"), 600)
+    guard = guard_of(nixos, request)
+    cut_down([guard, *children_of(guard)])
+    nixos.state.rename(nixos.path("/hidden"))
+    assert end(nixos, request).outcome == "rolled_back"
     assert nixos.whole_as == whole(old)
 
 

@@ -296,7 +296,7 @@ def test_nix_on_droid_goes_back_by_the_generation_it_came_from(nixos: NixOS) -> 
     assert nixos.calls[-1] == "nix-on-droid-1-link/activate"
 
 
-@pytest.mark.parametrize("broken", ['export A="', "exit 1", "sleep 1000"])
+@pytest.mark.parametrize("broken", ['export A="', "exit 1", "sleep 1000", "A=$(sleep 1000)"])
 def test_a_phone_goes_back_though_what_its_login_reads_is_broken_by_then(nixos: NixOS, broken: str) -> None:
     droid: dict[str, t.Any] = {"platform": platforms()["nix-on-droid"], "profile": "/nix/var/nix/profiles/nix-on-droid"}
     session = nixos.home / ".nix-profile/etc/profile.d/nix-on-droid-session-init.sh"
@@ -438,3 +438,13 @@ def test_an_activation_that_not_even_a_kill_ends_is_not_waited_for(nixos: NixOS,
     assert nixos.journal[-1]["outcome"] == "rolled_back"
     assert os.waitpid(step, wait_for_all)[0] == step
     thread.join()
+
+
+@pytest.mark.parametrize("call", range(1, 9))
+def test_one_look_at_the_profile_that_is_killed_costs_nothing_of_what_is_gone_back_to(
+    nixos: NixOS, old: str, call: int
+) -> None:
+    count = f'echo >> "{nixos.path("/looks")}"; [ "$(wc -l < "{nixos.path("/looks")}")" -ne {call} ] || kill -KILL $$'
+    nixos.replace_tool("readlink", f'case "$*" in "{nixos.here(PROFILE)}") {count} ;; esac; exec {{readlink}} "$@"')
+    outcome = nixos.deploy(nixos.system("nixos-bad", trouble=f'ln -sfn "$self" "{PROFILE}"; exit 2')).outcome
+    assert (outcome, nixos.whole_as) == ("rolled_back", whole(old))
