@@ -250,7 +250,8 @@ def test_what_was_too_slow_to_go_back_is_given_more_time(nixos: NixOS) -> None:
     old = nixos.system("nixos-old", trouble="n=0; while [ $n -lt 200 ]; do sleep 0.01; n=$((n + 1)); done")
     nixos.install(nixos.system("nixos-first"), old)
     bad = nixos.system("nixos-bad", trouble=HALFWAY)
-    assert nixos.deploy(bad, activation_timeout=1).outcome == "rollback_failed"
+    # On a busy machine, what is heard may already be the second end.
+    nixos.deploy(bad, activation_timeout=1)
     wait_for(lambda: outcomes(nixos) == ["rollback_failed", "rolled_back"], 60)
     assert nixos.whole_as == whole(old)
 
