@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 import typing as t
 from pathlib import Path
@@ -107,14 +108,16 @@ def _owners(task: t.Any) -> dict[str, Path]:
     file = Path(play.get_path().rpartition(":")[0] if play else "").resolve()
     if file.parent == PLAYBOOKS:
         owners["fleet_"] = PLAYBOOKS
-        # Where a playbook has no role of its name, its variables are those of a deployment.
-        own = PLAYBOOKS if _named(f"{file.stem}_", file.parent) else ROLES / "deploy"
-        owners.setdefault(f"{file.stem}_", own)
+        prefix = f"{file.stem}_"
+        if prefix not in owners:
+            # Where a playbook has no role of its name, its variables are those of a deployment.
+            owners[prefix] = PLAYBOOKS if _named(prefix, PLAYBOOKS) else ROLES / "deploy"
         if not roles:
             owners.setdefault("deploy_", ROLES / "deploy")
     return owners
 
 
+@functools.cache
 def _named(prefix: str, path: Path) -> set[str]:
     words = re.compile(rf"\b{prefix}\w+")
     return {name for file in path.rglob("*.yml") for name in words.findall(file.read_text(encoding="utf-8"))}
