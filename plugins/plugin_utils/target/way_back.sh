@@ -186,9 +186,7 @@ way_back_resume() {
     step_end_orphans
     # As far as anybody knows by now.
     tried=yes
-    # Before the boot loader, the profile was set.
-    [ "$(readlink "$profile")" = "$recorded_link" ] && [ ! -e ./default-touched ] && [ ! -e "$live/touched-$id" ] ||
-        default_touched=yes
+    [ ! -e ./default-touched ] && [ ! -e "$live/touched-$id" ] || default_touched=yes
     ! way_back_is_superseded || way_back_give_way
     way_back
 }
