@@ -30,6 +30,12 @@ echo "default nixos-${self##*-}.conf" > "/boot/loader/loader.conf"
 SILENT = "exit 0"
 
 
+def add_another_loader(nixos: NixOS) -> None:
+    """Have files of a second boot loader there: which of the two the machine starts cannot be read."""
+    nixos.path("/boot/grub").mkdir()
+    nixos.path("/boot/grub/grub.cfg").write_text("of another loader\n")
+
+
 def test_what_boots_is_told_after_a_deployment(nixos: NixOS, old: str) -> None:
     new = nixos.system("nixos-new")
     assert nixos.deploy(new).boots == new
@@ -133,8 +139,7 @@ def test_a_boot_loader_of_which_nothing_can_be_read_is_known_by_its_installer(ni
     nixos.hurry()
     old = nixos.system("nixos-old", loading=UNTIL_REPAIRED)
     nixos.install(nixos.system("nixos-first"), old)
-    nixos.path("/boot/grub").mkdir()
-    nixos.path("/boot/grub/grub.cfg").write_text("of another loader\n")
+    add_another_loader(nixos)
     answer = nixos.deploy(nixos.system("nixos-bad", loading="exit 1"))
     assert (answer.outcome, answer.boots) == ("rollback_failed", None)
     nixos.path("/repaired").touch()
@@ -171,8 +176,7 @@ def test_a_boot_loader_that_was_written_before_a_power_cut_is_read_and_written_b
 def test_a_boot_loader_of_which_nothing_can_be_read_is_written_back_where_its_directory_is_hidden(
     nixos: NixOS, old: str
 ) -> None:
-    nixos.path("/boot/grub").mkdir()
-    nixos.path("/boot/grub/grub.cfg").write_text("of another loader\n")
+    add_another_loader(nixos)
     slow = nixos.request(nixos.system("nixos-slow", loading=f"{WRITE}; {STUCK}"))
     cut_off(nixos, slow)
     # On its way back, it had got as far as the profile.
@@ -185,8 +189,7 @@ def test_a_boot_loader_of_which_nothing_can_be_read_is_written_back_where_its_di
 def test_a_boot_loader_that_somebody_else_has_written_with_the_same_closure_is_written_back(
     nixos: NixOS, old: str
 ) -> None:
-    nixos.path("/boot/grub").mkdir()
-    nixos.path("/boot/grub/grub.cfg").write_text("of another loader\n")
+    add_another_loader(nixos)
     new = nixos.system("nixos-new")
     request = nixos.request(new, confirm_timeout=60)
     assert deploy(nixos, request).outcome == "awaiting"
@@ -201,8 +204,7 @@ def test_a_boot_loader_that_somebody_else_has_written_with_the_same_closure_is_w
 def test_a_boot_loader_of_which_nothing_can_be_read_is_written_back_after_a_power_cut(
     nixos: NixOS, old: str, lost: str
 ) -> None:
-    nixos.path("/boot/grub").mkdir()
-    nixos.path("/boot/grub/grub.cfg").write_text("of another loader\n")
+    add_another_loader(nixos)
     # As where no file can be made any more.
     note = (
         'for run in "/var/lib/nix.fleet/runs/"*; do mkdir "$run/default-touched"; done'
