@@ -80,7 +80,7 @@ def test_a_build_goes_on_with_the_builders_that_are_there(building: WithBuilders
         assert run.rc == 0, run.output
         results = list(run.results.values())
         assert {built_by(result) for result in results} == {"homelab"}
-        expected = [f"the builder {store} is left out: it has not answered within 3 s" for store in (FROZEN, CUT)]
+        expected = [f"the builder {store} is left out: it has not answered within 5 s" for store in (FROZEN, CUT)]
         assert [result["warnings"] for result in results] == [expected, expected]
         # What is there already is no reason to ask anybody.
         before = logins("homelab")
