@@ -177,7 +177,7 @@ def test_a_variable_that_was_added_by_hand_is_kept_beside_those_of_the_file() ->
     set_up(server, {**PROJECT, "environments": [variables]})
     (group,) = server.objects["project/1/environment"]
     group["json"] = '{ "theirs": "by hand", "ours": 1 }'
-    changed = [set_up(server, {**PROJECT, "environments": [variables]}).changed for _ in range(2)]
+    changed = [set_up(server, {**PROJECT, "environments": [variables]}).changed for _time in range(2)]
     assert changed == [["environment Fleet"], []]
     assert json.loads(server.objects["project/1/environment"][0]["json"]) == {"theirs": "from the file", "ours": 1}
 
