@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.module_utils.parsing.convert_bool import boolean
-
 from ..plugin_utils.ansible.action import NixAction
 from ..plugin_utils.ansible.evaluation import evaluated, machine_of, source_of
 from ..plugin_utils.core.errors import EvaluationError
@@ -16,8 +14,6 @@ from ..plugin_utils.core.errors import EvaluationError
 if t.TYPE_CHECKING:
     from ..plugin_utils.nix.source import Source
 
-# As a colmena hive says it, by meta.allowApplyAll = false.
-NAMED_ONLY = "deploy_require_limit"
 THE_VALUE_ITSELF = "value: value"
 
 
@@ -36,8 +32,6 @@ class ActionModule(NixAction):
             raise EvaluationError(
                 "neither attr nor apply says what to evaluate", code="bad_option", host=self.play_host
             )
-        if options["whole_play"]:
-            self._validate_limit()
         return evaluated(
             self,
             options,
@@ -46,16 +40,6 @@ class ActionModule(NixAction):
             apply=apply,
             prepare=self._sent if options["send_flake"] and not self.on_controller else None,
         )
-
-    def _validate_limit(self) -> None:
-        of_host = self.variables["hostvars"].get(self.play_host, {})
-        if boolean(of_host.get(NAMED_ONLY, False), strict=False) and not self.variables.get("ansible_limit"):
-            raise EvaluationError(
-                "it is deployed only when hosts are named, and this run has no limit",
-                code="no_limit",
-                host=self.play_host,
-                advice="name them (-l web, or -l all), or set deploy_require_limit: false",
-            )
 
     def _sent(self, source: Source) -> Source:
         # The controller mostly evaluates what it has.

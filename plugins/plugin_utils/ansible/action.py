@@ -28,7 +28,7 @@ from .connections import advice_of_unknown, new_connection, validate_host_key_ch
 from .run import end_with_run, let_threads_print, no_room, progress_pipe, run_state, watch_run
 from .shell import QUESTION_SECONDS, ConnectionShell, bounded
 from .terminal import TerminalShell, wants_terminal, without_terminal
-from .variables import STATE_DIRECTORY, plain, validate_variables
+from .variables import STATE_DIRECTORY, plain, validate_limit, validate_variables
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -88,7 +88,8 @@ class NixAction(ActionBase):
 
     A subclass writes ``perform``; its options are those that the module of its name documents. Whatever it raises as
     ``NixError`` becomes the failure of this host, with every field of the error in the result. ``known_hosts_only``: whether it refuses a
-    machine that may be any other, since it brings it something or runs something there, and does not only look.
+    machine that may be any other, and one that is to be named and is not, since it brings it something or runs something there, and
+    does not only look.
     """
 
     TRANSFERS_FILES = False
@@ -114,6 +115,8 @@ class NixAction(ActionBase):
         without_terminal(self._connection)
         try:
             validate_variables(self)
+            if self.known_hosts_only:
+                validate_limit(self)
             # Plain before they are checked, which copies each of them: a tagged string takes as long as all the rest.
             self._task.args = plain(self._task.args)
             _validation, options = self.validate_argument_spec(argument_spec=self.argument_spec, **self.constraints)

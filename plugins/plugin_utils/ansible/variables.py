@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.yaml import yaml_load
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.template import Templar
 
 from ..core.errors import NixError
@@ -25,6 +26,8 @@ if t.TYPE_CHECKING:
 OURS = "nix.fleet."
 # The host variable that names where a machine keeps the journal, where the usual place does not survive a reboot.
 STATE_DIRECTORY = "nix_fleet_state_directory"
+# As a colmena hive says it, by meta.allowApplyAll = false.
+NAMED_ONLY = "deploy_require_limit"
 ROLES, PLAYBOOKS = (Path(__file__).resolve().parents[3] / each for each in ("roles", "playbooks"))
 
 
@@ -77,6 +80,21 @@ def rendered_for(action: NixAction, host: str, templates: Mapping[str, t.Any]) -
         if name in rendered and rendered[name] != variables.get("omit"):
             values[name] = rendered[name]
     return values
+
+
+def validate_limit(action: NixAction) -> None:
+    """Raise ``NixError`` for a host that is to be named, in a run of a playbook without a limit."""
+    every, host = action.variables, action.play_host
+    # The template of a value, which most hosts have none of, before the value.
+    if every.get("ansible_limit") or not every.get(NAMED_ONLY) or not getattr(action._task, "_parent", None):
+        return
+    if boolean(every["hostvars"][host].get(NAMED_ONLY, False), strict=False):
+        raise NixError(
+            "it is left alone unless hosts are named, and this run has no limit",
+            code="no_limit",
+            host=host,
+            advice=f"name them (-l web, or -l all), or set {NAMED_ONLY}: false",
+        )
 
 
 def validate_variables(action: NixAction) -> None:
