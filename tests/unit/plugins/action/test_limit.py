@@ -22,7 +22,7 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
 
 
 def refused(module: str, **variables: t.Any) -> bool:
-    required = {"deploy_require_limit": True}
+    required: dict[str, t.Any] = {"deploy_require_limit": True}
     result = played(
         importlib.import_module(f"ansible_collections.nix.fleet.plugins.action.{module}").ActionModule,
         OPTIONS.get(module, {}),
