@@ -31,7 +31,6 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from ..nix.machine import Machine
-    from ..nix.source import Snapshot
     from .action import NixAction
 
 
@@ -157,8 +156,9 @@ def evaluated(
         raise
     attribute = options["attr"] or ""
     caches = usable_caches()
+    commit = commit_of_job(action, source)
     shared = SharedEvaluation(
-        Request(source, apply, options["timeout"], memory, revisions, options["require_lock"]),
+        Request(source, apply, options["timeout"], memory, revisions, options["require_lock"], commit),
         caches.used_by(machine),
         caches.evaluations,
         run_state(),
@@ -175,7 +175,7 @@ def evaluated(
     return {
         **found,
         "attr": attribute,
-        "flake_revision": snapshot.revision or commit_of_job(action, source, snapshot),
+        "flake_revision": snapshot.revision or (None if snapshot.dirty else commit),
         "flake_dirty": snapshot.dirty,
         "flake_identity": snapshot.identity,
         "flake_locked_url": snapshot.locked_url,
@@ -187,10 +187,10 @@ def evaluated(
     }
 
 
-def commit_of_job(action: NixAction, source: Source, snapshot: Snapshot) -> str | None:
+def commit_of_job(action: NixAction, source: Source) -> str | None:
     """Return the commit of a flake among the project's files, which AWX gives a job without their history."""
     flake = Path((source.flake or "").removeprefix("path:"))
-    if snapshot.dirty or not flake.is_relative_to(Path.cwd()):
+    if not flake.is_relative_to(Path.cwd()):
         return None
     job = job_of(plain(variables_of_jobs(action.variables)), os.environ)
     return job.commit if job else None

@@ -143,7 +143,8 @@ REVISION = re.compile("[0-9a-f]{40}|[0-9a-f]{64}|sha256-[A-Za-z0-9+/]{43}=")
 class Request:
     """What a task asks for: a source or a function of it, and within which bounds.
 
-    A flake is to be at one of ``revisions``, if there are any, and with ``require_lock`` all its inputs locked.
+    A flake is to be at one of ``revisions``, if there are any, and with ``require_lock`` all its inputs locked. ``commit`` is
+    what a job server says its files are of.
     """
 
     source: Source
@@ -152,6 +153,7 @@ class Request:
     memory: int | None = None
     revisions: Sequence[str] = ()
     require_lock: bool = False
+    commit: str | None = None
 
     def key(self, machine: Machine) -> str:
         """Return what stands for everything that decides on the result, but for the revision."""
@@ -164,7 +166,7 @@ class Request:
             return found
         if self.require_lock and found.unlocked:
             return Failed(not_locked(self.source, found), advice=LOCK_ADVICE, code="not_locked")
-        return (other_than(self.revisions, self.source, found) if self.revisions else None) or found
+        return (other_than(self.revisions, self.source, found, self.commit) if self.revisions else None) or found
 
     def at(self, snapshot: Snapshot) -> Source:
         """Return the source, which must be at the revision that was named even if it moves on meanwhile."""
@@ -233,13 +235,16 @@ def named_revisions(texts: Sequence[str]) -> tuple[str, ...]:
     return named
 
 
-def other_than(named: Sequence[str], source: Source, snapshot: Snapshot) -> Failed | None:
+def other_than(named: Sequence[str], source: Source, snapshot: Snapshot, commit: str | None = None) -> Failed | None:
     """Return why the flake is not at a revision of ``named``, if it is not."""
     if snapshot.identity in named:
         return None
-    there, wanted = snapshot.revision or snapshot.identity, " or ".join(named)
-    commit = "commit its changes, " if snapshot.dirty else ""
-    advice = f"{commit}build what is there now and have that approved, or have the flake as it was (deploy_revision)"
+    there = snapshot.revision or commit or snapshot.identity
+    # A hash tells a person nothing, where a commit does.
+    commits = [each for each in named if not each.startswith("sha256-")]
+    wanted = " or ".join((commits if snapshot.revision or commit else None) or named)
+    first = "commit its changes, " if snapshot.dirty else ""
+    advice = f"{first}build what is there now and have that approved, or have the flake as it was (deploy_revision)"
     if there is None:
         cause = f"{source.name} is of no known revision, and is to be at {wanted}"
     else:

@@ -64,10 +64,22 @@ def test_where_tags_have_nothing_evaluated_a_deployment_refuses_what_is_handed_o
         named_revisions(revisions)
 
 
-@pytest.mark.parametrize(("identity", "revision"), [(COMMIT, COMMIT), (None, "uncommitted changes")])
-def test_what_was_evaluated_is_handed_on_once(identity: str | None, revision: str) -> None:
-    evaluation = {"flake_identity": identity}
-    assert handed_on("--tags", "of_somebody_else", evaluation=evaluation) == [revision]
+HASH = "sha256-QIYNNNnop0Vqgn/RoC+I0m+hUL/ecg6qB3fLTVXBgc0="
+
+
+# A job of AWX has the commit from the server, and of the files no more than their hash.
+@pytest.mark.parametrize(
+    ("identity", "revision", "revisions"),
+    [
+        (COMMIT, COMMIT, [COMMIT]),
+        (HASH, COMMIT, [HASH, COMMIT]),
+        (HASH, None, [HASH]),
+        (None, f"{COMMIT}-dirty", ["uncommitted changes"]),
+    ],
+)
+def test_what_was_evaluated_is_handed_on_once(identity: str | None, revision: str | None, revisions: list[str]) -> None:
+    evaluation = {"flake_identity": identity, "flake_revision": revision}
+    assert handed_on("--tags", "of_somebody_else", evaluation=evaluation) == revisions
 
 
 def test_the_workflow_of_awx_is_handed_on_so_that_slices_in_it_go_back_by_its_name() -> None:

@@ -23,7 +23,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.evaluation impor
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import EvaluationError
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.request import Evaluated
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Controller
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Snapshot, Source
+from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
 
 
 def task_in(parent: t.Any, line: int = 7) -> Task:
@@ -83,24 +83,23 @@ COMMIT = "4f1c0de4f1c0de4f1c0de4f1c0de4f1c0de4f1c0"
 
 
 @pytest.mark.parametrize(
-    ("flake", "dirty", "known"),
+    ("flake", "known"),
     [
-        ("{here}/fleet", False, COMMIT),
-        ("path:{here}", False, COMMIT),
-        ("{here}", True, None),
-        ("/srv/fleet", False, None),
-        ("github:example/fleet", False, None),
+        ("{here}/fleet", COMMIT),
+        ("path:{here}", COMMIT),
+        ("/srv/fleet", None),
+        ("github:example/fleet", None),
     ],
 )
 def test_a_flake_among_the_files_of_a_job_is_at_the_jobs_commit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flake: str, dirty: bool, known: str | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flake: str, known: str | None
 ) -> None:
     monkeypatch.chdir(tmp_path)
     action: t.Any = types.SimpleNamespace(variables={"awx_job_id": 17, "awx_project_revision": COMMIT})
-    source, snapshot = Source(flake=flake.format(here=tmp_path)), Snapshot(dirty=dirty)
-    assert commit_of_job(action, source, snapshot) == known
+    source = Source(flake=flake.format(here=tmp_path))
+    assert commit_of_job(action, source) == known
     action.variables.clear()
-    assert commit_of_job(action, source, snapshot) is None
+    assert commit_of_job(action, source) is None
 
 
 @pytest.fixture(autouse=True)

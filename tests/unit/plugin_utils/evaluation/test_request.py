@@ -53,6 +53,16 @@ def test_a_flake_without_a_repository_is_known_by_its_files() -> None:
     assert HASH in refused.cause
 
 
+def test_where_a_job_is_told_the_commit_of_its_files_commits_are_named_and_no_hashes() -> None:
+    flake = Source(flake="/runner/project")
+    there = Snapshot.from_json(json.dumps({"locked": {"type": "path", "narHash": HASH}}))
+    assert other_than([HASH, ONE], flake, there, commit=TWO) is None
+    refused = other_than([HASH.replace("Q", "R"), ONE], flake, there, commit=TWO)
+    assert refused
+    assert all(commit in refused.cause for commit in (ONE, TWO))
+    assert "sha256-" not in refused.cause
+
+
 def test_the_hash_of_files_that_are_not_committed_is_none() -> None:
     metadata = {"dirtyRevision": f"{ONE}-dirty", "locked": {"type": "git", "narHash": HASH}}
     assert other_than([HASH], FLEET, Snapshot.from_json(json.dumps(metadata)))
