@@ -28,6 +28,10 @@ OURS = "nix.fleet."
 STATE_DIRECTORY = "nix_fleet_state_directory"
 # As a colmena hive says it, by meta.allowApplyAll = false.
 NAMED_ONLY = "deploy_require_limit"
+# Words that anybody may begin a variable with: only what is nearly one of ours was meant to be.
+ANYBODYS = tuple(
+    f"{each}_" for each in "awx build cache channel diff fleet import keys pull semaphore status update".split()
+)
 ROLES, PLAYBOOKS = (Path(__file__).resolve().parents[3] / each for each in ("roles", "playbooks"))
 
 
@@ -103,11 +107,13 @@ def validate_variables(action: NixAction) -> None:
     Ansible overlooks a misspelt name, and takes the default.
     """
     for prefix, path in _owners(action._task).items():
+        if prefix == "awx_" and "awx_job_id" in action.variables:
+            # Its jobs have many of these from AWX itself.
+            continue
         candidates = {each for each in action.variables if each.startswith(prefix)}
         # The results of its tasks stand in its files too.
         unknown = sorted(candidates - _named(prefix, path) if candidates else ())
-        if prefix == "fleet_":
-            # A word that anybody may begin a variable with: only what is nearly one of ours was meant to be.
+        if prefix in ANYBODYS:
             unknown = [each for each in unknown if difflib.get_close_matches(each, _named(prefix, path), cutoff=0.85)]
         if unknown:
             raise _unknown(unknown, prefix, path, action.play_host)
@@ -126,7 +132,7 @@ def _owners(task: t.Any) -> dict[str, Path]:
     file = Path(play.get_path().rpartition(":")[0] if play else "").resolve()
     if file.parent == PLAYBOOKS:
         owners["fleet_"] = PLAYBOOKS
-        prefix = f"{file.stem}_"
+        prefix = f"{file.stem.removesuffix('_setup')}_"
         if prefix not in owners:
             # Where a playbook has no role of its name, its variables are those of a deployment.
             owners[prefix] = PLAYBOOKS if _named(prefix, PLAYBOOKS) else ROLES / "deploy"
@@ -143,7 +149,7 @@ def _named(prefix: str, path: Path) -> set[str]:
 
 def _unknown(names: list[str], prefix: str, path: Path, host: str) -> NixError:
     specification = path / "meta/argument_specs.yml"
-    whose = "playbooks" if prefix == "fleet_" else f"playbook {OURS}{prefix[:-1]}"
+    whose = "playbooks" if prefix in ANYBODYS else f"playbook {OURS}{prefix[:-1]}"
     own, known = prefix, sorted(_named(prefix, path))
     if specification.is_file():
         own, whose, known = f"{path.name}_", f"role {OURS}{path.name}", _specified(specification)

@@ -210,7 +210,9 @@ def _number(kind: str, name: str, numbers: Numbers) -> int:
         raise NixError(
             f"there is no {name!r} among the project's {kind}",
             code="semaphore.unknown_name",
-            advice="make it in Semaphore first, or say what is in it (secrets)" if kind == "keys" else None,
+            advice="make it in Semaphore first, or say what is in it (secrets; semaphore_machine_key and its like)"
+            if kind == "keys"
+            else None,
         ) from None
 
 

@@ -53,6 +53,10 @@ def variables() -> dict[str, dict[str, set[str]]]:
     entries = (entry for each in loaded("roles/*/meta/argument_specs.yml") for entry in each["argument_specs"].values())
     public = {name for entry in entries for name in entry["options"]} | {"nix_profile", "nix_impure"}
     internal = {name: value for each in loaded("roles/*/vars/*.yml") for name, value in each.items()}
+    of_playbooks = {name: value for each in loaded("playbooks/vars/*.yml") for name, value in each.items()}
+    # What these are made of and do not set themselves is the user's.
+    public |= set(re.findall(r"\b(?:awx|semaphore)_\w+", str(of_playbooks))) - of_playbooks.keys()
+    internal |= of_playbooks
     found: dict[str, dict[str, set[str]]] = {}
 
     def behind(value: t.Any, seen: frozenset[str] = frozenset()) -> set[str]:

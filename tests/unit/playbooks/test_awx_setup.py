@@ -81,7 +81,11 @@ def play(
     return subprocess.run(
         [ANSIBLE_PLAYBOOK, PLAYBOOK, "-i", "localhost,", "-e", extra, *options],
         cwd=ROOT,
-        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(directory), "ANSIBLE_NOCOLOR": "1"},
+        env={
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": f"{directory}:{ROOT}/.venv/collections",
+            "ANSIBLE_NOCOLOR": "1",
+        },
         capture_output=True,
         text=True,
         check=False,

@@ -73,6 +73,9 @@ def test_a_name_that_is_like_none_is_refused_by_itself() -> None:
         (DEPLOY, "rollout", "rollout_puase", "rollout_pause"),
         (DEPLOY, "deploy", "fleet_host", "fleet_hosts"),
         (DEPLOY, "deploy", "fleet_batchsize", "fleet_batch_size"),
+        (role("pull"), "pull", "pull_flak", "pull_flake"),
+        (None, "awx_setup", "awx_imgae", "awx_image"),
+        (None, "semaphore_setup", "semaphore_machin_key", "semaphore_machine_key"),
     ],
 )
 def test_a_playbook_refuses_names_that_begin_as_its_own_and_are_none(
@@ -92,6 +95,16 @@ def test_a_role_refuses_a_name_also_where_another_works_for_it() -> None:
 @pytest.mark.parametrize("name", ["rollout_batches", "rollout_failed", "fleet_hosts", "fleet_mine"])
 def test_a_playbook_knows_its_own_names_and_leaves_those_of_the_fleet_to_the_user(name: str) -> None:
     with_variables(DEPLOY, str(ROOT / "playbooks/rollout.yml"), **{name: 1})
+
+
+@pytest.mark.parametrize(("of", "name"), [("cache", "cache_url"), ("pull", "pull_secret"), ("update", "update_window")])
+def test_a_word_that_anybody_begins_names_with_is_left_to_the_user(of: str, name: str) -> None:
+    with_variables(role("deploy", role(of)), str(ROOT / f"playbooks/{of}.yml"), **{name: 1})
+
+
+def test_what_a_job_of_awx_is_told_is_not_misspelt() -> None:
+    told = {"awx_job_id": 17, "awx_project_scm_branch": "main", "awx_schedule_id": 3}
+    with_variables(None, str(ROOT / "playbooks/awx_setup.yml"), **told)
 
 
 @pytest.mark.parametrize("name", ["deploy_evaluation", "deploy_ask", "rollback_to", "deployment", "nix_platform"])
