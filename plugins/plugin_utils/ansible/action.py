@@ -28,7 +28,7 @@ from .connections import advice_of_unknown, new_connection, validate_host_key_ch
 from .run import end_with_run, let_threads_print, no_room, progress_pipe, run_state, watch_run
 from .shell import QUESTION_SECONDS, ConnectionShell, bounded
 from .terminal import TerminalShell, wants_terminal, without_terminal
-from .variables import STATE_DIRECTORY, plain, validate_limit, validate_variables
+from .variables import STATE_DIRECTORY, plain, validate_limit, validate_question, validate_variables
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -115,6 +115,7 @@ class NixAction(ActionBase):
         without_terminal(self._connection)
         try:
             validate_variables(self)
+            validate_question(self)
             if self.known_hosts_only:
                 validate_limit(self)
             # Plain before they are checked, which copies each of them: a tagged string takes as long as all the rest.

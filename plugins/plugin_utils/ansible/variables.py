@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import difflib
 import functools
+import os
 import re
+import sys
 import typing as t
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.template import Templar
 
 from ..core.errors import NixError
+from ..run_state.job import job_of, variables_of_jobs
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,6 +31,10 @@ OURS = "nix.fleet."
 STATE_DIRECTORY = "nix_fleet_state_directory"
 # As a colmena hive says it, by meta.allowApplyAll = false.
 NAMED_ONLY = "deploy_require_limit"
+# What the play of the playbook `deploy` has that asks.
+ASKS = "fleet_asks"
+# Found out when Ansible loads an action, before it forks: a worker has no standard input.
+ANSWERS = sys.stdin.isatty()
 # Words that anybody may begin a variable with: only what is nearly one of ours was meant to be.
 ANYBODYS = tuple(
     f"{each}_" for each in "awx build cache channel diff fleet import keys pull semaphore status update".split()
@@ -98,6 +105,21 @@ def validate_limit(action: NixAction) -> None:
             code="no_limit",
             host=host,
             advice=f"name them (-l web, or -l all), or set {NAMED_ONLY}: false",
+        )
+
+
+def validate_question(action: NixAction) -> None:
+    """Raise ``NixError`` in the play that asks before it deploys (``deploy_ask``), where nobody can be asked."""
+    variables = action.variables
+    if ASKS not in variables:
+        return
+    job = job_of(plain(variables_of_jobs(variables)), os.environ)
+    if job or os.environ.get("CI") or not ANSWERS:
+        raise NixError(
+            f"deploy_ask needs somebody at a terminal, and this is {job.name if job else 'run without one'}",
+            code="ask.nobody",
+            host=action.play_host,
+            advice="leave it out here (-e deploy_ask=false)",
         )
 
 

@@ -38,11 +38,13 @@ def deployed(*arguments: str, **environment: str) -> subprocess.CompletedProcess
     )
 
 
-@pytest.mark.parametrize(("arguments", "environment"), [((), {"CI": "true"}), (("-e", "awx_job_id=7"), {})])
-def test_a_job_fails_before_anything_is_evaluated(arguments: tuple[str, ...], environment: dict[str, str]) -> None:
+@pytest.mark.parametrize(("arguments", "environment"), [((), {}), ((), {"CI": "true"}), (("-e", "awx_job_id=7"), {})])
+def test_where_nobody_can_be_asked_nothing_is_evaluated(
+    arguments: tuple[str, ...], environment: dict[str, str]
+) -> None:
     done = deployed("-e", "deploy_ask=true", *arguments, **environment)
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "Leave it out here" in done.stdout
+    assert "ask.nobody" in done.stdout
     assert "Evaluate" not in done.stdout
 
 
@@ -50,7 +52,7 @@ def test_a_job_fails_before_anything_is_evaluated(arguments: tuple[str, ...], en
 def test_nobody_is_asked_unless_that_is_wanted(arguments: tuple[str, ...]) -> None:
     done = deployed(*arguments, "--tags", "activate", CI="true")
     assert "TASK [Compare]" not in done.stdout
-    assert "Leave it out here" not in done.stdout
+    assert "ask.nobody" not in done.stdout
 
 
 # In the place of the whole role: a host is deployed when there is its file.
@@ -58,11 +60,15 @@ ROLE = """\
 - name: Go the way of a host
   ansible.builtin.command: touch {{ place }}/{{ inventory_hostname }}.deployed
   tags: [activate]
+- name: Say what became of it
+  ansible.builtin.set_fact:
+    deploy_activation: {outcome: "{{ outcome }}"}
+  tags: [activate]
 """
 
 
-def answered(directory: Path, answer: str) -> tuple[int, str]:
-    """Deploy with that role, one host being away, and give ``answer`` at the terminal; return the exit code and what was shown."""
+def answered(directory: Path, answer: str, outcome: str = "activated", more: str = "") -> tuple[int, str]:
+    """Deploy with that role, which has ``outcome``, one host being away, and give ``answer`` at the terminal; return the exit code and what was shown."""
     fleet = directory / "ansible_collections/nix/fleet"
     (fleet / "roles/deploy/tasks").mkdir(parents=True)
     (fleet / "roles/deploy/tasks/main.yml").write_text(ROLE)
@@ -88,7 +94,7 @@ def answered(directory: Path, answer: str) -> tuple[int, str]:
                 "-c",
                 "local",
                 "-e",
-                f"deploy_ask=true deploy_ignore_unreachable=true place={directory}",
+                f"deploy_ask=true deploy_ignore_unreachable=true place={directory} outcome={outcome} {more}",
             ],
             environment,
         )
@@ -117,3 +123,17 @@ def test_all_is_shown_before_the_question_and_only_a_yes_deploys(tmp_path: Path,
     assert "Go the way of a host" in before, shown
     assert len(list(tmp_path.glob("*.deployed"))) == (2 if deploys else 0), shown
     assert (code == 0) is deploys
+
+
+@pytest.mark.slow
+def test_where_nothing_would_change_nobody_is_asked(tmp_path: Path) -> None:
+    code, shown = answered(tmp_path, "no", "unchanged")
+    assert "(yes or no)" not in shown
+    assert code == 0, shown
+
+
+@pytest.mark.slow
+def test_an_unchanged_host_may_be_rebooted_only_after_the_question(tmp_path: Path) -> None:
+    code, shown = answered(tmp_path, "no", "unchanged", "deploy_reboot=always")
+    assert "(yes or no)" in shown
+    assert code != 0, shown
