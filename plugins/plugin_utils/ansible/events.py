@@ -79,8 +79,10 @@ def fleet_options(play: t.Any) -> str:
     given = list(context.CLIARGS.get("inventory") or ())
     sources = [] if given == list(constants.DEFAULT_HOST_LIST) else given
     words = [word for source in sources for word in ("-i", source if "," in source else _near(source))]
-    if directory := play.get_variable_manager().extra_vars.get(STATE_DIRECTORY):
-        words += ["-e", f"{STATE_DIRECTORY}={directory}"]
+    extra = play.get_variable_manager().extra_vars
+    for name in ("fleet_hosts", STATE_DIRECTORY):
+        if value := extra.get(name):
+            words += ["-e", f"{name}={','.join(value) if isinstance(value, list) else value}"]
     return "".join(f" {shlex.quote(word)}" for word in words)
 
 

@@ -172,10 +172,12 @@ def test_an_interrupted_run_ends_with_the_table_and_how_to_undo_it(
             {"nix_fleet_state_directory": "/persist"},
             " -i /nowhere/fleet -i web, -e nix_fleet_state_directory=/persist",
         ),
+        (["/etc/ansible/hosts"], {"fleet_hosts": "web:&sg"}, " -e 'fleet_hosts=web:&sg'"),
+        (["/etc/ansible/hosts"], {"fleet_hosts": ["web", "db"]}, " -e fleet_hosts=web,db"),
     ],
 )
 def test_what_undoes_the_run_has_what_the_run_was_called_with(
-    plugin: CallbackModule, monkeypatch: pytest.MonkeyPatch, inventory: list[str], extra: dict[str, str], options: str
+    plugin: CallbackModule, monkeypatch: pytest.MonkeyPatch, inventory: list[str], extra: dict[str, t.Any], options: str
 ) -> None:
     monkeypatch.setattr(constants, "DEFAULT_HOST_LIST", ["/etc/ansible/hosts"])
     monkeypatch.setattr(context, "CLIARGS", {"inventory": inventory})
