@@ -232,12 +232,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         # Ansible overlooks them: a role that was renamed would have lost its variables in silence.
         directories = {file.parent: None, pathlib.Path(loader.get_basedir()).absolute(): None}
         groups = [name for name, group in self._inventory.groups.items() if group.get_hosts()]
-        for found, nearest in loading.group_vars_of_none(directories, groups, alone=_is_alone(file)):
-            meant = f" ({nearest} is one that has)" if nearest else ""
-            self.display.warning(
-                f"{found}: the inventory has no host in the group {found.stem}{meant}, so that these variables are"
-                " nobody's; rename the file, or delete it"
-            )
+        for kind, names, what in (
+            ("group_vars", groups, "no host in the group"),
+            ("host_vars", self._inventory.hosts, "no host"),
+        ):
+            for found, nearest in loading.variables_of_none(directories, kind, names, alone=_is_alone(file)):
+                meant = f" (but {nearest})" if nearest else ""
+                self.display.warning(
+                    f"{found}: the inventory has {what} {found.stem}{meant}, so that these variables are"
+                    " nobody's; rename the file, or delete it"
+                )
 
     def _check_options(self, config: Mapping[str, t.Any]) -> None:
         # Ansible takes no notice of a misspelt option, and another fleet than the one that was meant could be read.

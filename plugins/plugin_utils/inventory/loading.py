@@ -144,27 +144,27 @@ def fetch(plan: Plan, settings: Settings, cache: Cache | None) -> Evaluated:
     return cached_evaluation(plan.sources, place, settings, cache)
 
 
-# What Ansible reads in a directory group_vars: these endings and none.
+# What Ansible reads in a directory group_vars or host_vars: these endings and none.
 _VARIABLES = ("", ".yml", ".yaml", ".json")
 # Groups of these names are made here alone.
 _OWN_GROUPS = ("role_", "platform_", "system_")
 
 
-def group_vars_of_none(
-    directories: Iterable[pathlib.Path], groups: Collection[str], *, alone: bool
+def variables_of_none(
+    directories: Iterable[pathlib.Path], kind: str, names: Collection[str], *, alone: bool
 ) -> list[tuple[pathlib.Path, str | None]]:
-    """Return each file of variables whose group is none of ``groups``, with the group that may be meant.
+    """Return each file of ``kind`` (group_vars or host_vars) for a name that is none of ``names``, with the one that may be meant.
 
-    Unless the fleet is ``alone``, another source of hosts may make any group but those that are named as ours.
+    Unless the fleet is ``alone``, another source may make any host and group, but for groups that are named as ours.
     """
     return [
-        (file, next(iter(difflib.get_close_matches(group, sorted(groups), n=1)), None))
+        (file, next(iter(difflib.get_close_matches(name, sorted(names), n=1)), None))
         for directory in directories
-        if (directory / "group_vars").is_dir()
-        for file in sorted((directory / "group_vars").iterdir())
+        if (directory / kind).is_dir()
+        for file in sorted((directory / kind).iterdir())
         if not file.name.startswith(".") and file.suffix in _VARIABLES and not file.name.endswith("~")
-        if (group := file.stem if file.is_file() else file.name) not in (*groups, "all", "ungrouped")
-        if alone or group.startswith(_OWN_GROUPS)
+        if (name := file.stem if file.is_file() else file.name) not in (*names, "all", "ungrouped", "localhost")
+        if alone or (kind == "group_vars" and name.startswith(_OWN_GROUPS))
     ]
 
 

@@ -96,13 +96,22 @@ def test_what_is_wrong_with_a_node_is_told_with_the_place_of_the_data(here: path
     assert raised.value.cause.startswith(f"{here}/nodes.nix: node a: has no address")
 
 
+def test_host_vars_of_a_host_that_there_is_not_are_found(tmp_path: pathlib.Path) -> None:
+    for name in ("vps-sg-1.yml", "vps-sg-12", "localhost.yml", "homelab/main.yml"):
+        (tmp_path / "host_vars" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "host_vars" / name).touch()
+    found = loading.variables_of_none([tmp_path], "host_vars", {"vps-sg-1", "vps-sg-2"}, alone=True)
+    assert {file.name: nearest for file, nearest in found} == {"vps-sg-12": "vps-sg-2", "homelab": None}
+    assert loading.variables_of_none([tmp_path], "host_vars", {"vps-sg-1"}, alone=False) == []
+
+
 def test_group_vars_of_a_group_without_hosts_are_found(tmp_path: pathlib.Path) -> None:
     for name in ("all.yml", "vps.yml", "role_web.yml", "role_web.yml~", ".hidden", "README.md", "db/main.yml", "plain"):
         (tmp_path / "group_vars" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "group_vars" / name).touch()
-    found = loading.group_vars_of_none([tmp_path, tmp_path / "missing"], {"vps", "role_www"}, alone=True)
+    found = loading.variables_of_none([tmp_path, tmp_path / "missing"], "group_vars", {"vps", "role_www"}, alone=True)
     assert {file.name: nearest for file, nearest in found} == {"role_web.yml": "role_www", "db": None, "plain": None}
     # Another source of hosts may make any group, but none that is named as ours are.
-    assert {file.name for file, nearest in loading.group_vars_of_none([tmp_path], {"vps"}, alone=False)} == {
-        "role_web.yml"
-    }
+    assert {
+        file.name for file, nearest in loading.variables_of_none([tmp_path], "group_vars", {"vps"}, alone=False)
+    } == {"role_web.yml"}
