@@ -114,7 +114,8 @@ class Failure:
             "it failed, and what it says is not to be logged" if result.get("censored") else "it gave no reason"
         )
         # What Ansible finds wrong with a role's variables; its message begins with a line that says nothing of them.
-        variables = "; ".join(map(str, result.get("argument_errors") or ()))
+        # Nothing is among the choices for the cleared answer of a survey.
+        variables = "; ".join(map(str, result.get("argument_errors") or ())).replace(", , got:", ", got:")
         return cls(
             # `reason` is that of an include.
             cause=plain_message(

@@ -311,3 +311,9 @@ def test_items_that_went_well_each_say_what_they_did() -> None:
     result = loop(done, item("mail", msg="1 file is up to date", files=[], reloaded=False), item("x", skipped=True))
     assert result["msg"] == "page: 1 of 2 files changed: /a; mail: 1 file is up to date"
     assert (result["files"], result["reloaded"]) == (["/a"], True)
+
+
+def test_a_choice_that_is_empty_is_not_listed() -> None:
+    wrong = "value of deploy_reboot must be one of: never, always, , got: alwas"
+    failure = Failure.from_result({"failed": True, "argument_errors": [wrong], "msg": "Validation failed"})
+    assert failure.cause == "value of deploy_reboot must be one of: never, always, got: alwas"
