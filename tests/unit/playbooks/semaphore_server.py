@@ -91,6 +91,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             # What is empty is left out, as by Go's `omitempty`.
             item = {"id": len(kept) + 7, **{name: value for name, value in body.items() if value}}
             kept.append(item)
+            if kind == "projects":
+                self.server.objects["keys"].append({"id": 99, "name": "None", "type": "none"})
             self._say(204, None) if kind in SILENT else self._say(201, item)
         elif body.get("id") != int(number or 0):
             self._say(400, {"error": "id in URL and in body must be the same"})

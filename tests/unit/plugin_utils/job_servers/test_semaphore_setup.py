@@ -84,8 +84,8 @@ SECRETS = {"machines": {"ssh": {"private_key": "key"}}}
 class Table:
     """A server that keeps what it is given, leaves out what is empty, and writes down what changes.
 
-    As real ones do, it takes what is put for the whole of an object, forgets fields that it is too old for (``unknown``),
-    and tells a template's vaults only where it is asked for that template alone.
+    As real ones do, it makes a key that holds nothing with a project, takes what is put for the whole of an object, forgets
+    fields that it is too old for (``unknown``), and tells a template's vaults only where it is asked for that template alone.
     """
 
     def __init__(self, *unknown: str) -> None:
@@ -106,7 +106,10 @@ class Table:
 
     def post(self, path: str, item: dict[str, t.Any]) -> None:
         self.written.append(f"POST {path}")
-        self.objects.setdefault(path, []).append({**item, "id": len(self.written)})
+        number = len(self.written)
+        self.objects.setdefault(path, []).append({**item, "id": number})
+        if path == "projects":
+            self.objects[f"project/{number}/keys"] = [{"name": "None", "type": "none", "id": 99}]
 
     def put(self, path: str, item: dict[str, t.Any]) -> None:
         self.written.append(f"PUT {path}")
