@@ -61,6 +61,8 @@ ADVICE = {
     401: _NOT_LET_IN,
     403: _NOT_LET_IN,
     404: "see that the address is that of Semaphore itself, without /api",
+    409: "one on BoltDB may take a template's vault for another template: delete that template there, which its tasks go with, and"
+    " run this again",
 }
 
 
