@@ -155,4 +155,4 @@ def _commits(count: int) -> str:
     return "1 commit" if count == 1 else f"{count} commits"
 
 
-STATUS = View(("host", "state", "platform", "generation", "since", "revision", "free"), _row, _state, _notes)
+STATUS = View(("host", "state", "platform", "gen", "since", "revision", "free"), _row, _state, _notes)

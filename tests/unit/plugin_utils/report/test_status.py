@@ -48,9 +48,16 @@ def report(*hosts: HostRecord) -> list[str]:
 
 def test_a_row_says_what_a_host_runs_and_since_when() -> None:
     assert report(seen())[:2] == [
-        "host  state  platform  generation  since       revision      free",
-        "web   ok     nixos     4           2026-01-31  0123456789ab  3.0 GiB",
+        "host  state  platform  gen  since       revision      free",
+        "web   ok     nixos     4    2026-01-31  0123456789ab  3.0 GiB",
     ]
+
+
+def test_names_of_a_usual_length_stand_in_their_rows_on_80_columns() -> None:
+    revision = {"deployed": REVISION, "dirty": True, "current": "f" * 40, "behind": 12, "ahead": 0}
+    rolled_back = {"journal": [{"outcome": "rolled_back"}]}
+    shown = report(seen("workstation", platform="home-manager", generation=123, revision=revision, **rolled_back))
+    assert shown[1].startswith("workstation rolled back home-manager 123 ")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +121,7 @@ def test_unreachable_hosts_are_shown_among_the_others() -> None:
     gone = HostRecord("gone", 0.0, 1.0, outcome="unreachable", failure=Failure("no route to host"))
     lines = report(seen(), gone)
     assert lines[2:4] == [
-        "gone  unreachable  -         -           -           -             -",
+        "gone  unreachable  -         -    -           -             -",
         "    no route to host",
     ]
     assert lines[-1] == "2 hosts: 1 ok, 1 unreachable (1.0 s)"
