@@ -57,10 +57,28 @@ nixos_switch() { # closure $1, action $2
 platform_activate() {
     nixos_no_check=$no_check
     nixos_init=$(readlink /sbin/init)
+    case $nixos_init in "$store"/*) nixos_keep_init & ;; esac
     nixos_switch "$1" test
-    set -- $? "$1"
-    case $nixos_init in "$store"/*) [ "$(readlink /sbin/init)" = "$nixos_init" ] || nixos_link_init "$nixos_init" ;; esac
+    set -- $?
+    case $nixos_init in "$store"/*)
+        kill "$!" 2>/dev/null
+        # bash would say that it was ended.
+        wait "$!" 2>/dev/null
+        nixos_put_back_init
+        ;;
+    esac
     return "$1"
+}
+
+nixos_keep_init() { # as it was for as long as this step lasts: the container may lose its power in the middle
+    while kill -0 $$ 2>/dev/null; do
+        nixos_put_back_init
+        sleep 0.1 2>/dev/null || sleep 1
+    done
+}
+
+nixos_put_back_init() {
+    [ "$(readlink /sbin/init)" = "$nixos_init" ] || nixos_link_init "$nixos_init"
 }
 
 platform_make_default() {

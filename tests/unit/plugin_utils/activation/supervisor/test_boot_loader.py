@@ -423,3 +423,17 @@ def test_a_container_whose_activation_says_what_it_boots_boots_what_is_confirmed
     assert nixos.standing("/sbin/init") == f"{systems[0]}/{init}"
     confirm(nixos, request.id, confirmation, 60)
     assert nixos.standing("/sbin/init") == f"{systems[number]}/{init}"
+
+
+def test_a_container_that_loses_its_power_in_the_middle_of_its_activation_boots_the_old_system(nixos: NixOS) -> None:
+    old = nixos.system("nixos-old")
+    nixos.install(old)
+    nixos.link("/sbin/init", f"{old}/init")
+    links = 'ln -sfn "$self/init" "/sbin/init"'
+    back = (
+        f'n=0; until [ "$(readlink "/sbin/init")" = "{old}/init" ] || [ "$n" = 99 ]; do n=$((n + 1)); sleep 0.05; done'
+    )
+    new = nixos.system("nixos-new", trouble=f'{links}; {back}; echo "$n" > "$root/waited"')
+    assert nixos.deploy(new).outcome == "activated"
+    assert int(nixos.path("/waited").read_text()) < 99
+    assert nixos.standing("/sbin/init") == f"{new}/init"
