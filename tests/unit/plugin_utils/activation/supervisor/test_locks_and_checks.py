@@ -88,6 +88,14 @@ def test_who_is_told_to_stop_while_it_waits_for_the_lock_touches_nothing(nixos: 
     assert nixos.calls == []
 
 
+def test_who_is_told_to_stop_while_the_system_checks_itself_is_not_said_to_be_refused_by_it(
+    nixos: NixOS, old: str
+) -> None:
+    stop = 'kill "$(readlink /var/lib/nix.fleet/runs/*/worker | cut -d " " -f 1)"; sleep 9'
+    answer = nixos.deploy(nixos.system("nixos-new", check=stop))
+    assert (answer.outcome, "told to stop" in answer.cause) == ("refused", True)
+
+
 def test_a_lock_that_the_activation_meets_is_waited_for(nixos: NixOS, old: str) -> None:
     new = nixos.system("nixos-new", trouble=LOCKED_ONCE)
     assert nixos.deploy(new).outcome == "activated"

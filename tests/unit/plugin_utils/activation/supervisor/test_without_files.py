@@ -478,10 +478,15 @@ def test_what_could_be_recorded_in_part_only_is_not_begun(nixos: NixOS, old: str
     assert nixos.whole_as == whole(old)
 
 
-def test_who_is_told_to_stop_between_two_steps_begins_no_other(nixos: NixOS, old: str) -> None:
-    nixos.replace_tool("sync", 'case "$*" in *default-touched*) kill -TERM "$PPID" ;; esac')
+@pytest.mark.parametrize(
+    ("written", "outcome"), [("default-touched", "rolled_back"), ("recorded.new", "refused")], ids=lambda word: word
+)
+def test_who_is_told_to_stop_between_two_steps_begins_no_other(
+    nixos: NixOS, old: str, written: str, outcome: str
+) -> None:
+    nixos.replace_tool("sync", f'case "$*" in *{written}*) kill -TERM "$PPID" ;; esac')
     answer = nixos.deploy(nixos.system("nixos-new"))
-    assert answer.outcome == "rolled_back"
+    assert answer.outcome == outcome
     assert "deployment_set_default" not in answer.log
     assert nixos.whole_as == whole(old)
 
