@@ -56,18 +56,22 @@ nixos_switch() { # closure $1, action $2
 # activation itself has that boot the new system, which is put off until then.
 platform_activate() {
     nixos_no_check=$no_check
-    nixos_init=$(readlink /sbin/init)
-    case $nixos_init in "$store"/*) nixos_keep_init & ;; esac
+    nixos_find_init
+    [ -z "$nixos_init" ] || { nixos_keep_init & }
     nixos_switch "$1" test
     set -- $?
-    case $nixos_init in "$store"/*)
+    if [ -n "$nixos_init" ]; then
         kill "$!" 2>/dev/null
         # bash would say that it was ended.
         wait "$!" 2>/dev/null
         nixos_put_back_init
-        ;;
-    esac
+    fi
     return "$1"
+}
+
+nixos_find_init() { # set `nixos_init` to what a container of LXC boots, or to nothing: in WSL, it is no file of a system
+    nixos_init=$(readlink /sbin/init)
+    [ -e "${nixos_init%/*}/nixos-version" ] || nixos_init=''
 }
 
 nixos_keep_init() { # as it was for as long as this step lasts: the container may lose its power in the middle
@@ -88,11 +92,12 @@ platform_make_default() {
 
 nixos_boot() {
     nixos_switch "$1" boot || return
-    nixos_init=$(readlink /sbin/init)
+    nixos_find_init
     case $nixos_init in
+        '') ;;
         # Its name there is another one where systemd is the initrd's init.
         "$1"/*) path_flush /sbin ;;
-        "$store"/*/*) nixos_link_init "$1/${nixos_init##*/}" || return ;;
+        *) nixos_link_init "$1/${nixos_init##*/}" || return ;;
     esac
     nixos_flush_boot
 }

@@ -439,3 +439,13 @@ def test_a_container_that_loses_its_power_in_the_middle_of_its_activation_boots_
     assert nixos.deploy(new).outcome == "activated"
     assert int(nixos.path("/waited").read_text()) < 99
     assert nixos.standing("/sbin/init") == f"{new}/init"
+
+
+def test_what_windows_starts_is_what_the_activation_has_put_there(nixos: NixOS, old: str) -> None:
+    old_shim, new_shim = (
+        f"{nixos.closure(f'wsl-utils-{name}', bin__systemd_shim='')}/bin/systemd-shim" for name in ("old", "new")
+    )
+    nixos.link("/sbin/init", old_shim)
+    new = nixos.system("nixos-new", trouble=f'ln -sf "{new_shim}" "/sbin/init"')
+    assert nixos.deploy(new).outcome == "activated"
+    assert nixos.standing("/sbin/init") == new_shim
