@@ -60,7 +60,7 @@ def variables() -> dict[str, dict[str, set[str]]]:
     found: dict[str, dict[str, set[str]]] = {}
 
     def behind(value: t.Any, seen: frozenset[str] = frozenset()) -> set[str]:
-        names = set(re.findall(r"\b[a-z]+_\w+", str(value))) - seen
+        names = set(re.findall(r"\b_?[a-z]+_\w+", str(value))) - seen
         more = (behind(internal[name], seen | names) for name in names if name in internal)
         return (names & public).union(*more)
 

@@ -64,7 +64,7 @@ def test_a_host_is_brought_the_keys_that_it_has_not_been_brought(tmp_path: Path)
         "gather_facts": False,
         "vars_files": [str(ROOT / "roles/deploy/vars/main.yml")],
         "tasks": [
-            {"ansible.builtin.assert": {"that": f"deploy_keys_left == '{expected}'"}, "vars": known}
+            {"ansible.builtin.assert": {"that": f"_deploy_keys_left == '{expected}'"}, "vars": known}
             for known, expected in cases
         ],
     }

@@ -24,7 +24,7 @@ PLAY = """- hosts: localhost
   gather_facts: false
   vars_files: [{role}/defaults/main.yml, {role}/vars/main.yml]
   tasks:
-    - ansible.builtin.debug: {{msg: "confirmed: {{{{ deploy_confirmation }}}}"}}
+    - ansible.builtin.debug: {{msg: "confirmed: {{{{ _deploy_confirmation }}}}"}}
 """
 
 

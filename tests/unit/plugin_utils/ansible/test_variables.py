@@ -49,9 +49,7 @@ def with_variables(of: t.Any = DEPLOY, playbook: str = "/srv/fleet/deploy.yml", 
     validate_variables(action)
 
 
-@pytest.mark.parametrize(
-    ("name", "nearest"), [("deploy_gaol", "deploy_goal"), ("deploy_confirm_timeuot", "deploy_confirm_timeout")]
-)
+@pytest.mark.parametrize(("name", "nearest"), [("deploy_gaol", "deploy_goal"), ("deploy_builder", "deploy_build_on")])
 def test_a_name_that_the_role_does_not_know_is_refused_with_the_nearest(name: str, nearest: str) -> None:
     with pytest.raises(NixError) as raised:
         with_variables(**{name: "dry-activate"})
