@@ -29,6 +29,7 @@ from .interrupting import (
     cut_off,
     family,
     is_gone,
+    own_name,
     rewrite_record,
     step_of,
 )
@@ -431,6 +432,29 @@ def test_a_late_recovery_leaves_the_deployment_that_runs_now_alone(nixos: NixOS,
     recovery.join(3)
     assert nixos.calls == ["test slow"]
     assert nixos.journal == []
+
+
+@pytest.mark.parametrize("turn", ["is another's", "cannot be taken", "was another's until now"])
+def test_a_recovery_whose_turn_does_not_come_touches_and_tells_nothing(nixos: NixOS, old: str, turn: str) -> None:
+    slow = cut_off(nixos)
+    # Were it its turn, it would end by this at once.
+    repair_by_hand(nixos, nixos.system("nixos-manual"))
+    lock, takeover, sleep = nixos.live / "lock", nixos.live / "takeover", "exec {sleep} 0.01"
+    if turn == "is another's":
+        takeover.symlink_to(own_name())
+    else:
+        nixos.hold_lock(os.getpid())
+    if turn == "cannot be taken":
+        nixos.replace_tool("ln", 'case "$*" in */takeover) exit 1 ;; esac; exec {ln} "$@"')
+    elif turn == "was another's until now":
+        again = f'ln -s "{lock.readlink().as_posix()}" "{lock}" 2>/dev/null'
+        sleep = f"{again}; {sleep}"
+        nixos.replace_tool("rm", f'case "$*" in *{takeover}) {{rm}} -f "{lock}" ;; esac; exec {{rm}} "$@"')
+    nixos.replace_tool("sleep", sleep)
+    recovery = threading.Thread(target=nixos.program, args=(slow, "recover"), daemon=True)
+    recovery.start()
+    recovery.join(4)
+    assert (recovery.is_alive(), nixos.journal, nixos.calls) == (True, [], ["test slow"])
 
 
 def outcome_without_supervisor(machine: NixOS) -> str:
