@@ -117,6 +117,7 @@ class ActionModule(NixAction):
         after = [host for host in plain(self.variables.get("nix_after") or []) if host in known]
         if not after or self.check_mode or not self._strategy.endswith(WITHOUT_BARRIER):
             return {}
+        self.doing(f"waiting for {', '.join(after)}")
         return {"after": after, "asked": int(time.time())}
 
     def _barrier(self, options: dict[str, t.Any], answer: Answer) -> dict[str, t.Any]:

@@ -166,3 +166,10 @@ def test_a_query_wants_what_was_copied_to_be_kept() -> None:
         "question_ask ''",
         "question_ask ''",
     ]
+
+
+def test_a_profile_that_comes_after_another_says_so_while_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(ActionModule, "doing", lambda _self, text, **_more: said.append(text))
+    perform("outcome=needed\n", query=True, nix_after=["web"])
+    assert said[-1] == "waiting for web"
