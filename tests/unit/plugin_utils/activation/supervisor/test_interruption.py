@@ -434,7 +434,7 @@ def test_a_late_recovery_leaves_the_deployment_that_runs_now_alone(nixos: NixOS,
     assert nixos.journal == []
 
 
-@pytest.mark.parametrize("turn", ["is another's", "cannot be taken", "was another's until now"])
+@pytest.mark.parametrize("turn", ["is another's", "is taken", "cannot be taken", "was another's until now"])
 def test_a_recovery_whose_turn_does_not_come_touches_and_tells_nothing(nixos: NixOS, old: str, turn: str) -> None:
     slow = cut_off(nixos)
     # Were it its turn, it would end by this at once.
@@ -444,7 +444,9 @@ def test_a_recovery_whose_turn_does_not_come_touches_and_tells_nothing(nixos: Ni
         takeover.symlink_to(own_name())
     else:
         nixos.hold_lock(os.getpid())
-    if turn == "cannot be taken":
+    if turn == "is taken":
+        nixos.link("/run/nix.fleet/lock", lock.readlink().as_posix().replace("id=another", f"id={slow.id}"))
+    elif turn == "cannot be taken":
         nixos.replace_tool("ln", 'case "$*" in */takeover) exit 1 ;; esac; exec {ln} "$@"')
     elif turn == "was another's until now":
         again = f'ln -s "{lock.readlink().as_posix()}" "{lock}" 2>/dev/null'
@@ -453,7 +455,7 @@ def test_a_recovery_whose_turn_does_not_come_touches_and_tells_nothing(nixos: Ni
     nixos.replace_tool("sleep", sleep)
     recovery = threading.Thread(target=nixos.program, args=(slow, "recover"), daemon=True)
     recovery.start()
-    recovery.join(4)
+    recovery.join(3)
     assert (recovery.is_alive(), nixos.journal, nixos.calls) == (True, [], ["test slow"])
 
 

@@ -186,6 +186,7 @@ def test_the_journal_says_who_did_what_from_where(nixos: NixOS, old: str) -> Non
 
 
 def test_the_state_is_the_deploying_users_alone(nixos: NixOS, old: str) -> None:
+    nixos.state.mkdir(parents=True)
     nixos.deploy(nixos.system("nixos-new"))
     assert nixos.state.stat().st_mode & 0o777 == 0o700
     assert (nixos.state / "journal.jsonl").stat().st_mode & 0o777 == 0o600
