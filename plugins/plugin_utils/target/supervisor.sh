@@ -320,6 +320,9 @@ supervisor_resume() { # in a process of its own
 }
 
 supervisor_let_go() {
+    run_find_mark
+    # Killed when it had said that it is back, and had not left the rest to the one before it.
+    [ "$marked" != "$id" ] || [ "$(way_back_reported outcome)" != rolled_back ] || run_mark "$recorded_marked"
     platform_unwatch_boot "$id"
     lock_release
     trap - EXIT
@@ -393,7 +396,7 @@ supervisor_recover() { # finish what supervisors left that are gone, with what t
     supervisor_begin
     case $(way_back_reported outcome) in
         '' | rollback_failed) ;;
-        *) supervisor_let_go ;;
+        *) deployment_read_recorded "$(cat ./recorded 2>/dev/null)" && supervisor_let_go ;;
     esac
     supervisor_find_recorded
     deployment_read_recorded "$recorded"

@@ -71,6 +71,22 @@ def test_a_deployment_that_fails_takes_no_way_back_away(nixos: NixOS, stuck: str
     wait_for(lambda: nixos.whole_as == whole(stuck), 60)
 
 
+@pytest.mark.parametrize("both", [False, True], ids=["worker", "both"])
+def test_a_deployment_that_is_killed_as_it_has_gone_back_takes_no_way_back_away(
+    nixos: NixOS, stuck: str, *, both: bool
+) -> None:
+    not_back(nixos)
+    bad = nixos.request(nixos.system("nixos-bad", trouble="exit 2"), lock_timeout=600)
+    guard = f'"$({nixos.tool("sed")} "s/.*) S \\([0-9]*\\) .*/\\1/" "/proc/$PPID/stat")"' if both else ""
+    once = f'[ -e "{nixos.root}/killed" ] || {{ : >"{nixos.root}/killed"; kill -9 {guard} "$PPID"; }}'
+    nixos.replace_tool("rm", f'case "$*" in *./before*) {once} ;; esac; exec {{rm}} "$@"')
+    assert deploy(nixos, bad).outcome == "rolled_back"
+    if both:
+        nixos.program(bad, "recover")
+    nixos.path("/no-way-back").unlink()
+    wait_for(lambda: nixos.whole_as == whole(stuck), 60)
+
+
 def test_a_deployment_that_fails_and_leaves_what_it_found_takes_no_way_back_away(nixos: NixOS, stuck: str) -> None:
     first = not_back(nixos)
     bad = nixos.system("nixos-bad", trouble="exit 2")
