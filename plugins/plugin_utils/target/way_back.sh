@@ -59,18 +59,24 @@ way_back_go() {
     # First what a crash would come back on, then what runs.
     way_back_restore_default
     if [ "$goal" != boot ] && way_back_reactivation_helps && ! platform_leaving; then
-        set -- ''
-        [ "$recorded_running" != "$recorded_default" ] || set -- "$recorded_generation"
-        step_when_free platform_activate_again "$recorded_running" "$1" "$tried"
-        back_code=$?
-        # Only its words tell what the exit code of a failed unit may hide.
-        back_meaning=$(step_meaning "$back_code")
+        way_back_reactivate
+        # What failed may be what lets anybody in. By then it is no longer too soon for systemd to start it once more.
+        [ "$back_meaning:$unconfirmed" != units:yes ] || { clock_sleep 10 && way_back_reactivate; }
         way_back_tell_units
         # Some activations set the profile themselves.
         way_back_restore_profile
         step way_back_drop_generations
     fi
     [ "$back_loader_code" = 0 ] || way_back_restore_default
+}
+
+way_back_reactivate() { # sets `back_code` and `back_meaning`
+    set -- ''
+    [ "$recorded_running" != "$recorded_default" ] || set -- "$recorded_generation"
+    step_when_free platform_activate_again "$recorded_running" "$1" "$tried"
+    back_code=$?
+    # Only its words tell what the exit code of a failed unit may hide.
+    back_meaning=$(step_meaning "$back_code")
 }
 
 # Make the boot loader come up with what was recorded, if it may have been written since, and its menu be without the failed one.

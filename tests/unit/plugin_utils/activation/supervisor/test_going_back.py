@@ -207,6 +207,19 @@ def test_a_way_back_on_which_units_fail_is_tried_again_by_the_next_deployment(ni
     assert nixos.deploy(old).outcome == "activated"
 
 
+def test_units_that_fail_on_the_way_back_of_what_nobody_confirmed_are_started_once_more(nixos: NixOS) -> None:
+    nixos.hurry()
+    once = (
+        '[ ! -e "$root/failed" ] || exit 0; : >"$root/failed"; echo "the following units failed: sshd.service"; exit 4'
+    )
+    old = nixos.system("nixos-old", afterwards=once)
+    nixos.install(old)
+    nixos.deploy(nixos.system("nixos-bad"), confirm_timeout=1)
+    wait_for(lambda: bool(nixos.journal))
+    assert nixos.calls == ["test bad", "test old", "test old"]
+    assert (nixos.journal[0]["outcome"], "sshd" in nixos.journal[0]["cause"]) == ("rolled_back", False)
+
+
 def test_a_way_back_that_activates_nothing_makes_nothing_whole(nixos: NixOS) -> None:
     site: dict[str, t.Any] = {
         "platform": platforms()["custom"],
