@@ -70,14 +70,16 @@ deployment_note_limit() { # that the last step, which failed with code $1, may h
 
 # From the garbage collector while this deployment lasts: what is new, and as far as Nix knows of it what there is.
 deployment_protect() {
-    deployment_root closure "$closure" || return
-    deployment_root before "$recorded_running"
-    [ "$recorded_default" = "$recorded_running" ] || deployment_root default "$recorded_default"
+    deployment_root "$run/closure" "$closure" || return
+    deployment_root "$run/before" "$recorded_running"
+    # An activation may hide that one.
+    [ "$live" = "$state" ] || deployment_root "$live/before-$id" "$recorded_running"
+    [ "$recorded_default" = "$recorded_running" ] || deployment_root "$run/default" "$recorded_default"
     return 0
 }
 
 deployment_root() { # have closure $2 as the GC root $1
-    [ -z "$2" ] || nix-store --realise "$2" --add-root "$run/$1" --option substitute false >/dev/null
+    [ -z "$2" ] || nix-store --realise "$2" --add-root "$1" --option substitute false >/dev/null
 }
 
 deployment_go() {

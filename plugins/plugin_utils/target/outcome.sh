@@ -81,7 +81,7 @@ outcome_gives_way() { # whether this deployment leaves it to the one before it t
 
 outcome_remove_files() { # what is of no use any more; the program may hold, and the settings are, what is secret
     rm -f ./closure ./before ./default ./worker ./settings ./default-touched \
-        "$live/$id" "$live/program-$id" "$live/touched-$id" "$live/step-$id" "$live/reason-$id"
+        "$live/$id" "$live/program-$id" "$live/touched-$id" "$live/step-$id" "$live/reason-$id" "$live/before-$id"
     platform_unwatch_boot "$id"
     run_free_reserve
     # Whoever comes late to finish this finds nothing to do.
@@ -104,7 +104,8 @@ outcome_remove_other_runs() { # those that have ended, and those that never touc
         if run_find_outcome "$directory" || run_is_abandoned "$directory"; then
             other=${directory##*/}
             # First what tells that it has begun, and the record last: what is cut off from here on must not pass for interrupted.
-            rm -f "$live/$other" "$live/program-$other" "$live/touched-$other" "$live/step-$other" "$directory/recorded"
+            rm -f "$live/$other" "$live/program-$other" "$live/touched-$other" "$live/step-$other" "$live/before-$other" \
+                "$directory/recorded"
             rm -rf "$directory"
             platform_unwatch_boot "$other"
         fi

@@ -75,6 +75,11 @@ def test_without_a_confirmation_it_goes_back_without_files_too(nixos: NixOS, old
     wait_for(lambda: nixos.whole_as == whole(old) and not (nixos.live / "lock").is_symlink())
 
 
+def test_what_is_gone_back_to_is_kept_from_a_collection_where_that_can_be_seen(nixos: NixOS, old: str) -> None:
+    nixos.deploy(nixos.system("nixos-new", trouble=HIDE), confirm_timeout=600)
+    assert nixos.path(old).resolve() in [root.resolve() for root in nixos.live.iterdir()]
+
+
 def test_the_journal_is_in_the_place_that_is_there_afterwards(nixos: NixOS, old: str) -> None:
     nixos.deploy(nixos.system("nixos-new", trouble=HIDE))
     assert [entry["outcome"] for entry in nixos.journal] == ["activated"]
