@@ -39,6 +39,7 @@ step_start() { # in place of this process
     # The directory that this runs in may be gone, of which the shell would say something among the words of the step.
     cd / || return
     export NIX_FLEET_PROGRAM="$program" NIX_FLEET_RECORDED="$recorded" NIX_FLEET_PATH="$own_path" NIX_FLEET_STEP="$id."
+    export NIX_FLEET_WORKER="$own_process"
     process_exec_session sh -c "$run_program" "nix.fleet-$id" step "$@"
 }
 
@@ -103,8 +104,8 @@ step_end_orphans() { # the step of a supervisor that was killed, lest it goes on
             process_end "${step_orphan%% *}"
         fi
     fi
-    # One of which nothing could be written.
-    grep -lF "NIX_FLEET_STEP=$id." /proc/[0-9]*/environ 2>/dev/null | while IFS=/ read -r _ _ step_orphan _; do
+    # One of which nothing could be written. What another process has there, the kernel may give in no time.
+    process_run_within 3000 grep -lF "NIX_FLEET_STEP=$id." /proc/[0-9]*/environ 2>/dev/null | while IFS=/ read -r _ _ step_orphan _; do
         process_end "$step_orphan"
     done
 }

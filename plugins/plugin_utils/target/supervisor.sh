@@ -11,8 +11,8 @@ supervisor_main() { # $1: `run`, `recover`, or `step` and a function with its ar
     # In memory from now on, and in nobody's environment but that of our own steps.
     program=$NIX_FLEET_PROGRAM recorded=${NIX_FLEET_RECORDED:-} own_path=${NIX_FLEET_PATH:-$PATH}
     # On behalf of another deployment, that one holds the lock and waits.
-    lock_for=${NIX_FLEET_LOCK:-}
-    unset NIX_FLEET_PROGRAM NIX_FLEET_RECORDED NIX_FLEET_PATH NIX_FLEET_LOCK NIX_FLEET_STEP NIX_FLEET_AGAIN
+    lock_for=${NIX_FLEET_LOCK:-} worker=${NIX_FLEET_WORKER:-}
+    unset NIX_FLEET_PROGRAM NIX_FLEET_RECORDED NIX_FLEET_PATH NIX_FLEET_LOCK NIX_FLEET_STEP NIX_FLEET_AGAIN NIX_FLEET_WORKER
     case $1 in
         run)
             supervisor_heed_signals
@@ -28,6 +28,8 @@ supervisor_main() { # $1: `run`, `recover`, or `step` and a function with its ar
             ;;
         step)
             shift
+            # Killed before this process had anything to be known by, it has been made up for without it.
+            [ "$PPID" = "${worker:-$PPID}" ] || return
             [ -z "$recorded" ] || deployment_read_recorded "$recorded"
             request_find_activated
             cd / || return

@@ -479,6 +479,30 @@ def test_a_step_is_known_by_its_file_where_processes_do_not_tell_their_environme
     assert nixos.whole_as == whole(old)
 
 
+def test_processes_that_do_not_tell_their_environment_in_time_keep_nobody_from_going_back(
+    nixos: NixOS, old: str
+) -> None:
+    nixos.replace_tool("sleep", 'case $1 in 0.*) set 0.001 ;; esac; exec {sleep} "$1"')
+    nixos.replace_tool("grep", 'case "$*" in *NIX_FLEET_STEP*) exec tail -f /dev/null ;; esac; exec {grep} "$@"')
+    assert outcome_without_supervisor(nixos) == "rolled_back"
+    assert nixos.whole_as == whole(old)
+
+
+def test_a_step_that_is_about_to_start_when_its_supervisor_is_killed_does_nothing(nixos: NixOS, old: str) -> None:
+    slow = nixos.request(nixos.system("nixos-slow"))
+    # It cannot be written down, and begins when the machine is back.
+    (nixos.live / f"step-{slow.id}").mkdir(parents=True)
+    until = f'until [ -s "{nixos.state}/journal.jsonl" ]; do sleep 0.05; done'
+    late = f'kill -9 "$PPID"; {until}; export "NIX_FLEET_STEP=$step"; exec "$0" "$@"'
+    waits = f"echo $$ >{nixos.root}/step; export step=$NIX_FLEET_STEP; unset NIX_FLEET_STEP; exec sh -c '{late}'"
+    nixos.replace_tool(
+        "setsid", f'case "$*" in *"step platform_activate "*) {waits} {{setsid}} "$@" ;; esac; exec {{setsid}} "$@"'
+    )
+    assert deploy(nixos, slow).outcome == "rolled_back"
+    wait_for(lambda: is_gone(step_of(nixos)))
+    assert nixos.whole_as == whole(old)
+
+
 def test_where_its_directory_is_gone_a_recovery_takes_no_others_end_for_its_own(nixos: NixOS, old: str) -> None:
     trouble = 'ln -sfn "$self" "/run/current-system"; ' + STUCK
     for number in (1, 2):
