@@ -52,12 +52,20 @@ nixos_switch() { # closure $1, action $2
     NIXOS_INSTALL_BOOTLOADER=$install_bootloader NIXOS_NO_CHECK=$nixos_no_check PATH=$own_path "$1/bin/switch-to-configuration" "$2"
 }
 
-# `test` and then `boot`, never `switch`, which installs the boot loader before it has tried anything. In a container of LXC, the
-# activation itself has that boot the new system, which is put off until then.
+# `test` and then `boot`, never `switch`, which installs the boot loader before it has tried anything.
 platform_activate() {
     nixos_no_check=$no_check
+    nixos_test "$1"
+}
+
+# In a container of LXC, the activation itself has that boot closure $1. What it booted stays until there is `boot`, unless that is
+# what an activation that was cut off has left.
+nixos_test() {
     nixos_find_init
-    [ -z "$nixos_init" ] || { nixos_keep_init & }
+    case $nixos_init in
+        "$activated"/* | "$closure"/*) nixos_init='' ;;
+        ?*) nixos_keep_init & ;;
+    esac
     nixos_switch "$1" test
     set -- $?
     if [ -n "$nixos_init" ]; then
@@ -122,7 +130,7 @@ nixos_flush_boot() {
 # The system that a machine goes back to ran already: a check of its own, which may need the network, keeps nobody locked out.
 platform_activate_again() {
     nixos_no_check=1
-    nixos_switch "$1" test
+    nixos_test "$1"
 }
 
 platform_make_default_again() {

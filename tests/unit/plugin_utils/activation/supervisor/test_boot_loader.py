@@ -449,3 +449,15 @@ def test_what_windows_starts_is_what_the_activation_has_put_there(nixos: NixOS, 
     new = nixos.system("nixos-new", trouble=f'ln -sf "{new_shim}" "/sbin/init"')
     assert nixos.deploy(new).outcome == "activated"
     assert nixos.standing("/sbin/init") == new_shim
+
+
+def test_a_container_whose_default_does_not_run_boots_it_after_the_way_back_as_well(nixos: NixOS) -> None:
+    links = 'ln -sfn "$self/init" "/sbin/init"'
+    old, tested, new = (nixos.system(f"nixos-{name}", trouble=links) for name in ("old", "tested", "new"))
+    nixos.install(old)
+    nixos.link(RUNNING, tested)
+    nixos.link("/sbin/init", f"{old}/init")
+    request = nixos.request(new, confirm_timeout=600)
+    assert deploy(nixos, request).outcome == "awaiting"
+    confirm(nixos, request.id, cancelled("no"), 60)
+    assert (nixos.standing(RUNNING), nixos.standing("/sbin/init")) == (tested, f"{old}/init")
