@@ -5,6 +5,7 @@
 
 platform_default_first=yes
 platform_noun=profile
+custom_units=/etc/systemd/system
 
 platform_refusal() {
     [ -x "$1/$activate" ] || printf '%s\n' "$1 has no program $activate"
@@ -13,4 +14,16 @@ platform_refusal() {
 platform_activate() {
     # Both as deploy-rs has it, whose users' programs are named from there.
     (cd "$1" && PATH=$own_path PROFILE=$profile "$1/$activate")
+}
+
+# The profile stands at what nobody has confirmed, and nothing goes back from that when the machine is booted but systemd, unless its
+# units are in the store, as on NixOS.
+platform_watch_boot() {
+    state_is_root && [ -d /run/systemd/system ] && [ -w "$custom_units" ] || return 0
+    platform_watch_by_unit "$custom_units" "$run/again" "$run/program" &&
+        path_flush ./again "$custom_units" "$custom_units/multi-user.target.wants"
+}
+
+platform_unwatch_boot() {
+    platform_unwatch_by_unit "$custom_units" "$1" ./again
 }

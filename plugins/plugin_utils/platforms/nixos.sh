@@ -340,29 +340,12 @@ platform_leaving() {
 
 # `systemctl soft-reboot` starts everything anew but the kernel: /run stays, and with it a system that nobody confirmed.
 platform_watch_soft_reboot() {
-    nixos_find_watch "$id"
-    # What is exported may be secret, as Nix's settings are.
-    (umask 077 && nixos_watch_script >"$live/again-$id" && printf '%s\n' "$program" >"$live/program-$id") &&
-        mkdir -p "$nixos_units/multi-user.target.wants" &&
-        printf '%s\n' '[Unit]' "Description=nix.fleet $id" StartLimitIntervalSec=0 \
-            '[Service]' Type=exec Restart=on-failure RestartSec=1 TimeoutStopSec=1h \
-            "ExecStart=/bin/sh $live/again-$id" >"$nixos_units/$nixos_watch" &&
-        ln -sf "../$nixos_watch" "$nixos_units/multi-user.target.wants/$nixos_watch"
-}
-
-nixos_watch_script() {
-    export -p
-    printf '%s\n' "NIX_FLEET_PROGRAM=\$(cat $live/program-$id)" 'export NIX_FLEET_PROGRAM' \
-        "exec sh -c '$run_program' nix.fleet-$id recover"
+    (umask 077 && printf '%s\n' "$program" >"$live/program-$id") &&
+        platform_watch_by_unit "$nixos_units" "$live/again-$id" "$live/program-$id"
 }
 
 platform_unwatch_boot() {
-    nixos_find_watch "$1"
-    rm -f "$nixos_units/multi-user.target.wants/$nixos_watch" "$nixos_units/$nixos_watch" "$live/again-$1"
-}
-
-nixos_find_watch() { # of deployment $1
-    nixos_watch=nix-fleet-$1-again.service
+    platform_unwatch_by_unit "$nixos_units" "$1" "$live/again-$1"
 }
 
 platform_reboot_machine() {

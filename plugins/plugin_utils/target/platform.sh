@@ -118,6 +118,27 @@ platform_unwatch_boot() { # deployment $1 has ended
     :
 }
 
+# Have systemd go on with this deployment when it starts anew: by a unit in directory $1 that runs file $2, made for that, with the
+# program in file $3.
+platform_watch_by_unit() {
+    platform_unit=nix-fleet-$id-again.service
+    # What is exported may be secret, as Nix's settings are.
+    (umask 077 && platform_watch_script "$3" >"$2") && mkdir -p "$1/multi-user.target.wants" &&
+        printf '%s\n' '[Unit]' "Description=nix.fleet $id" StartLimitIntervalSec=0 "RequiresMountsFor=$2" "ConditionPathExists=$2" \
+            '[Service]' Type=exec Restart=on-failure RestartSec=1 TimeoutStopSec=1h \
+            "ExecStart=/bin/sh $2" >"$1/$platform_unit" &&
+        ln -sf "../$platform_unit" "$1/multi-user.target.wants/$platform_unit"
+}
+
+platform_watch_script() {
+    export -p
+    printf '%s\n' "NIX_FLEET_PROGRAM=\$(cat $1)" 'export NIX_FLEET_PROGRAM' "exec sh -c '$run_program' nix.fleet-$id recover"
+}
+
+platform_unwatch_by_unit() { # the same for deployment $2
+    rm -f "$1/multi-user.target.wants/nix-fleet-$2-again.service" "$1/nix-fleet-$2-again.service" "$3"
+}
+
 platform_lock_holder() { # who holds the platform's own lock, for a person; nothing when nobody does
     :
 }

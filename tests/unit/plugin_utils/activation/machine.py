@@ -26,6 +26,7 @@ PLACES = (
     "/run/current-system",
     "/run/booted-system",
     "/run/systemd",
+    "/etc/systemd",
     "/run/nix.fleet",
     "/run/nixos",
     "/boot/",

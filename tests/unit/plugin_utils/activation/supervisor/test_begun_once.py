@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -14,7 +15,7 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import CONFIRMED, confirm, deploy
 
 from ....errors import fails_with
-from .interrupting import HALFWAY, OTHER, STUCK, custom, cut_down, cut_off, guard_of, is_gone
+from .interrupting import HALFWAY, OTHER, STUCK, custom, cut_down, cut_off, guard_of, is_gone, rewrite_record
 from .nixos import RUNNING, NixOS, wait_for, whole
 
 
@@ -144,6 +145,23 @@ def test_after_a_soft_reboot_a_unit_in_memory_brings_the_machine_back(nixos: Nix
     assert [entry["outcome"] for entry in nixos.journal] == ["rolled_back"]
     assert nixos.whole_as == whole(old)
     assert not unit.is_symlink()
+
+
+def test_a_custom_profile_that_nobody_has_confirmed_goes_back_when_the_machine_is_booted(nixos: NixOS) -> None:
+    for directory in ("/run/systemd/system", "/etc/systemd/system"):
+        nixos.path(directory).mkdir(parents=True)
+    nixos.replace_tool("systemd-run", "exit 1")
+    old, new = (nixos.closure(f"tool-{name}", bin__activate=f"echo {name} >> @root@/calls") for name in ("old", "new"))
+    assert deploy(nixos, custom(nixos, old)).outcome == "activated"
+    request = custom(nixos, new, confirm_timeout=600)
+    assert deploy(nixos, request).outcome == "awaiting"
+    cut_down([guard_of(nixos, request), nixos.worker_of(request)])
+    rewrite_record(nixos, request, recorded_boot="earlier")
+    shutil.rmtree(nixos.live)
+    (unit,) = nixos.path("/etc/systemd/system/multi-user.target.wants").iterdir()
+    nixos.script(*unit.read_text().rpartition("ExecStart=/bin/sh ")[2].split())
+    assert (nixos.calls, nixos.standing(OTHER)) == (["old", "new", "old"], old)
+    assert [path for path in nixos.path("/etc/systemd/system").rglob("*") if not path.is_dir()] == []
 
 
 @pytest.mark.parametrize("sign", ["active", "begun"])
