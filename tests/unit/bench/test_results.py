@@ -10,9 +10,6 @@ from ansible_collections.nix.fleet.tests.bench.catalogue import all_rows
 from ansible_collections.nix.fleet.tests.bench.comparison import comparisons
 from ansible_collections.nix.fleet.tests.bench.record import Bar, Command, Row, Way
 from ansible_collections.nix.fleet.tests.bench.rounds import Outcome, Spread
-from ansible_collections.nix.fleet.tests.bench.simulation import (
-    Cost,
-)
 
 
 def way(name: str, kind: str) -> Way:
@@ -62,9 +59,3 @@ def test_a_bar_against_a_tool_that_is_not_there_is_neither_met_nor_missed() -> N
 def test_every_bar_is_between_ways_of_its_own_row(row: Row) -> None:
     names = {way.name for way in row.ways}
     assert all({limit.us, limit.against} <= names for limit in row.bars)
-
-
-def test_a_cost_is_found_again_in_what_it_makes() -> None:
-    made = Cost(3.0, 0.25, 0.001)
-    found = Cost.fitted({hosts: made.of(hosts) for hosts in (50, 200, 500, 1000)}, degree=2)
-    assert (found.fixed, found.each, found.pairs) == pytest.approx((3.0, 0.25, 0.001))

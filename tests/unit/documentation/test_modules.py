@@ -97,13 +97,6 @@ def test_a_check_of_a_deployment_has_the_fields_of_a_check() -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_the_variables_of_a_role_begin_with_its_name(role: str) -> None:
-    specification = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text())
-    options = {name for entry in specification["argument_specs"].values() for name in entry["options"]}
-    assert {name for name in options if not name.startswith(f"{role}_")} == set()
-
-
-@pytest.mark.parametrize("role", ROLES)
 def test_a_role_has_a_molecule_scenario_that_runs_it_twice_and_looks_at_what_came_of_it(role: str) -> None:
     scenario = ROOT / "extensions/molecule" / role
     sequence = yaml.safe_load((scenario / "molecule.yml").read_text())["scenario"]["test_sequence"]

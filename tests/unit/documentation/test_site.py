@@ -41,24 +41,3 @@ def test_a_page_begins_with_what_most_readers_want_to_type(page: Path) -> None:
     assert block
     assert len(before.split()) < 40
     assert "##" not in before
-
-
-def test_on_a_phone_words_stay_whole_in_tables_and_what_is_too_wide_scrolls() -> None:
-    style = re.sub(r"\s+", " ", (ROOT / "docs/site/static/site.css").read_text(encoding="utf-8"))
-    narrow = style.partition("@media (max-width: 46em)")[2]
-    (cells,) = re.findall(r"\.table-wrapper td, \.table-wrapper th \{([^}]*)\}", narrow)
-    assert {"hyphens: none", "overflow-wrap: normal", "word-break: normal"} <= {
-        rule.strip() for rule in cells.split(";")
-    }
-    (options,) = re.findall(r"div\.ansible-option-cell \{([^}]*)\}", narrow)
-    assert "overflow-x: auto" in options
-
-
-def test_a_question_about_performance_has_one_table() -> None:
-    page = (ROOT / "docs/performance.md").read_text(encoding="utf-8")
-    sections = re.split(r"^## ", page, flags=re.MULTILINE)[1:]
-    assert [
-        section.splitlines()[0]
-        for section in sections
-        if len(re.findall(r"^\|[-|]+\|$", section, flags=re.MULTILINE)) != 1
-    ] == []

@@ -13,28 +13,16 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
-# Of the ansible-core that the tests run on.
-ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
+from ..playbook import ANSIBLE_PLAYBOOK, ROOT, environment_of, run_playbook
 
 
 def deployed(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Deploy to hosts that there are not, of a flake that there is not."""
     variables = ("-e", "deploy_flake=/nowhere", "-e", "nix_attr=nowhere")
-    return subprocess.run(
-        [ANSIBLE_PLAYBOOK, "nix.fleet.deploy", "-i", "one.invalid,two.invalid,", *variables, *arguments],
-        cwd=ROOT,
-        env={
-            **{name: value for name, value in os.environ.items() if name != "CI"},
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv/collections"),
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
-            **environment,
-        },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
+    return run_playbook(
+        *("nix.fleet.deploy", "-i", "one.invalid,two.invalid,", *variables, *arguments),
+        ANSIBLE_STDOUT_CALLBACK="ansible.builtin.default",
+        **environment,
     )
 
 
@@ -75,29 +63,13 @@ def answered(directory: Path, answer: str, outcome: str = "activated", more: str
     for name in ("playbooks", "plugins", "meta"):
         (fleet / name).symlink_to(ROOT / name)
     (directory / "hosts").write_text("a\nb\naway ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1\n")
-    environment = {
-        **{name: value for name, value in os.environ.items() if name not in ("CI", "PYTHONPATH", "ANSIBLE_CONFIG")},
-        "ANSIBLE_COLLECTIONS_PATH": str(directory),
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
-    }
+    paths = {"ANSIBLE_COLLECTIONS_PATH": str(directory), "ANSIBLE_PYTHON_INTERPRETER": sys.executable}
     process, terminal = pty.fork()
     if process == 0:
         os.chdir(directory)
-        os.execve(
-            ANSIBLE_PLAYBOOK,
-            [
-                "ansible-playbook",
-                "nix.fleet.deploy",
-                "-i",
-                "hosts",
-                "-c",
-                "local",
-                "-e",
-                f"deploy_ask=true deploy_ignore_unreachable=true place={directory} outcome={outcome} {more}",
-            ],
-            environment,
-        )
+        extra = f"deploy_ask=true deploy_ignore_unreachable=true place={directory} outcome={outcome} {more}"
+        words = [ANSIBLE_PLAYBOOK, *"nix.fleet.deploy -i hosts -c local -e".split(), extra]
+        os.execve(ANSIBLE_PLAYBOOK, words, environment_of(directory, **paths))
     shown = b""
     while True:
         # Ansible throws away what was typed before it listens, which it does after it has asked.

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import typing as t
 import urllib.parse
 import urllib.request
@@ -21,9 +20,8 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-ROOT = Path(__file__).resolve().parents[3]
-# Of the ansible-core that the tests run on.
-ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
+from ..playbook import ROOT, run_playbook
+
 PUBLISHED = json.loads((ROOT / "tests/cases/awx-modules.json").read_text())
 LISTS: dict[str, str] = PUBLISHED["lists"]
 PLAYBOOK = "playbooks/awx_setup.yml"
@@ -78,17 +76,9 @@ def play(
         role.mkdir(parents=True)
         (role / "main.yml").write_text(WRITE_DOWN)
     extra = json.dumps({"written": str(directory / "written.json"), "names": sorted(LISTS), **variables})
-    return subprocess.run(
-        [ANSIBLE_PLAYBOOK, PLAYBOOK, "-i", "localhost,", "-e", extra, *options],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "ANSIBLE_COLLECTIONS_PATH": f"{directory}:{ROOT}/.venv/collections",
-            "ANSIBLE_NOCOLOR": "1",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
+    return run_playbook(
+        *(PLAYBOOK, "-i", "localhost,", "-e", extra, *options),
+        ANSIBLE_COLLECTIONS_PATH=f"{directory}:{ROOT}/.venv/collections",
     )
 
 
@@ -157,13 +147,6 @@ def test_each_playbook_is_one_that_the_project_has_and_awx_finds(objects: Object
         assert (ROOT / "playbooks" / file.name).exists()
 
 
-def test_there_is_a_job_for_each_thing_that_is_done_to_a_fleet(objects: Objects) -> None:
-    playbooks = {template["playbook"] for template in objects["controller_templates"]}
-    assert playbooks >= {
-        f"{name}.yml" for name in ("deploy", "build", "diff", "rollback", "rollout", "status", "update")
-    }
-
-
 def test_each_answer_to_a_survey_is_a_variable_that_is_read_and_its_default_one_that_it_may_have(
     objects: Objects,
 ) -> None:
@@ -227,15 +210,6 @@ def test_without_a_key_a_credential_that_exists_is_used(tmp_path: Path) -> None:
     assert int(deploy["job_slice_count"]) == 3
 
 
-def test_whoever_may_make_the_organizations_objects_may_make_all_of_them(objects: Objects) -> None:
-    kinds = (name for name in objects if name not in {"controller_credentials"})
-    assert all(item["organization"] == "Default" for name in kinds for item in objects[name])
-
-
-def test_a_fleet_without_hosts_is_told_by_the_setup(objects: Objects) -> None:
-    assert objects["controller_inventory_sources"][0]["wait"] is True
-
-
 def test_what_an_installation_has_of_its_own_has_variables(tmp_path: Path) -> None:
     own = {"awx_timeout": 3600, "awx_labels": ["nix"], "awx_instance_groups": ["edge"], "awx_notify_error": ["ops"]}
     asked = objects_of(tmp_path, awx_image_pull="always", awx_image_credential="registry", **own)
@@ -244,11 +218,6 @@ def test_what_an_installation_has_of_its_own_has_variables(tmp_path: Path) -> No
     for template in asked["controller_templates"]:
         assert (int(template["timeout"]), template["labels"], template["instance_groups"]) == (3600, ["nix"], ["edge"])
         assert (template["notification_templates_error"], template["notification_templates_success"]) == (["ops"], [])
-
-
-def test_what_is_removed_from_the_file_goes_from_the_templates() -> None:
-    data = yaml.safe_load((ROOT / "playbooks/vars/awx.yml").read_text())
-    assert data["controller_configuration_job_templates_enforce_defaults"] is True
 
 
 def test_a_variable_that_left_the_projects_files_leaves_the_inventory_with_the_next_setup(objects: Objects) -> None:
@@ -324,20 +293,9 @@ def test_a_release_looks_for_its_canaries_before_it_builds(objects: Objects) -> 
 @pytest.mark.parametrize("playbook", ["build", "rollout"])
 def test_what_is_for_canaries_that_are_not_there_builds_nothing(tmp_path: Path, playbook: str, group: str) -> None:
     (tmp_path / "hosts").write_text("[web]\none\n[empty]\n")
-    done = subprocess.run(
-        [
-            ANSIBLE_PLAYBOOK,
-            "-i",
-            str(tmp_path / "hosts"),
-            f"playbooks/{playbook}.yml",
-            "-e",
-            f"{playbook}_canary={group}",
-        ],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_INVENTORY_ENABLED": "ini"},
-        capture_output=True,
-        text=True,
-        check=False,
+    done = run_playbook(
+        *("-i", tmp_path / "hosts", f"playbooks/{playbook}.yml", "-e", f"{playbook}_canary={group}"),
+        ANSIBLE_INVENTORY_ENABLED="ini",
     )
     assert done.returncode == 2
     assert f"no host in the group {group}" in " ".join(done.stdout.split())
@@ -406,13 +364,8 @@ def test_a_real_server_brings_it_about_once(tmp_path: Path) -> None:
     # AWX gives no key back to compare with: it is given once.
     for secret in ({"awx_machine_key": key.read_text()}, {}):
         (entry,) = real("activity_stream/?order_by=-id&page_size=1")
-        done = subprocess.run(
-            [ANSIBLE_PLAYBOOK, PLAYBOOK, "-i", "localhost,", "-e", json.dumps({**given, **secret})],
-            cwd=ROOT,
-            env={**os.environ, **settings},
-            capture_output=True,
-            text=True,
-            check=False,
+        done = run_playbook(
+            PLAYBOOK, "-i", "localhost,", "-e", json.dumps({**given, **secret}), **{**os.environ, **settings}
         )
         assert done.returncode == 0, done.stdout + done.stderr
         written.append(written_since(entry["id"], name))

@@ -5,9 +5,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import typing as t
 from pathlib import Path
 
@@ -16,31 +14,22 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import EvaluationError
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.request import named_revisions
 
+from ..playbook import run_playbook
+
 # What Ansible does with tags and with what is undefined differs from version to version.
 pytestmark = pytest.mark.versions
 
-ROOT = Path(__file__).resolve().parents[3]
-# Of the ansible-core that the tests run on.
-ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 def built(*arguments: str, **variables: t.Any) -> subprocess.CompletedProcess[str]:
     """Return how a build of two hosts ended."""
     variables = {"deploy_flake": "/nowhere", "nix_attr": "nowhere", **variables}
-    return subprocess.run(
-        [ANSIBLE_PLAYBOOK, "nix.fleet.build", "-i", "one,two,", "-e", json.dumps(variables), *arguments],
+    return run_playbook(
+        *("nix.fleet.build", "-i", "one,two,", "-e", json.dumps(variables), *arguments),
         # Where no ansible.cfg says how results are shown.
         cwd=Path(__file__).parent,
-        env={
-            **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
-            "ANSIBLE_SHOW_CUSTOM_STATS": "1",
-            "ANSIBLE_NOCOLOR": "1",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
+        ANSIBLE_SHOW_CUSTOM_STATS="1",
     )
 
 

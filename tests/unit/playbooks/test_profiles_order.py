@@ -5,19 +5,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from ..playbook import ROOT, run_playbook
+
 # Each version has ways of its own to read what an expression lacks.
 pytestmark = [pytest.mark.versions, pytest.mark.slow]
 
-ROOT = Path(__file__).resolve().parents[3]
-# Of the ansible-core that the tests run on.
-ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 # In the place of all that the role calls: the first host takes its time, and each activation is written down.
 STAND_IN = """
 import pathlib, time
@@ -61,25 +57,10 @@ def deployed(directory: Path, *arguments: str) -> tuple[int, list[str]]:
     hosts = {"first": {}, "second": {"nix_after": ["first"]}, "third": {"nix_after": ["first", "second"]}}
     known = {"nix_attr": "x", "deploy_flake": "/x", "log": str(directory / "log")}
     (directory / "hosts.yml").write_text(json.dumps({"all": {"hosts": hosts, "vars": known}}))
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "ANSIBLE_CONFIG")}
-    done = subprocess.run(
-        [
-            ANSIBLE_PLAYBOOK,
-            "nix.fleet.deploy",
-            "-i",
-            "hosts.yml",
-            "-f",
-            "5",
-            "-e",
-            "fleet_allow_unknown_hosts=true",
-            *arguments,
-        ],
+    done = run_playbook(
+        *("nix.fleet.deploy", "-i", "hosts.yml", "-f", "5", "-e", "fleet_allow_unknown_hosts=true", *arguments),
         cwd=directory,
-        env={**environment, "ANSIBLE_COLLECTIONS_PATH": str(directory), "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
+        ANSIBLE_COLLECTIONS_PATH=str(directory),
     )
     log = directory / "log"
     return done.returncode, log.read_text().split() if log.exists() else []

@@ -5,17 +5,14 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import typing as t
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
-# Of the ansible-core that the tests run on.
-ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
+from ..playbook import run_playbook
+
 RUN = "20260131T115930Z-07c1f3a2"
 
 
@@ -47,18 +44,10 @@ def rolled_back(tmp_path: Path) -> t.Callable[[str], subprocess.CompletedProcess
             "nix_platform": "home-manager",
             "nix_profile": "/profile",
         }
-        return subprocess.run(
-            [ANSIBLE_PLAYBOOK, "nix.fleet.rollback", "-i", str(tmp_path / "hosts"), "-e", json.dumps(variables)],
+        return run_playbook(
+            *("nix.fleet.rollback", "-i", tmp_path / "hosts", "-e", json.dumps(variables)),
             cwd=tmp_path,
-            env={
-                **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
-                "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
-                "ANSIBLE_NOCOLOR": "1",
-                "XDG_STATE_HOME": str(tmp_path / "state"),
-            },
-            capture_output=True,
-            text=True,
-            check=False,
+            XDG_STATE_HOME=str(tmp_path / "state"),
         )
 
     return roll_back

@@ -5,20 +5,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 import typing as t
 from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.versions]
+from ..playbook import run_playbook
 
-ROOT = Path(__file__).resolve().parents[3]
-# Of the ansible-core that the tests run on.
-ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
+pytestmark = [pytest.mark.slow, pytest.mark.versions]
 
 
 # What each host is told of the services to see to, and which of them those are.
@@ -37,18 +32,8 @@ def test_services_are_chosen_by_their_whole_names(tmp_path: Path) -> None:
     inventory = {"all": {"hosts": {host: {"runtime_data_only": only} for host, (only, _given) in ASKED.items()}}}
     (tmp_path / "hosts.yml").write_text(json.dumps(inventory))
     variables = json.dumps({"runtime_data_services": services})
-    command = [ANSIBLE_PLAYBOOK, "nix.fleet.runtime_data", "-i", "hosts.yml", "-c", "local", "-e", variables, "--check"]
-    done = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env={
-            **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
-            "ANSIBLE_NOCOLOR": "1",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
+    done = run_playbook(
+        *("nix.fleet.runtime_data", "-i", "hosts.yml", "-c", "local", "-e", variables, "--check"), cwd=tmp_path
     )
     assert done.returncode == 0, done.stdout + done.stderr
     given: dict[str, list[str]] = {host: [] for host in ASKED}

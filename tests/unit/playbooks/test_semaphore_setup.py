@@ -12,7 +12,6 @@ import json
 import os
 import secrets
 import subprocess
-import sys
 import typing as t
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,12 +21,10 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.web import SemaphoreServer
 from ansible_collections.nix.fleet.plugins.plugin_utils.job_servers.semaphore import Access
 
+from ..playbook import ROOT, run_playbook
 from .semaphore_server import TOKEN, Server
 
-ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOK = ROOT / "playbooks/semaphore_setup.yml"
-# Of the ansible-core that the tests run on.
-ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 PUBLISHED: dict[str, t.Any] = json.loads((Path(__file__).parent / "semaphore_api.json").read_text())
 GIVEN: dict[str, t.Any] = {"semaphore_repository_url": "https://git.example/fleet.git"}
 KEY = "the-private-key-of-the-test"
@@ -46,14 +43,11 @@ def play(
     url: str = "", token: str = "", at: Path = ROOT, options: Sequence[str] = (), **variables: t.Any
 ) -> subprocess.CompletedProcess[str]:
     """Run the playbook, at its most talkative, as for a server."""
-    return subprocess.run(
-        [ANSIBLE_PLAYBOOK, str(PLAYBOOK), "-i", "localhost,", "-vvv", "-e", json.dumps(variables), *options],
+    return run_playbook(
+        *(PLAYBOOK, "-i", "localhost,", "-vvv", "-e", json.dumps(variables), *options),
         cwd=at,
-        # As a shell does.
-        env={**os.environ, "PWD": str(at), "SEMAPHORE_URL": url, "SEMAPHORE_TOKEN": token, "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
+        SEMAPHORE_URL=url,
+        SEMAPHORE_TOKEN=token,
     )
 
 
@@ -124,30 +118,11 @@ def test_a_key_for_the_repository_is_one_of_the_file(tmp_path: Path, key: str, f
     assert {"name": "None", "type": "none"} in written["keys"]
 
 
-def test_each_playbook_is_one_that_the_project_has(project: dict[str, t.Any]) -> None:
-    for template in project["templates"]:
-        name = template["playbook"]
-        assert (ROOT / "examples/jobs" / name).exists() or (ROOT / name).exists()
-
-
 def test_whoever_starts_a_task_is_asked_for_a_limit_and_tags(project: dict[str, t.Any]) -> None:
     for template in project["templates"]:
         assert set(template["task_params"]) <= set(PUBLISHED["task_params"])
         assert template["task_params"]["allow_override_limit"]
         assert template["task_params"]["allow_override_tags"]
-
-
-def test_surveys_ask_for_variables_that_are_read(project: dict[str, t.Any]) -> None:
-    sources = [
-        *(ROOT / "playbooks").glob("*.yml"),
-        *(ROOT / "playbooks/tasks").glob("*.yml"),
-        *(ROOT / "roles").glob("*/meta/argument_specs.yml"),
-    ]
-    text = "".join(path.read_text() for path in sources)
-    for template in project["templates"]:
-        for question in template["survey_vars"]:
-            assert set(question) <= set(PUBLISHED["survey_var"])
-            assert question["name"] in text
 
 
 def test_host_keys_are_checked_unless_somebody_says_otherwise(project: dict[str, t.Any], tmp_path: Path) -> None:
@@ -202,22 +177,6 @@ def test_a_second_run_changes_nothing_and_a_third_what_differs(first: FirstRun) 
     assert sorted(method for method, _path in server.written) == ["PUT", "PUT", "PUT"]
     assert server.objects["repositories"][0]["git_branch"] == "stable"
     assert not any(item["active"] for item in server.objects["schedules"])
-
-
-def test_what_was_set_by_hand_is_kept_and_what_changes_is_shown() -> None:
-    with Server() as server:
-        set_up(server)
-        (deploy,) = (item for item in server.objects["templates"] if item["name"] == "deploy")
-        deploy.update(view_id=3, vaults=[{"vault_key_id": 4}], arguments='["--forks=50"]', description="mine")
-        done = play(server.url, TOKEN, **GIVEN, semaphore_machine_key=KEY, options=["--diff"])
-        assert done.returncode == 0, done.stdout + done.stderr
-        (deploy,) = (item for item in server.objects["templates"] if item["name"] == "deploy")
-        server.shutdown()
-    assert (deploy["view_id"], deploy["arguments"]) == (3, '["--forks=50"]')
-    assert deploy["vaults"] == [{"vault_key_id": 4}]
-    assert deploy["description"] != "mine"
-    assert "templates deploy" in done.stdout
-    assert "mine" in done.stdout
 
 
 def test_the_keys_of_the_repository_of_sudo_and_of_the_vault_are_made_and_printed_nowhere() -> None:

@@ -6,11 +6,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import socket
 import subprocess
-import sys
 import threading
 import time
 import typing as t
@@ -20,10 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[3]
-# Of the ansible-core that the tests run on.
-ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
-
+from ..playbook import ROOT, run_playbook
 
 HOSTS_OF_A_KIND = 4
 FORKS = 4
@@ -95,23 +90,10 @@ def test_hosts_that_take_a_connection_and_do_not_answer_cost_no_more_than_the_ti
         inventory = tmp_path / "hosts.yml"
         inventory.write_text(json.dumps({"all": {"hosts": hosts, "vars": variables}}))
         began = time.monotonic()
-        done = subprocess.run(
-            [
-                *(ANSIBLE_PLAYBOOK, str(ROOT / "playbooks/status.yml"), "-i", str(inventory)),
-                *("-e", f"status_timeout={TIMEOUT}", "-f", str(FORKS)),
-            ],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                "PWD": str(ROOT),
-                "ANSIBLE_NOCOLOR": "1",
-                "ANSIBLE_INVENTORY_ENABLED": "yaml",
-                "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
+        done = run_playbook(
+            *(ROOT / "playbooks/status.yml", "-i", inventory, "-e", f"status_timeout={TIMEOUT}", "-f", FORKS),
+            ANSIBLE_INVENTORY_ENABLED="yaml",
+            ANSIBLE_STDOUT_CALLBACK="ansible.builtin.default",
         )
         seconds = time.monotonic() - began
         left = [command for command in commands() if any(f"Port={port}" in command for port in ports.values())]
@@ -133,12 +115,8 @@ def test_a_line_of_a_journal_that_lacks_fields_fails_no_host(tmp_path: Path, jou
     answer = {"current_system": None, "generation": None, "generations": [], "journal": journal}
     play = {"hosts": "localhost", "gather_facts": False, "vars": {"status_result": answer}, "tasks": [say]}
     (tmp_path / "play.yml").write_text(json.dumps([play]))
-    done = subprocess.run(
-        [ANSIBLE_PLAYBOOK, "-v", "-i", "localhost,", tmp_path / "play.yml"],
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"},
-        capture_output=True,
-        text=True,
-        check=False,
+    done = run_playbook(
+        *("-v", "-i", "localhost,", tmp_path / "play.yml"), ANSIBLE_STDOUT_CALLBACK="ansible.builtin.default"
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert ("no deployment is recorded" in done.stdout) is (journal == [])

@@ -8,10 +8,6 @@ https://github.com/ansible/awx, and `SurveyVar` of `db/Template.go` is written, 
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import typing as t
 from pathlib import Path
 
@@ -19,8 +15,6 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
-# Of the ansible-core that the tests run on.
-ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 SPECS = yaml.safe_load((ROOT / "roles/deploy/meta/argument_specs.yml").read_text())["argument_specs"]["main"]
 # What a run is told for itself alone, and no inventory says.
 OF_A_RUN = {"rollout_canary", "rollback_to", "update_branch"}
@@ -102,30 +96,3 @@ def test_what_an_inventory_may_say_is_not_answered_for_those_who_do_not_answer(
     for questions in playbooks.values():
         for name, question in questions.items():
             assert question.required == question.has_default == (name in OF_A_RUN), name
-
-
-@pytest.mark.parametrize("playbooks", [of_awx(), of_semaphore()], ids=["awx", "semaphore"])
-def test_a_job_that_nobody_answers_deploys_as_group_vars_say(
-    tmp_path: Path, playbooks: dict[str, dict[str, Question]]
-) -> None:
-    (tmp_path / "group_vars").mkdir()
-    said = {"deploy_goal": "boot", "deploy_reboot": "if_required", "deploy_failed_units": "ignore"}
-    (tmp_path / "group_vars/db.yml").write_text(yaml.safe_dump(said))
-    (tmp_path / "hosts").write_text("[db]\none\n")
-    task = {"ansible.builtin.assert": {"that": ["query('ansible.builtin.vars', *said) == said.values() | list"]}}
-    play = {"hosts": "db", "connection": "local", "gather_facts": False, "tasks": [task], "vars": {"said": said}}
-    (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
-    answers = {
-        name: (question.choices or ("",))[0]
-        for name, question in playbooks["deploy.yml"].items()
-        if question.has_default or question.required
-    }
-    done = subprocess.run(
-        [ANSIBLE_PLAYBOOK, "-i", "hosts", "play.yml", "-e", json.dumps(answers)],
-        cwd=tmp_path,
-        env={name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr

@@ -5,16 +5,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
 
-ROOT = Path(__file__).resolve().parents[3]
-# Of the ansible-core that the tests run on.
-ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
+from ..playbook import ROOT, run_playbook
+
 ROLES = sorted(path.parents[1] for path in ROOT.glob("roles/*/meta/argument_specs.yml"))
 # What a template does with a switch that is a condition of its own, and not an option that a module reads.
 CONDITION = r"(?:\bif|\bnot|\band|\bor|when:) (?:not )?{}\b(?! *\| *(?:default\(\w+\) *\| *)?bool)"
@@ -32,8 +29,7 @@ PLAY = """- hosts: localhost
 def test_a_deployment_is_confirmed_or_not(word: str, expected: str, tmp_path: Path) -> None:
     play = tmp_path / "play.yml"
     play.write_text(PLAY.format(role=ROOT / "roles/deploy"))
-    command = [ANSIBLE_PLAYBOOK, "-i", "localhost,", "-c", "local", str(play), "-e", f"deploy_confirm={word}"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = run_playbook("-i", "localhost,", "-c", "local", play, "-e", f"deploy_confirm={word}", cwd=tmp_path)
     assert f"confirmed: {expected}" in done.stdout, done.stdout + done.stderr
 
 

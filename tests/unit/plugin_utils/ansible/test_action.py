@@ -43,13 +43,6 @@ def test_a_builder_that_cannot_be_reached_fails_the_host_and_is_named() -> None:
     assert "homelab" in raised.value.cause
 
 
-def test_a_builder_that_the_inventory_does_not_have_is_called_so() -> None:
-    with pytest.raises(NixError) as raised:
-        Unreachable("homlab")._perform({})
-    assert "homlab is not in the inventory" in str(raised.value.advice)
-    assert "slice" not in str(raised.value.advice)
-
-
 def test_a_slice_whose_inventory_lacks_the_builder_says_that_slices_are_why() -> None:
     action = Unreachable("homelab")
     action.variables = {"inventory_hostname": "web", "hostvars": {"web": {}}, "awx_workflow_job_id": 17}

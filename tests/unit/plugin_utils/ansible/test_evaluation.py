@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from ansible import constants
-from ansible.playbook.block import Block
 from ansible.playbook.task import Task
 from ansible.playbook.task_include import TaskInclude
 
@@ -21,7 +20,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.evaluation impor
     usable_caches,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import EvaluationError
-from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.request import Evaluated
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Controller
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
 
@@ -38,13 +36,6 @@ def included(*, static: bool) -> TaskInclude:
     include = TaskInclude()
     include.statically_loaded = static
     return include
-
-
-def test_a_task_is_known_by_itself() -> None:
-    parent = Block()
-    one, other = task_in(parent), task_in(parent)
-    assert task_name(one) == task_name(one)
-    assert task_name(one) != task_name(other)
 
 
 def test_a_task_of_an_included_file_is_known_by_what_includes_it_and_where_it_stands() -> None:
@@ -128,14 +119,6 @@ def test_a_file_in_its_place_is_warned_of_and_done_without(
     (warning,) = caches.warnings
     assert warning.startswith(f"{tmp_path}/cache/nix.fleet/evaluation cannot be used: Not a directory, so that nothing")
     assert "XDG_CACHE_HOME" in warning
-
-
-def test_hosts_of_a_run_share_what_is_kept_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "cache").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    first, second = usable_caches(), usable_caches()
-    first.evaluations.keep("revision", {"a": Evaluated("/nix/store/a.drv")})
-    assert second.evaluations.known("revision") == {"a": Evaluated("/nix/store/a.drv")}
 
 
 def test_nix_on_the_controller_keeps_its_own_cache_there_too(

@@ -167,11 +167,6 @@ def test_a_connection_that_broke_under_the_script_is_lost_and_says_why() -> None
     assert str(raised.value) == f"Failed to connect to the host via ssh: {CLOSED}"
 
 
-def test_an_answer_that_broke_off_is_a_lost_connection() -> None:
-    with pytest.raises(ConnectionLostError, match="broke off"):
-        Connection("killed").link.run("echo half; echo whole")
-
-
 def test_once_a_script_has_begun_every_failure_is_worth_another_try() -> None:
     refused = AnsibleConnectionFailure("ssh: connect to host 192.0.2.1 port 22: Connection refused")
     link = Connection("killed", refused, AnsibleAuthenticationFailure("not yet"), "").link

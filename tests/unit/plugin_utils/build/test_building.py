@@ -116,11 +116,6 @@ def test_what_was_copied_for_the_host_to_this_machine_is_left_alone(nix: Control
     assert (gcroots / "copied" / "web").is_dir()
 
 
-def test_nothing_built_is_nothing_changed(nix: ControllerNix) -> None:
-    nix.stderr = ""
-    assert not on_controller(job(), ROOT, {}).changed
-
-
 @pytest.mark.parametrize(("planned", "asked"), [("", 0), ("this derivation will be built:", 1)])
 def test_builders_are_asked_only_where_there_is_something_to_build(
     nix: ControllerNix, planned: str, asked: int

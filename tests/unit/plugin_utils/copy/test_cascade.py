@@ -200,12 +200,6 @@ def test_nobody_waits_for_ever_for_what_is_sent_too_slowly(views: Views, monkeyp
     assert views("other").begin(ALL, NOBODY, 1000) == (FromSource(ALL), 0)
 
 
-def test_what_many_want_is_fetched_before_what_one_wants(views: Views) -> None:
-    first, second = views("first"), views("second")
-    second.lacks([BASE.path])
-    assert first.begin([LEFT, BASE], NOBODY, 1000) == (FromSource((BASE,)), 0)
-
-
 class Host:
     """A host that lacks everything; others serve what they have unless a test says otherwise."""
 
@@ -237,11 +231,6 @@ def have(host: Host, name: str, *paths: PathInfo) -> None:
     """Have another host that has some paths."""
     host.peers.serves(Server(name, "192.0.2.1"))
     host.peers.has([info.path for info in paths], name)
-
-
-def test_alone_it_has_everything_from_the_source(host: Host) -> None:
-    assert host.served() == {}
-    assert tuple(host.sent) == ALL
 
 
 def test_others_serve_what_they_have_and_the_source_sends_the_rest(host: Host) -> None:

@@ -54,10 +54,6 @@ def test_signatures_are_checked_when_asked_for() -> None:
     assert "--no-check-sigs" not in Copy([ONE], check_signatures=True).command(STORE)
 
 
-def test_the_target_fetches_what_it_can_when_asked_to() -> None:
-    assert "--substitute-on-destination" in Copy([ONE], substitute_on_destination=True).command(STORE)
-
-
 def sending(number: int, done: int, expected: int) -> str:
     return event(action="result", type=105, id=number, fields=[done, expected, 0, 0])
 
@@ -89,10 +85,6 @@ def test_a_line_names_the_path_that_is_sent_from_then_on() -> None:
     assert log.read(copying(ONE)) == ONE
     assert log.read("warning: something else") is None
     assert log.read("@nix not json") is None
-
-
-def test_a_copy_that_ended_well_raises_nothing() -> None:
-    verify(*ended(copying(ONE), rc=0), host="vps-1")
 
 
 @pytest.mark.parametrize(

@@ -52,12 +52,6 @@ def test_keepalives_go_both_ways(tmp_path: pathlib.Path) -> None:
     assert not line.dropped
 
 
-def test_at_the_end_the_private_daemon_is_told_so(tmp_path: pathlib.Path) -> None:
-    with Keepalive(Line(), str(tmp_path), timeout=60):
-        assert not (tmp_path / "end").exists()
-    assert (tmp_path / "end").exists()
-
-
 def test_keepalives_that_cannot_be_written_do_not_end_the_session(tmp_path: pathlib.Path) -> None:
     line = Line()
     with Keepalive(line, str(tmp_path / "gone"), timeout=2) as keepalive:

@@ -32,12 +32,6 @@ def nix(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path
     return program
 
 
-def test_the_controller_runs_its_own_nix(nix: pathlib.Path) -> None:
-    lines: list[str] = []
-    assert ControllerSource({}).run(["nix", "copy"], lines.append).ok
-    assert lines == ["told"]
-
-
 def test_a_machine_runs_its_nix_and_its_log_comes_without_the_keepalives(nix: pathlib.Path) -> None:
     lines: list[str] = []
     answer = HostSource(LocalLink("homelab"), 60, {}).run(["nix", "copy"], lines.append)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import BuildError, last_lines
+from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import BuildError
 
 
 def test_a_message_names_host_stage_cause_command_and_next_step_in_this_order() -> None:
@@ -36,7 +36,3 @@ def test_the_result_carries_every_field_and_the_details() -> None:
         "advice": "go",
         "rc": 3,
     }
-
-
-def test_only_the_last_lines_of_a_log_are_kept() -> None:
-    assert last_lines("a\nb  \nc\n\n", 2) == "b\nc"

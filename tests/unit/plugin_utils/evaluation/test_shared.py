@@ -139,12 +139,6 @@ def test_the_revision_named_is_evaluated_as_it_was_even_if_the_flake_moves_on(ca
     assert machine.sources == ["path:/x?rev=one#."]
 
 
-def test_what_was_built_is_deployed_without_another_evaluation(cache: EvaluationCache) -> None:
-    machine = TableMachine({"a": "good"})
-    ask(machine, cache, "a")
-    assert ask(machine, cache, "a", task="2", revisions=("one",)).cached
-
-
 OURS = collection_version()
 PATCHED = f"{OURS.rpartition('.')[0]}.1000"
 

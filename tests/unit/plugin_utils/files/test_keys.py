@@ -87,19 +87,6 @@ def test_a_key_holds_every_byte_that_it_was_given(target: Target) -> None:
     assert target.files() == {"token": EVERY_BYTE}
 
 
-def test_a_key_may_hold_nothing(target: Target) -> None:
-    target.bring((target.key(), b""))
-    assert target.files() == {"token": b""}
-
-
-def test_a_key_that_is_as_it_should_be_is_left_alone(target: Target) -> None:
-    target.bring((target.key(), EVERY_BYTE))
-    before = (target.directory / "token").stat()
-    assert changes(target.bring((target.key(), EVERY_BYTE))) == [()]
-    after = (target.directory / "token").stat()
-    assert (after.st_ino, after.st_ctime_ns) == (before.st_ino, before.st_ctime_ns)
-
-
 def test_another_content_is_a_change_and_so_is_another_mode(target: Target) -> None:
     target.bring((target.key("a"), b"old"), (target.key("b"), b"same"))
     answer = target.bring((target.key("a"), b"new"), (target.key("b", mode="0440"), b"same"))
@@ -149,12 +136,6 @@ def test_check_mode_says_the_same_and_writes_nothing(target: Target) -> None:
     assert target.bring(*keys).files == predicted.files
     assert changes(predicted) == [("content",), ("created",), ("removed",)]
     assert target.files() == {"a": b"new", "b": b"x"}
-
-
-def test_a_directory_that_is_not_there_is_made_for_its_owner(target: Target) -> None:
-    target.directory.rmdir()
-    target.bring((target.key(), b"x"))
-    assert stat.S_IMODE(target.directory.stat().st_mode) & 0o066 == 0
 
 
 def test_an_absent_key_is_removed_once(target: Target) -> None:

@@ -70,12 +70,6 @@ def test_times_and_commands_that_cannot_be_are_refused(options: dict[str, t.Any]
         request(**options)
 
 
-def test_a_file_that_is_there_twice_is_refused() -> None:
-    with pytest.raises(RuntimeDataError) as raised:
-        request({}, {})
-    assert raised.value.code == "data.duplicate"
-
-
 def test_a_command_is_a_list_of_words_or_a_line_for_sh() -> None:
     made = request(test=["nginx", "-t"], reload="systemctl reload x && true", health=[])
     assert (made.test, made.reload, made.health) == (("nginx", "-t"), ("sh", "-c", "systemctl reload x && true"), ())

@@ -10,7 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
-from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import Collection, difference, message, predicted
+from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import Collection, difference, predicted
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import (
     Generation,
     Plan,
@@ -147,11 +147,6 @@ def test_what_makes_no_sense_is_refused(options: dict[str, t.Any]) -> None:
     assert raised.value.code == "collection.bad_option"
 
 
-def test_the_machine_is_told_sizes_in_bytes_and_shares_as_they_are() -> None:
-    assert Policy(free_space="20G").variables() == {"free_space": "21474836480", "wait": "0"}
-    assert Policy(free_space="10%", wait=5).variables() == {"free_space": "10%", "wait": "5"}
-
-
 STORE = "/nix/store/4j30m861p40qzdn8ba8bhh58kxlyi6lm-nixos-system-web"
 OLD = Generation("/p/system", 9, 1_769_860_800, STORE)
 NEW = Generation("/p/system", 10, None, STORE, ("running", "current"))
@@ -182,24 +177,3 @@ def test_a_check_counts_no_more_garbage_than_what_is_lacking() -> None:
         0,
     ]
     assert not predicted(dataclasses.replace(survey, lacking=0), Plan()).changed
-
-
-@pytest.mark.parametrize(
-    ("done", "would", "told"),
-    [
-        (Collection(), False, "nothing to collect"),
-        (Collection(paths=1, freed=2048), False, "freed 2.0 KiB (1 path)"),
-        (
-            Collection(deleted=(OLD,), paths=3, freed=2048, boot_entries=True),
-            False,
-            "deleted 1 generation, freed 2.0 KiB (3 paths), brought the boot entries up to date",
-        ),
-        (
-            Collection(deleted=(OLD, OLD), roots=("built/a",), paths=3, freed=2048),
-            True,
-            "would delete 2 generations, would forget 1 host, there is garbage already: 3 paths, about 2.0 KiB",
-        ),
-    ],
-)
-def test_what_became_of_the_store_is_one_message(done: Collection, would: bool, told: str) -> None:
-    assert message(done, would=would) == told

@@ -82,12 +82,6 @@ def test_a_profiles_settings_go_before_its_nodes_and_those_before_the_deployment
     assert all(host.variables["deploy_build_on"] == "target" for host in fleet.values())
 
 
-def test_the_login_is_the_profiles_user_when_none_is_given() -> None:
-    host = hosts({"p": {"sshUser": "alice"}})["p@example"]
-    assert host.become_user is None
-    assert host.profile == "per-user/p"
-
-
 def test_settings_with_an_equivalent_become_variables_and_all_are_kept() -> None:
     settings = {
         **{"fastConnection": True, "autoRollback": False, "magicRollback": True},
@@ -104,11 +98,6 @@ def test_settings_with_an_equivalent_become_variables_and_all_are_kept() -> None
     }
     assert host.ignored == ()
     assert host.data["sudo"] == "doas -u"
-
-
-def test_a_program_that_ansible_cannot_escalate_with_is_told_of_its_host() -> None:
-    host = hosts({"p": {"sudo": "please -u", "user": "root"}}, {"sshUser": "deploy"})["p@example"]
-    assert host.ignored == ("sudo",)
 
 
 @pytest.mark.parametrize(

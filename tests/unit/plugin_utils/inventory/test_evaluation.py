@@ -102,11 +102,6 @@ def test_a_position_in_the_copy_of_a_flake_is_told_in_the_original(
     assert told(other) == f"{original}: boom ({other}/flake.nix:1:2)"
 
 
-@pytest.mark.parametrize(("stderr", "message"), [("", "Nix failed and said nothing"), ("killed\n", "killed")])
-def test_a_failure_without_an_error_is_told_too(stderr: str, message: str) -> None:
-    assert failure(FILE, failed(stderr)).cause == f"/fleet/nodes.nix: {message}"
-
-
 def test_a_server_that_is_not_reached_is_told_as_that_and_not_as_wrong_data() -> None:
     stderr = "error:\n       … while fetching the input\n\n       error: unable to download 'https://x.example': Could not connect"
     error = failure(FILE, failed(stderr))

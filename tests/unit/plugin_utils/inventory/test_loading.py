@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InventoryError
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import loading
-from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.evaluation import Evaluated, Settings
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.evaluation import Settings
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.place import FlakeOutput, NixFile
 
 
@@ -86,14 +86,6 @@ def test_options_that_do_not_go_together_are_refused(here: pathlib.Path, source:
     (here / "nodes.json").touch()
     with pytest.raises(InventoryError, match=message):
         loading.plan(source, nodes, None, here)
-
-
-def test_what_is_wrong_with_a_node_is_told_with_the_place_of_the_data(here: pathlib.Path) -> None:
-    (here / "nodes.nix").touch()
-    plan = loading.plan("auto", None, None, here)
-    with pytest.raises(InventoryError) as raised:
-        loading.Reading(plan, Settings(), Evaluated("nodes", {"a": {}})).fleet()
-    assert raised.value.cause.startswith(f"{here}/nodes.nix: node a: has no address")
 
 
 def test_host_vars_of_a_host_that_there_is_not_are_found(tmp_path: pathlib.Path) -> None:

@@ -319,11 +319,6 @@ def test_a_name_of_nothing_leaves_a_project_that_exists_as_it_is() -> None:
     assert server.written == []
 
 
-def test_a_check_of_a_new_project_says_what_the_run_then_makes() -> None:
-    server = Table()
-    assert set_up(server, check=True).made == set_up(server).made
-
-
 QUESTION = {"name": "deploy_goal", "title": "Goal", "values": [{"name": "boot", "value": "boot"}]}
 TOLD = {"required": False, "type": "", "description": "", "default_value": None}
 

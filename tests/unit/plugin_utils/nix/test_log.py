@@ -23,10 +23,6 @@ def test_the_cause_is_what_nix_says_last_without_the_way_there() -> None:
     assert log.text == "error: first\nerror: attribute 'foo' missing"
 
 
-def test_lines_of_other_programs_are_kept() -> None:
-    assert read("ssh: banner", "@nix {not json").text == "ssh: banner\n@nix {not json"
-
-
 def test_the_plan_is_read_before_the_first_build() -> None:
     log = read(
         event(action="msg", level=3, msg="these 2 derivations will be built:"),
@@ -141,11 +137,3 @@ def test_progress_has_what_is_built_its_phase_and_last_line_and_how_much_is_left
         "",
         "fetching 1 paths, a",
     ]
-
-
-def test_every_line_of_a_builder_can_be_had_as_it_comes() -> None:
-    streamed = list[str]()
-    log = NixLog(streamed.append)
-    log.read(building(BAD))
-    log.read(log_line("checking for gcc"))
-    assert streamed == ["bad-1.0> checking for gcc"]

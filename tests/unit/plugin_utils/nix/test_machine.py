@@ -53,9 +53,3 @@ def test_more_paths_than_one_command_line_takes_are_asked_for_in_portions() -> N
     assert Remote(shell).existing(paths) == set(paths)
     assert len(shell.asked) == 2
     assert all(sum(map(len, arguments)) <= NAMES_LENGTH for arguments in shell.asked)
-
-
-def test_nothing_is_asked_for_nothing() -> None:
-    shell = AnsweringShell()
-    assert Remote(shell).existing([]) == set()
-    assert shell.asked == []

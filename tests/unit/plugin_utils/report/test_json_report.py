@@ -104,10 +104,6 @@ def test_the_job_of_a_server_is_told_and_null_where_there_is_none() -> None:
     assert reported([])["run"]["job"] is None
 
 
-def test_the_schema_is_one() -> None:
-    Draft202012Validator.check_schema(SCHEMA)
-
-
 def test_a_deployment_is_told_from_its_evaluation_to_its_confirmation() -> None:
     told = events(
         ("nix_eval", "ok", {"attr": "nixosConfigurations.web", "drv_path": f"{STORE}.drv", "out_path": STORE}),

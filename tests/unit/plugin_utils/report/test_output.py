@@ -57,13 +57,6 @@ def test_the_words_of_the_failed_step_are_shown_and_the_way_back_is_not(form: st
     assert "way_back" not in text
 
 
-def test_what_an_activation_warned_of_is_in_the_report_for_programs() -> None:
-    result = {"changed": True, "outcome": "activated", "warnings": ["desk: take care"]}
-    events = [TaskEvent("desk", "nix_activate", "ok", 1.0, result)]
-    (host,) = document(RUN, records(events), events)["hosts"]
-    assert host["stages"][0]["result"]["warnings"] == ["desk: take care"]
-
-
 def test_a_report_is_for_its_owner_alone_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:

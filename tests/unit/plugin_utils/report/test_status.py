@@ -92,13 +92,6 @@ def test_a_host_that_is_being_deployed_has_not_drifted() -> None:
     assert lines[-1].startswith("1 host: 1 deploying")
 
 
-def test_what_a_deployment_that_was_cut_off_has_left_is_nobody_elses_doing() -> None:
-    drift = {"what": "boots", "expected": CLOSURE, "found": OTHER}
-    lines = report(seen(drift=drift, interrupted=True))
-    assert "ended without finishing" in " ".join(lines)
-    assert "somebody else" not in " ".join(lines)
-
-
 @pytest.mark.parametrize(("outcome", "state"), [("rolled_back", "rolled back"), ("rollback_failed", "failed")])
 def test_the_state_of_a_host_is_how_its_last_deployment_failed(outcome: str, state: str) -> None:
     assert report(seen(journal=[{"outcome": outcome}]))[-1].startswith(f"1 host: 1 {state} ")
@@ -160,25 +153,3 @@ def test_below_a_host_is_who_deployed_last_in_which_run_and_what() -> None:
 def test_a_row_says_which_revision_it_is_and_how_far_that_is_behind(known: dict[str, t.Any], shown: str) -> None:
     row = report(seen(revision={**FACTS["revision"], **known}))[1]
     assert row.split("2026-01-31")[1].split("3.0 GiB")[0].strip() == shown
-
-
-@pytest.mark.parametrize(
-    ("facts", "note"),
-    [
-        ({"units_failed": ["page.service", "x.mount"]}, "failed units: page.service, x.mount"),
-        ({"kernel": {"running": "6.12.1", "current": "6.12.3"}}, "runs the kernel 6.12.1; its system has 6.12.3"),
-        ({"store_free_bytes": 2**29}, "the store has 512 MiB left of 20.0 GiB"),
-        ({"revision": {"deployed": REVISION, "current": "f" * 40, "behind": 1}}, "1 commit behind ffffffffffff"),
-        ({"revision": {"deployed": REVISION, "current": "f" * 40, "ahead": 2}}, "has 2 commits that the flake here"),
-        (
-            {"drift": {"what": "runs", "expected": CLOSURE, "found": OTHER}},
-            "runs 1111111-nixos-system-web, and was deployed",
-        ),
-        (
-            {"lock": {"alive": True, "kind": "collection", "id": "gc-1", "holder": "a@b", "started": "now"}},
-            "its garbage is being collected by a@b since now (id gc-1)",
-        ),
-    ],
-)
-def test_what_is_left_to_do_is_said_below_the_host(facts: dict[str, t.Any], note: str) -> None:
-    assert note in " ".join(" ".join(report(seen(**facts))).split())

@@ -151,9 +151,3 @@ def test_a_run_that_changed_something_says_how_to_undo_it() -> None:
     assert command in text(host("web", run="night", activated=True, generation_before=1), mail)
     assert "undo:" not in text(host("web", run="night", activated=True), mail), "there is nothing to go back to"
     assert "undo:" not in text(host("mail", "unchanged", run="night"))
-
-
-def test_a_host_that_failed_and_was_undone_says_both() -> None:
-    report = text(host("web", "failed", failure=Failure("a unit failed"), undone=True))
-    assert "what this run did was undone" in report
-    assert "a unit failed" in report

@@ -62,13 +62,6 @@ def test_failed_hosts_come_first_and_their_reasons_are_folded() -> None:
     assert "next: <code>mend it</code>" in report
 
 
-def test_hosts_that_fail_alike_are_named_together() -> None:
-    broken = Failure("no such attribute", "evaluation")
-    report = text(host("web", "failed", failure=broken), host("db", "failed", failure=broken))
-    assert report.count("no such attribute") == 1
-    assert "<summary><code>web</code>, <code>db</code> <b>evaluation</b>" in report
-
-
 @pytest.mark.parametrize("place", ["name", "cause", "log", "advice", "task", "package", "unit"])
 def test_nothing_that_a_machine_says_is_an_order_to_the_forge(place: str) -> None:
     said = dict.fromkeys(("name", "cause", "log", "advice", "task", "package", "unit"), "words") | {place: MISCHIEF}

@@ -138,17 +138,6 @@ def test_what_fails_several_hosts_alike_is_explained_once() -> None:
     assert cause == "    as web: build: page did not build"
 
 
-def test_the_same_sentence_of_different_tasks_is_explained_for_each() -> None:
-    run = Run()
-    run.task("web", None, "failed", task="Ask", msg="non-zero return code")
-    _head, cause = run.task("db", None, "failed", task="Do", msg="non-zero return code")
-    assert cause.strip() == "Do: non-zero return code"
-    run = Run()
-    run.task("web", None, "failed", task="Ask", msg="non-zero return code")
-    _head, cause = run.task("db", None, "failed", task="Ask", msg="non-zero return code")
-    assert cause.strip() == "as web: Ask: non-zero return code"
-
-
 def test_where_nothing_is_drawn_each_stage_that_has_changed_something_has_a_line() -> None:
     run = Run(drawn=False)
     path = f"/nix/store/{'0' * 32}-system"
