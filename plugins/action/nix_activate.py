@@ -8,13 +8,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ..plugin_utils.activation.answer import (
-    CHANGED,
-    failure,
-    predicted,
-    units_failure,
-    warnings_of_activation,
-)
+from ..plugin_utils.activation.answer import CHANGED, failure, predicted, units_failure, warnings_of_activation
 from ..plugin_utils.activation.deployment import CONFIRMED, PATIENCE_SECONDS, confirm, deploy, longest, longest_attempt
 from ..plugin_utils.activation.request import Request
 from ..plugin_utils.ansible.action import NixAction

@@ -71,7 +71,7 @@ class ActionModule(NixAction):
         except BuildError as error:
             error.host = self.play_host
             # A builder that was left out may be what the build is missing.
-            error.details.update(_with(self._left_out, {}))
+            error.details.update(warnings_of_nix((), self._left_out))
             raise
         first = built.outputs[0]
         return {
@@ -84,7 +84,7 @@ class ActionModule(NixAction):
             "fetched": len(built.fetched),
             "seconds": round(time.monotonic() - begin, 2),
             # Of its settings, a machine's Nix warns also when there is nothing to do.
-            **_with(self._left_out, warnings_of_nix(built.warnings if built.changed else ())),
+            **warnings_of_nix(built.warnings if built.changed else (), self._left_out),
             "changed": built.changed,
             "msg": built.message(dry_run=build.dry_run),
         }
@@ -167,11 +167,6 @@ class ActionModule(NixAction):
         """Yield the URL of the machine's store."""
         with opened_store(self, trusted=trusted) as opened:
             yield f"unix://{opened.socket}"
-
-
-def _with(warnings: tuple[str, ...], more: dict[str, list[str]]) -> dict[str, list[str]]:
-    every = [*warnings, *more.get("warnings", ())]
-    return {"warnings": every} if every else {}
 
 
 def _can_be_sent(derivation: str) -> bool:

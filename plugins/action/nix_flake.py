@@ -15,15 +15,7 @@ from ..plugin_utils.core.text import SHORT, harmless
 from ..plugin_utils.evaluation.sending import is_of_controller
 from ..plugin_utils.nix.closure_diff import ClosureDiff
 from ..plugin_utils.update.git import Remote
-from ..plugin_utils.update.lock import (
-    Locked,
-    Move,
-    answer,
-    message,
-    metadata_result,
-    parse_lock,
-    sources,
-)
+from ..plugin_utils.update.lock import Locked, Move, answer, message, metadata_result, parse_lock, sources
 from ..plugin_utils.update.update import (
     Committed,
     Draft,

@@ -12,14 +12,7 @@ from ..plugin_utils.ansible.shell import QUESTION_SECONDS
 from ..plugin_utils.core.errors import InventoryError, KeysError
 from ..plugin_utils.files.engine import Request, parse_answer
 from ..plugin_utils.files.file import content_of_command, content_of_text, the_source
-from ..plugin_utils.files.keys import (
-    BEFORE_ACTIVATION,
-    failure,
-    keys_of,
-    keys_script,
-    message,
-    to_result,
-)
+from ..plugin_utils.files.keys import BEFORE_ACTIVATION, failure, keys_of, keys_script, message, to_result
 from ..plugin_utils.inventory.colmena import text_in_hive
 
 SOURCES = ("content", "file", "command", "hive")

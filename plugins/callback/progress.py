@@ -40,27 +40,21 @@ from ansible.plugins.callback import CallbackBase
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.utils.display import Display
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.events import (
-    began,
-    ended,
-    fleet_options,
-    print_lines,
-    screen_width,
-)
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import Workers, progress_pipe
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.variables import plain
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.text import harmless, redacted
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.progress import ProgressPipe
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.table import Line
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.terminal import CAN_DRAW, Drawing, TerminalLog
+from ..plugin_utils.ansible.events import began, ended, fleet_options, print_lines, screen_width
+from ..plugin_utils.ansible.run import Workers, progress_pipe
+from ..plugin_utils.ansible.variables import plain
+from ..plugin_utils.core.text import harmless, redacted
+from ..plugin_utils.report.progress import ProgressPipe
+from ..plugin_utils.report.records import records
+from ..plugin_utils.report.summary import summary
+from ..plugin_utils.report.table import Line
+from ..plugin_utils.report.terminal import CAN_DRAW, Drawing, TerminalLog
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import Status
-    from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord
+    from ..plugin_utils.report.events import Status
+    from ..plugin_utils.report.records import HostRecord
 
 NAME = "nix.fleet.progress"
 SECONDS_BETWEEN_PICTURES = 0.125

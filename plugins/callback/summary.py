@@ -73,25 +73,19 @@ from pathlib import Path
 from ansible import constants
 from ansible.plugins.callback import CallbackBase
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.events import (
-    began,
-    ended,
-    fleet_options,
-    print_lines,
-    screen_width,
-)
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.run import run_id, run_state
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.variables import plain
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.json_report import Run
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import records
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.summary import summary
-from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.job import job_of, variables_of_jobs
+from ..plugin_utils.ansible.events import began, ended, fleet_options, print_lines, screen_width
+from ..plugin_utils.ansible.run import run_id, run_state
+from ..plugin_utils.ansible.variables import plain
+from ..plugin_utils.report.json_report import Run
+from ..plugin_utils.report.records import records
+from ..plugin_utils.report.summary import summary
+from ..plugin_utils.run_state.job import job_of, variables_of_jobs
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
-    from ansible_collections.nix.fleet.plugins.plugin_utils.report.records import HostRecord
+    from ..plugin_utils.report.events import TaskEvent
+    from ..plugin_utils.report.records import HostRecord
 
 
 _BY_ENDING = {".md": "markdown", ".html": "html"}
@@ -179,8 +173,8 @@ class CallbackModule(CallbackBase):
         if not wanted:
             return
         # Ansible compiles what it imports in each run anew, and most runs write nothing.
-        from ansible_collections.nix.fleet.plugins.plugin_utils.report.nix_activities import begin_notes
-        from ansible_collections.nix.fleet.plugins.plugin_utils.report.output import remove_earlier
+        from ..plugin_utils.report.nix_activities import begin_notes
+        from ..plugin_utils.report.output import remove_earlier
 
         forms = dict(wanted)
         for path, form in wanted:
@@ -200,7 +194,7 @@ class CallbackModule(CallbackBase):
         wanted = self._wanted()
         if not wanted:
             return
-        from ansible_collections.nix.fleet.plugins.plugin_utils.report.output import rendered, write
+        from ..plugin_utils.report.output import rendered, write
 
         # Failures that the playbook does not mind are part of it.
         events = sorted((*self._events, *self._ignored), key=lambda event: event.at)

@@ -84,10 +84,6 @@ class Output:
         """The path that is meant when a single one is asked for."""
         return self.paths.get("out") or next(iter(self.paths.values()))
 
-    def to_result(self) -> dict[str, t.Any]:
-        """Return the output as the value of a module's result."""
-        return {"drv_path": self.drv_path, "paths": dict(self.paths)}
-
 
 def every_output(derivation: str) -> str:
     """Return the installable that stands for all outputs of ``derivation``."""
