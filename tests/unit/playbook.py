@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 
 
-def environment_of(directory: Path, **variables: str) -> dict[str, str]:
+def environment_of(directory: str | Path, **variables: str) -> dict[str, str]:
     """Return what Ansible is to have in its environment when it is started in ``directory``."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     for name in ("CI", "PYTHONPATH"):
@@ -22,7 +22,7 @@ def environment_of(directory: Path, **variables: str) -> dict[str, str]:
     return {**plain, **ours, **variables}
 
 
-def run_playbook(*words: object, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
+def run_playbook(*words: object, cwd: str | Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run ansible-playbook in ``cwd``, with ``variables`` in its environment."""
     return subprocess.run(
         [ANSIBLE_PLAYBOOK, *map(str, words)],

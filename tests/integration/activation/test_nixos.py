@@ -6,11 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import PROFILES, Target, etc, script
-
-SLOW = "echo begun > /run/begun; sleep 6; rm -f /run/begun"
-BEGUN = "test -e /run/begun"
-
+from .conftest import PROFILES, Target, etc
 
 FAILING_UNIT = 'systemd.services.bad = { wantedBy = [ "multi-user.target" ]; serviceConfig.ExecStart = "/bin/false"; };'
 
@@ -70,17 +66,6 @@ def test_a_unit_that_fails(vps: Target, plain: str) -> None:
     assert (answer["failed"], answer["units_failed"]) == (False, ["bad.service"])
 
 
-@pytest.mark.thorough
-def test_a_machine_that_reboots_in_the_middle(vps: Target, plain: str) -> None:
-    task = vps.start(closure=vps.system(script(f"{SLOW} # reboot")))
-    vps.wait_until(BEGUN)
-    vps.lab("reboot", vps.name)
-    answer = task.result()
-    assert (answer["outcome"], answer["failed"]) == ("rolled_back", True), answer
-    assert vps.whole == plain
-    assert vps.leftovers == ""
-
-
 def test_another_init_comes_with_the_next_boot(vps: Target, plain: str) -> None:
     new = vps.system("({ pkgs, ... }: { systemd.package = pkgs.systemd // { interfaceVersion = 3; }; })")
     answer = vps.activate(new)
@@ -101,19 +86,6 @@ def test_goals_boot_and_test(vps: Target, plain: str) -> None:
     assert vps.activate(rollback="previous", goal="boot")["default"] == plain
     assert vps.activate(new, goal="test")["running"] == new
     assert vps.default == plain
-
-
-@pytest.mark.thorough
-def test_rollback_twice_and_to_a_number(vps: Target) -> None:
-    systems = [vps.system(etc(f"generation {number}")) for number in (1, 2, 3)]
-    numbers = [vps.activate(system)["generation"] for system in systems]
-    assert vps.activate(rollback="previous")["generation"] == numbers[1]
-    assert vps.activate(rollback="previous")["generation"] == numbers[0]
-    assert vps.whole == systems[0]
-    assert vps.activate(rollback=str(numbers[2]))["generation"] == numbers[2]
-    assert vps.whole == systems[2]
-    answer = vps.activate(rollback="999")
-    assert (answer["failed"], answer["outcome"]) == (True, "refused")
 
 
 def test_a_closure_that_is_not_there_is_told_how_to_get_there(vps: Target, plain: str) -> None:

@@ -44,18 +44,6 @@ def root(project: Project) -> Path:
     return project.directory / "state" / "nix.fleet" / "gcroots" / "built" / "web"
 
 
-def test_what_is_missing_is_built_and_what_is_there_is_not(project: Project) -> None:
-    first = build(project, "good")
-    assert first["changed"]
-    assert (first["built"], first["fetched"]) == (2, 0)
-    assert Path(first["out_path"]).read_text() == "good\n"
-    assert first["drv_path"].endswith("-good.drv")
-    again = build(project, "good")
-    assert not again["changed"]
-    assert again["built"] == 0
-    assert again["out_path"] == first["out_path"]
-
-
 def test_check_mode_says_what_would_be_built_and_builds_nothing(project: Project) -> None:
     would = build(project, "good", "--check")
     # The report is not written in check mode.
@@ -69,14 +57,6 @@ def test_the_result_is_kept_from_the_garbage_collector(project: Project) -> None
         ["nix-store", "--query", "--roots", result["out_path"]], capture_output=True, text=True, check=True
     )
     assert str(root(project)) in roots.stdout
-
-
-def test_a_failed_derivation_is_named_with_its_own_log(project: Project) -> None:
-    result = build(project, "both")
-    assert result["cause"] == "bad did not build: builder failed with exit code 3"
-    assert result["log"] == "looking for the flux\nno flux capacitor"
-    assert "nix-store --read-log" in result["advice"]
-    assert not result["changed"]
 
 
 def test_what_can_be_built_is_built_when_told_to_go_on(project: Project) -> None:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import typing as t
@@ -82,52 +81,6 @@ def test_content_that_is_not_what_the_source_has_is_refused(fleet: Fleet) -> Non
     copying.results()
     assert "hash mismatch" in copying.output
     assert fleet.says("vps-sg-2", f"nix-store --verify-path {path} {part} && echo whole").endswith("whole\n")
-
-
-@pytest.mark.thorough
-def test_a_builder_serves_like_any_host_that_has_everything(fleet: Fleet) -> None:
-    path = fleet.closure(5, size=100_000)
-    fleet.copy("homelab", path)
-    results = fleet.copy("vps-sg-1:phone", path, topology="cascade", source_host="homelab")
-    assert sent_by_source(results) == 0
-    assert all(fleet.has(host, path) for host in results)
-
-
-@pytest.mark.thorough
-def test_hosts_without_a_route_have_everything_from_the_source(fleet: Fleet) -> None:
-    fleet.lab("network", "--off", "*")
-    path = fleet.closure(5, size=100_000)
-    copying = fleet.start("vps-sg-1:vps-sg-2:phone", path, "-f", "1", topology="cascade")
-    results = copying.results()
-    assert {result["served_bytes"] for result in results.values()} == {0}
-    assert all(fleet.has(host, path) for host in results)
-    assert re.search("could not fetch from vps-sg-1.*unreachable", copying.output)
-
-
-@pytest.mark.thorough
-def test_what_a_server_that_is_killed_has_not_sent_comes_from_the_source(fleet: Fleet) -> None:
-    path, copying = slowly_served(fleet, "phone", paths=20)
-    assert within(60, lambda: signalled(fleet, "vps-sg-1", "KILL", "nix-store --serve"))
-    result = copying.results()["phone"]
-    assert "could not fetch from vps-sg-1 (it broke off" in copying.output
-    assert result["served_bytes"] < result["copied_bytes"]
-    assert fleet.has("phone", path)
-
-
-@pytest.mark.thorough
-def test_a_host_without_room_for_archives_has_everything_from_the_source(fleet: Fleet) -> None:
-    path = fleet.closure(5, size=100_000)
-    fleet.copy("vps-sg-1", path)
-    fleet.says("phone", "mount -t tmpfs -o size=200k,mode=1777 room /var/tmp")
-    try:
-        copying = fleet.start("vps-sg-1:phone", path, "-f", "1", topology="cascade")
-        result = copying.results()["phone"]
-    finally:
-        fleet.says("phone", "umount /var/tmp")
-    reason = "there is no room for what is fetched in /var/tmp"
-    assert f"phone: can fetch nothing from other hosts ({reason})" in copying.output
-    assert (result["changed"], result["served_bytes"]) == (True, 0)
-    assert fleet.has("phone", path)
 
 
 @pytest.mark.thorough

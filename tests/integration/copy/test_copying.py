@@ -46,14 +46,6 @@ def test_nothing_of_a_copy_is_left_running(fleet: Fleet) -> None:
         assert within(5, lambda host=host: fleet.left(host) == "")  # type: ignore[misc]
 
 
-def test_check_mode_names_what_is_missing_and_writes_nothing(fleet: Fleet) -> None:
-    path = fleet.closure(3)
-    result = fleet.copy("vps-de-1", path, "--check")["vps-de-1"]
-    assert (result["changed"], result["copied_count"]) == (True, 4)
-    assert path in result["copied_paths"]
-    assert not fleet.has("vps-de-1", path)
-
-
 def test_what_was_copied_survives_a_garbage_collection_until_the_next_copy(fleet: Fleet) -> None:
     collect = "PATH=$PATH:/opt/nix/bin; nix-collect-garbage >/dev/null 2>&1"
     first, second = fleet.closure(1), fleet.closure(1)

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import typing as t
 
-import pytest
-
 from .project import Project
 
 NAMES = "abcdef"
@@ -86,15 +84,3 @@ def test_a_wrong_variable_is_told_by_its_name_before_its_host_is_evaluated(proje
     run = project.run_role(variables, wrong)
     assert (run.rc, run.evaluated, run.calls) == (2, {}, []), run.output
     assert not [text for text in told if text not in run.output]
-
-
-@pytest.mark.thorough
-def test_without_a_place_for_caches_hosts_share_one_evaluation_and_the_next_run_begins_anew(project: Project) -> None:
-    project.write_flake(ALL)
-    (project.directory / "cache").write_text("in the way")
-    variables = {"deploy_flake": f"path:{project.flake}", "nix_attr": "hosts.{{ inventory_hostname }}"}
-    for _run in range(2):
-        run = project.run_role(variables, each())
-        assert names_of(run.evaluated) == {name: name for name in NAMES}, run.output
-        assert run.calls.count("eval") == 1
-        assert run.output.count("nothing is remembered for later runs") == 1

@@ -157,22 +157,6 @@ def test_slices_that_follow_a_build_evaluate_nothing_and_share_the_fleet(awx: Co
     assert not first & second
 
 
-@pytest.mark.thorough
-def test_slices_at_once_evaluate_each_host_once(awx: Controller) -> None:
-    jobs = two_slices(awx)
-    assert [job.status for job in jobs] == ["successful", "successful"]
-    evaluations = [
-        event["event_data"]
-        for job in jobs
-        for event in job.events
-        if event["event"] == "runner_on_ok" and event["event_data"]["task_action"] == "nix.fleet.nix_eval"
-    ]
-    assert sorted(each["host"] for each in evaluations) == sorted(WEB_SERVERS)
-    assert not any(each["res"]["cached"] for each in evaluations)
-    # One for each slice: neither knows of the other's hosts.
-    assert awx.evaluations == len(jobs)
-
-
 def handed_on(job: t.Any) -> dict[str, t.Any]:
     """Return what a job has for those that follow it in a workflow: `awx/main/tasks/callback.py` reads it so."""
     (artifacts,) = (each["event_data"]["artifact_data"] for each in job.events if each["event"] == "playbook_on_stats")

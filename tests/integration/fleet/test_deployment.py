@@ -78,18 +78,6 @@ def test_check_mode_writes_nothing_on_a_target(deployed: Project) -> None:
     assert "rebuilt: " in run.output
 
 
-@pytest.mark.thorough
-def test_the_playbook_diff_is_such_a_check(servers: Project) -> None:
-    servers.edit("inventory/nodes.nix", GREETING, f'greeting = "{secrets.token_hex(4)}";')
-    before = contents("vps-sg-1")
-    run = servers.run("nix.fleet.diff", "-l", "vps-sg-1")
-    assert run.rc == 0, run.output
-    assert run.closing.startswith("1 host: 1 would change")
-    assert "closure: " in run.output
-    assert "units that run and change: page.service" in run.output
-    assert contents("vps-sg-1") == before
-
-
 def test_the_goal_build_touches_no_target(servers: Project) -> None:
     servers.edit("inventory/nodes.nix", GREETING, f'greeting = "{secrets.token_hex(4)}";')
     before = contents("vps-sg-1")

@@ -78,17 +78,6 @@ def test_a_job_deploys_and_its_events_tell_what_happened(jobs: Jobs) -> None:
     assert activation["generation"] == running("vps-sg-2").generation
 
 
-def test_a_job_of_type_check_changes_nothing(jobs: Jobs) -> None:
-    jobs.change()
-    before = running("vps-sg-2")
-    job = jobs.run(limit="vps-sg-2", cmdline="--check --diff")
-    assert job.status == "successful"
-    assert job.stats["changed"] == {"vps-sg-2": 3}
-    (activation,) = results(job, "nix_activate").values()
-    assert "index.html" in activation["diff"]["prepared"]
-    assert running("vps-sg-2") == before
-
-
 def test_a_job_rolls_back_what_another_has_deployed(jobs: Jobs) -> None:
     before = running("vps-sg-2")
     jobs.change()

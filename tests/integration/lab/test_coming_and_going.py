@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,22 +38,6 @@ def test_down_leaves_nothing(new_lab: NewLab) -> None:
     assert processes_of(lab.root) == []
     left = {str(path.relative_to(lab.root)) for path in lab.root.rglob("*")}
     assert {path for path in left if not path.startswith("tests")} <= {".venv", ".venv/bin", "inventory"}
-
-
-@pytest.mark.thorough
-def test_a_fleet_ends_by_itself_when_its_clone_is_deleted(new_lab: NewLab) -> None:
-    fleets = fleets_in_cgroups()
-    lab = new_lab("deleted")
-    lab("up", "plain-1")
-    kept = lab.root.with_name("kept")
-    shutil.move(lab.root / "tests", kept)
-    shutil.rmtree(lab.root)
-    deadline = time.monotonic() + 20
-    while fleets_in_cgroups() != fleets:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    lab.root.mkdir()
-    shutil.move(kept, lab.root / "tests")
 
 
 def test_a_machine_without_root_is_told_so_in_one_line(new_lab: NewLab) -> None:

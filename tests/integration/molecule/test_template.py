@@ -95,12 +95,3 @@ def test_a_user_tests_a_role_of_their_own_on_the_rehearsal_fleet(stranger: Stran
     assert done == ["create", "converge", "idempotence", "verify", "destroy"]
     assert not (stranger.project / ".lab").exists()
     assert files(stranger.installed) == before
-
-
-@pytest.mark.thorough
-def test_the_machines_can_be_mistreated_while_a_role_is_being_written(stranger: Stranger) -> None:
-    converge, verify, destroy = WHILE_WRITING.script.splitlines()
-    copy, *_others = PROJECT.script.splitlines()
-    for command in (copy, converge, MISTREATED.script, converge, verify, destroy):
-        stranger.types(Block(WHILE_WRITING.page, command))
-    assert not (stranger.project / ".lab").exists()

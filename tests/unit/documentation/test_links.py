@@ -1,20 +1,23 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the pages point at exists: files, headings, playbooks, modules, targets of make, variables, messages, the version."""
+"""What the pages point at exists, and every command on them is run or says why not; each page is in one of four parts."""
 
 from __future__ import annotations
 
+import collections
 import configparser
 import functools
 import pathlib
 import re
+import subprocess
 import typing as t
+from pathlib import Path
 
 import pytest
 import yaml
 
 from .collection import ROOT
-from .commands import PAGES
+from .commands import CONSOLE, PAGES, blocks
 
 BLOCK = re.compile(r"^(?:```|~~~).*?^(?:```|~~~)\s*$", flags=re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(\s*(?![a-z]+:)(?P<file>[^)#\s]*)(?:#(?P<heading>[^)\s]+))?\)")
@@ -138,3 +141,66 @@ def test_what_is_not_released_yet_is_of_a_version_that_was_not_released_either()
 def test_no_page_takes_it_from_a_galaxy_server() -> None:
     for page in PAGES:
         assert not re.search(r"collection install (?:-\S+ )*nix\.fleet", page.read_text()), page
+
+
+ALL = [block for page in PAGES for block in blocks(page)]
+# With variables before it, or behind sudo, it is a command all the same.
+BEFORE = r"(?:[A-Za-z_]+=\S* +|sudo +)*"
+PROGRAMS = f"{BEFORE}(?:ansible|make |tests/lab/lab|nix |git |ssh |jq |molecule|semaphore |for )"
+# What a reader of a forge or of the site takes for something to type.
+DISGUISED = re.compile(
+    rf"^(?:    (?:{PROGRAMS})|```(?:sh|bash|shell|text)?\n(?:\$ )?(?:{PROGRAMS}))", flags=re.MULTILINE
+)
+
+
+def name(path: pathlib.Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_a_command_stands_where_a_test_finds_it(page: pathlib.Path) -> None:
+    assert not DISGUISED.findall(CONSOLE.sub("", page.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_a_command_is_one_that_a_shell_understands(page: pathlib.Path) -> None:
+    for block in blocks(page):
+        done = subprocess.run(["bash", "-n"], input=block.script, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_command_that_is_not_run_says_why() -> None:
+    marked = [block for block in ALL if "Not run here" in block.text]
+    assert marked
+    assert not [block.text for block in marked if len((block.reason or "").split()) < 3]
+
+
+FRONT = (ROOT / "docs/site/index.md").read_text(encoding="utf-8")
+GUIDES = [*sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs/migrate").glob("*.md"))]
+INDEX = ROOT / "docs/README.md"
+
+
+def pages_of(tree: str) -> list[Path]:
+    """Return the pages that a part of the navigation names; of some it has the title too."""
+    names = [re.sub(r"^.*<(.*)>$", r"\1", line) for line in tree.splitlines() if line and not line.startswith(":")]
+    return [page for name in names if not name.endswith("**") for page in ROOT.glob(f"{name}.md")]
+
+
+def test_each_page_is_in_one_of_four_parts() -> None:
+    parts = re.findall(r"^```\{toctree\}\n:caption: ([^\n]*)\n(.*?)^```$", FRONT, flags=re.MULTILINE | re.DOTALL)
+    assert [caption for caption, _tree in parts] == ["Start", "Guides", "Reference", "How it works"]
+    counts = collections.Counter(page for _caption, tree in parts for page in pages_of(tree))
+    wanted = [*GUIDES, *(ROOT / "roles").glob("*/README.md")]
+    assert {str(page): counts[page] for page in wanted if counts[page] != 1} == {}
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in GUIDES if page != INDEX], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_a_page_begins_with_what_most_readers_want_to_type(page: Path) -> None:
+    title, _end, text = page.read_text(encoding="utf-8").partition("-->\n")[2].partition("\n")
+    before, block, _rest = text.partition("```")
+    assert title.startswith("# ")
+    assert block
+    assert len(before.split()) < 40
+    assert "##" not in before

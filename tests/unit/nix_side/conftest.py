@@ -61,13 +61,6 @@ class Nix:
         whole = f"let lib = import {LIBRARY}; {given} in {expression}"
         return self.try_to("eval", "--impure", "--json", "--expr", whole, DATA=json.dumps(data))
 
-    def flake(self, attribute: str, *options: str) -> t.Any:
-        """Return an attribute of the project's flake, with the stand-ins for its inputs."""
-        overrides = [word for name in INPUTS for word in ("--override-input", name, f"path:{STAND_INS / name}")]
-        done = self.try_to("eval", "--json", "--no-write-lock-file", *overrides, f"{ROOT}#{attribute}", *options)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
 
 @pytest.fixture(scope="session")
 def nix(tmp_path_factory: pytest.TempPathFactory) -> Nix:

@@ -14,7 +14,6 @@ from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-ROLES = ROOT / "roles"
 PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
 GROUPS = {"nix": ["web"], "all": ["web", "router"]}
 
@@ -44,22 +43,3 @@ def test_a_rollout_to_several_groups_comes_to_each_of_their_hosts_once(tmp_path:
     )
     assert {host.name for host in inventory.get_hosts(canaries)} == {"a", "c"}
     assert {host.name for host in inventory.get_hosts(batches)} == {"b", "d"}
-
-
-def default(role: str, variable: str, **variables: str) -> str:
-    """Return the default of a role's variable, as it is for a host with ``variables``."""
-    template = yaml.safe_load((ROLES / role / "defaults/main.yml").read_text())[variable]
-    return jinja2.Template(template).render(**variables)
-
-
-@pytest.mark.parametrize(
-    ("platform", "build", "evaluate"),
-    [
-        ("nix-on-droid", "target", "builder"),
-        ("nixos", "controller", "controller"),
-        ("darwin", "controller", "controller"),
-    ],
-)
-def test_only_what_a_phone_alone_can_evaluate_is_evaluated_there(platform: str, build: str, evaluate: str) -> None:
-    assert default("deploy", "deploy_build_on", nix_platform=platform) == build
-    assert default("deploy", "deploy_evaluate_on", nix_platform=platform) == evaluate

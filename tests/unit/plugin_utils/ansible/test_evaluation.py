@@ -19,9 +19,10 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.evaluation impor
     task_name,
     usable_caches,
 )
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import EvaluationError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import Controller
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
+
+from ...errors import fails_with
 
 
 def task_in(parent: t.Any, line: int = 7) -> Task:
@@ -58,9 +59,8 @@ def test_of_several_includes_the_outermost_counts_which_is_loaded_once() -> None
 
 @pytest.mark.parametrize(("text", "code"), [("much", "no_memory"), ("4", "little_memory"), ("101M", "little_memory")])
 def test_what_is_no_memory_to_evaluate_in_is_refused(text: str, code: str) -> None:
-    with pytest.raises(EvaluationError) as raised:
+    with fails_with(f"evaluation.{code}") as raised:
         memory_of(text)
-    assert raised.value.code == f"evaluation.{code}"
     assert "for example 4G" in str(raised.value.advice)
 
 

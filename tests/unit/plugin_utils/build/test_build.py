@@ -6,12 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.build.build import (
-    Build,
-    Output,
-    failure,
-    parse_outputs,
-)
+from ansible_collections.nix.fleet.plugins.plugin_utils.build.build import Build, Output, failure, parse_outputs
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.log import NixLog
 
 from ..nix.log_lines import BAD, HASH, NEW_FAILURE, TOP, building, error, log_line
@@ -65,7 +60,7 @@ def test_the_failed_derivation_is_named_with_its_own_log() -> None:
     assert raised.log == "no such file"
     assert raised.command == ("nix", "build", "x")
     assert raised.code == "build.builder_failed"
-    assert raised.advice == f"its whole log, on homelab: nix-store --read-log {BAD}"
+    assert BAD in str(raised.advice)
     assert raised.details == {"failed_derivations": [BAD]}
 
 

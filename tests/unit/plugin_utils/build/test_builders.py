@@ -23,9 +23,10 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.build.builders import (
     parse,
     validate_builder_name,
 )
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import BuildError, NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import program
+
+from ...errors import fails_with
 
 HOMELAB = {"ansible_host": "192.0.2.2", "ansible_user": "root", "nix_system": "x86_64-linux"}
 
@@ -78,9 +79,8 @@ def test_a_host_of_the_inventory_and_an_address_are_known(name: str) -> None:
 
 
 def test_any_other_word_is_no_machine() -> None:
-    with pytest.raises(BuildError) as raised:
+    with fails_with("build.unknown_builder") as raised:
         validate_builder_name("homelb", {"homelab"})
-    assert raised.value.code == "build.unknown_builder"
     assert "ssh-ng://homelb" in str(raised.value.advice)
 
 
@@ -204,16 +204,14 @@ def test_the_settings_builders_are_those_of_its_files_too(here: Here) -> None:
 def test_files_that_name_each_other_have_an_end(here: Here) -> None:
     machines = here.directory / "machines"
     machines.write_text(f"@{machines}\n")
-    with pytest.raises(NixError) as caught:
+    with fails_with("nix.endless_builders"):
         expanded(here, [f"@{machines}"])
-    assert caught.value.code == "nix.endless_builders"
 
 
 def test_a_nix_that_does_not_say_its_setting_is_an_error(here: Here) -> None:
     (here.directory / "nix").write_text("#!/bin/sh\necho no such setting >&2\nexit 3\n")
-    with pytest.raises(NixError) as caught:
+    with fails_with("nix.no_setting") as caught:
         own_builders(here)
-    assert caught.value.code == "nix.no_setting"
     assert caught.value.log == "no such setting"
 
 

@@ -28,10 +28,10 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.copy.cascade import (
     peer_address,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.transfer import PeerError, Received, ReceiverError
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import CopyError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import PathInfo
 from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.run_state import RunState
 
+from ...errors import fails_with
 from .paths import ALL, BASE, LEFT, RIGHT, TOP
 
 
@@ -42,9 +42,8 @@ def test_addresses_and_names_are_addresses(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "-oProxyCommand=reboot", "a b", "a;reboot", "$(reboot)", "root@host", "a\nb"])
 def test_what_ssh_or_a_shell_would_take_for_something_else_is_no_address(text: str) -> None:
-    with pytest.raises(CopyError) as failure:
+    with fails_with("copy.peer_address"):
         peer_address(text)
-    assert failure.value.code == "copy.peer_address"
 
 
 OTHERS = frozenset({"one", "two"})

@@ -16,6 +16,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.copy.store_socket import
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import CopyError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 
+from ...errors import fails_with
 from .paths import BASE
 
 ONE = "/nix/store/00000000000000000000000000000001-one"
@@ -137,9 +138,8 @@ def test_the_command_of_a_failure_can_be_given_by_hand(text: str) -> None:
 
 
 def test_a_full_disk_is_not_taken_for_a_broken_connection() -> None:
-    with pytest.raises(CopyError) as failure:
+    with fails_with("copy.disk_full"):
         verify(*ended(error("writing to file: No space left on device"), error("unexpected end-of-file")), host="vps-1")
-    assert failure.value.code == "copy.disk_full"
 
 
 def test_how_far_a_copy_is_is_told_in_paths_and_bytes() -> None:

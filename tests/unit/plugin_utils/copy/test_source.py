@@ -16,7 +16,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.copy.source import (
     closure_sizes,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.ssh import LocalLink
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import CopyError
+
+from ...errors import fails_with
 
 ONE = "/nix/store/00000000000000000000000000000001-one"
 SECRET = {"access-tokens": "github.com=ghp_secret", "cores": 1}
@@ -88,9 +89,8 @@ def test_the_socket_there_is_removed_with_the_end_of_the_copy(nix: pathlib.Path,
 
 def test_without_nix_the_controller_says_how_to_get_on(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(CopyError) as failure:
+    with fails_with("copy.no_nix") as failure:
         ControllerSource({}).run(["nix", "copy"], print)
-    assert failure.value.code == "copy.no_nix"
     assert "source_host" in str(failure.value.advice)
 
 
@@ -100,6 +100,5 @@ def test_the_closure_is_measured_where_it_comes_from(nix: pathlib.Path) -> None:
 
 def test_a_source_without_the_closure_is_named(nix: pathlib.Path) -> None:
     nix.write_text("#!/bin/sh\necho 'error: path is not valid' >&2; exit 1\n")
-    with pytest.raises(CopyError) as failure:
+    with fails_with("copy.not_there"):
         closure_sizes(HostSource(LocalLink("homelab"), 60, {}), [ONE])
-    assert failure.value.code == "copy.not_there"

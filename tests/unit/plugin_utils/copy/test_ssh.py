@@ -10,7 +10,8 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy import ssh as module
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.ssh import LinkLostError, SshLink, SshSession
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import CopyError
+
+from ...errors import fails_with
 
 LOCAL = pathlib.Path("/tmp/fleet/store")
 REMOTE = "/run/nix.fleet.abc/socket"
@@ -67,9 +68,8 @@ def test_what_was_forwarded_is_given_back_after_a_failure_too(ssh: Ssh) -> None:
 
 def test_an_sshd_that_does_not_forward_is_told_from_a_session_that_has_ended(ssh: Ssh) -> None:
     ssh.does('case " $* " in *" forward "*) echo "forwarding is not allowed" >&2; exit 255 ;; esac')
-    with pytest.raises(CopyError) as failure, ssh.link().local_forward(REMOTE, LOCAL):
+    with fails_with("copy.no_forwarding") as failure, ssh.link().local_forward(REMOTE, LOCAL):
         pass
-    assert failure.value.code == "copy.no_forwarding"
     assert "not allowed" in failure.value.log
     assert failure.value.command == ()
     ssh.does("exit 255")
@@ -118,9 +118,8 @@ def test_a_session_of_our_own_is_up_once_a_line_comes_back(ssh: Ssh, tmp_path: p
 
 def test_a_login_that_is_refused_is_reported_in_the_words_of_ssh(ssh: Ssh, tmp_path: pathlib.Path) -> None:
     ssh.does("echo Permission denied >&2; exit 255")
-    with pytest.raises(CopyError) as failure, session(ssh, tmp_path):
+    with fails_with("copy.no_session") as failure, session(ssh, tmp_path):
         pass
-    assert failure.value.code == "copy.no_session"
     assert "Permission denied" in failure.value.log
     # As it can be given by hand, with nothing of ours in it.
     assert failure.value.command == (str(ssh.program), "-C", "-o", "ControlMaster=auto", "192.0.2.1", "true")

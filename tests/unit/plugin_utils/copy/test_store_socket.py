@@ -27,8 +27,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.copy.store_socket import
     open_store_socket,
     open_store_socket_if_missing,
 )
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import CopyError
 
+from ...errors import fails_with
 from .conftest import SHELLS
 from .machine import STORE, Machine
 
@@ -240,9 +240,8 @@ def test_no_socket_is_opened_where_nothing_is_missing(target: Machine) -> None:
 
 def test_a_store_that_cannot_be_asked_is_not_opened(target: Machine) -> None:
     target.install({"nix-store": "echo 'error: database is locked' >&2; exit 1"})
-    with pytest.raises(CopyError) as failure:
+    with fails_with("copy.silent_store") as failure:
         open_store_socket_if_missing(target, [str(target.home)], gc_root=ROOT, escalation=None, timeout=LONG)
-    assert failure.value.code == "copy.silent_store"
     assert "database is locked" in failure.value.log
     assert not (target.home / "called").exists()
 
@@ -311,9 +310,8 @@ def test_a_private_daemon_ends_where_a_link_leads_to_its_directory(target: Machi
 def test_a_daemon_that_is_too_slow_does_not_stay(target: Machine) -> None:
     daemon = 'echo "$$" >"$HOME/daemon"; echo not yet >&2; exec /bin/sleep 60'
     target.install({"nix-daemon": daemon, "sleep": "exec /bin/sleep 0.01"})
-    with pytest.raises(CopyError) as failure:
+    with fails_with("copy.no_daemon") as failure:
         open_store_socket(target, private=True, escalation=None, timeout=LONG)
-    assert failure.value.code == "copy.no_daemon"
     assert "not yet" in failure.value.log
     assert ended(target, "daemon")
 
@@ -404,16 +402,14 @@ def test_a_private_daemon_does_without_setsid(target: Machine, monkeypatch: pyte
 
 def test_a_daemon_that_does_not_start_is_reported_in_its_own_words(machine: Machine) -> None:
     machine.install({"nix-store": "exit 0", "nix-daemon": "echo 'error: no such setting' >&2; exit 1"})
-    with pytest.raises(CopyError) as failure:
+    with fails_with("copy.no_daemon") as failure:
         open_store_socket(machine, private=True, escalation=None, timeout=LONG)
-    assert failure.value.code == "copy.no_daemon"
     assert "no such setting" in failure.value.log
 
 
 def test_a_machine_without_nix_is_told_apart(machine: Machine) -> None:
-    with pytest.raises(CopyError) as failure:
+    with fails_with("copy.no_nix"):
         open_store_socket(machine, private=True, escalation=None, timeout=LONG)
-    assert failure.value.code == "copy.no_nix"
 
 
 def test_the_login_is_who_the_connection_logs_in_as(machine: Machine) -> None:
@@ -502,21 +498,18 @@ def test_without_a_name_nothing_is_written(store: Machine) -> None:
 
 
 def test_a_machine_without_nix_is_told_from_a_store_that_fails(machine: Machine) -> None:
-    with pytest.raises(CopyError) as absent:
+    with fails_with("copy.no_nix"):
         missing_paths(machine, [ONE])
-    assert absent.value.code == "copy.no_nix"
     machine.install({"nix-store": "echo 'error: database is locked' >&2; exit 1"})
-    with pytest.raises(CopyError) as failure:
+    with fails_with("copy.silent_store") as failure:
         missing_paths(machine, [ONE])
-    assert failure.value.code == "copy.silent_store"
     assert "database is locked" in failure.value.log
 
 
 def test_a_full_disk_is_called_by_its_name(machine: Machine) -> None:
     machine.install({"nix-store": "echo 'error: writing to file: No space left on device' >&2; exit 1"})
-    with pytest.raises(CopyError) as failure:
+    with fails_with("copy.disk_full"):
         missing_paths(machine, [ONE])
-    assert failure.value.code == "copy.disk_full"
 
 
 def test_more_paths_than_fit_on_a_command_line_can_be_asked_about(store: Machine) -> None:

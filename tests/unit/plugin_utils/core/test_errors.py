@@ -1,8 +1,13 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Errors tell host, stage, cause, log, command and next step."""
+"""Errors tell host, stage, cause, log, command and next step; each has a code, which tells one cause from the others."""
 
 from __future__ import annotations
+
+import pathlib
+import re
+
+import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import BuildError
 
@@ -36,3 +41,20 @@ def test_the_result_carries_every_field_and_the_details() -> None:
         "advice": "go",
         "rc": 3,
     }
+
+
+PLUGINS = pathlib.Path(__file__).resolve().parents[4] / "plugins"
+CODES = {
+    str(path.relative_to(PLUGINS)): re.findall(r'\bcode="([^"]*)"', path.read_text(encoding="utf-8"))
+    for path in sorted(PLUGINS.rglob("*.py"))
+}
+
+
+def test_codes_are_found_at_all() -> None:
+    assert sum(map(len, CODES.values())) > 200
+
+
+@pytest.mark.parametrize("module", [module for module, codes in CODES.items() if codes])
+def test_a_code_is_a_word_and_that_of_any_failure_stands_for_one_cause(module: str) -> None:
+    assert [code for code in CODES[module] if not re.fullmatch("[a-z_.]+", code)] == []
+    assert CODES[module].count("failed") <= 1

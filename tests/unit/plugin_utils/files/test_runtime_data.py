@@ -13,6 +13,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.files.engine import Requ
 from ansible_collections.nix.fleet.plugins.plugin_utils.files.file import content_of_command
 from ansible_collections.nix.fleet.plugins.plugin_utils.files.runtime_data import longest, request_of
 
+from ...errors import fails_with
+
 FILE = {
     "path": "/var/lib/page/domains.json",
     "owner": None,
@@ -108,13 +110,11 @@ def test_a_program_that_fails_is_named_with_what_it_said_but_not_with_what_it_pr
 
 
 def test_a_program_that_does_not_end_is_ended() -> None:
-    with pytest.raises(KeysError) as raised:
+    with fails_with("keys.command_timeout"):
         content_of_command(KeysError, "key token", ["sleep", "60"], {}, seconds=0.2)
-    assert raised.value.code == "keys.command_timeout"
 
 
 @pytest.mark.parametrize("argv", [[], ["no-such-program"], ["true"]])
 def test_a_program_that_tells_nothing_is_an_error(argv: list[str]) -> None:
-    with pytest.raises(KeysError) as raised:
+    with fails_with("keys.command"):
         told(*argv)
-    assert raised.value.code == "keys.command"

@@ -9,7 +9,6 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.collection import Collection, difference, predicted
 from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import (
     Generation,
@@ -20,6 +19,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.gc.plan import (
     nothing_to_do,
     plan_of,
 )
+
+from ...errors import fails_with
 
 PROFILE = "/nix/var/nix/profiles/system"
 DAY = 86400
@@ -142,9 +143,8 @@ def test_where_there_is_room_and_nothing_goes_the_machine_is_left_alone(
     ids=str,
 )
 def test_what_makes_no_sense_is_refused(options: dict[str, t.Any]) -> None:
-    with pytest.raises(NixError) as raised:
+    with fails_with("collection.bad_option"):
         Policy(**options)
-    assert raised.value.code == "collection.bad_option"
 
 
 STORE = "/nix/store/4j30m861p40qzdn8ba8bhh58kxlyi6lm-nixos-system-web"

@@ -11,12 +11,7 @@ import pytest
 from ansible_collections.nix.fleet.plugins.action.nix_health import ActionModule
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.check import Check, Context, Finding, HealthError
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.kinds import CommandCheck, checks_of
-from ansible_collections.nix.fleet.plugins.plugin_utils.health.observation import (
-    Limits,
-    Observation,
-    failure,
-    observe,
-)
+from ansible_collections.nix.fleet.plugins.plugin_utils.health.observation import Limits, Observation, failure, observe
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.web import Request, Response
 
 

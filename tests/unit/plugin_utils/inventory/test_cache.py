@@ -14,10 +14,7 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import cache
-from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.cache import (
-    Cache,
-    cached_evaluation,
-)
+from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.cache import Cache, cached_evaluation
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.evaluation import Evaluated, Settings
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.loading import SOURCES
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.place import FlakeOutput, NixFile

@@ -13,6 +13,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import Inven
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.colmena import nodes_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.source import Node, Origin
 
+from ...errors import fails_with
+
 # What colmena fills in for a node that sets nothing.
 DEFAULTS = {
     "allowLocalDeployment": False,
@@ -52,9 +54,8 @@ def test_a_node_is_reached_and_built_as_colmena_does_it() -> None:
 
 
 def test_a_raw_hive_is_refused_with_what_to_write_instead() -> None:
-    with pytest.raises(InventoryError) as raised:
+    with fails_with("inventory.raw_hive") as raised:
         nodes_of({"raw": True}, Origin("flake", "/flake"))
-    assert raised.value.code == "inventory.raw_hive"
     assert "colmenaHive = colmena.lib.makeHive" in str(raised.value.advice)
     assert "source: configurations" in str(raised.value.advice)
 

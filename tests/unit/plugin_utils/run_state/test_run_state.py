@@ -17,7 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.run_state import RunState, RunStateError
+from ansible_collections.nix.fleet.plugins.plugin_utils.run_state.run_state import RunState
+
+from ...errors import fails_with
 
 FORK = multiprocessing.get_context("fork")
 WRITERS, NOTES_OF_ONE = 6, 40
@@ -241,15 +243,13 @@ def test_an_answer_that_could_not_be_found_is_looked_for_by_the_next(state: RunS
 
 def test_a_directory_in_which_nothing_can_be_written_is_an_error_of_ours(tmp_path: Path) -> None:
     (tmp_path / "nix.fleet-state").write_text("in the way")
-    with pytest.raises(RunStateError) as raised:
+    with fails_with("run_state.unusable"):
         RunState(tmp_path).note("topic", "web", 1)
-    assert raised.value.code == "run_state.unusable"
 
 
 def test_a_file_that_is_no_database_is_an_error_of_ours(tmp_path: Path, state: RunState) -> None:
     state.note("topic", "web", 1)
     state.close()
     (tmp_path / "nix.fleet-state" / "run.sqlite").write_text("something else")
-    with pytest.raises(RunStateError) as raised:
+    with fails_with("run_state.unusable"):
         RunState(tmp_path).notes("topic")
-    assert raised.value.code == "run_state.unusable"

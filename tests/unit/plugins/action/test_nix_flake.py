@@ -8,11 +8,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.action.nix_flake import (
-    ActionModule,
-    host_changes,
-    validate_options,
-)
+from ansible_collections.nix.fleet.plugins.action.nix_flake import ActionModule, host_changes, validate_options
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import NixError
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.closure_diff import ClosureDiff, PackageChange
 

@@ -106,14 +106,6 @@ def test_several_playbooks_are_one_run(
     assert sum(line.startswith("web   activated") for line in printed(plugin)) == 2
 
 
-def test_who_is_done_is_told_before_a_question(plugin: CallbackModule) -> None:
-    plugin._log.drawn = True
-    plugin.v2_runner_on_start(types.SimpleNamespace(get_name=lambda: "web"), task("nix.fleet.nix_build"))
-    plugin.v2_runner_on_ok(result(task("nix.fleet.nix_build"), changed=True))
-    plugin.v2_playbook_on_vars_prompt("name")
-    assert [line.split()[:3] for line in printed(plugin)] == [["✓", "web", "built"]]
-
-
 def test_what_a_task_is_there_to_print_is_printed(plugin: CallbackModule) -> None:
     plugin.v2_runner_on_ok(
         result(task("ansible.builtin.debug"), _ansible_verbose_always=True, msg=["one", "t\x1b[2Jwo"])
@@ -150,17 +142,6 @@ def test_an_interrupted_run_says_how_far_each_host_was(
     send(tmp_path / "pipe", Progress("web", "waits for its confirmation", 27))
     plugin.leave()
     assert printed(plugin)[:2] == ["interrupted", "web  waits for its confirmation, 27 s left (0.0 s)"]
-
-
-def test_an_interrupted_run_ends_with_the_table_and_how_to_undo_it(
-    plugin: CallbackModule, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
-) -> None:
-    monkeypatch.setattr(progress, "progress_pipe", lambda: tmp_path / "pipe")
-    plugin.v2_playbook_on_start("deploy.yml")
-    plugin.v2_runner_on_ok(result(task("nix.fleet.nix_activate"), **ACTIVATED, run="night"))
-    plugin.leave()
-    assert any(line.startswith("web   activated  1 → 2") for line in printed(plugin))
-    assert "undo: ansible-playbook nix.fleet.rollback -e rollback_to=before:night" in printed(plugin)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible.template import Templar
 
 from ansible_collections.nix.fleet.plugins.inventory import nix_inventory
-from ansible_collections.nix.fleet.plugins.inventory.nix_inventory import InventoryModule, as_data
+from ansible_collections.nix.fleet.plugins.inventory.nix_inventory import InventoryModule
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.fleet import Fleet
 
 FLEET = Fleet(
@@ -127,11 +127,6 @@ def test_a_group_that_another_inventory_has_as_a_host_is_refused() -> None:
     inventory.add_host("vps")
     with pytest.raises(AnsibleError, match="group vps: another inventory has a host of this name"):
         told(FLEET, inventory)
-
-
-def test_data_are_equal_to_what_they_were() -> None:
-    data = {"text": "{{ x }}", "nested": [{"größe": 2**63 - 1, "none": None}], "half": 0.5, "yes": True}
-    assert as_data(data) == data
 
 
 HEADER = "#jinja2:variable_start_string:'[%', variable_end_string:'%]'\n"
