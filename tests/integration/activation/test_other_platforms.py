@@ -97,8 +97,8 @@ def test_files_in_the_way_of_a_home_are_kept_by_another_name(workstation: Target
     workstation.activate(workstation.system())
     workstation.user("rm -f ~/notes ~/notes.*; echo mine > ~/notes")
     home = workstation.system('{ home.file."notes".text = "managed"; }')
-    (foreseen,) = workstation.activate(home, "--check")["warnings"]
-    assert foreseen.endswith(": /home/alice/notes")
+    (predicted,) = workstation.activate(home, "--check")["warnings"]
+    assert predicted.endswith(": /home/alice/notes")
     answer = workstation.activate(home)
     log = workstation.user(f"cat {answer['log_file']}").said
     assert (answer["outcome"], "would be clobbered" in log) == ("rolled_back", True)

@@ -88,18 +88,3 @@ def test_a_build_goes_on_with_the_builders_that_are_there(building: WithBuilders
         assert not again.results["web"]["changed"], again.output
         assert "warnings" not in again.results["web"]
         assert logins("homelab") == before
-
-
-@pytest.mark.thorough
-def test_an_inventory_host_builds_by_its_name_for_the_role(building: WithBuilders) -> None:
-    builder = {"ansible_host": "homelab", "ansible_user": "root", "nix_system": "x86_64-linux"}
-    variables = {
-        "deploy_flake": f"path:{building.flake}",
-        "nix_attr": "who",
-        "deploy_remote_builders": ["builder - - 4"],
-        # What the controller's own Nix may build is nothing.
-        "deploy_nix_options": {"max-jobs": 0},
-    }
-    run = building.run_role(variables, {"builder": builder})
-    assert run.rc == 0, run.output
-    assert built_by({"out_path": run.built["builder"]}) == "homelab"

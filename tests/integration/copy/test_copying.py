@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from .conftest import Fleet, within
 
 # workstation's login may only ask its Nix daemon, which takes no unsigned path from it.
@@ -61,20 +59,6 @@ def test_what_was_copied_survives_a_garbage_collection_until_the_next_copy(fleet
     # The private daemon of the first copy may be there for two seconds more, and has it in its environment, which Nix looks at.
     assert within(10, first_is_collected)
     assert fleet.has("vps-de-1", second)
-
-
-@pytest.mark.thorough
-@pytest.mark.parametrize(
-    "host",
-    [pytest.param("homelab", id="root"), pytest.param("vps-de-1", id="sudo"), pytest.param("phone", id="single-user")],
-)
-def test_a_copy_takes_one_command_of_ansibles_as_does_what_is_there_already(fleet: Fleet, host: str) -> None:
-    path = fleet.closure(30)
-    # Whether all has arrived is asked in the session with the keepalives.
-    for changed in (True, False):
-        copying = fleet.start(host, path, "-vvv")
-        assert copying.result()["changed"] is changed
-        assert copying.output.count("SSH: EXEC ") == 1
 
 
 def test_without_a_session_to_share_one_is_opened(fleet: Fleet) -> None:

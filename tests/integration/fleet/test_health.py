@@ -96,21 +96,6 @@ def test_a_check_that_does_not_hold_sends_the_host_back_at_once(
     assert running(HOST) == before
 
 
-@pytest.mark.thorough
-def test_one_hosts_check_sends_no_other_host_back(project: Project) -> None:
-    word = greet(project)
-    run = deploy(
-        project,
-        "vps",
-        deploy_health_checks=[{"command": "test $(uname -n) != vps-sg-2", "name": "not this one"}],
-        deploy_health_within=0,
-    )
-    assert run.hosts(failed=1) == {"vps-sg-2"}
-    assert run.hosts(failed=0) == {HOST, "vps-de-1"}
-    assert word in on(HOST, "curl --silent http://localhost/")
-    assert word not in on("vps-sg-2", "curl --silent http://localhost/")
-
-
 @pytest.mark.parametrize("playbook", ["deploy.yml", pytest.param("nix.fleet.deploy", marks=pytest.mark.thorough)])
 def test_tasks_of_the_users_decide_whether_the_system_stays(project: Project, playbook: str) -> None:
     tasks = project.root / "checks" / "web.yml"

@@ -54,7 +54,7 @@ def deploy(project: Project, method: str, *arguments: str, **environment: str) -
         done = subprocess.run(
             command,
             cwd=project.root,
-            env=surroundings(project, **environment),
+            env=environment_of(project, **environment),
             capture_output=True,
             text=True,
             check=False,
@@ -92,7 +92,7 @@ def deploy_and_type(project: Project, method: str, typed: str, *arguments: str) 
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(project.root)
-        os.execvpe(command[0], command, surroundings(project))
+        os.execvpe(command[0], command, environment_of(project))
     output = b""
     asked = False
     while True:
@@ -109,7 +109,7 @@ def deploy_and_type(project: Project, method: str, typed: str, *arguments: str) 
     return Run(os.waitstatus_to_exitcode(status), output.decode().replace("\r\n", "\n"))
 
 
-def surroundings(project: Project, **more: str) -> dict[str, str]:
+def environment_of(project: Project, **more: str) -> dict[str, str]:
     """Return the environment of a run."""
     return {
         **os.environ,

@@ -11,9 +11,6 @@ import pytest
 from ..activation.conftest import Target
 from .conftest import boot_id, reboot, start
 
-PARAMETERS = '{ boot.kernelParams = [ "quiet" "%s" ]; }'
-KERNEL = "({ pkgs, ... }: { boot.kernelPackages = pkgs.linuxPackages_latest; })"
-INIT = "({ pkgs, ... }: { systemd.package = pkgs.systemd // { interfaceVersion = 3; }; })"
 ETC = '{ environment.etc.different.text = "%s"; }'
 # What a reboot's request must not leave behind.
 LEFTOVERS = "ls -d /run/nix.fleet/lock /var/lib/nix.fleet/runs/reboot-* 2>/dev/null || :"
@@ -41,27 +38,6 @@ def test_a_machine_that_runs_what_it_was_booted_with_is_left_alone(vps: Target) 
     answer = reboot(vps)
     assert (answer["changed"], answer["rebooted"], answer["required"]) == (False, False, False)
     assert boot_id(vps) == before
-
-
-@pytest.mark.thorough
-@pytest.mark.parametrize(
-    ("module", "parts"),
-    [
-        (PARAMETERS % "new", ["kernel-params"]),
-        (KERNEL, ["kernel", "initrd"]),
-        (INIT, ["init-interface-version", "system"]),
-    ],
-    ids=["params", "kernel", "init"],
-)
-def test_new_parts_that_only_a_boot_takes_are_a_reason(vps: Target, module: str, parts: list[str]) -> None:
-    new = vps.system(module)
-    answer = vps.activate(new)
-    assert answer["reboot_required"] is True
-    assert vps.info()["reboot_required"] is True
-    answer = reboot(vps)
-    assert (answer["rebooted"], answer["reasons"], answer["running"]) == (True, parts, new)
-    assert vps.whole == new
-    assert vps.info()["reboot_required"] is False
 
 
 def test_a_machine_behind_a_silent_line_fails_in_time(vps: Target) -> None:

@@ -101,22 +101,6 @@ def test_a_dirty_tree_is_not_committed_from(flake: Flake) -> None:
 
 
 @pytest.mark.thorough
-def test_a_lock_file_in_conflict_is_named_with_the_way_out(flake: Flake) -> None:
-    flake.repository.git("switch", "--quiet", "--create", "other")
-    flake.one.commit("two", flake=input_flake("2"))
-    flake.result(update=True, commit=True)
-    flake.repository.git("switch", "--quiet", "main")
-    flake.one.commit("three", flake=input_flake("3"))
-    flake.result(update=True, commit=True)
-    assert flake.repository.try_git("merge", "other").returncode != 0
-    for options in ({}, {"commit": True}):
-        result = flake.result(update=True, **options)
-        assert result["failed"]
-        assert "the marks of a conflict" in result["cause"]
-        assert "git checkout --ours" in result["advice"]
-
-
-@pytest.mark.thorough
 def test_a_merge_under_way_is_not_committed_from(flake: Flake) -> None:
     flake.repository.git("switch", "--quiet", "--create", "other")
     flake.repository.commit("theirs", more="1")

@@ -25,7 +25,7 @@ REPOSITORY = "git+https://git.example.org/fleet"
 AUTO_UPGRADE = (
     "enable flake flags dates randomizedDelaySec fixedRandomDelay persistent allowReboot rebootWindow".split()
 )
-SURROUNDINGS = """{ lib, ... }: {
+OPTIONS = """{ lib, ... }: {
   options = lib.genAttrs [ "launchd" "systemd" "system" ] (_: lib.mkOption { type = lib.types.attrsOf lib.types.anything; default = { }; })
     // { networking.hostName = lib.mkOption { default = "web"; }; home.username = lib.mkOption { default = "alice"; };
          assertions = lib.mkOption { type = lib.types.listOf lib.types.raw; default = [ ]; }; };
@@ -34,7 +34,9 @@ SURROUNDINGS = """{ lib, ... }: {
 
 def config(nix: Nix, platform: str, settings: str, wanted: str) -> t.Any:
     """Return what the module of a platform makes of settings."""
-    modules = f'({PULL}/{platform}.nix) ({SURROUNDINGS}) {{ nix-fleet.pull = {{ repository = "{REPOSITORY}"; }} // {settings}; }}'
+    modules = (
+        f'({PULL}/{platform}.nix) ({OPTIONS}) {{ nix-fleet.pull = {{ repository = "{REPOSITORY}"; }} // {settings}; }}'
+    )
     arguments = "{ _module.args.pkgs.writeText = name: text: builtins.toFile name text; }"
     return nix.evaluate(
         f"let l = import {STAND_INS}/nixpkgs/lib; in with l; "

@@ -11,24 +11,9 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.nix.log import NixLog
 
 from ..nix.log_lines import BAD, HASH, NEW_FAILURE, TOP, building, error, log_line
 
-NIX = ["nix", "--extra-experimental-features", "nix-command flakes"]
 LOG = ["--log-format", "internal-json"]
-LOOKS = ["--option", "build-poll-interval", "1"]
 
 PATH = f"/nix/store/{HASH}-hello"
-
-
-def test_a_build_prints_its_outputs_and_leaves_a_root() -> None:
-    assert Build([f"{TOP}^*"], link="/roots/web").command() == [
-        *NIX, "build", "--json", *LOG, *LOOKS, "--out-link", "/roots/web", "--", f"{TOP}^*",
-    ]  # fmt: skip
-
-
-def test_all_settings_are_handed_to_nix() -> None:
-    assert Build(["x"], max_jobs="auto").command(builders="ssh://b") == [
-        *NIX, "build", "--json", *LOG, *LOOKS, "--builders", "ssh://b", "--max-jobs", "auto",
-        "--no-link", "--", "x",
-    ]  # fmt: skip
 
 
 def test_another_machines_store_is_built_in_with_our_derivations() -> None:

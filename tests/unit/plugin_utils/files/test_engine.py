@@ -20,11 +20,8 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.files.engine import Answer, Request, parse_answer, script
 from ansible_collections.nix.fleet.plugins.plugin_utils.files.file import File
 
-SHELLS = {
-    name: command
-    for name, command in {"dash": ["dash"], "busybox": ["busybox", "sh"], "bash": ["bash", "--posix"]}.items()
-    if shutil.which(command[0])
-}
+from ..activation.machine import SHELLS
+
 EVERY_BYTE = bytes(range(256)) * 8
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import pathlib
-import shutil
 import stat
 import subprocess
 import typing as t
@@ -17,11 +16,8 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import KeysE
 from ansible_collections.nix.fleet.plugins.plugin_utils.files.engine import Answer, Request, parse_answer
 from ansible_collections.nix.fleet.plugins.plugin_utils.files.keys import Key, keys_of, keys_script
 
-SHELLS = {
-    name: command
-    for name, command in {"dash": ["dash"], "busybox": ["busybox", "sh"], "bash": ["bash", "--posix"]}.items()
-    if shutil.which(command[0])
-}
+from ..activation.machine import SHELLS
+
 EVERY_BYTE = bytes(range(256)) * 20
 NOBODY = 65534
 

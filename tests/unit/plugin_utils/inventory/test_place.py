@@ -146,20 +146,6 @@ def test_a_file_that_is_not_text_is_told(tmp_path: pathlib.Path) -> None:
 NODE = Check("node a")
 
 
-@pytest.mark.parametrize(
-    ("platform", "configuration", "expected"),
-    [
-        ("nixos", "vps-sg-1", "nixosConfigurations.vps-sg-1.config.system.build.toplevel"),
-        ("nixos", "a.example", 'nixosConfigurations."a.example".config.system.build.toplevel'),
-        ("darwin", "macbook", "darwinConfigurations.macbook.system"),
-        ("nix-on-droid", "phone", "nixOnDroidConfigurations.phone.activationPackage"),
-        ("home-manager", "alice@workstation", 'homeConfigurations."alice@workstation".activationPackage'),
-    ],
-)
-def test_each_platform_builds_its_standard_output(platform: str, configuration: str, expected: str) -> None:
-    assert built_attribute(platform, configuration, NODE) == expected
-
-
 @pytest.mark.parametrize("name", ["$(touch x)", "it's", "-dash", "a b", "ü", "1st"])
 def test_a_name_of_other_characters_is_quoted_and_read_back_as_it_was(name: str) -> None:
     assert steps_of(attribute_path(("output", name, "end"))) == ("output", name, "end")

@@ -97,7 +97,7 @@ def test_what_a_module_says_of_its_work_is_noted(outcome: str, module: str, resu
     assert (record.outcome, record.note) == (outcome, "what it did")
 
 
-def test_what_a_check_has_foreseen_before_a_deployment_is_not_counted_again() -> None:
+def test_what_a_check_has_predicted_before_a_deployment_is_not_counted_again() -> None:
     steps = [
         event("nix_eval"),
         event("nix_copy_closure", changed=True, copied_bytes=5),

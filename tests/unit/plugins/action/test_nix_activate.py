@@ -17,7 +17,7 @@ from .playing import Machine, played
 
 OLD = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-old"
 NEW = "/nix/store/1123456789abcdfghijklmnpqrsvwxyz-nixos-new"
-STANDING = f"closure={NEW}\nprevious_running={OLD}\nrunning={NEW}\ngeneration=2\n"
+CURRENT = f"closure={NEW}\nprevious_running={OLD}\nrunning={NEW}\ngeneration=2\n"
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def perform(answer: str | Machine | None, **given: t.Any) -> dict[str, t.Any]:
 
 
 def test_an_activation_is_a_change() -> None:
-    result = perform(f"outcome=activated\n{STANDING}")
+    result = perform(f"outcome=activated\n{CURRENT}")
     assert (result["changed"], result["outcome"], result["running"], result["generation"]) == (
         True,
         "activated",
@@ -52,13 +52,13 @@ def test_the_last_run_is_gone_back_from_by_its_name() -> None:
 
 def test_the_last_run_stays_the_same_for_a_host_that_was_away_when_others_went_back() -> None:
     remember_run("monday", [])
-    assert perform(f"outcome=activated\n{STANDING}", rollback="last")["changed"]
+    assert perform(f"outcome=activated\n{CURRENT}", rollback="last")["changed"]
     assert last_run("the next run", []) == "monday"
-    assert perform(f"outcome=activated\n{STANDING}")["run"] == last_run("the next run", [])
+    assert perform(f"outcome=activated\n{CURRENT}")["run"] == last_run("the next run", [])
 
 
 def test_a_success_and_a_failure_name_the_deployment() -> None:
-    assert perform(f"outcome=activated\n{STANDING}")["id"]
+    assert perform(f"outcome=activated\n{CURRENT}")["id"]
     for answer, seconds in ((FAILED_UNITS, 9), ("", 9), ("outcome=refused\n", 9), ("", 0)):
         result = perform(answer, activation_timeout=seconds)
         assert result["failed"]
@@ -75,7 +75,7 @@ def test_a_success_and_a_failure_name_the_deployment() -> None:
     ],
 )
 def test_what_did_not_end_well_fails_with_the_cause_and_all_fields(outcome: str, changed: bool, words: str) -> None:
-    result = perform(f"outcome={outcome}\ncause=the disk is full\n{STANDING}log=last words")
+    result = perform(f"outcome={outcome}\ncause=the disk is full\n{CURRENT}log=last words")
     assert words in result["cause"]
     assert (result["failed"], result["outcome"], result["changed"], result["log"]) == (
         True,
@@ -86,7 +86,7 @@ def test_what_did_not_end_well_fails_with_the_cause_and_all_fields(outcome: str,
     assert result["previous"]["running"] == OLD
 
 
-FAILED_UNITS = f"outcome=activated\nunits_failed=a.service, b.service\n{STANDING}"
+FAILED_UNITS = f"outcome=activated\nunits_failed=a.service, b.service\n{CURRENT}"
 
 
 def test_failed_units_fail_the_host_by_name() -> None:
@@ -101,12 +101,12 @@ def test_failed_units_that_are_to_be_ignored_are_a_warning() -> None:
 
 
 def test_what_an_activation_warns_of_is_a_warning() -> None:
-    warned = f"outcome=activated\nwarning=Linking of /etc/hosts failed. Please remove this file.\n{STANDING}"
+    warned = f"outcome=activated\nwarning=Linking of /etc/hosts failed. Please remove this file.\n{CURRENT}"
     assert "/etc/hosts" in perform(warned)["warnings"][0]
 
 
 def test_a_difference_that_cannot_be_had_never_stops_a_deployment() -> None:
-    assert "diff" not in perform(f"outcome=activated\n{STANDING}", diff=True, source_host="localhost")
+    assert "diff" not in perform(f"outcome=activated\n{CURRENT}", diff=True, source_host="localhost")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_difference_that_cannot_be_had_never_stops_a_deployment() -> None:
     [("linear", True), ("free", False), ("host_pinned", False), ("ansible.builtin.free", False)],
 )
 def test_a_confirmation_that_waits_for_other_hosts_is_warned_of(strategy: str, warned: bool) -> None:
-    result = perform(f"outcome=awaiting\n{STANDING}", strategy=strategy, confirm="later")
+    result = perform(f"outcome=awaiting\n{CURRENT}", strategy=strategy, confirm="later")
     assert any("waits for every other host" in text for text in result.get("warnings", ())) is warned
 
 
@@ -135,7 +135,7 @@ def test_a_query_tells_whom_the_host_can_wait_for(settings: dict[str, t.Any], af
 
 
 def test_a_query_finds_what_an_activation_would_have_found() -> None:
-    result = perform(f"outcome=unchanged\n{STANDING}", query=True)
+    result = perform(f"outcome=unchanged\n{CURRENT}", query=True)
     assert (result["changed"], result["outcome"], result["running"], result["generation"]) == (
         False,
         "unchanged",
