@@ -103,16 +103,26 @@ def test_what_was_interrupted_where_its_directory_is_hidden_goes_back_with_the_n
     assert nixos.standing(RUNNING) == closure
 
 
-def test_what_is_hidden_is_found_again_with_all_of_its_program_or_not_at_all(nixos: NixOS, old: str) -> None:
+# There is room for no more than its first line, or none for the record.
+@pytest.mark.parametrize(
+    ("tool", "fails"),
+    [
+        ("cp", 'case $1 in */program-*) for to; do :; done; head -n 1 "$1" >"$to"; exit 1 ;; esac'),
+        ("mv", 'case "$*" in "-f ./recorded.new ./recorded") exit 1 ;; esac'),
+    ],
+    ids=["program", "record"],
+)
+def test_what_is_hidden_is_found_again_with_all_of_its_program_or_not_at_all(
+    nixos: NixOS, old: str, tool: str, fails: str
+) -> None:
     slow = nixos.request(nixos.system("nixos-slow", trouble=f'ln -sfn "$self" "{RUNNING}"; {STUCK}'), goal="test")
     cut_off(nixos, slow)
     nixos.state.rename(nixos.path("/hidden"))
-    # There is room for no more than its first line.
-    full = 'for to; do :; done; head -n 1 "$1" >"$to"; exit 1'
-    nixos.replace_tool("cp", f'case $1 in */program-*) {full} ;; esac; exec {{cp}} "$@"')
+    itself = f'exec {{{tool}}} "$@"'
+    nixos.replace_tool(tool, f"{fails}; {itself}")
     new = nixos.system("nixos-new")
     assert nixos.deploy(new, goal="test").outcome == "refused"
-    nixos.replace_tool("cp", 'exec {cp} "$@"')
+    nixos.replace_tool(tool, itself)
     answer = nixos.deploy(new, goal="test")
     assert (answer.outcome, answer.previous.running) == ("activated", old)
 
