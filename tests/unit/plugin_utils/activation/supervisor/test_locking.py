@@ -404,6 +404,17 @@ def test_a_recovery_for_a_deployment_that_was_killed_leaves_the_lock_to_who_has_
     assert nixos.calls == ["test slow"]
 
 
+def test_who_is_confirmed_leaves_the_lock_to_who_has_taken_it(nixos: NixOS, old: str) -> None:
+    asked = nixos.request(nixos.system("nixos-new"), confirm_timeout=600)
+    deploy(nixos, asked)
+    worker = nixos.worker_of(asked)
+    nixos.hold_lock(os.getpid())
+    os.kill(worker, signal.SIGUSR1)
+    wait_for(lambda: [entry["outcome"] for entry in nixos.journal] == ["confirmed"])
+    wait_for(lambda: is_gone(worker))
+    assert is_anothers(nixos)
+
+
 @pytest.mark.slow
 def test_a_dead_lock_is_given_up_by_one_at_a_time(nixos: NixOS, old: str) -> None:
     asked = nixos.request(nixos.system("nixos-new", check="echo $PPID > @root@/step; sleep 30"))

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 import typing as t
 from pathlib import Path
 
@@ -26,7 +27,19 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request impor
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
 from ..machine import SHELLS
-from .interrupting import EMPTY, OTHER, STUCK, children_of, custom, cut_down, cut_off, not_back, rewrite_record
+from .interrupting import (
+    EMPTY,
+    OTHER,
+    STUCK,
+    children_of,
+    custom,
+    cut_down,
+    cut_off,
+    guard_of,
+    is_gone,
+    not_back,
+    rewrite_record,
+)
 from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
 from .test_again import nothing_tried
 from .test_without_files import BLOCK
@@ -469,7 +482,11 @@ def test_a_guard_that_is_hung_up_tries_again_all_the_same(nixos: NixOS, stuck: s
     # As systemd starts it, which ignores no signal.
     threading.Thread(target=nixos.program, args=(first, "recover"), daemon=True).start()
     wait_for(lambda: f"{killed_guard} " not in (run / "worker").readlink().as_posix())
-    os.kill(int((run / "worker").readlink().as_posix().split()[0]), signal.SIGHUP)
+    guard = guard_of(nixos, first)
+    os.kill(guard, signal.SIGHUP)
+    # So long that it would be gone.
+    time.sleep(0.5)
+    assert not is_gone(guard)
     nixos.path("/no-way-back").unlink()
     wait_for(lambda: nixos.whole_as == whole(stuck), 30)
 
