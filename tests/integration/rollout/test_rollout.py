@@ -60,6 +60,18 @@ def test_when_the_canary_fails_nobody_else_is_touched(project: Project) -> None:
     assert summary(run)["homelab"].startswith("rolled back")
 
 
+def test_a_canary_that_cannot_be_reached_has_tried_nothing_for_the_others(project: Project) -> None:
+    before = state()
+    change(project)
+    lab("cut", "--reset", "homelab")
+    try:
+        run = roll_out(project, deploy_ignore_unreachable=True)
+    finally:
+        lab("heal", "homelab")
+    assert run.rc == 4, run.output
+    assert changed(before) == set()
+
+
 def test_after_one_too_many_the_rest_is_left_alone(project: Project) -> None:
     before = state()
     change(project, "vps-de-1")
