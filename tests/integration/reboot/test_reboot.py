@@ -5,11 +5,42 @@
 from __future__ import annotations
 
 import time
+import typing as t
+from collections.abc import Callable
 
 import pytest
 
-from ..activation.conftest import Target
-from .conftest import boot_id, reboot, start
+from ..activation.conftest import PLATFORMS, Result, Target, Task, macbook, vps
+from ..conftest import Lab
+
+__all__ = ["macbook", "vps"]
+
+HOSTS = ("vps-sg-1", "macbook")
+BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
+
+
+@pytest.fixture(scope="session")
+def fleet(new_lab: Callable[[str], Lab]) -> Lab:
+    """A rehearsal fleet of one host a platform that reboots."""
+    lab = new_lab("reboot")
+    lab.bring_up(*HOSTS)
+    return lab
+
+
+def start(target: Target, *flags: str, **options: t.Any) -> Task:
+    """Begin a reboot."""
+    return target.start("nix_reboot", *flags, platform=PLATFORMS[target.name], **{"timeout": 30, **options})
+
+
+def reboot(target: Target, *flags: str, **options: t.Any) -> Result:
+    """Reboot, and return the task's result."""
+    return start(target, *flags, **options).result()
+
+
+def boot_id(target: Target) -> str:
+    """Return which boot a host is in."""
+    return target.says(BOOT_ID)
+
 
 ETC = '{ environment.etc.different.text = "%s"; }'
 # What a reboot's request must not leave behind.
