@@ -124,7 +124,11 @@ deployment_try() {
             cause="activation ended with exit code $code$(step_words | deployment_failure_named)"
             advice=$(step_words | platform_failure_advice)
             [ "$code" != 124 ] || cause="activation had not ended after $activation_timeout s and was ended"
-            ! platform_is_locked "$code" || cause="$platform_lock_name was held by somebody else for $activation_timeout s"
+            if platform_is_locked "$code"; then
+                cause="$platform_lock_name was held by somebody else for $activation_timeout s"
+                # Nothing was touched: what is not as it was is their doing.
+                confirming="$recorded_default $recorded_running"
+            fi
             false
             ;;
     esac && deployment_verify_running

@@ -207,6 +207,17 @@ def test_what_somebody_else_is_about_to_run_is_not_undone_when_that_was_waited_f
     assert nixos.whole_as == whole(other)
 
 
+def test_what_somebody_else_has_made_of_the_machine_while_its_lock_was_waited_for_is_not_undone(
+    nixos: NixOS, old: str
+) -> None:
+    nixos.hurry()
+    other = nixos.system("nixos-other")
+    theirs = f'for link in "{RUNNING}" "{PROFILE}"; do ln -sfn "{other}" "$link"; done'
+    new = nixos.system("nixos-new", trouble=f'{theirs}; echo "Could not acquire lock" >&2; exit 11')
+    assert nixos.deploy(new, activation_timeout=1).outcome == "superseded"
+    assert (nixos.standing(RUNNING), nixos.standing(PROFILE)) == (other, other)
+
+
 def test_what_an_unconfirmed_system_has_itself_made_the_default_is_nobody_elses(nixos: NixOS, old: str) -> None:
     other = nixos.system("nixos-other")
     makes = f'ln -s "{other}" "{PROFILE}-7-link"; ln -sfn system-7-link "{PROFILE}"'
