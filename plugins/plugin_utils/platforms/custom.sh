@@ -19,9 +19,9 @@ platform_activate() {
 # The profile stands at what nobody has confirmed, and nothing goes back from that when the machine is booted but systemd, unless its
 # units are in the store, as on NixOS.
 platform_watch_boot() {
-    state_is_root && [ -d /run/systemd/system ] && [ -w "$custom_units" ] || return 0
+    state_is_root && [ -d /run/systemd/system ] && [ -w "$custom_units" ] && [ ! -L "$custom_units" ] || return 0
     platform_watch_by_unit "$custom_units" "$run/again" "$run/program" &&
-        path_flush ./again "$custom_units" "$custom_units/multi-user.target.wants"
+        path_flush ./again . "$custom_units/$platform_unit" "$custom_units/multi-user.target.wants" "$custom_units"
 }
 
 platform_unwatch_boot() {

@@ -151,6 +151,7 @@ def test_a_custom_profile_that_nobody_has_confirmed_goes_back_when_the_machine_i
     for directory in ("/run/systemd/system", "/etc/systemd/system"):
         nixos.path(directory).mkdir(parents=True)
     nixos.replace_tool("systemd-run", "exit 1")
+    nixos.replace_tool("sync", f'printf "%s\\n" "$@" >>"{nixos.root}/synced"')
     old, new = (nixos.closure(f"tool-{name}", bin__activate=f"echo {name} >> @root@/calls") for name in ("old", "new"))
     assert deploy(nixos, custom(nixos, old)).outcome == "activated"
     request = custom(nixos, new, confirm_timeout=600)
@@ -159,9 +160,20 @@ def test_a_custom_profile_that_nobody_has_confirmed_goes_back_when_the_machine_i
     rewrite_record(nixos, request, recorded_boot="earlier")
     shutil.rmtree(nixos.live)
     (unit,) = nixos.path("/etc/systemd/system/multi-user.target.wants").iterdir()
+    assert str(unit.resolve()) in nixos.path("/synced").read_text().splitlines()
     nixos.script(*unit.read_text().rpartition("ExecStart=/bin/sh ")[2].split())
     assert (nixos.calls, nixos.standing(OTHER)) == (["old", "new", "old"], old)
     assert [path for path in nixos.path("/etc/systemd/system").rglob("*") if not path.is_dir()] == []
+
+
+def test_a_custom_profile_adds_nothing_to_a_system_s_own_units(nixos: NixOS) -> None:
+    nixos.path("/run/systemd/system").mkdir(parents=True)
+    nixos.replace_tool("systemd-run", "exit 1")
+    units = nixos.closure("system-units", a__service=":")
+    nixos.link("/etc/systemd/system", units)
+    request = custom(nixos, nixos.closure("tool-new", bin__activate=":"), confirm_timeout=600)
+    assert deploy(nixos, request).outcome == "awaiting"
+    assert [file.name for file in nixos.path(units).iterdir()] == ["a"]
 
 
 @pytest.mark.parametrize("sign", ["active", "begun"])
