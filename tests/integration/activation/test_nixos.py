@@ -39,22 +39,6 @@ def test_a_new_system_runs_and_boots(vps: Target, plain: str) -> None:
     assert vps.leftovers == ""
 
 
-def test_again_is_unchanged(vps: Target, plain: str) -> None:
-    answer = vps.activate(plain)
-    assert (answer["outcome"], answer["changed"]) == ("unchanged", False)
-
-
-def test_check_mode_and_diff_show_and_change_nothing(vps: Target, plain: str) -> None:
-    new = vps.system(etc("checked"))
-    task = vps.start("nix_activate", "--check", "--diff", closure=new)
-    answer = task.result()
-    assert (answer["outcome"], answer["changed"]) == ("activated", True)
-    assert "would activate the configuration" in answer["log"]
-    assert "closure:" in answer["diff"]["prepared"]
-    assert "would activate the configuration" in answer["diff"]["prepared"]
-    assert vps.whole == plain
-
-
 def test_a_unit_that_fails(vps: Target, plain: str) -> None:
     bad = vps.system(f"{{ {FAILING_UNIT} }}")
     answer = vps.activate(bad)
@@ -102,14 +86,3 @@ def test_a_profile_of_any_name(vps: Target, plain: str) -> None:
     assert (answer["outcome"], answer["exit_code"]) == ("failed", 1)
     assert vps.root("ls -d /x /root/x 2>/dev/null; ls /nix/var/nix/profiles | grep space").said == ""
     vps.says("rm -f /var/lib/nix.fleet/half_active")
-
-
-def test_info_tells_what_there_is(vps: Target, plain: str) -> None:
-    facts = vps.info()
-    assert facts["platform"] == "nixos"
-    assert facts["current_system"] == facts["default"] == plain
-    assert facts["generation"] == max(entry["number"] for entry in facts["generations"] if entry["current"])
-    assert all(entry["date"].startswith("20") for entry in facts["generations"])
-    assert (facts["has_systemd"], facts["trusted"], facts["lock"]) == (True, True, None)
-    assert facts["boot_id"] == vps.says("cat /proc/sys/kernel/random/boot_id")
-    assert 0 < facts["store_free_bytes"] <= facts["store_total_bytes"]

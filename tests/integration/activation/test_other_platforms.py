@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import DIFFERENT, PLATFORMS, STEP, Target
+from .conftest import DIFFERENT, STEP, Target
 
 
 def lock_of(host: Target) -> str:
@@ -87,12 +87,6 @@ def test_a_dry_run_says_something_and_changes_nothing(host: Target, plain: str) 
     assert host.current_state == (plain, plain)
 
 
-@represented_by("phone")
-def test_a_goal_that_the_platform_has_not_is_named(host: Target, plain: str) -> None:
-    answer = host.activate(plain, goal="boot")
-    assert (answer["failed"], "no goal boot" in answer["msg"]) == (True, True)
-
-
 def test_files_in_the_way_of_a_home_are_kept_by_another_name(workstation: Target) -> None:
     workstation.activate(workstation.system())
     workstation.user("rm -f ~/notes ~/notes.*; echo mine > ~/notes")
@@ -125,13 +119,3 @@ def test_a_profile_in_the_legacy_directory_is_moved_and_gone_back_to(workstation
 def test_a_mac_without_escalation_is_told_to_escalate(macbook: Target) -> None:
     answer = macbook.start(closure=macbook.system(), escalate=False).result()
     assert (answer["outcome"], "become" in answer["advice"]) == ("refused", True)
-
-
-def test_info_knows_each_platform_by_itself(host: Target, plain: str) -> None:
-    facts = host.info()
-    assert (facts["platform"], facts["default"]) == (PLATFORMS[host.name], plain)
-    assert facts["trusted"] == (host.name == "phone")
-    assert facts["nix_version"].startswith("2.")
-    assert facts["system"] == {"workstation": "x86_64-linux", "macbook": "aarch64-darwin"}.get(
-        host.name, "aarch64-linux"
-    )

@@ -70,17 +70,3 @@ def test_nothing_is_escalated_on_the_controller_whatever_is_said_of_all_hosts(pr
     run = project.run_role(variables, each(), of_all=escalated)
     assert run.rc == 0, run.output
     assert len(run.built) == len(NAMES)
-
-
-def test_a_wrong_variable_is_told_by_its_name_before_its_host_is_evaluated(project: Project) -> None:
-    project.write_flake(ALL)
-    wrong: dict[str, dict[str, t.Any]] = {
-        "a": {"deploy_reboot": "perhaps"},
-        "c": {"deploy_eval_memory": "lots"},
-        "d": {"deploy_health_checks": [{"http": "http://a", "prot": 80}]},
-    }
-    told = ("value of deploy_reboot must be one of: never", "(deploy_eval_memory)", "deploy_health_checks.prot")
-    variables = {"deploy_flake": f"path:{project.flake}", "nix_attr": "hosts.{{ inventory_hostname }}"}
-    run = project.run_role(variables, wrong)
-    assert (run.rc, run.evaluated, run.calls) == (2, {}, []), run.output
-    assert not [text for text in told if text not in run.output]

@@ -42,12 +42,6 @@ def test_the_summary_says_why_and_what_next(project: Project) -> None:
     assert max(map(len, report.splitlines()[1:])) <= 100
 
 
-def test_a_mistyped_variable_is_told_before_anything_is_done(project: Project) -> None:
-    run = project.run("deploy.yml", "-l", "vps-sg-1", "-e", "deploy_goal=swich")
-    assert run.rc == 2
-    assert "value of deploy_goal must be one of: switch, boot, test" in run.output
-
-
 def test_a_host_of_no_nix_inventory_is_told_what_is_missing(project: Project) -> None:
     run = project.run("nix.fleet.deploy", "-i", "somewhere.example,")
     assert run.rc == 2

@@ -67,15 +67,3 @@ def test_an_input_that_is_overridden_counts(project: Project) -> None:
     project.calls()
     project.write("other/flake.nix", '{ outputs = _: { address = "192.0.2.2"; }; }')
     assert project.hosts()["a"]["ansible_host"] == "192.0.2.2"
-
-
-def test_flushing_the_cache_evaluates_again(cached: Project) -> None:
-    options(cached)
-    cached.load()
-    cached.calls()
-    if "--flush-cache" not in cached.run("--help").stdout:
-        pytest.skip("this ansible-inventory has no --flush-cache")
-    cached.load("--flush-cache")
-    assert cached.calls() == ["eval"]
-    cached.load()
-    assert cached.calls() == []

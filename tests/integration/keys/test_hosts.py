@@ -41,16 +41,6 @@ def test_a_disk_takes_no_secret_unasked(keys: Keys, host: str, name: str, secret
     assert "allow_disk" in keys.answer(host)["advice"]
 
 
-def test_owner_group_and_mode_are_set_and_their_drift_is_corrected(keys: Keys, name: str, secret: str) -> None:
-    key = {"name": name, "content": secret, "owner": "nobody", "group": "nogroup", "mode": "0440"}
-    keys.bring("vps-de-1", key)
-    on("vps-de-1", 'chown root:root "/run/keys/$1"; chmod 444 "/run/keys/$1"', name)
-    run = keys.bring("vps-de-1", key, flags=("--diff",))
-    assert keys.changes("vps-de-1") == {name: ["mode", "owner", "group"]}
-    assert "-r--r--r-- 0 0" in run.output
-    assert on("vps-de-1", 'stat -c "%U:%G %a" "/run/keys/$1"', name) == "nobody:nogroup 440"
-
-
 def test_an_unprivileged_login_gives_no_file_away(keys: Keys, name: str, secret: str) -> None:
     keys.bring("phone", {"name": name, "content": secret, "owner": "root"}, allow_disk=True)
     assert "cannot give" in keys.answer("phone")["msg"]
