@@ -83,6 +83,11 @@ def test_a_key_holds_every_byte_that_it_was_given(target: Target) -> None:
     assert target.files() == {"token": EVERY_BYTE}
 
 
+def test_a_key_may_hold_nothing(target: Target) -> None:
+    target.bring((target.key(), b""))
+    assert target.files() == {"token": b""}
+
+
 def test_another_content_is_a_change_and_so_is_another_mode(target: Target) -> None:
     target.bring((target.key("a"), b"old"), (target.key("b"), b"same"))
     answer = target.bring((target.key("a"), b"new"), (target.key("b", mode="0440"), b"same"))

@@ -214,3 +214,12 @@ def test_processes_note_nothing_where_nobody_wants_a_trace(
     begin(plugin)
     plugin.v2_playbook_on_stats(stats())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_report_with_the_ending_of_html_is_a_page(
+    plugin: CallbackModule, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(plugin, "get_option", {"report": str(tmp_path / "x.html")}.get)
+    plugin.v2_runner_on_ok(result("web", task("nix.fleet.nix_activate"), changed=False, outcome="unchanged"))
+    plugin.v2_playbook_on_stats(stats())
+    assert (tmp_path / "x.html").read_text().startswith("<!DOCTYPE html>")
