@@ -9,7 +9,6 @@ import difflib
 import functools
 import os
 import re
-import sys
 import typing as t
 from pathlib import Path
 
@@ -34,7 +33,7 @@ NAMED_ONLY = "deploy_require_limit"
 # What the play of the playbook `deploy` has that asks.
 ASKS = "fleet_asks"
 # Found out when Ansible loads an action, before it forks: a worker has no standard input.
-ANSWERS = sys.stdin.isatty()
+ANSWERS = os.isatty(0)
 # Words that anybody may begin a variable with: only what is nearly one of ours was meant to be.
 ANYBODYS = tuple(
     f"{each}_" for each in "awx build cache channel diff fleet import keys pull semaphore status update".split()

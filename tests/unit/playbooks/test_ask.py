@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.variables import validate_question
+
 from ..playbook import ANSIBLE_PLAYBOOK, ROOT, environment_of, run_playbook
 
 
@@ -34,6 +36,12 @@ def test_where_nobody_can_be_asked_nothing_is_evaluated(
     assert done.returncode == 2, done.stdout + done.stderr
     assert "ask.nobody" in done.stdout
     assert "Evaluate" not in done.stdout
+
+
+def test_nobody_is_at_a_standard_input_that_is_closed() -> None:
+    program = f"from {validate_question.__module__} import ANSWERS; print(ANSWERS)"
+    closed = ["sh", "-c", 'exec "$0" -c "$1" <&-', sys.executable, program]
+    assert subprocess.run(closed, stdout=subprocess.PIPE, text=True, check=False).stdout == "False\n"
 
 
 @pytest.mark.parametrize("arguments", [(), ("-e", "deploy_ask=false"), ("-e", "deploy_ask=true", "--check")])
@@ -62,7 +70,10 @@ def answered(directory: Path, answer: str, outcome: str = "activated", more: str
     (fleet / "roles/deploy/tasks/main.yml").write_text(ROLE)
     for name in ("playbooks", "plugins", "meta"):
         (fleet / name).symlink_to(ROOT / name)
-    (directory / "hosts").write_text("a\nb\naway ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1\n")
+    # As our own inventory, which gives each host its keys, and most have none.
+    (directory / "hosts").write_text(
+        "a\nb\naway ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1\n[all:vars]\nnix_keys=[]\n"
+    )
     paths = {"ANSIBLE_COLLECTIONS_PATH": str(directory), "ANSIBLE_PYTHON_INTERPRETER": sys.executable}
     process, terminal = pty.fork()
     if process == 0:
@@ -105,7 +116,8 @@ def test_where_nothing_would_change_nobody_is_asked(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_unchanged_host_may_be_rebooted_only_after_the_question(tmp_path: Path) -> None:
-    code, shown = answered(tmp_path, "no", "unchanged", "deploy_reboot=always")
+@pytest.mark.parametrize("more", ["deploy_reboot=always", "nix_keys=one"])
+def test_an_unchanged_host_is_rebooted_or_brought_keys_only_after_the_question(tmp_path: Path, more: str) -> None:
+    code, shown = answered(tmp_path, "no", "unchanged", more)
     assert "(yes or no)" in shown
     assert code != 0, shown
