@@ -230,11 +230,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _tell_of_variables_of_none(self, file: pathlib.Path, loader: DataLoader) -> None:
         # Ansible overlooks them: a role that was renamed would have lost its variables in silence.
-        directories = {file.parent: None, pathlib.Path(loader.get_basedir()).absolute(): None}
+        beside, project = file.parent, pathlib.Path(loader.get_basedir()).absolute()
         groups = [name for name, group in self._inventory.groups.items() if group.get_hosts()]
-        for kind, names, what in (
-            ("group_vars", groups, "no host in the group"),
-            ("host_vars", self._inventory.hosts, "no host"),
+        for kind, directories, names, what in (
+            ("group_vars", dict.fromkeys((beside, project)), groups, "no host in the group"),
+            # Those of a whole project may be of the hosts of its other inventories.
+            ("host_vars", (beside,), self._inventory.hosts, "no host"),
         ):
             for found, nearest in loading.variables_of_none(directories, kind, names, alone=_is_alone(file)):
                 meant = f" (but {nearest})" if nearest else ""
@@ -325,9 +326,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
 
 def _is_alone(file: pathlib.Path) -> bool:
-    """Whether no other source of hosts is read in this run."""
+    """Whether no other source of hosts is read in this run, and none lies beside it for other runs."""
     sources = [pathlib.Path(given).absolute() for given in context.CLIARGS.get("inventory") or ()]
     files = [each for source in sources for each in (source.iterdir() if source.is_dir() else (source,))]
+    files += [each for each in file.parent.iterdir() if each.name.endswith((*FILE_ENDINGS, ".ini"))]
     ours = {file, *(file.parent / name for name in loading.files_of(loading.AUTO))}
     return all(each in ours or each.suffix == ".nix" or each.is_dir() for each in files)
 

@@ -167,6 +167,17 @@ def test_a_flake_with_nothing_but_configurations_is_read_by_their_names(project:
     assert (hosts["alice@desk"]["ansible_host"], hosts["alice@desk"]["ansible_user"]) == ("desk", "alice")
 
 
+def test_variables_of_hosts_of_another_inventory_are_left_alone(project: Project) -> None:
+    project.write("nodes.json", json.dumps({"web": {"ips": ["192.0.2.1"]}}))
+    project.options()
+    project.write("../host_vars/stage.yml", "{}")
+    project.load("--playbook-dir", "..")
+    project.write("host_vars/stage.yml", "{}")
+    assert "the inventory has no host stage" in project.run("--list").stderr
+    project.write("staging.nix.yml", "plugin: nix.fleet.nix_inventory")
+    project.load()
+
+
 def test_sources_of_other_kinds_stand_beside_the_fleet(project: Project) -> None:
     project.write("nodes.json", json.dumps({"web": {"ips": ["192.0.2.1"], "tags": ["vps"]}}))
     project.options()
