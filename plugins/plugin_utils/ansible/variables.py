@@ -95,8 +95,10 @@ def rendered_for(action: NixAction, host: str, templates: Mapping[str, t.Any]) -
 def validate_limit(action: NixAction) -> None:
     """Raise ``NixError`` for a host that is to be named, in a run of a playbook without a limit."""
     every, host = action.variables, action.play_host
+    if every.get("ansible_limit") or every.get("ansible_check_mode"):
+        return
     # The template of a value, which most hosts have none of, before the value.
-    if every.get("ansible_limit") or not every.get(NAMED_ONLY) or not getattr(action._task, "_parent", None):
+    if not every.get(NAMED_ONLY) or not getattr(action._task, "_parent", None):
         return
     if boolean(every["hostvars"][host].get(NAMED_ONLY, False), strict=False):
         raise NixError(

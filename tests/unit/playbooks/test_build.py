@@ -22,11 +22,11 @@ pytestmark = pytest.mark.versions
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
-def built(*arguments: str, **variables: t.Any) -> subprocess.CompletedProcess[str]:
+def built(*arguments: str, playbook: str = "nix.fleet.build", **variables: t.Any) -> subprocess.CompletedProcess[str]:
     """Return how a build of two hosts ended."""
     variables = {"deploy_flake": "/nowhere", "nix_attr": "nowhere", **variables}
     return run_playbook(
-        *("nix.fleet.build", "-i", "one,two,", "-e", json.dumps(variables), *arguments),
+        *(playbook, "-i", "one,two,", "-e", json.dumps(variables), *arguments),
         # Where no ansible.cfg says how results are shown.
         cwd=Path(__file__).parent,
         ANSIBLE_SHOW_CUSTOM_STATS="1",
@@ -35,7 +35,8 @@ def built(*arguments: str, **variables: t.Any) -> subprocess.CompletedProcess[st
 
 def handed_on(*arguments: str, evaluation: dict[str, t.Any] | None = None) -> list[str]:
     """Return the revisions that a build of two hosts hands on, of which nothing is evaluated but what is given."""
-    done = built(*arguments, **({} if evaluation is None else {"deploy_evaluation": evaluation}))
+    variables: dict[str, t.Any] = {} if evaluation is None else {"deploy_evaluation": evaluation}
+    done = built(*arguments, **variables)
     return t.cast("list[str]", statistics(done)["deploy_revision"])
 
 
@@ -80,3 +81,11 @@ def test_a_build_that_is_told_to_deploy_is_refused() -> None:
     done = built(deploy_goal="switch")
     assert done.returncode == 2, done.stdout + done.stderr
     assert "this playbook only builds" in done.stdout
+
+
+@pytest.mark.parametrize("playbook", ["nix.fleet.build", "nix.fleet.diff", "nix.fleet.update"])
+def test_hosts_that_are_deployed_only_when_named_are_built_without(tmp_path: Path, playbook: str) -> None:
+    (tmp_path / "hosts").write_text("one deploy_require_limit=true\ntwo deploy_require_limit=true\n")
+    done = built("-i", str(tmp_path / "hosts"), playbook=playbook, update_flake="/nowhere")
+    assert "/nowhere" in done.stdout
+    assert "no_limit" not in done.stdout

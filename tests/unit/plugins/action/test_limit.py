@@ -43,3 +43,4 @@ def test_it_is_refused_for_all_hosts_and_not_for_those_that_are_named(module: st
 
 def test_looking_is_for_all_hosts() -> None:
     assert not refused("nix_info")
+    assert not refused("nix_activate", ansible_check_mode=True)
