@@ -79,7 +79,8 @@ nixos_test() {
 
 nixos_find_init() { # set `nixos_init` to what a container of LXC boots, or to nothing: in WSL, it is no file of a system
     nixos_init=$(readlink /sbin/init)
-    [ -e "${nixos_init%/*}/nixos-version" ] || nixos_init=''
+    # A link to the profile is somebody's own.
+    case $nixos_init in "$store"/*) [ -e "${nixos_init%/*}/nixos-version" ] ;; *) false ;; esac || nixos_init=''
 }
 
 nixos_keep_init() { # as it was for as long as this step lasts: the container may lose its power in the middle

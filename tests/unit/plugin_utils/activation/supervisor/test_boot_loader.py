@@ -461,3 +461,9 @@ def test_a_container_whose_default_does_not_run_boots_it_after_the_way_back_as_w
     assert deploy(nixos, request).outcome == "awaiting"
     confirm(nixos, request.id, cancelled("no"), 60)
     assert (nixos.standing(RUNNING), nixos.standing("/sbin/init")) == (tested, f"{old}/init")
+
+
+def test_a_container_that_boots_what_the_profile_stands_at_goes_on_to_do_so(nixos: NixOS, old: str) -> None:
+    nixos.link("/sbin/init", f"{PROFILE}/init")
+    assert nixos.deploy(nixos.system("nixos-new")).outcome == "activated"
+    assert nixos.path("/sbin/init").readlink() == nixos.path(f"{PROFILE}/init")
