@@ -109,10 +109,17 @@ def test_and_so_is_who_comes_back_to_what_had_no_time_to_take_the_lock(nixos: Ni
 
 
 @pytest.mark.slow
-def test_what_nobody_can_finish_does_not_pass_for_what_has_touched_nothing(nixos: NixOS, old: str) -> None:
+@pytest.mark.parametrize("recorded", ["on the disk", "in memory"])
+def test_what_nobody_can_finish_does_not_pass_for_what_has_touched_nothing(
+    nixos: NixOS, old: str, recorded: str
+) -> None:
     slow = cut_off(nixos)
     nixos.hurry()
-    (nixos.state / "runs" / slow.id / "program").write_text("exit 1")
+    run = nixos.state / "runs" / slow.id
+    (run / "program").write_text("exit 1")
+    # As where it was made anew of what is in memory.
+    (run / "begun").rmdir()
+    (nixos.live / slow.id if recorded == "on the disk" else run / "recorded").unlink()
     with fails_with("activation.no_answer"):
         deploy(nixos, slow)
 
