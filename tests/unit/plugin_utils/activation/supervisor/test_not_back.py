@@ -479,7 +479,9 @@ def test_what_is_not_back_since_an_earlier_boot_is_kept_by_a_deployment_of_anoth
 
 def test_what_is_about_to_be_gone_back_from_is_not_called_unchanged(nixos: NixOS, stuck: str) -> None:
     first = not_back(nixos)
+    # Nor can a further try note it again.
     (nixos.state / "half_active").unlink()
+    (nixos.state / "half_active").mkdir()
     nixos.link(RUNNING, str(first.closure))
     again = nixos.request(str(first.closure), goal="test", lock_timeout=600)
     assert deploy(nixos, again).outcome == "activated"

@@ -176,8 +176,10 @@ def test_warnings_of_a_mac_and_parts_that_it_has_skipped_are_told(mac: Darwin) -
 def test_a_mac_that_boots_in_the_middle_is_to_go_back_by_itself(mac: Darwin) -> None:
     new = mac.mac_system("darwin-new", "ls @root@/Library/LaunchDaemons >> @root@/calls || :")
     asked = mac.request(new, platform=platforms()["darwin"])
+    mac.replace_tool("sync", f'echo "$*" >>"{mac.root}/synced"')
     assert deploy(mac, asked).outcome == "activated"
     assert set(mac.calls) == {"activate darwin-new", f"nix.fleet.{asked.id}.plist"}
+    assert f"{asked.id}.plist " in mac.path("/synced").read_text()
     assert list(mac.path("/Library/LaunchDaemons").iterdir()) == []
 
 
