@@ -137,7 +137,11 @@ def validate_variables(action: NixAction) -> None:
         # The results of its tasks stand in its files too.
         unknown = sorted(candidates - _named(prefix, path) if candidates else ())
         if prefix in ANYBODYS:
-            unknown = [each for each in unknown if difflib.get_close_matches(each, _named(prefix, path), cutoff=0.85)]
+            # What all have in common would make any two alike.
+            words = [each.removeprefix(prefix) for each in _named(prefix, path)]
+            unknown = [
+                each for each in unknown if difflib.get_close_matches(each.removeprefix(prefix), words, cutoff=0.8)
+            ]
         if unknown:
             raise _unknown(unknown, prefix, path, action.play_host)
 
@@ -176,7 +180,6 @@ def _unknown(names: list[str], prefix: str, path: Path, host: str) -> NixError:
     own, known = prefix, sorted(_named(prefix, path))
     if specification.is_file():
         own, whose, known = f"{path.name}_", f"role {OURS}{path.name}", _specified(specification)
-    # What all have in common would make any two alike.
     words = [each.removeprefix(own) for each in known]
     nearest = {each: difflib.get_close_matches(each.removeprefix(own), words, n=1) for each in names}
     return NixError(

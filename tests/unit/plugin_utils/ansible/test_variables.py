@@ -100,6 +100,11 @@ def test_a_word_that_anybody_begins_names_with_is_left_to_the_user(of: str, name
     with_variables(role("deploy", role(of)), str(ROOT / f"playbooks/{of}.yml"), **{name: 1})
 
 
+@pytest.mark.parametrize("name", ["semaphore_user", "semaphore_db_name", "semaphore_hostname", "semaphore_access_key"])
+def test_what_is_alike_by_its_first_word_alone_is_left_to_the_user(name: str) -> None:
+    with_variables(None, str(ROOT / "playbooks/semaphore_setup.yml"), **{name: 1})
+
+
 def test_what_a_job_of_awx_is_told_is_not_misspelt() -> None:
     told = {"awx_job_id": 17, "awx_project_scm_branch": "main", "awx_schedule_id": 3}
     with_variables(None, str(ROOT / "playbooks/awx_setup.yml"), **told)
