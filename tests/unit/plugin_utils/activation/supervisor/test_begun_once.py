@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -138,8 +139,10 @@ def test_after_a_soft_reboot_a_unit_in_memory_brings_the_machine_back(nixos: Nix
     nixos.path("/leaving").unlink()
 
     unit = nixos.path(f"/run/systemd/system/multi-user.target.wants/nix-fleet-{request.id}-again.service")
-    assert {"StartLimitIntervalSec=0", "TimeoutStopSec=1h"} <= set(unit.read_text().splitlines())
     command = unit.read_text().rpartition("ExecStart=")[2].split()
+    where = {f"RequiresMountsFor={command[1]}", f"ConditionPathExists={command[1]}"}
+    assert {"StartLimitIntervalSec=0", "TimeoutStopSec=1h", *where} <= set(unit.read_text().splitlines())
+    assert pathlib.Path(command[1]).stat().st_mode & 0o77 == 0
     assert command[0] == "/bin/sh"
     nixos.script(*command[1:])
     assert [entry["outcome"] for entry in nixos.journal] == ["rolled_back"]

@@ -441,6 +441,15 @@ def test_a_container_that_loses_its_power_in_the_middle_of_its_activation_boots_
     assert nixos.standing("/sbin/init") == f"{new}/init"
 
 
+def test_a_container_whose_activation_was_cut_off_boots_the_old_system_after_the_way_back(nixos: NixOS) -> None:
+    old = nixos.system("nixos-old", trouble='ln -sfn "$self/init" "/sbin/init"')
+    nixos.install(old)
+    slow = cut_off(nixos)
+    nixos.link("/sbin/init", f"{slow.closure}/init")
+    nixos.program(slow, "recover")
+    assert nixos.standing("/sbin/init") == f"{old}/init"
+
+
 def test_what_windows_starts_is_what_the_activation_has_put_there(nixos: NixOS, old: str) -> None:
     old_shim, new_shim = (
         f"{nixos.closure(f'wsl-utils-{name}', bin__systemd_shim='')}/bin/systemd-shim" for name in ("old", "new")

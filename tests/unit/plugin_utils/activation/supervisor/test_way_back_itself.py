@@ -145,13 +145,28 @@ def test_content_that_nix_darwin_knows_of_another_file_is_in_the_way(mac: Darwin
 
 
 def test_what_a_failed_system_has_put_in_place_of_a_link_is_moved_aside_for_the_old_one(mac: Darwin) -> None:
-    careful = mac.mac_system("darwin-careful", '[ ! -f "@root@/etc/hosts.allow" ] || exit 2')
+    looks = f'readlink "{RUNNING}" >"@root@/current"'
+    careful = mac.mac_system("darwin-careful", f'{looks}; [ ! -f "@root@/etc/hosts.allow" ] || exit 2')
     mac.path(f"{careful}/etc/hosts.allow").symlink_to("/nowhere")
     for link in (f"{PROFILE}-1-link", RUNNING):
         mac.link(link, careful)
     bad = mac.mac_system("darwin-bad", 'mkdir -p "@root@/etc"; echo new > "@root@/etc/hosts.allow"; exit 3')
     answer = deploy(mac, mac.request(bad, platform=platforms()["darwin"]))
     assert (answer.outcome, "/etc/hosts.allow." in answer.cause) == ("rolled_back", True), answer
+    # It takes away what the one that is current has and it has not.
+    assert mac.path("/current").read_text().strip() == mac.here(bad)
+
+
+def test_a_file_that_a_failed_system_has_renamed_is_put_back(mac: Darwin) -> None:
+    mac.replace_tool("shasum", "echo 0123456789abcdef")
+    file = mac.path("/etc/bashrc")
+    file.parent.mkdir()
+    file.write_text("own")
+    renames = 'mv "@root@/etc/bashrc" "@root@/etc/bashrc.before-nix-darwin"'
+    bad = mac.mac_system("darwin-bad", f": [bashrc]='0123456789abcdef'; {renames}; exit 3")
+    mac.path(f"{bad}/etc/bashrc").symlink_to("/nowhere")
+    assert deploy(mac, mac.request(bad, platform=platforms()["darwin"])).outcome == "rolled_back"
+    assert file.read_text() == "own"
 
 
 def test_a_launch_agent_of_a_failed_system_is_removed_and_told(mac: Darwin) -> None:
