@@ -215,6 +215,10 @@ def question_script(request: Request, gc_root: str | None) -> str:
     )
 
 
+# When Ansible loads an action, before it forks: each worker would take the comments out of all parts anew.
+program("deployment")
+
+
 def read_script(arguments: list[str]) -> str:
     """Return the line of a script that reads a request."""
     return shlex.join(["request_read", *arguments])

@@ -168,10 +168,19 @@ def _owners(task: t.Any) -> dict[str, Path]:
     return owners
 
 
-@functools.cache
 def _named(prefix: str, path: Path) -> set[str]:
-    words = re.compile(rf"\b{prefix}\w+")
-    return {name for file in path.rglob("*.yml") for name in words.findall(file.read_text(encoding="utf-8"))}
+    return {word for word in _words(path.resolve()) if word.startswith(prefix)}
+
+
+@functools.cache
+def _words(path: Path) -> frozenset[str]:
+    texts = (file.read_text(encoding="utf-8") for file in path.rglob("*.yml"))
+    return frozenset(word for text in texts for word in re.findall(r"\w+", text))
+
+
+# When Ansible loads an action, before it forks: each worker would read them anew.
+for _each in (PLAYBOOKS, *ROLES.iterdir()):
+    _words(_each)
 
 
 def _unknown(names: list[str], prefix: str, path: Path, host: str) -> NixError:
