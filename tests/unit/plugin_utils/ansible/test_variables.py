@@ -57,6 +57,11 @@ def test_a_name_that_the_role_does_not_know_is_refused_with_the_nearest(name: st
     assert raised.value.details["nearest"] == {name: nearest}
 
 
+def test_no_worker_reads_the_files_that_name_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "read_text", lambda *_read, **_how: pytest.fail("read once more"))
+    with_variables(playbook=str(ROOT / "playbooks/deploy.yml"))
+
+
 def test_a_name_that_is_like_none_is_refused_by_itself() -> None:
     with pytest.raises(NixError) as raised:
         with_variables(deploy_my_own_notes="none")
