@@ -169,6 +169,18 @@ def test_a_file_that_a_failed_system_has_renamed_is_put_back(mac: Darwin) -> Non
     assert file.read_text() == "own"
 
 
+def test_a_job_that_would_make_the_failed_system_current_ends_before_the_old_one_is_activated(mac: Darwin) -> None:
+    job = mac.path(f"{mac.standing(RUNNING)}/Library/LaunchDaemons/org.nixos.activate-system.plist")
+    job.parent.mkdir(parents=True)
+    job.touch()
+    calls = f'"{mac.root}/calls"'
+    once = f"""grep -q asked {calls} 2>/dev/null || echo '"PID" = 7;'"""
+    mac.replace_tool("launchctl", f"{once}; echo asked >>{calls}")
+    bad = mac.mac_system("darwin-bad", "exit 3")
+    assert deploy(mac, mac.request(bad, platform=platforms()["darwin"])).outcome == "rolled_back"
+    assert mac.calls == ["asked", "asked", "activate darwin-old"]
+
+
 def test_a_launch_agent_of_a_failed_system_is_removed_and_told(mac: Darwin) -> None:
     agent = "Library/LaunchAgents/org.nixos.ticking.plist"
     there = mac.path(f"/{agent}")
