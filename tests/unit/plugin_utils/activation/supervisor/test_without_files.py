@@ -281,7 +281,7 @@ def test_who_goes_back_without_the_lock_waits_for_whoever_has_taken_it(nixos: Ni
 
 def test_the_step_of_a_killed_worker_is_ended_though_no_file_tells_of_it(nixos: NixOS, old: str) -> None:
     seen = 'until [ -e "$root/go" ]; do sleep 0.05; done'
-    trouble = f'{seen}; {BLOCK}; echo $$ > "$root/step"; sleep 30; : > "$root/finished"'
+    trouble = f'{seen}; {BLOCK}; rm "/run/nix.fleet"/step-*; echo $$ > "$root/step"; sleep 30; : > "$root/finished"'
     request = nixos.request(nixos.system("nixos-slow", trouble=trouble))
     thread = nixos.start(request)
     nixos.path("/go").touch()
