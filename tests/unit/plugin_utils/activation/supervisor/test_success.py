@@ -197,3 +197,4 @@ def test_nothing_is_left_but_the_journal_and_the_last_log(nixos: NixOS, old: str
         nixos.deploy(nixos.system(f"nixos-{name}"))
     assert sorted(path.name for path in nixos.state.iterdir()) == ["journal.jsonl", "runs"]
     assert len(list((nixos.state / "runs").iterdir())) == 1
+    assert not list(nixos.live.glob("*[0-9]"))
