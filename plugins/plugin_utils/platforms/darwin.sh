@@ -9,6 +9,7 @@ path_system_file=darwin-version
 platform_default_first=yes
 current_system=/run/current-system
 darwin_etc=/etc darwin_library=/Library
+darwin_sshd=com.openssh.sshd
 platform_again_sets_running=yes
 recorded_aside=''
 
@@ -113,6 +114,7 @@ darwin_activate_user() { # systems from before mid-2025 have a part that the use
 # An activation removes what /run/current-system has and the new system has not: after one that has failed half way, that is to be
 # what has failed.
 platform_activate_again() {
+    darwin_let_in
     darwin_await_job
     [ "$3" = no ] || ln -sfn "$activated" "$current_system"
     # What stands by now where this system has its links would stop it.
@@ -123,9 +125,22 @@ platform_activate_again() {
     darwin_put_back && { [ -z "${SUDO_USER:-}" ] || darwin_activate_user "$1"; }
 }
 
-# A file that nix-darwin knows is renamed for its own link, of two of which `//` is between.
+# A file that nix-darwin knows is renamed for its own link, of two of which `//` is between. Remote Login is no file: a system may turn
+# it off, and the one before say nothing of it.
 platform_find_aside() {
-    aside=$(darwin_in_the_way "$1" | while IFS= read -r darwin_name; do printf '%s//' "$darwin_name"; done)
+    aside=$(
+        darwin_in_the_way "$1" | while IFS= read -r darwin_name; do printf '%s//' "$darwin_name"; done
+        ! darwin_lets_in || printf '%s//' "$darwin_sshd"
+    )
+}
+
+darwin_lets_in() { # whether it is on
+    launchctl list "$darwin_sshd" >/dev/null 2>&1 </dev/null
+}
+
+darwin_let_in() { # as before; what is activated then has the last word
+    case //$recorded_aside in *"//$darwin_sshd//"*) ;; *) return ;; esac
+    darwin_lets_in || { launchctl enable "system/$darwin_sshd" && launchctl bootstrap system /System/Library/LaunchDaemons/ssh.plist; } </dev/null
 }
 
 darwin_put_back() {

@@ -194,6 +194,15 @@ def test_a_launch_agent_of_a_failed_system_is_removed_and_told(mac: Darwin) -> N
     assert "left of it" not in answer.cause
 
 
+def test_a_mac_whose_remote_login_a_system_has_turned_off_lets_in_again(mac: Darwin) -> None:
+    off = mac.path("/no-sshd")
+    mac.replace_tool("launchctl", f'case $1 in list) [ ! -e "{off}" ] ;; bootstrap) rm -f "{off}" ;; esac')
+    answer = deploy(
+        mac, mac.request(mac.mac_system("darwin-bad", f'touch "{off}"; exit 3'), platform=platforms()["darwin"])
+    )
+    assert (answer.outcome, off.exists()) == ("rolled_back", False)
+
+
 def test_warnings_of_a_mac_and_parts_that_it_has_skipped_are_told(mac: Darwin) -> None:
     system = mac.mac_system("darwin-new", "echo 'warning: take care'; echo 'error: no apps'")
     answer = deploy(mac, mac.request(system, platform=platforms()["darwin"]))
