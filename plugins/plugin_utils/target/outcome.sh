@@ -104,8 +104,8 @@ outcome_remove_other_runs() { # those that have ended, and those that never touc
         if run_find_outcome "$directory" || run_is_abandoned "$directory"; then
             other=${directory##*/}
             # First what tells that it has begun, and the record last: what is cut off from here on must not pass for interrupted.
-            rm -f "$live/$other" "$live/program-$other" "$live/touched-$other" "$live/step-$other" "$live/before-$other" \
-                "$directory/recorded"
+            rm -f "$live/$other" "$live/program-$other" "$live/touched-$other" "$live/step-$other" "$live/reason-$other" \
+                "$live/before-$other" "$directory/recorded"
             rm -rf "$directory"
             platform_unwatch_boot "$other"
         fi
