@@ -175,7 +175,7 @@ def test_a_job_that_would_make_the_failed_system_current_ends_before_the_old_one
     job.touch()
     calls = f'"{mac.root}/calls"'
     once = f"""grep -q asked {calls} 2>/dev/null || echo '"PID" = 7;'"""
-    mac.replace_tool("launchctl", f"{once}; echo asked >>{calls}")
+    mac.replace_tool("launchctl", f"case $2 in *activate-system) {once}; echo asked >>{calls} ;; esac")
     bad = mac.mac_system("darwin-bad", "exit 3")
     assert deploy(mac, mac.request(bad, platform=platforms()["darwin"])).outcome == "rolled_back"
     assert mac.calls == ["asked", "asked", "activate darwin-old"]
