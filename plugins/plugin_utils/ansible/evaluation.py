@@ -22,10 +22,9 @@ from ..nix.command import with_settings
 from ..nix.machine import Controller, Machine, Remote
 from ..nix.source import Source, of_another_version
 from ..nix.store import store_path_name
-from ..run_state.job import job_of, variables_of_jobs
 from .action import warnings_of_nix
 from .run import run_directory, run_state
-from .variables import plain, rendered_for, templates_of
+from .variables import job_here, plain, rendered_for, templates_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -192,7 +191,7 @@ def commit_of_job(action: NixAction, source: Source) -> str | None:
     flake = Path((source.flake or "").removeprefix("path:"))
     if not flake.is_relative_to(Path.cwd()):
         return None
-    job = job_of(plain(variables_of_jobs(action.variables)), os.environ)
+    job = job_here(action)
     return job.commit if job else None
 
 

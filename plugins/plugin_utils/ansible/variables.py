@@ -23,6 +23,7 @@ from ..run_state.job import job_of, variables_of_jobs
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ..run_state.job import Job
     from .action import NixAction
 
 OURS = "nix.fleet."
@@ -92,6 +93,11 @@ def rendered_for(action: NixAction, host: str, templates: Mapping[str, t.Any]) -
     return values
 
 
+def job_here(action: NixAction) -> Job | None:
+    """Return the job of which the task's run is a part, or None where no server runs it."""
+    return job_of(plain(variables_of_jobs(action.variables)), os.environ)
+
+
 def validate_limit(action: NixAction) -> None:
     """Raise ``NixError`` for a host that is to be named, in a run of a playbook without a limit."""
     every, host = action.variables, action.play_host
@@ -111,10 +117,9 @@ def validate_limit(action: NixAction) -> None:
 
 def validate_question(action: NixAction) -> None:
     """Raise ``NixError`` in the play that asks before it deploys (``deploy_ask``), where nobody can be asked."""
-    variables = action.variables
-    if ASKS not in variables:
+    if ASKS not in action.variables:
         return
-    job = job_of(plain(variables_of_jobs(variables)), os.environ)
+    job = job_here(action)
     if job or os.environ.get("CI") or not ANSWERS:
         raise NixError(
             f"deploy_ask needs somebody at a terminal, and this is {job.name if job else 'run without one'}",
