@@ -131,7 +131,26 @@ nixos_flush_boot() {
 # The system that a machine goes back to ran already: a check of its own, which may need the network, keeps nobody locked out.
 platform_activate_again() {
     nixos_no_check=1
+    # There, an activation finds no bus to talk by.
+    ! nixos_is_emergency || systemctl --job-mode=ignore-requirements start dbus.socket dbus.service
     nixos_test "$1"
+    set -- $?
+    nixos_leave_emergency
+    return "$1"
+}
+
+nixos_leave_emergency() { # and start what was stopped for it: an activation that leads out of it does not
+    while ! platform_leaving; do
+        case $(systemctl is-system-running 2>/dev/null):$(systemctl is-active multi-user.target 2>/dev/null) in
+            maintenance:* | *:inactive | *:failed | *:deactivating) systemctl start multi-user.target default.target ;;
+            *) break ;;
+        esac
+        sleep 2
+    done
+}
+
+nixos_is_emergency() { # whether a file system that could not be mounted has had systemd stop nearly everything
+    [ "$(systemctl is-system-running 2>/dev/null)" = maintenance ]
 }
 
 platform_make_default_again() {

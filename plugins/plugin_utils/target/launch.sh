@@ -12,11 +12,13 @@ launch() { # with argument $1
         # Its shell and its programs too: what systemd starts anew would look for them in what runs by then.
         path_pin
         # Were all of its processes stopped, nothing of ours could act. What systemd ends it also continues, and starts it anew. The
-        # time is longer than a lock is waited for.
+        # time is longer than a lock is waited for. A file system that cannot be mounted has systemd end all but what depends on
+        # nothing: its emergency mode. After sysinit.target, it would wait for itself: to be stopped, and to have that started.
         systemd-run --quiet --collect --no-ask-password --service-type=exec --unit="$unit" \
             --description="nix.fleet $id" \
             --property=Restart=on-failure --property=RestartSec=1 --property=StartLimitIntervalSec=0 --property=TimeoutStopSec=1h \
             --property=RuntimeMaxSec=2d \
+            --property=DefaultDependencies=no --property=Conflicts=shutdown.target --property=Before=shutdown.target \
             --setenv=PATH="$PATH" --setenv=NIX_FLEET_PATH="$own_path" \
             --setenv=HOME="${HOME:-/root}" --setenv=NIX_FLEET_PROGRAM="$program" \
             ${LOCALE_ARCHIVE:+--setenv=LOCALE_ARCHIVE="$LOCALE_ARCHIVE"} \

@@ -57,6 +57,12 @@ OTHER_ADDRESS = Fault(
     module=sshd("HostKey /etc/ssh/ssh_host_ed25519_key\nListenAddress 127.0.0.9\nUsePAM no\n"),
 )
 NO_LOGIN = Fault("login refused", module=sshd("HostKey /etc/ssh/ssh_host_ed25519_key\nAllowUsers nobody\nUsePAM no\n"))
+MOUNT = "[Unit]\\nBefore=local-fs.target\\n[Mount]\\nWhat=none\\nWhere=/missing\\nType=ext4\\n"
+NOT_MOUNTED = Fault(
+    "file system cannot be mounted",
+    module=f"""{{ environment.etc."systemd/system/missing.mount".text = "{MOUNT}";
+      environment.etc."systemd/system/local-fs.target.requires/missing.mount".text = "{MOUNT}"; }}""",
+)
 SESSIONS_ENDED = Fault(
     "every session ended", module=script("pkill -9 -f sshd-session; sleep 1; systemctl restart ssh || :")
 )
@@ -78,6 +84,7 @@ ROWS = (
     Row(UNIT_NOT_WANTED, AT_REST, says(ROLLED_BACK, "bad.service")),
     Row(REBOOT, AT_REST, Expectation("new after a reboot", "changed", (0,), "confirmed")),
     Row(SSHD_BROKEN, AT_REST, says(ROLLED_BACK, "nobody confirmed"), representative=True),
+    Row(NOT_MOUNTED, AT_REST, says(ROLLED_BACK, "nobody confirmed"), representative=True),
     Row(OTHER_PORT, AT_REST, says(ROLLED_BACK, "nobody confirmed")),
     Row(OTHER_ADDRESS, AT_REST, says(ROLLED_BACK, "nobody confirmed")),
     Row(NO_LOGIN, AT_REST, says(ROLLED_BACK, "nobody confirmed")),

@@ -177,6 +177,9 @@ def _nixos(host: Host, _access: HostAccess, root: Path) -> None:
     _write(root / "boot/EFI/systemd/systemd-bootx64.efi", "systemd-boot 257\n")
     # A soft reboot mounts again what the configuration names. Here nothing does: the ESP stays mounted, and /tmp as it was.
     _write(root / "etc/systemd/system/boot.mount.d/lab.conf", "[Unit]\nDefaultDependencies=no\n")
+    # The shell of emergency mode waits for somebody at the console.
+    emergency = "[Service]\nExecStartPre=\nExecStart=\nExecStart=/bin/sleep infinity\nStandardInput=null\n"
+    _write(root / "etc/systemd/system/emergency.service.d/lab.conf", emergency)
     # What stands in /etc and in no new system, NixOS's own program stops.
     (root / "usr/lib/systemd/system/tmp.mount").unlink()
     (root / "usr/lib/systemd/system/tmp.mount").symlink_to("/dev/null")

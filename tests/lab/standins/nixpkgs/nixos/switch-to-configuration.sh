@@ -126,6 +126,12 @@ dry_activate() {
   tell "would start the following units:" "$start"
 }
 
+# The targets that are active now, and so whatever the new system has put into them.
+targets() {
+  systemctl show --state=active --property=Id,RefuseManualStart '*.target' |
+    awk -F= '$1 == "Id" { name = $2 } $1 == "RefuseManualStart" && $2 == "no" { print name }'
+}
+
 # A service of the simple type counts as started before its program could fail.
 settle() {
   tries=5
@@ -162,6 +168,7 @@ reload_users() {
 activate() {
   compare
   if has_systemd; then
+    busctl --system --timeout=25 status > /dev/null 2>&1 || ended_by "Failed to open dbus connection"
     start=$(adding "$start" "$(remembered start-list)")
     restart=$(adding "$restart" "$(remembered restart-list)")
     reload=$(adding "$reload" "$(remembered reload-list)")
@@ -198,7 +205,7 @@ activate() {
 
     new_units=$(missing | grep -vxF -e "$start")
     tell "starting the following units:" "$start"
-    each "systemctl start --" "$(adding "$start" "$new_units")" || result=4
+    each "systemctl start --" "$(adding "$start" "$(adding "$new_units" "$(targets)")")" || result=4
     rm -f "$state/start-list"
 
     touched=$(adding "$(adding "$restart" "$start")" "$new_units")

@@ -200,7 +200,9 @@ def test_systemd_ends_in_the_end_what_cannot_act_and_starts_it_anew(nixos: NixOS
     nixos.replace_tool("systemd-run", f'printf "%s\\n" "$@" >"{nixos.root}/unit"; exit 1')
     nixos.deploy(nixos.system("nixos-new"))
     unit = nixos.path("/unit").read_text().splitlines()
-    assert {"--property=Restart=on-failure", "--property=RuntimeMaxSec=2d"} <= set(unit)
+    assert {"--property=Restart=on-failure", "--property=RuntimeMaxSec=2d", "--property=DefaultDependencies=no"} <= set(
+        unit
+    )
 
 
 def test_what_systemd_starts_anew_takes_no_program_of_the_system_that_runs_by_then(nixos: NixOS, old: str) -> None:

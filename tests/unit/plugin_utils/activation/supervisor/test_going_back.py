@@ -461,3 +461,21 @@ def test_one_look_at_the_profile_that_is_killed_costs_nothing_of_what_is_gone_ba
     nixos.replace_tool("readlink", f'case "$*" in "{nixos.here(PROFILE)}") {count} ;; esac; exec {{readlink}} "$@"')
     outcome = nixos.deploy(nixos.system("nixos-bad", trouble=f'ln -sfn "$self" "{PROFILE}"; exit 2')).outcome
     assert (outcome, nixos.whole_as) == ("rolled_back", whole(old))
+
+
+def test_a_file_system_that_cannot_be_mounted_leaves_no_machine_in_emergency_mode(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool(
+        "systemctl",
+        f"""cd "{nixos.root}"
+        case $* in
+            is-system-running) [ ! -e emergency ] || echo maintenance ;;
+            *ignore-requirements*) touch bus ;;
+            'is-active multi-user.target') [ ! -e stopped ] || echo inactive ;;
+            'start multi-user.target '*) [ -e bus ] && rm -f emergency stopped ;;
+        esac""",
+    )
+    trouble = 'touch "$root/emergency" "$root/stopped"; echo "warning: the following units failed: mnt.mount"; exit 4'
+    bad = nixos.system("nixos-bad", afterwards=trouble)
+    answer = nixos.deploy(bad, failed_units="rollback")
+    assert (answer.outcome, nixos.path("/stopped").exists()) == ("rolled_back", False)
+    assert nixos.whole_as == whole(old)
