@@ -12,6 +12,7 @@ current_system=/run/current-system
 booted_system=/run/booted-system
 nixos_units=/run/systemd/system
 nixos_variables=/sys/firmware/efi/efivars
+nixos_etc=/etc nixos_users=/var/lib/nixos
 nixos_lock=/run/nixos/switch-to-configuration.lock nixos_no_check=0
 platform_lock_name="NixOS's own lock (/run/nixos/switch-to-configuration.lock)"
 platform_check_advice='deploy with deploy_goal=boot and reboot, or with deploy_no_check=true if you know better than the check'
@@ -131,6 +132,7 @@ nixos_flush_boot() {
 # The system that a machine goes back to ran already: a check of its own, which may need the network, keeps nobody locked out.
 platform_activate_again() {
     nixos_no_check=1
+    nixos_put_back
     # There, an activation finds no bus to talk by.
     ! nixos_is_emergency || systemctl --job-mode=ignore-requirements start dbus.socket dbus.service
     nixos_test "$1"
@@ -146,6 +148,35 @@ nixos_leave_emergency() { # and start what was stopped for it: an activation tha
             *) break ;;
         esac
         sleep 2
+    done
+}
+
+# What an activation takes away and no other one makes again, in memory: who may log in and by which password, and files of the host's own
+# where closure $1 has one of that name.
+platform_find_aside() {
+    aside=''
+    (umask 077 && mkdir -p "$live/kept-$id")
+    {
+        printf '%s\n' "$nixos_etc/passwd" "$nixos_etc/shadow" "$nixos_etc/group" \
+            "$nixos_users/declarative-users" "$nixos_users/declarative-groups"
+        find "$1/etc/" ! -type d -printf "$nixos_etc/%P\n"
+    } 2>>"$log" | while IFS= read -r nixos_file; do
+        if [ -f "$nixos_file" ] && [ ! -L "$nixos_file" ]; then printf '%s\0' "$nixos_file"; fi
+    done | xargs -0 cp -p --parents -t "$live/kept-$id" 2>>"$log"
+}
+
+nixos_put_back() {
+    find "$live/kept-$id" -type f 2>/dev/null | while IFS= read -r nixos_kept; do
+        nixos_file=${nixos_kept#"$live/kept-$id"}
+        if [ ! -L "$nixos_file" ] && cmp -s "$nixos_kept" "$nixos_file"; then continue; fi
+        echo "putting back $nixos_file"
+        # What stands there as NixOS's own copy, the next activation would take away.
+        if grep -qxF -e "${nixos_file#"$nixos_etc/"}" "$nixos_etc/.clean" 2>/dev/null; then
+            grep -vxF -e "${nixos_file#"$nixos_etc/"}" "$nixos_etc/.clean" >"$nixos_etc/.clean.fleet"
+            mv -f "$nixos_etc/.clean.fleet" "$nixos_etc/.clean"
+        fi
+        cp -p "$nixos_kept" "$nixos_file.fleet" && path_flush "$nixos_file.fleet" && mv -fT "$nixos_file.fleet" "$nixos_file"
+        rm -f "$nixos_file.fleet"
     done
 }
 

@@ -80,12 +80,20 @@ outcome_gives_way() { # whether this deployment leaves it to the one before it t
 }
 
 outcome_remove_files() { # what is of no use any more; the program may hold, and the settings are, what is secret
-    rm -f ./closure ./before ./default ./worker ./settings ./default-touched \
-        "$live/$id" "$live/program-$id" "$live/touched-$id" "$live/step-$id" "$live/reason-$id" "$live/before-$id"
+    outcome_forget "$id" ./closure ./before ./default ./worker ./settings ./default-touched
     platform_unwatch_boot "$id"
     run_free_reserve
     # Whoever comes late to finish this finds nothing to do.
     { true >./program; } 2>/dev/null
+}
+
+# What is in memory of deployment $1, and the files $2…: first what tells that it has begun, and the record last. What is cut off from here on
+# must not pass for interrupted.
+outcome_forget() {
+    outcome_id=$1
+    shift
+    rm -rf "$live/${outcome_id:?}" "$live/program-$outcome_id" "$live/touched-$outcome_id" "$live/step-$outcome_id" \
+        "$live/reason-$outcome_id" "$live/before-$outcome_id" "$live/kept-$outcome_id" "$@"
 }
 
 outcome_is_still_owed() { # whether the deployment of directory $1 is to bring the machine back, also after this one
@@ -103,9 +111,7 @@ outcome_remove_other_runs() { # those that have ended, and those that never touc
         fi
         if run_find_outcome "$directory" || run_is_abandoned "$directory"; then
             other=${directory##*/}
-            # First what tells that it has begun, and the record last: what is cut off from here on must not pass for interrupted.
-            rm -f "$live/$other" "$live/program-$other" "$live/touched-$other" "$live/step-$other" "$live/reason-$other" \
-                "$live/before-$other" "$directory/recorded"
+            outcome_forget "$other" "$directory/recorded"
             rm -rf "$directory"
             platform_unwatch_boot "$other"
         fi

@@ -57,6 +57,7 @@ OTHER_ADDRESS = Fault(
     module=sshd("HostKey /etc/ssh/ssh_host_ed25519_key\nListenAddress 127.0.0.9\nUsePAM no\n"),
 )
 NO_LOGIN = Fault("login refused", module=sshd("HostKey /etc/ssh/ssh_host_ed25519_key\nAllowUsers nobody\nUsePAM no\n"))
+NO_USER = Fault("login taken away", module=script("sed -i '/^root:/s|[^:]*$|/nowhere|' /etc/passwd"))
 MOUNT = "[Unit]\\nBefore=local-fs.target\\n[Mount]\\nWhat=none\\nWhere=/missing\\nType=ext4\\n"
 NOT_MOUNTED = Fault(
     "file system cannot be mounted",
@@ -88,6 +89,7 @@ ROWS = (
     Row(OTHER_PORT, AT_REST, says(ROLLED_BACK, "nobody confirmed")),
     Row(OTHER_ADDRESS, AT_REST, says(ROLLED_BACK, "nobody confirmed")),
     Row(NO_LOGIN, AT_REST, says(ROLLED_BACK, "nobody confirmed")),
+    Row(NO_USER, AT_REST, says(ROLLED_BACK, "nobody confirmed")),
     Row(LOCKED_OUT, AWAITING, says(ROLLED_BACK, "nobody confirmed")),
     Row(SESSIONS_ENDED, AT_REST, CHANGED),
 )

@@ -53,6 +53,10 @@ esac
 class NixOS(Machine):
     """A machine with generations of small systems."""
 
+    def here(self, text: str) -> str:
+        places = "nixos_etc=/etc nixos_users=/var/lib/nixos"
+        return super().here(text.replace(places, "nixos_etc=@root@/etc nixos_users=@root@/var/lib/nixos"))
+
     def system(
         self,
         name: str,

@@ -479,3 +479,38 @@ def test_a_file_system_that_cannot_be_mounted_leaves_no_machine_in_emergency_mod
     answer = nixos.deploy(bad, failed_units="rollback")
     assert (answer.outcome, nixos.path("/stopped").exists()) == ("rolled_back", False)
     assert nixos.whole_as == whole(old)
+
+
+def test_users_and_passwords_that_a_system_has_taken_away_are_back(nixos: NixOS, old: str) -> None:
+    files = {
+        "/etc/passwd": "root:x:0:0::/root:/bin/sh\nmade:x:1001:100::/home/made:/bin/sh\n",
+        "/etc/shadow": "root:$6$a:1::::::\nmade:$6$x:1::::::\n",
+        "/etc/group": "wheel:x:1:made\n",
+        "/var/lib/nixos/declarative-users": "alice",
+    }
+    for name, text in files.items():
+        nixos.path(name).parent.mkdir(parents=True, exist_ok=True)
+        nixos.path(name).write_text(text)
+    nixos.path("/etc/shadow").chmod(0o640)
+    taken = """for file in passwd shadow group; do echo "root:!:" >"@root@/etc/$file"; done
+        echo "alice made" >"@root@/var/lib/nixos/declarative-users"; exit 2"""
+    assert nixos.deploy(nixos.system("nixos-bad", trouble=taken)).outcome == "rolled_back"
+    assert {name: nixos.path(name).read_text() for name in files} == files
+    assert nixos.path("/etc/shadow").stat().st_mode & 0o777 == 0o640
+    assert sorted(path.name for path in nixos.path("/etc").iterdir() if path.is_file()) == ["group", "passwd", "shadow"]
+    assert not list(nixos.live.glob("kept-*"))
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_a_file_of_the_hosts_own_that_a_system_has_written_over_is_back(
+    nixos: NixOS, old: str, *, copied: bool
+) -> None:
+    key = nixos.path("/etc/ssh/key")
+    key.parent.mkdir(parents=True)
+    key.write_text("own\n")
+    key.chmod(0o600)
+    over = "rm {0}; echo other >{0}; echo ssh/key >>@root@/etc/.clean" if copied else "ln -sfn / {0}"
+    bad = nixos.system("nixos-bad", trouble=f"{over.format(key)}; exit 2", etc__ssh__key="")
+    assert nixos.deploy(bad).outcome == "rolled_back"
+    assert (key.is_symlink(), key.read_text(), key.stat().st_mode & 0o777) == (False, "own\n", 0o600)
+    assert "ssh/key" not in "".join(path.read_text() for path in nixos.path("/etc").glob(".clean"))

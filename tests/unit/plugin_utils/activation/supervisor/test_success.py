@@ -110,6 +110,12 @@ def test_another_kernel_asks_for_a_reboot(nixos: NixOS) -> None:
     assert not nixos.deploy(old).reboot_required
 
 
+def test_a_profile_that_is_no_link_is_refused_and_stays(nixos: NixOS, old: str) -> None:
+    nixos.path("/nix/var/nix/profiles/other").mkdir(parents=True)
+    answer = nixos.deploy(nixos.system("nixos-new"), profile="/nix/var/nix/profiles/other")
+    assert (answer.outcome, nixos.path("/nix/var/nix/profiles/other").is_dir(), nixos.calls) == ("refused", True, [])
+
+
 def test_a_closure_that_is_no_system_is_refused_before_anything_is_touched(nixos: NixOS, old: str) -> None:
     answer = nixos.deploy(nixos.closure("hello-2.12", bin__hello="echo hello"))
     assert answer.outcome == "refused"
