@@ -24,8 +24,6 @@ os.environ["ANSIBLE_STDOUT_CALLBACK"] = "ansible.builtin.default"
 os.environ["PYTHONDONTWRITEBYTECODE"] = ""
 
 LAB = Path(__file__).resolve().parents[1] / "lab"
-# What all others stand on. Were it not as it should be, they would fail as well, and only not say why.
-GROUND = ("lab/test_faults.py", "lab/test_network.py", "standins")
 # What continuous integration has time for, and `make test` has not: most has a scenario of Molecule or tests of its parts.
 WIDE = (
     "activation/test_darwin.py",
@@ -35,18 +33,15 @@ WIDE = (
     "channels",
     "copy/test_memory.py",
     "evaluation/test_memory.py",
-    "evaluation/test_streaming.py",
     "fleet/test_awx.py",
     "fleet/test_cancelled.py",
     "fleet/test_ci.py",
     "fleet/test_controller_without_nix.py",
     "fleet/test_full_controller.py",
     "fleet/test_rollback.py",
-    "fleet/test_runner.py",
     "fleet/test_status.py",
     "fleet/test_terminal.py",
     "gc",
-    "hostile",
     "inventory/test_import.py",
     "inventory/test_terraform.py",
     "keys/test_hosts.py",
@@ -98,9 +93,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         item.add_marker(pytest.mark.xdist_group(str(item.path)))
-        for mark, places in ((pytest.mark.thorough, GROUND), (pytest.mark.wide, WIDE)):
-            if any(item.path.is_relative_to(here / place) for place in places):
-                item.add_marker(mark)
+        if any(item.path.is_relative_to(here / place) for place in WIDE):
+            item.add_marker(pytest.mark.wide)
     # So that no long file is begun when the others are about to end.
     tests = Counter(item.path for item in items)
     items.sort(key=lambda item: -tests[item.path])

@@ -6,18 +6,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
 import typing as t
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from ..conftest import Lab
-from ..standins.conftest import Machine, bring_up_one_of_each
 
 ROOT = Path(__file__).resolve().parents[3]
+LEGACY = "/nix/var/nix/profiles/per-user/alice"
 PLATFORMS = {"vps-sg-1": "nixos", "workstation": "home-manager", "macbook": "darwin", "phone": "nix-on-droid"}
 PROFILES = {
     "vps-sg-1": "/nix/var/nix/profiles/system",
@@ -105,11 +107,116 @@ class Task:
         return answer
 
 
-class Target(Machine):
+# What an evaluation of flakes would make of them, without asking the network for what locks them.
+_CONFIGURATION = f"""
+let
+  flake =
+    name: others:
+    let
+      place = (import (places.${{name}} + "/flake.nix")).outputs;
+      self = place ({{ inherit self; }} // others) // {{ outPath = places.${{name}}; }};
+    in
+    self;
+  inputs = rec {{
+    nixpkgs = flake "nixpkgs" {{ }};
+    nix-darwin = flake "nix-darwin" {{ inherit nixpkgs; }};
+    home-manager = flake "home-manager" {{ inherit nixpkgs; }};
+    nix-on-droid = flake "nix-on-droid" {{ inherit nixpkgs home-manager; }};
+  }};
+  fleet = import {ROOT}/inventory/nodes.nix;
+  # All of them for the machine that builds them here.
+  nodes = fleet // {{ nodes = builtins.mapAttrs (_: node: node // {{ system = "x86_64-linux"; }}) fleet.nodes; }};
+  files = node: [ ({ROOT}/nix/platforms + "/${{node.platform}}.nix") ] ++ roleOf node;
+  roleOf = node: if node.role == null then [ ] else [ ({ROOT}/nix/roles + "/${{node.role}}.nix") ];
+  made = (import {ROOT}/inventory/lib).mkFleet {{ inherit inputs nodes; modules = node: files node ++ [ module ]; }};
+"""
+_BUILT = {
+    "vps-sg-1": "nixosConfigurations.vps-sg-1.config.system.build.toplevel",
+    "workstation": 'homeConfigurations."alice@workstation".activationPackage',
+    "macbook": "darwinConfigurations.macbook.system",
+    "phone": "nixOnDroidConfigurations.phone.activationPackage",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command on a host ended, and all that it said."""
+
+    rc: int
+    said: str
+
+
+def flakes(lab: Lab) -> dict[str, str]:
+    """Return where each flake is that the configurations are made of."""
+    references: dict[str, str] = json.loads((lab.root / ".lab/flakes/inputs.json").read_text())
+    return {name: reference.removeprefix("path:") for name, reference in references.items()}
+
+
+@dataclass(frozen=True)
+class Target:
     """A host that is activated by the module."""
 
+    lab: Lab
+    name: str
     directory: Path
     inventory: Path
+
+    def system(self, module: str = "{ }") -> str:
+        """Build the host's configuration with a module more, bring it there, and return its path."""
+        # Where the controller has a Nix of its own, the lab brings none.
+        nix = shutil.which("nix") or str(self.lab.root / ".lab/bin/nix")
+        places = json.dumps(json.dumps(flakes(self.lab)))
+        expression = f"let places = builtins.fromJSON {places}; in {_CONFIGURATION} module = {module}; in made.{_BUILT[self.name]}"
+        built = subprocess.run(
+            [nix, "build", "--impure", "--no-link", "--print-out-paths", "--expr", expression],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert built.returncode == 0, built.stderr
+        path = built.stdout.strip()
+        self._bring(nix, path)
+        return path
+
+    def _bring(self, nix: str, path: str) -> None:
+        program = f"{nix}-store"
+        closure = subprocess.run([program, "-qR", path], capture_output=True, text=True, check=True).stdout.split()
+        archive = subprocess.run([program, "--export", *closure], capture_output=True, check=True).stdout
+        taking = [str(self.lab.root / "tests/lab/lab"), "exec", self.name, "--", "/opt/nix/bin/nix-store", "--import"]
+        if self.name == "phone":
+            taking = self._ssh(". ~/.profile; nix-store --import")
+        subprocess.run(taking, input=archive, capture_output=True, check=True)
+
+    def _ssh(self, command: str) -> list[str]:
+        return ["ssh", "-F", str(self.lab.root / ".lab/ssh_config"), self.name, command]
+
+    def root(self, script: str) -> Outcome:
+        """Run a script as root."""
+        done = self.lab.try_to("exec", self.name, "--", "/bin/sh", "-c", script)
+        return Outcome(done.returncode, done.stdout + done.stderr)
+
+    def user(self, script: str) -> Outcome:
+        """Run a script as the one who logs in."""
+        done = subprocess.run(self._ssh(script), capture_output=True, text=True, check=False)
+        return Outcome(done.returncode, done.stdout + done.stderr)
+
+    def says(self, script: str) -> str:
+        """Return what a script that must succeed prints."""
+        outcome = self.root(script)
+        assert outcome.rc == 0, outcome.said
+        return outcome.said.strip()
+
+    def move_to_legacy(self) -> None:
+        """Have alice's profile where Nix had it before 2.14, and nothing where it has it since."""
+        self.says(f"mkdir -p {LEGACY} && chown alice {LEGACY}")
+        own = "~/.local/state/nix/profiles"
+        done = self.user(f"cd {own} && cp -P home-manager home-manager-*-link {LEGACY} && rm -rf {own}")
+        assert done.rc == 0, done.said
+
+    @property
+    def boots(self) -> str:
+        """The system that the boot loader would start now."""
+        return self.lab("boots", self.name).strip()
 
     def start(self, module: str = "nix_activate", *flags: str, escalate: bool = True, **options: t.Any) -> Task:
         """Begin a task."""
@@ -161,26 +268,16 @@ class Target(Machine):
             assert time.monotonic() < deadline, f"it did not come to this: {condition}"
             time.sleep(0.1)
 
-    @property
-    def leftovers(self) -> str:
-        """What a deployment must not leave behind: processes, units, locks, roots."""
-        return self.says(
-            """
-            supervisors() { ps -eo args | grep -E '[n]ix[.]fleet-[^ ]* (run|recover|step)'; }
-            # Who was told of the end may be faster than the supervisor's own.
-            for _ in 1 2 3 4 5; do supervisors >/dev/null || break; sleep 1; done
-            supervisors || :
-            systemctl list-units --all --plain --no-legend 'nix-fleet-*' 2>/dev/null || :
-            ls -d /run/nix.fleet/lock /run/nix.fleet/takeover 2>/dev/null || :
-            find /var/lib/nix.fleet/runs -type l ! -name boot
-            """
-        )
-
 
 @pytest.fixture(scope="session")
 def fleet(new_lab: Callable[[str], Lab]) -> Lab:
     """A rehearsal fleet of one host a platform."""
-    return bring_up_one_of_each(new_lab("activation"))
+    lab = new_lab("activation")
+    lab.bring_up(*PLATFORMS)
+    if flakes(lab)["nix-darwin"] != str(lab.root / "tests/lab/standins/nix-darwin"):
+        # It overwrites no settings of Nix's that it does not know.
+        lab("exec", "macbook", "--", "/bin/sh", "-c", "cd /etc/nix && mv nix.conf nix.conf.before-nix-darwin")
+    return lab
 
 
 def target(name: str) -> t.Any:
@@ -188,7 +285,6 @@ def target(name: str) -> t.Any:
 
     @pytest.fixture(scope="session", name=name.split("-")[0])
     def _target(fleet: Lab, tmp_path_factory: pytest.TempPathFactory) -> Target:
-        target = Target(fleet, name)
         directory = tmp_path_factory.mktemp(name)
         inventory = directory / "hosts.yml"
         inventory.write_text(fleet("inventory", name))
@@ -196,10 +292,7 @@ def target(name: str) -> t.Any:
         if secret.exists():
             (directory / "host_vars" / name).mkdir(parents=True)
             (directory / "host_vars" / name / "lab.yml").write_text(secret.read_text())
-        # Frozen, as what it extends; these two are this fixture's.
-        object.__setattr__(target, "directory", directory)
-        object.__setattr__(target, "inventory", inventory)
-        return target
+        return Target(fleet, name, directory, inventory)
 
     return _target
 

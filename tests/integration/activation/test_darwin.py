@@ -10,7 +10,6 @@ import pytest
 
 from .conftest import ROOT, Target
 
-PROFILE = "/nix/var/nix/profiles/system"
 STATE = "/var/lib/nix.fleet"
 DAEMONS = "/Library/LaunchDaemons"
 ETC = '{ environment.etc."fleet/%s".text = "x"; }'
@@ -42,11 +41,6 @@ def running(macbook: Target, service: str) -> bool:
     return macbook.root(f"launchctl list org.nixos.{service}").rc == 0
 
 
-def watches(macbook: Target) -> str:
-    """What of deployments launchd would start at the next boot."""
-    return macbook.says(f"ls {DAEMONS} | grep nix.fleet || :")
-
-
 def test_a_file_of_etc_that_comes_or_goes_is_deployed_and_stays(macbook: Target, plain: str) -> None:
     new = macbook.system(ETC % "comes")
     answer = macbook.activate(new)
@@ -70,14 +64,6 @@ def test_services_of_a_system_that_failed_half_way_are_gone_when_the_machine_is_
     assert "left of it" not in answer["cause"]
 
 
-@pytest.mark.thorough
-def test_services_that_the_new_system_has_not_are_gone(macbook: Target, plain: str) -> None:
-    assert macbook.activate(macbook.system(both(TICKING, ETC % "ticking")))["outcome"] == "confirmed"
-    assert macbook.activate(plain)["outcome"] == "confirmed"
-    assert not running(macbook, "ticking")
-    assert macbook.root(f"ls {DAEMONS}/org.nixos.ticking.plist").rc != 0
-
-
 def test_what_is_left_of_a_failed_system_is_told(macbook: Target, plain: str) -> None:
     # What has no file any more cannot be unloaded as nix-darwin does.
     mess = f'{{ system.activationScripts.postActivation.text = "rm {DAEMONS}/org.nixos.ticking.plist; exit 3"; }}'
@@ -85,31 +71,6 @@ def test_what_is_left_of_a_failed_system_is_told(macbook: Target, plain: str) ->
     macbook.says("launchctl end org.nixos.ticking")
     assert answer["outcome"] == "rolled_back", answer
     assert "the service org.nixos.ticking" in answer["cause"]
-
-
-@pytest.mark.thorough
-def test_a_loss_of_power_before_the_confirmation_comes_back_on_the_old_system_by_itself(
-    macbook: Target, plain: str
-) -> None:
-    new = macbook.system(ETC % "power")
-    answer = macbook.activate(new, confirm="later", confirm_timeout=300)
-    assert answer["outcome"] == "awaiting", answer
-    assert watches(macbook)
-    macbook.lab("power-cycle", "macbook")
-    macbook.wait_until(f"tail -n 1 {STATE}/journal.jsonl | grep {answer['id']}", 60)
-    entry = json.loads(macbook.says(f"tail -n 1 {STATE}/journal.jsonl"))
-    assert entry["outcome"] == "rolled_back", entry
-    assert macbook.current_state == (plain, plain)
-    assert macbook.root("ls /etc/fleet/power").rc != 0
-    assert not watches(macbook)
-
-
-@pytest.mark.thorough
-def test_launchd_has_nothing_to_do_at_boot_once_a_deployment_has_ended(macbook: Target, plain: str) -> None:
-    assert macbook.activate(macbook.system(ETC % "ended"))["outcome"] == "confirmed"
-    assert not watches(macbook)
-    assert macbook.activate(macbook.system(FAILS))["outcome"] == "rolled_back"
-    assert not watches(macbook)
 
 
 def test_what_is_in_the_way_in_etc_is_told_before_anything_is_touched(macbook: Target, plain: str) -> None:
@@ -126,23 +87,6 @@ def test_what_is_in_the_way_in_etc_is_told_before_anything_is_touched(macbook: T
     assert "before-nix-darwin" in answer["advice"]
     assert macbook.current_state == (plain, plain)
     assert macbook.says("cat /etc/fleet/mine") == "mine"
-
-
-@pytest.mark.thorough
-def test_a_file_of_etc_whose_content_nix_darwin_knows_is_in_nobodys_way(macbook: Target, plain: str) -> None:
-    known = macbook.says("mkdir -p /etc/fleet; echo mine >/etc/fleet/mine; sha256sum </etc/fleet/mine").split()[0]
-    system = macbook.system(
-        f'{{ environment.etc."fleet/mine" = {{ text = "x"; knownSha256Hashes = [ "{known}" ]; }}; }}'
-    )
-    assert macbook.activate(system)["outcome"] == "confirmed"
-
-
-@pytest.mark.thorough
-def test_a_file_of_etc_that_a_failed_system_has_replaced_is_there_again(macbook: Target, plain: str) -> None:
-    known = macbook.says("mkdir -p /etc/fleet; echo mine >/etc/fleet/mine; sha256sum </etc/fleet/mine").split()[0]
-    replaces = f'{{ environment.etc."fleet/mine" = {{ text = "x"; knownSha256Hashes = [ "{known}" ]; }}; }}'
-    assert macbook.activate(macbook.system(both(replaces, FAILS)))["outcome"] == "rolled_back"
-    assert macbook.says("cat /etc/fleet/mine; ls /etc/fleet") == "mine\nmine"
 
 
 def test_what_the_checks_of_nix_darwin_refuse_touches_nothing_and_names_the_setting(

@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fleets come up whatever was there before, live side by side, and leave nothing behind."""
+"""A fleet leaves nothing behind, says what it needs, and has no Python for a deployment to lean on."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +12,27 @@ from pathlib import Path
 import pytest
 
 from ..conftest import Lab
-from .conftest import processes_of
+from ..fleet.lab import HOSTS
 
 pytestmark = pytest.mark.usefixtures("lab")
 NewLab = Callable[[str], Lab]
+
+
+def processes_of(root: Path) -> list[str]:
+    """The processes on this machine that have to do with a directory."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            where = [
+                str((process / "cwd").readlink()),
+                (process / "cmdline").read_text(),
+                (process / "mounts").read_text(),
+            ]
+        except OSError:
+            continue
+        if any(str(root) in text for text in where) and int(process.name) != os.getpid():
+            found.append(process.name)
+    return found
 
 
 def fleets_in_cgroups() -> set[str]:
@@ -51,3 +69,8 @@ def test_a_machine_without_root_is_told_so_in_one_line(new_lab: NewLab) -> None:
     assert done.returncode == 3, done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert "needs root" in done.stderr
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_there_is_no_python(lab: Lab, host: str) -> None:
+    assert lab("exec", host, "--", "sh", "-c", "ls /usr/bin /usr/local/bin | grep -c python || true").strip() == "0"

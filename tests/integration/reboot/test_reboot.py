@@ -4,26 +4,24 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
 from collections.abc import Callable
 
 import pytest
 
-from ..activation.conftest import PLATFORMS, Result, Target, Task, macbook, vps
+from ..activation.conftest import PLATFORMS, Result, Target, Task, vps
 from ..conftest import Lab
 
-__all__ = ["macbook", "vps"]
+__all__ = ["vps"]
 
-HOSTS = ("vps-sg-1", "macbook")
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 
 
 @pytest.fixture(scope="session")
 def fleet(new_lab: Callable[[str], Lab]) -> Lab:
-    """A rehearsal fleet of one host a platform that reboots."""
+    """A rehearsal fleet of one host."""
     lab = new_lab("reboot")
-    lab.bring_up(*HOSTS)
+    lab.bring_up("vps-sg-1")
     return lab
 
 
@@ -64,24 +62,6 @@ def _before(vps: Target, plain: str) -> None:
     assert vps.whole == plain
 
 
-def test_a_machine_that_runs_what_it_was_booted_with_is_left_alone(vps: Target) -> None:
-    before = boot_id(vps)
-    answer = reboot(vps)
-    assert (answer["changed"], answer["rebooted"], answer["required"]) == (False, False, False)
-    assert boot_id(vps) == before
-
-
-def test_a_machine_behind_a_silent_line_fails_in_time(vps: Target) -> None:
-    task = start(vps, when="always", timeout=6, delay=2)
-    vps.wait_until("ls /var/lib/nix.fleet/runs/reboot-*/decision")
-    vps.lab("cut", vps.name)
-    begin = time.monotonic()
-    answer = task.result()
-    assert answer["failed"] is True
-    assert "was not back within 6 s" in answer["cause"]
-    assert time.monotonic() - begin < 60
-
-
 def test_no_deployment_begins_in_a_machine_that_is_about_to_go_down(vps: Target, plain: str) -> None:
     late = vps.system(ETC % "too late")
     # Longer than the other task takes to start.
@@ -108,14 +88,3 @@ def test_units_that_fail_in_the_new_boot_are_told(vps: Target) -> None:
     vps.activate(vps.system(f"{{ {bad} }}"), goal="boot")
     answer = reboot(vps)
     assert (answer["failed"], answer["rebooted"], answer["units_failed"]) == (False, True, ["bad.service"])
-
-
-@pytest.mark.thorough
-def test_a_mac_reboots_and_activates_its_system(macbook: Target) -> None:
-    system = macbook.system()
-    assert macbook.activate(system)["outcome"] in ("activated", "unchanged", "confirmed")
-    assert reboot(macbook)["rebooted"] is False
-    before = boot_id(macbook)
-    answer = reboot(macbook, when="always", message="see you")
-    assert (answer["rebooted"], answer["running"]) == (True, system), answer
-    assert answer["boot_id"] == {"before": before, "after": boot_id(macbook)}
