@@ -112,10 +112,3 @@ def test_a_mac_gets_its_first_generation_when_what_is_in_its_way_is_moved_aside(
     assert on("macbook", "cat /etc/bashrc /etc/bashrc.before-nix-darwin") == "ourstheirs"
     again = bootstrap(project, "macbook", bootstrap_move_aside=["/etc/bashrc", "/etc/none"])
     assert again.hosts(changed=0) == {"macbook"}
-
-
-@pytest.mark.thorough
-def test_a_home_is_deployed_on_a_linux_that_has_nix(project: Project) -> None:
-    done = bootstrap(project, "workstation")
-    assert done.rc == 0, done.output
-    assert on("workstation", "ls /home/alice/.local/state/nix/profiles").startswith("home-manager")

@@ -4,14 +4,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from ..evaluation.conftest import project
 
-import pytest
-
-from ..evaluation.project import Project
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """Return a directory for a flake, an inventory and playbooks."""
-    return Project(tmp_path)
+__all__ = ["project"]

@@ -54,14 +54,6 @@ def test_hosts_are_evaluated_together_and_fail_apart(project: Project, strategy:
     assert run.calls.count("metadata") == 2
 
 
-def test_an_unchanged_flake_is_not_evaluated_again(project: Project) -> None:
-    project.write_flake(FIVE)
-    project.run("nix_eval", EACH, hosts(project, "ae"))
-    again = project.run("nix_eval", EACH, hosts(project, "ae"))
-    assert again.calls == ["metadata"]
-    assert all(result["cached"] and not result["changed"] for result in again.results.values())
-
-
 def test_the_lock_file_is_not_written(project: Project) -> None:
     dependency = project.directory / "dependency"
     dependency.mkdir()
@@ -74,21 +66,6 @@ def test_the_lock_file_is_not_written(project: Project) -> None:
     run = project.run("nix_eval", EACH, hosts(project, "a"))
     assert run.rc == 0, run.output
     assert not (project.flake / "flake.lock").exists()
-
-
-def test_inputs_are_overridden(project: Project) -> None:
-    for name in ("one", "two"):
-        (project.directory / name).mkdir()
-        (project.directory / name / "flake.nix").write_text(f'{{ outputs = _: {{ text = "{name}"; }}; }}')
-    project.flake.mkdir()
-    (project.flake / "flake.nix").write_text(
-        f'{{ inputs.d.url = "path:{project.directory}/one"; outputs = {{ self, d }}: {{ inherit (d) text; }}; }}'
-    )
-    options: dict[str, t.Any] = {"flake": f"path:{project.flake}", "attr": "text", "apply": "text: text"}
-    assert project.run("nix_eval", options, hosts(project, "a")).results["a"]["value"] == "one"
-    # Relative paths start at the playbook.
-    options["override_inputs"] = {"d": "./two"}
-    assert project.run("nix_eval", options, hosts(project, "a")).results["a"]["value"] == "two"
 
 
 HOSTILE = [

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from ansible_runner.interface import run as run_job
 
-from .lab import ROOT, running
+from .lab import ROOT, cut, on, running
 from .project import Project
 
 WEB_SERVERS = {"vps-sg-1", "vps-sg-2", "vps-de-1"}
@@ -112,13 +112,19 @@ def awx(servers: Project, tmp_path_factory: pytest.TempPathFactory) -> Controlle
     return Controller(servers, tmp_path_factory.mktemp("awx"))
 
 
-def test_a_job_deploys_by_the_inventory_that_awx_has_imported(awx: Controller) -> None:
+def test_a_job_deploys_by_the_inventory_that_awx_has_imported_tells_what_happened_and_is_gone_back_from(
+    awx: Controller,
+) -> None:
     before = running("vps-sg-2")
     job = awx.job("deploy.yml", "-l", "vps-sg-2", deploy_goal="switch", deploy_reboot="never")
     assert job.status == "successful", job.stdout.read()
-    assert running("vps-sg-2").generation == before.generation + 1
-    back = awx.job("rollback.yml", "-l", "vps-sg-2", rollback_to="previous")
+    (activation,) = results(job, "nix_activate").values()
+    assert activation["outcome"] == "confirmed"
+    assert activation["previous"]["generation"] == before.generation
+    assert activation["generation"] == running("vps-sg-2").generation == before.generation + 1
+    back = awx.job("rollback.yml", "-l", "vps-sg-2", rollback_to=f"before:{activation['run']}")
     assert back.status == "successful", back.stdout.read()
+    assert back.stats["changed"] == {"vps-sg-2": 1}
     assert running("vps-sg-2").system == before.system
 
 
@@ -134,7 +140,7 @@ def test_an_approval_is_for_what_was_built(awx: Controller, tmp_path: Path) -> N
     awx.forget()
     refused = awx.job("deploy.yml", "-l", "vps-sg-2", **artifacts)
     assert refused.status == "failed"
-    (failure,) = results(refused, "runner_on_failed")
+    (failure,) = results(refused, "nix_eval", "runner_on_failed").values()
     assert failure["msg"].endswith(f", and is to be at {built}")
     assert running("vps-sg-2") == before
     shutil.copy2(kept, approved)
@@ -163,9 +169,13 @@ def handed_on(job: t.Any) -> dict[str, t.Any]:
     return t.cast("dict[str, t.Any]", artifacts)
 
 
-def results(job: t.Any, event: str) -> list[dict[str, t.Any]]:
-    """Return the results that a job tells by an event."""
-    return [each["event_data"]["res"] for each in job.events if each["event"] == event]
+def results(job: t.Any, module: str, event: str = "runner_on_ok") -> dict[str, dict[str, t.Any]]:
+    """Return what a module of ours returned for each host, as the events have it."""
+    return {
+        each["event_data"]["host"]: each["event_data"]["res"]
+        for each in job.events
+        if each["event"] == event and each["event_data"]["task_action"] == f"nix.fleet.{module}"
+    }
 
 
 def two_slices(awx: Controller) -> list[t.Any]:
@@ -181,3 +191,49 @@ def two_slices(awx: Controller) -> list[t.Any]:
     for thread in threads:
         thread.join()
     return [jobs[part] for part in sorted(jobs)]
+
+
+def test_a_host_that_fails_fails_the_job_and_no_other_host(awx: Controller) -> None:
+    page = "${pkgs.busybox}/bin/httpd"
+    broken = 'pkgs.runCommand "broken-page" { } "echo the page is broken; exit 3"'
+    Project(awx.project).edit(
+        "nix/roles/web.nix", page, f'${{if node.name == "vps-de-1" then {broken} else pkgs.busybox}}/bin/httpd'
+    )
+    with cut("vps-sg-2"):
+        job = awx.job("deploy.yml", "-l", "vps")
+    assert (job.status, job.rc) == ("failed", 4)
+    assert job.stats["failures"] == {"vps-de-1": 1}
+    assert job.stats["dark"] == {"vps-sg-2": 1}
+    assert [host for host, result in results(job, "nix_activate").items() if result["changed"]] == ["vps-sg-1"]
+    failure = results(job, "nix_build", "runner_on_failed")["vps-de-1"]
+    assert (failure["host"], failure["stage"]) == ("vps-de-1", "build")
+    assert failure["log"] == "the page is broken"
+
+
+def ours(job: t.Any) -> list[str]:
+    """Return the modules of ours that did something, in their order."""
+    actions = [each["event_data"]["task_action"] for each in job.events if each["event"] == "runner_on_ok"]
+    return [action.removeprefix("nix.fleet.") for action in actions if action.startswith("nix.fleet.")]
+
+
+def test_a_stage_that_a_job_leaves_out_by_its_tag_is_left_out_with_what_belongs_to_it(awx: Controller) -> None:
+    before = running("vps-sg-2")
+    job = awx.job("deploy.yml", "-l", "vps-sg-2", "--skip-tags", "activate", deploy_reboot="if_required")
+    assert (job.status, ours(job)) == ("successful", ["nix_eval", "nix_build", "nix_copy_closure"])
+    assert running("vps-sg-2") == before
+    # It is there, and nothing else is to be done but to make it what runs.
+    (build,) = results(job, "nix_build").values()
+    assert on("vps-sg-2", f"test -e {build['out_path']} && echo there").strip() == "there"
+
+
+def test_no_secret_of_a_job_is_among_its_artifacts(awx: Controller, tmp_path: Path) -> None:
+    word = secrets.token_hex(8)
+    # In a file, as a credential of AWX brings it: extra variables and the environment runner itself writes down.
+    (tmp_path / "db").write_text(word)
+    key = {"name": "db", "content": f"{{{{ lookup('file', '{tmp_path}/db') }}}}"}
+    job = awx.job("nix.fleet.keys", "-l", "vps-sg-1", "-vvv", deploy_keys=[key])
+    assert job.status == "successful", job.stdout.read()
+    assert on("vps-sg-1", "cat /run/keys/db") == word
+    artifacts = [path for path in Path(job.config.artifact_dir).rglob("*") if path.is_file()]
+    assert len(artifacts) > len(list(job.events))
+    assert [path for path in artifacts if word in path.read_text(errors="replace")] == []

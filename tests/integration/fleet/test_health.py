@@ -12,7 +12,7 @@ import typing as t
 
 import pytest
 
-from .lab import home, lab, on, running
+from .lab import home, on, running
 from .project import Project, Run
 
 pytestmark = pytest.mark.usefixtures("deployed_once")
@@ -68,48 +68,32 @@ def test_a_system_whose_checks_hold_is_confirmed(project: Project) -> None:
     assert again.counts(HOST)["changed"] == 0, "what runs already is not activated, and so not checked"
 
 
-@pytest.mark.parametrize(
-    ("check", "reason"),
-    [
-        ({"units": "nothing"}, "units nothing: there is no unit nothing.service"),
-        *(
-            pytest.param(check, reason, marks=pytest.mark.thorough)
-            for check, reason in (
-                ({"port": 8022, "name": "the phone's port"}, "the phone's port: no connection to"),
-                ({"command": "echo no rows; exit 3"}, "exit code 3 instead of 0: no rows"),
-            )
-        ),
-    ],
-)
-def test_a_check_that_does_not_hold_sends_the_host_back_at_once(
-    project: Project, check: dict[str, t.Any], reason: str
-) -> None:
+def test_a_check_that_does_not_hold_sends_the_host_back_at_once(project: Project) -> None:
     greet(project)
     before = running(HOST)
     begin = time.monotonic()
-    run = deploy(project, deploy_health_checks=[{"units": "page"}, check], deploy_health_within=1)
+    run = deploy(project, deploy_health_checks=[{"units": "page"}, {"units": "nothing"}], deploy_health_within=1)
     assert time.monotonic() - begin < LONG / 2
     assert run.rc == 2
     assert "1 rolled back" in run.closing
     assert "health: 1 of 2 checks does not hold" in report(run)
-    assert reason in report(run)
+    assert "units nothing: there is no unit nothing.service" in report(run)
     assert running(HOST) == before
 
 
-@pytest.mark.parametrize("playbook", ["deploy.yml", pytest.param("nix.fleet.deploy", marks=pytest.mark.thorough)])
-def test_tasks_of_the_users_decide_whether_the_system_stays(project: Project, playbook: str) -> None:
+def test_tasks_of_the_users_decide_whether_the_system_stays(project: Project) -> None:
     tasks = project.root / "checks" / "web.yml"
     tasks.parent.mkdir()
     tasks.write_text("- name: Ask the queue\n  ansible.builtin.raw: echo it is stuck; exit 1\n")
     greet(project)
     before = running(HOST)
-    run = deploy(project, playbook=playbook, deploy_health_tasks="checks/web.yml")
+    run = deploy(project, deploy_health_tasks="checks/web.yml")
     assert run.rc == 2
     assert "1 rolled back" in run.closing
     assert "health: Ask the queue: non-zero return code at checks/web.yml:1 it is stuck" in report(run)
     assert running(HOST) == before
     tasks.write_text("- name: Ask the queue\n  ansible.builtin.raw: exit 0\n")
-    assert "1 confirmed" in deploy(project, playbook=playbook, deploy_health_tasks="checks/web.yml").closing
+    assert "1 confirmed" in deploy(project, deploy_health_tasks="checks/web.yml").closing
 
 
 @pytest.mark.thorough
@@ -153,18 +137,6 @@ HEALTH = """
 def health(project: Project, host: str, *checks: dict[str, t.Any]) -> Run:
     (project.root / "health.yml").write_text(HEALTH.format(host=host, checks=json.dumps(checks)))
     return project.run("health.yml")
-
-
-def test_a_machine_that_cannot_be_reached_is_a_failed_check_that_can_be_rescued(project: Project) -> None:
-    lab("cut", "--reset", HOST)
-    try:
-        run = health(project, HOST, {"command": "true"})
-    finally:
-        lab("heal", HOST)
-    assert run.rc == 0, run.output
-    assert run.counts(HOST)["unreachable"] == 0
-    assert run.counts(HOST)["rescued"] == 1
-    assert "the machine cannot be reached" in " ".join(run.output.split())
 
 
 @pytest.mark.parametrize("host", ["workstation", "macbook", "phone"])

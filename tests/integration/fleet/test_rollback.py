@@ -34,18 +34,6 @@ def test_the_previous_generation_comes_back_without_flake_and_builder(changed: P
     assert then.system == then.default != now.system
 
 
-def test_any_generation_that_is_there_can_be_named_and_asking_again_changes_nothing(changed: Project) -> None:
-    now = running("vps-sg-1")
-    run = changed.run("nix.fleet.rollback", "-l", "vps-sg-1", "-e", "rollback_to=987654")
-    assert run.rc == 2
-    assert "987654" in run.output
-    assert running("vps-sg-1") == now
-    wanted = ("-l", "vps-sg-1", "-e", f"rollback_to={now.generation - 1}")
-    assert changed.run("nix.fleet.rollback", *wanted).hosts(changed=1) == {"vps-sg-1"}
-    assert running("vps-sg-1").generation == now.generation - 1
-    assert changed.run("nix.fleet.rollback", *wanted).hosts(changed=0) == {"vps-sg-1"}
-
-
 @pytest.mark.thorough
 def test_every_kind_of_host_goes_back(project: Project) -> None:
     change_everything(project)

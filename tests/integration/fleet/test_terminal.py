@@ -144,20 +144,6 @@ def test_each_host_is_seen_at_work_and_then_in_a_line_that_stays(
         assert machine_talk not in terminal.text
 
 
-QUESTION = """
-- hosts: vps-sg-1
-  gather_facts: false
-  tasks:
-    - ansible.builtin.pause:
-        prompt: What is its name
-      register: answer
-    - ansible.builtin.debug:
-        msg: "it is {{ answer.user_input }}"
-    - name: Sleep
-      ansible.builtin.raw: sleep 60
-"""
-
-
 ASKING = """
 - import_playbook: nix.fleet.build
 - hosts: vps-sg-1
@@ -185,19 +171,6 @@ def test_who_is_done_has_a_line_before_a_play_asks_and_in_each_of_several_playbo
     assert "it is Ada" in terminal.text
     assert terminal.text.count("FLEET *") == 2
     assert "can only be started once" not in terminal.text
-
-
-def test_nothing_is_drawn_over_a_question(project: Project, opened: t.Callable[..., Terminal]) -> None:
-    (project.root / "question.yml").write_text(QUESTION)
-    terminal = opened(project, "question.yml")
-    terminal.wait_for("What is its name")
-    asked = len(terminal.text)
-    time.sleep(1)
-    terminal.type("Ada\r")
-    terminal.wait_for("it is Ada")
-    # The terminal itself shows what is typed: what comes before that came while the question stood.
-    assert "at work" not in terminal.text[asked:].partition("Ada")[0]
-    terminal.wait_for("Sleep")
 
 
 def test_an_interrupted_run_leaves_the_terminal_as_it_was(project: Project, opened: t.Callable[..., Terminal]) -> None:

@@ -97,16 +97,6 @@ def before(fleet: Fleet) -> dict[str, list[int]]:
     return {host: generations(host) for host in PROFILES}
 
 
-def test_a_check_shows_what_would_go_and_touches_nothing(fleet: Fleet, before: dict[str, list[int]]) -> None:
-    predicted = fleet.collect("--check", "--diff")
-    assert predicted.run.rc == 0, predicted.run.output
-    assert predicted.run.hosts(changed=1) == set(PROFILES)
-    assert predicted.deleted == GOING
-    assert f"--- before: {SYSTEM}\n+++ after: {SYSTEM}" in predicted.run.output
-    assert "\n-2  20" in predicted.run.output
-    assert before == {host: generations(host) for host in PROFILES}
-
-
 def test_on_every_platform_generations_go_and_what_is_needed_stays(fleet: Fleet, before: dict[str, list[int]]) -> None:
     current_state = {host: running(host) for host in ("vps-sg-1", "macbook")}
     closure = on(HOST, f"readlink {SYSTEM}-2-link")

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 import typing as t
 
@@ -35,16 +34,6 @@ def colmena(project: Project, directory: pathlib.Path) -> dict[str, t.Any]:
     return {"override_inputs": {"nixpkgs": nixpkgs(directory), "colmena": f"path:{FLEETS / 'makehive'}"}}
 
 
-def deploy_rs(project: Project, _directory: pathlib.Path) -> dict[str, t.Any]:
-    project.take("deploy-rs")
-    return {"override_inputs": dict.fromkeys(("nixpkgs", "deploy-rs"), f"path:{FLEETS / 'empty'}")}
-
-
-def configurations(project: Project, _directory: pathlib.Path) -> dict[str, t.Any]:
-    project.take("configurations")
-    return {}
-
-
 def nodes(project: Project, _directory: pathlib.Path) -> dict[str, t.Any]:
     project.take("nodes")
     (project.directory / "nodes.nix").rename(project.directory / "fleet.nix")
@@ -53,19 +42,10 @@ def nodes(project: Project, _directory: pathlib.Path) -> dict[str, t.Any]:
     return {}
 
 
-def in_json(project: Project, _directory: pathlib.Path) -> dict[str, t.Any]:
-    data = {"roles": {"web": {"system": "x86_64-linux", "targets": {"a": {"ips": ["192.0.2.1"], "with-dash": 0.5}}}}}
-    project.write("fleet.json", json.dumps(data))
-    return {"nodes": "fleet.json"}
-
-
 @pytest.mark.parametrize(
     "source",
     [
         pytest.param(colmena, id="colmena", marks=pytest.mark.thorough),
-        pytest.param(deploy_rs, id="deploy-rs", marks=pytest.mark.thorough),
-        pytest.param(in_json, id="json", marks=pytest.mark.thorough),
-        pytest.param(configurations, id="configurations", marks=pytest.mark.thorough),
         pytest.param(nodes, id="nodes", marks=pytest.mark.thorough),
     ],
 )

@@ -15,7 +15,7 @@ import pytest
 
 from ..fleet.lab import on
 from ..fleet.project import Project
-from .watching import watching
+from ..secrecy.processes import Onlooker
 
 HOST = "vps-sg-1"
 WEB = "nix/roles/web.nix"
@@ -102,12 +102,12 @@ def test_a_machine_decrypts_by_its_own_host_key_what_is_encrypted_to_it(project:
     encrypted = project.root / "nix" / "token.age"
     subprocess.run(["age", "--recipient", public, "--output", encrypted], input=secret, text=True, check=True)
     project.edit(WEB, OPENING, OPENING + "  imports = [ ../agenix.nix ];\n")
-    with watching() as watch:
+    with Onlooker([secret]) as onlooker:
         run = project.run("deploy.yml", "-l", HOST, "-vvvv")
     assert run.rc == 0, run.output
     assert on(HOST, 'cat /run/agenix/token; stat -c " %U %a" /run/agenix/token') == f"{secret} root 600"
     assert secret not in run.output
-    assert secret.encode() not in b"\n".join(watch.seen)
+    assert onlooker.sightings == set()
     assert on(HOST, 'grep -rlF "$1" $(nix-store -qR /run/current-system) || :', secret) == ""
 
 

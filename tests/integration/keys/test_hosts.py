@@ -34,13 +34,6 @@ def test_a_key_arrives_and_is_left_alone_from_then_on(keys: Keys, host: str, nam
     assert on(host, 'cd "$1" && cat "$2"; stat -c " %U:%G %a" "$2"', directory, name) == f"{secret} {owner} 400"
 
 
-@pytest.mark.parametrize("host", ["phone", "macbook", "workstation"])
-def test_a_disk_takes_no_secret_unasked(keys: Keys, host: str, name: str, secret: str) -> None:
-    keys.bring(host, {"name": name, "content": secret})
-    assert "is not in memory" in keys.answer(host)["msg"]
-    assert "allow_disk" in keys.answer(host)["advice"]
-
-
 def test_an_unprivileged_login_gives_no_file_away(keys: Keys, name: str, secret: str) -> None:
     keys.bring("phone", {"name": name, "content": secret, "owner": "root"}, allow_disk=True)
     assert "cannot give" in keys.answer("phone")["msg"]

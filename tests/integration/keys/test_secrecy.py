@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ..secrecy.processes import Onlooker
 from .conftest import Keys
-from .watching import watching
 
 HOSTS = "vps-sg-1:vps-de-1:phone:macbook"
 
@@ -47,14 +47,12 @@ def test_a_run_at_its_most_talkative_gives_no_secret_away(
         {"name": f"{name}-content", "content": "{{ lookup('ansible.builtin.file', 'plain') }}", "mode": "0440"},
     )
     flags = ("-vvvv", "--diff", "--vault-password-file", "password")
-    with watching() as watch:
+    with Onlooker(forms(secret)) as onlooker:
         run = keys.bring(HOSTS, *sources, flags=flags, allow_disk=True)
     for host in HOSTS.split(":"):
         assert list(keys.changes(host).values()) == [["created"]] * len(sources)
-    assert any(b"sh\0-s\0--" in seen for seen in watch.seen), "nothing was seen of the hosts"
-    everything = b"\n".join(watch.seen).decode(errors="replace")
+    assert (onlooker.processes > 100, onlooker.sightings) == (True, set())
     for form in forms(secret):
-        assert form not in everything
         assert form not in run.output
         assert form not in log.read_text()
         for host in HOSTS.split(":"):

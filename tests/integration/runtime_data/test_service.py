@@ -54,7 +54,6 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Servers:
     return Servers(project)
 
 
-EVERYBODY = "A:*\n"
 # What the file of rules is, and what the server answers to a question from the machine itself and from elsewhere.
 SEEN = "cat $1; for from in 127.0.0.1 127.0.0.2; do curl -s -o /dev/null -w '%{http_code} ' --interface $from http://127.0.0.1/; done"
 
@@ -100,15 +99,3 @@ def test_a_service_lives_with_its_data_from_day_to_day(servers: Servers) -> None
         assert on(host, "ls -A $1", RULES.rpartition("/")[0]) == "httpd.conf"
     # All of it by the process that was there before, and without a new generation.
     assert {host: process(host) for host in HOSTS} == before
-
-
-@pytest.mark.thorough
-def test_what_is_marked_secret_is_in_no_output(servers: Servers) -> None:
-    file = {"path": "/var/lib/page/token", "content": "hunter2", "mode": "0600", "secret": True}
-    for _run in range(2):
-        run = servers.give(EVERYBODY, "-vvv", "--diff", "-l", "vps-de-1", files=[file], health=[])
-        assert run.rc == 0, run.output
-        assert "a secret" in run.output or run.counts("vps-de-1")["changed"] == 0
-        assert "hunter2" not in run.output
-        file["content"] = "hunter22"
-    assert on("vps-de-1", "stat -c '%a %U' /var/lib/page/token") == "600 root"

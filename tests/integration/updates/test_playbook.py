@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import re
 import typing as t
@@ -113,32 +112,6 @@ def test_an_update_is_shown_for_each_host_committed_with_that_and_deployed(fleet
     assert running("vps-sg-1").system != before.system
 
 
-def test_an_update_is_pushed_on_a_branch_for_review_which_a_second_run_finds_there(
-    fleet: Fleet, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    server = tmp_path_factory.mktemp("server")
-    fleet.repository.git("clone", "--quiet", "--bare", str(fleet.repository.path), str(server))
-    forge = Repository(server)
-    revision = fleet.site.commit("reviewed", flake=site("reviewed"))
-    head, before = fleet.repository.git("rev-parse", "HEAD"), fleet.locked
-    review = ("-e", "update_check=false", "-e", f"update_remote={server}", "-e", "update_branch=update")
-
-    run = fleet.update(*review)
-    assert run.rc == 0, run.output
-    assert f"site: {revision[:12]}" in run.output
-    proposed = forge.git("rev-parse", "update")
-    assert forge.git("rev-parse", "update^") == head
-    assert "vps-sg-1, vps-sg-2:\nrebuilt: " in forge.git("log", "-1", "--format=%B", "update")
-    assert (fleet.repository.git("rev-parse", "HEAD"), fleet.locked, fleet.repository.files) == (head, before, {})
-
-    again = fleet.update(*review)
-    assert again.rc == 0, again.output
-    assert "update proposes this update already: site" in again.output
-    keeping = again.output.partition("Keep what was looked at]")[2].partition("TASK [")[0]
-    assert "ok: [vps-sg-1 -> localhost]" in keeping, again.output
-    assert forge.git("rev-parse", "update") == proposed
-
-
 def test_an_update_that_was_kept_without_a_commit_is_committed_by_the_next_run(fleet: Fleet) -> None:
     fleet.site.commit("looked at", flake=site("looked at"))
     kept = ("-e", "update_check=false", "-e", "update_compare=false")
@@ -148,21 +121,6 @@ def test_an_update_that_was_kept_without_a_commit_is_committed_by_the_next_run(f
     assert run.rc == 0, run.output
     assert fleet.repository.git("log", "-1", "--format=%s") == "flake.lock: update site"
     assert fleet.repository.files == {}
-
-
-def test_a_lock_file_that_somebody_changes_while_hosts_are_built_stays(fleet: Fleet) -> None:
-    fleet.site.commit("late", flake=site("late"))
-    lock = fleet.repository.path / "flake.lock"
-    theirs = "theirs\n"
-    # The token is not looked at before the hosts are built: just then, somebody writes.
-    writing = json.dumps(
-        {"update_token": f"{{{{ lookup('ansible.builtin.pipe', 'echo theirs >{lock}; echo late') }}}}"}
-    )
-    run = fleet.update("-e", "update_check=false", "-e", writing)
-    assert run.rc == 2, run.output
-    assert "was changed by somebody else since this update was made" in run.output
-    assert fleet.locked == theirs
-    fleet.repository.git("checkout", "--quiet", "--", "flake.lock")
 
 
 def test_an_update_that_a_host_cannot_be_built_with_is_not_kept(fleet: Fleet) -> None:

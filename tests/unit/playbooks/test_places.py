@@ -13,7 +13,8 @@ import yaml
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+from ..playbook import ROOT, run_playbook
+
 PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
 GROUPS = {"nix": ["web"], "all": ["web", "router"]}
 
@@ -43,3 +44,9 @@ def test_a_rollout_to_several_groups_comes_to_each_of_their_hosts_once(tmp_path:
     )
     assert {host.name for host in inventory.get_hosts(canaries)} == {"a", "c"}
     assert {host.name for host in inventory.get_hosts(batches)} == {"b", "d"}
+
+
+def test_a_host_of_no_nix_inventory_is_told_what_is_missing() -> None:
+    done = run_playbook("nix.fleet.deploy", "-i", "somewhere.example,")
+    assert done.returncode == 2
+    assert "set nix_flake and nix_attr" in " ".join(done.stdout.split())
