@@ -23,6 +23,8 @@ from .nixos import NixOS, wait_for
 
 # What an activation script does in the middle of which a machine is cut off.
 STUCK = 'echo $$ > "$root/step"; [ -e "$root/repaired" ] || sleep 30'
+# The same when what runs is the new system already.
+STUCK_HALFWAY = f'ln -sfn "$self" "/run/current-system"; {STUCK}'
 
 
 def rewrite_record(nixos: NixOS, request: Request, **fields: str) -> None:
@@ -77,9 +79,9 @@ def is_gone(process: int) -> bool:
         return True
 
 
-def cut_off(nixos: NixOS, slow: Request | None = None) -> Request:
+def cut_off(nixos: NixOS, slow: Request | None = None, *, trouble: str = STUCK, **fields: t.Any) -> Request:
     """Begin a deployment, and end all that belongs to it in the middle of its activation, as a power cut does."""
-    slow = slow or nixos.request(nixos.system("nixos-slow", trouble=STUCK))
+    slow = slow or nixos.request(nixos.system("nixos-slow", trouble=trouble), **fields)
     thread = nixos.start(slow)
     cut_down(family(nixos.supervisor_of(slow), step_of(nixos)))
     for pid in followers(nixos):
@@ -123,10 +125,17 @@ def guard_of(nixos: NixOS, request: Request) -> int:
 OTHER = "/nix/var/nix/profiles/other"
 
 
+def awaiting(nixos: NixOS, closure: str | None = None, **fields: t.Any) -> Request:
+    """Deploy what then awaits its confirmation, for longer than any test takes."""
+    closure = closure or nixos.system("nixos-unconfirmed")
+    request = nixos.request(closure, **{"confirm_timeout": 1000, **fields})
+    assert deploy(nixos, request).outcome == "awaiting"
+    return request
+
+
 def not_back(nixos: NixOS) -> Request:
     """Deploy what nobody confirms and what cannot be gone back from."""
-    request = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=1000)
-    assert deploy(nixos, request).outcome == "awaiting"
+    request = awaiting(nixos)
     nixos.run(confirm_script(request.id, cancelled("not wanted"), 0))
     wait_for(lambda: [entry["outcome"] for entry in nixos.journal] == ["rollback_failed"])
     return request

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import pathlib
 import re
 import threading
 import time
@@ -113,9 +114,15 @@ class NixOS(Machine):
         wait_for((self.state / "runs" / request.id / "recorded").exists)
         return thread
 
-    def program(self, request: Request, part: str) -> None:
-        """Run a part of the program that a deployment has left on the machine."""
-        program = self.state / "runs" / request.id / "program"
+    def deploying(self, request: Request) -> threading.Thread:
+        """Deploy in the background."""
+        thread = threading.Thread(target=deploy, args=(self, request), daemon=True)
+        thread.start()
+        return thread
+
+    def program(self, left: Request | pathlib.Path, part: str) -> None:
+        """Run a part of the program that a deployment has left on the machine, or of a copy of it."""
+        program = left if isinstance(left, pathlib.Path) else self.state / "runs" / left.id / "program"
         self.script(
             "-c", f'NIX_FLEET_PROGRAM=$(cat {program}); export NIX_FLEET_PROGRAM; eval "$NIX_FLEET_PROGRAM"', "x", part
         )

@@ -67,15 +67,11 @@ def test_what_is_removed_half_way_passes_for_nothing_interrupted(nixos: NixOS, o
     assert nixos.deploy(new).outcome == "unchanged"
 
 
-def test_what_is_about_to_start_keeps_its_program(nixos: NixOS, old: str) -> None:
+@pytest.mark.parametrize("started", [False, True], ids=["about to start", "waits"])
+def test_what_is_about_to_start_or_waits_keeps_its_program(nixos: NixOS, old: str, *, started: bool) -> None:
     run = cut_off_early(nixos, boot=boot_of_now())
-    nixos.deploy(nixos.system("nixos-new"))
-    assert (run / "program").exists()
-
-
-def test_what_has_started_and_waits_keeps_its_program(nixos: NixOS, old: str) -> None:
-    run = cut_off_early(nixos, boot=boot_of_now())
-    (run / "worker").symlink_to(own_name())
+    if started:
+        (run / "worker").symlink_to(own_name())
     nixos.deploy(nixos.system("nixos-new"))
     assert (run / "program").exists()
 

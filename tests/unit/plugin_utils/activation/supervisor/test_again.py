@@ -15,7 +15,7 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
 
-from .interrupting import HALFWAY, STUCK, children_of, cut_off, guard_of, is_gone, rewrite_record
+from .interrupting import HALFWAY, STUCK, STUCK_HALFWAY, children_of, cut_off, guard_of, is_gone, rewrite_record
 from .nixos import LOADER, PROFILE, RUNNING, NixOS, wait_for, whole
 
 if t.TYPE_CHECKING:
@@ -223,7 +223,7 @@ def test_another_deployment_that_was_cut_off_is_not_finished_by_the_one_before(n
     failed = nixos.request(nixos.system("nixos-bad", trouble=HALFWAY))
     assert deploy(nixos, failed).outcome == "rollback_failed"
     guard = guard_of(nixos, failed)
-    cut_off(nixos, nixos.request(nixos.system("nixos-slow", trouble=STUCK), lock_timeout=60))
+    cut_off(nixos, lock_timeout=60)
     calls = nixos.calls
     nixos.path("/repaired").touch()
     # Longer than it pauses the first time.
@@ -326,8 +326,8 @@ def test_a_worker_that_is_killed_again_and_again_is_made_up_for_again_and_again(
 
 
 def test_a_system_that_a_reboot_came_up_on_is_left_again(nixos: NixOS, old: str) -> None:
-    slow = nixos.request(nixos.system("nixos-slow", trouble=f'ln -sfn "$self" "/run/current-system"; {STUCK}'))
-    rewrite_record(nixos, cut_off(nixos, slow), recorded_boot="earlier")
+    slow = cut_off(nixos, trouble=STUCK_HALFWAY)
+    rewrite_record(nixos, slow, recorded_boot="earlier")
     nixos.program(slow, "recover")
     assert outcomes(nixos) == ["rolled_back"]
     assert nixos.whole_as == whole(old)

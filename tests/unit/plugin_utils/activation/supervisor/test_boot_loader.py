@@ -17,7 +17,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment im
     deploy,
 )
 
-from .interrupting import STUCK, children_of, cut_down, cut_off, guard_of, rewrite_record
+from .interrupting import STUCK, awaiting, children_of, cut_down, cut_off, guard_of, rewrite_record
 from .nixos import LOADER, PROFILE, RUNNING, NixOS, wait_for, whole
 
 # What a boot loader's installer does, for one that does something else as well.
@@ -191,8 +191,7 @@ def test_a_boot_loader_that_somebody_else_has_written_with_the_same_closure_is_w
 ) -> None:
     add_another_loader(nixos)
     new = nixos.system("nixos-new")
-    request = nixos.request(new, confirm_timeout=60)
-    assert deploy(nixos, request).outcome == "awaiting"
+    request = awaiting(nixos, new)
     nixos.link(f"{PROFILE}-3-link", new)
     nixos.link(PROFILE, "system-3-link")
     nixos.load(new)
@@ -384,8 +383,7 @@ def test_a_boot_partition_that_cannot_be_written_to_the_disk_in_time_is_told(nix
 
 def test_a_boot_partition_that_hangs_keeps_no_machine_from_running_what_ran_before(nixos: NixOS, old: str) -> None:
     nixos.replace_tool("sleep", "exec {sleep} 0.02")
-    request = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=1000)
-    assert deploy(nixos, request).outcome == "awaiting"
+    request = awaiting(nixos)
     hanging = nixos.path(f"{LOADER}/loader.conf")
     hanging.unlink()
     os.mkfifo(hanging)
@@ -420,8 +418,7 @@ def test_a_container_whose_activation_says_what_it_boots_boots_what_is_confirmed
     systems = [nixos.system(f"nixos-{name}", trouble=links) for name in ("old", "new")]
     nixos.install(systems[0])
     nixos.link("/sbin/init", f"{systems[0]}/{init}")
-    request = nixos.request(systems[1], confirm_timeout=600)
-    assert deploy(nixos, request).outcome == "awaiting"
+    request = awaiting(nixos, systems[1])
     assert nixos.standing("/sbin/init") == f"{systems[0]}/{init}"
     confirm(nixos, request.id, confirmation, 60)
     assert nixos.standing("/sbin/init") == f"{systems[number]}/{init}"
@@ -466,8 +463,7 @@ def test_a_container_whose_default_does_not_run_boots_it_after_the_way_back_as_w
     nixos.install(old)
     nixos.link(RUNNING, tested)
     nixos.link("/sbin/init", f"{old}/init")
-    request = nixos.request(new, confirm_timeout=600)
-    assert deploy(nixos, request).outcome == "awaiting"
+    request = awaiting(nixos, new)
     confirm(nixos, request.id, cancelled("no"), 60)
     assert (nixos.standing(RUNNING), nixos.standing("/sbin/init")) == (tested, f"{old}/init")
 

@@ -20,19 +20,12 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment im
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.info import info_script, parse_info
 
-from .interrupting import children_of, cut_down, guard_of
+from .interrupting import awaiting, children_of, cut_down, guard_of
 from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
 
 if t.TYPE_CHECKING:
     from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import Answer
     from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Request
-
-
-def awaiting(nixos: NixOS, closure: str, seconds: int = 20, **fields: t.Any) -> Request:
-    """Return the request of a deployment that has activated ``closure`` and awaits a confirmation."""
-    request = nixos.request(closure, confirm_timeout=seconds, **fields)
-    assert deploy(nixos, request).outcome == "awaiting"
-    return request
 
 
 def end(nixos: NixOS, request: Request, confirmation: Confirmation = CONFIRMED) -> Answer:
@@ -41,13 +34,16 @@ def end(nixos: NixOS, request: Request, confirmation: Confirmation = CONFIRMED) 
 
 def test_while_a_confirmation_is_awaited_the_new_system_runs_and_the_old_one_boots(nixos: NixOS, old: str) -> None:
     new = nixos.system("nixos-new")
-    request = awaiting(nixos, new)
+    request = nixos.request(new, confirm_timeout=20)
+    answer = deploy(nixos, request)
+    assert (answer.outcome, answer.previous.generation, answer.previous.running) == ("awaiting", 2, old)
+    assert (answer.closure, answer.now.running) == (new, new)
     assert nixos.whole_as == (new, old, "old")
     end(nixos, request)
 
 
 def test_whoever_comes_meanwhile_is_told_for_how_long_it_is_awaited(nixos: NixOS, old: str) -> None:
-    request = awaiting(nixos, nixos.system("nixos-new"), 600)
+    request = awaiting(nixos, confirm_timeout=600)
     other = nixos.deploy(nixos.system("nixos-other"))
     assert (other.outcome, other.code) == ("refused", "locked")
     assert re.search(r"awaits its confirmation for (59\d|600) s", other.cause)
@@ -57,7 +53,7 @@ def test_whoever_comes_meanwhile_is_told_for_how_long_it_is_awaited(nixos: NixOS
 
 
 def test_whoever_comes_long_after_its_time_is_told_that_it_does_not_answer(nixos: NixOS, old: str) -> None:
-    request = awaiting(nixos, nixos.system("nixos-new"), 600)
+    request = awaiting(nixos, nixos.system("nixos-new"))
     supervisor, lock = nixos.supervisor_of(request), nixos.live / "lock"
     os.kill(supervisor, signal.SIGSTOP)
     record = lock.readlink().as_posix()
@@ -73,14 +69,6 @@ def test_whoever_comes_long_after_its_time_is_told_that_it_does_not_answer(nixos
     assert end(nixos, request).outcome == "confirmed"
 
 
-def test_what_awaits_says_what_there_was_before(nixos: NixOS, old: str) -> None:
-    request = nixos.request(nixos.system("nixos-new"), confirm_timeout=20)
-    answer = deploy(nixos, request)
-    assert (answer.previous.generation, answer.previous.running) == (2, old)
-    assert (answer.closure, answer.now.running) == (request.closure, request.closure)
-    end(nixos, request)
-
-
 def test_a_confirmed_system_becomes_the_default_and_stays(nixos: NixOS, old: str) -> None:
     new = nixos.system("nixos-new")
     answer = end(nixos, awaiting(nixos, new))
@@ -91,30 +79,24 @@ def test_a_confirmed_system_becomes_the_default_and_stays(nixos: NixOS, old: str
 
 
 def test_a_rejected_system_is_left_at_once_and_the_reason_is_kept(nixos: NixOS, old: str) -> None:
-    answer = end(nixos, awaiting(nixos, nixos.system("nixos-new"), 600), cancelled("the shop is\n'closed' $(touch x)"))
+    answer = end(nixos, awaiting(nixos, nixos.system("nixos-new")), cancelled("the shop is\n'closed' $(touch x)"))
     assert (answer.outcome, answer.cause) == ("rolled_back", "it was cancelled: the shop is 'closed' $(touch x)")
     assert nixos.journal[-1]["cause"] == answer.cause
     assert nixos.whole_as == whole(old)
     assert nixos.calls == ["test new", "test old"]
 
 
-def test_without_a_confirmation_in_time_it_goes_back(nixos: NixOS, old: str) -> None:
-    nixos.deploy(nixos.system("nixos-new"), confirm_timeout=1)
-    wait_for(lambda: bool(nixos.journal))
-    assert nixos.journal[-1]["outcome"] == "rolled_back"
-    assert "nobody confirmed" in nixos.journal[-1]["cause"]
-    assert nixos.whole_as == whole(old)
-    assert sorted(nixos.generations(PROFILE)) == [1, 2]
-
-
-def test_a_confirmation_that_comes_too_late_is_told_what_happened(nixos: NixOS, old: str) -> None:
-    request = nixos.request(nixos.system("nixos-new"), confirm_timeout=1)
-    deploy(nixos, request)
+def test_without_a_confirmation_in_time_it_goes_back_and_one_that_comes_too_late_is_told_so(
+    nixos: NixOS, old: str
+) -> None:
+    request = awaiting(nixos, nixos.system("nixos-new"), confirm_timeout=1)
     wait_for(lambda: bool(nixos.journal))
     answer = end(nixos, request)
     assert (answer.outcome, answer.confirmation_taken) == ("rolled_back", False)
     assert "nobody confirmed" in answer.cause
+    assert [entry["outcome"] for entry in nixos.journal] == ["rolled_back"]
     assert nixos.whole_as == whole(old)
+    assert sorted(nixos.generations(PROFILE)) == [1, 2]
 
 
 def test_of_two_confirmations_the_first_counts(nixos: NixOS, old: str) -> None:
@@ -137,17 +119,17 @@ def test_an_older_deployment_is_still_known_to_the_journal(nixos: NixOS, old: st
     assert end(nixos, request).outcome == "confirmed"
 
 
-@pytest.mark.parametrize("signals", [(signal.SIGKILL,), (signal.SIGTERM,)])
-def test_a_supervisor_that_is_ended_while_it_waits_goes_back(
-    nixos: NixOS, old: str, signals: tuple[signal.Signals, ...]
+@pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGTERM])
+def test_a_supervisor_that_is_ended_while_it_waits_goes_back_and_a_confirmation_is_too_late(
+    nixos: NixOS, old: str, ended_by: signal.Signals
 ) -> None:
-    request = awaiting(nixos, nixos.system("nixos-new"), 600)
-    for each in signals:
-        os.kill(nixos.supervisor_of(request), each)
+    request = awaiting(nixos, nixos.system("nixos-new"))
+    os.kill(nixos.supervisor_of(request), ended_by)
     wait_for(lambda: bool(nixos.journal))
     assert nixos.journal[-1]["outcome"] == "rolled_back"
     assert nixos.whole_as == whole(old)
-    assert end(nixos, request).outcome == "rolled_back"
+    answer = end(nixos, request)
+    assert (answer.outcome, answer.confirmation_taken) == ("rolled_back", False)
 
 
 def test_a_supervisor_killed_in_the_moment_it_is_seen_to_wait_is_not_lost_sight_of(nixos: NixOS, old: str) -> None:
@@ -159,8 +141,7 @@ def test_a_supervisor_killed_in_the_moment_it_is_seen_to_wait_is_not_lost_sight_
             case $out in *phase=awaiting*) ;; *) exit ;; esac
             mkdir {nixos.path("/seen")} 2>/dev/null || kill -KILL "$(printf '%s\\n' "$out" | sed -n s/^pid=//p)" """,
     )
-    request = nixos.request(nixos.system("nixos-new"), confirm_timeout=600)
-    assert deploy(nixos, request).outcome == "awaiting"
+    request = awaiting(nixos, nixos.system("nixos-new"))
     assert end(nixos, request).outcome == "rolled_back"
     assert nixos.whole_as == whole(old)
 
@@ -169,12 +150,6 @@ def test_the_same_script_again_finds_the_deployment_still_waiting(nixos: NixOS, 
     request = awaiting(nixos, nixos.system("nixos-new"))
     assert deploy(nixos, request).outcome == "awaiting"
     assert nixos.calls == ["test new"]
-    end(nixos, request)
-
-
-def test_another_deployment_is_refused_while_a_confirmation_is_awaited(nixos: NixOS, old: str) -> None:
-    request = awaiting(nixos, nixos.system("nixos-new"))
-    assert nixos.deploy(nixos.system("nixos-other")).outcome == "refused"
     end(nixos, request)
 
 
@@ -188,7 +163,7 @@ def test_without_a_rollback_on_failure_an_unconfirmed_system_goes_back_all_the_s
 def test_nor_does_it_stay_when_the_supervisor_is_killed_before_it_went_back(
     nixos: NixOS, old: str, confirmation: Confirmation | None
 ) -> None:
-    request = awaiting(nixos, nixos.system("nixos-new"), 600, rollback_on_failure=False)
+    request = awaiting(nixos, nixos.system("nixos-new"), rollback_on_failure=False)
     os.kill(nixos.supervisor_of(request), signal.SIGSTOP)
     if confirmation:
         (nixos.state / "runs" / request.id / "confirmation").symlink_to(confirmation.status)
@@ -199,20 +174,12 @@ def test_nor_does_it_stay_when_the_supervisor_is_killed_before_it_went_back(
 
 
 def test_nor_is_it_of_an_unknown_deployment_where_its_directory_is_hidden_by_then(nixos: NixOS, old: str) -> None:
-    request = awaiting(nixos, nixos.system("nixos-new"), 600)
+    request = awaiting(nixos, nixos.system("nixos-new"))
     guard = guard_of(nixos, request)
     cut_down([guard, *children_of(guard)])
     nixos.state.rename(nixos.path("/hidden"))
     assert end(nixos, request).outcome == "rolled_back"
     assert nixos.whole_as == whole(old)
-
-
-def test_a_confirmation_that_comes_when_the_supervisor_has_been_killed_is_too_late(nixos: NixOS, old: str) -> None:
-    request = awaiting(nixos, nixos.system("nixos-new"), 600)
-    os.kill(nixos.supervisor_of(request), signal.SIGKILL)
-    wait_for(lambda: bool(nixos.journal))
-    answer = end(nixos, request)
-    assert (answer.outcome, answer.confirmation_taken) == ("rolled_back", False)
 
 
 def test_a_goal_that_activates_nothing_is_not_asked_about(nixos: NixOS, old: str) -> None:
@@ -281,7 +248,7 @@ def test_nobody_is_asked_to_confirm_what_does_not_run(nixos: NixOS, old: str) ->
 
 
 def test_a_rejection_is_taken_back_by_nobody(nixos: NixOS, old: str) -> None:
-    request = awaiting(nixos, nixos.system("nixos-new"), 600)
+    request = awaiting(nixos, nixos.system("nixos-new"))
     # In the moment after it was heard.
     nixos.replace_tool("mv", f'case "$*" in *" {nixos.live}/lock") kill -USR1 "$PPID" ;; esac; exec {{mv}} "$@"')
     assert end(nixos, request, cancelled("no")).outcome == "rolled_back"
@@ -290,7 +257,7 @@ def test_a_rejection_is_taken_back_by_nobody(nixos: NixOS, old: str) -> None:
 
 def test_who_is_killed_when_all_has_been_done_is_not_made_up_for(nixos: NixOS, old: str) -> None:
     new = nixos.system("nixos-new")
-    request = awaiting(nixos, new, 600)
+    request = awaiting(nixos, new)
     nixos.replace_tool("rm", 'case "$*" in *./worker*) kill -KILL "$PPID" ;; esac; exec {rm} "$@"')
     assert end(nixos, request).outcome == "confirmed"
     wait_for(lambda: not (nixos.live / "lock").is_symlink())
@@ -300,7 +267,7 @@ def test_who_is_killed_when_all_has_been_done_is_not_made_up_for(nixos: NixOS, o
 
 def test_who_comes_late_to_finish_what_was_confirmed_undoes_nothing(nixos: NixOS, old: str) -> None:
     new = nixos.system("nixos-new")
-    request = awaiting(nixos, new, 600)
+    request = awaiting(nixos, new)
     program = nixos.state / "runs" / request.id / "program"
     text = program.read_text()
     end(nixos, request)

@@ -11,6 +11,7 @@ import time
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import cancelled, confirm, deploy
 
 from ..machine import NIX_STORE
+from .interrupting import awaiting
 from .nixos import NixOS, wait_for, whole
 
 # Every closure is all that it needs, and each that is verified is found modified. As Nix does, it takes for being in use what
@@ -67,8 +68,7 @@ def test_who_stops_a_deployment_waits_for_no_search(nixos: NixOS, old: str) -> N
 
 def test_what_was_rejected_in_the_boot_that_brought_it_is_not_searched_for_damage(nixos: NixOS, old: str) -> None:
     damage(nixos)
-    request = nixos.request(nixos.system("nixos-new"), confirm_timeout=600)
-    assert deploy(nixos, request).outcome == "awaiting"
+    request = awaiting(nixos, nixos.system("nixos-new"))
     answer = confirm(nixos, request.id, cancelled("no"), 60)
     assert (answer.outcome, "damaged" in answer.cause) == ("rolled_back", False)
     assert not nixos.path("/deleted").exists()

@@ -22,12 +22,14 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform impor
 from ..machine import SHELLS
 from .interrupting import (
     STUCK,
+    STUCK_HALFWAY,
     blocked_recovery,
     boot_of_now,
     children_of,
     cut_down,
     cut_off,
     family,
+    guard_of,
     is_gone,
     own_name,
     rewrite_record,
@@ -41,30 +43,21 @@ if t.TYPE_CHECKING:
 TELLS_NO_ENVIRONMENT = 'case "$*" in *NIX_FLEET_STEP*) exit 1 ;; esac; exec {grep} "$@"'
 
 
-@pytest.mark.parametrize("shell", SHELLS)
-def test_without_setsid_a_killed_supervisor_is_made_up_for_as_well(tmp_path: pathlib.Path, shell: str) -> None:
-    machine = NixOS(tmp_path, shell, uid=0, setsid=False)
-    old = machine.system("nixos-old")
-    machine.install(old)
-    assert outcome_without_supervisor(machine) == "rolled_back"
-    assert machine.whole_as == whole(old)
-
-
-def test_a_killed_supervisor_is_made_up_for_at_once(nixos: NixOS, old: str) -> None:
+@pytest.mark.parametrize("setsid", [True, False], ids=["setsid", "no setsid"])
+def test_a_killed_supervisor_is_made_up_for_at_once(nixos: NixOS, old: str, *, setsid: bool) -> None:
+    if not setsid:
+        nixos.tool("setsid").unlink()
     assert outcome_without_supervisor(nixos) == "rolled_back"
     assert nixos.whole_as == whole(old)
 
 
 def test_what_a_power_cut_left_is_made_up_for_by_the_next_deployment(nixos: NixOS, old: str) -> None:
-    slow = nixos.request(nixos.system("nixos-slow", trouble='echo $$ > "$root/step"; sleep 30'))
-    thread = nixos.start(slow)
-    cut_down(family(nixos.supervisor_of(slow), step_of(nixos)))
+    cut_off(nixos)
     new = nixos.system("nixos-new")
     answer = nixos.deploy(new)
     assert (answer.outcome, answer.cause, answer.previous.generation) == ("activated", "", 2)
     assert nixos.whole_as == whole(new)
     assert [entry["outcome"] for entry in nixos.journal] == ["rolled_back", "activated"]
-    thread.join()
 
 
 @pytest.mark.slow
@@ -76,14 +69,13 @@ def test_what_a_power_cut_left_is_made_up_for_though_the_locks_place_is_gone(nix
 
 
 def test_what_is_started_again_where_its_directory_is_hidden_goes_back(nixos: NixOS, old: str) -> None:
-    trouble = 'ln -sfn "$self" "/run/current-system"; ' + STUCK
-    slow = cut_off(nixos, nixos.request(nixos.system("nixos-slow", trouble=trouble)))
+    slow = cut_off(nixos, trouble=STUCK_HALFWAY)
     program = nixos.path("/program")
     shutil.copy(nixos.state / "runs" / slow.id / "program", program)
     nixos.state.rename(nixos.path("/hidden"))
     nixos.state.mkdir(mode=0o700)
     # As systemd does with what was killed.
-    nixos.script("-c", f'export NIX_FLEET_PROGRAM="$(cat {program})"; eval "$NIX_FLEET_PROGRAM"', "x", "run")
+    nixos.program(program, "run")
     assert nixos.whole_as == whole(old)
     assert [entry["outcome"] for entry in nixos.journal] == ["rolled_back"]
 
@@ -92,8 +84,7 @@ def test_what_is_started_again_where_its_directory_is_hidden_goes_back(nixos: Ni
 def test_what_was_interrupted_where_its_directory_is_hidden_goes_back_with_the_next_deployment(
     nixos: NixOS, old: str, next_one: str
 ) -> None:
-    slow = nixos.request(nixos.system("nixos-slow", trouble=f'ln -sfn "$self" "{RUNNING}"; {STUCK}'), goal="test")
-    cut_off(nixos, slow)
+    slow = cut_off(nixos, trouble=STUCK_HALFWAY, goal="test")
     nixos.state.rename(nixos.path("/hidden"))
     nixos.path("/repaired").touch()
     closure = str(slow.closure) if next_one == "the same" else nixos.system("nixos-new")
@@ -115,8 +106,7 @@ def test_what_was_interrupted_where_its_directory_is_hidden_goes_back_with_the_n
 def test_what_is_hidden_is_found_again_with_all_of_its_program_or_not_at_all(
     nixos: NixOS, old: str, tool: str, fails: str
 ) -> None:
-    slow = nixos.request(nixos.system("nixos-slow", trouble=f'ln -sfn "$self" "{RUNNING}"; {STUCK}'), goal="test")
-    cut_off(nixos, slow)
+    cut_off(nixos, trouble=STUCK_HALFWAY, goal="test")
     nixos.state.rename(nixos.path("/hidden"))
     itself = f'exec {{{tool}}} "$@"'
     nixos.replace_tool(tool, f"{fails}; {itself}")
@@ -171,24 +161,17 @@ def test_who_was_killed_before_it_had_touched_anything_says_so(nixos: NixOS, old
 
 
 def test_what_was_interrupted_is_never_called_unchanged(nixos: NixOS, old: str) -> None:
-    slow = nixos.request(nixos.system("nixos-slow", trouble='echo $$ > "$root/step"; sleep 30'))
-    thread = nixos.start(slow)
-    cut_down(family(nixos.supervisor_of(slow), step_of(nixos)))
+    cut_off(nixos)
     assert nixos.deploy(old).outcome == "activated"
     assert nixos.whole_as == whole(old)
-    thread.join()
 
 
 def test_what_was_interrupted_goes_back_with_its_run(nixos: NixOS, old: str) -> None:
-    trouble = 'ln -sfn "$self" "/run/current-system"; echo $$ > "$root/step"; sleep 30'
-    slow = nixos.request(nixos.system("nixos-slow", trouble=trouble), origin=Origin("alice", "laptop", run="night"))
-    thread = nixos.start(slow)
-    cut_down(family(nixos.supervisor_of(slow), step_of(nixos)))
+    cut_off(nixos, trouble=STUCK_HALFWAY, origin=Origin("alice", "laptop", run="night"))
     answer = nixos.deploy(rollback="before:night")
     assert (answer.outcome, "night was rolled back itself" in answer.cause) == ("unchanged", True)
     assert nixos.whole_as == whole(old)
     assert not (nixos.live / "lock").is_symlink()
-    thread.join()
 
 
 def test_a_record_that_is_not_whole_is_not_acted_upon(nixos: NixOS, old: str) -> None:
@@ -259,9 +242,8 @@ def test_what_a_reboot_does_not_activate_is_activated_again_after_one(nixos: Nix
 @pytest.mark.parametrize("rebooted", [False, True], ids=["in one boot", "with a reboot between them"])
 def test_of_two_that_were_interrupted_the_later_is_taken_back_first(nixos: NixOS, old: str, *, rebooted: bool) -> None:
     # The names are the controllers', whose clocks differ.
-    trouble = f'ln -sfn "$self" "/run/current-system"; {STUCK}'
     first, second = (
-        nixos.request(nixos.system(f"nixos-{name}", trouble=trouble), id=f"cut-off-{os.getpid()}-{name}")
+        nixos.request(nixos.system(f"nixos-{name}", trouble=STUCK_HALFWAY), id=f"cut-off-{os.getpid()}-{name}")
         for name in ("b", "a")
     )
     cut_off(nixos, first)
@@ -282,15 +264,10 @@ def test_of_two_that_were_interrupted_the_later_is_taken_back_first(nixos: NixOS
 def test_who_is_told_to_stop_before_anything_was_touched_touches_nothing(
     nixos: NixOS, old: str, *, no_check: bool
 ) -> None:
-    recovering = nixos.system("nixos-slow", trouble='echo $$ > "$root/step"; sleep 30')
-    cut_off(nixos, nixos.request(recovering))
     # What goes back takes its time, in which the next supervisor is told to stop.
-    script = nixos.path(f"{old}/bin/switch-to-configuration")
-    slow = 'test) until [ -e "$root/go" ]; do sleep 0.05; done; '
-    script.write_text(script.read_text().replace("test)", slow))
+    blocked_recovery(nixos, old)
     asked = nixos.request(nixos.system("nixos-new"), no_check=no_check)
-    thread = threading.Thread(target=deploy, args=(nixos, asked))
-    thread.start()
+    thread = nixos.deploying(asked)
     wait_for(lambda: nixos.calls == ["test slow", "test old"])
     os.kill(nixos.supervisor_of(asked), signal.SIGTERM)
     nixos.path("/go").touch()
@@ -319,8 +296,7 @@ def test_a_nix_that_hangs_before_anything_was_touched_ends_in_a_refusal(nixos: N
 def test_who_is_told_to_stop_with_all_that_it_runs_ends_only_when_the_machine_is_back(nixos: NixOS, old: str) -> None:
     blocked_recovery(nixos, old)
     asked = nixos.request(nixos.system("nixos-new"))
-    thread = threading.Thread(target=deploy, args=(nixos, asked))
-    thread.start()
+    thread = nixos.deploying(asked)
     wait_for(lambda: nixos.calls == ["test slow", "test old"])
     # As systemd does to a unit.
     supervisor = nixos.supervisor_of(asked)
@@ -338,10 +314,9 @@ def test_who_is_told_to_stop_with_all_that_it_runs_ends_only_when_the_machine_is
 def test_a_recovery_outlives_who_started_it_and_keeps_others_away(nixos: NixOS, old: str) -> None:
     blocked_recovery(nixos, old)
     asked = nixos.request(nixos.system("nixos-new"))
-    thread = threading.Thread(target=deploy, args=(nixos, asked), daemon=True)
-    thread.start()
+    nixos.deploying(asked)
     wait_for(lambda: nixos.calls == ["test slow", "test old"])
-    os.kill(int((nixos.state / "runs" / asked.id / "worker").readlink().as_posix().split()[0]), signal.SIGKILL)
+    os.kill(guard_of(nixos, asked), signal.SIGKILL)
     assert nixos.deploy(nixos.system("nixos-other")).outcome == "refused"
     nixos.path("/go").touch()
     wait_for(lambda: [entry["outcome"] for entry in nixos.journal] == ["rolled_back"])
@@ -514,18 +489,14 @@ def test_a_step_that_is_about_to_start_when_its_supervisor_is_killed_does_nothin
 
 
 def test_where_its_directory_is_gone_a_recovery_takes_no_others_end_for_its_own(nixos: NixOS, old: str) -> None:
-    trouble = 'ln -sfn "$self" "/run/current-system"; ' + STUCK
     for number in (1, 2):
-        slow = cut_off(nixos, nixos.request(nixos.system(f"nixos-{number}", trouble=trouble)))
+        slow = cut_off(nixos, nixos.request(nixos.system(f"nixos-{number}", trouble=STUCK_HALFWAY)))
         program = (nixos.state / "runs" / slow.id / "program").read_text()
         aside = nixos.state.rename(nixos.path(f"/hidden-{number}"))
         # As on a file system that is read-only.
         nixos.state.touch()
         nixos.path("/program").write_text(program)
-        start = (
-            f'NIX_FLEET_PROGRAM=$(cat {nixos.path("/program")}); export NIX_FLEET_PROGRAM; eval "$NIX_FLEET_PROGRAM"'
-        )
-        nixos.script("-c", start, "x", "run")
+        nixos.program(nixos.path("/program"), "run")
         assert nixos.whole_as == whole(old)
         nixos.state.unlink()
         aside.rename(nixos.state)

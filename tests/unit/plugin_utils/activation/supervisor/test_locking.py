@@ -18,7 +18,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment im
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin
 from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import part
 
-from .interrupting import blocked_recovery, children_of, cut_off, family, is_gone, own_name
+from .interrupting import awaiting, blocked_recovery, children_of, cut_off, family, guard_of, is_gone, own_name
 from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
 
 
@@ -238,8 +238,7 @@ def test_the_lock_takes_all_the_room_at_once_that_it_ever_takes(nixos: NixOS, ol
     # But for the numbers of processes.
     size = "printf '%s\\n' \"$2\" | grep -v -e ^pid= -e ^start= | wc -c"
     nixos.replace_tool("ln", f'case $2 in id=*) {size} >>"{sizes}" ;; esac; exec {{ln}} "$@"')
-    asked = nixos.request(nixos.system("nixos-new"), confirm_timeout=600)
-    deploy(nixos, asked)
+    asked = awaiting(nixos, nixos.system("nixos-new"))
     confirm(nixos, asked.id, CONFIRMED, 60)
     first, *later = map(int, sizes.read_text().split())
     assert first >= max(later)
@@ -298,8 +297,7 @@ def test_what_was_left_of_handing_the_lock_over_is_in_nobodys_way(nixos: NixOS, 
 
 
 def test_a_guard_that_is_told_to_stop_leaves_that_to_its_worker(nixos: NixOS, old: str) -> None:
-    request = nixos.request(nixos.system("nixos-new"), confirm_timeout=600)
-    deploy(nixos, request)
+    request = awaiting(nixos, nixos.system("nixos-new"))
     guard = family(nixos.supervisor_of(request), 0)[0]
     children = children_of(guard)
     os.kill(guard, signal.SIGTERM)
@@ -377,10 +375,9 @@ def is_anothers(nixos: NixOS) -> bool:
 def test_who_was_slow_after_a_recovery_leaves_the_lock_to_who_has_taken_it(nixos: NixOS, old: str) -> None:
     blocked_recovery(nixos, old)
     asked = nixos.request(nixos.system("nixos-new"))
-    thread = threading.Thread(target=deploy, args=(nixos, asked))
-    thread.start()
+    thread = nixos.deploying(asked)
     wait_for(lambda: nixos.calls == ["test slow", "test old"])
-    first = int((nixos.state / "runs" / asked.id / "worker").readlink().as_posix().split()[0])
+    first = guard_of(nixos, asked)
     recovering = nixos.worker_of(asked)
     os.kill(first, signal.SIGSTOP)
     nixos.path("/go").touch()
@@ -405,8 +402,7 @@ def test_a_recovery_for_a_deployment_that_was_killed_leaves_the_lock_to_who_has_
 
 
 def test_who_is_confirmed_leaves_the_lock_to_who_has_taken_it(nixos: NixOS, old: str) -> None:
-    asked = nixos.request(nixos.system("nixos-new"), confirm_timeout=600)
-    deploy(nixos, asked)
+    asked = awaiting(nixos, nixos.system("nixos-new"))
     worker = nixos.worker_of(asked)
     nixos.hold_lock(os.getpid())
     os.kill(worker, signal.SIGUSR1)
@@ -418,8 +414,7 @@ def test_who_is_confirmed_leaves_the_lock_to_who_has_taken_it(nixos: NixOS, old:
 @pytest.mark.slow
 def test_a_dead_lock_is_given_up_by_one_at_a_time(nixos: NixOS, old: str) -> None:
     asked = nixos.request(nixos.system("nixos-new", check="echo $PPID > @root@/step; sleep 30"))
-    thread = threading.Thread(target=deploy, args=(nixos, asked))
-    thread.start()
+    thread = nixos.deploying(asked)
     wait_for(nixos.path("/step").exists)
     (nixos.live / "takeover").symlink_to(own_name())
     os.kill(nixos.supervisor_of(asked), signal.SIGKILL)
@@ -446,8 +441,7 @@ def test_who_comes_late_to_finish_what_is_about_to_end_leaves_the_lock_to_it(nix
     ends = f': > "{nixos.root}/ends"; until [ -e "{nixos.root}/go" ]; do sleep 0.05; done'
     nixos.replace_tool("rm", f'case "$*" in *./settings*) {ends} ;; esac; exec {{rm}} "$@"')
     asked = nixos.request(nixos.system("nixos-new"))
-    thread = threading.Thread(target=deploy, args=(nixos, asked))
-    thread.start()
+    thread = nixos.deploying(asked)
     wait_for(nixos.path("/ends").exists)
     nixos.program(asked, "recover")
     assert (nixos.live / "lock").is_symlink()

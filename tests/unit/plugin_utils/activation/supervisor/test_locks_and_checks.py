@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.answer import failure
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import CONFIRMED, confirm, deploy
 
-from .interrupting import STATE
+from .interrupting import STATE, awaiting
 from .nixos import RUNNING, NixOS, wait_for, whole
 
 LOCKED = 'echo "Could not acquire lock" >&2; exit 11'
@@ -78,8 +78,7 @@ def held(nixos: NixOS) -> t.IO[str]:
 def test_who_is_told_to_stop_while_it_waits_for_the_lock_touches_nothing(nixos: NixOS, old: str) -> None:
     asked = nixos.request(nixos.system("nixos-new"), lock_timeout=600)
     with held(nixos):
-        thread = threading.Thread(target=deploy, args=(nixos, asked))
-        thread.start()
+        thread = nixos.deploying(asked)
         wait_for((nixos.live / "lock").is_symlink)
         os.kill(nixos.supervisor_of(asked), 15)
         thread.join(20)
@@ -105,8 +104,7 @@ def test_a_lock_that_the_activation_meets_is_waited_for(nixos: NixOS, old: str) 
 
 def test_a_lock_that_the_boot_loader_meets_after_the_confirmation_is_waited_for(nixos: NixOS, old: str) -> None:
     new = nixos.system("nixos-new", loading=LOCKED_ONCE)
-    request = nixos.request(new, confirm_timeout=60)
-    assert deploy(nixos, request).outcome == "awaiting"
+    request = awaiting(nixos, new)
     assert confirm(nixos, request.id, CONFIRMED, 60).outcome == "confirmed"
     assert nixos.whole_as == whole(new)
 

@@ -22,7 +22,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment im
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
 from ..machine import SHELLS
-from .interrupting import cut_off
+from .interrupting import awaiting, cut_off
 from .nixos import NixOS, wait_for, whole
 
 # What takes the last place of a file on a full disk.
@@ -62,6 +62,7 @@ def test_a_journal_that_cannot_be_written_is_told(nixos: NixOS, old: str, troubl
 
 
 SITE = "/nix/var/nix/profiles/site"
+WEBSITE: dict[str, t.Any] = {"platform": platforms()["custom"], "profile": SITE, "program": "activate"}
 # Until there is neither room for a file nor for what is in one.
 FILL = """
 cat /dev/zero > "$HOME/.local/state/nix.fleet/zeros" 2>/dev/null
@@ -85,12 +86,10 @@ def small(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> t.Iterator[
 
 @pytest.mark.parametrize("outcome", ["confirmed", "rolled_back"])
 def test_on_a_full_disk_a_confirmation_is_heard_and_the_end_is_told(small: NixOS, outcome: str) -> None:
-    website: dict[str, t.Any] = {"platform": platforms()["custom"], "profile": SITE, "program": "activate"}
     first = small.closure("site-1", activate="echo first >> @root@/calls")
-    assert small.deploy(first, **website).outcome == "activated"
+    assert small.deploy(first, **WEBSITE).outcome == "activated"
     second = small.closure("site-2", activate=f"echo second >> @root@/calls; {FILL}")
-    request = small.request(second, confirm_timeout=600, **website)
-    assert deploy(small, request).outcome == "awaiting"
+    request = awaiting(small, second, **WEBSITE)
     answer = confirm(small, request.id, CONFIRMED if outcome == "confirmed" else cancelled("no"), 60)
     assert answer.outcome == outcome
     assert small.standing(SITE) == (second if outcome == "confirmed" else first)
@@ -99,10 +98,9 @@ def test_on_a_full_disk_a_confirmation_is_heard_and_the_end_is_told(small: NixOS
 
 
 def test_what_could_tell_its_end_in_memory_alone_is_not_undone_after_a_reboot(nixos: NixOS) -> None:
-    website: dict[str, t.Any] = {"platform": platforms()["custom"], "profile": SITE, "program": "activate"}
     sites = [nixos.closure(f"site-{name}", activate=f"echo {name} >> @root@/calls") for name in ("old", "new")]
-    nixos.deploy(sites[0], **website)
-    asked = nixos.request(sites[1], **website)
+    nixos.deploy(sites[0], **WEBSITE)
+    asked = nixos.request(sites[1], **WEBSITE)
     outcome = nixos.state / "runs" / asked.id / "outcome"
     nixos.replace_tool("mv", NO_OUTCOME)
     nixos.replace_tool(
@@ -115,16 +113,15 @@ def test_what_could_tell_its_end_in_memory_alone_is_not_undone_after_a_reboot(ni
         nixos.replace_tool(tool, f'exec {{{tool}}} "$@"')
     outcome.unlink()
     shutil.rmtree(nixos.live)
-    assert nixos.deploy(sites[1], **website).outcome == "unchanged"
+    assert nixos.deploy(sites[1], **WEBSITE).outcome == "unchanged"
     assert nixos.calls == ["old", "new"]
 
 
 def test_on_a_full_disk_a_killed_worker_is_made_up_for_at_once(small: NixOS) -> None:
-    website: dict[str, t.Any] = {"platform": platforms()["custom"], "profile": SITE, "program": "activate"}
     first = small.closure("site-1", activate="echo first >> @root@/calls")
-    small.deploy(first, **website)
+    small.deploy(first, **WEBSITE)
     second = small.closure("site-2", activate=f"echo second >> @root@/calls; {FILL} : > @root@/full; sleep 60")
-    request = small.request(second, **website)
+    request = small.request(second, **WEBSITE)
     thread = small.start(request)
     wait_for(small.path("/full").exists)
     os.kill(small.worker_of(request), signal.SIGKILL)
@@ -144,10 +141,9 @@ def test_an_end_for_which_there_was_no_room_is_no_end(nixos: NixOS, old: str) ->
 
 @pytest.mark.parametrize("rebooted", [False, True])
 def test_an_end_that_memory_alone_has_beside_a_record_is_an_end(nixos: NixOS, *, rebooted: bool) -> None:
-    website: dict[str, t.Any] = {"platform": platforms()["custom"], "profile": SITE, "program": "activate"}
     sites = [nixos.closure(f"site-{name}", activate=f"echo {name} >> @root@/calls") for name in ("old", "new")]
-    nixos.deploy(sites[0], **website)
-    asked = nixos.request(sites[1], **website)
+    nixos.deploy(sites[0], **WEBSITE)
+    asked = nixos.request(sites[1], **WEBSITE)
     outcome = nixos.state / "runs" / asked.id / "outcome"
     nixos.replace_tool("mv", NO_OUTCOME)
     unwritable = f'*{outcome}*) ln -sfn /nowhere/outcome {outcome} ;; "-f ./recorded") exit 1'
@@ -160,13 +156,12 @@ def test_an_end_that_memory_alone_has_beside_a_record_is_an_end(nixos: NixOS, *,
             nixos.replace_tool(tool, f'exec {{{tool}}} "$@"')
         outcome.unlink()
         shutil.rmtree(nixos.live)
-    assert nixos.deploy(sites[1], **website).outcome == ("activated" if rebooted else "unchanged")
+    assert nixos.deploy(sites[1], **WEBSITE).outcome == ("activated" if rebooted else "unchanged")
     assert nixos.calls == ["old", "new", *["new"] * rebooted]
 
 
 def test_on_a_full_disk_the_journal_has_what_nobody_was_asked_to_confirm(small: NixOS) -> None:
-    website: dict[str, t.Any] = {"platform": platforms()["custom"], "profile": SITE, "program": "activate"}
     site = small.closure("site-1", activate=FILL)
-    answer = small.deploy(site, **website)
+    answer = small.deploy(site, **WEBSITE)
     assert (answer.outcome, answer.warnings) == ("activated", ())
     assert [entry["outcome"] for entry in small.journal] == ["activated"]

@@ -30,7 +30,8 @@ from ..machine import SHELLS
 from .interrupting import (
     EMPTY,
     OTHER,
-    STUCK,
+    STUCK_HALFWAY,
+    awaiting,
     children_of,
     custom,
     cut_down,
@@ -52,7 +53,7 @@ def killed(nixos: NixOS, request: Request) -> None:
     """Kill both processes of a supervisor."""
     worker = nixos.holder(request)
     assert worker
-    guard = int((nixos.state / "runs" / request.id / "worker").readlink().as_posix().split()[0])
+    guard = guard_of(nixos, request)
     for process in (guard, worker):
         os.kill(process, signal.SIGKILL)
 
@@ -119,7 +120,7 @@ def test_a_deployment_that_fails_and_stays_takes_the_place_of_one_that_is_not_ba
 def test_a_deployment_that_stays_takes_the_place_of_one_that_is_not_back(nixos: NixOS, stuck: str) -> None:
     first = not_back(nixos)
     assert (nixos.live / f"program-{first.id}").exists()
-    guard = int((nixos.state / "runs" / first.id / "worker").readlink().as_posix().split()[0])
+    guard = guard_of(nixos, first)
     good = nixos.system("nixos-good")
     assert deploy(nixos, nixos.request(good, lock_timeout=600)).outcome == "activated"
     nixos.path("/no-way-back").unlink()
@@ -131,8 +132,7 @@ def test_a_deployment_that_stays_takes_the_place_of_one_that_is_not_back(nixos: 
 
 
 def test_a_recovery_that_fails_under_another_deployment_is_tried_again_after_it(nixos: NixOS, stuck: str) -> None:
-    first = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=1000)
-    assert deploy(nixos, first).outcome == "awaiting"
+    first = awaiting(nixos)
     killed(nixos, first)
     refused = nixos.request(nixos.system("nixos-refused", check="exit 1"), lock_timeout=600)
     assert deploy(nixos, refused).outcome == "refused"
@@ -164,8 +164,7 @@ def ended(nixos: NixOS, request: Request, how: str) -> None:
 def test_what_was_made_the_default_by_hand_stays_and_what_runs_unconfirmed_does_not(
     nixos: NixOS, old: str, how: str
 ) -> None:
-    request = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=1000)
-    assert deploy(nixos, request).outcome == "awaiting"
+    request = awaiting(nixos)
     other = by_hand(nixos, runs=False)
     ended(nixos, request, how)
     assert nixos.journal[-1]["outcome"] == "superseded"
@@ -178,8 +177,7 @@ def test_a_specialisation_of_what_nobody_confirmed_is_gone_back_from_as_well(
 ) -> None:
     new, inner = nixos.system("nixos-unconfirmed"), nixos.system("nixos-inner")
     nixos.link(f"{new}/specialisation/night", inner)
-    request = nixos.request(new, confirm_timeout=1000)
-    assert deploy(nixos, request).outcome == "awaiting"
+    request = awaiting(nixos, new)
     # As its own timer does.
     nixos.link(RUNNING, inner)
     if default != "as it was":
@@ -197,8 +195,7 @@ def test_what_somebody_else_is_about_to_run_is_not_undone_when_that_was_waited_f
     theirs = f'ln -sfn "{other}" "{RUNNING}"; echo "Could not acquire lock" >&2; exit 11'
     old = nixos.system("nixos-old", trouble=f'[ -e "$root/held" ] && {{ rm "$root/held"; {theirs}; }}')
     nixos.install(old)
-    request = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=1000)
-    assert deploy(nixos, request).outcome == "awaiting"
+    request = awaiting(nixos)
     by_hand(nixos, runs=False)
     nixos.path("/held").touch()
     ended(nixos, request, "cancelled")
@@ -221,8 +218,7 @@ def test_what_somebody_else_has_made_of_the_machine_while_its_lock_was_waited_fo
 def test_what_an_unconfirmed_system_has_itself_made_the_default_is_nobody_elses(nixos: NixOS, old: str) -> None:
     other = nixos.system("nixos-other")
     makes = f'ln -s "{other}" "{PROFILE}-7-link"; ln -sfn system-7-link "{PROFILE}"'
-    request = nixos.request(nixos.system("nixos-unconfirmed", trouble=makes), confirm_timeout=1000)
-    assert deploy(nixos, request).outcome == "awaiting"
+    request = awaiting(nixos, nixos.system("nixos-unconfirmed", trouble=makes))
     ended(nixos, request, "cancelled")
     assert nixos.journal[-1]["outcome"] == "rolled_back"
     assert nixos.whole_as == whole(old)
@@ -231,8 +227,7 @@ def test_what_an_unconfirmed_system_has_itself_made_the_default_is_nobody_elses(
 def test_what_runs_unconfirmed_beside_a_default_made_by_hand_is_left_as_soon_as_it_can_be(
     nixos: NixOS, stuck: str
 ) -> None:
-    request = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=1000)
-    assert deploy(nixos, request).outcome == "awaiting"
+    request = awaiting(nixos)
     other = by_hand(nixos, runs=False)
     os.kill(nixos.supervisor_of(request), signal.SIGKILL)
     wait_for(lambda: [entry["outcome"] for entry in nixos.journal] == ["rollback_failed"], 60)
@@ -346,7 +341,7 @@ def test_where_no_process_can_be_made_once_more_while_it_begins_again_the_machin
 ) -> None:
     nixos, as_user = user
     old, request = awaiting_as(user, 1000)
-    guard = int((nixos.state / "runs" / request.id / "worker").readlink().as_posix().split()[0])
+    guard = guard_of(nixos, request)
     limit_processes(as_user, guard, 1)
     cut_down(children_of(guard))
     wait_for(lambda: "NIX_FLEET_AGAIN" in Path(f"/proc/{guard}/cmdline").read_text(), 60)
@@ -392,8 +387,7 @@ def awaiting_as(user: tuple[NixOS, list[str]], seconds: int) -> tuple[str, Reque
 def test_what_others_run_and_boot_by_now_is_left_though_nobody_confirmed_what_ran_before(
     nixos: NixOS, old: str, how: str
 ) -> None:
-    request = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=1000)
-    assert deploy(nixos, request).outcome == "awaiting"
+    request = awaiting(nixos)
     other = by_hand(nixos, runs=True)
     ended(nixos, request, how)
     assert (nixos.journal[-1]["outcome"], "somebody else" in nixos.journal[-1]["cause"]) == ("superseded", True)
@@ -415,8 +409,7 @@ def test_the_room_that_was_kept_is_given_before_the_way_back_begins(nixos: NixOS
 def test_what_an_earlier_boot_left_is_tried_again_after_a_deployment_that_has_gone_back(
     nixos: NixOS, stuck: str
 ) -> None:
-    slow = nixos.request(nixos.system("nixos-slow", trouble=f'ln -sfn "$self" "{RUNNING}"; {STUCK}'))
-    rewrite_record(nixos, cut_off(nixos, slow), recorded_boot="earlier")
+    rewrite_record(nixos, cut_off(nixos, trouble=STUCK_HALFWAY), recorded_boot="earlier")
     shutil.rmtree(nixos.live)
     bad = nixos.request(nixos.system("nixos-bad", trouble="exit 2"))
     assert deploy(nixos, bad).outcome == "rolled_back"
@@ -516,14 +509,13 @@ def test_what_cannot_be_told_as_a_whole_leaves_what_was_told_before(nixos: NixOS
 
 def test_a_recovery_for_another_deployment_that_is_stopped_is_made_up_for(nixos: NixOS, old: str) -> None:
     nixos.replace_tool("sleep", 'case $1 in 0.*) ;; *) set 0.2 ;; esac; exec {sleep} "$1"')
-    cut_off(nixos, nixos.request(nixos.system("nixos-slow", trouble=STUCK), activation_timeout=10))
+    cut_off(nixos, activation_timeout=10)
     script = nixos.path(f"{old}/bin/switch-to-configuration")
     script.write_text(
         script.read_text().replace("test)", 'test) [ -e "$root/once" ] || { : >"$root/once"; sleep 0.9; sleep 0.9; };')
     )
     new = nixos.request(nixos.system("nixos-new"))
-    thread = threading.Thread(target=deploy, args=(nixos, new), daemon=True)
-    thread.start()
+    thread = nixos.deploying(new)
     wait_for(nixos.path("/once").exists)
     lock = (nixos.live / "lock").readlink().as_posix()
     os.kill(int(lock.partition("pid=")[2].split()[0]), signal.SIGSTOP)
@@ -535,8 +527,7 @@ def test_a_recovery_for_another_deployment_that_is_stopped_is_made_up_for(nixos:
 def test_who_starts_the_recovery_of_another_goes_on_where_it_was(nixos: NixOS, stuck: str) -> None:
     nixos.path("/run/systemd/system").mkdir(parents=True)
     nixos.replace_tool("systemd-run", "exit 1")
-    request = nixos.request(nixos.system("nixos-unconfirmed"), confirm_timeout=1000)
-    assert deploy(nixos, request).outcome == "awaiting"
+    request = awaiting(nixos)
     killed(nixos, request)
     assert nixos.deploy(nixos.system("nixos-next")).outcome == "activated"
     assert not nixos.tool("outcome").exists()

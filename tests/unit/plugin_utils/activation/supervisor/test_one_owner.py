@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import typing as t
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import cancelled, confirm_script, deploy
 
-from .interrupting import children_of, custom, guard_of, is_gone, not_back
+from .interrupting import awaiting, children_of, custom, guard_of, is_gone, not_back
 from .nixos import NixOS, wait_for, whole
 
 if t.TYPE_CHECKING:
@@ -38,8 +37,7 @@ def cancel(nixos: NixOS, request: Request) -> None:
 
 def test_the_same_system_that_is_rejected_again_takes_no_way_back_away(nixos: NixOS, stuck: str) -> None:
     first = not_back(nixos)
-    second = nixos.request(first.closure, confirm_timeout=1000, lock_timeout=600)
-    assert deploy(nixos, second).outcome == "awaiting"
+    second = awaiting(nixos, first.closure, lock_timeout=600)
     cancel(nixos, second)
     assert nixos.journal[-1]["outcome"] == "failed"
     can_go_back(nixos)
@@ -66,8 +64,7 @@ def test_who_is_told_to_stop_before_anything_was_touched_takes_no_way_back_away(
         f'exec {nix_store}-itself "$@"',
     )
     asked = nixos.request(nixos.system("nixos-new"), lock_timeout=600)
-    thread = threading.Thread(target=deploy, args=(nixos, asked))
-    thread.start()
+    thread = nixos.deploying(asked)
     wait_for(nixos.path("/recording").exists)
     os.kill(nixos.supervisor_of(asked), signal.SIGTERM)
     nixos.path("/go").touch()

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import CONFIRMED, confirm, deploy
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import CONFIRMED, confirm
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
 from ..machine import SHELLS
 from .home import Home
+from .interrupting import awaiting
 from .nixos import NixOS
 
 if t.TYPE_CHECKING:
@@ -31,8 +32,7 @@ def test_a_place_that_an_activation_makes_hides_no_lock(tmp_path: pathlib.Path) 
     mac = Mac(tmp_path, SHELL, uid=0)
     mac.install(mac.system("nixos-old"))
     new = mac.system("nixos-new", trouble="mkdir @root@/made-run")
-    request = mac.request(new, confirm_timeout=30)
-    assert deploy(mac, request).outcome == "awaiting"
+    request = awaiting(mac, new)
     assert confirm(mac, request.id, CONFIRMED, 60).outcome == "confirmed"
     assert mac.calls == ["test new", "boot new"]
 
@@ -40,7 +40,6 @@ def test_a_place_that_an_activation_makes_hides_no_lock(tmp_path: pathlib.Path) 
 def test_a_state_home_that_a_new_home_sets_hides_no_lock(tmp_path: pathlib.Path) -> None:
     user = Home(tmp_path, SHELL, uid=1000)
     user.install_homes(user.home_of("old"))
-    request = user.request(user.home_of("new"), platform=platforms()["home-manager"], confirm_timeout=30)
-    assert deploy(user, request).outcome == "awaiting"
+    request = awaiting(user, user.home_of("new"), platform=platforms()["home-manager"])
     user.environment["XDG_STATE_HOME"] = str(user.path("/elsewhere"))
     assert confirm(user, request.id, CONFIRMED, 60).outcome == "confirmed"

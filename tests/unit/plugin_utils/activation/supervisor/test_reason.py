@@ -19,6 +19,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment im
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
 from ..machine import SHELLS
+from .interrupting import awaiting
 from .nixos import PROFILE, NixOS, wait_for
 
 # Much more than a failure shows, on the way back.
@@ -138,10 +139,11 @@ def test_the_words_of_failed_units_are_shown(nixos: NixOS, chatty: str) -> None:
 
 
 def test_of_a_system_that_nobody_confirmed_the_words_of_its_activation_are_shown(nixos: NixOS, chatty: str) -> None:
-    request = nixos.request(
-        nixos.system("nixos-mute", afterwards="echo restarting the following units: sshd.service"), confirm_timeout=1
+    request = awaiting(
+        nixos,
+        nixos.system("nixos-mute", afterwards="echo restarting the following units: sshd.service"),
+        confirm_timeout=1,
     )
-    assert deploy(nixos, request).outcome == "awaiting"
     wait_for(lambda: bool(nixos.journal))
     answer = deploy(nixos, request)
     assert answer.outcome == "rolled_back"

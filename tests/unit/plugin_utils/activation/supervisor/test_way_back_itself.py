@@ -21,7 +21,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform impor
 
 from ..machine import SHELLS
 from .home import CURRENT, Home
-from .interrupting import children_of, cut_down, guard_of, is_gone, rewrite_record
+from .interrupting import awaiting, children_of, cut_down, guard_of, is_gone, rewrite_record
 from .nixos import PROFILE, RUNNING, NixOS, wait_for, whole
 
 if t.TYPE_CHECKING:
@@ -221,8 +221,7 @@ def test_a_mac_that_boots_in_the_middle_is_to_go_back_by_itself(mac: Darwin) -> 
 
 def test_a_mac_whose_state_directory_is_not_there_at_boot_goes_back_when_it_is(mac: Darwin) -> None:
     old = mac.standing(RUNNING)
-    request = mac.request(mac.mac_system("darwin-new"), platform=platforms()["darwin"], confirm_timeout=600)
-    assert deploy(mac, request).outcome == "awaiting"
+    request = awaited(mac)
     cut_down([guard_of(mac, request), mac.supervisor_of(request)])
     (plist,) = mac.path("/Library/LaunchDaemons").iterdir()
     watch = plistlib.loads(plist.read_bytes())
@@ -250,9 +249,7 @@ def test_units_that_fail_on_the_way_back_are_told(nixos: NixOS) -> None:
 
 def awaited(mac: Darwin, **fields: t.Any) -> Request:
     """Deploy to a Mac what nobody confirms."""
-    request = mac.request(mac.mac_system("darwin-new", **fields), platform=platforms()["darwin"], confirm_timeout=600)
-    assert deploy(mac, request).outcome == "awaiting"
-    return request
+    return awaiting(mac, mac.mac_system("darwin-new", **fields), platform=platforms()["darwin"])
 
 
 @pytest.fixture

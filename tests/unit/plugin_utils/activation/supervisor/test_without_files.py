@@ -24,7 +24,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform impor
 
 from ....errors import fails_with
 from ..machine import SHELLS
-from .interrupting import EMPTY, LIVE, STATE, STUCK, cut_down, cut_off, family, is_gone
+from .interrupting import EMPTY, LIVE, STATE, STUCK_HALFWAY, awaiting, cut_down, cut_off, family, is_gone, step_of
 from .nixos import NixOS, wait_for, whole
 
 # As if another file system had been mounted over it: the old one is still the supervisor's working directory.
@@ -97,13 +97,11 @@ def test_what_the_place_lies_in_stays_open_to_others(nixos: NixOS, old: str) -> 
 
 
 def test_what_the_place_lies_in_stays_open_to_others_when_it_is_made_for_a_recovery(nixos: NixOS, old: str) -> None:
-    slow = cut_off(
-        nixos, nixos.request(nixos.system("nixos-slow", trouble=f'ln -sfn "$self" "/run/current-system"; {STUCK}'))
-    )
+    slow = cut_off(nixos, trouble=STUCK_HALFWAY)
     program = shutil.copy(nixos.state / "runs" / slow.id / "program", nixos.path("/program"))
     nixos.path("/var").rename(nixos.path("/hidden"))
     nixos.path("/repaired").touch()
-    nixos.script("-c", f'export NIX_FLEET_PROGRAM="$(cat {program})"; eval "$NIX_FLEET_PROGRAM"', "x", "run")
+    nixos.program(pathlib.Path(program), "run")
     assert nixos.whole_as == whole(old)
     assert [path.stat().st_mode & 0o777 for path in (nixos.state.parent, nixos.state)] == [0o755, 0o700]
 
@@ -118,8 +116,7 @@ def test_what_was_hidden_and_comes_back_passes_for_no_interrupted_deployment(nix
 
 
 def test_a_place_that_comes_back_while_a_confirmation_is_awaited_has_the_outcome(nixos: NixOS, old: str) -> None:
-    request = nixos.request(nixos.system("nixos-new", trouble=HIDE), confirm_timeout=600)
-    deploy(nixos, request)
+    request = awaiting(nixos, nixos.system("nixos-new", trouble=HIDE))
     nixos.path("/hidden").rename(nixos.state)
     assert confirm(nixos, request.id, CONFIRMED, 60).outcome == "confirmed"
     assert (nixos.state / "runs" / request.id / "outcome").exists()
@@ -140,8 +137,7 @@ def test_a_state_directory_that_hangs_by_now_keeps_no_machine_from_going_back(ni
     nixos.replace_tool("rm", 'case "$*" in */runs/*/reserve*) exec sleep 1000 ;; esac; exec {rm} "$@"')
     hang = f'for run in "{STATE}"/runs/*; do rm -f "$run/log" "$run/step"; /usr/bin/mkfifo "$run/log" "$run/step"; done'
     request = nixos.request(nixos.system("nixos-new", trouble=hang), confirm_timeout=1)
-    thread = threading.Thread(target=deploy, args=(nixos, request), daemon=True)
-    thread.start()
+    nixos.deploying(request)
     wait_for((nixos.live / f"outcome-{request.id}").exists, 60)
     assert nixos.whole_as == whole(old)
     wait_for(lambda: not (nixos.live / "lock").is_symlink())
@@ -151,8 +147,7 @@ def test_a_state_directory_that_hangs_by_now_keeps_no_machine_from_going_back(ni
 
 @pytest.mark.parametrize("begins", ["run", "recover"])
 def test_what_is_started_again_where_the_state_directory_hangs_goes_back(nixos: NixOS, old: str, begins: str) -> None:
-    trouble = 'ln -sfn "$self" "/run/current-system"; ' + STUCK
-    slow = cut_off(nixos, nixos.request(nixos.system("nixos-slow", trouble=trouble)))
+    slow = cut_off(nixos, trouble=STUCK_HALFWAY)
     run = nixos.state / "runs" / slow.id
     program = (run / "program").rename(nixos.path("/program"))
     for name in ("log", "recorded", "outcome", "settings"):
@@ -161,8 +156,7 @@ def test_what_is_started_again_where_the_state_directory_hangs_goes_back(nixos: 
     nixos.replace_tool("sleep", 'case $1 in 0.*) set 0.001 ;; esac; exec {sleep} "$1"')
     for tool in ("mkdir", "ln", "rm"):
         nixos.replace_tool(tool, f'case "$*" in *"{nixos.state}"*) exec sleep 1000 ;; esac; exec {{{tool}}} "$@"')
-    start = f'export NIX_FLEET_PROGRAM="$(cat {program})"; eval "$NIX_FLEET_PROGRAM"'
-    threading.Thread(target=nixos.script, args=("-c", start, "x", begins), daemon=True).start()
+    threading.Thread(target=nixos.program, args=(program, begins), daemon=True).start()
     wait_for((nixos.live / f"outcome-{slow.id}").exists, 30)
     assert nixos.whole_as == whole(old)
 
@@ -187,8 +181,7 @@ def test_a_users_state_directory_that_hangs_by_now_keeps_nothing_from_going_back
     user.link("/nix/var/nix/profiles/tool-1-link", old)
     user.link("/nix/var/nix/profiles/tool", "tool-1-link")
     profile = {"platform": platforms()["custom"], "profile": "/nix/var/nix/profiles/tool", "program": "activate"}
-    request = user.request(new, confirm_timeout=600, **profile)
-    deploy(user, request)
+    request = awaiting(user, new, **profile)
     worker = user.supervisor_of(request)
     user.replace_tool("sleep", 'case $1 in 0.*) set 0.001 ;; esac; exec {sleep} "$1"')
     user.replace_tool("rm", f'case "$*" in *{user.state}*) exec sleep 1000 ;; esac; exec {{rm}} "$@"')
@@ -202,25 +195,15 @@ def test_a_users_state_directory_that_hangs_by_now_keeps_nothing_from_going_back
 def test_going_back_needs_no_tool_to_write_its_files(nixos: NixOS, old: str, tool: str) -> None:
     # Nix, and what NixOS runs, have their own.
     fails = f'case "$*" in *nix.fleet*|*./*) exit 1 ;; esac; exec {{{tool}}} "$@"'
-    request = nixos.request(nixos.system("nixos-new"), confirm_timeout=600)
-    deploy(nixos, request)
+    request = awaiting(nixos, nixos.system("nixos-new"))
     nixos.replace_tool(tool, fails)
     os.kill(nixos.supervisor_of(request), signal.SIGTERM)
     wait_for(lambda: nixos.whole_as == whole(old))
 
 
-def test_a_worker_that_is_killed_is_made_up_for_without_files(nixos: NixOS, old: str) -> None:
-    request = nixos.request(nixos.system("nixos-new", trouble=EMPTY), confirm_timeout=600)
-    assert deploy(nixos, request).outcome == "awaiting"
-    os.kill(nixos.worker_of(request), signal.SIGKILL)
-    wait_for(lambda: bool(nixos.journal))
-    assert nixos.journal[-1]["outcome"] == "rolled_back"
-    assert nixos.whole_as == whole(old)
-
-
-def test_a_worker_that_is_killed_where_nothing_can_be_written_is_made_up_for(nixos: NixOS, old: str) -> None:
-    request = nixos.request(nixos.system("nixos-new", trouble=BLOCK), confirm_timeout=600)
-    assert deploy(nixos, request).outcome == "awaiting"
+@pytest.mark.parametrize("trouble", [BLOCK, EMPTY], ids=["unwritable", "emptied"])
+def test_a_worker_that_is_killed_is_made_up_for_without_files(nixos: NixOS, old: str, trouble: str) -> None:
+    request = awaiting(nixos, nixos.system("nixos-new", trouble=trouble))
     os.kill(nixos.worker_of(request), signal.SIGKILL)
     wait_for(lambda: nixos.whole_as == whole(old))
     assert confirm(nixos, request.id, CONFIRMED, 60).outcome == "rolled_back"
@@ -300,8 +283,7 @@ def test_the_step_of_a_killed_worker_is_ended_though_no_file_tells_of_it(nixos: 
 )
 def test_a_guard_that_is_killed_is_not_missed(nixos: NixOS, old: str, confirmation: object, outcome: str) -> None:
     new = nixos.system("nixos-new")
-    request = nixos.request(new, confirm_timeout=600)
-    deploy(nixos, request)
+    request = awaiting(nixos, new)
     cut_down(family(nixos.supervisor_of(request), 0)[:1])
     assert confirm(nixos, request.id, confirmation, 60).outcome == outcome  # type: ignore[arg-type]
     assert nixos.whole_as == whole(new if outcome == "confirmed" else old)
@@ -310,8 +292,7 @@ def test_a_guard_that_is_killed_is_not_missed(nixos: NixOS, old: str, confirmati
 @pytest.mark.slow
 def test_a_supervisor_that_was_stopped_is_called_silent_and_goes_on_when_it_may(nixos: NixOS, old: str) -> None:
     new = nixos.system("nixos-new")
-    request = nixos.request(new, confirm_timeout=600)
-    deploy(nixos, request)
+    request = awaiting(nixos, new)
     supervisor = nixos.supervisor_of(request)
     os.kill(supervisor, signal.SIGSTOP)
     with fails_with("activation.no_answer") as told:
@@ -326,8 +307,7 @@ def test_a_supervisor_that_was_stopped_is_called_silent_and_goes_on_when_it_may(
 def test_a_supervisor_that_takes_long_to_go_back_is_not_called_silent(nixos: NixOS) -> None:
     old = nixos.system("nixos-old", trouble='until [ -e "$root/go" ]; do sleep 0.05; done')
     nixos.install(old)
-    request = nixos.request(nixos.system("nixos-new"), confirm_timeout=600)
-    deploy(nixos, request)
+    request = awaiting(nixos, nixos.system("nixos-new"))
     with fails_with("activation.no_answer") as told:
         confirm(nixos, request.id, cancelled("no"), 1)
     assert "is still at work" in told.value.cause
@@ -345,8 +325,7 @@ def test_a_supervisor_that_takes_long_to_go_back_is_not_called_silent(nixos: Nix
 @pytest.mark.slow
 def test_a_supervisor_that_stays_stopped_for_too_long_is_made_up_for(nixos: NixOS, old: str) -> None:
     nixos.replace_tool("sleep", 'case $1 in 0.*) set 0.05 ;; *) set 0.5 ;; esac; exec {sleep} "$1"')
-    request = nixos.request(nixos.system("nixos-new"), confirm_timeout=300, activation_timeout=1)
-    deploy(nixos, request)
+    request = awaiting(nixos, nixos.system("nixos-new"), confirm_timeout=300, activation_timeout=1)
     supervisor = nixos.supervisor_of(request)
     time.sleep(4)
     assert nixos.worker_of(request) == supervisor
@@ -363,13 +342,14 @@ WAITS = 'echo $$ > "$root/step"; until [ -e "$root/go" ]; do sleep 0.05; done'
 def test_who_is_told_to_stop_in_the_middle_goes_back(nixos: NixOS, old: str, phase: str, both: bool) -> None:
     request = nixos.request(nixos.system("nixos-slow", **{phase: WAITS}))
     thread = nixos.start(request)
-    wait_for(nixos.path("/step").exists)
+    step = step_of(nixos)
     supervisor = nixos.supervisor_of(request)
     for process in family(supervisor, 0)[:2] if both else [supervisor]:
         os.kill(process, signal.SIGTERM)
     thread.join()
     answer = deploy(nixos, request)
     assert (answer.outcome, "supervisor was ended" in answer.cause) == ("rolled_back", False)
+    assert is_gone(step)
     assert nixos.whole_as == whole(old)
 
 
@@ -420,8 +400,7 @@ def test_the_way_back_finds_the_programs_that_it_began_with(nixos: NixOS) -> Non
 
 
 def test_who_goes_on_where_nothing_tells_who_it_is_goes_back(nixos: NixOS, old: str) -> None:
-    trouble = f'ln -sfn "$self" "/run/current-system"; {STUCK}'
-    slow = cut_off(nixos, nixos.request(nixos.system("nixos-slow", trouble=trouble)))
+    slow = cut_off(nixos, trouble=STUCK_HALFWAY)
     nixos.replace_tool("id", "exit 1")
     with fails_with("activation.no_answer"):
         confirm(nixos, slow.id, CONFIRMED, 60)
@@ -430,8 +409,7 @@ def test_who_goes_on_where_nothing_tells_who_it_is_goes_back(nixos: NixOS, old: 
 
 
 def test_time_passes_where_nothing_can_sleep_any_more(nixos: NixOS, stuck: str) -> None:
-    request = nixos.request(nixos.system("nixos-new"), confirm_timeout=600)
-    assert deploy(nixos, request).outcome == "awaiting"
+    request = awaiting(nixos, nixos.system("nixos-new"))
     nixos.replace_tool("sleep", "exit 127")
     time.sleep(1)
     answer = confirm(nixos, request.id, cancelled("no"), 60)
@@ -494,16 +472,6 @@ def test_who_is_told_to_stop_between_two_steps_begins_no_other(
     assert answer.outcome == outcome
     assert "deployment_set_default" not in answer.log
     assert nixos.whole_as == whole(old)
-
-
-def test_the_activation_of_who_is_told_to_stop_is_ended(nixos: NixOS, old: str) -> None:
-    request = nixos.request(nixos.system("nixos-slow", trouble=': > "$root/step"; sleep 8; : > "$root/finished"'))
-    thread = nixos.start(request)
-    wait_for(nixos.path("/step").exists)
-    os.kill(nixos.supervisor_of(request), signal.SIGTERM)
-    thread.join()
-    assert deploy(nixos, request).outcome == "rolled_back"
-    assert not nixos.path("/finished").exists()
 
 
 def test_what_has_ended_without_files_is_not_begun_again(nixos: NixOS, old: str) -> None:
