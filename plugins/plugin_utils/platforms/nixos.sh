@@ -57,6 +57,10 @@ nixos_switch() { # closure $1, action $2
 platform_activate() {
     nixos_no_check=$no_check
     nixos_test "$1"
+    set -- $?
+    [ "$1" != 0 ] && nixos_is_emergency || return "$1"
+    echo "systemd is in emergency mode, as when a file system cannot be mounted; failed: $(platform_failed_units | paste -s -d ' ' -)"
+    return 1
 }
 
 # In a container of LXC, the activation itself has that boot closure $1. What it booted stays until there is `boot`, unless that is

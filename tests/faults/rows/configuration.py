@@ -85,7 +85,7 @@ ROWS = (
     Row(UNIT_NOT_WANTED, AT_REST, says(ROLLED_BACK, "bad.service")),
     Row(REBOOT, AT_REST, Expectation("new after a reboot", "changed", (0,), "confirmed")),
     Row(SSHD_BROKEN, AT_REST, says(ROLLED_BACK, "nobody confirmed"), representative=True),
-    Row(NOT_MOUNTED, AT_REST, says(ROLLED_BACK, "nobody confirmed"), representative=True),
+    Row(NOT_MOUNTED, AT_REST, says(ROLLED_BACK, "missing.mount"), representative=True),
     Row(OTHER_PORT, AT_REST, says(ROLLED_BACK, "nobody confirmed")),
     Row(OTHER_ADDRESS, AT_REST, says(ROLLED_BACK, "nobody confirmed")),
     Row(NO_LOGIN, AT_REST, says(ROLLED_BACK, "nobody confirmed")),

@@ -126,10 +126,13 @@ dry_activate() {
   tell "would start the following units:" "$start"
 }
 
-# The targets that are active now, and so whatever the new system has put into them.
+# The targets of both systems that are active now, and so whatever the new system has put into them.
 targets() {
   systemctl show --state=active --property=Id,RefuseManualStart '*.target' |
-    awk -F= '$1 == "Id" { name = $2 } $1 == "RefuseManualStart" && $2 == "no" { print name }'
+    awk -F= '$1 == "Id" { name = $2 } $1 == "RefuseManualStart" && $2 == "no" { print name }' |
+    while IFS= read -r name; do
+      if test -e "$new/$name" && test -e "$old/$name"; then printf '%s\n' "$name"; fi
+    done
 }
 
 # A service of the simple type counts as started before its program could fail.

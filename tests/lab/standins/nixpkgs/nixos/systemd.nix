@@ -162,6 +162,15 @@ in
           After=basic.target rescue.service rescue.target
           AllowIsolate=yes
         '';
+        "systemd/system/local-fs.target".source = file "local-fs.target" ''
+          [Unit]
+          Description=Local File Systems
+          DefaultDependencies=no
+          Conflicts=shutdown.target
+          After=local-fs-pre.target
+          OnFailure=emergency.target
+          OnFailureJobMode=replace-irreversibly
+        '';
         "systemd/system/timers.target".source = file "timers.target" ''
           [Unit]
           Description=Timer Units
