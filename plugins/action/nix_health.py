@@ -15,8 +15,7 @@ from ..plugin_utils.ansible.connections import address_of
 from ..plugin_utils.ansible.shell import EndlessAnswerError
 from ..plugin_utils.ansible.web import fetch
 from ..plugin_utils.core.errors import NixError
-from ..plugin_utils.health.check import Context, HealthError, shortened
-from ..plugin_utils.health.kinds import checks_of
+from ..plugin_utils.health.checks import Context, HealthError, checks_of, shortened
 from ..plugin_utils.health.observation import (
     Limits,
     TargetAwayError,

@@ -13,8 +13,7 @@ import urllib.error
 from ansible.module_utils import urls
 
 from ..core.errors import NixError
-from ..health.check import SEARCHED_BYTES
-from ..health.web import NoAnswerError, Request, Response
+from ..health.checks import SEARCHED_BYTES, NoAnswerError, Request, Response
 
 if t.TYPE_CHECKING:
     from ..job_servers.semaphore import Access, Object
@@ -41,7 +40,7 @@ def _opened(request: Request) -> http.client.HTTPResponse:
             headers=dict(request.headers),
             timeout=request.timeout,
             validate_certs=request.validate_certs,
-            follow_redirects="all" if request.follows_redirects else "none",
+            follow_redirects="all" if request.follow_redirects else "none",
             http_agent="nix.fleet",
             # An answer out of a cache says nothing of the host.
             force=True,

@@ -16,14 +16,14 @@ import urllib.parse
 
 from ..core.errors import NixError
 from ..core.text import SHORT
-from ..health.web import NoAnswerError, Request
+from ..health.checks import NoAnswerError, Request
 from ..nix.store import is_store_path, path_sizes
 from ..update.git import OvertakenError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ..health.web import Response
+    from ..health.checks import Response
     from ..nix.machine import Machine
     from ..update.git import Remote, Repository
 

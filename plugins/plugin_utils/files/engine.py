@@ -10,7 +10,7 @@ import re
 import shlex
 import typing as t
 
-from ..health.check import shown
+from ..health.checks import shown
 from ..target.programs import fields_and_log, program
 
 if t.TYPE_CHECKING:

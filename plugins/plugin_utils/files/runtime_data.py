@@ -10,7 +10,7 @@ import typing as t
 
 from ..core.errors import RuntimeDataError
 from ..core.text import counted
-from ..health.check import words_of
+from ..health.checks import words_of
 from .engine import Request
 from .file import File, is_absolute, is_name, validate_attributes, validate_unique
 

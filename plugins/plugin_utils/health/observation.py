@@ -14,15 +14,15 @@ import time
 import typing as t
 
 from ..core.errors import last_lines
-from ..core.text import harmless, harmless_line
+from ..core.text import counted, harmless, harmless_line
 from ..target.programs import program
-from .check import Answer, Finding, HealthError
+from .checks import Answer, Finding, FromController, HealthError, OnTarget
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..core.process import Shell
-    from .check import Check, CheckFromController, CheckOnTarget
+    from .checks import Check
 
 # To connect, to escalate, and to be slow.
 LINK_SECONDS = 20
@@ -34,72 +34,52 @@ class TargetAwayError(Exception):
 
 def run_checks(checks: Sequence[Check], shell: Shell) -> list[Finding]:
     """Return what each check finds, in their order. ``shell`` raises ``TargetAwayError``."""
-    running = {number: _FromController(check) for number, check in enumerate(checks) if not on_target(check)}
-    asked = {number: check for number, check in enumerate(checks) if on_target(check)}
-    findings = dict(zip(asked, _ask(list(asked.values()), shell), strict=True)) if asked else {}
-    findings |= {number: check.finding() for number, check in running.items()}
-    return [findings[number] for number in range(len(checks))]
+    begun = iter([_begun(check) for check in checks if isinstance(check, FromController)])
+    asked = iter(_ask([check for check in checks if isinstance(check, OnTarget)], shell))
+    return [next(asked) if isinstance(check, OnTarget) else next(begun)() for check in checks]
 
 
 def seconds_on_target(checks: Sequence[Check]) -> float:
     """Return how long the target may take to run all of its checks once, in the worst case."""
     # Each check takes its own time, and a moment to be ended.
-    return sum(check.timeout + 2 for check in checks if on_target(check)) + LINK_SECONDS
+    return sum(check.timeout + 2 for check in checks if isinstance(check, OnTarget)) + LINK_SECONDS
 
 
-def on_target(check: Check) -> t.TypeGuard[CheckOnTarget]:
-    """Whether the target makes the check."""
-    return hasattr(check, "call")
+def _begun(check: FromController) -> Callable[[], Finding]:
+    """Run a check in a thread of its own, and return what waits for it: no name server or slow page delays the others."""
+    found: list[Finding] = []
+    thread = threading.Thread(target=lambda: found.append(check.run()), daemon=True)
+    thread.start()
 
-
-class _FromController:
-    """A check from the controller, in a thread of its own: neither a name server nor a slow page delays the others."""
-
-    def __init__(self, check: Check) -> None:
-        self._check = t.cast("CheckFromController", check)
-        self._findings: list[Finding] = []
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        self._findings.append(self._check.run())
-
-    def finding(self) -> Finding:
+    def finding() -> Finding:
         # What has a limit of its own says better why it was reached.
-        self._thread.join(self._check.timeout + 0.5)
-        if self._findings:
-            return self._findings[0]
-        return Finding(False, f"no answer within {self._check.timeout} s")
+        thread.join(check.timeout + 0.5)
+        return found[0] if found else Finding(False, f"no answer within {check.timeout} s")
+
+    return finding
 
 
-def _ask(checks: Sequence[CheckOnTarget], shell: Shell) -> list[Finding]:
-    mark = f"nix.fleet-{secrets.token_hex(8)}"
-    try:
-        completed = shell.run(script(checks, mark))
-    except TargetAwayError as error:
-        return [Finding(False, str(error)) for _check in checks]
-    answers = answers_of(completed.stdout, mark)
-    if len(answers) != len(checks):
-        said = completed.stderr.strip() or f"exit code {completed.rc}"
-        return [Finding(False, "the machine did not run the checks to their end", said) for _check in checks]
-    return [check.finding(answer) for check, answer in zip(checks, answers, strict=True)]
-
-
-def script(checks: Sequence[CheckOnTarget], mark: str) -> str:
-    """Return the shell script that makes ``checks``.
+def _ask(checks: Sequence[OnTarget], shell: Shell) -> list[Finding]:
+    """Have the target make its checks, in one script.
 
     What they are about is in its text, quoted, and not in the arguments of a process, which every user can see.
     """
-    calls = [f"limit={check.output_bytes}; health_run {shlex.join(check.call())}" for check in checks]
-    return "\n".join([program("health"), f"mark={shlex.quote(mark)}", *calls, ""])
-
-
-def answers_of(text: str, mark: str) -> list[Answer]:
-    """Read what the script printed."""
-    pattern = rf"\n{mark} begin\n(.*?)\n{mark} end ([0-9]+) (late)?\n"
+    if not checks:
+        return []
+    mark = f"nix.fleet-{secrets.token_hex(8)}"
+    calls = [f"limit={check.output_bytes}; health_run {shlex.join(check.call)}" for check in checks]
+    try:
+        completed = shell.run("\n".join([program("health"), f"mark={mark}", *calls, ""]))
+    except TargetAwayError as error:
+        return [Finding(False, str(error))] * len(checks)
+    framed = rf"\n{mark} begin\n(.*?)\n{mark} end ([0-9]+) (late)?\n"
+    answers = re.findall(framed, f"\n{completed.stdout}", flags=re.DOTALL)
+    if len(answers) != len(checks):
+        said = completed.stderr.strip() or f"exit code {completed.rc}"
+        return [Finding(False, "the machine did not run the checks to their end", said)] * len(checks)
     return [
-        Answer(output=output, code=int(code), late=bool(late))
-        for output, code, late in re.findall(pattern, f"\n{text}", flags=re.DOTALL)
+        check.judge(Answer(output, int(code), late=bool(late)))
+        for check, (output, code, late) in zip(checks, answers, strict=True)
     ]
 
 
@@ -129,7 +109,7 @@ class Observation:
     @property
     def held(self) -> bool:
         """Whether every check that was run held."""
-        return all_held(self.findings)
+        return all(finding.held is not False for finding in self.findings)
 
 
 def observe(
@@ -140,61 +120,26 @@ def observe(
     sleep: Callable[[float], None] = time.sleep,
 ) -> Observation:
     """Run the checks until they have held for long enough, or have failed to."""
-    begin = clock()
-    watch = _Watch(run, clock, begin)
-    watch.run()
-    while not watch.held() and not watch.final() and (left := begin + limits.within - clock()) > 0:
+    begin, attempts = clock(), 0
+    # Since when each of them holds, after the beginning; and since when all of them do.
+    held: dict[int, float] = {}
+    since: float | None = None
+    while True:
+        before = clock()
+        findings = tuple(run())
+        attempts += 1
+        elapsed = clock() - begin
+        held = {number: held.get(number, elapsed) for number, finding in enumerate(findings) if finding.held}
+        seconds = tuple(held.get(number, elapsed) for number in range(len(findings)))
+        seen = Observation(findings, seconds, attempts, elapsed)
+        if since is not None and not seen.held:
+            return dataclasses.replace(seen, lost_after=before - since)
+        if since is None and seen.held:
+            since = begin + elapsed
+        left = (begin + limits.within if since is None else since + limits.stable_for) - clock()
+        if left <= 0 or (since is None and any(finding.final for finding in findings)):
+            return seen
         sleep(min(limits.interval, left))
-        watch.run()
-    if not watch.held():
-        return watch.observation()
-    since = clock()
-    while (left := since + limits.stable_for - clock()) > 0:
-        sleep(min(limits.interval, left))
-        held_for = clock() - since
-        watch.run()
-        if not watch.held():
-            return watch.observation(lost_after=held_for)
-    return watch.observation()
-
-
-def all_held(findings: Sequence[Finding]) -> bool:
-    """Whether none of the checks that were run does not hold."""
-    return all(finding.held is not False for finding in findings)
-
-
-class _Watch:
-    def __init__(self, run: Callable[[], Sequence[Finding]], clock: Callable[[], float], begin: float) -> None:
-        self._run_checks = run
-        self._clock = clock
-        self._begin = begin
-        self._attempts = 0
-        self._findings: tuple[Finding, ...] = ()
-        self._held_since: dict[int, float] = {}
-
-    def run(self) -> None:
-        self._findings = tuple(self._run_checks())
-        self._attempts += 1
-        for number, finding in enumerate(self._findings):
-            if finding.held:
-                self._held_since.setdefault(number, self._elapsed)
-            else:
-                self._held_since.pop(number, None)
-
-    def held(self) -> bool:
-        return all_held(self._findings)
-
-    def final(self) -> bool:
-        return any(finding.final for finding in self._findings)
-
-    def observation(self, lost_after: float | None = None) -> Observation:
-        elapsed = self._elapsed
-        seconds = tuple(self._held_since.get(number, elapsed) for number in range(len(self._findings)))
-        return Observation(self._findings, seconds, self._attempts, elapsed, lost_after)
-
-    @property
-    def _elapsed(self) -> float:
-        return self._clock() - self._begin
 
 
 # Of each check's output, what is shown.
@@ -228,9 +173,11 @@ def message(observation: Observation, stable_for: float) -> str:
     held = len(observation.findings) - skipped
     parts = []
     if held:
-        parts.append(f"{_checks(held)} {_verb(held, 'hold')}" + (f", for {stable_for:g} s" if stable_for else ""))
+        parts.append(
+            f"{counted(held, 'check')} hold{'s' * (held == 1)}" + (f", for {stable_for:g} s" if stable_for else "")
+        )
     if skipped:
-        parts.append(f"{_checks(skipped)} not run in check mode")
+        parts.append(f"{counted(skipped, 'check')} not run in check mode")
     return "; ".join(parts)
 
 
@@ -239,12 +186,12 @@ def failure(checks: Sequence[Check], observation: Observation) -> HealthError:
     failed = [
         (check, finding) for check, finding in zip(checks, observation.findings, strict=True) if finding.held is False
     ]
-    share = f"{len(failed)} of {_checks(len(checks))}" if len(checks) > 1 else "the check"
-    many = len(failed) if len(checks) > 1 else 1
+    share = f"{len(failed)} of {len(checks)} checks" if len(checks) > 1 else "the check"
+    do = "does" if len(failed) == 1 else "do"
     if observation.lost_after is not None:
-        lead = f"{share} held and {_verb(many, 'do')} no more, after {observation.lost_after:.0f} s"
+        lead = f"{share} held and {do} no more, after {observation.lost_after:.0f} s"
     else:
-        lead = f"{share} {_verb(many, 'do')} not hold after {observation.elapsed:.0f} s"
+        lead = f"{share} {do} not hold after {observation.elapsed:.0f} s"
     reasons = "; ".join(f"{check.name}: {finding.text}" for check, finding in failed)
     log = "\n".join(f"{check.name}:\n{_excerpt(finding.output)}" for check, finding in failed if finding.output.strip())
     return HealthError(
@@ -258,13 +205,3 @@ def failure(checks: Sequence[Check], observation: Observation) -> HealthError:
 
 def _excerpt(output: str) -> str:
     return last_lines(harmless(output[-EXCERPT_CHARACTERS:]), EXCERPT_LINES)
-
-
-def _checks(count: int) -> str:
-    return "1 check" if count == 1 else f"{count} checks"
-
-
-def _verb(count: int, verb: str) -> str:
-    if count != 1:
-        return verb
-    return "does" if verb == "do" else f"{verb}s"

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from ansible_collections.nix.fleet.plugins.inventory.nix_inventory import DOCUMENTATION
-from ansible_collections.nix.fleet.plugins.plugin_utils.health.kinds import KINDS
+from ansible_collections.nix.fleet.plugins.plugin_utils.health.checks import KINDS
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory import nodes, source
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.fleet import host_variables
 from ansible_collections.nix.fleet.plugins.plugin_utils.inventory.loading import AUTO, SOURCES
@@ -102,7 +102,7 @@ def test_a_check_of_a_deployment_has_the_fields_of_a_check() -> None:
     assert fields == {
         name: {key: said for key, said in spec.items() if key != "no_log"} for name, spec in accepted.items()
     }
-    assert checks["mutually_exclusive"] == checks["required_one_of"] == [[kind.name for kind in KINDS]]
+    assert checks["mutually_exclusive"] == checks["required_one_of"] == [[*KINDS]]
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -24,7 +24,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.channel.channel import (
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import GitError
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
-from ansible_collections.nix.fleet.plugins.plugin_utils.health.web import Response
+from ansible_collections.nix.fleet.plugins.plugin_utils.health.checks import Response
 from ansible_collections.nix.fleet.plugins.plugin_utils.update.git import OvertakenError, Remote
 
 from ...errors import fails_with

@@ -16,8 +16,7 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.action.nix_health import ActionModule
 from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.web import fetch
-from ansible_collections.nix.fleet.plugins.plugin_utils.health.check import Context, Finding
-from ansible_collections.nix.fleet.plugins.plugin_utils.health.kinds import checks_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.health.checks import Context, Finding, checks_of
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.observation import run_checks
 
 
@@ -75,6 +74,7 @@ def site() -> Iterator[str]:
 def test_a_page_is_judged_by_its_status_and_text(site: str) -> None:
     assert finding(http=f"{site}/", contains="Hello").held
     assert finding(http=f"{site}/moved", contains="Hello").held
+    assert finding(http=f"{site}/", contains="Bye").held is False
     assert finding(http=f"{site}/moved", status=[301]).held
     found = finding(http=f"{site}/nowhere")
     assert (found.held, found.text, found.output) == (False, "status 503 instead of 200", "Hello None")

@@ -14,10 +14,15 @@ import pytest
 
 from ansible_collections.nix.fleet.plugins.action.nix_health import ActionModule
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
-from ansible_collections.nix.fleet.plugins.plugin_utils.health.check import Check, Context, Finding
-from ansible_collections.nix.fleet.plugins.plugin_utils.health.kinds import checks_of
+from ansible_collections.nix.fleet.plugins.plugin_utils.health.checks import (
+    Check,
+    Context,
+    Finding,
+    Request,
+    Response,
+    checks_of,
+)
 from ansible_collections.nix.fleet.plugins.plugin_utils.health.observation import TargetAwayError, run_checks
-from ansible_collections.nix.fleet.plugins.plugin_utils.health.web import Request, Response
 
 # What the scripts themselves need, and nothing that could be found by accident.
 NEEDED = "sh cat head sleep setsid ps awk grep kill env tr yes".split()
@@ -140,6 +145,12 @@ def test_a_target_that_cannot_be_reached_fails_each_of_its_checks(target: Target
     ] * 2
 
 
+def test_checks_without_an_answer_do_not_hold(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(target, "run", lambda _script: Completed(("sh",), 255, "", "closed"))
+    found = target.findings({"command": "true"}, {"command": "true"})
+    assert [(each.held, each.output) for each in found] == [(False, "closed")] * 2
+
+
 def test_a_machine_without_systemctl_is_told_so_at_once(target: Target) -> None:
     found = target.finding(units=["all"])
     assert (found.held, found.final) == (False, True)
@@ -165,6 +176,7 @@ def test_named_units_must_be_active(target: Target) -> None:
     )
     found = target.finding(units=["a", "b.socket", "c"])
     assert (found.held, found.text) == (False, "b.socket is failed (exit-code), there is no unit c.service")
+    assert target.finding(units=["a", "b"]).text == "systemctl described 3 of 2 units"
 
 
 def test_a_systemctl_that_fails_is_no_healthy_machine(target: Target) -> None:
