@@ -74,7 +74,6 @@ class Project:
     """A directory with a flake, an inventory and playbooks."""
 
     directory: Path
-    has_nix: bool = True
 
     @property
     def flake(self) -> Path:
@@ -199,7 +198,7 @@ class Project:
         (self.directory / "ansible.cfg").write_text(f"[defaults]\ncollections_path = {ROOT / '.venv/collections'}\n")
         return {
             **os.environ,
-            "PATH": f"{self.directory}/bin:{WITH_TOOLS}" if self.has_nix else "/usr/bin:/bin",
+            "PATH": f"{self.directory}/bin:{WITH_TOOLS}",
             "LC_ALL": "C.UTF-8",
             "ANSIBLE_CONFIG": str(self.directory / "ansible.cfg"),
             "ANSIBLE_LOCAL_TEMP": str(self.directory / "tmp"),

@@ -6,14 +6,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
 import subprocess
 import time
 import typing as t
 from collections.abc import Mapping
 
-from .lab import ROOT
 from .project import Project
 
 Result = dict[str, t.Any]
@@ -42,14 +40,7 @@ class Fleet:
         done = subprocess.run(
             command,
             cwd=self.project.root,
-            env={
-                **os.environ,
-                "ANSIBLE_CONFIG": str(self.project.root / "ansible.cfg"),
-                "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
-                "LC_ALL": "C.UTF-8",
-                "PATH": self.project.path,
-                **self.environment,
-            },
+            env={**self.project.environment, **self.environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

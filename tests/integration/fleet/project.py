@@ -76,21 +76,25 @@ class Project:
         (self.root / "flake.nix").write_text(flake)
         settings.write_text(settings.read_text().partition("deploy_override_inputs:")[0])
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What Ansible finds in its environment."""
+        return {
+            **os.environ,
+            "ANSIBLE_CONFIG": str(self.root / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
+            "ANSIBLE_NOCOLOR": "1",
+            "COLUMNS": "100",
+            "LC_ALL": "C.UTF-8",
+            "PATH": self.path,
+        }
+
     def start(self, playbook: str, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         """Start a playbook of the collection, or of the project when it ends in ``.yml``, in a session of its own."""
         return subprocess.Popen(
             ["ansible-playbook", playbook, *arguments],
             cwd=self.root,
-            env={
-                **os.environ,
-                "ANSIBLE_CONFIG": str(self.root / "ansible.cfg"),
-                "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
-                "ANSIBLE_NOCOLOR": "1",
-                "COLUMNS": "100",
-                "LC_ALL": "C.UTF-8",
-                "PATH": self.path,
-                **variables,
-            },
+            env={**self.environment, **variables},
             start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

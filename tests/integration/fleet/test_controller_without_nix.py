@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from ..updates.inputs import Repository
 from .lab import ROOT, home, on, running
 from .project import Project
 
@@ -42,7 +43,7 @@ def without_nix(project: Project, tmp_path_factory: pytest.TempPathFactory) -> P
             }
         )
     )
-    commit(project)
+    Repository.made(project.root)
     programs = tmp_path_factory.mktemp("programs")
     for tool in (ROOT / ".venv" / "bin").iterdir():
         if not tool.name.startswith("nix"):
@@ -59,7 +60,7 @@ def test_hosts_are_deployed_and_an_unchanged_fleet_is_left_alone(without_nix: Pr
     assert run.hosts(failed=0, unreachable=0) == set(HOSTS), run.output
     # All of them share one evaluation, and none has what an earlier one has left behind.
     assert run.output.count("cached: false") == len(HOSTS)
-    assert f"flake_revision: {head(without_nix)}" in run.output
+    assert f"flake_revision: {Repository(without_nix.root).git('rev-parse', 'HEAD')}" in run.output
     deployed = {host: running(host) for host in HOSTS}
     again = without_nix.run("deploy.yml", "-l", ",".join(HOSTS), "-v")
     assert again.hosts(changed=0, failed=0) == set(HOSTS), again.output
@@ -104,22 +105,7 @@ def test_a_phone_evaluates_by_default_what_names_a_store_path_that_it_alone_has(
 def change(project: Project) -> None:
     """Commit a change of every web server and Mac."""
     project.edit("nix/roles/web.nix", "</title>", f" {secrets.token_hex(4)}</title>")
-    commit(project)
-
-
-def commit(project: Project) -> None:
-    git(project, "init", "--quiet")
-    git(project, "add", "--all")
-    git(project, "commit", "--quiet", "--message", "fleet")
-
-
-def head(project: Project) -> str:
-    return git(project, "rev-parse", "HEAD")
-
-
-def git(project: Project, *arguments: str) -> str:
-    identity = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
-    return output("git", "-C", str(project.root), *identity, *arguments)
+    Repository(project.root).commit("change")
 
 
 def nix(*arguments: str) -> str:

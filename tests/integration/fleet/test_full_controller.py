@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from .lab import ROOT, new_fleet
+from .lab import new_fleet
 from .project import Project
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes root, to mount a file system")
@@ -32,11 +31,6 @@ def fleet() -> None:
     new_fleet("vps-sg-1")
 
 
-def build(project: Project, state: str, place: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Evaluate and build on the controller, where ``place`` is in that state."""
-    return play(project, state, place, "nix.fleet.build", **variables)
-
-
 def play(
     project: Project, state: str, place: Path, *playbook: str, **variables: str
 ) -> subprocess.CompletedProcess[str]:
@@ -48,31 +42,12 @@ def play(
             *("ansible-playbook", *playbook, "-l", "vps-sg-1", "-e", "deploy_build_on=controller"),
         ],
         cwd=project.root,
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(project.root / "ansible.cfg"),
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
-            "ANSIBLE_NOCOLOR": "1",
-            "COLUMNS": "200",
-            "LC_ALL": "C.UTF-8",
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            **variables,
-        },
+        env={**project.environment, "COLUMNS": "200", **variables},
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
     )
-
-
-@BY_STATE
-def test_caches_are_done_without(project: Project, tmp_path: Path, state: str) -> None:
-    place = tmp_path / "caches"
-    run = build(project, state, place, XDG_CACHE_HOME=str(place))
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert f"{place}/nix.fleet/evaluation cannot be used" in run.stderr
-    assert "XDG_CACHE_HOME" in run.stderr
-    assert "1 host: 1 " in run.stdout
 
 
 @BY_STATE
@@ -97,7 +72,7 @@ def test_a_home_where_neither_ansible_nor_what_is_built_lies_costs_a_copy_its_ca
 
 def test_what_is_built_has_no_place_in_a_home_that_is_read_only(project: Project, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    run = build(project, "read-only", home, HOME=str(home), ANSIBLE_HOME=str(tmp_path / "ansible"))
+    run = play(project, "read-only", home, "nix.fleet.build", HOME=str(home), ANSIBLE_HOME=str(tmp_path / "ansible"))
     assert run.returncode == 2, run.stdout + run.stderr
     assert "nix.no_room" in run.stdout
     assert f"{home}/.local on the controller cannot be written" in run.stdout

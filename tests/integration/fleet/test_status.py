@@ -8,28 +8,15 @@ import contextlib
 import json
 import os
 import re
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from unittest import mock
 
 import pytest
 
+from ..updates.inputs import Repository
 from .changes import change_everything
 from .lab import HOSTS, cut, on, running
 from .project import Project, Run
-
-IDENTITY = {
-    f"GIT_{who}_{what}": value
-    for who in ("AUTHOR", "COMMITTER")
-    for what, value in (("NAME", "Fleet"), ("EMAIL", "fleet@example.org"))
-}
-
-
-def git(directory: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", "-C", str(directory), *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 def test_status_shows_an_unreachable_host_among_the_others(deployed: Project) -> None:
@@ -62,15 +49,11 @@ def nobody_logs_in_to(host: str) -> Iterator[None]:
 def test_status_tells_what_somebody_else_has_changed_what_has_failed_and_how_far_a_host_is_behind(
     servers: Project, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with mock.patch.dict(os.environ, IDENTITY):
-        work = servers.root
-        change_everything(servers)
-        git(work, "init", "--quiet")
-        git(work, "add", "--all")
-        git(work, "commit", "--quiet", "--message", "changed")
-        assert servers.run("nix.fleet.deploy", "-l", "vps").rc == 0
-        revision = git(work, "rev-parse", "HEAD")
-        git(work, "commit", "--quiet", "--allow-empty", "--message", "newer")
+    change_everything(servers)
+    work = Repository.made(servers.root)
+    assert servers.run("nix.fleet.deploy", "-l", "vps").rc == 0
+    revision = work.git("rev-parse", "HEAD")
+    work.commit("newer")
     on(
         "vps-sg-1",
         "nix-env -p /nix/var/nix/profiles/system --rollback && /nix/var/nix/profiles/system/bin/switch-to-configuration switch",

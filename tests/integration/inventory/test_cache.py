@@ -41,18 +41,6 @@ def test_a_file_is_evaluated_once_until_something_that_it_reads_changes(cached: 
     assert cached.calls() == []
 
 
-def test_a_flake_is_evaluated_once_until_it_changes(cached: Project) -> None:
-    options(cached, nodes="#fleet.nodes")
-    first = cached.load()
-    assert cached.calls() == ["metadata", "eval"]
-    assert cached.load() == first
-    assert cached.calls() == ["metadata"]
-
-    cached.write("data.nix", '{ text = "new"; }')
-    assert cached.hosts()["phone"]["data"] == {"text": "new"}
-    assert cached.calls() == ["metadata", "eval"]
-
-
 def test_an_input_that_is_overridden_counts(project: Project) -> None:
     project.write("other/flake.nix", '{ outputs = _: { address = "192.0.2.1"; }; }')
     project.write(

@@ -76,23 +76,6 @@ def test_a_key_that_cannot_be_had_stops_the_host_before_it_is_switched(project: 
 
 
 @pytest.mark.thorough
-def test_a_node_names_its_keys_and_the_playbook_brings_them_without_deploying(
-    project: Project, name: str, secret: str
-) -> None:
-    (project.root / "files").mkdir()
-    (project.root / "files" / name).write_text(secret)
-    (project.root / "keys.yml").write_text(
-        '- name: Bring the keys\n  ansible.builtin.import_playbook: "nix.fleet.keys"\n'
-    )
-    line = 'domains = [ "www.example.org" ];'
-    project.edit("inventory/nodes.nix", line, f'{line} keys."{name}" = {{ file = "files/{name}"; mode = "0440"; }};')
-    run = project.run("keys.yml", "-l", HOST)
-    assert run.rc == 0, run.output
-    assert run.counts(HOST)["changed"] == 1
-    assert on(HOST, 'cd /run/keys && cat "$1" && stat -c " %a" "$1"', name) == f"{secret} 440"
-
-
-@pytest.mark.thorough
 @pytest.mark.skipif(not shutil.which("age"), reason="needs the program age, from the Debian package of that name")
 def test_a_machine_decrypts_by_its_own_host_key_what_is_encrypted_to_it(project: Project, secret: str) -> None:
     here = Path(__file__).parent

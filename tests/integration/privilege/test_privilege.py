@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ..fleet.changes import change_everything
-from ..fleet.lab import ROOT, new_fleet, on
+from ..fleet.lab import new_fleet, on
 from ..fleet.project import Project, Run, ended
 from ..secrecy.processes import Onlooker
 
@@ -57,7 +57,7 @@ def deploy_and_type(project: Project, method: str, typed: str, *arguments: str) 
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(project.root)
-        os.execvpe(command[0], command, environment_of(project))
+        os.execvpe(command[0], command, project.environment)
     output = b""
     asked = False
     while True:
@@ -72,19 +72,6 @@ def deploy_and_type(project: Project, method: str, typed: str, *arguments: str) 
     _pid, status = os.waitpid(child, 0)
     os.close(terminal)
     return Run(os.waitstatus_to_exitcode(status), output.decode().replace("\r\n", "\n"))
-
-
-def environment_of(project: Project) -> dict[str, str]:
-    """Return the environment of a run."""
-    return {
-        **os.environ,
-        "ANSIBLE_CONFIG": str(project.root / "ansible.cfg"),
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
-        "ANSIBLE_NOCOLOR": "1",
-        "COLUMNS": "100",
-        "LC_ALL": "C.UTF-8",
-        "PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}",
-    }
 
 
 SUDO = "printf 'Defaults lecture=never\\ndeploy ALL=(ALL:ALL) ALL\\n' >/etc/sudoers.d/lab"

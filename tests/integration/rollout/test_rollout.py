@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import time
 import typing as t
 
@@ -12,10 +13,22 @@ import pytest
 
 from ..fleet.lab import NIXOS, Running, home, lab, running
 from ..fleet.project import Project, Run
-from .changes import change
 
 REST = tuple(host for host in NIXOS if host != "homelab")
 ONE_BY_ONE = {"rollout_batches": [1]}
+OLD = 'time.timeZone = "UTC";'
+
+
+def change(project: Project, *broken: str) -> None:
+    """Give every NixOS host a new system; those of ``broken`` fail to activate it."""
+    names = " ".join(f'"{name}"' for name in broken)
+    script = f'if builtins.elem node.name [ {names} ] then "echo {secrets.token_hex(4)}; false" else "true"'
+    project.edit(
+        "nix/platforms/nixos.nix",
+        OLD,
+        f'{OLD} environment.etc.rollout.text = "{secrets.token_hex(4)}"; '
+        f"system.activationScripts.rollout.text = {script};",
+    )
 
 
 def roll_out(project: Project, **variables: t.Any) -> Run:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import typing as t
 
 import pytest
 
@@ -25,7 +24,7 @@ class Servers:
 
     project: Project
 
-    def give(self, rules: str, *arguments: str, **service: t.Any) -> Run:
+    def give(self, rules: str, *arguments: str) -> Run:
         """Run the playbook with rules for who may see the page."""
         file = {"path": RULES, "content": rules, "validate": "! grep -n nonsense %s"}
         page = {
@@ -33,7 +32,6 @@ class Servers:
             "reload": ["systemctl", "reload", "page"],
             "health": "curl --silent --fail http://127.0.0.1/",
             "health_within": 2,
-            **service,
         }
         (self.project.root / "data.json").write_text(json.dumps({"runtime_data_services": {"page": page}}))
         return self.project.run("nix.fleet.runtime_data", "-l", ",".join(HOSTS), *arguments, "-e", "@data.json")

@@ -59,21 +59,6 @@ def test_the_examples_of_a_module_use_only_options_that_exist(module: str) -> No
     assert set().union(*used) <= set(argument_spec(module))
 
 
-def test_the_play_of_the_page_on_stages_uses_only_options_and_values_that_exist() -> None:
-    page = (ROOT / "docs/stages.md").read_text(encoding="utf-8")
-    (written,) = re.findall(r"^```yaml\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
-    used = [(key, task) for task in tasks_of(yaml.safe_load(written)) for key in task if key.startswith("nix.fleet.")]
-    assert [key for key, _task in used] == [
-        f"nix.fleet.nix_{stage}" for stage in ("eval", "build", "copy_closure", "activate")
-    ]
-    values: dict[str, str] = {}
-    for key, task in used:
-        module = key.removeprefix("nix.fleet.")
-        assert set(task[key]) <= set(argument_spec(module))
-        assert set(re.findall(r"\b(?:evaluated|built)\.\w+", str(task[key]))) <= set(values)
-        values |= {f"{task.get('register')}.{name}": module for name in section(module, "RETURN")}
-
-
 ROLES = sorted(path.name for path in (ROOT / "roles").glob("*") if path.is_dir())
 
 
