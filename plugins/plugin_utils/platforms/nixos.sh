@@ -164,9 +164,9 @@ platform_find_aside() {
         printf '%s\n' "$nixos_etc/passwd" "$nixos_etc/shadow" "$nixos_etc/group" \
             "$nixos_users/declarative-users" "$nixos_users/declarative-groups"
         find "$1/etc/" ! -type d -printf "$nixos_etc/%P\n"
-    } 2>>"$log" | while IFS= read -r nixos_file; do
+    } 2>/dev/null | while IFS= read -r nixos_file; do
         if [ -f "$nixos_file" ] && [ ! -L "$nixos_file" ]; then printf '%s\0' "$nixos_file"; fi
-    done | xargs -0 cp -p --parents -t "$live/kept-$id" 2>>"$log"
+    done | xargs -0 cp -p --parents -t "$live/kept-$id"
 }
 
 nixos_put_back() {
