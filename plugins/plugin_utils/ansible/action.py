@@ -15,7 +15,6 @@ import time
 import typing as t
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -29,7 +28,7 @@ from .connections import advice_of_unknown, new_connection, validate_host_key_ch
 from .run import end_with_run, let_threads_print, no_room, progress_pipe, run_state, watch_run
 from .shell import QUESTION_SECONDS, ConnectionShell, bounded
 from .terminal import TerminalShell, wants_terminal, without_terminal
-from .variables import ROLES, STATE_DIRECTORY, plain, validate_limit, validate_question, validate_variables
+from .variables import STATE_DIRECTORY, plain, validate_limit, validate_question, validate_variables
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -50,8 +49,6 @@ ON_TERMINAL = sys.stdout.isatty()
 PLUGINS = pathlib.Path(__file__).parents[2]
 # What documentation has no word for: options whose values are secrets.
 SECRETS = ("content", "disk_encryption_keys", "host_keys", "secrets", "token")
-# What the first task of the role `deploy` leaves: its variables were valid, then.
-FIRST_RESULT = "deploy_evaluation"
 FIELDS = ("type", "elements", "required", "default", "choices", "aliases")
 
 
@@ -80,41 +77,10 @@ def _argument_spec(options: Mapping[str, t.Any]) -> dict[str, t.Any]:
         name: {
             **{field: described[field] for field in FIELDS if field in described},
             "no_log": name in SECRETS,
-            # As the documentation of a module calls them, and the specification of a role.
-            **(
-                {"options": _argument_spec(nested)}
-                if (nested := described.get("suboptions") or described.get("options"))
-                else {}
-            ),
+            **({"options": _argument_spec(described["suboptions"])} if "suboptions" in described else {}),
         }
         for name, described in options.items()
     }
-
-
-# The variables of the role `deploy`, read when Ansible loads an action, before it forks.
-_SPECIFICATION = _argument_spec(
-    yaml_load((ROLES / "deploy/meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]["main"][
-        "options"
-    ]
-)
-
-
-def validate_role(action: NixAction) -> None:
-    """Raise ``NixError`` for variables of the role `deploy` that are not valid, where Ansible is told to leave that to us.
-
-    Its own look is a task for each host, which renders, copies and hands back all that the specification says in words.
-    """
-    role, task = action._task._role, action._task
-    if role is None or role._should_validate or role.get_name() != "nix.fleet.deploy":
-        return
-    if task.register != FIRST_RESULT and FIRST_RESULT in action.variables:
-        return
-    given = {name: action.variables[name] for name in _SPECIFICATION if name in action.variables}
-    errors = ArgumentSpecValidator(_SPECIFICATION).validate(plain(action._templar.template(given))).error_messages
-    if errors:
-        # Nothing is among the choices for the cleared answer of a survey.
-        cause = "; ".join(errors).replace(", , got:", ", got:")
-        raise NixError(cause, code="variables.invalid", host=action.play_host)
 
 
 class NixAction(ActionBase):
@@ -149,7 +115,6 @@ class NixAction(ActionBase):
         without_terminal(self._connection)
         try:
             validate_variables(self)
-            validate_role(self)
             validate_question(self)
             if self.known_hosts_only:
                 validate_limit(self)

@@ -70,17 +70,6 @@ def test_a_cleared_answer_of_a_survey_is_none(cleared: str | None) -> None:
     assert done.returncode == 4, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("tag", ["all", "keys"])
-@pytest.mark.parametrize(
-    "wrong", [{"deploy_confirm": "maybe"}, {"deploy_goal": "swtch"}, {"deploy_health_checks": [{"prt": 22}]}]
-)
-def test_a_value_that_is_not_valid_is_refused_first(tag: str, wrong: dict[str, t.Any]) -> None:
-    done = deployed(tag, "-e", json.dumps({"deploy_keys": [{"name": "token", "content": "x"}], **wrong}))
-    assert (done.returncode, "variables:" in done.stdout, next(iter(wrong)) in done.stdout) == (2, True, True), (
-        done.stdout
-    )
-
-
 def test_all_tags_are_listed() -> None:
     listed = deployed("all", "--list-tags").stdout
     assert {tag for line in re.findall(r"TASK TAGS: \[(.*)\]", listed) for tag in line.split(", ")} >= {
