@@ -37,7 +37,6 @@ from .request import Evaluated, Failed, diagnosis
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ..core.process import Completed
     from ..nix.machine import Machine
     from ..nix.source import Source
     from .request import Result
@@ -73,6 +72,8 @@ OWN_FRAME = re.compile(r"^ +… [^\n]*\n +at «string»[^\n]*\n(?:[^\n]+\n)*\n",
 EMPTY_HEADING = re.compile(r"^error:\n\s*(?:\(stack trace truncated[^\n]*\)\n\s*)?(?=error:)", re.MULTILINE)
 # A shell reports death by signal N as 128+N, Python as -N.
 FIRST_SIGNAL = 128
+# How a process ends that may be the doing of the attributes before.
+BY_FORCE = ("memory", "killed", "timeout")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,7 +185,7 @@ def evaluate(
     shares = [pending[first::number] for first in range(number)]
     outgrown = _side_by_side(lambda share: work.evaluate(share, budget.share(number), last=number == 1), shares)
     # Those that need more than a share of the memory have the whole, one after the other.
-    work.evaluate(outgrown, budget.share(1), last=True)
+    work.evaluate(outgrown, budget.memory, last=True)
     return results
 
 
@@ -215,82 +216,51 @@ class _Work:
         """
         outgrown: list[Named] = []
         while pending:
-            process = EvaluationProcess(self.source, _portion(pending), self.apply, self.report)
-            end = process.run(self.machine, timeout=self.timeout, memory=memory)
+            process = _Process(self, _portion(pending))
+            code, cause = process.run(memory)
             pending = pending[process.done :]
-            if process.complete or (process.done and end.by_force):
+            if process.complete or (process.done and code in BY_FORCE):
                 # By force: others have used up its memory or its time, perhaps. It goes first in a process of its own.
                 continue
-            if end.for_memory and not last:
+            if code == "memory" and not last:
                 outgrown.append(pending.pop(0))
                 if len(outgrown) == MOST_OUTGROWN:
                     return [*outgrown, *pending]
             elif process.begun:
                 attribute, steps = pending.pop(0)
                 command = self.source.evaluate_one(steps, self.apply)
-                self.report(attribute, _failed(command, process.log, end, memory))
+                self.report(attribute, _failed(command, process.log, code, cause, memory))
             else:
                 # The source itself is at fault, not one of its attributes.
-                result = _failed(self.source.evaluate_root(), process.log, end, memory)
+                result = _failed(self.source.evaluate_root(), process.log, code, cause, memory)
                 for attribute, _steps in pending:
                     self.report(attribute, result)
                 break
         return outgrown
 
-
-@dataclasses.dataclass(frozen=True)
-class End:
-    """How a process ended that did not get through, and the cause if Nix named none.
-
-    It was ended ``by_force``, or for want of memory, when that may be the doing of the attributes before.
-    """
-
-    code: str
-    cause: str
-    by_force: bool = False
-
-    @property
-    def for_memory(self) -> bool:
-        """Whether it is known that the memory was too little."""
-        return self.code == "memory"
-
-    @classmethod
-    def of(cls, completed: Completed, log: NixLog) -> End:
-        """Return how a process ended that has ended."""
-        rc = completed.rc
-        if log.cause is not None and log.cause.endswith(OUT_OF_MEMORY):
-            return cls("memory", OUT_OF_MEMORY, by_force=True)
-        if 0 <= rc <= FIRST_SIGNAL:
-            return cls("nix", f"Nix ended with exit code {rc} and did not say why")
-        number = -rc if rc < 0 else rc - FIRST_SIGNAL
-        return cls("killed", f"Nix was ended by signal {number}, perhaps for want of memory", by_force=True)
-
-
-def evaluation_function(mark: str, paths: Sequence[Sequence[str]], arguments: t.Any, apply: str | None) -> str:
-    """Return the Nix function that evaluates ``paths`` of what it is applied to."""
-    lines = [
-        f"({FUNCTION.read_text(encoding='utf-8')}) {{",
-        f"  mark = {string_literal(mark)};",
-        f"  paths = {value_literal([list(path) for path in paths])};",
-        f"  arguments = {value_literal(arguments)};",
-    ]
-    if apply is not None:
+    def function(self, mark: str, paths: Sequence[Sequence[str]]) -> str:
+        """Return the Nix function that evaluates ``paths`` of what it is applied to."""
+        arguments = dict(self.source.arguments) if self.source.file is not None else None
         # Code of the playbook's author; its last line may be a comment.
-        lines.append(f"  apply = (\n{apply}\n);")
-    return "\n".join([*lines, "}"])
+        apply = "null" if self.apply is None else f"(\n{self.apply}\n)"
+        return (
+            f"({FUNCTION.read_text(encoding='utf-8')}) {{\n"
+            f"  mark = {string_literal(mark)};\n"
+            f"  paths = {value_literal([list(path) for path in paths])};\n"
+            f"  arguments = {value_literal(arguments)};\n"
+            f"  apply = {apply};\n}}"
+        )
 
 
-class EvaluationProcess:
+class _Process:
     """One `nix eval` that evaluates attributes one after the other, as its log tells of them."""
 
-    def __init__(self, source: Source, pending: Sequence[Named], apply: str | None, report: Report) -> None:
+    def __init__(self, work: _Work, pending: Sequence[Named]) -> None:
         self.begun = False
         self.done = 0
         self.log = NixLog()
-        self._source = source
+        self._work = work
         self._pending = pending
-        self._apply = apply
-        self._report = report
         self._mark = f"nix.fleet-{secrets.token_hex(8)}"
 
     @property
@@ -298,17 +268,21 @@ class EvaluationProcess:
         """Whether all attributes are done."""
         return self.done == len(self._pending)
 
-    def run(self, machine: Machine, *, timeout: float | None, memory: int | None) -> End:
-        """Evaluate on ``machine``, in no more than ``memory`` bytes, and return how it ended."""
-        paths = [steps for _attribute, steps in self._pending]
-        arguments = dict(self._source.arguments) if self._source.file is not None else None
-        command = self._source.evaluate_all(evaluation_function(self._mark, paths, arguments, self._apply))
+    def run(self, memory: int | None) -> tuple[str, str]:
+        """Evaluate in no more than ``memory`` bytes; return the code of how it ended, if not with the last, and the cause if Nix named none."""
+        work = self._work
+        command = work.source.evaluate_all(work.function(self._mark, [steps for _attribute, steps in self._pending]))
         environment = {} if memory is None else heap_limit(memory)
         try:
-            completed = machine.run(command, timeout=timeout, on_stderr_line=self._read, environment=environment)
+            rc = work.machine.run(command, timeout=work.timeout, on_stderr_line=self._read, environment=environment).rc
         except CommandTimeoutError as late:
-            return End("timeout", f"no end of the evaluation after {late.seconds:g} s", by_force=True)
-        return End.of(completed, self.log)
+            return "timeout", f"no end of the evaluation after {late.seconds:g} s"
+        if self.log.cause is not None and self.log.cause.endswith(OUT_OF_MEMORY):
+            return "memory", OUT_OF_MEMORY
+        if 0 <= rc <= FIRST_SIGNAL:
+            return "nix", f"Nix ended with exit code {rc} and did not say why"
+        number = -rc if rc < 0 else rc - FIRST_SIGNAL
+        return "killed", f"Nix was ended by signal {number}, perhaps for want of memory"
 
     def _read(self, line: str) -> None:
         self.log.read(line)
@@ -320,9 +294,9 @@ class EvaluationProcess:
         except (ValueError, LookupError, TypeError, RecursionError) as error:
             # Another machine has a hand in it.
             raise EvaluationError(
-                f"{self._source.name}: what the machine tells of the evaluation makes no sense ({error})",
+                f"{self._work.source.name}: what the machine tells of the evaluation makes no sense ({error})",
                 code="bad_answer",
-                command=self._source.evaluate_root(),
+                command=self._work.source.evaluate_root(),
                 advice="see whether the Nix there is the real one, or evaluate elsewhere (delegate_to)",
             ) from error
 
@@ -336,23 +310,25 @@ class EvaluationProcess:
             # A process that found the database busy is begun again, and comes by what is done already.
             attribute, steps = self._pending[self.done]
             self.done += 1
-            self._report(attribute, self._result(attribute, steps, news))
+            self._work.report(attribute, self._result(attribute, steps, news))
 
     def _result(self, attribute: str, steps: tuple[str, ...], news: dict[str, t.Any]) -> Result:
-        library = news.get("library")
-        if "value" in news:
-            return Evaluated(value=news["value"], warnings=self.log.warnings_of_configuration, library=library)
-        if "drv" in news:
-            out = str(news["out"])
-            # The path of a content-addressed output is only known when it is built.
-            known = out.startswith(f"{STORE_DIRECTORY}/")
-            warnings = self.log.warnings_of_configuration
-            return Evaluated(news["drv"], out if known else None, warnings=warnings, library=library)
-        command = tuple(self._source.evaluate_one(steps, self._apply))
+        source = self._work.source
+        if "value" in news or "drv" in news:
+            out = str(news.get("out"))
+            return Evaluated(
+                drv_path=news.get("drv"),
+                # The path of a content-addressed output is only known when it is built.
+                out_path=out if out.startswith(f"{STORE_DIRECTORY}/") else None,
+                value=news.get("value"),
+                warnings=self.log.warnings_of_configuration,
+                library=news.get("library"),
+            )
+        command = tuple(source.evaluate_one(steps, self._work.apply))
         if "missing" in news:
-            return _missing(self._source, steps, news["missing"], command)
+            return _missing(source, steps, news["missing"], command)
         return Failed(
-            f"{self._source.name}: {attribute} is a {news['type']} and not a derivation",
+            f"{source.name}: {attribute} is a {news['type']} and not a derivation",
             command,
             advice="name the derivation to build, or set apply to get the value itself: apply: 'value: value'",
             code="not_a_derivation",
@@ -382,19 +358,19 @@ def _missing(source: Source, steps: tuple[str, ...], missing: dict[str, t.Any], 
     )
 
 
-def _failed(command: Sequence[str], log: NixLog, end: End, memory: int | None) -> Failed:
+def _failed(command: Sequence[str], log: NixLog, code: str, cause: str, memory: int | None) -> Failed:
     """Return why a process did not get further."""
-    if end.for_memory and memory is not None:
+    if code == "memory" and memory is not None:
         return Failed(
             f"its evaluation alone needs more memory than the {math.ceil(memory / MEBIBYTE)} MiB that there are for"
             " evaluations",
             tuple(command),
             advice="look for a recursion without end in it, allow more (eval_memory, deploy_eval_memory), or evaluate"
             " on a machine that has more (delegate_to)",
-            code="memory",
+            code=code,
         )
     text = EMPTY_HEADING.sub("", OWN_FRAME.sub("", log.text)).strip()
-    cause = (log.cause or end.cause).splitlines()[0]
-    code, advice = diagnosis(log.text)
-    code = end.code if end.by_force else code
+    cause = (log.cause or cause).splitlines()[0]
+    diagnosed, advice = diagnosis(log.text)
+    code = code if code in BY_FORCE else diagnosed
     return Failed(cause, tuple(command), "" if text == f"error: {cause}" else text, advice, code)

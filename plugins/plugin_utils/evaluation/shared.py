@@ -35,6 +35,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ..nix.machine import Machine
+    from ..run_state.run_state import Note
     from .request import Result
 
 TOPIC = "evaluation"
@@ -63,59 +64,39 @@ class Answer:
 
 
 @dataclasses.dataclass(frozen=True)
-class Reports:
-    """What was reported to the hosts of the task ``task``, but for what comes before the note of number ``after``."""
+class _Task:
+    """What the hosts of a task ask together, by its name in the run state, and what they were told after the note number ``after``."""
 
+    request: Request
+    machine: Machine
+    cache: EvaluationCache
     state: RunState
-    task: str
+    name: str
     after: int = 0
+
+    @property
+    def topic(self) -> str:
+        """The topic of the results."""
+        return f"{TOPIC} {self.name}"
 
     def snapshot(self) -> Snapshot | None:
         """Return the revision that all hosts are of."""
         found = [note.value["snapshot"] for note in self._of_all() if "snapshot" in note.value]
         return Snapshot(**found[-1]) if found else None
 
-    def results(self) -> set[str]:
-        """Return the attributes that were ever reported."""
-        return {note.name for note in self.state.notes(f"{TOPIC} {self.task}")}
-
     def answer(self, attribute: str) -> tuple[int, Answer] | None:
         """Return what was reported of ``attribute``, or last of all, and the number of that note."""
-        found = self.state.latest(f"{TOPIC} {self.task}", attribute)
-        if found is not None and found.number > self.after:
-            result, cached = from_json(found.value["result"]), found.value["cached"]
-            return found.number, Answer(result, self.snapshot() or Snapshot(), cached)
-        of_all = self._of_all()
-        if not of_all or "failed" not in of_all[-1].value:
+        found = self.state.latest(self.topic, attribute)
+        if found is None or found.number <= self.after:
+            found = next((note for note in self._of_all()[-1:] if "result" in note.value), None)
+        if found is None:
             return None
-        return of_all[-1].number, Answer(from_json(of_all[-1].value), self.snapshot() or Snapshot(), cached=False)
+        result, snapshot = from_json(found.value["result"]), self.snapshot() or Snapshot()
+        return found.number, Answer(result, snapshot, found.value["cached"])
 
-    def add_snapshot(self, snapshot: Snapshot) -> None:
-        """Say which revision all hosts are of."""
-        self.state.note(TOPIC, self.task, {"snapshot": dataclasses.asdict(snapshot)})
-
-    def add_failure(self, failed: Failed) -> None:
-        """Say why no host gets a result that has none yet."""
-        self.state.note(TOPIC, self.task, to_json(failed))
-
-    def add(self, results: Iterable[tuple[str, Result]], *, cached: bool) -> None:
+    def report(self, results: Iterable[tuple[str, Result]], *, cached: bool) -> None:
         """Say what became of attributes."""
-        values = ((attribute, {"result": to_json(result), "cached": cached}) for attribute, result in results)
-        self.state.note_all(f"{TOPIC} {self.task}", values)
-
-    def _of_all(self) -> list[t.Any]:
-        return self.state.notes(TOPIC, self.task, after=self.after)
-
-
-@dataclasses.dataclass(frozen=True)
-class Evaluation:
-    """The evaluation of ``request`` at the revision ``snapshot``; each result is reported as it is known."""
-
-    request: Request
-    snapshot: Snapshot
-    machine: Machine
-    cache: EvaluationCache
-    reports: Reports
+        self.state.note_all(self.topic, ((attribute, _report(result, cached)) for attribute, result in results))
 
     def known(self) -> dict[str, Evaluated]:
         """Return what is known from earlier runs and still has its derivation in the store."""
@@ -131,24 +112,9 @@ class Evaluation:
 
     def evaluate(self, attributes: Sequence[str]) -> None:
         """Evaluate ``attributes``, unless another run does the same right now: its results are taken."""
-        with self.cache.lock(self.request.key(self.machine)):
-            known = self.known()
-            wanted = []
-            # Several hosts may be of one configuration.
-            for attribute in dict.fromkeys(attributes):
-                if attribute in known:
-                    self.reports.add([(attribute, known[attribute])], cached=True)
-                else:
-                    wanted.append(attribute)
-            if wanted:
-                self._evaluate(wanted)
-
-    def _evaluate(self, wanted: Sequence[str]) -> None:
         # Of a run's processes only the one that evaluates needs it, if any does.
         from .evaluator import Budget, budget_here, evaluate
 
-        # How much memory there is elsewhere is not known, and one process is enough of a load.
-        budget = (budget_here if isinstance(self.machine, Controller) else Budget)(self.request.memory)
         results: dict[str, Result] = {}
 
         def on_result(attribute: str, result: Result) -> None:
@@ -157,30 +123,47 @@ class Evaluation:
             # need not have ended for that, which takes them longer the more memory they have.
             if len(results) == len(wanted):
                 self._keep(results)
-            self.reports.add([(attribute, result)], cached=False)
+            self.report([(attribute, result)], cached=False)
 
-        evaluate(
-            self.request.at(self.snapshot),
-            wanted,
-            self.machine,
-            apply=self.request.apply,
-            timeout=self.request.timeout,
-            budget=budget,
-            on_result=on_result,
-        )
+        with self.cache.lock(self.request.key(self.machine)):
+            known = self.known()
+            # Several hosts may be of one configuration.
+            wanted = [attribute for attribute in dict.fromkeys(attributes) if attribute not in known]
+            self.report([(attribute, known[attribute]) for attribute in attributes if attribute in known], cached=True)
+            evaluate(
+                self.request.at(self._at),
+                wanted,
+                self.machine,
+                apply=self.request.apply,
+                timeout=self.request.timeout,
+                # How much memory there is elsewhere is not known, and one process is enough of a load.
+                budget=(budget_here if isinstance(self.machine, Controller) else Budget)(self.request.memory),
+                on_result=on_result,
+            )
 
     def _keep(self, results: Mapping[str, Result]) -> None:
         """Write ``results`` down for later runs, unless the source has changed meanwhile."""
         source = self.request.source
-        if source.reproducible and take_snapshot(source, self.machine, self.request.timeout) == self.snapshot:
+        if source.reproducible and take_snapshot(source, self.machine, self.request.timeout) == self._at:
             evaluated = {attribute: result for attribute, result in results.items() if isinstance(result, Evaluated)}
             # A full disk costs a later run its time, and this one nothing.
             with contextlib.suppress(OSError):
                 self.cache.keep(self._revision, {**self.known(), **evaluated})
 
     @property
+    def _at(self) -> Snapshot:
+        return self.snapshot() or Snapshot()
+
+    @property
     def _revision(self) -> str:
-        return key(self.request.key(self.machine), self.snapshot.content)
+        return key(self.request.key(self.machine), self._at.content)
+
+    def _of_all(self) -> list[Note]:
+        return self.state.notes(TOPIC, self.name, after=self.after)
+
+
+def _report(result: Result, cached: bool) -> dict[str, t.Any]:
+    return {"result": to_json(result), "cached": cached}
 
 
 class SharedEvaluation:
@@ -199,113 +182,91 @@ class SharedEvaluation:
         task: str,
         prepare: Callable[[Source], Source] | None = None,
     ) -> None:
-        self._request = request
-        self._machine = machine
-        self._cache = cache
-        self._state = state
+        name = key(request.key(machine), task, request.revisions, request.require_lock)
+        self._task = _Task(request, machine, cache, state, name)
         self._prepare = prepare
-        self._task = key(request.key(machine), task, request.revisions, request.require_lock)
 
     def ask(self, attribute: str, others: Callable[[], Iterable[str]] = tuple) -> Answer:
         """Return the answer for ``attribute``; if it has to be evaluated, evaluate ``others()`` along with it."""
-        reports = Reports(self._state, self._task, REPORTED.get((self._task, attribute), 0))
+        task = dataclasses.replace(self._task, after=REPORTED.get((self._task.name, attribute), 0))
         attempts = 0
         while True:
-            found = self._state.wait_while_claimed(TOPIC, self._task, lambda: reports.answer(attribute))
-            if found is None and self._state.claim(TOPIC, self._task):
-                # What the last holder wrote is to be read.
-                found = reports.answer(attribute)
-                if found is None and attempts == MOST_ATTEMPTS:
-                    self._state.release(TOPIC, self._task)
-                    raise EvaluationError(
-                        "the evaluation came to its end without a result",
-                        code="no_result",
-                        log=self._printed(),
-                        advice="see whether something ended it, such as the kernel for want of memory, and run again",
-                    )
-                if found is None:
-                    attempts += 1
-                    self._begin(attribute, others, reports)
-                    continue
-                self._state.release(TOPIC, self._task)
+            found = task.state.wait_while_claimed(TOPIC, task.name, lambda: task.answer(attribute))
+            if found is None and task.state.claim(TOPIC, task.name):
+                handed_over = False
+                try:
+                    # What the last holder wrote is to be read.
+                    found = task.answer(attribute)
+                    if found is None and attempts == MOST_ATTEMPTS:
+                        raise _no_result(task)
+                    if found is None:
+                        attempts += 1
+                        handed_over = self._begin(task, attribute, others)
+                finally:
+                    if not handed_over:
+                        task.state.release(TOPIC, task.name)
             if found is not None:
                 number, answer = found
                 if isinstance(answer.result, Failed):
-                    REPORTED[self._task, attribute] = number
+                    REPORTED[task.name, attribute] = number
                 return answer
 
-    def _printed(self) -> str:
-        """Return what the process that evaluated has printed, if there was one."""
-        with contextlib.suppress(OSError):
-            return self._state.log(self._task).read_text(errors="replace")
-        return ""
-
-    def _begin(self, attribute: str, others: Callable[[], Iterable[str]], reports: Reports) -> None:
-        """Have what this process has claimed evaluated, and the claim ended with it."""
-        handed_over = False
+    def _begin(self, task: _Task, attribute: str, others: Callable[[], Iterable[str]]) -> bool:
+        """Report what is known, and have the rest evaluated; return whether another process does that."""
+        snapshot: Snapshot | Failed
         try:
-            handed_over = self._evaluate(attribute, others, reports)
+            if self._prepare is not None:
+                source = self._prepare(task.request.source)
+                task = dataclasses.replace(task, request=dataclasses.replace(task.request, source=source))
+            snapshot = task.snapshot() or task.request.snapshot(task.machine)
         except EvaluationError as error:
-            if reports.snapshot() is not None:
-                raise
-            reports.add_failure(Failed.of(error))
-        finally:
-            if not handed_over:
-                self._state.release(TOPIC, self._task)
-
-    def _evaluate(self, attribute: str, others: Callable[[], Iterable[str]], reports: Reports) -> bool:
-        """Tell of what is known, and have the rest evaluated; return whether another process does that."""
-        request = self._request
-        if self._prepare is not None:
-            request = dataclasses.replace(request, source=self._prepare(request.source))
-        snapshot = reports.snapshot()
-        if snapshot is None:
-            found = request.snapshot(self._machine)
-            if isinstance(found, Failed):
-                reports.add_failure(found)
-                return False
-            snapshot = found
-            reports.add_snapshot(snapshot)
-        evaluation = Evaluation(request, snapshot, self._machine, self._cache, reports)
+            snapshot = Failed.of(error)
+        if isinstance(snapshot, Failed):
+            task.state.note(TOPIC, task.name, _report(snapshot, cached=False))
+            return False
+        task.state.note(TOPIC, task.name, {"snapshot": dataclasses.asdict(snapshot)})
         # What was reported of this one before was a failure.
-        results = reports.results() - {attribute}
-        known = evaluation.known()
-        reports.add(((name, result) for name, result in known.items() if name not in results), cached=True)
+        reported = {note.name for note in task.state.notes(task.topic)} - {attribute}
+        known = task.known()
+        task.report(((name, result) for name, result in known.items() if name not in reported), cached=True)
         # Where nothing is to be evaluated, nobody needs to know who the others are, which takes longer than all of this.
         if attribute in known:
             return False
-        wanted = [attribute, *(name for name in others() if name not in known and name not in results)]
-        if isinstance(self._machine, Controller):
-            process = _start(request, self._machine, self._cache, self._state, self._task, wanted, snapshot)
-            self._state.hand_over(TOPIC, self._task, process)
+        wanted = [attribute, *(name for name in others() if name not in known and name not in reported)]
+        if isinstance(task.machine, Controller):
+            task.state.hand_over(TOPIC, task.name, _start(task, task.machine, wanted))
             return True
-        evaluation.evaluate(wanted)
+        task.evaluate(wanted)
         return False
 
 
-def _start(
-    request: Request,
-    machine: Controller,
-    cache: EvaluationCache,
-    state: RunState,
-    task: str,
-    attributes: Sequence[str],
-    snapshot: Snapshot,
-) -> int:
+def _no_result(task: _Task) -> EvaluationError:
+    printed = ""
+    # If there was a process that evaluated.
+    with contextlib.suppress(OSError):
+        printed = task.state.log(task.name).read_text(errors="replace")
+    return EvaluationError(
+        "the evaluation came to its end without a result",
+        code="no_result",
+        log=printed,
+        advice="see whether something ended it, such as the kernel for want of memory, and run again",
+    )
+
+
+def _start(task: _Task, machine: Controller, attributes: Sequence[str]) -> int:
     """Start the task's own process, and return its number."""
     work = {
-        "request": dataclasses.asdict(request),
+        "request": dataclasses.asdict(task.request),
         "environment": machine.environment,
-        "cache": str(cache.directory),
-        "state": str(state.directory),
-        "task": task,
-        "attributes": list(attributes),
-        "snapshot": dataclasses.asdict(snapshot),
+        "cache": str(task.cache.directory),
+        "state": str(task.state.directory),
+        "task": task.name,
+        "attributes": attributes,
         # This process is one host's, and its parent the whole run.
         "run": os.getppid(),
     }
     # It tells by its reports; what it prints tells why it could not.
-    with state.log(task).open("wb") as printed:
+    with task.state.log(task.name).open("wb") as printed:
         process = subprocess.Popen(
             [sys.executable, ISOLATED, "-c", PROGRAM, str(PLUGINS)],
             stdin=subprocess.PIPE,
@@ -324,16 +285,17 @@ def main() -> None:
     """Do the work that standard input tells of, as the process that ``_start`` starts."""
     work = json.load(sys.stdin)
     threading.Thread(target=_end_with, args=(work["run"],), daemon=True).start()
-    reports = Reports(RunState(Path(work["state"])), work["task"])
+    state = RunState(Path(work["state"]))
     try:
         request = Request(**{**work["request"], "source": Source(**work["request"]["source"])})
         machine, cache = Controller(work["environment"]), EvaluationCache(Path(work["cache"]))
-        evaluation = Evaluation(request, Snapshot(**work["snapshot"]), machine, cache, reports)
-        evaluation.evaluate(work["attributes"])
+        _Task(request, machine, cache, state, work["task"]).evaluate(work["attributes"])
+        return
     except NixError as error:
-        reports.add_failure(Failed.of(error))
+        failed = Failed.of(error)
     except Exception as error:  # noqa: BLE001  # nobody else would tell the hosts
-        reports.add_failure(Failed(f"{type(error).__name__}: {error}", log=traceback.format_exc(), code="crashed"))
+        failed = Failed(f"{type(error).__name__}: {error}", log=traceback.format_exc(), code="crashed")
+    state.note(TOPIC, work["task"], _report(failed, cached=False))
 
 
 def _end_with(run: int) -> None:

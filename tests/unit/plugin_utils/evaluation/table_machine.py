@@ -44,6 +44,7 @@ class TableMachine:
     library: str | None = None
     evaluated: list[list[str]] = dataclasses.field(default_factory=list)
     sources: list[str] = dataclasses.field(default_factory=list)
+    functions: list[str] = dataclasses.field(default_factory=list)
     looked: int = 0
     longest_argument: int = 0
     # So many evaluations begin at the same time.
@@ -63,7 +64,8 @@ class TableMachine:
             return self._metadata(argv)
         self.sources.append(argv[-1])
         heap = int((environment or {}).get("GC_MAXIMUM_HEAP_SIZE", HEAVY_HEAP))
-        lines, rc = self._evaluate(argv[argv.index("--apply") + 1], heap)
+        self.functions.append(argv[argv.index("--apply") + 1])
+        lines, rc = self._evaluate(self.functions[-1], heap)
         if self.together is not None:
             self.together.wait(10)
         for line in lines:

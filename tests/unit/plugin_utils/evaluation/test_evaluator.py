@@ -18,7 +18,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.evaluator imp
     available_memory,
     budget_here,
     evaluate,
-    evaluation_function,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.request import Evaluated, Failed, diagnosis
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.source import Source
@@ -113,7 +112,9 @@ def test_more_attributes_than_one_command_line_takes_are_more_processes_and_none
 
 
 def test_the_function_of_a_playbook_may_end_in_a_comment() -> None:
-    assert evaluation_function("mark", [], {}, "v: v # the value").endswith("apply = (\nv: v # the value\n);\n}")
+    machine = TableMachine({"a": "good"})
+    evaluate(FLAKE, ["a"], machine, apply="v: v # the value")
+    assert machine.functions[0].endswith("apply = (\nv: v # the value\n);\n}")
 
 
 @pytest.mark.parametrize(
