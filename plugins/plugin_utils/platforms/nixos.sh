@@ -137,8 +137,12 @@ nixos_flush_boot() {
 platform_activate_again() {
     nixos_no_check=1
     nixos_put_back
-    # There, an activation finds no bus to talk by.
-    ! nixos_is_emergency || systemctl --job-mode=ignore-requirements start dbus.socket dbus.service
+    nixos_emergency=no
+    if nixos_is_emergency; then
+        nixos_emergency=yes
+        # There, an activation finds no bus to talk by.
+        systemctl --job-mode=ignore-requirements start dbus.socket dbus.service
+    fi
     nixos_test "$1"
     set -- $?
     nixos_leave_emergency
@@ -147,8 +151,12 @@ platform_activate_again() {
 
 nixos_leave_emergency() { # and start what was stopped for it: an activation that leads out of it does not
     while ! platform_leaving; do
-        case $(systemctl is-system-running 2>/dev/null):$(systemctl is-active multi-user.target 2>/dev/null) in
-            maintenance:* | *:inactive | *:failed | *:deactivating) systemctl start multi-user.target default.target ;;
+        case $nixos_emergency:$(systemctl is-system-running 2>/dev/null):$(systemctl is-active default.target 2>/dev/null) in
+            # Targets of this kind stay active, without what they want.
+            yes:* | *:maintenance:* | *:inactive | *:failed | *:deactivating)
+                nixos_emergency=no
+                systemctl start sockets.target timers.target paths.target default.target
+                ;;
             *) break ;;
         esac
         sleep 2

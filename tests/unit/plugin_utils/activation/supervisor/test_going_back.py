@@ -470,8 +470,8 @@ def test_a_file_system_that_cannot_be_mounted_leaves_no_machine_in_emergency_mod
         case $* in
             is-system-running) [ ! -e emergency ] || echo maintenance ;;
             *ignore-requirements*) touch bus ;;
-            'is-active multi-user.target') [ ! -e stopped ] || echo inactive ;;
-            'start multi-user.target '*) [ -e bus ] && rm -f emergency stopped ;;
+            'is-active default.target') [ ! -e stopped ] || echo inactive ;;
+            'start sockets.target '*default.target) [ -e bus ] && rm -f emergency stopped ;;
         esac""",
     )
     trouble = 'touch "$root/emergency" "$root/stopped"; echo "warning: the following units failed: mnt.mount"; exit 4'
