@@ -13,6 +13,7 @@ booted_system=/run/booted-system
 nixos_units=/run/systemd/system
 nixos_variables=/sys/firmware/efi/efivars
 nixos_etc=/etc nixos_users=/var/lib/nixos
+recorded_aside=''
 nixos_lock=/run/nixos/switch-to-configuration.lock nixos_no_check=0
 platform_lock_name="NixOS's own lock (/run/nixos/switch-to-configuration.lock)"
 platform_check_advice='deploy with deploy_goal=boot and reboot, or with deploy_no_check=true if you know better than the check'
@@ -151,9 +152,9 @@ platform_activate_again() {
 
 nixos_leave_emergency() { # and start what was stopped for it: an activation that leads out of it does not
     while ! platform_leaving; do
-        case $nixos_emergency:$(systemctl is-system-running 2>/dev/null):$(systemctl is-active default.target 2>/dev/null) in
+        case $nixos_emergency:$(systemctl is-system-running 2>/dev/null):$recorded_aside:$(nixos_default_target) in
             # Targets of this kind stay active, without what they want.
-            yes:* | *:maintenance:* | *:inactive | *:failed | *:deactivating)
+            yes:* | *:maintenance:* | *:active:inactive | *:active:failed | *:active:deactivating)
                 nixos_emergency=no
                 systemctl start sockets.target timers.target paths.target default.target
                 ;;
@@ -163,31 +164,41 @@ nixos_leave_emergency() { # and start what was stopped for it: an activation tha
     done
 }
 
+nixos_default_target() { # which a unit that failed, or takes long, may have kept a machine from that is well
+    systemctl is-active default.target 2>/dev/null
+}
+
 # What an activation takes away and no other one makes again, in memory: who may log in and by which password, and files of the host's own
-# where closure $1 has one of that name.
+# where closure $1 has one of that name, and the system that runs has none.
 platform_find_aside() {
-    aside=''
+    aside=$(nixos_default_target)
     (umask 077 && mkdir -p "$live/kept-$id")
     {
         printf '%s\n' "$nixos_etc/passwd" "$nixos_etc/shadow" "$nixos_etc/group" \
             "$nixos_users/declarative-users" "$nixos_users/declarative-groups"
         find "$1/etc/" ! -type d -printf "$nixos_etc/%P\n"
     } 2>/dev/null | while IFS= read -r nixos_file; do
-        if [ -f "$nixos_file" ] && [ ! -L "$nixos_file" ]; then printf '%s\0' "$nixos_file"; fi
+        if [ -f "$nixos_file" ] && [ ! -L "$nixos_file" ] && [ ! -e "$current_system/etc/${nixos_file#"$nixos_etc/"}" ]; then
+            printf '%s\0' "$nixos_file"
+        fi
     done | xargs -0 cp -p --parents -t "$live/kept-$id"
 }
 
-nixos_put_back() {
+nixos_put_back() { # once: what somebody changes after that is not ours
     find "$live/kept-$id" -type f 2>/dev/null | while IFS= read -r nixos_kept; do
         nixos_file=${nixos_kept#"$live/kept-$id"}
-        if [ ! -L "$nixos_file" ] && cmp -s "$nixos_kept" "$nixos_file"; then continue; fi
+        if [ ! -L "$nixos_file" ] && cmp -s "$nixos_kept" "$nixos_file"; then
+            rm -f "$nixos_kept"
+            continue
+        fi
         echo "putting back $nixos_file"
         # What stands there as NixOS's own copy, the next activation would take away.
         if grep -qxF -e "${nixos_file#"$nixos_etc/"}" "$nixos_etc/.clean" 2>/dev/null; then
             grep -vxF -e "${nixos_file#"$nixos_etc/"}" "$nixos_etc/.clean" >"$nixos_etc/.clean.fleet"
             mv -f "$nixos_etc/.clean.fleet" "$nixos_etc/.clean"
         fi
-        cp -p "$nixos_kept" "$nixos_file.fleet" && path_flush "$nixos_file.fleet" && mv -fT "$nixos_file.fleet" "$nixos_file"
+        cp -p "$nixos_kept" "$nixos_file.fleet" && path_flush "$nixos_file.fleet" && mv -fT "$nixos_file.fleet" "$nixos_file" &&
+            rm -f "$nixos_kept"
         rm -f "$nixos_file.fleet"
     done
 }

@@ -514,3 +514,32 @@ def test_a_file_of_the_hosts_own_that_a_system_has_written_over_is_back(
     assert nixos.deploy(bad).outcome == "rolled_back"
     assert (key.is_symlink(), key.read_text(), key.stat().st_mode & 0o777) == (False, "own\n", 0o600)
     assert "ssh/key" not in "".join(path.read_text() for path in nixos.path("/etc").glob(".clean"))
+
+
+def test_what_nixos_itself_has_in_etc_is_none_of_the_hosts_own(nixos: NixOS, old: str) -> None:
+    bad = nixos.system("nixos-bad", trouble="echo other >@root@/etc/sudoers; exit 2", etc__sudoers="")
+    own = nixos.system("nixos-own", etc__sudoers="")
+    nixos.install(own)
+    nixos.path("/etc").mkdir(exist_ok=True)
+    nixos.path("/etc/sudoers").write_text("own")
+    assert nixos.deploy(bad).outcome == "rolled_back"
+    assert nixos.path("/etc/sudoers").read_text() == "other\n"
+
+
+def test_a_password_that_is_changed_after_it_was_put_back_stays(nixos: NixOS, old: str) -> None:
+    nixos.path("/etc").mkdir(exist_ok=True)
+    shadow = nixos.path("/etc/shadow")
+    shadow.write_text("root:old:\n")
+    nixos.hurry()
+    later = '[ -e @root@/n ] || { touch @root@/n; echo "root:new:" >@root@/etc/shadow; exit 2; }'
+    again = nixos.system("nixos-again", trouble=later)
+    nixos.install(again)
+    nixos.deploy(nixos.system("nixos-bad", trouble='echo "root:!:" >@root@/etc/shadow; exit 2'))
+    wait_for(lambda: not (nixos.live / "lock").is_symlink())
+    assert shadow.read_text() == "root:new:\n"
+
+
+def test_a_machine_whose_default_target_was_not_reached_is_back(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool("systemctl", "case $1 in is-system-running) echo degraded ;; is-active) echo inactive ;; esac")
+    answer = nixos.deploy(nixos.system("nixos-bad", trouble="exit 2"), activation_timeout=4)
+    assert (answer.outcome, answer.cause.count("124")) == ("rolled_back", 0)
