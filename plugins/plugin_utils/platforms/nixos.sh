@@ -151,21 +151,27 @@ platform_activate_again() {
 }
 
 nixos_leave_emergency() { # and start what was stopped for it: an activation that leads out of it does not
-    while ! platform_leaving; do
-        case $nixos_emergency:$(systemctl is-system-running 2>/dev/null):$recorded_aside:$(nixos_default_target) in
-            # Targets of this kind stay active, without what they want.
-            yes:* | *:maintenance:* | *:active:inactive | *:active:failed | *:active:deactivating)
-                nixos_emergency=no
-                systemctl start sockets.target timers.target paths.target default.target
-                ;;
-            *) break ;;
-        esac
+    while ! platform_leaving && { [ "$nixos_emergency" = yes ] || nixos_is_emergency || nixos_has_lost_target; }; do
+        nixos_emergency=no
+        # Targets of this kind stay active, without what they want.
+        systemctl start sockets.target timers.target paths.target default.target
         sleep 2
     done
 }
 
+nixos_is_emergency() { # whether a file system that could not be mounted has had systemd stop nearly everything
+    [ "$(systemctl is-system-running 2>/dev/null)" = maintenance ]
+}
+
 nixos_default_target() { # which a unit that failed, or takes long, may have kept a machine from that is well
     systemctl is-active default.target 2>/dev/null
+}
+
+nixos_has_lost_target() { # which it had reached before the deployment
+    case $recorded_aside:$(nixos_default_target) in
+        active:inactive | active:failed | active:deactivating) return 0 ;;
+    esac
+    return 1
 }
 
 # What an activation takes away and no other one makes again, in memory: who may log in and by which password, and files of the host's own
@@ -187,24 +193,22 @@ platform_find_aside() {
 nixos_put_back() { # once: what somebody changes after that is not ours
     find "$live/kept-$id" -type f 2>/dev/null | while IFS= read -r nixos_kept; do
         nixos_file=${nixos_kept#"$live/kept-$id"}
-        if [ ! -L "$nixos_file" ] && cmp -s "$nixos_kept" "$nixos_file"; then
+        if { [ ! -L "$nixos_file" ] && cmp -s "$nixos_kept" "$nixos_file"; } || nixos_put_back_file "$nixos_kept" "$nixos_file"; then
             rm -f "$nixos_kept"
-            continue
         fi
-        echo "putting back $nixos_file"
-        # What stands there as NixOS's own copy, the next activation would take away.
-        if grep -qxF -e "${nixos_file#"$nixos_etc/"}" "$nixos_etc/.clean" 2>/dev/null; then
-            grep -vxF -e "${nixos_file#"$nixos_etc/"}" "$nixos_etc/.clean" >"$nixos_etc/.clean.fleet"
-            mv -f "$nixos_etc/.clean.fleet" "$nixos_etc/.clean"
-        fi
-        cp -p "$nixos_kept" "$nixos_file.fleet" && path_flush "$nixos_file.fleet" && mv -fT "$nixos_file.fleet" "$nixos_file" &&
-            rm -f "$nixos_kept"
-        rm -f "$nixos_file.fleet"
     done
 }
 
-nixos_is_emergency() { # whether a file system that could not be mounted has had systemd stop nearly everything
-    [ "$(systemctl is-system-running 2>/dev/null)" = maintenance ]
+nixos_put_back_file() { # kept file $1 as file $2
+    echo "putting back $2"
+    # What stands there as NixOS's own copy, the next activation would take away.
+    if grep -qxF -e "${2#"$nixos_etc/"}" "$nixos_etc/.clean" 2>/dev/null; then
+        grep -vxF -e "${2#"$nixos_etc/"}" "$nixos_etc/.clean" >"$nixos_etc/.clean.fleet"
+        mv -f "$nixos_etc/.clean.fleet" "$nixos_etc/.clean"
+    fi
+    cp -p "$1" "$2.fleet" && path_flush "$2.fleet" && mv -fT "$2.fleet" "$2" && return
+    rm -f "$2.fleet"
+    return 1
 }
 
 platform_make_default_again() {

@@ -74,7 +74,9 @@ platform_activate_again() {
     platform_activate "$@"
 }
 
-platform_find_aside() { # set `aside` to what activating closure $1 will move out of its way, in one line, for the way back
+# Set `aside` to what the way back from closure $1 has to know of this machine, in one line: what its activation will move out of its
+# way, or stop.
+platform_find_aside() {
     aside=''
 }
 
