@@ -138,6 +138,7 @@ nixos_flush_boot() {
 platform_activate_again() {
     nixos_no_check=1
     nixos_put_back
+    nixos_back=$?
     nixos_emergency=no
     if nixos_is_emergency; then
         nixos_emergency=yes
@@ -147,7 +148,9 @@ platform_activate_again() {
     nixos_test "$1"
     set -- $?
     nixos_leave_emergency
-    return "$1"
+    [ "$nixos_back" != 0 ] || return "$1"
+    echo "could not be put back: $(printf '%s\n' "$nixos_left" | sed "s|^$live/kept-$id||" | paste -s -d ' ' -)"
+    return 1
 }
 
 nixos_leave_emergency() { # and start what was stopped for it: an activation that leads out of it does not
@@ -175,40 +178,51 @@ nixos_has_lost_target() { # which it had reached before the deployment
 }
 
 # What an activation takes away and no other one makes again, in memory: who may log in and by which password, and files of the host's own
-# where closure $1 has one of that name, and the system that runs has none.
+# where closure $1 has one of that name, and the system that runs has none. Fails, and says why, where not all of it could be kept.
 platform_find_aside() {
     aside=$(nixos_default_target)
-    (umask 077 && mkdir -p "$live/kept-$id")
-    {
-        printf '%s\n' "$nixos_etc/passwd" "$nixos_etc/shadow" "$nixos_etc/group" \
-            "$nixos_users/declarative-users" "$nixos_users/declarative-groups"
-        find "$1/etc/" ! -type d -printf "$nixos_etc/%P\n"
-    } 2>/dev/null | while IFS= read -r nixos_file; do
+    nixos_files=''
+    [ ! -d "$1/etc" ] || nixos_files=$(find "$1/etc/" ! -type d -printf "$nixos_etc/%P\n") || {
+        echo "$1/etc could not be listed"
+        return 1
+    }
+    printf '%s\n' "$nixos_etc/passwd" "$nixos_etc/shadow" "$nixos_etc/group" \
+        "$nixos_users/declarative-users" "$nixos_users/declarative-groups" "$nixos_files" | while IFS= read -r nixos_file; do
         if [ -f "$nixos_file" ] && [ ! -L "$nixos_file" ] && [ ! -e "$current_system/etc/${nixos_file#"$nixos_etc/"}" ]; then
-            printf '%s\0' "$nixos_file"
+            nixos_keep "$nixos_file" || exit
         fi
-    done | xargs -0 cp -p --parents -t "$live/kept-$id"
+    done
 }
 
-nixos_put_back() { # once: what somebody changes after that is not ours
-    find "$live/kept-$id" -type f 2>/dev/null | while IFS= read -r nixos_kept; do
+nixos_keep() { # file $1, which may be changed in this moment; and where it is kept may be full for one
+    nixos_kept=$live/kept-$id$1 nixos_tries=0
+    until { [ -d "${nixos_kept%/*}" ] || (umask 077 && mkdir -p "${nixos_kept%/*}"); } && path_copy "$1" "$nixos_kept"; do
+        [ -e "$1" ] || return 0
+        nixos_tries=$((nixos_tries + 1))
+        if [ "$nixos_tries" -ge 5 ]; then
+            echo "$1 could not be kept in $live"
+            return 1
+        fi
+        clock_sleep 1
+    done
+}
+
+nixos_put_back() { # once: what somebody changes after that is not ours. Fails, and says of what, as long as something is not back
+    [ -d "$live/kept-$id" ] || return 0
+    find "$live/kept-$id" -type f | while IFS= read -r nixos_kept; do
         nixos_file=${nixos_kept#"$live/kept-$id"}
         if { [ ! -L "$nixos_file" ] && cmp -s "$nixos_kept" "$nixos_file"; } || nixos_put_back_file "$nixos_kept" "$nixos_file"; then
             rm -f "$nixos_kept"
         fi
     done
+    nixos_left=$(find "$live/kept-$id" -type f) && [ -z "$nixos_left" ]
 }
 
 nixos_put_back_file() { # kept file $1 as file $2
     echo "putting back $2"
     # What stands there as NixOS's own copy, the next activation would take away.
-    if grep -qxF -e "${2#"$nixos_etc/"}" "$nixos_etc/.clean" 2>/dev/null; then
-        grep -vxF -e "${2#"$nixos_etc/"}" "$nixos_etc/.clean" >"$nixos_etc/.clean.fleet"
-        mv -f "$nixos_etc/.clean.fleet" "$nixos_etc/.clean"
-    fi
-    cp -p "$1" "$2.fleet" && path_flush "$2.fleet" && mv -fT "$2.fleet" "$2" && return
-    rm -f "$2.fleet"
-    return 1
+    ! grep -qxF -e "${2#"$nixos_etc/"}" "$nixos_etc/.clean" 2>/dev/null || path_remove_line "$nixos_etc/.clean" "${2#"$nixos_etc/"}" || return
+    path_copy "$1" "$2"
 }
 
 platform_make_default_again() {

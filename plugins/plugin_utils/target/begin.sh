@@ -75,7 +75,7 @@ begin_dry_run() {
     say exit_code "$code"
     if [ "$code" != 0 ] && [ "$goal" = dry-activate ]; then
         advice=$(printf '%s\n' "$output" | platform_failure_advice)
-        say_refused "the dry run ended with exit code $code$(printf '%s\n' "$output" | deployment_failure_named)" \
+        say_refused "the dry run ended with exit code $code$(printf '%s\n' "$output" | deployment_failure_named "$code")" \
             "${advice:-correct what it says, and run it again}" dry_run
     fi
     printf '%s\n' "$output" | tail -n 200 | sed 's/^/log=/'

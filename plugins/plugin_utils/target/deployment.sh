@@ -11,7 +11,7 @@ recorded_boot='' recorded_started='' recorded_start='' recorded_clock='' recorde
 # file is for who finishes this after a loss of power.
 deployment_record() {
     request_find_activated
-    platform_find_aside "$activated"
+    platform_find_aside "$activated" >>"$log" 2>&1 || return
     current_observe
     profile_read "$profile"
     process_find_boot
@@ -121,7 +121,7 @@ deployment_try() {
             [ "$goal" = switch ]
             ;;
         *)
-            cause="activation ended with exit code $code$(step_words | deployment_failure_named)"
+            cause="activation ended with exit code $code$(step_words | deployment_failure_named "$code")"
             advice=$(step_words | platform_failure_advice)
             [ "$code" != 124 ] || cause="activation had not ended after $activation_timeout s and was ended"
             if platform_is_locked "$code"; then
@@ -140,9 +140,9 @@ deployment_find_refusal() { # set `cause` and `advice` to what the system's own 
     advice=${advice:-$platform_check_advice}
 }
 
-deployment_failure_named() { # print, after a colon, what has failed with exit code $code, as far as its words on standard input tell
+deployment_failure_named() { # print, after a colon, what has failed with exit code $1, as far as its words on standard input tell
     deployment_words=$(cat)
-    deployment_name=$(printf '%s\n' "$deployment_words" | platform_failure_named "$code" | head -n 1)
+    deployment_name=$(printf '%s\n' "$deployment_words" | platform_failure_named "$1" | head -n 1)
     [ -n "$deployment_name" ] || deployment_name=$(printf '%s\n' "$deployment_words" | deployment_last_line)
     [ -z "$deployment_name" ] || printf ': %s\n' "$deployment_name" | LC_ALL=C cut -b 1-400
 }
@@ -226,7 +226,7 @@ deployment_change_default() {
     default_touched=yes
     step_when_free deployment_set_default "$closure" "$wanted" || {
         code=$?
-        cause="$profile could not be made to boot $closure (exit code $code)$(step_words | deployment_failure_named)"
+        cause="$profile could not be made to boot $closure (exit code $code)$(step_words | deployment_failure_named "$code")"
         ! platform_is_locked "$code" || cause="$cause: $platform_lock_name was held by somebody else"
         return 1
     }

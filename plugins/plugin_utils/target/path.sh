@@ -61,6 +61,54 @@ path_flush() { # write the files $@ to the disk; where `sync` knows of no files,
     sync "$@" 2>/dev/null || sync 2>/dev/null || :
 }
 
+path_rename() { # file $1 to $2. What leads to a directory, mv would move it into, unless it is told otherwise: by GNU and busybox, or by BSD
+    if [ -d "$2" ]; then { mv -fT "$1" "$2" || mv -fh "$1" "$2"; } 2>/dev/null; else mv -f "$1" "$2"; fi
+}
+
+# Have $1.fleet take the place of file $1 if $2… finds it whole, on the disk before and after; or leave that file as it was. What has
+# written it does not tell: it may have been killed, or say that it failed where it did not.
+path_replace() {
+    path_file=$1
+    shift
+    "$@" && path_flush "$path_file.fleet" && path_rename "$path_file.fleet" "$path_file" && path_flush "${path_file%/*}" && return
+    rm -f "$path_file.fleet"
+    return 1
+}
+
+path_copy() { # file $1 as file $2, whose it is and who may read it too; or leave that as it was
+    cp -p "$1" "$2.fleet"
+    path_replace "$2" path_is_copy "$1" "$2.fleet"
+}
+
+path_is_copy() { # whether file $2 is all that file $1 is
+    cmp -s "$1" "$2" && [ "$(path_rights "$1")" = "$(path_rights "$2")" ]
+}
+
+path_rights() ( # print whose file $1 is and who may do what
+    # shellcheck disable=SC2046  # fields are what is wanted
+    set -- $(ls -ldn "$1")
+    printf '%.10s %s %s\n' "$1" "$3" "$4"
+)
+
+path_write() { # text $2 as file $1; or leave that as it was
+    path_text=${2:+$2$newline}
+    { printf '%s' "$path_text" >"$1.fleet"; } 2>/dev/null
+    path_replace "$1" path_holds "$1.fleet" "$path_text"
+}
+
+path_holds() { # whether file $1 has text $2 and no other
+    [ "$(cat "$1" 2>/dev/null && echo .)" = "$2." ]
+}
+
+path_remove_line() { # $2 from file $1; or leave that as it was
+    path_find_other_lines "$1" "$2" && path_write "$1" "$path_lines"
+}
+
+path_find_other_lines() { # set `path_lines` to those of file $1 that are not $2
+    path_lines=''
+    [ ! -e "$1" ] || path_lines=$(grep -vxF -e "$2" "$1" 2>/dev/null) || [ $? = 1 ]
+}
+
 # Put into PATH, first of all, where its directories lead to now: an activation changes what the links in them lead to, and the
 # way back must find the programs that it began with. Whoever calls this is elsewhere afterwards.
 path_pin() {

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The way back to what was recorded, and whether the machine has got there. It reads no file of ours, and needs to write none.
 
-back_code=0 back_loader_code='' first_cause=''
+back_code=0 back_why='' back_loader_code='' first_cause=''
 
 way_back() { # ends this deployment
     # What nobody will be there to confirm stays no longer.
@@ -70,13 +70,17 @@ way_back_go() {
     [ "$back_loader_code" = 0 ] || way_back_restore_default
 }
 
-way_back_reactivate() { # sets `back_code` and `back_meaning`
+way_back_reactivate() { # sets `back_code`, `back_meaning` and `back_why`
     set -- ''
     [ "$recorded_running" != "$recorded_default" ] || set -- "$recorded_generation"
     step_when_free platform_activate_again "$recorded_running" "$1" "$tried"
     back_code=$?
     # Only its words tell what the exit code of a failed unit may hide.
     back_meaning=$(step_meaning "$back_code")
+    case $back_meaning in
+        active | units) ;;
+        *) back_why=$(step_words | deployment_failure_named "$back_code") ;;
+    esac
 }
 
 # Make the boot loader come up with what was recorded, if it may have been written since, and its menu be without the failed one.
@@ -132,10 +136,9 @@ way_back_generation_is_gone() { # but not its closure
 way_back_put_link() { # in one moment where the system can do that: a machine that has no profile does not boot
     ! way_back_generation_is_gone || ln -s "$recorded_default" "$profile-$recorded_generation-link" || return
     rm -f "$profile.fleet"
-    # A rename over a link to a directory would move it in there, unless mv is told otherwise, by GNU and busybox or by BSD.
     # Where there is no room for a link, what there is stays until there is.
     ln -s "$recorded_link" "$profile.fleet" || return
-    { mv -fT "$profile.fleet" "$profile" || mv -fh "$profile.fleet" "$profile"; } 2>/dev/null && return
+    path_rename "$profile.fleet" "$profile" && return
     rm -f "$profile.fleet"
     rm -f "$profile" && ln -s "$recorded_link" "$profile"
 }
@@ -175,7 +178,7 @@ way_back_explain() { # what is not as it was, and what boots next
     [ "$(path_closure "$profile")" = "$recorded_default" ] || cause="$cause; $profile could not be returned to $recorded_default"
     case ${back_meaning:-active} in
         active | units) ;;
-        *) cause="$cause; activating $recorded_running again ended with exit code $back_code" ;;
+        *) cause="$cause; activating $recorded_running again ended with exit code $back_code$back_why" ;;
     esac
     if ! way_back_boots_recorded; then
         loader_failed=yes

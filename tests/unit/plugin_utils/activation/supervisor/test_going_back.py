@@ -543,3 +543,75 @@ def test_a_machine_whose_default_target_was_not_reached_is_back(nixos: NixOS, ol
     nixos.replace_tool("systemctl", "case $1 in is-system-running) echo degraded ;; is-active) echo inactive ;; esac")
     answer = nixos.deploy(nixos.system("nixos-bad", trouble="exit 2"), activation_timeout=4)
     assert (answer.outcome, answer.cause.count("124")) == ("rolled_back", 0)
+
+
+# What a killed `cp`, or a full disk, leaves of the copies at a place, the first time or each time.
+HALF = """{{cp}} "$@"; code=$?; [ -e "{root}/{mark}" ] || for file in {where}; do
+    [ ! -e "$file" ] || {{ {leaves}; : >"{root}/{mark}"; }}
+done; exit $code"""
+
+
+def cut_copies(nixos: NixOS, where: str, *, leaves: str = 'echo half >"$file"', mark: str = "cut") -> None:
+    nixos.replace_tool("cp", HALF.format(root=nixos.root, where=where, leaves=leaves, mark=mark))
+
+
+@pytest.fixture
+def shadow(nixos: NixOS, old: str) -> pathlib.Path:
+    file = nixos.path("/etc/shadow")
+    file.parent.mkdir()
+    file.write_text("root:$6$a:1::::::\nmade:$6$x:1::::::\n")
+    file.chmod(0o640)
+    return file
+
+
+LOCKS_OUT = 'echo "root:!:" >"@root@/etc/shadow"; exit 2'
+
+
+@pytest.mark.parametrize("leaves", ['echo half >"$file"', 'chmod 600 "$file"', 'rm "$file"'])
+@pytest.mark.parametrize("where", ["kept", "put back"])
+def test_what_is_copied_in_part_is_copied_again(
+    nixos: NixOS, old: str, shadow: pathlib.Path, where: str, leaves: str
+) -> None:
+    nixos.hurry()
+    text = shadow.read_text()
+    places = {"kept": f"{nixos.live}/kept-*{nixos.root}/etc/shadow*", "put back": f"{shadow}.fleet"}
+    cut_copies(nixos, places[where], leaves=leaves)
+    answer = nixos.deploy(nixos.system("nixos-bad", trouble=LOCKS_OUT))
+    if where == "put back":
+        assert (answer.outcome, "/etc/shadow" in answer.cause) == ("rollback_failed", True)
+        assert shadow.read_text() == "root:!:\n"
+    wait_for(lambda: not (nixos.live / "lock").is_symlink())
+    assert nixos.journal[-1]["outcome"] == "rolled_back"
+    assert (shadow.read_text(), shadow.stat().st_mode & 0o777) == (text, 0o640)
+    assert [path.name for path in shadow.parent.iterdir() if path.is_file()] == ["shadow"]
+
+
+def test_where_a_file_cannot_be_kept_whole_nothing_is_touched(nixos: NixOS, old: str, shadow: pathlib.Path) -> None:
+    nixos.hurry()
+    cut_copies(nixos, f"{nixos.live}/kept-*{shadow}*", mark="never/")
+    answer = nixos.deploy(nixos.system("nixos-bad", trouble=LOCKS_OUT))
+    assert (answer.outcome, "/etc/shadow" in answer.cause) == ("refused", True)
+    assert nixos.calls == []
+    assert not list(nixos.live.glob("kept-*"))
+
+
+def test_where_a_systems_files_cannot_be_listed_nothing_is_touched(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool("find", 'case "$*" in */etc/*-printf*) kill -9 $$ ;; esac; exec {find} "$@"')
+    bad = nixos.system("nixos-bad", etc__ssh__key="")
+    answer = nixos.deploy(bad)
+    assert (answer.outcome, f"{bad}/etc" in answer.cause) == ("refused", True)
+    assert nixos.calls == []
+
+
+def test_the_list_of_nixos_own_copies_is_whole_or_as_it_was(nixos: NixOS, old: str) -> None:
+    nixos.hurry()
+    key, copies = nixos.path("/etc/ssh/key"), nixos.path("/etc/.clean")
+    key.parent.mkdir(parents=True)
+    key.write_text("own\n")
+    cut = f'[ -e "{nixos.root}/cut" ] || {{ : >"{nixos.root}/cut"; echo fi; kill -9 $$; }}'
+    nixos.replace_tool("grep", f'case "$*" in -vxF*/etc/.clean) {cut} ;; esac; exec {{grep}} "$@"')
+    over = f"echo other >{key}; printf 'first\\nssh/key\\nlast\\n' >{copies}; exit 2"
+    answer = nixos.deploy(nixos.system("nixos-bad", trouble=over, etc__ssh__key=""))
+    assert (answer.outcome, copies.read_text()) == ("rollback_failed", "first\nssh/key\nlast\n")
+    wait_for(lambda: not (nixos.live / "lock").is_symlink())
+    assert (key.read_text(), copies.read_text()) == ("own\n", "first\nlast\n")
