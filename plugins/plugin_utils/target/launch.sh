@@ -14,11 +14,14 @@ launch() { # with argument $1
         # Were all of its processes stopped, nothing of ours could act. What systemd ends it also continues, and starts it anew. The
         # time is longer than a lock is waited for. A file system that cannot be mounted has systemd end all but what depends on
         # nothing: its emergency mode. After sysinit.target, it would wait for itself: to be stopped, and to have that started.
+        # What the boot loader lies on stays mounted until this has ended, whatever systemd stops. None of the names has to be there, and
+        # without an automount's, what is written would land below where nothing is mounted any more.
         systemd-run --quiet --collect --no-ask-password --service-type=exec --unit="$unit" \
             --description="nix.fleet $id" \
             --property=Restart=on-failure --property=RestartSec=1 --property=StartLimitIntervalSec=0 --property=TimeoutStopSec=1h \
             --property=RuntimeMaxSec=2d \
             --property=DefaultDependencies=no --property=Conflicts=shutdown.target --property=Before=shutdown.target \
+            --property=After='boot.mount efi.mount boot-efi.mount boot.automount efi.automount boot-efi.automount' \
             --setenv=PATH="$PATH" --setenv=NIX_FLEET_PATH="$own_path" \
             --setenv=HOME="${HOME:-/root}" --setenv=NIX_FLEET_PROGRAM="$program" \
             ${LOCALE_ARCHIVE:+--setenv=LOCALE_ARCHIVE="$LOCALE_ARCHIVE"} \

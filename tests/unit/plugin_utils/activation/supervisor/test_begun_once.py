@@ -205,6 +205,16 @@ def test_systemd_ends_in_the_end_what_cannot_act_and_starts_it_anew(nixos: NixOS
     )
 
 
+def test_what_the_way_back_writes_the_boot_loader_to_stays_mounted_until_it_has_ended(nixos: NixOS, old: str) -> None:
+    nixos.path("/run/systemd/system").mkdir(parents=True)
+    nixos.replace_tool("systemd-run", f'printf "%s\\n" "$@" >"{nixos.root}/unit"; exit 1')
+    nixos.deploy(nixos.system("nixos-new"))
+    text = nixos.path("/unit").read_text()
+    (after,) = (line for line in text.splitlines() if line.startswith("--property=After=boot"))
+    mounted = {f"{name}.{kind}" for name in ("boot", "efi", "boot-efi") for kind in ("mount", "automount")}
+    assert set(after.removeprefix("--property=After=").split()) == mounted
+
+
 def test_what_systemd_starts_anew_takes_no_program_of_the_system_that_runs_by_then(nixos: NixOS, old: str) -> None:
     nixos.path("/run/systemd/system").mkdir(parents=True)
     tools = nixos.path("/tools")
