@@ -25,7 +25,8 @@ way_back() { # ends this deployment
     way_back_go
     if platform_leaving; then
         exit 1 # nothing can be verified any more: the next deployment does
-    elif ! way_back_is_done; then
+    # Who looks may be killed, and has then seen nothing.
+    elif ! way_back_is_done && ! way_back_is_done; then
         way_back_explain
         outcome_finish rollback_failed
     elif [ "$goal" != boot ] && { [ -z "$recorded_running" ] || [ "$recorded_running" = "$activated" ]; }; then
