@@ -114,6 +114,7 @@ info_deployments() { # $1: how many entries of the journal
 
 info_unwritten() { # what the journal would have, had there been a place to write it to
     for file in "$live"/outcome-*; do
+        [ "$file" = "${file%.fleet}" ] || continue # one that was cut off
         unwritten=$(sed -n 's/^entry=//p' "$file" 2>/dev/null)
         [ -z "$unwritten" ] || grep -qFx -e "$unwritten" "$state/journal.jsonl" 2>/dev/null || say journal "$unwritten"
     done

@@ -33,7 +33,7 @@ journal_write() { # one line of the variables that outcome_finish has set; bound
     )
     { (umask 077 && journal_end_last_line && printf '%s\n' "$journal_entry" >>"$journal"); } 2>/dev/null || return
     if [ "$(wc -l <"$journal")" -gt 1000 ]; then
-        (umask 077 && tail -n 500 "$journal" >"$journal.new") && mv -f "$journal.new" "$journal"
+        journal_newest=$(tail -n 500 "$journal") && (umask 077 && path_write "$journal" "$journal_newest")
     fi
 }
 

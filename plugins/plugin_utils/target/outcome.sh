@@ -50,14 +50,16 @@ outcome_finish() { # end with outcome $1
 }
 
 outcome_tell() { # fails when whoever comes after a reboot would not find it
-    if ! journal_write; then
-        case $outcome in
-            activated | confirmed) warnings="$warnings${warnings:+$newline}the journal could not be written" ;;
-            *) cause="$cause; the journal could not be written" ;;
-        esac
-    fi
+    journal_write || outcome_warn 'the journal could not be written'
     outcome_write "$outcome" || return
     [ ! -L "$profile.fleet-$id" ] || rm -f "$profile.fleet-$id"
+}
+
+outcome_warn() { # of $1
+    case $outcome in
+        activated | confirmed) warnings="$warnings${warnings:+$newline}$1" ;;
+        *) cause="$cause; $1" ;;
+    esac
 }
 
 outcome_forget_record() { # what has an end and cannot say so must not pass for interrupted ever after
@@ -133,18 +135,13 @@ outcome_note_whole() {
         superseded:* | rolled_back:) return ;;
         confirmed:active | confirmed:reboot | activated:active | activated:reboot | activated: | rolled_back:active)
             [ -e "$state/half_active" ] || return 0
-            { grep -vFx -e "$profile" "$state/half_active" >"$state/half_active.new"; } 2>/dev/null
+            path_remove_line "$state/half_active" "$profile"
             ;;
         *)
-            {
-                {
-                    printf '%s\n' "$profile"
-                    grep -vFx -e "$profile" "$state/half_active"
-                } >"$state/half_active.new"
-            } 2>/dev/null
+            path_find_other_lines "$state/half_active" "$profile" &&
+                path_write "$state/half_active" "$profile${path_lines:+$newline$path_lines}"
             ;;
-    esac
-    mv -f "$state/half_active.new" "$state/half_active" 2>/dev/null
+    esac 2>/dev/null || outcome_warn "$state/half_active could not be written"
     [ -s "$state/half_active" ] || rm -f "$state/half_active"
 }
 
@@ -174,27 +171,20 @@ outcome_print() { # outcome $1, and what was observed
 # place.
 outcome_write() {
     outcome_text=$(outcome_print "$1")
-    {
-        printf '%s\n' "$outcome_text" >./outcome.new && path_flush ./outcome.new && mv -f ./outcome.new ./outcome && path_flush .
-    } 2>/dev/null
+    path_write ./outcome "$outcome_text" 2>/dev/null
     if outcome_is_written || outcome_is_written_anew; then
         rm -f "$live/outcome-$id"
         return
     fi
     # Not even there may be room for all of it.
-    if [ "$live" != "$state" ] &&
-        { printf '%s\n' "$outcome_text" >"$live/told-$id" && mv -f "$live/told-$id" "$live/outcome-$id"; } 2>/dev/null; then
-        rm -f "$run/outcome"
-    else
-        rm -f "$live/told-$id"
-    fi
+    [ "$live" = "$state" ] || ! path_write "$live/outcome-$id" "$outcome_text" 2>/dev/null || rm -f "$run/outcome"
     return 1
 }
 
 outcome_is_written_anew() {
     [ -L "$run/boot" ] ||
         (umask 077 && mkdir -p "$run" && ln -s "boot $this_boot" "$run/boot" && cp "$log" "$run/log") 2>/dev/null
-    { printf '%s\n' "$outcome_text" >"$run/outcome.new" && mv -f "$run/outcome.new" "$run/outcome"; } 2>/dev/null
+    path_write "$run/outcome" "$outcome_text" 2>/dev/null
     outcome_is_written
 }
 

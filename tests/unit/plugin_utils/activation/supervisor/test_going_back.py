@@ -619,6 +619,8 @@ def test_the_list_of_nixos_own_copies_is_whole_or_as_it_was(nixos: NixOS, old: s
 
 def test_a_look_at_the_machine_that_was_cut_off_does_not_tell_that_it_is_not_back(nixos: NixOS, old: str) -> None:
     # What asks for it is killed, and so is what asks again.
-    cut = 'grep -q "test old" @root@/calls && for look in 1 2; do mkdir @root@/look-$look 2>/dev/null && kill -9 $$; done'
+    cut = (
+        'grep -q "test old" @root@/calls && for look in 1 2; do mkdir @root@/look-$look 2>/dev/null && kill -9 $$; done'
+    )
     nixos.replace_tool("readlink", nixos.here(f'case $1 in {RUNNING}) {cut} ;; esac; exec {{readlink}} "$@"'))
     assert nixos.deploy(nixos.system("nixos-bad", trouble="exit 2")).outcome == "rolled_back"

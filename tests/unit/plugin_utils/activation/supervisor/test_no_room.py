@@ -20,13 +20,14 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment im
     deploy,
 )
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
+from ansible_collections.nix.fleet.plugins.plugin_utils.target.programs import part
 
 from ..machine import SHELLS
 from .interrupting import awaiting, cut_off
-from .nixos import NixOS, wait_for, whole
+from .nixos import PROFILE, NixOS, wait_for, whole
 
 # What takes the last place of a file on a full disk.
-NO_OUTCOME = 'case $* in */outcome.new*) exit 1 ;; esac; exec {mv} "$@"'
+NO_OUTCOME = 'case $* in */outcome.fleet*) exit 1 ;; esac; exec {mv} "$@"'
 
 
 def test_a_deployment_that_cannot_write_its_end_is_known_to_the_journal(nixos: NixOS, old: str) -> None:
@@ -42,6 +43,31 @@ def test_a_deployment_that_has_no_room_for_its_program_is_refused_and_leaves_not
     nixos.replace_tool("ln", 'case "$*" in */boot) exit 1 ;; esac; exec {ln} "$@"')
     assert nixos.deploy(nixos.system("nixos-new")).outcome == "refused"
     assert list((nixos.state / "runs").iterdir()) == []
+
+
+@pytest.mark.parametrize("trouble", ["exit 2", ":"])
+def test_a_note_that_is_cut_off_takes_no_other_away(nixos: NixOS, old: str, trouble: str) -> None:
+    notes = nixos.state / "half_active"
+    nixos.state.mkdir(parents=True)
+    text = f"/one\n{nixos.here(PROFILE)}\n/another\n"
+    notes.write_text(text)
+    nixos.replace_tool("grep", 'case "$*" in -v*/half_active) echo /one; kill -9 $$ ;; esac; exec {grep} "$@"')
+    answer = nixos.deploy(nixos.system("nixos-new", trouble=trouble))
+    assert notes.read_text() == text
+    assert f"{notes.name} could not be written" in f"{answer.cause} {answer.warnings}"
+
+
+def test_a_text_that_there_is_no_room_for_leaves_what_was_there(small: NixOS) -> None:
+    file = small.state / "file"
+    file.write_text("old\n")
+    small.script("-c", FILL)
+    small.script("-c", f'{part("record")}\n{part("path")}\npath_write "$@"', "sh", str(file), "new " * 5000)
+    assert file.read_text() == "old\n"
+    (small.state / "zeros").unlink()
+    for text in ("new\nnewer\n", ""):
+        small.script("-c", f'{part("record")}\n{part("path")}\npath_write "$@"', "sh", str(file), text.rstrip("\n"))
+        assert file.read_text() == text
+    assert not list(small.state.glob("*.fleet"))
 
 
 def test_a_line_of_the_journal_that_was_cut_off_spoils_no_other(nixos: NixOS, old: str) -> None:
@@ -108,7 +134,8 @@ def test_what_could_tell_its_end_in_memory_alone_is_not_undone_after_a_reboot(ni
     )
     nixos.replace_tool("sync", f'echo "$*" >> "{nixos.root}/synced"')
     assert deploy(nixos, asked).outcome == "activated"
-    assert nixos.path("/synced").read_text().splitlines()[-2:] == ["./outcome.new", "."]
+    synced = nixos.path("/synced").read_text().splitlines()
+    assert ("./outcome.fleet" in synced, synced[-1]) == (True, ".")
     for tool in ("mv", "rm"):
         nixos.replace_tool(tool, f'exec {{{tool}}} "$@"')
     outcome.unlink()

@@ -501,7 +501,7 @@ def test_what_cannot_be_told_as_a_whole_leaves_what_was_told_before(nixos: NixOS
     nixos.path("/no-way-back").touch()
     request = nixos.request(nixos.system("nixos-bad", trouble=f'{BLOCK}; ln -sfn "$self" "{RUNNING}"; exit 2'))
     assert deploy(nixos, request).outcome == "rollback_failed"
-    nixos.replace_tool("mv", 'case "$*" in */told-*) exit 1 ;; esac; exec {mv} "$@"')
+    nixos.replace_tool("mv", 'case "$*" in */outcome-*.fleet*) exit 1 ;; esac; exec {mv} "$@"')
     nixos.path("/no-way-back").unlink()
     wait_for(lambda: nixos.whole_as == whole(stuck) and not (nixos.live / "lock").is_symlink(), 30)
     assert (nixos.live / f"outcome-{request.id}").read_text().startswith("outcome=rollback_failed\n")

@@ -431,7 +431,7 @@ def test_each_write_is_on_the_disk_before_what_relies_on_it(nixos: NixOS, old: s
         f"sync {profiles}",
         "boot new",
         f"sync -f {nixos.here('/boot/')}",
-        "sync ./outcome.new",
+        "sync ./outcome.fleet",
         "sync .",
     ]
 
