@@ -287,14 +287,6 @@ def test_a_link_among_the_keepalives_leads_nowhere(target: Machine, tmp_path: pa
     shutil.rmtree(directory_of(opened).parent)
 
 
-def test_a_private_daemon_ends_even_when_its_directory_is_gone(target: Machine) -> None:
-    opened = open_store_socket(target, private=True, escalation=None, timeout=2)
-    process_of(target, "client")
-    shutil.rmtree(directory_of(opened).parent)
-    assert ended(target, "daemon")
-    assert ended(target, "client")
-
-
 def test_a_private_daemon_ends_where_a_link_leads_to_its_directory(target: Machine) -> None:
     # As /run is one on a Mac. The system names open files by where they really are.
     target.install(
@@ -314,16 +306,6 @@ def test_a_daemon_that_is_too_slow_does_not_stay(target: Machine) -> None:
         open_store_socket(target, private=True, escalation=None, timeout=LONG)
     assert "not yet" in failure.value.log
     assert ended(target, "daemon")
-
-
-def test_a_private_daemon_ends_with_its_clients_when_it_is_told_to(target: Machine) -> None:
-    opened = open_store_socket(target, private=True, escalation=None, timeout=LONG)
-    client = process_of(target, "client")
-    assert pathlib.Path(f"/proc/{client}").exists()
-    (directory_of(opened) / "end").touch()
-    assert ended(target, "daemon")
-    assert ended(target, "client")
-    assert gone(opened)
 
 
 @pytest.fixture(params=SHELLS)
