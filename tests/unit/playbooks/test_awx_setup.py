@@ -8,12 +8,8 @@ The collection infra.aap_configuration is stood in for by a role of the same nam
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import typing as t
-import urllib.parse
-import urllib.request
-import uuid
 from pathlib import Path
 
 import pytest
@@ -25,8 +21,6 @@ from ..playbook import ROOT, run_playbook
 PUBLISHED = json.loads((ROOT / "tests/cases/awx-modules.json").read_text())
 LISTS: dict[str, str] = PUBLISHED["lists"]
 PLAYBOOK = "playbooks/awx_setup.yml"
-# What the activity stream calls what was only launched.
-LAUNCHED = ("job", "_update")
 GIVEN = {"awx_project_url": "https://git.example/fleet.git", "awx_image": "registry.example/fleet:1"}
 # By AWX, "JSON for survey_spec" in its documentation of the API.
 SURVEY_TYPES = {"text", "textarea", "password", "multiplechoice", "multiselect", "integer", "float"}
@@ -193,41 +187,6 @@ def test_what_a_release_has_built_is_handed_to_its_deployments_and_asked_of_nobo
         assert variable not in [question["variable"] for question in asked]
 
 
-def test_whoever_launches_is_asked_for_a_limit_tags_and_whether_to_only_check(objects: Objects) -> None:
-    for template in objects["controller_templates"]:
-        assert template["ask_limit_on_launch"]
-        assert template["ask_tags_on_launch"]
-        if template["playbook"] in {"deploy.yml", "rollout.yml", "rollback.yml"}:
-            assert template["ask_job_type_on_launch"]
-
-
-def test_without_a_key_a_credential_that_exists_is_used(tmp_path: Path) -> None:
-    asked = objects_of(tmp_path, awx_machine_credential="Servers", awx_name="Edge", awx_slices=3)
-    assert asked["controller_credentials"] == []
-    (deploy,) = (item for item in asked["controller_templates"] if item["name"] == "Edge deploy")
-    assert deploy["credentials"] == ["Servers"]
-    # What is a text before ansible-core 2.19 AWX's module makes a number of.
-    assert int(deploy["job_slice_count"]) == 3
-
-
-def test_what_an_installation_has_of_its_own_has_variables(tmp_path: Path) -> None:
-    own = {"awx_timeout": 3600, "awx_labels": ["nix"], "awx_instance_groups": ["edge"], "awx_notify_error": ["ops"]}
-    asked = objects_of(tmp_path, awx_image_pull="always", awx_image_credential="registry", **own)
-    (image,) = asked["controller_execution_environments"]
-    assert (image["pull"], image["credential"]) == ("always", "registry")
-    for template in asked["controller_templates"]:
-        assert (int(template["timeout"]), template["labels"], template["instance_groups"]) == (3600, ["nix"], ["edge"])
-        assert (template["notification_templates_error"], template["notification_templates_success"]) == (["ops"], [])
-
-
-def test_a_variable_that_left_the_projects_files_leaves_the_inventory_with_the_next_setup(objects: Objects) -> None:
-    (inventory,) = objects["controller_inventories"]
-    (source,) = objects["controller_inventory_sources"]
-    # An import adds to the inventory's variables: what is set here takes all others away, until it is over.
-    assert inventory["variables"]
-    assert source["wait"] is source["overwrite_vars"] is True
-
-
 def test_what_is_missing_is_said_before_anything_is_done(tmp_path: Path) -> None:
     done = play(tmp_path)
     assert done.returncode == 2
@@ -314,64 +273,3 @@ def test_a_collection_that_is_not_installed_is_named_with_the_command_that_insta
     said = " ".join((done.stdout + done.stderr).split())
     assert f"not installed: {missing}; install with ansible-galaxy collection install {missing} (" in said
     assert not (tmp_path / "written.json").exists()
-
-
-def test_the_modules_may_be_those_of_either_collection(tmp_path: Path) -> None:
-    done = play(tmp_path, ("infra.aap_configuration", "ansible.controller"), **GIVEN)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert (tmp_path / "written.json").exists()
-
-
-def real(path: str) -> list[dict[str, t.Any]]:
-    """Return what the server AWX_URL has at a path of its API."""
-    address = f"{os.environ['AWX_URL']}/api/v2/{path}"
-    request = urllib.request.Request(address, headers={"Authorization": f"Bearer {os.environ['AWX_TOKEN']}"})
-    with urllib.request.urlopen(request) as answer:
-        return t.cast("list[dict[str, t.Any]]", json.load(answer)["results"])
-
-
-def written_since(last: int, name: str) -> set[tuple[str, str]]:
-    """Return what was done to which kind of object, of those whose names begin with this, after this entry of the activity stream."""
-    return {
-        (entry["operation"], entry["object1"])
-        for entry in real(f"activity_stream/?id__gt={last}&page_size=200")
-        if name in json.dumps(entry["summary_fields"]) and not entry["object1"].endswith(LAUNCHED)
-    }
-
-
-# AWX tells what was written in its activity stream: the modules call what is launched changed, and what cannot be compared.
-@pytest.mark.skipif("AWX_URL" not in os.environ, reason="no AWX_URL: no real server")
-def test_a_real_server_brings_it_about_once(tmp_path: Path) -> None:
-    key = tmp_path / "key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
-    # The server keeps what earlier runs made, and must not run it.
-    name = f"nix.fleet test {uuid.uuid4()}"
-    # AWX itself has to reach the repository and the image.
-    given = {
-        "awx_project_url": os.environ["AWX_PROJECT_URL"],
-        "awx_image": os.environ["AWX_IMAGE"],
-        "awx_name": name,
-        "awx_scheduled": False,
-        "awx_labels": [name],
-    }
-    settings = {
-        "CONTROLLER_HOST": os.environ["AWX_URL"],
-        "CONTROLLER_OAUTH_TOKEN": os.environ["AWX_TOKEN"],
-        "ANSIBLE_STDOUT_CALLBACK": "default",
-        "ANSIBLE_NOCOLOR": "1",
-    }
-    written = []
-    # AWX gives no key back to compare with: it is given once.
-    for secret in ({"awx_machine_key": key.read_text()}, {}):
-        (entry,) = real("activity_stream/?order_by=-id&page_size=1")
-        done = run_playbook(
-            PLAYBOOK, "-i", "localhost,", "-e", json.dumps({**given, **secret}), **{**os.environ, **settings}
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        written.append(written_since(entry["id"], name))
-    labelled = real(f"job_templates/?labels__name={urllib.parse.quote(name)}")
-    assert labelled == real(f"job_templates/?name__startswith={urllib.parse.quote(name)}") != []
-    made = {"credential", "execution_environment", "inventory", "inventory_source", "job_template", "project"}
-    assert {("create", kind) for kind in made | {"schedule", "workflow_job_template"}} <= written[0]
-    # What an import adds to the inventory's variables is taken away, and comes with the import that follows.
-    assert written[1] <= {("update", "inventory")}

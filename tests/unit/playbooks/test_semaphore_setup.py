@@ -7,7 +7,6 @@ With SEMAPHORE_URL and SEMAPHORE_TOKEN in the environment, one test has a real s
 
 from __future__ import annotations
 
-import configparser
 import json
 import os
 import secrets
@@ -17,9 +16,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-
-from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.web import SemaphoreServer
-from ansible_collections.nix.fleet.plugins.plugin_utils.job_servers.semaphore import Access
 
 from ..playbook import ROOT, run_playbook
 from .semaphore_server import TOKEN, Server
@@ -75,12 +71,6 @@ def first() -> Iterator[FirstRun]:
         server.shutdown()
 
 
-def test_the_file_is_written_where_its_user_is(tmp_path: Path) -> None:
-    done = play(**GIVEN, at=tmp_path, semaphore_file="fleet.json")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads((tmp_path / "fleet.json").read_text())["meta"]["name"] == "Fleet"
-
-
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> dict[str, t.Any]:
     """The project's file."""
@@ -107,24 +97,6 @@ def test_each_name_in_the_file_is_one_of_an_object_in_it(project: dict[str, t.An
         assert schedule["template"] in names["templates"]
 
 
-@pytest.mark.parametrize(("key", "form"), [("Deploy key", "login_password"), ("Fleet machines", "ssh")])
-def test_a_key_for_the_repository_is_one_of_the_file(tmp_path: Path, key: str, form: str) -> None:
-    done = play(**GIVEN, at=tmp_path, semaphore_file="fleet.json", semaphore_repository_key_name=key)
-    assert done.returncode == 0, done.stdout + done.stderr
-    written = json.loads((tmp_path / "fleet.json").read_text())
-    assert written["repositories"][0]["ssh_key"] == key
-    assert {"name": key, "type": form} in written["keys"]
-    assert len({each["name"] for each in written["keys"]}) == len(written["keys"])
-    assert {"name": "None", "type": "none"} in written["keys"]
-
-
-def test_whoever_starts_a_task_is_asked_for_a_limit_and_tags(project: dict[str, t.Any]) -> None:
-    for template in project["templates"]:
-        assert set(template["task_params"]) <= set(PUBLISHED["task_params"])
-        assert template["task_params"]["allow_override_limit"]
-        assert template["task_params"]["allow_override_tags"]
-
-
 def test_host_keys_are_checked_unless_somebody_says_otherwise(project: dict[str, t.Any], tmp_path: Path) -> None:
     (environment,) = project["environments"]
     assert json.loads(environment["env"])["ANSIBLE_HOST_KEY_CHECKING"] == "True"
@@ -133,16 +105,6 @@ def test_host_keys_are_checked_unless_somebody_says_otherwise(project: dict[str,
     assert done.returncode == 0, done.stdout + done.stderr
     (environment,) = json.loads((tmp_path / "fleet.json").read_text())["environments"]
     assert said.items() <= json.loads(environment["env"]).items()
-
-
-def test_a_schedule_has_the_parameters_without_which_an_import_ends(project: dict[str, t.Any]) -> None:
-    assert all(schedule["task_params"] == {} for schedule in project["schedules"])
-
-
-def test_a_copy_of_the_settings_has_each_checkout_keep_its_own_collections() -> None:
-    settings = configparser.ConfigParser()
-    settings.read(ROOT / "ansible.cfg")
-    assert settings["defaults"]["collections_path"][0] not in "~/"
 
 
 def test_a_server_gets_what_the_file_has(first: FirstRun, project: dict[str, t.Any]) -> None:
@@ -212,14 +174,6 @@ def test_a_refusal_is_told_with_its_status_and_without_the_token() -> None:
     assert "/api/projects: 401" in done.stdout + done.stderr
     assert "another-token" not in done.stdout + done.stderr
     assert server.written == []
-
-
-def test_a_view_is_asked_for_as_all_else_is_though_it_has_no_name() -> None:
-    with Server() as server:
-        server.objects["views"].append({"id": 7, "title": "Mine"})
-        asked = SemaphoreServer(Access.of(server.url, TOKEN), timeout=9.0, validate_certs=True)
-        assert asked.one("project/7/views/7")["title"] == "Mine"
-        server.shutdown()
 
 
 def test_a_server_without_a_token_is_told_before_anything_is_written(tmp_path: Path) -> None:

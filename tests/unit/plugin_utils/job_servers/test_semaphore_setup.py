@@ -216,21 +216,6 @@ def test_a_backup_goes_in_with_its_views_build_templates_and_vaults() -> None:
     assert set_up(server, {**backup, "views": [{"title": "Mine", "position": 2}]}).changed == ["views Mine"]
 
 
-@pytest.mark.parametrize("there", ["build", "deploy"])
-def test_a_build_template_is_found_where_only_it_or_only_what_it_is_for_is_new(there: str) -> None:
-    server = Table()
-    (deploy,) = PROJECT["templates"]
-    every = [{**deploy, "name": "build"}, {**deploy, "build_template": "build"}]
-    set_up(server, {**PROJECT, "templates": [{**deploy, "name": there}], "schedules": []})
-    wanted = every if there == "deploy" else every[1:]
-    nightly = {"name": "nightly", "template": "build"}
-    assert set_up(server, {**PROJECT, "templates": wanted, "schedules": [nightly]}).made[-1] == "schedules nightly"
-    numbers = {item["name"]: item["id"] for item in server.objects["project/1/templates"]}
-    (template,) = (item for item in server.objects["project/1/templates"] if item["name"] == "deploy")
-    assert template["build_template_id"] == numbers["build"]
-    assert server.objects["project/1/schedules"][0]["template_id"] == numbers["build"]
-
-
 @pytest.mark.parametrize("reference", ["view", "build_template"])
 def test_a_template_that_names_what_is_not_there_is_told_before_anything_is_made(reference: str) -> None:
     server = Table()
@@ -248,11 +233,6 @@ def test_two_objects_of_one_name_on_the_server_are_told_and_neither_is_changed(p
     with fails_with("semaphore.duplicate"):
         set_up(server, RENAMED)
     assert server.written == []
-
-
-def test_two_objects_of_one_name_in_the_file_are_told() -> None:
-    with fails_with("semaphore.duplicate"):
-        set_up(Table(), {**PROJECT, "templates": PROJECT["templates"] * 2})
 
 
 def test_a_server_that_is_too_old_for_a_field_is_not_changed_by_it_again_and_again() -> None:
@@ -339,12 +319,6 @@ TOLD = {"required": False, "type": "", "description": "", "default_value": None}
 )
 def test_what_a_server_adds_inside_a_field_is_no_difference(wanted: t.Any, there: t.Any, differ: bool) -> None:
     assert differs({"survey_vars": wanted}, {"survey_vars": there, "id": 3}) is differ
-
-
-def test_a_vault_of_a_server_that_knows_of_no_types_is_no_difference() -> None:
-    wanted = {"vaults": [{"name": None, "type": "password", "vault_key_id": 3}]}
-    assert not differs(wanted, {"vaults": [{"id": 8, "name": None, "vault_key_id": 3}]})
-    assert differs(wanted, {"vaults": [{"id": 8, "name": None, "vault_key_id": 4}]})
 
 
 @pytest.mark.parametrize(
