@@ -18,7 +18,6 @@ import yaml
 ROOT = Path(__file__).resolve().parents[3]
 CI = ROOT / "examples/ci"
 WORKFLOWS = sorted([*CI.glob("github/*.yml"), *CI.glob("gitlab/*.yml"), *CI.glob("forgejo/*.yml")])
-PLAYBOOKS = {path.stem for path in (ROOT / "playbooks").glob("*.yml")}
 
 
 def name(path: Path) -> str:
@@ -35,26 +34,6 @@ def jobs(path: Path) -> dict[str, t.Any]:
 
 
 every_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=name)
-
-
-@every_workflow
-def test_each_playbook_in_them_is_ours(path: Path) -> None:
-    text = path.read_text()
-    named = re.findall(r"ci/fleet ([a-z]+)", text)
-    for options in re.findall(r"options: \[([a-z, ]+)\]", text):
-        named += options.split(", ")
-    assert set(named) <= PLAYBOOKS
-
-
-@every_workflow
-def test_each_file_in_them_is_there_or_made_by_what_runs_before(path: Path) -> None:
-    text = path.read_text()
-    assert set(re.findall(r"\b(ci/[a-z_]+)", text)) <= {"ci/fleet", "ci/known_hosts"}
-    for reports in re.findall(r"reports/\w+\.\w+", text):
-        assert reports in {"reports/summary.md", "reports/comment.json"}
-    copied = re.search(r"Copy to (\S+?)\.? ", text)
-    assert copied is not None
-    assert copied.group(1).endswith(path.name)
 
 
 @every_workflow
