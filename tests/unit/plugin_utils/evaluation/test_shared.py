@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import EvaluationError
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation import shared
 from ansible_collections.nix.fleet.plugins.plugin_utils.evaluation.request import (
     REVISIONS_KEPT,
@@ -78,16 +77,6 @@ def test_the_first_host_evaluates_for_all(cache: EvaluationCache) -> None:
         derivation(name) for name in "abc"
     ]
     assert machine.looked == 2  # Before the evaluation and after it.
-
-
-def test_variables_of_other_hosts_are_read_by_the_one_that_evaluates_only(cache: EvaluationCache) -> None:
-    machine = TableMachine(dict.fromkeys("ab", "good"))
-    ask(machine, cache, "a", "ab")
-
-    def others() -> Iterator[str]:
-        raise AssertionError
-
-    SharedEvaluation(Request(FLAKE), machine, cache, state_of(cache), task="1").ask("b", others)
 
 
 def test_a_failure_is_shared_among_the_hosts_of_a_task(cache: EvaluationCache) -> None:
@@ -279,22 +268,6 @@ def test_what_is_sent_is_sent_once_for_all_hosts(cache: EvaluationCache) -> None
     assert prepared == [FLAKE]
 
 
-def test_what_cannot_be_sent_is_tried_once_for_all_hosts(cache: EvaluationCache) -> None:
-    machine = TableMachine({"a": "good", "b": "good"}, name="homelab")
-    tried = []
-
-    def prepare(source: Source) -> Source:
-        tried.append(source)
-        raise EvaluationError("there is no Git on the controller", code="no_git")
-
-    for name in "ab":
-        shared = SharedEvaluation(Request(FLAKE), machine, cache, state_of(cache), task="1", prepare=prepare)
-        result = shared.ask(name, lambda: iter("ab")).result
-        assert isinstance(result, Failed)
-        assert result.code == "no_git"
-    assert len(tried) == 1
-
-
 def test_a_flake_that_cannot_be_read_is_asked_once_for_all_hosts(cache: EvaluationCache) -> None:
     machine = TableMachine({"a": "good", "b": "good"}, root="no such flake")
     for name in "ab":
@@ -470,20 +443,6 @@ def test_revisions_are_the_whole_names_of_commits_or_the_hashes_of_files() -> No
 def test_what_is_no_revision_is_refused_with_what_to_do(text: str) -> None:
     with fails_with("evaluation.not_a_revision"):
         named_revisions([ONE, text])
-
-
-def test_another_revision_is_refused_by_both_names_with_the_next_step() -> None:
-    refused = other_than([ONE], FLEET, Snapshot(revision=TWO))
-    assert refused
-    assert refused.code == "other_revision"
-    assert all(revision in refused.cause for revision in (ONE, TWO))
-
-
-def test_changes_that_are_not_committed_are_told() -> None:
-    refused = other_than([ONE], FLEET, Snapshot(revision=f"{ONE}-dirty", dirty=True))
-    assert refused
-    assert f"{ONE}-dirty" in refused.cause
-    assert "commit its changes" in (refused.advice or "")
 
 
 def test_a_flake_without_a_repository_is_known_by_its_files() -> None:
