@@ -7,10 +7,8 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
-import pytest
-
 from ..fleet.adhoc import Fleet
-from ..fleet.lab import home, on
+from ..fleet.lab import on
 from ..secrecy.processes import Onlooker
 from .conftest import Cache, Key, closure_of, reached_from
 
@@ -58,26 +56,6 @@ def test_a_builder_pushes_what_it_has_built_with_a_key_of_its_own(
         again = fleet.ask("homelab", MODULE, store=store, **options)
     assert (first["pushed_paths"], again["changed"]) == ([built], False), first
     assert "cache-1" in cache.signatures()["new"]
-
-
-@pytest.mark.thorough
-def test_a_machine_that_asks_for_signatures_takes_what_a_key_that_it_trusts_has_signed(
-    fleet: Fleet, key: Key, closure: str
-) -> None:
-    store = "ssh-ng://workstation"
-    ssh = {"NIX_SSHOPTS": f"-F {home()}/.lab/ssh_config"}
-    unsigned = fleet.within(ssh).ask("localhost", MODULE, paths=[closure], store=store)
-    assert unsigned["failed"]
-    assert "no key it trusts has signed" in unsigned["msg"]
-    assert "deploy_cache_key_file" in unsigned["advice"]
-    on(
-        "workstation",
-        'echo "extra-trusted-public-keys = $1" >>/etc/nix/nix.conf; systemctl restart nix-daemon',
-        key.public,
-    )
-    signed = fleet.within(ssh).ask("localhost", MODULE, paths=[closure], store=store, secret_key_file=str(key.file))
-    assert signed["pushed_count"] == 3, signed
-    assert on("workstation", f"{ON_HOST}; nix-store --check-validity $1 && echo there", closure) == "there"
 
 
 def test_a_cache_that_asks_for_a_password_says_where_one_belongs(

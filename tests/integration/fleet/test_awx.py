@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from ansible_runner.interface import run as run_job
 
-from .lab import ROOT, cut, on, running
+from .lab import ROOT, on, running
 from .project import Project
 
 WEB_SERVERS = {"vps-sg-1", "vps-sg-2", "vps-de-1"}
@@ -191,39 +191,6 @@ def two_slices(awx: Controller) -> list[t.Any]:
     for thread in threads:
         thread.join()
     return [jobs[part] for part in sorted(jobs)]
-
-
-def test_a_host_that_fails_fails_the_job_and_no_other_host(awx: Controller) -> None:
-    page = "${pkgs.busybox}/bin/httpd"
-    broken = 'pkgs.runCommand "broken-page" { } "echo the page is broken; exit 3"'
-    Project(awx.project).edit(
-        "nix/roles/web.nix", page, f'${{if node.name == "vps-de-1" then {broken} else pkgs.busybox}}/bin/httpd'
-    )
-    with cut("vps-sg-2"):
-        job = awx.job("deploy.yml", "-l", "vps")
-    assert (job.status, job.rc) == ("failed", 4)
-    assert job.stats["failures"] == {"vps-de-1": 1}
-    assert job.stats["dark"] == {"vps-sg-2": 1}
-    assert [host for host, result in results(job, "nix_activate").items() if result["changed"]] == ["vps-sg-1"]
-    failure = results(job, "nix_build", "runner_on_failed")["vps-de-1"]
-    assert (failure["host"], failure["stage"]) == ("vps-de-1", "build")
-    assert failure["log"] == "the page is broken"
-
-
-def ours(job: t.Any) -> list[str]:
-    """Return the modules of ours that did something, in their order."""
-    actions = [each["event_data"]["task_action"] for each in job.events if each["event"] == "runner_on_ok"]
-    return [action.removeprefix("nix.fleet.") for action in actions if action.startswith("nix.fleet.")]
-
-
-def test_a_stage_that_a_job_leaves_out_by_its_tag_is_left_out_with_what_belongs_to_it(awx: Controller) -> None:
-    before = running("vps-sg-2")
-    job = awx.job("deploy.yml", "-l", "vps-sg-2", "--skip-tags", "activate", deploy_reboot="if_required")
-    assert (job.status, ours(job)) == ("successful", ["nix_eval", "nix_build", "nix_copy_closure"])
-    assert running("vps-sg-2") == before
-    # It is there, and nothing else is to be done but to make it what runs.
-    (build,) = results(job, "nix_build").values()
-    assert on("vps-sg-2", f"test -e {build['out_path']} && echo there").strip() == "there"
 
 
 def test_no_secret_of_a_job_is_among_its_artifacts(awx: Controller, tmp_path: Path) -> None:

@@ -120,32 +120,6 @@ def test_a_system_that_does_not_stay_healthy_is_left_after_its_confirmation(proj
     assert running(HOST).default == before.default
 
 
-HEALTH = """
-- hosts: {host}
-  gather_facts: false
-  tasks:
-    - block:
-        - nix.fleet.nix_health:
-            within: 2
-            checks: {checks}
-      rescue:
-        - ansible.builtin.debug:
-            msg: "rescued from {{{{ ansible_failed_result.cause }}}}"
-"""
-
-
-def health(project: Project, host: str, *checks: dict[str, t.Any]) -> Run:
-    (project.root / "health.yml").write_text(HEALTH.format(host=host, checks=json.dumps(checks)))
-    return project.run("health.yml")
-
-
-@pytest.mark.parametrize("host", ["workstation", "macbook", "phone"])
-def test_every_platform_can_check_itself_without_python(project: Project, host: str) -> None:
-    good: list[dict[str, t.Any]] = [{"command": ["sh", "-c", 'test -n "$HOME"']}, {"command": "sleep 60 & exit 0"}]
-    assert health(project, host, *good).counts(host)["rescued"] == 0
-    assert on(host, "ps -e 2>/dev/null | grep -c '[s]leep 60' || true") == "0"
-
-
 def test_a_check_that_is_not_to_be_logged_says_its_name_alone(project: Project) -> None:
     word = greet(project)
     tasks = "- name: Ask the queue\n  ansible.builtin.fail:\n    msg: the password is {word}\n  no_log: true\n"

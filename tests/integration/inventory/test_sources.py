@@ -71,18 +71,6 @@ def test_loading_takes_one_evaluation(project: Project) -> None:
         assert project.calls() == ["eval"], fleet
 
 
-def test_a_flake_made_by_another_version_of_the_library_is_told_also_from_the_cache(project: Project) -> None:
-    project.write("flake.nix", '{ outputs = _: { fleet = { version = "0.1.0"; nodes.a.ips = [ "192.0.2.1" ]; }; }; }')
-    project.options(
-        nodes="#fleet.nodes",
-        cache=True,
-        cache_plugin="ansible.builtin.jsonfile",
-        cache_connection=str(project.directory / "kept"),
-    )
-    for _load in range(2):
-        assert "made by version 0.1.0 of nix.fleet's library" in " ".join(project.run("--list").stderr.split())
-
-
 def overrides(project: Project, *inputs: str) -> dict[str, str]:
     """Return flakes that stand in for ``inputs`` and may not be looked into."""
     del project

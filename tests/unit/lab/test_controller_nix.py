@@ -39,31 +39,9 @@ def test_a_store_that_the_lab_made_goes_with_the_last_clone_that_uses_it(store: 
     assert not store.exists()
 
 
-def test_a_clone_that_was_deleted_keeps_no_store(store: Path, tmp_path: Path) -> None:
-    one, deleted = clone_at(tmp_path / "one"), clone_at(tmp_path / "deleted")
-    controller_nix._own_store(one)
-    controller_nix._own_store(deleted)
-    (deleted.root / ".lab").rmdir()
-    controller_nix.release(one)
-    assert not store.exists()
-
-
 def test_a_store_that_was_there_before_the_lab_stays(store: Path, tmp_path: Path) -> None:
     store.mkdir()
     one = clone_at(tmp_path / "one")
     controller_nix._own_store(one)
     controller_nix.release(one)
     assert store.is_dir()
-
-
-def test_only_the_labs_own_links_are_removed_from_the_virtual_environment(store: Path, tmp_path: Path) -> None:
-    clone = clone_at(tmp_path / "one")
-    programs = tmp_path / "one/.venv/bin"
-    programs.mkdir(parents=True)
-    clone.bin.mkdir()
-    (clone.bin / "nix").touch()
-    (programs / "nixfmt").touch()
-    controller_nix.link_into_venv(clone)
-    assert (programs / "nix").is_symlink()
-    controller_nix.release(clone)
-    assert [path.name for path in programs.iterdir()] == ["nixfmt"]
