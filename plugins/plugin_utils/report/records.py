@@ -1,18 +1,17 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: nix.fleet contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One record a host: what the run did to it, folded from the events in their order."""
+"""One record a host: what the run did to it, by the events in their order."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import typing as t
 
 from .events import HEALTH, Failure, plain_message, text_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from .events import TaskEvent
 
@@ -42,7 +41,7 @@ _UNCONFIRMED = Failure(
 )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class HostRecord:
     """What the run did to one host, as far as it came.
 
@@ -75,11 +74,76 @@ class HostRecord:
         """From the beginning of the host's first task to the end of its last."""
         return self.ended - self.started
 
+    def add(self, event: TaskEvent) -> None:
+        """Note what a task did."""
+        self.ended = max(self.ended, event.at)
+        if event.status == "started":
+            return
+        if event.status == "unreachable":
+            failure = Failure.from_event(event)
+            advice = WHEN_AWAITING if self.outcome == AWAITING else failure.advice or WHEN_UNREACHABLE
+            self.outcome, self.failure = "unreachable", dataclasses.replace(failure, advice=advice)
+            return
+        if event.status == "failed" and self._explains(event):
+            return
+        outcome, units_failed = self.outcome, self.units_failed
+        # What only holds a role together does not look at a host.
+        self.looked_at = self.looked_at or bool(event.module)
+        # What is known of a host grows by its failures too: a rolled back activation names its generations.
+        if event.module in MODULES:
+            MODULES[event.module].read(self, event)
+        if event.status == "failed":
+            self._fail(event)
+        elif outcome == "unreachable":
+            # What went well later, in a run that goes on with such hosts, does not make up for what was left out.
+            self.outcome = outcome
+        elif outcome in _STAYS and self.outcome in _ON_THE_WAY:
+            # To be looked at once more in the same run, and found to be in order, takes nothing from that.
+            self.outcome, self.units_failed = outcome, units_failed
+        elif event.module == "nix_activate" and self.failure is not None and self.failure.stage == HEALTH:
+            # What a check that no longer held brought about.
+            self.outcome = ROLLED_BACK if self.outcome in ("activated", "confirmed") else outcome
+
+    def _explains(self, event: TaskEvent) -> bool:
+        """Whether what failed before is why this task failed too, and says all there is to say."""
+        if self.failure is None:
+            return False
+        if event.module is None:
+            # A playbook that has rescued a failure fails the host in the end: what failed first is why.
+            return True
+        return self.failure.stage == HEALTH and self.outcome == ROLLED_BACK and not _sent_back(event)
+
+    def _fail(self, event: TaskEvent) -> None:
+        if self.failure is not None and _sent_back(event):
+            # The host was sent back because of what failed before: that is why, and not that it was sent back.
+            self.failure = self.failure.of_health(self.failed_task)
+        else:
+            self.failure, self.failed_task = Failure.from_event(event), event.task
+        outcome = _activation_outcome(event)
+        self.outcome = outcome if outcome in FAILURES else "failed"
+
+    def finish(self, failed: Collection[str] | None) -> None:
+        """Note that nothing follows, and which hosts Ansible counts as failed."""
+        if self.outcome == AWAITING and self.failure is None:
+            self.failure = _UNCONFIRMED
+        elif self.outcome != "unreachable" and failed is not None and self.host not in failed and self.failure:
+            self.failure = None
+            self.outcome = "recovered" if self.outcome == "failed" else self.outcome
+
+    def unless_more(self) -> str:
+        """Return what has been done for the host, where a task finds that there is nothing left for it."""
+        return "unchanged" if self.outcome in (None, "evaluated") else self.outcome
+
+    def add_copied(self, event: TaskEvent) -> None:
+        """Add what a task has copied to what has been."""
+        if (copied := _number(event.result.get("copied_bytes"))) is not None:
+            self.copied_bytes = (self.copied_bytes or 0) + copied
+
 
 def records(
     events: Iterable[TaskEvent], *, failed: Collection[str] | None = None, foreign: bool = False
 ) -> tuple[HostRecord, ...]:
-    """Fold ``events`` into one record a host, in the order in which the hosts first appeared.
+    """Make one record a host of ``events``, in the order in which the hosts first appeared.
 
     Hosts that only other collections' tasks ran for are left out, unless ``foreign``. ``failed`` names the hosts that Ansible counts as
     failed in the end, so that a failure that was rescued or ignored is not reported as one; None trusts the events.
@@ -88,108 +152,59 @@ def records(
     ours: set[str] = set()
     predicted: set[str] = set()
     for event in events:
-        record = found.get(event.host) or HostRecord(event.host, started=event.at, ended=event.at)
+        record = found.setdefault(event.host, HostRecord(event.host, started=event.at, ended=event.at))
         if event.host in predicted and event.module == "nix_eval" and not event.check_mode and record.failure is None:
             # What a check predicted is done now.
             record = HostRecord(record.host, record.started, record.ended, difference=record.difference)
+            found[event.host] = record
             predicted.remove(event.host)
-        found[event.host] = _with_event(record, event)
+        record.add(event)
         if event.module is not None:
             ours.add(event.host)
             if event.check_mode:
                 predicted.add(event.host)
-    return tuple(_final(record, failed) for host, record in found.items() if foreign or host in ours)
+    for record in found.values():
+        record.finish(failed)
+    return tuple(record for host, record in found.items() if foreign or host in ours)
 
 
-def _with_event(record: HostRecord, event: TaskEvent) -> HostRecord:
-    record = dataclasses.replace(record, ended=max(record.ended, event.at))
-    if event.status == "started":
-        return record
-    if event.status == "unreachable":
-        failure = Failure.from_event(event)
-        advice = WHEN_AWAITING if record.outcome == AWAITING else failure.advice or WHEN_UNREACHABLE
-        return dataclasses.replace(record, outcome="unreachable", failure=dataclasses.replace(failure, advice=advice))
-    before = record
-    # What only holds a role together does not look at a host.
-    record = dataclasses.replace(record, looked_at=record.looked_at or bool(event.module))
-    # What is known of a host grows by its failures too: a rolled back activation names its generations.
-    module = MODULES.get(event.module or "")
-    record = module.read(record, event) if module else record
-    if event.status == "failed":
-        return _failed(before, record, event)
-    if before.outcome == "unreachable":
-        # What went well later, in a run that goes on with such hosts, does not make up for what was left out.
-        return dataclasses.replace(record, outcome=before.outcome)
-    if before.outcome in _STAYS and record.outcome in _ON_THE_WAY:
-        # To be looked at once more in the same run, and found to be in order, takes nothing from that.
-        return dataclasses.replace(record, outcome=before.outcome, units_failed=before.units_failed)
-    if event.module == "nix_activate" and before.failure is not None and before.failure.stage == HEALTH:
-        # What a check that no longer held brought about.
-        gone_back = record.outcome in ("activated", "confirmed")
-        return dataclasses.replace(record, outcome=ROLLED_BACK if gone_back else before.outcome)
-    return record
+Reader = t.Callable[[HostRecord, "TaskEvent"], None]
 
 
-def _failed(before: HostRecord, record: HostRecord, event: TaskEvent) -> HostRecord:
-    outcome = _activation_outcome(event)
-    if before.failure is not None and event.module == "nix_confirm" and outcome == ROLLED_BACK:
-        # The host was sent back because of what failed before: that is why, and not that it was sent back.
-        return dataclasses.replace(record, outcome=outcome, failure=before.failure.of_health(before.failed_task))
-    if before.failure is not None and before.failure.stage == HEALTH and before.outcome == ROLLED_BACK:
-        return before
-    if before.failure is not None and event.module is None:
-        # A playbook that has rescued a failure fails the host in the end: what failed first is why.
-        return before
-    outcome = outcome if outcome in FAILURES else "failed"
-    return dataclasses.replace(record, outcome=outcome, failure=Failure.from_event(event), failed_task=event.task)
+def _unread(_record: HostRecord, _event: TaskEvent) -> None:
+    pass
 
 
-def _final(record: HostRecord, failed: Collection[str] | None) -> HostRecord:
-    if record.outcome == AWAITING and record.failure is None:
-        return dataclasses.replace(record, failure=_UNCONFIRMED)
-    if record.failure is None or record.outcome == "unreachable" or failed is None or record.host in failed:
-        return record
-    outcome = "recovered" if record.outcome == "failed" else record.outcome
-    return dataclasses.replace(record, failure=None, outcome=outcome)
+def _evaluated(record: HostRecord, _event: TaskEvent) -> None:
+    record.outcome = record.outcome or "evaluated"
 
 
-def _unread(record: HostRecord, _event: TaskEvent) -> HostRecord:
-    return record
+def _built(record: HostRecord, event: TaskEvent) -> None:
+    record.out_path = text_of(event.result.get("out_path"))
+    record.outcome = "built" if event.result.get("changed") else record.unless_more()
 
 
-def _evaluated(record: HostRecord, _event: TaskEvent) -> HostRecord:
-    return dataclasses.replace(record, outcome=record.outcome or "evaluated")
+def _copied(record: HostRecord, event: TaskEvent) -> None:
+    record.add_copied(event)
+    record.copied_bytes = record.copied_bytes or 0
+    copied = "would copy" if event.check_mode else "copied"
+    record.outcome = copied if event.result.get("changed") else record.unless_more()
 
 
-def _built(record: HostRecord, event: TaskEvent) -> HostRecord:
-    record = dataclasses.replace(record, out_path=text_of(event.result.get("out_path")))
-    return dataclasses.replace(record, outcome="built" if event.result.get("changed") else _unless_more(record))
+def _brings(brought: str) -> Reader:
+    def read(record: HostRecord, event: TaskEvent) -> None:
+        if not event.result.get("changed"):
+            record.outcome = record.outcome or "unchanged"
+        # Of a deployment that does more, the rest is what matters.
+        elif record.outcome in (None, *_ON_THE_WAY):
+            record.outcome = WOULD_CHANGE if event.check_mode else brought
+
+    return read
 
 
-def _copied(record: HostRecord, event: TaskEvent) -> HostRecord:
-    outcome = "would copy" if event.check_mode else "copied"
-    if not event.result.get("changed"):
-        outcome = _unless_more(record)
-    return dataclasses.replace(record, copied_bytes=_copied_in_all(record, event) or 0, outcome=outcome)
-
-
-def _unless_more(record: HostRecord) -> str:
-    """Return what has been done for the host, where a task finds that there is nothing left for it."""
-    return "unchanged" if record.outcome in (None, "evaluated") else record.outcome
-
-
-def _files_brought(record: HostRecord, event: TaskEvent, brought: str) -> HostRecord:
-    if not event.result.get("changed"):
-        return dataclasses.replace(record, outcome=record.outcome or "unchanged")
-    # Of a deployment that does more, the rest is what matters.
-    if record.outcome not in (None, *_ON_THE_WAY):
-        return record
-    return dataclasses.replace(record, outcome=WOULD_CHANGE if event.check_mode else brought)
-
-
-def _activated(record: HostRecord, event: TaskEvent) -> HostRecord:
+def _activated(record: HostRecord, event: TaskEvent) -> None:
     if event.only_asked:
-        return record
+        return
     result = event.result
     before = _number((result.get("previous") or {}).get("generation"))
     after = _number(result.get("generation"))
@@ -209,76 +224,63 @@ def _activated(record: HostRecord, event: TaskEvent) -> HostRecord:
     entry = result.get("journal") or {}
     # Gone back in the same run that it came to what it has gone back from.
     undone = entry.get("run") is not None and entry.get("rollback") == f"before:{entry['run']}"
-    gone_back = undone or outcome in FAILURES
-    activated = (record.activated and not gone_back) or (
-        outcome in DONE and (changed or event.status == "failed") and not undone
-    )
-    return dataclasses.replace(
-        record,
-        outcome="undone" if undone and outcome in ("activated", "confirmed") else outcome,
-        run=text_of(result.get("run")) or record.run,
-        activated=activated,
-        undone=undone or record.undone,
-        copied_bytes=_copied_in_all(record, event),
-        # A rollback that had nowhere to go says why.
-        note=text_of(result.get("msg")) if result.get("rollback") and outcome == "unchanged" else None,
-        # The first activation of a run knows what ran before it.
-        generation_before=before if record.generation_before is None else record.generation_before,
-        generation_after=after if after is not None else record.generation_after,
-        difference=result.get("closure_diff") or record.difference,
-        units_failed=tuple(str(unit) for unit in result.get("units_failed") or ()),
-        reboot_required=bool(result.get("reboot_required")),
-    )
+    if undone or outcome in FAILURES:
+        record.activated = False
+    elif outcome in DONE and (changed or event.status == "failed"):
+        record.activated = True
+    record.outcome = "undone" if undone and outcome in ("activated", "confirmed") else outcome
+    record.undone = undone or record.undone
+    record.run = text_of(result.get("run")) or record.run
+    record.add_copied(event)
+    # A rollback that had nowhere to go says why.
+    record.note = text_of(result.get("msg")) if result.get("rollback") and outcome == "unchanged" else None
+    # The first activation of a run knows what ran before it.
+    record.generation_before = before if record.generation_before is None else record.generation_before
+    record.generation_after = after if after is not None else record.generation_after
+    record.difference = result.get("closure_diff") or record.difference
+    record.units_failed = _units(result)
+    record.reboot_required = bool(result.get("reboot_required"))
 
 
-def _copied_in_all(record: HostRecord, event: TaskEvent) -> int | None:
-    copied = _number(event.result.get("copied_bytes"))
-    return record.copied_bytes if copied is None else (record.copied_bytes or 0) + copied
-
-
-def _rebooted(record: HostRecord, event: TaskEvent) -> HostRecord:
+def _rebooted(record: HostRecord, event: TaskEvent) -> None:
     result = event.result
     if event.check_mode or not result.get("rebooted"):
-        would = event.check_mode and (result.get("changed") or result.get("required"))
-        predicted = "would reboot" if would else "unchanged"
-        return dataclasses.replace(
-            record,
-            outcome=predicted if record.outcome in (None, "unchanged") else record.outcome,
-            reboot_required=bool(result.get("required")),
-        )
-    seconds = result.get("seconds")
-    return dataclasses.replace(
-        record,
+        record.reboot_required = bool(result.get("required"))
+        if record.outcome in (None, "unchanged"):
+            would = event.check_mode and (result.get("changed") or result.get("required"))
+            record.outcome = "would reboot" if would else "unchanged"
+        return
+    if event.status == "ok":
         # What was only set for the next boot has come into use by it.
-        outcome="rebooted" if event.status == "ok" else record.outcome,
-        units_failed=tuple(str(unit) for unit in result.get("units_failed") or ()),
-        reboot_required=False,
-        down_seconds=float(seconds) if isinstance(seconds, (int, float)) else None,
-    )
+        record.outcome = "rebooted"
+    seconds = result.get("seconds")
+    record.down_seconds = float(seconds) if isinstance(seconds, (int, float)) else None
+    record.units_failed = _units(result)
+    record.reboot_required = False
 
 
-def _did(
-    record: HostRecord, event: TaskEvent, done: str, would: str, *, beside: Collection[str | None] | None = None
-) -> HostRecord:
+def _does(done: str, would: str, *, beside: Collection[str | None] | None = None) -> Reader:
     """Read a module that says in a sentence what it did, of which outcomes ``beside`` it matter less; None for all."""
-    changed = event.result.get("changed")
-    if beside is not None and (not changed or record.outcome not in beside):
-        return dataclasses.replace(record, outcome=record.outcome or "unchanged")
-    outcome = (would if event.check_mode else done) if changed else "unchanged"
-    return dataclasses.replace(record, outcome=outcome, note=text_of(event.result.get("msg")))
+
+    def read(record: HostRecord, event: TaskEvent) -> None:
+        changed = event.result.get("changed")
+        if beside is not None and (not changed or record.outcome not in beside):
+            record.outcome = record.outcome or "unchanged"
+            return
+        record.outcome = (would if event.check_mode else done) if changed else "unchanged"
+        record.note = text_of(event.result.get("msg"))
+
+    return read
 
 
-def _inspected(record: HostRecord, event: TaskEvent) -> HostRecord:
-    return dataclasses.replace(record, facts=dict(event.result))
+def _inspected(record: HostRecord, event: TaskEvent) -> None:
+    record.facts = event.result
 
 
-def _update_noted(record: HostRecord, event: TaskEvent) -> HostRecord:
+def _update_noted(record: HostRecord, event: TaskEvent) -> None:
     # The flake is not the host's: what the host would be with it is the result of other tasks.
-    if event.check_mode or event.result.get("moved") in (None, []):
-        return record
-    return dataclasses.replace(
-        record, note=f"kept of the update: {plain_message(text_of(event.result.get('msg')) or '')}"
-    )
+    if not event.check_mode and event.result.get("moved"):
+        record.note = f"kept of the update: {plain_message(text_of(event.result.get('msg')) or '')}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -293,7 +295,7 @@ class Module:
     doing: str
     stage: str | None = None
     kept: tuple[str, ...] = ()
-    read: Callable[[HostRecord, TaskEvent], HostRecord] = _unread
+    read: Reader = _unread
 
 
 _ACTIVATION = tuple(
@@ -309,13 +311,12 @@ _FACTS = tuple(
 _BUILD = tuple("drv_path out_path built built_derivations fetched failed_derivations".split())
 _EVALUATION = tuple("attr drv_path out_path flake_revision flake_dirty cached".split())
 _REBOOT = tuple("rebooted required reasons expected running units_failed".split())
-_keys_brought = functools.partial(_files_brought, brought=KEYS_BROUGHT)
-_data_given = functools.partial(_files_brought, brought="data given")
+_DATA = ("files", "recovered", "reloaded", "restored")
+_CHANNEL = ("branch", "before", "after", "revision", "closure", "tested_by")
 # A deployment matters more than what a run tidies up, and more than that others can fetch what was built.
-_collected = functools.partial(_did, done="collected", would="would collect", beside=(None, "unchanged"))
-_pushed = functools.partial(_did, done="pushed", would="would push", beside=(None, "unchanged", "evaluated", "built"))
-_moved = functools.partial(_did, done="moved", would="would move")
-_written = functools.partial(_did, done="written", would=WOULD_CHANGE)
+_collected = _does("collected", "would collect", beside=(None, "unchanged"))
+_pushed = _does("pushed", "would push", beside=(None, "unchanged", "evaluated", "built"))
+_written = _does("written", WOULD_CHANGE)
 
 # Those without a stage tell the controller something, or do what somebody asks for by hand.
 MODULES: dict[str, Module] = {
@@ -325,18 +326,14 @@ MODULES: dict[str, Module] = {
     "nix_cache_push": Module("pushing", "push", ("store", "pushed_count", "pushed_bytes"), _pushed),
     "nix_substitute": Module("looking at the cache", "substitution"),
     "nix_copy_closure": Module("copying", "copy", ("copied_count", "copied_bytes"), _copied),
-    "nix_keys": Module("bringing keys", "keys", ("files",), _keys_brought),
+    "nix_keys": Module("bringing keys", "keys", ("files",), _brings(KEYS_BROUGHT)),
     "nix_activate": Module("activating", "activation", _ACTIVATION, _activated),
     "nix_health": Module("checking", "health", ("checks", "looks")),
     "nix_confirm": Module("confirming", "confirmation", _ACTIVATION, _activated),
     "nix_reboot": Module("rebooting", "reboot", _REBOOT, _rebooted),
     "nix_gc": Module("collecting garbage", "collection", _COLLECTION, _collected),
-    "nix_runtime_data": Module(
-        "giving a service its data", "data", ("files", "recovered", "reloaded", "restored"), _data_given
-    ),
-    "nix_channel": Module(
-        "moving its channel", "channel", ("branch", "before", "after", "revision", "closure", "tested_by"), _moved
-    ),
+    "nix_runtime_data": Module("giving a service its data", "data", _DATA, _brings("data given")),
+    "nix_channel": Module("moving its channel", "channel", _CHANNEL, _does("moved", "would move")),
     "nix_info": Module("telling what it runs", "status", _FACTS, _inspected),
     "nix_import": Module("writing an inventory", read=_written),
     "nix_semaphore": Module("setting up Semaphore", read=_written),
@@ -350,12 +347,17 @@ def stage_of(event: TaskEvent) -> str | None:
     return None if module is None or event.only_asked else module.stage
 
 
-_WITH_OUTCOME = ("nix_activate", "nix_confirm")
-
-
 def _activation_outcome(event: TaskEvent) -> str | None:
-    outcome = event.result.get("outcome") if event.module in _WITH_OUTCOME else None
+    outcome = event.result.get("outcome") if event.module in ("nix_activate", "nix_confirm") else None
     return str(outcome).replace("_", " ") if outcome else None
+
+
+def _sent_back(event: TaskEvent) -> bool:
+    return event.module == "nix_confirm" and _activation_outcome(event) == ROLLED_BACK
+
+
+def _units(result: Mapping[str, t.Any]) -> tuple[str, ...]:
+    return tuple(str(unit) for unit in result.get("units_failed") or ())
 
 
 def _number(value: t.Any) -> int | None:
