@@ -9,10 +9,8 @@ import pathlib
 import re
 import typing as t
 
-import hypothesis
 import pytest
 import yaml
-from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import InventoryError
@@ -38,35 +36,6 @@ BEYOND_A_SCHEMA = {
 
 # These can be read, and then be no hosts of Ansible's.
 REFUSED_AS_HOSTS = {"odd-names"}
-
-FIELDS = ["platform", "system", "configuration", "hostName", "ips", "primaryIp", "ssh", "tags", "profiles", "keys"]
-FIELDS += [
-    "vars",
-    "ansible_host",
-    "role",
-    "attr",
-    "activate",
-    "profile",
-    "user",
-    "mine",
-    "nix_attr",
-    "nix_profile",
-    "ansible_become_user",
-]
-TEXTS = st.sampled_from(
-    ["", "x", "192.0.2.1", "-x", "a b", 'a"b', "nixos", "darwin", "nix-darwin", "home-manager", "custom", "freebsd"]
-)
-SIMPLE = st.one_of(st.none(), st.booleans(), st.sampled_from([0, 22, 1.5, 70000]), TEXTS, st.lists(TEXTS, max_size=2))
-SSH = st.dictionaries(st.sampled_from(["host", "port", "user", "prot"]), SIMPLE, max_size=3)
-KEY = st.dictionaries(st.sampled_from(["file", "command", "mode", "content", "name", "hive"]), SIMPLE, max_size=3)
-PROFILE = st.dictionaries(st.sampled_from(FIELDS), SIMPLE | st.dictionaries(TEXTS, KEY, max_size=1), max_size=5)
-NODE = st.builds(
-    lambda simple, sets: {**simple, **sets},
-    st.dictionaries(st.sampled_from(FIELDS), SIMPLE, max_size=6),
-    st.fixed_dictionaries(
-        {}, optional={"ssh": SSH, "profiles": st.dictionaries(TEXTS, PROFILE), "keys": st.dictionaries(TEXTS, KEY)}
-    ),
-)
 
 
 def case(path: pathlib.Path) -> dict[str, t.Any]:
@@ -124,13 +93,6 @@ def test_what_the_inventory_reads_the_schema_allows(path: pathlib.Path) -> None:
 @pytest.mark.parametrize("path", [path for path in CASES if "error" in case(path)], ids=lambda path: path.stem)
 def test_what_the_inventory_refuses_the_schema_refuses_where_it_can_see_it(path: pathlib.Path) -> None:
     assert VALIDATOR.is_valid(case(path)["input"]) == (path.stem in BEYOND_A_SCHEMA)
-
-
-@hypothesis.settings(max_examples=100, deadline=None)
-@hypothesis.given(NODE)
-def test_the_schema_allows_of_a_node_what_the_inventory_reads_and_nothing_else(node: dict[str, t.Any]) -> None:
-    file = {"nodes": {"a": node}}
-    assert VALIDATOR.is_valid(file) == is_read(file), [error.message for error in VALIDATOR.iter_errors(file)]
 
 
 def test_the_examples_for_editors_are_read_and_allowed() -> None:
