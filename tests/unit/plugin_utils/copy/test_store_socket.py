@@ -180,13 +180,6 @@ def test_a_machine_whose_sudo_does_not_tell_is_asked_again_and_then_opened(empty
     close(opened)
 
 
-def test_a_machine_that_lacks_something_is_asked_and_opened_in_one_round_trip(empty: Machine) -> None:
-    opened = open_store_socket_if_missing(empty, [ONE], gc_root=ROOT, escalation=None, timeout=LONG)
-    assert opened
-    assert empty.trips == 1
-    close(opened)
-
-
 def is_complete(opened: StoreSocket) -> bool:
     """Ask what is asked when all has been sent."""
     with Keepalive(LocalLink("vps-1"), opened.keepalive, timeout=60) as keepalive:

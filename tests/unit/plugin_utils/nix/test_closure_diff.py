@@ -76,16 +76,3 @@ def test_configuration_that_was_rebuilt_is_named_and_not_a_package_change() -> N
 )
 def test_name_ends_where_a_dash_comes_before_a_digit(name: str, expected: tuple[str, str]) -> None:
     assert package_name_and_version(name) == expected
-
-
-def test_result_is_plain_data() -> None:
-    result = closure_diff([], [path("bash-5.2")]).to_result()
-    assert result == {
-        "packages": [{"name": "bash", "kind": "added", "before": [], "after": ["5.2"], "bytes": MIB}],
-        "rebuilt": [],
-        "bytes": MIB,
-        "bytes_before": 0,
-        "bytes_after": MIB,
-        "paths_before": 0,
-        "paths_after": 1,
-    }

@@ -109,31 +109,3 @@ def test_warnings_are_kept_once_each_whoever_warns() -> None:
     )
     assert log.warnings == ("unknown setting 'foo'", "mind the gap")
     assert log.warnings_of_configuration == ("mind the gap",)
-
-
-def test_progress_has_what_is_built_its_phase_and_last_line_and_how_much_is_left() -> None:
-    log = read(
-        event(action="msg", level=3, msg="these 2 derivations will be built:"),
-        event(action="msg", level=3, msg=f"  {BAD}"),
-        event(action="msg", level=3, msg=f"  {TOP}"),
-    )
-    assert not log.progress
-    said = []
-    for line in (
-        building(BAD),
-        event(action="result", id=1, type=104, fields=["buildPhase"]),
-        log_line("\x1b[32mchecking for gcc\n"),
-        event(action="stop", id=1),
-        event(
-            action="start", id=2, level=3, type=108, text="", fields=[f"/nix/store/{HASH}-a", "https://cache.example"]
-        ),
-    ):
-        log.read(line)
-        said.append(log.progress)
-    assert said == [
-        "building 1/2 bad-1.0",
-        "building 1/2 bad-1.0, buildPhase",
-        "building 1/2 bad-1.0, buildPhase: checking for gcc",
-        "",
-        "fetching 1 paths, a",
-    ]
