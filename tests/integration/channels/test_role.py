@@ -6,12 +6,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-import typing as t
 from pathlib import Path
 
 import pytest
-
-from ansible_collections.nix.fleet.tests.unit.plugin_utils.channel.hydra_server import Hydra
 
 from ..fleet.project import Project
 from .conftest import FLAKE, Clone
@@ -119,23 +116,3 @@ def test_what_the_commit_does_not_say_moves_no_branch(clone: Clone) -> None:
         assert run.hosts(failed=1) == {"web"}, run.output
         assert f"builds what that commit says, without {name}" in run.output
     assert clone.branches == {}
-
-
-@pytest.mark.thorough
-def test_a_branch_moves_to_what_hydra_has_built_and_a_job_without_a_success_moves_none(clone: Clone) -> None:
-    built = clone.commit()
-    clone.work.git("push", "--quiet", "origin", "HEAD:main")
-    clone.commit()
-    hydra = Hydra()
-    hydra.built(
-        "web",
-        7,
-        f"/nix/store/{'0' * 32}-nixos-system-web-25.11",
-        e3=f"git+https://git.example.org/fleet?ref=main&rev={built}",
-    )
-    with hydra.serving() as url:
-        job: dict[str, t.Any] = {"url": url, "project": "fleet", "jobset": "main", "job": "{{ inventory_hostname }}"}
-        run = clone.channel(channel_hydra=job)
-    assert run.hosts(failed=1) == {"mail"}
-    assert "Hydra has never built fleet:main:mail" in run.output
-    assert clone.branches == {"nixos-tested-web": built}

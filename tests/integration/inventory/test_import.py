@@ -7,9 +7,7 @@ from __future__ import annotations
 import pathlib
 import typing as t
 
-import pytest
-
-from .project import FLEETS, Outcome, Project, nixpkgs, unmarked
+from .project import FLEETS, Outcome, Project, nixpkgs
 
 
 def imported(project: Project, *arguments: str) -> Outcome:
@@ -17,49 +15,9 @@ def imported(project: Project, *arguments: str) -> Outcome:
     return project.run("nix.fleet.import", *arguments, program="ansible-playbook")
 
 
-def told(project: Project) -> dict[str, t.Any]:
-    """Return what Ansible knows of the fleet, but for the source's own words."""
-    listed = unmarked(project.load())
-    for variables in listed["_meta"]["hostvars"].values():
-        del variables["nix_node"]
-    for group in listed.values():
-        for members in (group.get("hosts"), group.get("children")):
-            if members:
-                members.sort()
-    return t.cast("dict[str, t.Any]", listed)
-
-
 def colmena(project: Project, directory: pathlib.Path) -> dict[str, t.Any]:
     project.take("colmena")
     return {"override_inputs": {"nixpkgs": nixpkgs(directory), "colmena": f"path:{FLEETS / 'makehive'}"}}
-
-
-def nodes(project: Project, _directory: pathlib.Path) -> dict[str, t.Any]:
-    project.take("nodes")
-    (project.directory / "nodes.nix").rename(project.directory / "fleet.nix")
-    flake = project.directory / "flake.nix"
-    flake.write_text(flake.read_text().replace("nodes.nix", "fleet.nix"))
-    return {}
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        pytest.param(colmena, id="colmena", marks=pytest.mark.thorough),
-        pytest.param(nodes, id="nodes", marks=pytest.mark.thorough),
-    ],
-)
-def test_the_written_file_gives_the_same_hosts_groups_and_variables(
-    project: Project, tmp_path: pathlib.Path, source: t.Callable[[Project, pathlib.Path], dict[str, t.Any]]
-) -> None:
-    options = source(project, tmp_path)
-    project.options(**options)
-    before = told(project)
-    outcome = imported(project)
-    assert outcome.rc == 0, outcome.stdout + outcome.stderr
-    assert "changed=1 " in outcome.stdout
-    project.options(nodes="nodes.nix", override_inputs=options.get("override_inputs", {}))
-    assert told(project) == before
 
 
 def test_a_key_that_is_a_file_of_the_flake_is_one_of_the_project_and_not_of_the_store(

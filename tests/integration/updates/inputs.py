@@ -9,13 +9,7 @@ import os
 import subprocess
 from pathlib import Path
 
-# Whoever tests here has a name, and no settings that a test would depend on.
-IDENTITY = {
-    f"GIT_{who}_{what}": value
-    for who in ("AUTHOR", "COMMITTER")
-    for what, value in (("NAME", "Fleet"), ("EMAIL", "fleet@example.org"))
-}
-GIT = {**IDENTITY, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
+from ansible_collections.nix.fleet.tests.unit.plugin_utils.update.repositories import SETTINGS as GIT
 
 
 @dataclasses.dataclass(frozen=True)
