@@ -150,7 +150,7 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_skipped(self, result: t.Any) -> None:
         """Show that a host is done with a task that is not for it."""
         with self._lock:
-            self._log.board.skip(str(result._host.get_name()), time.monotonic())
+            self._log.skipped(str(result._host.get_name()), time.monotonic())
 
     def v2_runner_item_on_ok(self, result: t.Any) -> None:
         """Show what an item of a loop has to say."""
@@ -200,8 +200,8 @@ class CallbackModule(CallbackBase):
                 self._read_pipe()
                 if self._drawing is None:
                     self._print(self._log.long_running(now))
-                elif self._log.board.is_busy():
-                    self._drawing.draw(self._log.board, now, now - self._began)
+                elif self._log.is_busy():
+                    self._drawing.draw(self._log, now, now - self._began)
 
     def _give_up(self, lost: str) -> None:
         """End a run that would wait for ever, as a signal does: an exception could be lost once more."""
@@ -217,7 +217,7 @@ class CallbackModule(CallbackBase):
 
     def _read_pipe(self) -> None:
         if self._pipe:
-            self._log.board.update(self._pipe.read(), time.monotonic())
+            self._log.update(self._pipe.read(), time.monotonic())
 
     def _clear(self) -> None:
         if self._drawing:

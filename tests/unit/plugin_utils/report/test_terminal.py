@@ -11,10 +11,12 @@ import pytest
 from rich.console import Console
 
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.events import TaskEvent
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.progress import Board, Progress
+from ansible_collections.nix.fleet.plugins.plugin_utils.report.progress import Progress
 from ansible_collections.nix.fleet.plugins.plugin_utils.report.terminal import (
+    BRIEF_SECONDS,
     DIFF_LINES,
     LONG_RUNNING_SECONDS,
+    Host,
     TerminalLog,
     picture,
 )
@@ -54,7 +56,6 @@ def test_a_host_that_was_only_asked_is_not_done() -> None:
     run = Run()
     run.task("web", "nix_build")
     assert run.task("web", "nix_activate", outcome="needed", msg="there is something to do") == []
-    assert run.log.board.unfinished == ["web"]
     run.task("web", "nix_copy_closure", changed=True)
     assert len(run.task("web", "nix_activate", **ACTIVATED)) == 1
     assert run.log.finish_all() == []
@@ -66,7 +67,7 @@ def test_a_host_that_has_nothing_to_do_is_left_to_the_table(drawn: bool) -> None
     assert run.task("web", "nix_eval", msg="evaluated") == []
     assert run.task("web", "nix_activate", outcome="unchanged", msg="runs already") == []
     assert run.log.finish_all() == []
-    assert "1 unchanged" in run.log.board.counts(run.now + 5, 5)
+    assert "1 unchanged" in run.log.counts(run.now + 5, 5)
 
 
 def test_a_run_that_is_interrupted_tells_what_becomes_of_hosts_that_it_leaves_in_the_middle() -> None:
@@ -82,7 +83,7 @@ def test_a_run_that_is_interrupted_tells_what_becomes_of_hosts_that_it_leaves_in
 def test_a_host_that_is_left_in_the_middle_has_the_time_and_the_command_that_decides() -> None:
     run = Run()
     run.task("web", "nix_activate", **{**ACTIVATED, "outcome": "awaiting"})
-    run.log.board.update([Progress("web", "waiting for confirmation", 30, "abc-1")], run.now)
+    run.log.update([Progress("web", "waiting for confirmation", 30, "abc-1")], run.now)
     lines = [line.text.strip() for line in run.log.unconfirmed(run.now + 3, f" -i {'x' * 80}")]
     assert lines[0].endswith("in 27 s")
     command = f"ansible web -i {'x' * 80} -m nix.fleet.nix_confirm -a"
@@ -93,7 +94,7 @@ def test_a_host_that_is_left_in_the_middle_has_the_time_and_the_command_that_dec
 def test_a_host_that_is_left_before_it_waits_has_the_command_too() -> None:
     run = Run()
     run.log.began(TaskEvent("web", "nix_activate", "started", run.now))
-    run.log.board.update([Progress("web", "activating", None, "abc-1")], run.now)
+    run.log.update([Progress("web", "activating", None, "abc-1")], run.now)
     lines = [line.text.strip() for line in run.log.unconfirmed(run.now)]
     assert "ansible web -m nix.fleet.nix_confirm -a deployment=abc-1" in lines
 
@@ -175,32 +176,88 @@ def test_a_change_of_many_lines_is_cut_with_a_count() -> None:
     assert last == f"  … and {100 - DIFF_LINES} more lines (-v shows all)"
 
 
-def drawn(board: Board, *, width: int = 80, height: int = 24) -> list[str]:
-    console = Console(file=io.StringIO(), width=width, soft_wrap=True, color_system=None)
+LATER = BRIEF_SECONDS + 1
+
+
+def sentence(host: Host, now: float) -> str | None:
+    return host.text(now) if host.is_shown(now) else None
+
+
+def test_a_host_at_work_does_what_it_said_last_and_is_at_work_between_two_tasks() -> None:
+    host = Host("web")
+    host.begin("building", 0, asks=False)
+    assert sentence(host, 0) == "building"
+    host.say(Progress("web", "building 2/2 b"), 1)
+    assert sentence(host, 1) == "building 2/2 b"
+    host.end(4)
+    assert sentence(host, 4.1) == "building 2/2 b"
+    assert sentence(host, 4 + LATER) is None
+
+
+def test_the_time_until_a_machine_goes_back_is_counted_down() -> None:
+    host = Host("web", awaiting=True)
+    host.begin("activating", 0, asks=False)
+    host.say(Progress("web", "waiting for confirmation", 30), 1)
+    assert sentence(host, 4) == "waiting for confirmation, 27 s left"
+    assert "goes back by itself" in host.text(40)
+    assert "has not said" in host.text(100)
+    host.end(4)
+    host.begin("checking", 5, asks=False)
+    assert sentence(host, 5 + LATER) == "checking, 24 s left"
+    host.awaiting = False
+    host.end(8)
+    host.begin("rebooting", 9, asks=False)
+    assert sentence(host, 9 + LATER) == "rebooting"
+
+
+def test_who_is_done_stays_so_until_a_task_takes_its_time() -> None:
+    run = Run()
+    run.task("web", "nix_activate", **ACTIVATED)
+    run.log.began(TaskEvent("web", "nix_reboot", "started", 5))
+    assert run.log.counts(5, 5) == "2 hosts: 1 confirmed, 1 waiting (5.0 s)"
+    assert run.log.counts(5 + LATER, 7) == "2 hosts: 1 at work, 1 waiting (7.0 s)"
+
+
+def test_a_task_that_has_nothing_to_do_leaves_a_host_where_it_was() -> None:
+    run = Run()
+    run.task("web", "nix_activate", **ACTIVATED)
+    run.task("db", "nix_build")
+    for name in ("web", "db"):
+        run.log.began(TaskEvent(name, "nix_reboot", "started", 5))
+        run.log.skipped(name, 5)
+    assert [(host.name, host.text(5)) for host in run.log.working(5)] == [("db", "building")]
+    assert run.log.counts(5 + LATER, 7) == "2 hosts: 1 confirmed, 1 waiting (7.0 s)"
+
+
+def test_nothing_is_drawn_while_somebody_has_to_type() -> None:
+    log = Run().log
+    assert not log.is_busy()
+    log.began(TaskEvent("web", "nix_build", "started", 0))
+    assert log.is_busy()
+    log.began(TaskEvent("db", None, "started", 0, task="Ask"), asks=True)
+    assert not log.is_busy()
+
+
+def drawn(log: TerminalLog, *, height: int = 24) -> list[str]:
+    console = Console(file=io.StringIO(), width=80, soft_wrap=True, color_system=None)
     with console.capture() as capture:
-        console.print(picture(board, now=60, seconds=60, height=height))
+        console.print(picture(log, now=60, seconds=60, height=height))
     return capture.get().splitlines()
-
-
-def fleet(count: int) -> Board:
-    board = Board()
-    hosts = [f"web-{number}" for number in range(count)]
-    board.play(hosts)
-    for at, host in enumerate(hosts):
-        board.begin(host, "building", at=at / 100)
-    return board
 
 
 @pytest.mark.parametrize("height", [5, 24, 60])
 def test_two_hundred_hosts_fit_any_terminal(height: int) -> None:
-    lines = drawn(fleet(200), height=height)
+    log = Run().log
+    log.play(f"web-{number}" for number in range(200))
+    for number in range(200):
+        log.began(TaskEvent(f"web-{number}", "nix_build", "started", number / 100))
+    lines = drawn(log, height=height)
     assert len(lines) < height
     shown = sum(line.startswith("  web-") for line in lines)
     assert f"{200 - shown} more at work" in lines[-2]
 
 
 def test_what_a_machine_says_gives_the_terminal_no_orders() -> None:
-    board = Board()
-    board.play(["web"])
-    board.begin("web", "[bold]\x1b[2J\x07", at=0)
-    assert "[bold]\\x07" in drawn(board)[0]
+    log = Run().log
+    log.began(TaskEvent("web", None, "started", 0, task="[bold]\x1b[2J\x07"))
+    assert "[bold]\\x07" in drawn(log)[0]

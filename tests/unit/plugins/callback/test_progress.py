@@ -96,7 +96,7 @@ def test_several_playbooks_are_one_run(
 ) -> None:
     monkeypatch.setattr(progress, "progress_pipe", lambda: tmp_path / "pipe")
     heard = []
-    monkeypatch.setattr(plugin._log.board, "update", lambda words, _at: heard.extend(words))
+    monkeypatch.setattr(plugin._log, "update", lambda words, _at: heard.extend(words))
     for playbook in ("one.yml", "two.yml"):
         plugin.v2_playbook_on_start(playbook)
         send(tmp_path / "pipe", Progress("web", f"at work for {playbook}"))
