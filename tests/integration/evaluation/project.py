@@ -8,10 +8,8 @@ import dataclasses
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 import typing as t
 import uuid
 from pathlib import Path
@@ -103,16 +101,6 @@ class Project:
         command = self._command(module, options, hosts, task, arguments)
         done = subprocess.run(command, env=self.environment(), capture_output=True, text=True, check=False)
         return Run(done.returncode, done.stdout + done.stderr, self.results(hosts), self._calls())
-
-    def start(
-        self, module: str, options: dict[str, t.Any], hosts: dict[str, dict[str, t.Any]], *arguments: str, **task: t.Any
-    ) -> subprocess.Popen[bytes]:
-        """Start the same in a session of its own."""
-        command = self._command(module, options, hosts, task, arguments)
-        with (self.directory / "output").open("wb") as output:
-            return subprocess.Popen(
-                command, env=self.environment(), stdout=output, stderr=output, start_new_session=True
-            )
 
     def run_role(
         self, variables: dict[str, t.Any], hosts: dict[str, dict[str, t.Any]], of_all: dict[str, t.Any] | None = None
@@ -213,30 +201,3 @@ class Project:
     def _calls(self) -> list[str]:
         calls = self.directory / "calls"
         return calls.read_text().split() if calls.exists() else []
-
-
-def interrupt(run: subprocess.Popen[bytes]) -> int:
-    """Press ctrl-C, and return the exit code."""
-    os.killpg(run.pid, signal.SIGINT)
-    return run.wait(30)
-
-
-def running(pattern: str) -> list[int]:
-    """Return the processes that have ``pattern`` on their command line."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (process / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if any(pattern.encode() in word for word in words):
-            found.append(int(process.name))
-    return found
-
-
-def wait_until(condition: t.Callable[[], bool], seconds: float = 20) -> None:
-    """Wait for something to happen."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.1)

@@ -14,9 +14,7 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.ansible.events import (
     COLLECTION_ROOT,
     ended,
     our_module,
-    print_lines,
 )
-from ansible_collections.nix.fleet.plugins.plugin_utils.report.table import Line, Meaning
 
 
 def task(resolved: str, role: str | None = None) -> t.Any:
@@ -62,10 +60,3 @@ def test_a_failed_task_of_the_users_own_has_its_file_and_line(
     # Of this collection are the files of its directory roles, and of none whose name begins so.
     assert origin(f"{COLLECTION_ROOT}/roles/deploy/tasks/main.yml:9") == ""
     assert origin(f"{COLLECTION_ROOT}/roles-mine/tasks/main.yml:9") != ""
-
-
-def test_nothing_that_has_to_be_read_is_blue() -> None:
-    colours: list[str | None] = []
-    display = types.SimpleNamespace(display=lambda _text, color=None: colours.append(color))
-    print_lines(display, [Line("text", meaning) for meaning in t.get_args(Meaning)])
-    assert set(colours) <= {None, "green", "yellow", "red", "bright red"}
