@@ -9,7 +9,10 @@ import os
 import subprocess
 from pathlib import Path
 
-from ansible_collections.nix.fleet.tests.unit.plugin_utils.update.repositories import SETTINGS as GIT
+from ansible_collections.nix.fleet.tests.unit.plugin_utils.update import repositories
+
+# Whoever tests here has a name, and no settings that a test would depend on.
+GIT = repositories.SETTINGS
 
 
 @dataclasses.dataclass(frozen=True)
