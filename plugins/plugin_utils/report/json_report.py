@@ -11,8 +11,7 @@ import typing as t
 
 from .events import Failure, ended_tasks
 from .records import MODULES, stage_of
-from .status import STATUS
-from .summary import view_of
+from .summary import STATUS, view_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -36,7 +36,7 @@ if t.TYPE_CHECKING:
     from .events import TaskEvent
     from .json_report import Run
     from .records import HostRecord
-    from .table import State, View
+    from .summary import State, View
 
 # What GitHub takes for a comment is 65,536 characters; counted in bytes, so that nobody's count is larger.
 MOST_BYTES = 65_000

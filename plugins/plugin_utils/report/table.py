@@ -17,9 +17,7 @@ import typing as t
 from ..core.text import harmless_line
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from .records import HostRecord
+    from collections.abc import Sequence
 
 
 Meaning = t.Literal["plain", "ok", "changed", "failed", "unreachable"]
@@ -103,24 +101,3 @@ def note(text: str, width: int, meaning: Meaning = "plain", *, indent: str = "  
         break_on_hyphens=False,
     )
     return [Line(line.replace(_NO_BREAK, " "), meaning) for line in lines]
-
-
-NOTHING = "-"
-
-
-@dataclasses.dataclass(frozen=True)
-class State:
-    """The state of a host in a word or two, which the closing line counts."""
-
-    text: str
-    meaning: Meaning
-
-
-@dataclasses.dataclass(frozen=True)
-class View:
-    """The columns of a table, the state of each host, and what deserves a line of its own below it."""
-
-    header: tuple[str, ...]
-    row: Callable[[HostRecord], tuple[str, ...]]
-    state: Callable[[HostRecord], State]
-    notes: Callable[[HostRecord], list[str]]

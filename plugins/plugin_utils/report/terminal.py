@@ -16,9 +16,8 @@ import typing as t
 from ..core.text import counted, duration, harmless_line
 from .events import Failure
 from .records import AWAITING, INTERRUPTED, MODULES, HostRecord, records, stage_of
-from .status import STATUS
-from .summary import view_of, why
-from .table import NOTHING, Line, Meaning, note, short_paths
+from .summary import NOTHING, STATUS, view_of, why
+from .table import Line, Meaning, note, short_paths
 
 try:
     from rich.console import Console, Group
