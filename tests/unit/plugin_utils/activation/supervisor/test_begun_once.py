@@ -258,3 +258,43 @@ def test_what_waits_for_its_turn_is_waited_for(nixos: NixOS, old: str) -> None:
     (nixos.live / "lock").unlink()
     thread.join()
     assert answers == ["activated"]
+
+
+def test_a_connection_that_hangs_up_in_the_moment_of_the_start_ends_nothing(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool("setsid", 'case "$*" in *" run") kill -HUP $$ ;; esac; exec {setsid} "$@"')
+    new = nixos.system("nixos-new")
+    assert nixos.deploy(new).outcome == "activated"
+    assert nixos.whole_as == whole(new)
+
+
+def test_who_is_told_to_stop_right_before_the_activation_does_not_begin_it(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool("mv", 'case "$*" in */acting-*) kill -TERM "$PPID" ;; esac; exec {mv} "$@"')
+    request = nixos.request(nixos.system("nixos-new"))
+    assert deploy(nixos, request).outcome == "rolled_back"
+    steps = [line for line in (nixos.state / "runs" / request.id / "log").read_text().splitlines() if line[:2] == "=="]
+    assert "platform_check" in steps[0]
+    assert not [step for step in steps if "platform_activate " in step]
+    assert nixos.calls == []
+    assert nixos.whole_as == whole(old)
+
+
+@pytest.mark.parametrize("by", ["who starts it again", pytest.param("who waits for it", marks=pytest.mark.slow)])
+def test_what_starts_in_the_moment_in_which_it_is_given_up_does_not_begin(nixos: NixOS, old: str, by: str) -> None:
+    nixos.hurry()
+    nixos.replace_tool("setsid", 'case "$*" in *" run" | *" recover") exit ;; esac; exec {setsid} "$@"')
+    asked = nixos.request(nixos.system("nixos-new"))
+    run = nixos.state / "runs" / asked.id
+    program, started = nixos.path("/program"), nixos.path("/started")
+    begins = (
+        f'NIX_FLEET_PROGRAM=$(cat "{program}") sh -c \'eval "$NIX_FLEET_PROGRAM"\' x run </dev/null >/dev/null 2>&1'
+    )
+    late = f'[ -e "{run}/outcome" ] || ! mkdir "{started}" 2>/dev/null || {begins}'
+    nixos.replace_tool("mv", f'case "$*" in */outcome) {late} ;; esac; exec {{mv}} "$@"')
+    thread = nixos.deploying(asked)
+    wait_for(lambda: (run / "program").exists() and (run / "program").read_text().endswith('"$@"\n'))
+    shutil.copy(run / "program", program)
+    if by == "who starts it again":
+        nixos.program(program, "recover")
+        assert started.exists()
+    thread.join(60)
+    assert (started.exists(), nixos.calls) == (True, [])

@@ -531,3 +531,25 @@ def test_who_starts_the_recovery_of_another_goes_on_where_it_was(nixos: NixOS, s
     killed(nixos, request)
     assert nixos.deploy(nixos.system("nixos-next")).outcome == "activated"
     assert not nixos.tool("outcome").exists()
+
+
+def test_what_is_left_to_the_deployment_before_is_left_to_it_by_who_starts_anew_as_well(
+    nixos: NixOS, stuck: str
+) -> None:
+    first = not_back(nixos)
+    second = nixos.request(nixos.system("nixos-bad", trouble="sleep 1; exit 2"), lock_timeout=600)
+    run = nixos.state / "runs" / second.id
+    both = 'kill -9 "$(ps -o ppid= -p "$PPID" | tr -d " ")" "$PPID"; exit 1'
+    nixos.replace_tool(
+        "mv", f'case "$*" in */acting-*) [ ! -s "{run}/outcome" ] || {{ {both}; }} ;; esac; exec {{mv}} "$@"'
+    )
+    thread = nixos.start(second)
+    # As systemd has it, which starts this again.
+    program = Path(shutil.copy(run / "program", nixos.path("/program")))
+    thread.join()
+    assert (run / "outcome").read_text().startswith("outcome=rolled_back\n")
+    (mark,) = nixos.live.glob("acting-*system")
+    assert mark.readlink().as_posix().split()[0] == second.id
+    nixos.replace_tool("mv", 'exec {mv} "$@"')
+    nixos.program(program, "recover")
+    assert mark.readlink().as_posix().split()[0] == first.id
