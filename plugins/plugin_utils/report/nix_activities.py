@@ -40,11 +40,6 @@ class Slice:
     number: int = 0
     parent: int = 0
 
-    @property
-    def seconds(self) -> float:
-        """How long it took."""
-        return self.ended - self.began
-
     def within(self, began: float, ended: float) -> Slice:
         """Return the part of it between two moments."""
         return dataclasses.replace(
@@ -127,8 +122,9 @@ class Activities:
             self._keep(*begun)
         self._open.clear()
         found = sorted((kept for _seconds, _number, kept in self._ended), key=lambda kept: (kept.began, -kept.ended))
-        waits = _together([each for each in found if each.category == WAIT])
-        return sorted((*(each for each in found if each.category != WAIT), *waits), key=lambda kept: kept.began)
+        waits = [each for each in found if each.category == WAIT]
+        others = [each for each in found if each.category != WAIT]
+        return sorted((*others, *_together(waits)), key=lambda kept: kept.began)
 
     def _begin(self, event: Event) -> None:
         if len(self._open) + len(self._parents) >= MOST_OPEN:
@@ -142,7 +138,7 @@ class Activities:
     def _keep(self, event: Event, began: float, parent: int) -> None:
         category, name, detail = _described(event)
         done = Slice(harmless_line(name)[:LONGEST_NAME], category, began, self._clock(), detail, event.id, parent)
-        heapq.heappush(self._ended, (done.seconds, next(self._count), done))
+        heapq.heappush(self._ended, (done.ended - done.began, next(self._count), done))
         if len(self._ended) > MOST_KEPT:
             heapq.heappop(self._ended)
 
@@ -155,16 +151,19 @@ def _together(waits: list[Slice]) -> list[Slice]:
             groups[-1].append(wait)
         else:
             groups.append([wait])
-    return [group[0] if len(group) == 1 else _one_of(group) for group in groups]
+    return [_one_of(*group) for group in groups]
 
 
-def _one_of(group: list[Slice]) -> Slice:
-    rest = [f"and {len(group) - NAMES_TOLD} more"] if len(group) > NAMES_TOLD else []
+def _one_of(first: Slice, *others: Slice) -> Slice:
+    if not others:
+        return first
+    names = [each.name for each in (first, *others)]
+    rest = [f"and {len(names) - NAMES_TOLD} more"] if len(names) > NAMES_TOLD else []
     return dataclasses.replace(
-        group[0],
-        name=f"{group[0].name}, and {len(group) - 1} more",
-        ended=max(each.ended for each in group),
-        detail={"for": "; ".join([*(each.name for each in group[:NAMES_TOLD]), *rest])},
+        first,
+        name=f"{first.name}, and {len(others)} more",
+        ended=max(each.ended for each in (first, *others)),
+        detail={"for": "; ".join([*names[:NAMES_TOLD], *rest])},
     )
 
 

@@ -83,10 +83,15 @@ def _lanes(stages: Sequence[Slice], activities: Sequence[Slice]) -> Lanes:
 
 def _place(lanes: list[_Lane], activity: Slice) -> None:
     """Put an activity inside the one that it is part of, or else where nothing else is going on."""
-    inside = [lane for lane in lanes if activity.parent and lane.is_open(activity.parent, activity)]
-    free = [lane for lane in lanes if lane.is_free(activity)]
+    inside, free = [], []
+    for lane in lanes:
+        around = lane.innermost(activity.began)
+        if around is None or not around.number:
+            free.append(lane)
+        elif around.number == activity.parent and around.ended >= activity.ended:
+            inside.append(lane)
     if not inside and not free:
-        free = [_Lane()]
+        free.append(_Lane())
         lanes += free
     (inside or free)[0].put(activity)
 
@@ -98,23 +103,15 @@ class _Lane:
         self._open: list[Slice] = []
 
     def put(self, new: Slice) -> None:
-        self._advance(new.began)
+        self.innermost(new.began)
         self.placed.append(new)
         self._open.append(new)
 
-    def is_open(self, number: int, activity: Slice) -> bool:
-        """Whether the activity ``number`` is going on here, nothing within it, and ends no sooner than ``activity``."""
-        self._advance(activity.began)
-        return bool(self._open) and self._open[-1].number == number and self._open[-1].ended >= activity.ended
-
-    def is_free(self, activity: Slice) -> bool:
-        """Whether no other activity is going on here."""
-        self._advance(activity.began)
-        return not any(each.number for each in self._open)
-
-    def _advance(self, now: float) -> None:
+    def innermost(self, now: float) -> Slice | None:
+        """Return what is going on here and nothing within it: a stage, whose number is 0, or an activity."""
         while self._open and self._open[-1].ended <= now:
             self._open.pop()
+        return self._open[-1] if self._open else None
 
 
 # All hosts are served by one run, whose threads they are.

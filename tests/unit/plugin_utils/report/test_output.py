@@ -48,7 +48,8 @@ EVENTS = [
     TaskEvent("desk", "nix_activate", "started", 0.0),
     TaskEvent("desk", "nix_activate", "failed", 1.0, failure("x", ANSWER).to_result(), task="Activate"),
 ]
-RUN = Run("run", ("deploy.yml",), datetime.datetime(2026, 1, 31, tzinfo=datetime.timezone.utc), 1.0)
+STARTED = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.timezone.utc)
+RUN = Run("run", ("deploy.yml",), STARTED, 1.0)
 
 
 @pytest.mark.parametrize("form", ["table", "markdown", "json", "page"])
@@ -121,8 +122,7 @@ def difference(*packages: tuple[str, str], rebuilt: tuple[str, ...] = ()) -> dic
 
 
 def text(*hosts: HostRecord, **fields: t.Any) -> str:
-    started = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.timezone.utc)
-    return markdown(Run("run", fields.pop("playbooks", ("deploy.yml",)), started, 45.0, **fields), hosts)
+    return markdown(Run("run", fields.pop("playbooks", ("deploy.yml",)), STARTED, 45.0, **fields), hosts)
 
 
 def test_it_begins_with_what_finds_it_again_and_how_it_went() -> None:
@@ -170,7 +170,6 @@ def test_it_is_never_longer_than_a_comment_may_be() -> None:
     assert report.count("<details>") == report.count("</details>")
 
 
-STARTED = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.timezone.utc)
 HARMLESS = {"html", "head", "meta", "title", "style", "body", "h1", "p", "table", "thead", "tbody", "tr", "th", "td"}
 HARMLESS |= {"div", "pre", "strong"}
 
