@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.copy.copying import Copy, CopyLog, retried, verify
+from ansible_collections.nix.fleet.plugins.plugin_utils.copy.copying import Copy, CopyLog, verify
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.ssh import LinkLostError
 from ansible_collections.nix.fleet.plugins.plugin_utils.copy.store_socket import serve_requests
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import CopyError
@@ -154,49 +154,6 @@ def test_how_far_a_copy_is_is_told_in_paths_and_bytes() -> None:
     log.read(event(action="result", id=1, type=105, fields=[2048, 2048, 0, 0]))
     log.read(event(action="result", id=9, type=105, fields=[1, 2, 1, 0]))
     assert log.progress == "copying 1/2 paths, 2.0 KiB of 4.0 KiB"
-
-
-class Attempts:
-    """Fails so many times before it succeeds."""
-
-    def __init__(self, failures: int, error: Exception | None = None) -> None:
-        self.made = 0
-        self.announced: list[str] = []
-        self._failures = failures
-        self._error = error or LinkLostError("vps-1: gone")
-
-    def __call__(self) -> str:
-        self.made += 1
-        if self.made <= self._failures:
-            raise self._error
-        return "done"
-
-    def run(self, retries: int) -> str:
-        return retried(self, is_transient=_is_lost_link, retries=retries, delay=0, announce=self.announced.append)
-
-
-def _is_lost_link(error: Exception) -> bool:
-    return isinstance(error, LinkLostError)
-
-
-def test_a_broken_connection_is_announced_and_tried_again() -> None:
-    attempts = Attempts(2)
-    assert (attempts.run(3), attempts.made) == ("done", 3)
-    assert attempts.announced == ["interrupted (vps-1: gone); trying again in 0 s"] * 2
-
-
-def test_the_last_failure_is_the_answer() -> None:
-    attempts = Attempts(9)
-    with pytest.raises(LinkLostError):
-        attempts.run(3)
-    assert attempts.made == 4
-
-
-def test_any_other_failure_is_final() -> None:
-    attempts = Attempts(9, ValueError("no"))
-    with pytest.raises(ValueError, match="no"):
-        attempts.run(3)
-    assert attempts.made == 1
 
 
 def test_a_greeting_comes_before_a_request_for_each_path() -> None:
