@@ -91,23 +91,6 @@ def test_colmena_builds_on_a_target_that_builds_for_itself(nix: Nix) -> None:
     assert built == {"a": True, "b": False}
 
 
-def test_a_key_of_a_hive_without_colmenas_input_has_every_field_that_colmena_reads(nix: Nix) -> None:
-    data = {"a": {**NODES["a"], "keys": {"token": {"command": ["pass", "token"]}}}}
-    keys = nix.evaluate(of("(lib.toColmenaHive fleet).deploymentConfig.a.keys"), data=data)
-    assert keys["token"] == {
-        "name": "token",
-        "text": None,
-        "keyFile": None,
-        "keyCommand": ["pass", "token"],
-        "destDir": "/run/keys",
-        "path": "/run/keys/token",
-        "user": "root",
-        "group": "root",
-        "permissions": "0400",
-        "uploadAt": "pre-activation",
-    }
-
-
 def test_colmenas_own_input_makes_the_hive_where_it_is_given(nix: Nix) -> None:
     assert nix.evaluate(of("lib.toColmenaHive (fleet // { inherit colmena; })"), data=NODES) == {
         "made": ["a", "b", "meta"]

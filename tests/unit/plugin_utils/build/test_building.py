@@ -30,7 +30,6 @@ from ansible_collections.nix.fleet.plugins.plugin_utils.core.errors import Build
 from ansible_collections.nix.fleet.plugins.plugin_utils.core.process import Completed
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.log import NixLog
 from ansible_collections.nix.fleet.plugins.plugin_utils.nix.machine import MEMORY, kibibytes
-from ansible_collections.nix.fleet.plugins.plugin_utils.nix.store import root_name
 
 from ...errors import fails_with
 from ..nix.log_lines import BAD, HASH, NEW_FAILURE, TOP, building, error, event, log_line
@@ -141,15 +140,6 @@ def test_check_mode_leaves_no_root(nix: ControllerNix, tmp_path: Path) -> None:
     assert "--no-link" in nix.commands[0]
     assert "--dry-run" in nix.commands[0]
     assert not (tmp_path / "state").exists()
-
-
-@pytest.mark.parametrize("host", ["../../etc", "a/b", "$(touch x)", "..", ".", "x y", "web@db.example", "é"])
-def test_any_host_name_is_one_file_name(host: str) -> None:
-    name = root_name(host)
-    assert "/" not in name
-    assert name not in (".", "..")
-    assert name.isascii()
-    assert "$" not in name
 
 
 def test_another_machine_builds_by_its_own_nix(nix: ControllerNix) -> None:
