@@ -7,7 +7,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import subprocess
 import typing as t
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from unittest import mock
 import pytest
 import yaml
 
-from ..fleet.project import Project, Run, ended
+from ..fleet.project import Project, Run
 from ..updates.inputs import GIT, Repository
 
 FLAKE = """{{
@@ -49,11 +48,7 @@ class Clone:
         return self.work.commit("change", flake=FLAKE.format(salt=os.urandom(4).hex(), mail=mail))
 
     def channel(self, *arguments: str, **variables: t.Any) -> Run:
-        return ended(self.start(*arguments, **variables))
-
-    def start(self, *arguments: str, **variables: t.Any) -> subprocess.Popen[str]:
-        project = Project(self.work.path.parent)
-        return project.start("nix.fleet.channel", *arguments, "-e", json.dumps(variables))
+        return Project(self.work.path.parent).run("nix.fleet.channel", *arguments, "-e", json.dumps(variables))
 
     @property
     def branches(self) -> dict[str, str]:
