@@ -287,3 +287,21 @@ def test_a_mac_that_had_not_activated_its_system_since_it_booted_goes_back_to_th
     mac.path(RUNNING).unlink()
     answer = confirm(mac, awaited(mac).id, cancelled("not wanted"), 30)
     assert (answer.outcome, mac.standing(RUNNING)) == ("rolled_back", old)
+
+
+def test_a_service_that_an_activation_has_left_is_removed(mac: Darwin) -> None:
+    daemon = "Library/LaunchDaemons/org.example.old.plist"
+    for directory in (f"{mac.standing(RUNNING)}/Library/LaunchDaemons", "/Library/LaunchDaemons"):
+        mac.path(directory).mkdir(parents=True)
+    mac.path(f"{mac.standing(RUNNING)}/{daemon}").symlink_to("/nowhere")
+    mac.path(f"/{daemon}").touch()
+    mac.replace_tool("launchctl", "exit 1")
+    assert deploy(mac, mac.request(mac.mac_system("darwin-new"), platform=platforms()["darwin"])).outcome == "activated"
+    assert not mac.path(f"/{daemon}").exists()
+
+
+def test_a_mac_whose_new_system_is_current_when_its_activation_fails_goes_back(mac: Darwin) -> None:
+    old = mac.standing(RUNNING)
+    bad = mac.mac_system("darwin-bad", f'ln -sfn "${{0%/activate}}" {RUNNING}; exit 3')
+    answer = deploy(mac, mac.request(bad, platform=platforms()["darwin"]))
+    assert (answer.outcome, mac.standing(RUNNING)) == ("rolled_back", old)
