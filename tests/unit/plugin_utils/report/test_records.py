@@ -131,6 +131,15 @@ def test_to_be_deployed_to_once_more_and_found_in_order_takes_nothing_from_a_dep
     assert record.units_failed == ("a.service",)
 
 
+def test_what_was_copied_is_added_up_and_a_reboot_brings_what_needed_one_into_use() -> None:
+    copied = event("nix_copy_closure", changed=True, copied_bytes=5)
+    activated = event("nix_activate", **ACTIVATED, reboot_required=True)
+    record = only(copied, copied, activated)
+    assert (record.copied_bytes, record.reboot_required) == (10, True)
+    rebooted = only(copied, activated, event("nix_reboot", changed=True, rebooted=True))
+    assert (rebooted.outcome, rebooted.reboot_required) == ("rebooted", False)
+
+
 def test_a_failure_that_was_rescued_is_not_one() -> None:
     events = (event("nix_activate", **ACTIVATED), event(None, "failed", msg="x"))
     record = only(*events, failed=frozenset())
@@ -179,6 +188,7 @@ UNDOING = {**ACTIVATED, "previous": {"generation": 4}, "generation": 3, "journal
         ([event("nix_activate", "failed", outcome="activated", stage="activation", units_failed=["x"])], True),
         ([event("nix_activate", "failed", **{**ACTIVATED, "outcome": "rolled_back"})], False),
         ([event("nix_activate", **ACTIVATED), event("nix_activate", **UNDOING)], False),
+        ([event("nix_activate", **ACTIVATED), event("nix_activate", "failed", outcome="rolled_back")], False),
         ([dataclasses.replace(event("nix_activate", **ACTIVATED), check_mode=True)], False),
     ],
 )

@@ -208,9 +208,27 @@ def test_a_task_that_has_nothing_to_do_leaves_a_host_where_it_was() -> None:
     run.task("db", "nix_build")
     for name in ("web", "db"):
         run.log.began(TaskEvent(name, "nix_reboot", "started", 5))
-        run.log.skipped(name, 5)
-    assert [(host.name, host.text(5)) for host in run.log.working(5)] == [("db", "building")]
-    assert run.log.counts(5 + LATER, 7) == "2 hosts: 1 confirmed, 1 waiting (7.0 s)"
+        run.log.skipped(name, 7)
+    assert [(host.name, host.text(7.1)) for host in run.log.working(7.1)] == [("db", "building")]
+    assert run.log.counts(7 + LATER, 7) == "2 hosts: 1 confirmed, 1 waiting (7.0 s)"
+
+
+def test_who_is_done_is_no_more_once_a_task_has_ended_and_nobody_is_at_work_when_a_play_begins() -> None:
+    run = Run()
+    run.task("web", "nix_activate", **ACTIVATED)
+    assert run.log.working(run.now) == []
+    run.task("web", "nix_build")
+    assert run.log.counts(run.now + LATER, 7) == "2 hosts: 2 waiting (7.0 s)"
+    run.log.began(TaskEvent("db", "nix_build", "started", run.now))
+    run.log.play(["web", "db"])
+    assert run.log.working(run.now + LATER) == []
+
+
+def test_what_holds_a_role_together_is_no_work_of_a_host_but_its_first() -> None:
+    log = Run().log
+    for number, module in enumerate(("", "nix_build", "")):
+        log.began(TaskEvent("web", module, "started", number * 10, task="Include"))
+    assert [host.text(30) for host in log.working(30)] == ["building"]
 
 
 def test_nothing_is_drawn_while_somebody_has_to_type() -> None:
