@@ -219,7 +219,8 @@ def test_who_is_done_is_no_more_once_a_task_has_ended_and_nobody_is_at_work_when
     assert run.log.working(run.now) == []
     run.task("web", "nix_build")
     assert run.log.counts(run.now + LATER, 7) == "2 hosts: 2 waiting (7.0 s)"
-    run.log.began(TaskEvent("db", "nix_build", "started", run.now))
+    run.task("web", "nix_activate", **ACTIVATED)
+    run.log.began(TaskEvent("web", "nix_reboot", "started", run.now))
     run.log.play(["web", "db"])
     assert run.log.working(run.now + LATER) == []
 
