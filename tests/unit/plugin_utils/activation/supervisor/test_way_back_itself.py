@@ -305,3 +305,20 @@ def test_a_mac_whose_new_system_is_current_when_its_activation_fails_goes_back(m
     bad = mac.mac_system("darwin-bad", f'ln -sfn "${{0%/activate}}" {RUNNING}; exit 3')
     answer = deploy(mac, mac.request(bad, platform=platforms()["darwin"]))
     assert (answer.outcome, mac.standing(RUNNING)) == ("rolled_back", old)
+
+
+def test_a_mac_that_let_nobody_in_lets_nobody_in_when_it_is_back(mac: Darwin) -> None:
+    mac.replace_tool("launchctl", f'case $1 in list) exit 1 ;; *) echo "$@" >>"{mac.root}/turned-on" ;; esac')
+    answer = deploy(mac, mac.request(mac.mac_system("darwin-bad", "exit 3"), platform=platforms()["darwin"]))
+    assert (answer.outcome, mac.path("/turned-on").exists()) == ("rolled_back", False)
+
+
+def test_a_file_that_a_failed_system_has_not_renamed_is_not_replaced_by_an_earlier_one(mac: Darwin) -> None:
+    mac.replace_tool("shasum", "echo 0123456789abcdef")
+    mac.path("/etc").mkdir()
+    for name, text in {"bashrc": "own", "bashrc.before-nix-darwin": "earlier"}.items():
+        mac.path(f"/etc/{name}").write_text(text)
+    bad = mac.mac_system("darwin-bad", ": [bashrc]='0123456789abcdef'; exit 3")
+    mac.path(f"{bad}/etc/bashrc").symlink_to("/nowhere")
+    assert deploy(mac, mac.request(bad, platform=platforms()["darwin"])).outcome == "rolled_back"
+    assert mac.path("/etc/bashrc").read_text() == "own"
