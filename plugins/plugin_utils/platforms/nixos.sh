@@ -196,7 +196,8 @@ platform_find_aside() {
 
 nixos_keep() { # file $1, which may be changed in this moment; and where it is kept may be full for one
     nixos_kept=$live/kept-$id$1 nixos_tries=0
-    until { [ -d "${nixos_kept%/*}" ] || (umask 077 && mkdir -p "${nixos_kept%/*}"); } && path_copy "$1" "$nixos_kept"; do
+    until { [ -d "${nixos_kept%/*}" ] || (umask 077 && mkdir -p "${nixos_kept%/*}"); } &&
+        cp -p "$1" "$nixos_kept" && path_is_copy "$1" "$nixos_kept"; do
         [ -e "$1" ] || return 0
         nixos_tries=$((nixos_tries + 1))
         if [ "$nixos_tries" -ge 5 ]; then

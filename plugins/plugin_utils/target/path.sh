@@ -81,14 +81,16 @@ path_copy() { # file $1 as file $2, whose it is and who may read it too; or leav
 }
 
 path_is_copy() { # whether file $2 is all that file $1 is
-    cmp -s "$1" "$2" && [ "$(path_rights "$1")" = "$(path_rights "$2")" ]
+    cmp -s "$1" "$2" && path_have_same_rights "$1" "$2"
 }
 
-path_rights() ( # print whose file $1 is and who may do what
-    # shellcheck disable=SC2046  # fields are what is wanted
-    set -- $(ls -ldn "$1")
-    printf '%.10s %s %s\n' "$1" "$3" "$4"
-)
+path_have_same_rights() { # whether files $1 and $2 are the same user's and group's, who may do the same with them
+    ls -ldn "$1" "$2" | {
+        read -r path_mode _ path_owner path_group _ && read -r path_mode_2 _ path_owner_2 path_group_2 _ &&
+            # After nine letters, a system may say that there is more to it.
+            [ "${path_mode%[+.@]} $path_owner $path_group" = "${path_mode_2%[+.@]} $path_owner_2 $path_group_2" ]
+    }
+}
 
 path_write() { # text $2 as file $1; or leave that as it was
     path_text=${2:+$2$newline}
