@@ -75,6 +75,10 @@ deployment_protect() {
     # An activation may hide that one.
     [ "$live" = "$state" ] || deployment_root "$live/before-$id" "$recorded_running"
     [ "$recorded_default" = "$recorded_running" ] || deployment_root "$run/default" "$recorded_default"
+    case $recorded_boots in
+        "$recorded_running" | "$recorded_default") ;;
+        *) [ ! -e "$recorded_boots" ] || deployment_root "$run/boots" "$recorded_boots" ;;
+    esac
     return 0
 }
 

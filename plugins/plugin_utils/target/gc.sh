@@ -33,7 +33,7 @@ gc_holds() ( # whether the closure $1 is what $2 is, or has that as a specialisa
 
 gc_recorded_for_rollback() ( # the closures that the last run and what was interrupted return to, a line each
     runs_interrupted | while IFS= read -r directory; do
-        for key in recorded_default recorded_running closure; do
+        for key in recorded_default recorded_running recorded_boots closure; do
             record_field "$key" "$directory/recorded"
         done
     done

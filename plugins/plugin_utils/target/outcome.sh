@@ -82,7 +82,7 @@ outcome_gives_way() { # whether this deployment leaves it to the one before it t
 }
 
 outcome_remove_files() { # what is of no use any more; the program may hold, and the settings are, what is secret
-    outcome_forget "$id" ./closure ./before ./default ./worker ./settings ./default-touched
+    outcome_forget "$id" ./closure ./before ./default ./boots ./worker ./settings ./default-touched
     platform_unwatch_boot "$id"
     run_free_reserve
     # Whoever comes late to finish this finds nothing to do.

@@ -85,6 +85,7 @@ path_is_copy() { # whether file $2 is all that file $1 is
 }
 
 path_have_same_rights() { # whether files $1 and $2 are the same user's and group's, who may do the same with them
+    # shellcheck disable=SC2012  # what comes before the names is what is wanted
     ls -ldn "$1" "$2" | {
         read -r path_mode _ path_owner path_group _ && read -r path_mode_2 _ path_owner_2 path_group_2 _ &&
             # After nine letters, a system may say that there is more to it.

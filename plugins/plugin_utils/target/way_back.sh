@@ -35,6 +35,7 @@ way_back() { # ends this deployment
         outcome_finish failed
     else
         way_back_tell_remains
+        way_back_tell_boots
         ! damage_is_possible || damage_forget
         outcome_finish rolled_back
     fi
@@ -45,6 +46,11 @@ way_back_tell_remains() { # what the way back could not take away
     step platform_remains "$activated" "$recorded_running"
     back_remains=$(step_words | sed -e '/^$/d' | head -n 20 | sed -e :more -e '$!N' -e 's/\n/, /' -e 't more')
     [ -z "$back_remains" ] || cause="$cause; left of it on this machine: $back_remains"
+}
+
+way_back_tell_boots() { # that the next boot is not the one that it would have been
+    [ -z "$boots" ] || [ "$boots" = "$recorded_boots" ] || [ -z "$recorded_boots" ] ||
+        cause="$cause; the next boot brings up $boots, and no longer $recorded_boots"
 }
 
 way_back_tell_units() { # that what runs again has units that failed
@@ -86,10 +92,27 @@ way_back_reactivate() { # sets `back_code`, `back_meaning` and `back_why`
 
 # Make the boot loader come up with what was recorded, if it may have been written since, and its menu be without the failed one.
 way_back_restore_default() {
-    [ -n "${recorded_default:-$recorded_running}" ] || return 0
+    way_back_find_booted
+    [ -n "$back_booted" ] || return 0
     platform_find_boots
     [ "$default_touched" = yes ] || [ "$boots" != "$recorded_boots" ] || return 0
-    step_when_free platform_make_default_again "${recorded_default:-$recorded_running}"
+    way_back_write_boots "$back_booted"
+    [ "$back_booted" != "$back_profiles" ] || return 0
+    platform_find_boots
+    # It may not be of a generation any more, or of one too many.
+    [ "$boots" = "$back_booted" ] || way_back_write_boots "$back_profiles"
+}
+
+# Set `back_profiles` to what the profile stood at, and `back_booted` to what the machine would have booted: somebody may have chosen
+# that, where the profile's does not work.
+way_back_find_booted() {
+    back_profiles=${recorded_default:-$recorded_running}
+    back_booted=$back_profiles
+    [ ! -e "$recorded_boots" ] || back_booted=$recorded_boots
+}
+
+way_back_write_boots() { # have the boot loader come up with closure $1
+    step_when_free platform_make_default_again "$1"
     back_loader_code=$?
 }
 

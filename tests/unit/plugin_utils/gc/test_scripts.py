@@ -73,9 +73,11 @@ def found(generation: int, closure: str, running: str) -> dict[str, t.Any]:
 def test_what_an_interrupted_deployment_goes_back_to_must_stay(machine: Collecting) -> None:
     directory = machine.state / "runs" / "it was cut off"
     directory.mkdir(parents=True)
-    text = f"recorded_default={machine.closures[1]}\nrecorded_running={machine.closures[2]}\n"
+    recorded = {"default": 1, "running": 2, "boots": 0}
+    text = "".join(f"recorded_{key}={machine.closures[number]}\n" for key, number in recorded.items())
     (directory / "recorded").write_text(machine.here(text))
-    assert reasons(machine) == {5: {"current", "running", "booted"}, 3: {"rollback"}, 2: {"rollback"}}
+    kept = {number: {"rollback"} for number in (3, 2, 1)}
+    assert reasons(machine) == {5: {"current", "running", "booted"}, **kept}
 
 
 def test_generations_go_then_their_boot_entries_and_then_the_garbage(machine: Collecting) -> None:

@@ -157,6 +157,41 @@ def test_a_boot_loader_that_stood_elsewhere_before_is_left_there(nixos: NixOS, o
     assert nixos.whole_as == (old, old, "other")
 
 
+def test_a_boot_loader_that_stood_elsewhere_before_is_brought_back_there(nixos: NixOS) -> None:
+    # The profile's may be one that does not work.
+    first, second = nixos.system("nixos-first"), nixos.system("nixos-second")
+    nixos.install(first, second)
+    nixos.load(first)
+    answer = nixos.deploy(nixos.system("nixos-bad", loading=f"{WRITE}; exit 1"))
+    assert (answer.outcome, answer.boots) == ("rolled_back", first)
+    assert nixos.calls == ["test bad", "boot bad", "boot first", "test second"]
+    assert nixos.whole_as == (second, second, "first")
+
+
+@pytest.mark.parametrize("doing", [":", 'rm -r "${self%/*}"/*-chosen'])
+def test_a_boot_loader_that_cannot_be_brought_back_to_what_was_chosen_boots_the_profiles(
+    nixos: NixOS, old: str, doing: str
+) -> None:
+    chosen = nixos.system("nixos-chosen", loading=SILENT)
+    nixos.load(chosen)
+    bad = nixos.system("nixos-bad", loading=f"{WRITE}; {doing}; exit 1")
+    answer = nixos.deploy(bad)
+    assert (answer.outcome, answer.boots, chosen in answer.cause) == ("rolled_back", old, True)
+    assert nixos.whole_as == whole(old)
+
+
+def test_what_boots_and_is_of_no_profile_is_kept_from_a_collection_while_it_may_be_gone_back_to(
+    nixos: NixOS, old: str
+) -> None:
+    chosen = nixos.system("nixos-chosen")
+    nixos.load(chosen)
+    request = awaiting(nixos)
+    root = nixos.state / "runs" / request.id / "boots"
+    assert str(root.readlink()) == nixos.here(chosen)
+    confirm(nixos, request.id, CONFIRMED, 10)
+    assert not root.is_symlink()
+
+
 def test_a_boot_loader_that_the_activation_itself_has_written_is_written_back(nixos: NixOS, old: str) -> None:
     assert nixos.deploy(nixos.system("nixos-bad", trouble=f"{WRITE}; exit 2")).outcome == "rolled_back"
     assert nixos.whole_as == whole(old)
