@@ -11,7 +11,11 @@ platform_boot_entries=yes
 current_system=/run/current-system
 booted_system=/run/booted-system
 nixos_units=/run/systemd/system
-nixos_variables=/sys/firmware/efi/efivars
+nixos_variables=/sys/firmware/efi/efivars nixos_mounts=/proc/mounts
+nixos_loader_files='/boot/loader/loader.conf /efi/loader/loader.conf /boot/efi/loader/loader.conf
+    /boot/limine/limine.conf /efi/limine/limine.conf /boot/efi/limine/limine.conf
+    /boot/efi/refind/refind.conf /boot/EFI/refind/refind.conf /efi/efi/refind/refind.conf /boot/efi/efi/refind/refind.conf
+    /boot/grub/grub.cfg /boot/extlinux/extlinux.conf'
 nixos_etc=/etc nixos_users=/var/lib/nixos
 recorded_aside=''
 nixos_lock=/run/nixos/switch-to-configuration.lock nixos_no_check=0
@@ -124,9 +128,13 @@ nixos_link_init() { # have a container of LXC boot $1
 # What writes files for GRUB or U-Boot leaves them in memory. By name and not for ever, since a file system can hang.
 nixos_flush_boot() {
     set --
-    for nixos_directory in /boot/ /efi/ /boot/efi/; do
-        [ ! -d "$nixos_directory" ] || set -- "$@" "$nixos_directory"
-    done
+    [ ! -d /boot/ ] || set -- /boot/
+    while read -r _ nixos_directory nixos_type _; do
+        case $nixos_type:$nixos_directory in
+            *\\* | *:/boot) ;; # a name that is written in another way there, or one that is in the list already
+            vfat:* | *:/boot/* | *:/efi | *:/esp) set -- "$@" "$nixos_directory/" ;;
+        esac
+    done 2>/dev/null <"$nixos_mounts"
     [ "$#" -gt 0 ] || return 0
     # Whoever reads what this prints would wait for it.
     # A quarter of what the whole step has.
@@ -230,6 +238,7 @@ platform_make_default_again() {
     nixos_no_check=1
     # To install the boot loader itself begins by taking away what it boots.
     install_bootloader=0
+    ! nixos_grub_is_half_installed || install_bootloader=1
     # What runs is to be brought back first, and after that this is tried again.
     nixos_boot_answers || {
         echo 'what the machine boots from does not answer'
@@ -327,18 +336,18 @@ platform_units_named() {
         tr -s ', ' '\n' | awk '$0 != "" && !named[$0]++' | paste -s -d , - | sed 's/,/, /g'
 }
 
-# systemd-boot's loader.conf, GRUB's grub.cfg, U-Boot's extlinux.conf. Nothing where two of them are there, or where what they say
-# is not the whole of it.
+# systemd-boot's loader.conf, limine's limine.conf, GRUB's grub.cfg, U-Boot's extlinux.conf. Nothing where two of them are there, or
+# where what they say is not the whole of it, as with rEFInd, which looks for entries itself.
 platform_find_boots() {
     boots='' nixos_loaders=0
     nixos_boot_answers || return 0
-    for nixos_file in /boot/loader/loader.conf /efi/loader/loader.conf /boot/efi/loader/loader.conf; do
-        [ ! -r "$nixos_file" ] || nixos_find_systemd_boot "${nixos_file%/loader.conf}"
-    done
-    for nixos_file in /boot/grub/grub.cfg /boot/extlinux/extlinux.conf; do
-        [ -r "$nixos_file" ] || continue
+    for nixos_loader in $nixos_loader_files; do
+        [ -r "$nixos_loader" ] || continue
         nixos_loaders=$((nixos_loaders + 1))
-        boots=$(nixos_first_default "${nixos_file##*/}" <"$nixos_file")
+        case $nixos_loader in
+            */loader.conf) nixos_find_systemd_boot "${nixos_loader%/loader.conf}" ;;
+            *) boots=$(nixos_first_default "${nixos_loader##*/}" <"$nixos_loader") ;;
+        esac
     done
     [ "$nixos_loaders" = 1 ] || boots=''
     case $boots in
@@ -349,12 +358,11 @@ platform_find_boots() {
 # What /boot lies on may hang, like a network file system that an activation has cut off: who read it without a limit would never
 # come to bring the machine back.
 nixos_boot_answers() {
-    process_run_within 3000 cat /boot/loader/loader.conf /efi/loader/loader.conf /boot/efi/loader/loader.conf \
-        /boot/grub/grub.cfg /boot/extlinux/extlinux.conf >/dev/null 2>&1
+    # shellcheck disable=SC2086  # names
+    process_run_within 3000 cat $nixos_loader_files >/dev/null 2>&1
 }
 
 nixos_find_systemd_boot() { # of the loader's directory $1
-    nixos_loaders=$((nixos_loaders + 1))
     # What the firmware remembers, chosen in the menu or by bootctl, comes before what the file says.
     for nixos_file in "$nixos_variables"/LoaderEntryDefault-* "$nixos_variables"/LoaderEntryOneShot-*; do
         [ ! -e "$nixos_file" ] || return 0
@@ -367,9 +375,15 @@ nixos_find_systemd_boot() { # of the loader's directory $1
     # With boot counting, the name of an entry's file has how often it may be tried.
     # shellcheck disable=SC2086  # a pattern, where there is one
     set -- "$1"/entries/${nixos_entry%.conf}.conf "$1"/entries/${nixos_entry%.conf}+*.conf
+    # A pattern, or what the loader finds by itself, need not be a file of NixOS's. Without that file, others come first.
+    case $nixos_entry in
+        *'*'*) ;;
+        *.conf) boots="something else than $nixos_entry, which is not there" ;;
+    esac
     nixos_entry=''
     for nixos_file; do
         [ -r "$nixos_file" ] || continue
+        boots=''
         # Of several, the loader chooses by what we do not know.
         [ -z "$nixos_entry" ] || return
         nixos_entry=$nixos_file
@@ -381,10 +395,24 @@ nixos_init_of() { # the system whose `init` a kernel is given on its command lin
     sed -n "s|^.*[[:space:]]init=\($store/[A-Za-z0-9+._?=-]*\)/init\([[:space:]].*\)*\$|\1|p" | head -n 1
 }
 
-nixos_first_default() { # of the file named $1: both have the default first, unless it is a remembered one
+# GRUB notes what it has installed when that is whole: one that was ended halfway would pass for being there.
+nixos_grub_is_half_installed() {
+    [ -n "$(find /boot/grub -name '*.mod' -newer /boot/grub/state 2>/dev/null | head -n 1)" ]
+}
+
+nixos_first_default() { # of the file named $1: all have the default first, unless it is a remembered one
     nixos_text=$(cat)
     case $1 in
+        refind.conf) return ;;
+        # Whatever its installer is told, it is the newest generation: by this number, or the next where that has specialisations.
+        limine.conf)
+            case $(printf '%s\n' "$nixos_text" | sed -n 's/^ *default_entry: *//p') in
+                2 | 3) ;;
+                *) return ;;
+            esac
+            ;;
         grub.cfg)
+            ! nixos_grub_is_half_installed || return
             printf '%s\n' "$nixos_text" | grep -Eq '^ *set default="?0"?$' || return
             # What grub-reboot has set comes first, once.
             for nixos_once in saved_entry next_entry; do

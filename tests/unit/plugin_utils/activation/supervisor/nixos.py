@@ -55,8 +55,9 @@ class NixOS(Machine):
     """A machine with generations of small systems."""
 
     def here(self, text: str) -> str:
-        places = "nixos_etc=/etc nixos_users=/var/lib/nixos"
-        return super().here(text.replace(places, "nixos_etc=@root@/etc nixos_users=@root@/var/lib/nixos"))
+        for place in ("nixos_etc=/etc", "nixos_users=/var/lib/nixos", "nixos_mounts=/proc/mounts"):
+            text = text.replace(place, place.replace("=", "=@root@"))
+        return super().here(text)
 
     def system(
         self,

@@ -297,6 +297,7 @@ def boots(nixos: NixOS) -> str | None:
         ("default nixos-*.conf", ["nixos-old.conf", "nixos-other.conf"], False),
         ("default nixos-old.conf", ["nixos-old.conf", "nixos-old+3.conf"], False),
         ("default nixos-other.conf", ["nixos-old.conf"], False),
+        ("default nixos-other", ["nixos-old.conf"], False),
         ("default @saved", ["nixos-old.conf"], False),
         ("default ../entries/nixos-old.conf", ["nixos-old.conf"], False),
         ("timeout 5", ["nixos-old.conf"], False),
@@ -312,6 +313,53 @@ def test_systemd_boot_boots_what_its_default_entry_names(
         (directory / entry).write_text(f"title NixOS\noptions init={nixos.here(closure)}/init root=/dev/vda\n")
     nixos.path(f"{LOADER}/loader.conf").write_text(f"{text}\n")
     assert boots(nixos) == (old if known else None)
+
+
+def test_a_boot_loader_whose_default_entry_is_not_there_is_not_as_it_should_be(nixos: NixOS, old: str) -> None:
+    nixos.path(f"{LOADER}/loader.conf").write_text("default nixos-gone.conf\n")
+    assert nixos.deploy(old).outcome == "activated"
+    assert nixos.whole_as == whole(old)
+
+
+def test_a_boot_loader_that_is_written_back_with_an_entry_that_is_not_there_is_told(nixos: NixOS) -> None:
+    # As where the profile has no generations for the installer to make entries of.
+    lost = 'echo "default nixos-gone.conf" > "/boot/loader/loader.conf"; exit 0'
+    old = nixos.system("nixos-old", loading=lost)
+    nixos.install(nixos.system("nixos-first"), old)
+    answer = nixos.deploy(nixos.system("nixos-bad", loading=f"{WRITE}; exit 1"))
+    assert (answer.outcome, "nixos-gone.conf" in answer.cause) == ("rollback_failed", True)
+
+
+LIMINE = """
+timeout: 5
+default_entry: {default}
+
+# NixOS boot entries start here
+/+NixOS default profile
+//Generation 2
+protocol: linux
+cmdline: init={old}/init loglevel=4
+//Generation 1
+protocol: linux
+cmdline: init={first}/init loglevel=4
+"""
+
+
+@pytest.mark.parametrize(("default", "known"), [("2", True), ("3", True), ("4", False), ("2\ndefault_entry: 5", False)])
+def test_limine_boots_its_first_generation_unless_another_is_the_default(
+    nixos: NixOS, old: str, default: str, known: bool
+) -> None:
+    nixos.path(f"{LOADER}/loader.conf").unlink()
+    text = LIMINE.format(default=default, old=nixos.here(old), first=nixos.here(nixos.system("nixos-first")))
+    nixos.path("/boot/limine").mkdir()
+    nixos.path("/boot/limine/limine.conf").write_text(text)
+    assert boots(nixos) == (old if known else None)
+
+
+def test_where_refind_is_nobody_knows_what_boots(nixos: NixOS, old: str) -> None:
+    nixos.path("/boot/efi/refind").mkdir(parents=True)
+    nixos.path("/boot/efi/refind/refind.conf").touch()
+    assert boots(nixos) is None
 
 
 GRUB = """
@@ -357,6 +405,30 @@ def test_grub_boots_an_entry_once_that_its_environment_names(
     nixos.path("/boot/grub/grub.cfg").write_text(GRUB.format(default=default, old=nixos.here(old), first="/none"))
     nixos.path("/boot/grub/grubenv").write_text(f"# GRUB Environment Block\n{environment}\n######")
     assert boots(nixos) == (old if known else None)
+
+
+def test_grub_of_which_an_installer_was_ended_halfway_is_installed_on_the_way_back(nixos: NixOS) -> None:
+    grub = nixos.path("/boot/grub")
+    grub.mkdir(parents=True)
+    (grub / "state").touch()
+    os.utime(grub / "state", (0, 0))
+    note = 'echo "${self##*-} $NIXOS_INSTALL_BOOTLOADER" >> "$root/installed"'
+    old = nixos.system("nixos-old", loading=f"{note}; touch /boot/grub/state")
+    nixos.install(nixos.system("nixos-first"), old)
+    bad = nixos.system("nixos-bad", loading=f"{note}; touch /boot/grub/normal.mod; exit 1")
+    assert nixos.deploy(bad).outcome == "rolled_back"
+    assert nixos.path("/installed").read_text().splitlines() == ["bad 0", "old 1"]
+
+
+def test_grub_of_which_an_installer_was_ended_halfway_may_not_boot_what_it_names(nixos: NixOS, old: str) -> None:
+    nixos.path(f"{LOADER}/loader.conf").unlink()
+    grub = nixos.path("/boot/grub")
+    grub.mkdir()
+    (grub / "grub.cfg").write_text(GRUB.format(default="set default=0", old=nixos.here(old), first="/none"))
+    for file, age in {"state": 1, "normal.mod": 2}.items():
+        (grub / file).touch()
+        os.utime(grub / file, (age, age))
+    assert boots(nixos) is None
 
 
 EXTLINUX = """
@@ -405,6 +477,23 @@ def test_what_only_boots_is_on_the_disk_before_the_boot_loader_names_it(nixos: N
     nixos.replace_tool("sync", 'echo "sync $#" >> @root@/calls; exec {sync} "$@"'.replace("@root@", str(nixos.root)))
     assert nixos.deploy(nixos.system("nixos-new"), goal="boot").outcome == "activated"
     assert "sync 0" in nixos.calls[: nixos.calls.index("boot new")]
+
+
+def test_each_file_system_that_the_firmware_reads_is_on_the_disk_in_the_end(nixos: NixOS, old: str) -> None:
+    nixos.replace_tool("sync", f'[ "$1" != -f ] || echo "$*" >> {nixos.root}/synced')
+    nixos.path("/proc").mkdir()
+    mounts = [
+        "a / ext4 rw",
+        "f /boot vfat rw",
+        "b /boot/firmware vfat rw",
+        "c /mirror vfat rw",
+        "d /esp ext4 rw",
+        "e /in\\040two vfat rw",
+    ]
+    nixos.path("/proc/mounts").write_text("".join(f"{line} 0 0\n" for line in mounts))
+    nixos.deploy(nixos.system("nixos-new"))
+    synced = nixos.path("/synced").read_text().replace(str(nixos.root), "")
+    assert synced == "-f /boot/ /boot/firmware/ /mirror/ /esp/\n"
 
 
 @pytest.mark.slow
