@@ -119,6 +119,23 @@ platform_activate_again() {
     # What the failed home, or a program, has put where this one has a link is in nobody's way.
     { platform_activate "$@" || in_user_session env HOME_MANAGER_BACKUP_EXT="$id" "$1/activate" --driver-version 1; } &&
         home_each_aside home_put_back
+    set -- $?
+    # One of them may be what the user logs in by.
+    kept_put_back home_put_back_kept || {
+        kept_say_left
+        return 1
+    }
+    return "$1"
+}
+
+home_put_back_kept() { # kept file $1 as file $2, unless by now somebody else's is there
+    if [ -L "$2" ]; then
+        case $(readlink "$2") in "$store"/*-home-manager-files/*) ;; *) return 0 ;; esac
+    elif [ -e "$2" ]; then
+        return 0
+    fi
+    # With the last file in it, home-manager has removed its directory.
+    { [ -d "${2%/*}" ] || (umask 077 && mkdir -p "${2%/*}"); } && path_copy "$1" "$2"
 }
 
 home_current() {
@@ -129,8 +146,18 @@ home_files() ( # print the files that home $1 links, as seen from the user's hom
     cd "$1/home-files/" 2>/dev/null && find . ! -type d | sed 's|^\./||'
 )
 
-# A file of the user's where home-manager has one of its own, between two of which is `//`.
+# A file of the user's where home-manager has one of its own, between two of which is `//`. What it does not move aside it may replace:
+# by force, or since it takes a link for one of its own.
 platform_find_aside() {
+    path_find_closure "$(home_current)"
+    home_files "$1" | while IFS= read -r file; do
+        if [ -L "$HOME/$file" ]; then
+            [ ! -e "$target/home-files/$file" ] || continue
+        elif [ ! -f "$HOME/$file" ] || { [ -n "$backup_extension" ] && [ ! -e "$HOME/$file.$backup_extension" ]; }; then
+            continue
+        fi
+        kept_add "$HOME/$file" || exit
+    done || return
     aside=''
     [ -z "$backup_extension" ] || aside=$(
         home_files "$1" | while IFS= read -r file; do

@@ -145,7 +145,7 @@ nixos_flush_boot() {
 # The system that a machine goes back to ran already: a check of its own, which may need the network, keeps nobody locked out.
 platform_activate_again() {
     nixos_no_check=1
-    nixos_put_back
+    kept_put_back nixos_put_back
     nixos_back=$?
     nixos_emergency=no
     if nixos_is_emergency; then
@@ -157,7 +157,7 @@ platform_activate_again() {
     set -- $?
     nixos_leave_emergency
     [ "$nixos_back" != 0 ] || return "$1"
-    echo "could not be put back: $(printf '%s\n' "$nixos_left" | sed "s|^$live/kept-$id||" | paste -s -d ' ' -)"
+    kept_say_left
     return 1
 }
 
@@ -197,37 +197,13 @@ platform_find_aside() {
     printf '%s\n' "$nixos_etc/passwd" "$nixos_etc/shadow" "$nixos_etc/group" \
         "$nixos_users/declarative-users" "$nixos_users/declarative-groups" "$nixos_files" | while IFS= read -r nixos_file; do
         if [ -f "$nixos_file" ] && [ ! -L "$nixos_file" ] && [ ! -e "$current_system/etc/${nixos_file#"$nixos_etc/"}" ]; then
-            nixos_keep "$nixos_file" || exit
+            kept_add "$nixos_file" || exit
         fi
     done
 }
 
-nixos_keep() { # file $1, which may be changed in this moment; and where it is kept may be full for one
-    nixos_kept=$live/kept-$id$1 nixos_tries=0
-    until { [ -d "${nixos_kept%/*}" ] || (umask 077 && mkdir -p "${nixos_kept%/*}"); } &&
-        cp -p "$1" "$nixos_kept" && path_is_copy "$1" "$nixos_kept"; do
-        [ -e "$1" ] || return 0
-        nixos_tries=$((nixos_tries + 1))
-        if [ "$nixos_tries" -ge 5 ]; then
-            echo "$1 could not be kept in $live"
-            return 1
-        fi
-        clock_sleep 1
-    done
-}
-
-nixos_put_back() { # once: what somebody changes after that is not ours. Fails, and says of what, as long as something is not back
-    [ -d "$live/kept-$id" ] || return 0
-    find "$live/kept-$id" -type f | while IFS= read -r nixos_kept; do
-        nixos_file=${nixos_kept#"$live/kept-$id"}
-        if { [ ! -L "$nixos_file" ] && cmp -s "$nixos_kept" "$nixos_file"; } || nixos_put_back_file "$nixos_kept" "$nixos_file"; then
-            rm -f "$nixos_kept"
-        fi
-    done
-    nixos_left=$(find "$live/kept-$id" -type f) && [ -z "$nixos_left" ]
-}
-
-nixos_put_back_file() { # kept file $1 as file $2
+nixos_put_back() { # kept file $1 as file $2
+    [ -L "$2" ] || ! cmp -s "$1" "$2" || return 0
     echo "putting back $2"
     # What stands there as NixOS's own copy, the next activation would take away.
     ! grep -qxF -e "${2#"$nixos_etc/"}" "$nixos_etc/.clean" 2>/dev/null || path_remove_line "$nixos_etc/.clean" "${2#"$nixos_etc/"}" || return

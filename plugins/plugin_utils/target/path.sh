@@ -75,12 +75,13 @@ path_replace() {
     return 1
 }
 
-path_copy() { # file $1 as file $2, whose it is and who may read it too; or leave that as it was
-    cp -p "$1" "$2.fleet"
+path_copy() { # file or link $1 as file $2, whose it is and who may read it too; or leave that as it was
+    cp -pP "$1" "$2.fleet"
     path_replace "$2" path_is_copy "$1" "$2.fleet"
 }
 
-path_is_copy() { # whether file $2 is all that file $1 is
+path_is_copy() { # whether file or link $2 is all that $1 is
+    if [ -L "$1" ] || [ -L "$2" ]; then [ "$(readlink "$1")" = "$(readlink "$2")" ] && return; fi
     cmp -s "$1" "$2" && path_have_same_rights "$1" "$2"
 }
 

@@ -38,7 +38,7 @@ was=$(readlink "$current" || :)
 files=$(readlink "$self/home-files")
 for source in "$files"/.* "$files"/*; do
     file=$HOME/${source##*/}
-    if [ ! -f "$source" ] || [ -L "$file" ] || [ ! -e "$file" ]; then continue; fi
+    if [ ! -f "$source" ] || [ -L "$file" ] || [ ! -e "$file" ] || [ -e "$self/forced" ]; then continue; fi
     [ -n "${HOME_MANAGER_BACKUP_EXT-}" ] || { echo "Existing file '$file' would be clobbered"; exit 1; }
 done
 if [ -n "$was" ]; then
@@ -49,7 +49,7 @@ if [ -n "$was" ]; then
 fi
 for source in "$files"/*; do
     file=$HOME/${source##*/}
-    [ -L "$file" ] || [ ! -e "$file" ] || mv "$file" "$file.$HOME_MANAGER_BACKUP_EXT"
+    [ -L "$file" ] || [ ! -e "$file" ] || [ -z "${HOME_MANAGER_BACKUP_EXT-}" ] || mv "$file" "$file.$HOME_MANAGER_BACKUP_EXT"
     ln -sfn "$source" "$file"
 done
 TROUBLE
@@ -61,10 +61,12 @@ ln -sfn "$self" "$current"
 class Home(NixOS):
     """The machine of a user who has homes and is not root."""
 
-    def home_of(self, name: str, *files: str, trouble: str = ":") -> str:
-        """Add a home that links ``files``, and meets with ``trouble`` when they are linked."""
+    def home_of(self, name: str, *files: str, trouble: str = ":", forced: bool = False) -> str:
+        """Add a home that links ``files``, and meets with ``trouble`` when they are linked. ``forced``: whatever is there."""
         tree = self.closure("home-manager-files", **dict.fromkeys(files or ("always",), name))
-        home = self.closure(f"home-manager-{name}", activate=ACTIVATE.replace("TROUBLE", trouble))
+        home = self.closure(
+            f"home-manager-{name}", activate=ACTIVATE.replace("TROUBLE", trouble), **{"forced": ""} if forced else {}
+        )
         self.link(f"{home}/home-files", tree)
         return home
 

@@ -116,6 +116,59 @@ def test_what_was_moved_aside_is_put_back(user: Home, old: str, trouble: str) ->
     assert files_of(user) == before
 
 
+def put(user: Home, own: str) -> None:
+    """Have a file of the user's own: a text, or a link to what follows the arrow."""
+    if own.startswith("-> "):
+        (user.home / "keys").symlink_to(own.removeprefix("-> "))
+    else:
+        (user.home / "keys").write_text(own)
+        (user.home / "keys").chmod(0o600)
+
+
+@pytest.mark.parametrize(
+    ("own", "fields"),
+    [
+        ("mine", {}),
+        ("-> nowhere", {}),
+        ("-> dropped", {}),
+        ("-> dropped", {"backup_extension": "bak"}),
+    ],
+)
+def test_what_a_failed_home_has_replaced_is_put_back(user: Home, old: str, own: str, fields: dict[str, str]) -> None:
+    put(user, own)
+    before = (user.home / "keys").lstat()
+    bad = user.home_of("bad", "keys", trouble="exit 3", forced=True)
+    assert user.deploy_home(bad, **fields).outcome == "rolled_back"
+    path = user.home / "keys"
+    assert (f"-> {path.readlink()}" if path.is_symlink() else path.read_text()) == own
+    assert path.lstat().st_mode == before.st_mode
+    assert not list(user.live.glob("kept-*"))
+
+
+def test_what_a_failed_home_has_replaced_is_put_back_where_the_old_one_cannot_be_activated(user: Home) -> None:
+    user.hurry()
+    fragile = user.home_of("fragile", trouble="[ ! -e @root@/no-way-back ] || exit 2")
+    user.install_homes(user.home_of("first"), fragile)
+    user.path("/no-way-back").touch()
+    put(user, "mine")
+    assert user.deploy_home(user.home_of("bad", "keys", trouble="exit 3", forced=True)).outcome == "rollback_failed"
+    assert (user.home / "keys").read_text() == "mine"
+
+
+def test_what_somebody_has_put_where_a_file_was_replaced_is_left(user: Home, old: str) -> None:
+    put(user, "mine")
+    trouble = 'rm "$HOME/keys"; echo theirs > "$HOME/keys"; exit 3'
+    user.deploy_home(user.home_of("bad", "keys", trouble=trouble, forced=True))
+    assert (user.home / "keys").read_text() == "theirs\n"
+
+
+def test_of_what_a_home_replaces_nothing_is_kept_once_it_is_there_to_stay(user: Home, old: str) -> None:
+    put(user, "mine")
+    assert user.deploy_home(user.home_of("new", "keys", forced=True)).outcome == "activated"
+    assert (user.home / "keys").is_symlink()
+    assert not list(user.live.glob("kept-*"))
+
+
 def test_a_home_whose_settings_stop_every_nix_is_gone_back_from(user: Home, old: str) -> None:
     user.stop_nix("NIX_USER_CONF_FILES", 'test -e "$HOME/unreadable"')
     before = files_of(user)
