@@ -8,7 +8,7 @@ platform_needs_root=yes
 path_system_file=darwin-version
 platform_default_first=yes
 current_system=/run/current-system
-darwin_etc=/etc darwin_library=/Library
+darwin_etc=/etc darwin_library=/Library darwin_users=/Users
 darwin_sshd=com.openssh.sshd
 platform_again_sets_running=yes
 recorded_aside=''
@@ -119,10 +119,22 @@ platform_activate_again() {
     [ "$3" = no ] || ln -sfn "$activated" "$current_system"
     # What stands by now where this system has its links would stop it.
     darwin_unknown_files "$1" | while IFS= read -r darwin_file; do mv "$darwin_file" "$darwin_file.$id"; done
-    PATH=$own_path "$1/activate" || return
+    PATH=$own_path "$1/activate" || { darwin_drop_settings && PATH=$own_path "$1/activate"; } || return
     darwin_remove_services "$activated" "$1"
     # The user's part last: it needs sudo, which the new system may have broken. Without one, that has changed nothing of the user's.
     darwin_put_back && { [ -z "${SUDO_USER:-}" ] || darwin_activate_user "$1"; }
+}
+
+# What home-manager's module has given users to say to Nix: where that stops each Nix of theirs, it stops the activation too, which
+# makes the links of its own home again.
+darwin_drop_settings() { # fails where there is nothing of it
+    set --
+    for darwin_file in "$darwin_users"/*/.config/nix/nix.conf; do
+        case $(readlink "$darwin_file" 2>/dev/null) in
+            "$store"/*-home-manager-files/*) rm -f "$darwin_file" && set -- "$darwin_file" ;;
+        esac
+    done
+    [ "$#" -gt 0 ]
 }
 
 # A file that nix-darwin knows is renamed for its own link, of two of which `//` is between. Remote Login is no file: a system may turn

@@ -42,8 +42,11 @@ platform_activate() {
 }
 
 platform_activate_again() {
-    # By what the failed one has in /etc, no Nix may run any more, and only after Nix does an activation see to /etc.
-    nix-env -q >/dev/null 2>&1 || export NIX_CONF_DIR="$1/etc/nix"
+    # By what the failed one has in /etc, or in its home, no Nix may run any more, and only after Nix does an activation see to them.
+    nix-env -q >/dev/null 2>&1 || {
+        export NIX_CONF_DIR="$1/etc/nix"
+        nix-env -q >/dev/null 2>&1 || export NIX_USER_CONF_FILES=/dev/null
+    }
     platform_activate "$@"
 }
 

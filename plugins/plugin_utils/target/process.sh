@@ -219,11 +219,10 @@ clock_make_up() { # for the $1 seconds of a `sleep` that has failed, which may n
 # Set `clock` to seconds that no change of the date touches, where the system has them, and `clock_exact` to the same with what it
 # has of their parts.
 clock_read() {
-    if [ -r /proc/uptime ]; then
-        read -r clock_exact _ </proc/uptime
-    else
-        clock_exact=$(date +%s)
-    fi
+    clock_exact=0.00
+    [ ! -r /proc/uptime ] || read -r clock_exact _ </proc/uptime
+    # nix-on-droid has a file in its place that says so for ever.
+    [ "$clock_exact" != 0.00 ] || clock_exact=$(date +%s)
     clock=${clock_exact%%.*}
 }
 

@@ -321,9 +321,10 @@ def test_a_phone_goes_back_though_what_its_login_reads_is_broken_by_then(nixos: 
     assert nixos.deploy(nixos.closure("droid-2", activate=breaks), **droid).outcome == "rolled_back"
 
 
-def test_a_phone_whose_settings_stop_every_nix_is_gone_back_from(nixos: NixOS) -> None:
+@pytest.mark.parametrize("settings", ["NIX_CONF_DIR", "NIX_USER_CONF_FILES"])
+def test_a_phone_whose_settings_stop_every_nix_is_gone_back_from(nixos: NixOS, settings: str) -> None:
     droid: dict[str, t.Any] = {"platform": platforms()["nix-on-droid"], "profile": "/nix/var/nix/profiles/nix-on-droid"}
-    nixos.stop_nix("NIX_CONF_DIR", f'test -e "{nixos.root}/unreadable"')
+    nixos.stop_nix(settings, f'test -e "{nixos.root}/unreadable"')
     itself = 'nix-env --profile "/nix/var/nix/profiles/nix-on-droid" --set "$(readlink "${0%/activate}" || echo "${0%/activate}")"'
     assert nixos.deploy(nixos.closure("droid-1", activate=itself), **droid).outcome == "activated"
     bad = nixos.closure("droid-2", activate=f"{itself}; : > @root@/unreadable; exit 1")

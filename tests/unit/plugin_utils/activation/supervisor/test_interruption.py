@@ -15,7 +15,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import deploy
+from ansible_collections.nix.fleet.plugins.plugin_utils.activation.deployment import CONFIRMED, confirm, deploy
 from ansible_collections.nix.fleet.plugins.plugin_utils.activation.request import Origin
 from ansible_collections.nix.fleet.plugins.plugin_utils.platforms.platform import platforms
 
@@ -23,6 +23,7 @@ from ..machine import SHELLS
 from .interrupting import (
     STUCK,
     STUCK_HALFWAY,
+    awaiting,
     blocked_recovery,
     boot_of_now,
     children_of,
@@ -140,6 +141,20 @@ def test_the_journal_has_when_an_interrupted_deployment_began_and_how_long_it_to
     uptime = float(pathlib.Path("/proc/uptime").read_text().split()[0])
     assert entry["started"] == "2026-01-31T11:59:30Z"
     assert uptime - 60 < entry["seconds"] <= uptime - 1
+
+
+def test_a_clock_that_stands_still_is_not_gone_by(tmp_path: pathlib.Path) -> None:
+    class Phone(NixOS):
+        def here(self, text: str) -> str:
+            return super().here(text.replace("/proc/uptime", "@root@/uptime"))
+
+    phone = Phone(tmp_path, next(iter(SHELLS)), uid=0)
+    phone.path("/uptime").write_text("0.00 0.00\n")
+    phone.install(phone.system("nixos-old"))
+    request = awaiting(phone)
+    until = (phone.live / "lock").readlink().as_posix().partition("until=")[2]
+    confirm(phone, request.id, CONFIRMED, 10)
+    assert abs(int(until.split()[0]) - time.time()) < 1000
 
 
 def test_how_long_a_deployment_took_over_a_reboot_is_not_made_up(nixos: NixOS, old: str) -> None:

@@ -41,8 +41,8 @@ class Darwin(NixOS):
     """A Mac whose files are below its own directory."""
 
     def here(self, text: str) -> str:
-        places = "darwin_etc=/etc darwin_library=/Library"
-        return super().here(text.replace(places, "darwin_etc=@root@/etc darwin_library=@root@/Library"))
+        places = "darwin_etc=/etc darwin_library=/Library darwin_users=/Users"
+        return super().here(text.replace(places, places.replace("=/", "=@root@/")))
 
     def mac_system(self, name: str, checks: str = ":", **programs: str) -> str:
         activate = f'{checks}; echo "activate {name}" >> @root@/calls; ln -sfn "${{0%/activate}}" {RUNNING}'
@@ -100,6 +100,17 @@ def test_a_home_that_is_not_back_before_a_reboot_is_brought_back_by_the_next_dep
         (False, "rolled_back"),
     ]
     assert user.standing(CURRENT) == old
+
+
+def test_a_mac_goes_back_though_a_user_s_settings_stop_every_nix_of_theirs(mac: Darwin) -> None:
+    settings = mac.path("/Users/alice/.config/nix/nix.conf")
+    settings.parent.mkdir(parents=True)
+    careful = mac.mac_system("darwin-careful", f'[ ! -L "{settings}" ] || exit 1')
+    mac.link(f"{PROFILE}-1-link", careful)
+    mac.link(RUNNING, careful)
+    home = "/nix/store/00000000000000000000000000000000-home-manager-files/.config/nix/nix.conf"
+    bad = mac.mac_system("darwin-bad", f'ln -s "{home}" "{settings}"; exit 3')
+    assert deploy(mac, mac.request(bad, platform=platforms()["darwin"])).outcome == "rolled_back"
 
 
 def test_a_system_that_was_never_activated_is_not_made_current_on_the_way_back(mac: Darwin) -> None:
