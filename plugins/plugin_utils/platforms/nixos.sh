@@ -161,6 +161,21 @@ platform_activate_again() {
     return 1
 }
 
+# NixOS waits for the services of each user who is logged in, without a limit, before it starts those of the machine.
+platform_start_stopped() {
+    platform_find_running
+    [ "$target" = "$1" ] || return 0
+    nixos_each_unit start /run/nixos/start-list
+    nixos_each_unit restart /run/nixos/restart-list
+    systemctl start --no-block default.target
+}
+
+nixos_each_unit() { # have systemctl do $1 with the units of list $2
+    while IFS= read -r nixos_unit; do
+        systemctl "$1" --no-block "$nixos_unit"
+    done 2>/dev/null <"$2"
+}
+
 nixos_leave_emergency() { # and start what was stopped for it: an activation that leads out of it does not
     while ! platform_leaving && { [ "$nixos_emergency" = yes ] || nixos_is_emergency || nixos_has_lost_target; }; do
         nixos_emergency=no

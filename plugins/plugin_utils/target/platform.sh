@@ -74,6 +74,10 @@ platform_activate_again() {
     platform_activate "$@"
 }
 
+platform_start_stopped() { # what the activation of closure $1 on the way back had stopped, and not started when it was ended as too slow
+    :
+}
+
 # Set `aside` to what the way back from closure $1 has to know of this machine, in one line: what its activation will move out of its
 # way, or stop.
 platform_find_aside() {

@@ -88,6 +88,7 @@ way_back_reactivate() { # sets `back_code`, `back_meaning` and `back_why`
         active | units) ;;
         *) back_why=$(step_words | deployment_failure_named "$back_code") ;;
     esac
+    [ "$back_code" != 124 ] || step platform_start_stopped "$recorded_running"
 }
 
 # Make the boot loader come up with what was recorded, if it may have been written since, and its menu be without the failed one.

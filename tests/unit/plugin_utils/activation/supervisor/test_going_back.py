@@ -331,6 +331,19 @@ def test_a_phone_whose_settings_stop_every_nix_is_gone_back_from(nixos: NixOS, s
     assert nixos.deploy(bad, **droid).outcome == "rolled_back"
 
 
+def test_what_an_activation_has_stopped_that_hangs_on_the_way_back_is_started(nixos: NixOS) -> None:
+    lists = "mkdir -p /run/nixos; echo sshd.service > /run/nixos/start-list; echo web.service > /run/nixos/restart-list"
+    old = nixos.system("nixos-old", afterwards=f'[ ! -e "$root/broken" ] || {{ {lists}; sleep 1000; }}')
+    nixos.install(nixos.system("nixos-first"), old)
+    nixos.replace_tool("systemctl", f'echo "$*" >> {nixos.root}/asked')
+    answer = nixos.deploy(nixos.system("nixos-bad", trouble='touch "$root/broken"; exit 2'), activation_timeout=2)
+    assert (answer.outcome, answer.now.running) == ("rollback_failed", old)
+    asked = nixos.path("/asked").read_text()
+    assert "start --no-block sshd.service\nrestart --no-block web.service\nstart --no-block default.target\n" in asked
+    nixos.path("/broken").unlink()
+    wait_for(lambda: [entry["outcome"] for entry in nixos.journal] == ["rollback_failed", "rolled_back"])
+
+
 def test_a_profile_that_another_tool_linked_is_put_back_as_it_was(nixos: NixOS) -> None:
     old = nixos.system("nixos-old")
     nixos.link(RUNNING, old)
