@@ -22,7 +22,7 @@ launch() { # with argument $1
             --property=RuntimeMaxSec=2d \
             --property=DefaultDependencies=no --property=Conflicts=shutdown.target --property=Before=shutdown.target \
             --property=After='boot.mount efi.mount boot-efi.mount boot-firmware.mount esp.mount' \
-            --property=After='boot.automount efi.automount boot-efi.automount esp.automount' \
+            --property=After='boot.automount efi.automount boot-efi.automount boot-firmware.automount esp.automount' \
             --setenv=PATH="$PATH" --setenv=NIX_FLEET_PATH="$own_path" \
             --setenv=HOME="${HOME:-/root}" --setenv=NIX_FLEET_PROGRAM="$program" \
             ${LOCALE_ARCHIVE:+--setenv=LOCALE_ARCHIVE="$LOCALE_ARCHIVE"} \

@@ -209,10 +209,10 @@ def test_what_the_way_back_writes_the_boot_loader_to_stays_mounted_until_it_has_
     nixos.path("/run/systemd/system").mkdir(parents=True)
     nixos.replace_tool("systemd-run", f'printf "%s\\n" "$@" >"{nixos.root}/unit"; exit 1')
     nixos.deploy(nixos.system("nixos-new"))
-    text = nixos.path("/unit").read_text()
-    (after,) = (line for line in text.splitlines() if line.startswith("--property=After=boot"))
-    mounted = {f"{name}.{kind}" for name in ("boot", "efi", "boot-efi") for kind in ("mount", "automount")}
-    assert set(after.removeprefix("--property=After=").split()) == mounted
+    lines = nixos.path("/unit").read_text().splitlines()
+    after = {name for line in lines if "=After=" in line for name in line.rpartition("=")[2].split()}
+    names = ("boot", "efi", "esp", "boot-efi", "boot-firmware")
+    assert after == {f"{name}.{kind}" for name in names for kind in ("mount", "automount")}
 
 
 def test_what_systemd_starts_anew_takes_no_program_of_the_system_that_runs_by_then(nixos: NixOS, old: str) -> None:
