@@ -210,7 +210,9 @@ def test_what_the_way_back_writes_the_boot_loader_to_stays_mounted_until_it_has_
     nixos.replace_tool("systemd-run", f'printf "%s\\n" "$@" >"{nixos.root}/unit"; exit 1')
     nixos.deploy(nixos.system("nixos-new"))
     lines = nixos.path("/unit").read_text().splitlines()
-    after = {name for line in lines if "=After=" in line for name in line.rpartition("=")[2].split()}
+    after = {
+        name for line in lines if line.startswith("--property=After=boot") for name in line.rpartition("=")[2].split()
+    }
     names = ("boot", "efi", "esp", "boot-efi", "boot-firmware")
     assert after == {f"{name}.{kind}" for name in names for kind in ("mount", "automount")}
 
