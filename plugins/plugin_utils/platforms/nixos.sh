@@ -12,10 +12,10 @@ current_system=/run/current-system
 booted_system=/run/booted-system
 nixos_units=/run/systemd/system
 nixos_variables=/sys/firmware/efi/efivars nixos_mounts=/proc/mounts
-nixos_loader_files='/boot/loader/loader.conf /efi/loader/loader.conf /boot/efi/loader/loader.conf
-    /boot/limine/limine.conf /efi/limine/limine.conf /boot/efi/limine/limine.conf
-    /boot/efi/refind/refind.conf /boot/EFI/refind/refind.conf /efi/efi/refind/refind.conf /boot/efi/efi/refind/refind.conf
-    /boot/grub/grub.cfg /boot/extlinux/extlinux.conf'
+nixos_newest_files='/boot/limine/limine.conf /efi/limine/limine.conf /boot/efi/limine/limine.conf
+    /boot/efi/refind/refind.conf /boot/EFI/refind/refind.conf /efi/efi/refind/refind.conf /boot/efi/efi/refind/refind.conf'
+nixos_loader_files="/boot/loader/loader.conf /efi/loader/loader.conf /boot/efi/loader/loader.conf
+    $nixos_newest_files /boot/grub/grub.cfg /boot/extlinux/extlinux.conf"
 nixos_etc=/etc nixos_users=/var/lib/nixos
 recorded_aside=''
 nixos_lock=/run/nixos/switch-to-configuration.lock nixos_no_check=0
@@ -346,6 +346,14 @@ platform_find_boots() {
     esac
 }
 
+# The installers of limine and rEFInd are not told of one.
+platform_boots_newest() {
+    for nixos_loader in $nixos_newest_files; do
+        [ ! -r "$nixos_loader" ] || return 0
+    done
+    return 1
+}
+
 # What /boot lies on may hang, like a network file system that an activation has cut off: who read it without a limit would never
 # come to bring the machine back.
 nixos_boot_answers() {
@@ -395,7 +403,7 @@ nixos_first_default() { # of the file named $1: all have the default first, unle
     nixos_text=$(cat)
     case $1 in
         refind.conf) return ;;
-        # Whatever its installer is told, it is the newest generation: by this number, or the next where that has specialisations.
+        # The newest generation: by this number, or the next where that has specialisations.
         limine.conf)
             case $(printf '%s\n' "$nixos_text" | sed -n 's/^ *default_entry: *//p') in
                 2 | 3) ;;

@@ -238,6 +238,7 @@ deployment_change_default() {
 }
 
 deployment_set_default() { # to closure $1, or back to its generation $2
+    ! platform_boots_newest || set -- "$1" ''
     # What the boot loader names is rooted, on the disk, before it is named.
     profile_set "$profile" "$1" "$2" || return
     # What has not run yet may not be on the disk either.

@@ -96,6 +96,10 @@ platform_make_default_again() { # the same on the way back
     platform_make_default "$@"
 }
 
+platform_boots_newest() { # whether that is the newest generation, whatever the profile stands at
+    return 1
+}
+
 platform_find_boots() { # set `boots` to the closure that the next boot brings up, where the boot loader says so
     boots=''
 }

@@ -356,6 +356,26 @@ def test_limine_boots_its_first_generation_unless_another_is_the_default(
     assert boots(nixos) == (old if known else None)
 
 
+# Whatever it is told.
+NEWEST = f"""
+for newest in "{PROFILE}"-*-link; do :; done
+mkdir -p /boot/limine
+printf 'default_entry: 2\\ncmdline: init=%s/init\\n' "$(readlink "$newest")" > /boot/limine/limine.conf
+exit 0
+""".strip()
+
+
+def test_a_rollback_is_a_generation_of_its_own_where_the_newest_boots(nixos: NixOS) -> None:
+    first, second = (nixos.system(f"nixos-{name}", loading=NEWEST) for name in ("first", "second"))
+    nixos.install(first, second)
+    nixos.path(f"{LOADER}/loader.conf").unlink()
+    nixos.path("/boot/limine").mkdir()
+    nixos.path("/boot/limine/limine.conf").touch()
+    answer = nixos.deploy(rollback="previous")
+    assert (answer.outcome, answer.now.running, answer.boots) == ("activated", first, first)
+    assert nixos.generations(PROFILE) == {1: first, 2: second, 3: first}
+
+
 def test_where_refind_is_nobody_knows_what_boots(nixos: NixOS, old: str) -> None:
     nixos.path("/boot/efi/refind").mkdir(parents=True)
     nixos.path("/boot/efi/refind/refind.conf").touch()
