@@ -119,7 +119,11 @@ platform_activate_again() {
     [ "$3" = no ] || ln -sfn "$activated" "$current_system"
     # What stands by now where this system has its links would stop it.
     darwin_unknown_files "$1" | while IFS= read -r darwin_file; do mv "$darwin_file" "$darwin_file.$id"; done
-    PATH=$own_path "$1/activate" || { darwin_drop_settings && PATH=$own_path "$1/activate"; } || return
+    PATH=$own_path "$1/activate" || {
+        set -- "$1" $?
+        darwin_drop_settings || return "$2"
+        PATH=$own_path "$1/activate" || return
+    }
     darwin_remove_services "$activated" "$1"
     # The user's part last: it needs sudo, which the new system may have broken. Without one, that has changed nothing of the user's.
     darwin_put_back && { [ -z "${SUDO_USER:-}" ] || darwin_activate_user "$1"; }

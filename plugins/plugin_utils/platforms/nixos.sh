@@ -129,10 +129,11 @@ nixos_link_init() { # have a container of LXC boot $1
 nixos_flush_boot() {
     set --
     [ ! -d /boot/ ] || set -- /boot/
-    while read -r _ nixos_directory nixos_type _; do
-        case $nixos_type:$nixos_directory in
-            *\\* | *:/boot) ;; # a name that is written in another way there, or one that is in the list already
-            vfat:* | *:/boot/* | *:/efi | *:/esp) set -- "$@" "$nixos_directory/" ;;
+    # Of its kind are a user's sticks as well, which may take long.
+    while read -r _ nixos_directory _; do
+        case $nixos_directory in
+            *\\* | /boot) ;; # a name that is written in another way there, or one that is in the list already
+            /boot* | /efi* | /esp*) set -- "$@" "$nixos_directory/" ;;
         esac
     done 2>/dev/null <"$nixos_mounts"
     [ "$#" -gt 0 ] || return 0

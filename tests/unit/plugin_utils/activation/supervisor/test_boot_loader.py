@@ -506,14 +506,15 @@ def test_each_file_system_that_the_firmware_reads_is_on_the_disk_in_the_end(nixo
         "a / ext4 rw",
         "f /boot vfat rw",
         "b /boot/firmware vfat rw",
-        "c /mirror vfat rw",
+        "c /boot2 vfat rw",
         "d /esp ext4 rw",
-        "e /in\\040two vfat rw",
+        "e /boot/in\\040two vfat rw",
+        "g /media/stick vfat rw",
     ]
     nixos.path("/proc/mounts").write_text("".join(f"{line} 0 0\n" for line in mounts))
     nixos.deploy(nixos.system("nixos-new"))
     synced = nixos.path("/synced").read_text().replace(str(nixos.root), "")
-    assert synced == "-f /boot/ /boot/firmware/ /mirror/ /esp/\n"
+    assert synced == "-f /boot/ /boot/firmware/ /boot2/ /esp/\n"
 
 
 @pytest.mark.slow
