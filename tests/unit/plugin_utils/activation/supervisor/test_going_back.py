@@ -590,12 +590,12 @@ def test_what_is_copied_in_part_is_copied_again(
     text = shadow.read_text()
     places = {"kept": f"{nixos.live}/kept-*{nixos.root}/etc/shadow*", "put back": f"{shadow}.fleet"}
     cut_copies(nixos, places[where], leaves=leaves)
-    answer = nixos.deploy(nixos.system("nixos-bad", trouble=LOCKS_OUT))
-    if where == "put back":
-        assert (answer.outcome, "/etc/shadow" in answer.cause) == ("rollback_failed", True)
-        assert shadow.read_text() == "root:!:\n"
+    nixos.deploy(nixos.system("nixos-bad", trouble=LOCKS_OUT))
     wait_for(lambda: not (nixos.live / "lock").is_symlink())
-    assert nixos.journal[-1]["outcome"] == "rolled_back"
+    # The machine may be back before anybody has asked how the first time ended.
+    *first, last = [(entry["outcome"], "/etc/shadow" in entry["cause"]) for entry in nixos.journal]
+    assert first == ([("rollback_failed", True)] if where == "put back" else [])
+    assert last[0] == "rolled_back"
     assert (shadow.read_text(), shadow.stat().st_mode & 0o777) == (text, 0o640)
     assert [path.name for path in shadow.parent.iterdir() if path.is_file()] == ["shadow"]
 
