@@ -372,13 +372,21 @@ nixos_find_systemd_boot() { # of the loader's directory $1
     case $nixos_entry in
         '' | @* | *[!A-Za-z0-9._*-]*) return ;;
     esac
+    case $nixos_entry in
+        # Images in the place of entries, which lanzaboote makes, match it too.
+        *'*'*) ! nixos_is_there "${1%/loader}"/EFI/Linux/*.efi || return ;;
+    esac
+    # Where entries have a partition of their own (xbootldrMountPoint), NixOS leaves none beside the loader.
+    nixos_is_there "$1"/entries/nixos* || set -- /boot/loader
+    nixos_lost=''
+    ! nixos_is_there "$1"/entries/nixos* || nixos_lost="something else than $nixos_entry, which is not there"
     # With boot counting, the name of an entry's file has how often it may be tried.
     # shellcheck disable=SC2086  # a pattern, where there is one
     set -- "$1"/entries/${nixos_entry%.conf}.conf "$1"/entries/${nixos_entry%.conf}+*.conf
     # A pattern, or what the loader finds by itself, need not be a file of NixOS's. Without that file, others come first.
     case $nixos_entry in
         *'*'*) ;;
-        *.conf) boots="something else than $nixos_entry, which is not there" ;;
+        *.conf) boots=$nixos_lost ;;
     esac
     nixos_entry=''
     for nixos_file; do
@@ -389,6 +397,10 @@ nixos_find_systemd_boot() { # of the loader's directory $1
         nixos_entry=$nixos_file
     done
     [ -z "$nixos_entry" ] || boots=$(nixos_init_of <"$nixos_entry")
+}
+
+nixos_is_there() { # whether a pattern, of which $1 is the first match, has one
+    [ -e "$1" ]
 }
 
 nixos_init_of() { # the system whose `init` a kernel is given on its command line, the first that there is

@@ -321,6 +321,29 @@ def test_a_boot_loader_whose_default_entry_is_not_there_is_not_as_it_should_be(n
     assert nixos.whole_as == whole(old)
 
 
+@pytest.mark.parametrize(("place", "known"), [("/boot/loader/entries", True), ("/boot/elsewhere/entries", False)])
+def test_entries_of_systemd_boot_may_be_on_a_partition_of_their_own(
+    nixos: NixOS, old: str, place: str, known: bool
+) -> None:
+    loader = nixos.path("/boot/efi/loader")
+    loader.mkdir(parents=True)
+    nixos.path(f"{LOADER}/loader.conf").rename(loader / "loader.conf")
+    nixos.path(f"{LOADER}/entries/nixos-old.conf").unlink()
+    written = WRITE.replace("/boot/loader/loader.conf", "/boot/efi/loader/loader.conf").replace(
+        "/boot/loader/entries", place
+    )
+    new = nixos.system("nixos-new", loading=f"{written}; exit 0")
+    answer = nixos.deploy(new)
+    assert (answer.outcome, answer.boots) == ("activated", new if known else None)
+
+
+def test_images_that_match_the_default_make_an_entry_that_is_left_not_what_boots(nixos: NixOS, old: str) -> None:
+    nixos.path("/boot/EFI/Linux").mkdir(parents=True)
+    nixos.path("/boot/EFI/Linux/nixos-generation-2.efi").touch()
+    nixos.path(f"{LOADER}/loader.conf").write_text("default nixos-*\n")
+    assert boots(nixos) is None
+
+
 def test_a_boot_loader_that_is_written_back_with_an_entry_that_is_not_there_is_told(nixos: NixOS) -> None:
     # As where the profile has no generations for the installer to make entries of.
     lost = 'echo "default nixos-gone.conf" > "/boot/loader/loader.conf"; exit 0'
